@@ -1,0 +1,97 @@
+# `make run` and `make test` need Python 3.11 or later with venv, make and git. Everything else they bring along.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Paths for mypy: benchmarks/ joins in as soon as it exists.
+TYPED := $(wildcard portal tests benchmarks)
+
+# `make run ARGS="--port 8000"`, `make test ARGS="-k login"`, `make lock LOCK_ARGS=--upgrade`
+ARGS ?=
+LOCK_ARGS ?=
+
+.DEFAULT_GOAL := help
+# Two targets at once would write into one environment.
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help run test check format bench lock clean
+
+help:
+	@echo "make run      serve the portal on http://127.0.0.1:5000"
+	@echo "make test     every test, a real browser and real servers included, with coverage"
+	@echo "make check    linters, types, rules of imports"
+	@echo "make format   put the code into shape"
+	@echo "make bench    measure"
+	@echo "make lock     write the lock files anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)"
+	@echo "make clean    remove what these made; instance/ stays"
+
+# `exec`: the server takes the shell's place, so that Ctrl-C and SIGTERM reach it and it can finish what it serves.
+run: $(VENV)/.runtime
+	@exec $(BIN)/portal serve $(ARGS)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy $(TYPED)
+	@$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.dev
+	@$(BIN)/ruff check --fix-only --quiet
+	@$(BIN)/ruff format
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+# The hashes of every file of a version are locked, for every platform and every Python from 3.11 on, so one lock
+# serves all machines. No index is written down: pip and uv know theirs. The development lock is held to the runtime's
+# versions, so that tests run on what is served. `--no-config`: a setting of one machine must not get in.
+COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS)
+
+lock: $(VENV)/.dev
+	@echo "Locking ..."
+	@$(COMPILE) pyproject.toml --group build --output-file requirements.lock
+	@$(COMPILE) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache \
+		.import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment. A stamp file says what is installed; it is older than the lock or pyproject.toml only when there is
+# something to do, so a second `make run` starts at once. The project itself is installed as a link to this folder,
+# without its dependencies (the lock has them) and with the locked build backend.
+#
+# $(call install,lock file,what to tell): pip's words are shown only when it fails.
+define install
+	@echo "Installing $(2) ..."
+	@log=$$(mktemp) && { \
+		$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $(1) && \
+		$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable . ; \
+	} >"$$log" 2>&1 || { cat "$$log" >&2; rm -f "$$log"; echo "Installing failed; pip's words are above." >&2; exit 1; }; \
+	rm -f "$$log"
+endef
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/.made
+	$(call install,requirements.lock,the portal into $(VENV) (only this once; about half a minute))
+	@touch $@
+
+# The development lock holds the runtime whole: with it installed, `make run` has nothing left to do.
+$(VENV)/.dev: requirements-dev.lock requirements.lock pyproject.toml | $(VENV)/.made
+	$(call install,requirements-dev.lock,the portal and its tools into $(VENV) (only this once; about a minute))
+	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.made:
+	@command -v "$(PYTHON)" >/dev/null || \
+		{ echo "There is no $(PYTHON) here. Python 3.11 or later is needed: make PYTHON=/path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed; $(PYTHON) is older. Name another: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) lacks its venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV)
+	@touch $@
