@@ -1,0 +1,34 @@
+"""A customer portal: sign-in, registration, password reset and self-service."""
+
+from pathlib import Path
+
+from flask import Flask
+
+from portal import cli, web
+from portal.assembly import assemble
+from portal.config import Settings, load_settings
+from portal.extensions import csrf
+from portal.instance import secret_key
+
+_PACKAGE = Path(__file__).resolve().parent
+# In a wheel templates and static files lie inside the package, in a checkout beside it.
+_RESOURCES = _PACKAGE if (_PACKAGE / "templates").is_dir() else _PACKAGE.parent
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The portal as a WSGI application. Raises WrongSetting; touches neither database nor network yet."""
+    settings = settings or load_settings()
+    key = secret_key(settings)
+    app = Flask(
+        __name__,
+        template_folder=str(_RESOURCES / "templates"),
+        static_folder=str(_RESOURCES / "static"),
+        instance_path=str(settings.instance_path),
+    )
+    app.config.update(web.flask_config(settings, key))
+    app.extensions["portal_settings"] = settings
+    app.extensions["portal"] = assemble(settings, key)
+    web.register(app)
+    csrf.init_app(app)
+    cli.register(app)
+    return app

@@ -1,0 +1,1 @@
+"""What the portal knows and decides: no Flask, no HTTP, no command line in here."""

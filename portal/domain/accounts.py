@@ -1,0 +1,51 @@
+"""The stored password of a contact: set, replaced by another, or its hash renewed."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, update
+
+from portal.domain import identities, links, outbox
+from portal.domain.contacts import Known
+from portal.domain.context import Visitor
+from portal.domain.models import Account, FormerPassword
+from portal.domain.outbox import Notice
+
+
+def set_password(connection: Connection, contact: Known, password_hash: str, now: datetime) -> None:
+    """Give a contact a password; the one before it is kept as a former one. The caller holds the contact's row."""
+    if contact.password_hash is None:
+        connection.execute(
+            insert(Account),
+            {"contact_id": contact.id, "password_hash": password_hash, "password_set_at": now, "created_at": now},
+        )
+        return
+    connection.execute(
+        insert(FormerPassword),
+        {"contact_id": contact.id, "password_hash": contact.password_hash, "retired_at": now},
+    )
+    connection.execute(
+        update(Account).where(Account.contact_id == contact.id).values(password_hash=password_hash, password_set_at=now)
+    )
+
+
+def change_password(
+    connection: Connection, visitor: Visitor, contact: Known, password_hash: str, now: datetime
+) -> None:
+    """Set another password, end every identity and every open link of the customer, and tell them by mail."""
+    set_password(connection, contact, password_hash, now)
+    identities.end_all(connection, contact.id, now)
+    links.end_all(connection, contact.id, now)
+    outbox.queue(
+        connection,
+        visitor,
+        Notice.PASSWORD_CHANGED,
+        contact_id=contact.id,
+        recipient=contact.email,
+        now=now,
+        locale=contact.locale,
+    )
+
+
+def renew_hash(connection: Connection, contact: Known, password_hash: str) -> None:
+    """Store the same password under today's parameters."""
+    connection.execute(update(Account).where(Account.contact_id == contact.id).values(password_hash=password_hash))

@@ -1,0 +1,127 @@
+"""Confirming a registration by the link that was mailed: the mailbox is proven, the account begins."""
+
+import hmac
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, or_, select, update
+
+from portal.domain import accounts, contacts, identities, links
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import N_, Failure, Refused
+from portal.domain.events import EventKind, record
+from portal.domain.guards import count_or_refuse, password_guards
+from portal.domain.links import OpenLink
+from portal.domain.models import Contact, Registration
+from portal.domain.tokens import Purpose
+from portal.domain.waiting import end_waiting
+
+_WRONG_CHOSEN_PASSWORD = N_(
+    "This is not the password that was chosen at registration. Try again, or set a new password by mail."
+)
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """A registration that could be confirmed now."""
+
+    link: OpenLink
+    email: str
+    email_key: str
+    needs_password: bool
+    """Whether the chosen password must be typed, because this is not the browser that registered."""
+    password_hash: str
+
+
+def look_at_confirmation(context: Context, visitor: Visitor, token: str, *, registration: str | None) -> Confirmation:
+    """What a link would confirm; `registration` is what this browser remembers of its own. Raises Refused."""
+    link = links.look_at(context, visitor, Purpose.VERIFY, token)
+    find = (
+        select(Registration.public_id, Registration.password_hash, Contact.email_key)
+        .join(Contact, Contact.id == Registration.contact_id)
+        .where(Registration.id == link.registration_id)
+    )
+    with context.database.read() as connection:
+        row = connection.execute(find).one_or_none()
+    if row is None:
+        raise Refused(Failure.LINK_ENDED)
+    same_browser = registration is not None and hmac.compare_digest(row.public_id, registration)
+    return Confirmation(link, link.email, row.email_key, not same_browser, row.password_hash)
+
+
+def confirm(context: Context, visitor: Visitor, confirmation: Confirmation, password: str | None) -> str:
+    """Confirm a registration and sign its customer in; returns the new identity.
+
+    In another browser than the one that registered, `password` must be the one chosen there: who opens a mailed link
+    has not thereby agreed to a password that a stranger may have chosen (pre-hijacking). Of any number of
+    registrations of an address one is confirmed and the others end. Raises Refused.
+    """
+    if confirmation.needs_password:
+        _check_password(context, visitor, confirmation, password or "")
+    now = context.clock()
+    with context.database.write() as connection:
+        contact = contacts.lock(connection, confirmation.link.contact_id)
+        links.consume(connection, confirmation.link, now)
+        if contact is None or contact.banned_at or contact.password_hash:
+            raise Refused(Failure.LINK_ENDED)
+        accounts.set_password(connection, contact, confirmation.password_hash, now)
+        _fill_empty_fields(connection, visitor, contact.id, confirmation.link.registration_id)
+        contacts.prove_mailbox(connection, contact.id, now)
+        end_waiting(connection, contact.id, now)
+        record(connection, visitor, EventKind.CONFIRM, contact_id=contact.id, now=now)
+        return identities.start(connection, context.rules, visitor, contact_id=contact.id, kept=False, now=now)
+
+
+def _check_password(context: Context, visitor: Visitor, confirmation: Confirmation, password: str) -> None:
+    guards = password_guards(context, visitor, confirmation.email_key)
+    count_or_refuse(context, visitor, guards, EventKind.CONFIRM, Failure.TOO_MANY_LOGINS)
+    try:
+        fits = context.hasher.matching(password, [confirmation.password_hash])
+    except Exception:
+        context.throttle.give_back(guards)  # the password was not looked at
+        raise
+    if fits:
+        context.throttle.give_back(guards)
+        return
+    now = context.clock()
+    with context.database.write() as connection:
+        contact_id = confirmation.link.contact_id
+        contacts.count_wrong_password(connection, contact_id)
+        record(connection, visitor, EventKind.CONFIRM, contact_id=contact_id, now=now, refusal=Failure.WRONG_PASSWORD)
+    raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CHOSEN_PASSWORD, field="password")
+
+
+def _fill_empty_fields(connection: Connection, visitor: Visitor, contact_id: int, registration_id: int | None) -> None:
+    """Take over what was typed at registration where nothing was known before."""
+    typed = connection.execute(
+        select(
+            Registration.first_name,
+            Registration.last_name,
+            Registration.phone,
+            Registration.company_name,
+            Registration.locale,
+            Registration.newsletter,
+            Registration.referral,
+        ).where(Registration.id == registration_id)
+    ).one()
+    referrer = (
+        select(Contact.id)
+        .where(
+            Contact.organisation_id == visitor.organisation_id,
+            Contact.cu_ref_no == typed.referral,
+            Contact.id != contact_id,
+        )
+        .scalar_subquery()
+    )
+    connection.execute(
+        update(Contact)
+        .where(Contact.id == contact_id)
+        .values(
+            first_name=func.coalesce(Contact.first_name, typed.first_name),
+            last_name=func.coalesce(Contact.last_name, typed.last_name),
+            phone=func.coalesce(Contact.phone, typed.phone),
+            company_name=func.coalesce(Contact.company_name, typed.company_name),
+            locale=func.coalesce(Contact.locale, typed.locale),
+            newsletter=or_(Contact.newsletter, typed.newsletter),
+            referred_by_id=func.coalesce(Contact.referred_by_id, referrer),
+        )
+    )

@@ -1,0 +1,138 @@
+"""Contacts: found by the canonical key of their address, locked before they change."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from portal.domain.addresses import Address
+from portal.domain.models import Account, Contact, FormerPassword
+from portal.domain.tokens import random_id
+
+CLOSING_FAILURES = 100
+"""Wrong passwords in a row after which a password opens nothing until the mailbox is proven (63B 3.2.2)."""
+NOBODY = 0
+"""No contact has this id: statements about an unknown address run with it, so that the work is the same."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a contact that matters to its credentials."""
+
+    id: int
+    email: str
+    password_salt: bytes
+    first_name: str | None
+    last_name: str | None
+    locale: str | None
+    failed_passwords: int
+    confirmed_at: datetime | None
+    banned_at: datetime | None
+    password_hash: str | None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether too many wrong passwords have closed the password."""
+        return self.failed_passwords >= CLOSING_FAILURES
+
+    @property
+    def personal(self) -> tuple[str | None, ...]:
+        """What a password should not be made of."""
+        return self.email, self.first_name, self.last_name
+
+
+_known = select(
+    Contact.id,
+    Contact.email,
+    Contact.password_salt,
+    Contact.first_name,
+    Contact.last_name,
+    Contact.locale,
+    Contact.failed_passwords,
+    Contact.confirmed_at,
+    Contact.banned_at,
+    Account.password_hash,
+).outerjoin(Account, Account.contact_id == Contact.id)
+_by_key = _known.where(
+    Contact.organisation_id == bindparam("organisation_id"), Contact.email_key == bindparam("email_key")
+)
+_by_id = _known.where(Contact.id == bindparam("contact_id"))
+_locked = _by_id.with_for_update(of=Contact)
+_locked_by_key = _by_key.with_for_update(of=Contact)
+_former = select(FormerPassword.password_hash).where(FormerPassword.contact_id == bindparam("contact_id"))
+_count_failure = (
+    update(Contact).where(Contact.id == bindparam("of_contact")).values(failed_passwords=Contact.failed_passwords + 1)
+)
+_forget_failures = update(Contact).where(Contact.id == bindparam("of_contact")).values(failed_passwords=0)
+_prove = (
+    update(Contact)
+    .where(Contact.id == bindparam("of_contact"))
+    .values(failed_passwords=0, confirmed_at=func.coalesce(Contact.confirmed_at, bindparam("now")))
+)
+
+
+def _known_from(row: Row[*tuple[Any, ...]]) -> Known:
+    return Known(*row)
+
+
+def find(connection: Connection, organisation_id: int, key: str) -> Known | None:
+    """The contact with an address, by its canonical key."""
+    row = connection.execute(_by_key, {"organisation_id": organisation_id, "email_key": key}).one_or_none()
+    return _known_from(row) if row else None
+
+
+def get(connection: Connection, contact_id: int) -> Known:
+    """A contact by its id."""
+    return _known_from(connection.execute(_by_id, {"contact_id": contact_id}).one())
+
+
+def lock(connection: Connection, contact_id: int) -> Known | None:
+    """A contact, held until the transaction ends: whatever changes a credential goes one after another."""
+    row = connection.execute(_locked, {"contact_id": contact_id}).one_or_none()
+    return _known_from(row) if row else None
+
+
+def lock_by_key(connection: Connection, organisation_id: int, key: str) -> Known:
+    """The contact with an address that is there, held until the transaction ends."""
+    parameters = {"organisation_id": organisation_id, "email_key": key}
+    return _known_from(connection.execute(_locked_by_key, parameters).one())
+
+
+def create_unless_known(
+    connection: Connection, organisation_id: int, address: Address, *, salt: bytes, now: datetime
+) -> None:
+    """Store a contact that is known from a registration only, unless the address is there already."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(
+        dialect.insert(Contact).on_conflict_do_nothing(index_elements=["organisation_id", "email_key"]),
+        {
+            "organisation_id": organisation_id,
+            "email": address.email,
+            "email_key": address.key,
+            "cu_ref_no": random_id(16),
+            "password_salt": salt,
+            "created_at": now,
+        },
+    )
+
+
+def former_passwords(connection: Connection, contact_id: int) -> list[str]:
+    """The hashes of all passwords that a contact had before the current one."""
+    return list(connection.execute(_former, {"contact_id": contact_id}).scalars())
+
+
+def count_wrong_password(connection: Connection, contact_id: int) -> None:
+    """One more wrong password in a row."""
+    connection.execute(_count_failure, {"of_contact": contact_id})
+
+
+def forget_wrong_passwords(connection: Connection, contact_id: int) -> None:
+    """The right password came."""
+    connection.execute(_forget_failures, {"of_contact": contact_id})
+
+
+def prove_mailbox(connection: Connection, contact_id: int, now: datetime) -> None:
+    """The owner of the mailbox has shown up: the address is confirmed, a closed password opens again."""
+    connection.execute(_prove, {"of_contact": contact_id, "now": now})

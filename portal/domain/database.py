@@ -1,0 +1,61 @@
+"""Transactions: short, explicit, committed in one place."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+
+SQLITE_BUSY_SECONDS = 5
+"""How long a writer waits for another one before the request is answered with 503."""
+
+
+class Database:
+    """Opens transactions on an engine.
+
+    `write` commits when its block ends and rolls back when it raises; nothing else in the portal commits. No block may
+    hash a password or speak to the network.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writing = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes; on SQLite it takes the write lock at once.
+
+        A SQLite transaction that reads first and writes later fails without waiting when another writer was quicker.
+        """
+        with self._writing.begin() as connection:
+            yield connection
+
+
+def open_database(url: str) -> Database:
+    """The database at a SQLAlchemy URL; connects at the first use only."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return Database(create_engine(parsed, pool_pre_ping=True))
+    engine = create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return Database(engine)
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    # Python's sqlite3 opens transactions by its own rules unless it is told to keep its hands off.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # a commit that was answered survives a power cut
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))

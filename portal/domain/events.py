@@ -1,0 +1,60 @@
+"""The record of what happened to an account: each sign-in, refusal and change leaves one row.
+
+Rows hold who (an id), what, when and from where; never an address that was typed, a password or a token.
+"""
+
+import logging
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, insert
+
+from portal.domain.context import Visitor
+from portal.domain.errors import Failure
+from portal.domain.models import USER_AGENT_LENGTH, Event
+
+_log = logging.getLogger("portal.events")
+_insert = insert(Event)
+
+
+class EventKind(StrEnum):
+    """What can happen."""
+
+    SIGN_IN = "sign_in"
+    SIGN_OUT = "sign_out"
+    REGISTER = "register"
+    CONFIRM = "confirm"
+    RESET_REQUEST = "reset_request"
+    RESET = "reset"
+    PASSWORD_CHANGE = "password_change"
+    LINK_GUESS = "link_guess"
+    BAN = "ban"
+    UNBAN = "unban"
+
+
+def record(
+    connection: Connection,
+    visitor: Visitor,
+    kind: EventKind,
+    *,
+    contact_id: int | None,
+    now: datetime,
+    refusal: Failure | None = None,
+) -> None:
+    """Add one event in the caller's transaction; `refusal` says why it came to nothing."""
+    connection.execute(
+        _insert,
+        {
+            "organisation_id": visitor.organisation_id,
+            "contact_id": contact_id,
+            "kind": kind,
+            "refusal": refusal and refusal.name,
+            "ip": visitor.ip,
+            "user_agent": visitor.user_agent and visitor.user_agent[:USER_AGENT_LENGTH],
+            "request_id": visitor.request_id,
+            "occurred_at": now,
+        },
+    )
+    _log.info(
+        "%s contact=%s refusal=%s request=%s", kind.value, contact_id, refusal and refusal.name, visitor.request_id
+    )

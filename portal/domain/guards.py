@@ -1,0 +1,71 @@
+"""Every limit there is: what is counted, on whom (contract.md, section 2).
+
+| what                       | scope                 | counted on                | limit                    |
+|----------------------------|-----------------------|---------------------------|--------------------------|
+| wrong passwords            | login-network/account | network, address          | LOGIN_LIMIT_*            |
+| tokens never issued        | link                  | network                   | LOGIN_LIMIT_NETWORK      |
+| tries of a new password    | reset                 | contact (by a valid link) | LOGIN_LIMIT_ACCOUNT      |
+| registrations              | register              | network                   | REGISTER_LIMIT_NETWORK   |
+| mails that somebody asks   | mail-network/address  | network, address          | MAIL_LIMIT_*             |
+
+Unknown addresses count as known ones do. Every key begins with the organisation: nothing crosses over.
+"""
+
+from collections.abc import Sequence
+
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
+from portal.domain.events import EventKind, record
+from portal.domain.throttling import Guard, Throttled
+
+
+def password_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
+    """For every check of a password: one counter for login, change of password and confirmation."""
+    rules, organisation = context.rules, str(visitor.organisation_id)
+    return [
+        Guard("login-network", rules.login_limit_network, (organisation, visitor.network)),
+        Guard("login-account", rules.login_limit_account, (organisation, key)),
+    ]
+
+
+def link_guards(context: Context, visitor: Visitor) -> list[Guard]:
+    """For tokens that were never issued."""
+    return [Guard("link", context.rules.login_limit_network, (str(visitor.organisation_id), visitor.network))]
+
+
+def reset_guards(context: Context, contact_id: int) -> list[Guard]:
+    """For new passwords tried with a valid link: being told "used before" tells something about a former password.
+
+    Its own counter, so that wrong passwords at the login never close the way by mail.
+    """
+    return [Guard("reset", context.rules.login_limit_account, (str(contact_id),))]
+
+
+def registration_guards(context: Context, visitor: Visitor) -> list[Guard]:
+    """For registrations."""
+    return [Guard("register", context.rules.register_limit_network, (str(visitor.organisation_id), visitor.network))]
+
+
+def mail_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
+    """For mails that anybody can ask for. Notices of security events never count."""
+    rules, organisation = context.rules, str(visitor.organisation_id)
+    return [
+        Guard("mail-network", rules.mail_limit_network, (organisation, visitor.network)),
+        Guard("mail-address", rules.mail_limit_address, (organisation, key)),
+    ]
+
+
+def count_or_refuse(
+    context: Context, visitor: Visitor, guards: Sequence[Guard], kind: EventKind, failure: Failure
+) -> None:
+    """Count one try before the work it guards; raises Refused(failure) with the time to wait.
+
+    The first refusal of each window is recorded, so that a flood of tries is not a flood of rows.
+    """
+    try:
+        context.throttle.count(guards)
+    except Throttled as throttled:
+        if throttled.first:
+            with context.database.write() as connection:
+                record(connection, visitor, kind, contact_id=None, now=context.clock(), refusal=failure)
+        raise Refused(failure, retry_after=throttled.retry_after) from None

@@ -1,0 +1,132 @@
+"""Identities: a customer who is signed in. The session cookie and the API's `identityId` are the same thing.
+
+32 random alphanumerics, stored as a digest (they are random, so a fast one): the table signs nobody in. New at every
+sign-in; ended on the server by logout, a change of password, a ban; ended by time when idle, or at an end no use puts
+off.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from portal.domain.context import Context, Rules, Visitor
+from portal.domain.models import USER_AGENT_LENGTH, Contact, Identity
+from portal.domain.tokens import random_id
+
+SHORT_LIFETIME = timedelta(hours=12)
+SHORT_IDLE = timedelta(hours=2)
+"""The life of an identity that the customer did not ask to be kept."""
+_SEEN_PRECISION = timedelta(minutes=1)
+"""Not every page view is a write."""
+
+
+@dataclass(frozen=True)
+class Customer:
+    """Who is signed in, as pages show it."""
+
+    id: int
+    identity_id: int
+    organisation_id: int
+    email: str
+    cu_ref_no: str
+    first_name: str | None
+    last_name: str | None
+
+    @property
+    def name(self) -> str:
+        """First and last name, as far as known."""
+        return " ".join(part for part in (self.first_name, self.last_name) if part)
+
+
+_insert = insert(Identity)
+_find = (
+    select(
+        Contact.id,
+        Identity.id.label("identity_id"),
+        Contact.organisation_id,
+        Contact.email,
+        Contact.cu_ref_no,
+        Contact.first_name,
+        Contact.last_name,
+        Identity.kept,
+        Identity.seen_at,
+        Identity.expires_at,
+    )
+    .join(Contact, Contact.id == Identity.contact_id)
+    .where(
+        Identity.digest == bindparam("digest"),
+        Identity.ended_at.is_(None),
+        Contact.organisation_id == bindparam("organisation_id"),
+        Contact.banned_at.is_(None),
+    )
+)
+_see = update(Identity).where(Identity.id == bindparam("identity_id")).values(seen_at=bindparam("now"))
+_end_all = (
+    update(Identity)
+    .where(Identity.contact_id == bindparam("of_contact"), Identity.ended_at.is_(None))
+    .values(ended_at=bindparam("now"))
+)
+
+
+def start(connection: Connection, rules: Rules, visitor: Visitor, *, contact_id: int, kept: bool, now: datetime) -> str:
+    """Start an identity and return it; this is the only time it is readable. The caller holds the contact's row."""
+    raw = random_id()
+    connection.execute(
+        _insert,
+        {
+            "contact_id": contact_id,
+            "digest": _digest(raw),
+            "kept": kept,
+            "ip": visitor.ip,
+            "user_agent": visitor.user_agent and visitor.user_agent[:USER_AGENT_LENGTH],
+            "created_at": now,
+            "seen_at": now,
+            "expires_at": now + (rules.identity_lifetime if kept else SHORT_LIFETIME),
+        },
+    )
+    return raw
+
+
+def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
+    """The customer an identity stands for, while it lives; being found keeps it from falling idle."""
+    now = context.clock()
+    with context.database.read() as connection:
+        row = connection.execute(_find, {"digest": _digest(raw), "organisation_id": organisation_id}).one_or_none()
+    if row is None or now >= row.expires_at:
+        return None
+    if now >= row.seen_at + (context.rules.identity_idle if row.kept else SHORT_IDLE):
+        return None
+    if now >= row.seen_at + _SEEN_PRECISION:
+        with context.database.write() as connection:
+            connection.execute(_see, {"identity_id": row.identity_id, "now": now})
+    return Customer(
+        id=row.id,
+        identity_id=row.identity_id,
+        organisation_id=row.organisation_id,
+        email=row.email,
+        cu_ref_no=row.cu_ref_no,
+        first_name=row.first_name,
+        last_name=row.last_name,
+    )
+
+
+def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -> int | None:
+    """End one identity. Returns whose it was, or None when it was not alive."""
+    of_organisation = select(Contact.id).where(Contact.organisation_id == organisation_id)
+    return connection.execute(
+        update(Identity)
+        .where(Identity.digest == _digest(raw), Identity.ended_at.is_(None), Identity.contact_id.in_(of_organisation))
+        .values(ended_at=now)
+        .returning(Identity.contact_id)
+    ).scalar_one_or_none()
+
+
+def end_all(connection: Connection, contact_id: int, now: datetime) -> None:
+    """End every identity of a contact."""
+    connection.execute(_end_all, {"of_contact": contact_id, "now": now})
+
+
+def _digest(raw: str) -> bytes:
+    return sha256(raw.encode("utf-8", "surrogatepass")).digest()

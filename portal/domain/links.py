@@ -1,0 +1,120 @@
+"""One-time links: issue, look at, consume.
+
+The row holds purpose, address, expiry and use, so that single use is one UPDATE; the token is made of it when the
+mail is sent (tokens.py), so that neither the database nor the outbox holds anything that opens an account.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
+from portal.domain.events import EventKind
+from portal.domain.guards import count_or_refuse, link_guards
+from portal.domain.models import Contact, Link
+from portal.domain.tokens import Purpose, random_id
+
+
+@dataclass(frozen=True)
+class OpenLink:
+    """A link that could be used now."""
+
+    id: int
+    public_id: str
+    contact_id: int
+    registration_id: int | None
+    email: str
+
+
+_find = (
+    select(
+        Link.id,
+        Link.contact_id,
+        Link.registration_id,
+        Link.email,
+        Link.used_at,
+        Link.ended_at,
+        Link.expires_at,
+        Contact.email.label("contact_email"),
+        Contact.banned_at,
+    )
+    .join(Contact, Contact.id == Link.contact_id)
+    .where(Link.public_id == bindparam("public_id"), Link.purpose == bindparam("purpose"))
+    .where(Contact.organisation_id == bindparam("organisation_id"))
+)
+
+
+def issue(
+    connection: Connection,
+    purpose: Purpose,
+    *,
+    contact_id: int | None,
+    email: str | None,
+    now: datetime,
+    expires_at: datetime,
+    registration_id: int | None = None,
+    usable: bool = True,
+) -> int:
+    """Store a new link and return its row id. An unusable one is born ended: it only makes the work the same."""
+    return connection.execute(
+        insert(Link).returning(Link.id),
+        {
+            "public_id": random_id(),
+            "purpose": purpose,
+            "contact_id": contact_id,
+            "registration_id": registration_id,
+            "email": email,
+            "created_at": now,
+            "expires_at": expires_at,
+            "ended_at": None if usable else now,
+        },
+    ).scalar_one()
+
+
+def look_at(context: Context, visitor: Visitor, purpose: Purpose, token: str) -> OpenLink:
+    """The link of a token, unused. Raises Refused: NO_SUCH_LINK, LINK_ENDED (used or withdrawn) or LINK_EXPIRED.
+
+    Tokens that were never issued count against the visitor's network, and past its limit are TOO_MANY_LOGINS.
+    """
+    try:
+        public_id = context.signer.public_id(purpose, token)
+    except Refused:
+        count_or_refuse(context, visitor, link_guards(context, visitor), EventKind.LINK_GUESS, Failure.TOO_MANY_LOGINS)
+        raise
+    with context.database.read() as connection:
+        row = connection.execute(
+            _find, {"public_id": public_id, "purpose": purpose, "organisation_id": visitor.organisation_id}
+        ).one_or_none()
+    if row is None:
+        raise Refused(Failure.NO_SUCH_LINK)
+    if row.used_at or row.ended_at or row.banned_at or row.email != row.contact_email:
+        raise Refused(Failure.LINK_ENDED)
+    if context.clock() >= row.expires_at:
+        raise Refused(Failure.LINK_EXPIRED)
+    return OpenLink(row.id, public_id, row.contact_id, row.registration_id, row.email)
+
+
+def consume(connection: Connection, link: OpenLink, now: datetime) -> None:
+    """Use a link up: of any number of parallel users one succeeds, the others get Refused(LINK_ENDED or LINK_EXPIRED).
+
+    In the caller's transaction, so that a link is used if and only if what it was used for has happened.
+    """
+    used = connection.execute(
+        update(Link)
+        .where(Link.id == link.id, Link.used_at.is_(None), Link.ended_at.is_(None), Link.expires_at > now)
+        .values(used_at=now)
+        .returning(Link.id)
+    ).one_or_none()
+    if used is None:
+        expired = connection.execute(select(Link.id).where(Link.id == link.id, Link.expires_at <= now)).one_or_none()
+        raise Refused(Failure.LINK_EXPIRED if expired else Failure.LINK_ENDED)
+
+
+def end_all(connection: Connection, contact_id: int, now: datetime, purpose: Purpose | None = None) -> None:
+    """Withdraw every open link of a contact, or every one of a purpose."""
+    statement = update(Link).where(Link.contact_id == contact_id, Link.used_at.is_(None), Link.ended_at.is_(None))
+    if purpose is not None:
+        statement = statement.where(Link.purpose == purpose)
+    connection.execute(statement.values(ended_at=now))

@@ -1,0 +1,103 @@
+"""Signing in with a password, and signing out."""
+
+from typing import NoReturn
+
+from portal.domain import accounts, contacts, identities
+from portal.domain.addresses import Address
+from portal.domain.contacts import NOBODY, Known
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
+from portal.domain.events import EventKind, record
+from portal.domain.guards import count_or_refuse, password_guards
+from portal.domain.waiting import waiting_registrations
+
+
+def log_in(context: Context, visitor: Visitor, address: Address, password: str, *, kept: bool) -> str:
+    """Sign a customer in and return the new identity.
+
+    Checks in the order of contract.md, section 4: throttle (before any hashing, for unknown addresses too), contact,
+    account, password, ban, confirmation. Whatever is refused, the same statements run and one hash is computed, so that
+    time tells a stranger nothing. Raises Refused, or Busy when too many passwords wait (the try is then given back).
+    """
+    guards = password_guards(context, visitor, address.key)
+    count_or_refuse(context, visitor, guards, EventKind.SIGN_IN, Failure.TOO_MANY_LOGINS)
+    with context.database.read() as connection:
+        contact = contacts.find(connection, visitor.organisation_id, address.key)
+        waiting = waiting_registrations(connection, contact.id if contact else NOBODY, context.clock())
+    own = [contact.password_hash] if contact and contact.password_hash else []
+    renewed = None
+    try:
+        fitting = context.hasher.matching(password, [*own, *waiting])
+        if contact and fitting.issuperset(own) and own and not context.hasher.is_current(own[0], contact.password_salt):
+            renewed = context.hasher.hash(password, contact.password_salt)
+    except Exception:
+        context.throttle.give_back(guards)  # the password was not looked at
+        raise
+    if fitting:
+        context.throttle.give_back(guards)
+    failure = _judge(contact, fitting, known_before=bool(own or waiting))
+    if contact is None or failure:
+        registration = next((waiting[known] for known in fitting if known in waiting), None)
+        _refuse(context, visitor, contact, failure or Failure.LOGIN_FAILED, registration)
+    return _sign_in(context, visitor, contact, renewed, kept=kept)
+
+
+def log_out(context: Context, visitor: Visitor, identity: str) -> None:
+    """End an identity on the server. One that is not alive is no failure: the wish is fulfilled."""
+    now = context.clock()
+    with context.database.write() as connection:
+        contact_id = identities.end(connection, visitor.organisation_id, identity, now)
+        if contact_id is not None:
+            record(connection, visitor, EventKind.SIGN_OUT, contact_id=contact_id, now=now)
+
+
+def _judge(contact: Known | None, fitting: set[str], *, known_before: bool) -> Failure | None:
+    """What stands against signing in, in the contract's order; None when nothing does.
+
+    A registration that waits changes nothing about a contact known before: only its own password tells of it.
+    """
+    if contact is None or not (known_before or contact.confirmed_at):
+        return Failure.UNKNOWN_CONTACT
+    if contact.is_closed:
+        return Failure.PASSWORD_CLOSED
+    if not fitting:
+        only_guest = contact.password_hash is None and contact.confirmed_at is not None
+        return Failure.NO_ACCOUNT if only_guest else Failure.WRONG_PASSWORD
+    if contact.banned_at:
+        return Failure.BANNED
+    return None if contact.password_hash in fitting else Failure.UNVERIFIED
+
+
+_RIGHT_PASSWORD = frozenset({Failure.BANNED, Failure.UNVERIFIED})
+
+
+def _refuse(
+    context: Context, visitor: Visitor, contact: Known | None, failure: Failure, registration: str | None = None
+) -> NoReturn:
+    contact_id = contact.id if contact else None
+    now = context.clock()
+    with context.database.write() as connection:
+        if failure not in _RIGHT_PASSWORD:
+            contacts.count_wrong_password(connection, contact_id or NOBODY)
+        record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=now, refusal=failure)
+    raise Refused(failure, registration=registration)
+
+
+def _sign_in(context: Context, visitor: Visitor, contact: Known, renewed: str | None, *, kept: bool) -> str:
+    now = context.clock()
+    with context.database.write() as connection:
+        current = contacts.lock(connection, contact.id)
+        # While the password was hashed it may have been changed or closed, or the customer banned.
+        changed = current is None or current.password_hash != contact.password_hash
+        failure = (
+            Failure.WRONG_PASSWORD if changed else _judge(current, {contact.password_hash or ""}, known_before=True)
+        )
+        if failure is None:
+            if contact.failed_passwords:
+                contacts.forget_wrong_passwords(connection, contact.id)
+            if renewed:
+                accounts.renew_hash(connection, contact, renewed)
+            identity = identities.start(connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now)
+            record(connection, visitor, EventKind.SIGN_IN, contact_id=contact.id, now=now)
+            return identity
+    _refuse(context, visitor, contact, failure)

@@ -1,0 +1,229 @@
+"""The tables.
+
+Typed declarative classes describe them; the domain reads and writes them with Core statements on a connection,
+because a unit of work costs more than everything else in a sign-in but the hash (benchmarks/).
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+STRING_LENGTH = 255
+USER_AGENT_LENGTH = 255
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in UTC, whatever the database can keep (SQLite keeps no time zone)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """UTC, and without its zone where the database has none."""
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
+        """Aware again, in UTC."""
+        if value is None:
+            return None
+        found: datetime = value
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that a migration can name it again."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime(), str: String(STRING_LENGTH), bytes: LargeBinary()}
+
+
+def _contact_key(**options: Any) -> Any:
+    return mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True, **options)
+
+
+class Organisation(Base):
+    """A shop or service whose customers the portal serves."""
+
+    __tablename__ = "organisation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Contact(Base):
+    """Somebody an organisation knows: with or without an e-mail, with or without an account."""
+
+    __tablename__ = "contact"
+    __table_args__ = (UniqueConstraint("organisation_id", "email_key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"))
+    email: Mapped[str | None]
+    """The normalised address; mail goes here and nowhere else."""
+    email_key: Mapped[str | None]
+    """The canonical form under which the address is unique (domain/addresses.py)."""
+    cu_ref_no: Mapped[str] = mapped_column(String(16), unique=True)
+    """The customer reference number."""
+    password_salt: Mapped[bytes]
+    """Shared by all of this customer's passwords: see domain/passwords.py for why."""
+    first_name: Mapped[str | None]
+    last_name: Mapped[str | None]
+    phone: Mapped[str | None]
+    company_name: Mapped[str | None]
+    newsletter: Mapped[bool] = mapped_column(default=False)
+    locale: Mapped[str | None] = mapped_column(String(35))
+    referred_by_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", ondelete="SET NULL"), index=True)
+    failed_passwords: Mapped[int] = mapped_column(default=0)
+    """Wrong passwords in a row, however slow."""
+    confirmed_at: Mapped[datetime | None]
+    """None while the contact is known only from a registration that waits for its mailbox to be proven."""
+    banned_at: Mapped[datetime | None]
+    ban_reason: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class Account(Base):
+    """A contact's password: who has one has an account, and the mailbox of every account was proven."""
+
+    __tablename__ = "account"
+
+    contact_id: Mapped[int] = mapped_column(
+        ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    password_hash: Mapped[str]
+    password_set_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+
+
+class FormerPassword(Base):
+    """A password a customer had once, kept so that it is not taken again."""
+
+    __tablename__ = "former_password"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[int] = _contact_key()
+    password_hash: Mapped[str]
+    retired_at: Mapped[datetime]
+
+
+class Registration(Base):
+    """What somebody typed at registration: nothing of it counts until the mailbox is proven.
+
+    Each registration stands by itself, with its own link and password. One for an address that has an account already
+    is stored as ended, so that the work done tells nobody whether the address is known.
+    """
+
+    __tablename__ = "registration"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True)
+    """Kept in the registering browser's signed cookie: the browser that need not type the password again."""
+    contact_id: Mapped[int] = _contact_key()
+    password_hash: Mapped[str]
+    first_name: Mapped[str | None]
+    last_name: Mapped[str | None]
+    phone: Mapped[str | None]
+    company_name: Mapped[str | None]
+    newsletter: Mapped[bool]
+    locale: Mapped[str | None] = mapped_column(String(35))
+    referral: Mapped[str | None] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class Link(Base):
+    """A proof of one mailbox that works once. The mailed token is a signature over `public_id`: nothing secret here."""
+
+    __tablename__ = "link"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True)
+    purpose: Mapped[str] = mapped_column(String(16))
+    contact_id: Mapped[int | None] = _contact_key()
+    """None for an address that nobody has: the row then only makes the work the same."""
+    registration_id: Mapped[int | None] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"), index=True)
+    email: Mapped[str | None]
+    """The address that the link proves; it dies when the contact's address becomes another."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class Identity(Base):
+    """A sign-in: the session cookie and the API's `identityId` are this, stored as a digest."""
+
+    __tablename__ = "identity"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[int] = _contact_key()
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    kept: Mapped[bool]
+    """Whether the customer asked to be kept signed in."""
+    ip: Mapped[str | None] = mapped_column(String(45))
+    user_agent: Mapped[str | None]
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    """The end that no use puts off."""
+    ended_at: Mapped[datetime | None]
+
+
+class Event(Base):
+    """A sign-in, a refusal or a change: what, when, from where."""
+
+    __tablename__ = "event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"))
+    contact_id: Mapped[int | None] = _contact_key()
+    kind: Mapped[str] = mapped_column(String(40))
+    refusal: Mapped[str | None] = mapped_column(String(40))
+    """The name of the Failure, or None for what succeeded."""
+    ip: Mapped[str | None] = mapped_column(String(45))
+    user_agent: Mapped[str | None]
+    request_id: Mapped[str | None] = mapped_column(String(32))
+    occurred_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class OutboxMail(Base):
+    """A mail that is due: written with what caused it, rendered, signed and sent by the worker (portal/mail)."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_due", "state", "due_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"))
+    contact_id: Mapped[int | None] = _contact_key()
+    link_id: Mapped[int | None] = mapped_column(ForeignKey("link.id", ondelete="CASCADE"), index=True)
+    notice: Mapped[str] = mapped_column(String(40))
+    """Which mail: the name of a folder in templates/mail."""
+    recipient: Mapped[str | None]
+    locale: Mapped[str | None] = mapped_column(String(35))
+    message_id: Mapped[str] = mapped_column(String(64), unique=True)
+    """The left part of the Message-ID, the same on every try."""
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    claim: Mapped[str | None] = mapped_column(String(32))
+    """Who works on it; a result under another claim is ignored."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why the last try failed, or why it was set aside."""
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]

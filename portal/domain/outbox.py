@@ -1,0 +1,60 @@
+"""Mails as data: queued in the caller's transaction, so that a mail is due if and only if its cause was committed."""
+
+import secrets
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, insert
+
+from portal.domain.context import Visitor
+from portal.domain.models import OutboxMail
+
+
+class Notice(StrEnum):
+    """The mails there are; each is a folder in templates/mail."""
+
+    VERIFY = "verify"
+    ACCOUNT_EXISTS = "account_exists"
+    RESET = "reset"
+    PASSWORD_CHANGED = "password_changed"
+
+
+class MailState(StrEnum):
+    """The life of a mail: queued until it is sent, dead (with a reason) or expired with its link."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DEAD = "dead"
+    EXPIRED = "expired"
+    VOID = "void"
+    """Never meant to be sent: written so that the work for an unknown address is that for a known one."""
+
+
+def queue(
+    connection: Connection,
+    visitor: Visitor,
+    notice: Notice,
+    *,
+    contact_id: int | None,
+    recipient: str | None,
+    now: datetime,
+    locale: str | None = None,
+    link_id: int | None = None,
+    wanted: bool = True,
+) -> None:
+    """Add one mail. An unwanted one (nobody to send it to) is stored as void, without an address."""
+    connection.execute(
+        insert(OutboxMail),
+        {
+            "organisation_id": visitor.organisation_id,
+            "contact_id": contact_id,
+            "link_id": link_id,
+            "notice": notice,
+            "recipient": recipient if wanted else None,
+            "locale": locale or visitor.locale,
+            "message_id": secrets.token_hex(16),
+            "state": MailState.QUEUED if wanted else MailState.VOID,
+            "due_at": now,
+            "created_at": now,
+        },
+    )

@@ -1,0 +1,67 @@
+"""A new password by somebody who is signed in."""
+
+from portal.domain import accounts, contacts, identities
+from portal.domain.addresses import parse_email
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import N_, Failure, Refused
+from portal.domain.events import EventKind, record
+from portal.domain.guards import count_or_refuse, password_guards
+from portal.domain.identities import Customer
+from portal.domain.passwords import refuse_unfit
+
+_WRONG_CURRENT_PASSWORD = N_("This is not your current password. Try again, or set a new password by mail.")
+
+
+def change_password(
+    context: Context, visitor: Visitor, customer: Customer, current_password: str, password: str, *, kept: bool
+) -> str:
+    """Change the password of a customer who knows the current one; returns a new identity in place of the one in use.
+
+    Every identity ends, the one in use too, and so do open links; a notice goes out. A wrong current password counts
+    as a failed login does, on the same counters. Two hashes are computed: the current password's and the new one's,
+    compared with all former ones. Raises Refused (WRONG_PASSWORD, TOO_MANY_LOGINS, PASSWORD_REFUSED, PASSWORD_REUSED)
+    and Busy.
+    """
+    guards = password_guards(context, visitor, parse_email(customer.email).key)
+    count_or_refuse(context, visitor, guards, EventKind.PASSWORD_CHANGE, Failure.TOO_MANY_LOGINS)
+    with context.database.read() as connection:
+        contact = contacts.get(connection, customer.id)
+        former = contacts.former_passwords(connection, customer.id)
+    own = [contact.password_hash] if contact.password_hash else []
+    try:
+        fits = context.hasher.matching(current_password, own)
+    except Exception:
+        context.throttle.give_back(guards)  # the password was not looked at
+        raise
+    if fits:
+        context.throttle.give_back(guards)
+    if not fits or contact.is_closed:
+        with context.database.write() as connection:
+            contacts.count_wrong_password(connection, customer.id)
+            record(
+                connection,
+                visitor,
+                EventKind.PASSWORD_CHANGE,
+                contact_id=customer.id,
+                now=context.clock(),
+                refusal=Failure.WRONG_PASSWORD,
+            )
+        raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CURRENT_PASSWORD, field="current_password")
+    refuse_unfit(
+        password,
+        Failure.PASSWORD_REFUSED,
+        min_length=context.rules.password_min_length,
+        personal=(*contact.personal, visitor.organisation_name),
+    )
+    password_hash, reused = context.hasher.hash_new(password, contact.password_salt, [*former, *own])
+    if reused:
+        raise Refused(Failure.PASSWORD_REUSED, field="password")
+    now = context.clock()
+    with context.database.write() as connection:
+        current = contacts.lock(connection, contact.id)
+        if current is None or current.banned_at or current.password_hash != contact.password_hash:
+            raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CURRENT_PASSWORD, field="current_password")
+        accounts.change_password(connection, visitor, current, password_hash, now)
+        contacts.forget_wrong_passwords(connection, contact.id)
+        record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now)
+        return identities.start(connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now)

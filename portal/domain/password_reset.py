@@ -1,0 +1,95 @@
+"""A new password by a mailed link."""
+
+from datetime import timedelta
+
+from portal.domain import accounts, contacts, links, outbox
+from portal.domain.addresses import Address
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
+from portal.domain.events import EventKind, record
+from portal.domain.guards import count_or_refuse, mail_guards, reset_guards
+from portal.domain.links import OpenLink
+from portal.domain.outbox import Notice
+from portal.domain.passwords import refuse_unfit
+from portal.domain.tokens import Purpose
+from portal.domain.waiting import end_waiting
+
+
+def request_reset(context: Context, visitor: Visitor, address: Address, lifetime: timedelta | None = None) -> None:
+    """Queue a mail with a reset link, when the address belongs to a contact who is not banned.
+
+    A contact without an account may set a first password this way. Asking changes nothing else, and earlier links
+    stay good. For any other address the same statements run, with rows that lead to nothing. Raises
+    Refused(TOO_MANY_MAILS), counted for unknown addresses as for known ones.
+    """
+    guards = mail_guards(context, visitor, address.key)
+    count_or_refuse(context, visitor, guards, EventKind.RESET_REQUEST, Failure.TOO_MANY_MAILS)
+    now = context.clock()
+    with context.database.write() as connection:
+        contact = contacts.find(connection, visitor.organisation_id, address.key)
+        wanted = contact is not None and contact.banned_at is None
+        contact_id = contact.id if contact else None
+        link_id = links.issue(
+            connection,
+            Purpose.RESET,
+            contact_id=contact_id,
+            email=contact.email if contact else None,
+            now=now,
+            expires_at=now + (lifetime or context.rules.reset_lifetime),
+            usable=wanted,
+        )
+        outbox.queue(
+            connection,
+            visitor,
+            Notice.RESET,
+            contact_id=contact_id,
+            recipient=contact.email if contact else None,
+            now=now,
+            locale=contact.locale if contact else None,
+            link_id=link_id,
+            wanted=wanted,
+        )
+        record(connection, visitor, EventKind.RESET_REQUEST, contact_id=contact_id, now=now)
+
+
+def look_at_reset(context: Context, visitor: Visitor, token: str) -> OpenLink:
+    """The reset link of a token, unused. Raises Refused."""
+    return links.look_at(context, visitor, Purpose.RESET, token)
+
+
+def set_new_password(context: Context, visitor: Visitor, token: str, password: str) -> None:
+    """Set the password that a reset link was mailed for.
+
+    Of any number of parallel uses one succeeds. Success ends every identity, every open link and every registration
+    that waits, opens a password that too many tries had closed, and sends a notice. A refusal does not use the link
+    up. One hash is computed, however many former passwords there are. Raises Refused (NO_SUCH_LINK, LINK_ENDED,
+    LINK_EXPIRED, PASSWORD_REFUSED with the reason, PASSWORD_REUSED, TOO_MANY_LOGINS) and Busy.
+    """
+    link = look_at_reset(context, visitor, token)
+    guards = reset_guards(context, link.contact_id)
+    count_or_refuse(context, visitor, guards, EventKind.RESET, Failure.TOO_MANY_LOGINS)
+    with context.database.read() as connection:
+        contact = contacts.get(connection, link.contact_id)
+        former = contacts.former_passwords(connection, contact.id)
+    refuse_unfit(
+        password,
+        Failure.PASSWORD_REFUSED,
+        min_length=context.rules.password_min_length,
+        personal=(*contact.personal, visitor.organisation_name),
+    )
+    if contact.password_hash:
+        former.append(contact.password_hash)
+    password_hash, reused = context.hasher.hash_new(password, contact.password_salt, former)
+    if reused:
+        raise Refused(Failure.PASSWORD_REUSED, field="password")
+    now = context.clock()
+    with context.database.write() as connection:
+        current = contacts.lock(connection, contact.id)
+        links.consume(connection, link, now)
+        if current is None or current.banned_at:
+            raise Refused(Failure.LINK_ENDED)
+        accounts.change_password(connection, visitor, current, password_hash, now)
+        contacts.prove_mailbox(connection, current.id, now)
+        end_waiting(connection, current.id, now)
+        record(connection, visitor, EventKind.RESET, contact_id=current.id, now=now)
+    context.throttle.give_back(guards)

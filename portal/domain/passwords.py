@@ -1,0 +1,190 @@
+"""Passwords: what is accepted, how they are hashed, and how reuse is found out.
+
+A customer's current and former passwords share one random salt of that customer, so one hash of a new password is
+compared with all of them, however long the history. After a change of the Argon2 parameters it costs one hash more
+for each set of parameters that is still stored. What this trades: whoever steals the table tries a guess against all
+passwords that one customer ever had at once, but never against two customers.
+"""
+
+import base64
+import hmac
+import os
+import secrets
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import argon2.low_level
+from zxcvbn import zxcvbn
+
+from portal.domain.errors import N_, Busy, Failure, Refused
+
+MAX_LENGTH = 256
+SALT_LENGTH = 16
+_HASH_LENGTH = 32
+_ANALYSED_LENGTH = 64
+"""zxcvbn's time grows faster than its input; what is longer than this is judged by its beginning."""
+_PERSONAL = N_("This password is made of your name or address. Choose one that others cannot guess from them.")
+_EASY_GUESSES = 10**6
+"""zxcvbn's own bound between "very guessable" and what withstands throttled guessing over a network."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The cost of one hash (Argon2id)."""
+
+    time_cost: int
+    memory_kib: int
+    parallelism: int
+
+
+def normalised(password: str) -> str:
+    """The form that is counted, checked and hashed: NFC, so that "é" is one character however it was typed (63B)."""
+    return unicodedata.normalize("NFC", password)
+
+
+def new_salt() -> bytes:
+    """A salt for one customer."""
+    return secrets.token_bytes(SALT_LENGTH)
+
+
+def refuse_unfit(password: str, failure: Failure, *, min_length: int, personal: Iterable[str | None]) -> None:
+    """Raise Refused(failure), with the reason as its detail, for a new password that the policy does not accept.
+
+    Length counts characters after NFC; there are no rules about kinds of characters (NIST SP 800-63B-4, 3.1.1.2).
+    Common passwords and those made of the customer's own name or address (`personal`) are refused, offline.
+    """
+    password = normalised(password)
+    if len(password) < min_length:
+        detail, values = N_("Use at least %(count)d characters."), {"count": min_length}
+    elif len(password) > MAX_LENGTH:
+        detail, values = N_("Use at most %(count)d characters."), {"count": MAX_LENGTH}
+    else:
+        found, values = _objection(password, personal), {}
+        if found is None:
+            return
+        detail = found
+    raise Refused(failure, detail=detail, values=dict(values), field="password")
+
+
+def _objection(password: str, personal: Iterable[str | None]) -> str | None:
+    words = sorted({word for text in personal if text for word in _words_of(text.casefold())}, key=len, reverse=True)
+    rest = whole = password.casefold()
+    for word in words:
+        rest = rest.replace(word, "")
+    if rest != whole and _weakness(rest, []):
+        return _PERSONAL
+    return _weakness(password, words)
+
+
+def _words_of(text: str) -> set[str]:
+    """A name or an address as a whole and in its parts: people take either for a password."""
+    local = text.partition("@")[0]
+    parts = {part for part in "".join(c if c.isalnum() else " " for c in local).split() if len(part) > 2}
+    return {text, local} | parts
+
+
+def _weakness(password: str, personal: list[str]) -> str | None:
+    """Why a password is easy to guess, by what zxcvbn finds in its beginning; None when it is not."""
+    if not password:
+        return _PERSONAL
+    found = zxcvbn(password[:_ANALYSED_LENGTH], user_inputs=personal, max_length=_ANALYSED_LENGTH)
+    return _reason(found["sequence"]) if found["guesses"] < _EASY_GUESSES else None
+
+
+def _reason(sequence: Iterable[Mapping[str, Any]]) -> str:
+    patterns = {match.get("dictionary_name") or match["pattern"] for match in sequence}
+    if "user_inputs" in patterns:
+        return _PERSONAL
+    if "passwords" in patterns:
+        return N_("This is one of the most common passwords. Choose one that others cannot guess.")
+    return N_("This password is easy to guess. Choose a longer one, for example of several unusual words.")
+
+
+class Hasher:
+    """Computes Argon2id hashes, as many at a time as there are cores.
+
+    The rest wait, up to `waiting` of them; more are turned away with Busy, so that a flood of sign-ins cannot eat the
+    machine. Own threads, because each thread that has hashed keeps the memory of one hash.
+    """
+
+    def __init__(self, parameters: Parameters, *, parallel: int | None = None, waiting: int = 12) -> None:
+        self._parameters = parameters
+        self._parallel = parallel or len(os.sched_getaffinity(0))
+        self._bound = self._parallel + waiting
+        self._pool = ThreadPoolExecutor(self._parallel, thread_name_prefix="hash")
+        self._lock = Lock()
+        self._admitted = 0
+        self._decoy = self.hash(secrets.token_urlsafe(), new_salt())
+
+    def hash(self, password: str, salt: bytes) -> str:
+        """One hash, in PHC notation. Raises Busy."""
+        return self._compute(password, self._prefix(salt))
+
+    def matching(self, password: str, hashes: Iterable[str]) -> set[str]:
+        """Those of the hashes that the password fits; one computation for each salt and set of parameters among them.
+
+        With no hash to compare, one is computed all the same: an unknown customer costs what a known one does.
+        """
+        by_prefix: dict[str, list[str]] = {}
+        for known in hashes or [self._decoy]:
+            by_prefix.setdefault(known.rpartition("$")[0], []).append(known)
+        found: set[str] = set()
+        for prefix, group in by_prefix.items():
+            computed = self._compute(password, prefix)
+            found.update(known for known in group if hmac.compare_digest(known, computed))
+        return found - {self._decoy}
+
+    def hash_new(self, password: str, salt: bytes, former: Iterable[str]) -> tuple[str, bool]:
+        """The hash of a new password, and whether it is one of the `former` ones (the current one among them).
+
+        One computation when all of them share the salt and today's parameters.
+        """
+        prefix = self._prefix(salt)
+        former = list(former)
+        same = [known for known in former if known.startswith(prefix + "$")]
+        other = [known for known in former if not known.startswith(prefix + "$")]
+        computed = self._compute(password, prefix)
+        reused = sum(hmac.compare_digest(known, computed) for known in same) > 0  # every one is compared
+        return computed, reused or bool(other and self.matching(password, other))
+
+    def is_current(self, known: str, salt: bytes) -> bool:
+        """Whether a hash has today's parameters and the customer's salt."""
+        return known.startswith(self._prefix(salt) + "$")
+
+    def _prefix(self, salt: bytes) -> str:
+        cost = self._parameters
+        text = base64.b64encode(salt).decode().rstrip("=")
+        return f"$argon2id$v=19$m={cost.memory_kib},t={cost.time_cost},p={cost.parallelism}${text}"
+
+    def _compute(self, password: str, prefix: str) -> str:
+        _, _, _, costs, salt = prefix.split("$")
+        cost = dict(item.split("=") for item in costs.split(","))
+        secret = normalised(password).encode("utf-8", "surrogatepass")
+
+        def run() -> bytes:
+            return argon2.low_level.hash_secret(
+                secret,
+                base64.b64decode(salt + "=" * (-len(salt) % 4)),
+                time_cost=int(cost["t"]),
+                memory_cost=int(cost["m"]),
+                parallelism=int(cost["p"]),
+                hash_len=_HASH_LENGTH,
+                type=argon2.low_level.Type.ID,
+            )
+
+        return self._bounded(run).decode()
+
+    def _bounded(self, work: Callable[[], bytes]) -> bytes:
+        with self._lock:
+            if self._admitted >= self._bound:
+                raise Busy(retry_after=2)
+            self._admitted += 1
+        try:
+            return self._pool.submit(work).result()
+        finally:
+            with self._lock:
+                self._admitted -= 1

@@ -1,0 +1,162 @@
+"""Registration: what somebody typed waits until the mailbox is proven, and counts for nothing before.
+
+Nobody gains from registering somebody else's address: what waits signs nobody in, and a proof of the mailbox made some
+other way drops it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from portal.domain import contacts, links, outbox
+from portal.domain.addresses import Address
+from portal.domain.contacts import Known
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure
+from portal.domain.events import EventKind, record
+from portal.domain.guards import count_or_refuse, mail_guards, registration_guards
+from portal.domain.models import Contact, Registration
+from portal.domain.outbox import Notice
+from portal.domain.passwords import new_salt, refuse_unfit
+from portal.domain.tokens import Purpose, random_id
+from portal.domain.waiting import WAITING_LIFETIME
+
+
+@dataclass(frozen=True)
+class Application:
+    """What somebody types to register; shapes are checked before (forms, schemas)."""
+
+    address: Address
+    password: str
+    first_name: str | None = None
+    last_name: str | None = None
+    phone: str | None = None
+    company_name: str | None = None
+    newsletter: bool = False
+    referral: str | None = None
+
+
+def register(context: Context, visitor: Visitor, application: Application) -> str:
+    """Store a registration, queue its mail, and return its public id for the registering browser.
+
+    The owner of an existing account gets a mail that says so, a banned one none; whoever asks cannot tell: the same
+    statements, one hash and one row in the outbox in each case. Nothing that is sent here changes an existing contact.
+    Raises Refused (TOO_MANY_REGISTRATIONS, or REGISTRATION_FAILED with the reason against the password) and Busy.
+    """
+    address = application.address
+    guards = registration_guards(context, visitor)
+    count_or_refuse(context, visitor, guards, EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
+    refuse_unfit(
+        application.password,
+        Failure.REGISTRATION_FAILED,
+        min_length=context.rules.password_min_length,
+        personal=(address.email, application.first_name, application.last_name, visitor.organisation_name),
+    )
+    guards = mail_guards(context, visitor, address.key)
+    count_or_refuse(context, visitor, guards, EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
+    with context.database.read() as connection:
+        known = contacts.find(connection, visitor.organisation_id, address.key)
+    salt = known.password_salt if known else new_salt()
+    while True:
+        password_hash = context.hasher.hash(application.password, salt)
+        now = context.clock()
+        with context.database.write() as connection:
+            contacts.create_unless_known(connection, visitor.organisation_id, address, salt=salt, now=now)
+            contact = contacts.lock_by_key(connection, visitor.organisation_id, address.key)
+            if contact.password_salt == salt:
+                return _store(connection, context, visitor, contact, application, password_hash, now)
+        salt = contact.password_salt  # another registration of a new address was quicker: hash with its salt
+
+
+def _store(
+    connection: Connection,
+    context: Context,
+    visitor: Visitor,
+    contact: Known,
+    application: Application,
+    password_hash: str,
+    now: datetime,
+) -> str:
+    waits = contact.password_hash is None and contact.banned_at is None
+    public_id = random_id()
+    registration_id = connection.execute(
+        insert(Registration).returning(Registration.id),
+        {
+            "public_id": public_id,
+            "contact_id": contact.id,
+            "password_hash": password_hash,
+            "first_name": application.first_name,
+            "last_name": application.last_name,
+            "phone": application.phone,
+            "company_name": application.company_name,
+            "newsletter": application.newsletter,
+            "locale": visitor.locale,
+            "referral": application.referral,
+            "created_at": now,
+            "ended_at": None if waits else now,
+        },
+    ).scalar_one()
+    _mail(connection, context, visitor, contact, registration_id, now)
+    record(connection, visitor, EventKind.REGISTER, contact_id=contact.id, now=now)
+    return public_id
+
+
+def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
+    """Send the mail of a registration once more, by its public id, within the limits for mails.
+
+    Returns the address it goes to, or None when no such registration is left. The earlier links stay good. Raises
+    Refused.
+    """
+    now = context.clock()
+    find = (
+        select(Registration.id, Registration.contact_id, Contact.email_key)
+        .join(Contact, Contact.id == Registration.contact_id)
+        .where(
+            Registration.public_id == registration,
+            Registration.created_at > now - WAITING_LIFETIME,
+            Contact.organisation_id == visitor.organisation_id,
+        )
+    )
+    with context.database.read() as connection:
+        row = connection.execute(find).one_or_none()
+    if row is None:
+        return None
+    guards = mail_guards(context, visitor, row.email_key)
+    count_or_refuse(context, visitor, guards, EventKind.REGISTER, Failure.TOO_MANY_MAILS)
+    with context.database.write() as connection:
+        contact = contacts.lock(connection, row.contact_id)
+        if contact is None:
+            return None
+        _mail(connection, context, visitor, contact, row.id, now)
+        record(connection, visitor, EventKind.REGISTER, contact_id=contact.id, now=now)
+    return contact.email
+
+
+def _mail(
+    connection: Connection, context: Context, visitor: Visitor, contact: Known, registration_id: int, now: datetime
+) -> None:
+    """Queue the mail that a registration leads to: a link, or word that there is an account already."""
+    has_account = contact.password_hash is not None
+    usable = not has_account and contact.banned_at is None
+    link_id = links.issue(
+        connection,
+        Purpose.VERIFY,
+        contact_id=contact.id,
+        registration_id=registration_id,
+        email=contact.email,
+        now=now,
+        expires_at=now + context.rules.verify_lifetime,
+        usable=usable,
+    )
+    outbox.queue(
+        connection,
+        visitor,
+        Notice.ACCOUNT_EXISTS if has_account else Notice.VERIFY,
+        contact_id=contact.id,
+        recipient=contact.email,
+        now=now,
+        locale=contact.locale,
+        link_id=link_id if usable else None,
+        wanted=contact.banned_at is None,
+    )
