@@ -1,0 +1,51 @@
+// What a page gains with script. Without it every page works the same, only plainer.
+"use strict";
+
+// A one-time token leaves the address bar, the history and what a screenshot shows.
+const cleanPath = document.querySelector("main").dataset.cleanPath;
+if (cleanPath) history.replaceState(null, "", cleanPath);
+
+// Whoever sent a form with mistakes hears and sees them first.
+document.querySelector(".problems")?.focus();
+
+// A button beside each password shows what is typed.
+for (const box of document.querySelectorAll(".password")) {
+  const input = box.querySelector("input");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "reveal";
+  button.setAttribute("aria-controls", input.id);
+  const show = (visible) => {
+    input.type = visible ? "text" : "password";
+    button.textContent = visible ? box.dataset.hide : box.dataset.show;
+    button.setAttribute("aria-pressed", visible);
+    button.setAttribute("aria-label", `${button.textContent}: ${input.labels[0].textContent}`);
+  };
+  button.addEventListener("click", () => show(input.type === "password"));
+  input.form.addEventListener("submit", () => show(false));
+  show(false);
+  box.append(button);
+}
+
+// A form is sent once, however often it is pressed; after a while it may be tried again.
+const setBusy = (form, busy) => {
+  form.toggleAttribute("data-busy", busy);
+  for (const button of form.querySelectorAll("[type=submit]")) {
+    if (busy) button.setAttribute("aria-disabled", "true");
+    else button.removeAttribute("aria-disabled");
+  }
+};
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.hasAttribute("data-busy")) return event.preventDefault();
+  setBusy(form, true);
+  setTimeout(() => setBusy(form, false), 10_000);
+});
+
+// A page that comes back out of the browser's memory is ready again; a customer's page is asked
+// for anew, since the customer may have signed out meanwhile.
+window.addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  document.querySelectorAll("form[data-busy]").forEach((form) => setBusy(form, false));
+  if ("signedIn" in document.body.dataset) location.replace(location.pathname + location.search);
+});
