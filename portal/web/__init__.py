@@ -1,0 +1,44 @@
+"""The HTML face: forms that post to views, views that call one function of the domain."""
+
+from typing import Any
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from portal.config import Settings
+from portal.web import account, errors, forgery, health, login, mailbox, password, presentation, registration, requests
+
+MAX_BODY = 64 * 1024
+"""Bytes. No form here comes near it, and nobody gets to have more parsed."""
+
+
+def flask_config(settings: Settings, secret_key: str) -> dict[str, Any]:
+    """Flask's own settings, as the portal's want them."""
+    return {
+        "SECRET_KEY": secret_key,
+        "SECRET_KEY_FALLBACKS": list(settings.secret_key_fallbacks),
+        "SESSION_COOKIE_NAME": "__Host-portal" if settings.is_https else "portal",
+        "SESSION_COOKIE_SECURE": settings.is_https,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_REFRESH_EACH_REQUEST": False,  # the server decides how long an identity lives
+        "PERMANENT_SESSION_LIFETIME": settings.identity_lifetime,
+        "MAX_CONTENT_LENGTH": MAX_BODY,
+        "MAX_FORM_MEMORY_SIZE": MAX_BODY,
+        "MAX_FORM_PARTS": 100,
+        "WTF_CSRF_TIME_LIMIT": None,  # a form token lasts as long as the cookie that it belongs to
+        "WTF_CSRF_SSL_STRICT": False,  # forgery.py looks at Origin, which says more than Referer
+    }
+
+
+def register(app: Flask) -> None:
+    """Give an app its pages, and what happens around each request, in order."""
+    settings: Settings = app.extensions["portal_settings"]
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_port=hops)  # type: ignore[method-assign] # Flask's documented way to add middleware
+    requests.register(app)
+    forgery.register(app)
+    presentation.register(app)
+    errors.register(app)
+    for module in (login, registration, password, account, health, mailbox):
+        app.register_blueprint(module.pages)

@@ -1,0 +1,53 @@
+"""The customer's own pages."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.assembly import current_context
+from portal.domain.errors import N_
+from portal.domain.password_change import change_password
+from portal.web import session
+from portal.web.form_page import FormPage
+from portal.web.forms import ChangePasswordForm
+from portal.web.presentation import translate
+
+pages = Blueprint("account", __name__, url_prefix="/account")
+
+
+@pages.get("")
+def home() -> str:
+    """Who they are to the organisation."""
+    session.signed_in_customer()
+    return render_template("account/home.html")
+
+
+class ChangePasswordPage(FormPage):
+    """Change the password, knowing the current one."""
+
+    form_class = ChangePasswordForm
+    template = "account/change_password.html"
+
+    def opened(self, **_arguments: Any) -> dict[str, Any]:
+        """Only for who is signed in; the rule for passwords is told before it is broken."""
+        session.signed_in_customer()
+        return {"min_length": current_context().rules.password_min_length}
+
+    def submitted(self, form: ChangePasswordForm, shown: dict[str, Any]) -> ResponseReturnValue:
+        """Change it; every other browser is signed out, this one goes on with a new identity."""
+        kept = session.is_kept()
+        identity = change_password(
+            current_context(),
+            session.current_visitor(),
+            session.signed_in_customer(),
+            form.current_password.text,
+            form.password.text,
+            kept=kept,
+        )
+        session.sign_in(identity, kept=kept)
+        session.give_notice(translate(N_("Your password is changed. Every other browser has been signed out.")))
+        return redirect(url_for("account.home"))
+
+
+pages.add_url_rule("/password", view_func=ChangePasswordPage.as_view("change_password"))

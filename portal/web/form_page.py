@@ -1,0 +1,88 @@
+"""The page around a form: shown, sent, shown again with what is wrong."""
+
+from typing import Any, ClassVar
+
+from flask import make_response, render_template, request
+from flask.typing import ResponseReturnValue
+from flask.views import MethodView
+
+from portal.domain.errors import N_, Failure, Refused
+from portal.web.forms import PortalForm, Problem
+from portal.web.presentation import translate
+
+LINK_STATUS = {Failure.NO_SUCH_LINK: 404, Failure.LINK_ENDED: 410, Failure.LINK_EXPIRED: 410}
+"""Refusals that leave no form to show: errors.py makes pages of them."""
+
+_STALE = N_(
+    "The form was open for too long, or your browser keeps no cookies from us. Check what you typed and send it again."
+)
+
+
+def words_of(refusal: Refused) -> str:
+    """What a page says about a refusal."""
+    return translate(refusal.detail or refusal.failure.value.words, **refusal.values)
+
+
+class FormPage(MethodView):
+    """One form and its page. A subclass says what is shown and what happens; statuses and errors are decided here."""
+
+    init_every_request: ClassVar[bool] = False
+    form_class: ClassVar[type[PortalForm]]
+    template: ClassVar[str]
+
+    def opened(self, **arguments: Any) -> dict[str, Any]:
+        """What the template needs beside its form; may raise Refused or abort."""
+        return {}
+
+    def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
+        """The form, where it depends on what is shown."""
+        return self.form_class
+
+    def filled(self, form: PortalForm) -> None:
+        """Fill a form that is opened, not sent."""
+
+    def submitted(self, form: Any, shown: dict[str, Any]) -> ResponseReturnValue:
+        """Do what the form is for, through one function of the domain; may raise Refused."""
+        raise NotImplementedError
+
+    def get(self, **arguments: Any) -> ResponseReturnValue:
+        """The empty form."""
+        shown = self.opened(**arguments)
+        form = self.form_for(shown)(formdata=None)
+        self.filled(form)
+        return self._page(form, shown, [])
+
+    def post(self, **arguments: Any) -> ResponseReturnValue:
+        """The form as it was sent: 422 when something is wrong with it, 429 when there were too many."""
+        shown = self.opened(**arguments)
+        form = self.form_for(shown)(formdata=request.form)
+        problems = form.problems()
+        if problems:
+            return self._page(form, shown, problems), 422
+        try:
+            return self.submitted(form, shown)
+        except Refused as refusal:
+            if refusal.failure in LINK_STATUS:
+                raise
+            return self.show_refusal(form, shown, refusal)
+
+    def show_refusal(self, form: PortalForm, shown: dict[str, Any], refusal: Refused) -> ResponseReturnValue:
+        """The form again, with the domain's words."""
+        words = words_of(refusal)
+        field = refusal.field if refusal.field and refusal.field in form else None
+        if field:
+            form.refuse(field, words)
+        response = make_response(self._page(form, shown, [Problem(field or "", words)]))
+        response.status_code = 422 if refusal.retry_after is None else 429
+        if refusal.retry_after is not None:
+            response.headers["Retry-After"] = str(refusal.retry_after)
+        return response
+
+    def show_stale(self, **arguments: Any) -> ResponseReturnValue:
+        """The form again with what was typed, because its token was missing, foreign or stale; nothing was done."""
+        shown = self.opened(**arguments)
+        form = self.form_for(shown)(formdata=request.form)
+        return self._page(form, shown, [Problem("", translate(_STALE))]), 400
+
+    def _page(self, form: PortalForm, shown: dict[str, Any], problems: list[Problem]) -> str:
+        return render_template(self.template, form=form, problems=problems, **shown)

@@ -1,0 +1,174 @@
+"""Forms: shape only. What must be known of the database to say no is the domain's."""
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import request
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, Field, PasswordField, StringField
+from wtforms.validators import StopValidation
+
+from portal.domain.addresses import Address, InvalidAddress, is_customer_reference, parse_email, parse_phone
+from portal.domain.errors import N_
+from portal.domain.models import STRING_LENGTH
+from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
+from portal.domain.passwords import normalised
+from portal.web.presentation import translate
+
+_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Control characters, lone surrogates, line and paragraph separators: no name or address holds one."""
+
+Validator = Callable[["PortalForm", Field], None]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One line of the summary of what is wrong; `field` is empty when it is about the whole form."""
+
+    field: str
+    message: str
+
+
+class PortalForm(FlaskForm):
+    """A form whose token is checked for the whole app (extensions.py), and whose fields come once each."""
+
+    class Meta:
+        csrf = False
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with what was sent, in the order of the fields; empty when nothing is."""
+        self.validate()
+        for name, values in request.form.lists():
+            if len(values) > 1 and name in self:
+                self[name].errors = [translate(N_("This field was sent more than once. Send the form again."))]
+        return [Problem(field.name, field.errors[0]) for field in self if field.errors]
+
+    def refuse(self, field: str, message: str) -> None:
+        """Put what the domain says against a field beside it."""
+        if field in self:
+            self[field].errors = [message]
+
+
+def required(message: str) -> Validator:
+    """Something must be typed."""
+
+    def check(form: PortalForm, field: Field) -> None:
+        if not (field.data or "").strip():
+            raise StopValidation(translate(message))
+
+    return check
+
+
+def typed(message: str) -> Validator:
+    """A password must be typed; white space is as good as any other character in it."""
+
+    def check(form: PortalForm, field: Field) -> None:
+        if not field.data:
+            raise StopValidation(translate(message))
+
+    return check
+
+
+def plain_text(form: PortalForm, field: Field) -> None:
+    """One line of text, trimmed, within the length that is stored; empty becomes None."""
+    text = (field.data or "").strip()
+    if len(text) > STRING_LENGTH:
+        raise StopValidation(translate(N_("Use at most %(count)d characters."), count=STRING_LENGTH))
+    if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
+        raise StopValidation(translate(N_("This holds a character that cannot be used here. Please type it anew.")))
+    field.data = text or None
+
+
+def phone_number(form: PortalForm, field: Field) -> None:
+    """A phone number with its country code, if any."""
+    if field.data:
+        try:
+            field.data = parse_phone(field.data)
+        except InvalidAddress as error:
+            raise StopValidation(translate(str(error))) from None
+
+
+def short_enough(form: PortalForm, field: Field) -> None:
+    """No password is longer than what is hashed."""
+    if len(normalised(field.data)) > PASSWORD_MAX_LENGTH:
+        raise StopValidation(translate(N_("Use at most %(count)d characters."), count=PASSWORD_MAX_LENGTH))
+
+
+class EmailField(StringField):
+    """An e-mail address; `address` is what was read."""
+
+    address: Address
+
+    def pre_validate(self, form: object) -> None:
+        """Read the address; says what to do when it is none."""
+        if not (self.data or "").strip():
+            raise StopValidation(translate(N_("Enter your e-mail address.")))
+        try:
+            self.address = parse_email(self.data or "")
+        except InvalidAddress as error:
+            raise StopValidation(translate(str(error))) from None
+
+
+class SecretField(PasswordField):
+    """A password, as it was typed."""
+
+    @property
+    def text(self) -> str:
+        """Every character of it, white space too."""
+        return self.data or ""
+
+
+class EmailForm(PortalForm):
+    """Just an address."""
+
+    email = EmailField()
+
+
+class LoginForm(EmailForm):
+    """Sign in."""
+
+    password = SecretField(validators=[typed(N_("Enter your password.")), short_enough])
+    remember = BooleanField()
+    next = StringField()
+
+
+class RegistrationForm(EmailForm):
+    """Create an account."""
+
+    password = SecretField(validators=[typed(N_("Choose a password.")), short_enough])
+    first_name = StringField(validators=[required(N_("Enter your first name.")), plain_text])
+    last_name = StringField(validators=[required(N_("Enter your last name.")), plain_text])
+    phone = StringField(validators=[plain_text, phone_number])
+    company_name = StringField(validators=[plain_text])
+    newsletter = BooleanField()
+    ref = StringField()
+
+    @property
+    def referral(self) -> str | None:
+        """Who sent them; a bad number is ignored."""
+        text = (self.ref.data or "").strip()
+        return text if is_customer_reference(text) else None
+
+
+class ConfirmForm(PortalForm):
+    """Nothing to type: a button."""
+
+
+class ChosenPasswordForm(PortalForm):
+    """The password that was chosen at registration, typed again in another browser."""
+
+    password = SecretField(validators=[typed(N_("Enter the password you chose when registering.")), short_enough])
+
+
+class NewPasswordForm(PortalForm):
+    """Set a new password."""
+
+    password = SecretField(validators=[typed(N_("Choose a new password.")), short_enough])
+
+
+class ChangePasswordForm(PortalForm):
+    """Change the password, knowing the current one."""
+
+    current_password = SecretField(validators=[typed(N_("Enter your current password.")), short_enough])
+    password = SecretField(validators=[typed(N_("Choose a new password.")), short_enough])

@@ -1,0 +1,69 @@
+"""Signing in and out."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from portal.assembly import current_context
+from portal.domain.errors import N_, Refused
+from portal.domain.login import log_in, log_out
+from portal.web import session
+from portal.web.form_page import FormPage
+from portal.web.forms import LoginForm, PortalForm
+from portal.web.presentation import translate
+from portal.web.redirects import own_path, redirect_to
+
+pages = Blueprint("login", __name__)
+
+
+@pages.get("/")
+def home() -> Response:
+    """The way in."""
+    return redirect(url_for("account.home" if session.current_customer() else "login.login"))
+
+
+class LoginPage(FormPage):
+    """Sign in with a password."""
+
+    form_class = LoginForm
+    template = "login/login.html"
+
+    def get(self, **arguments: Any) -> ResponseReturnValue:
+        """The form, unless somebody is signed in already."""
+        if session.current_customer():
+            return redirect_to(request.args.get("next"), url_for("account.home"))
+        return super().get(**arguments)
+
+    def filled(self, form: PortalForm) -> None:
+        """Where to go on afterwards."""
+        form["next"].data = own_path(request.args.get("next"))
+
+    def submitted(self, form: LoginForm, shown: dict[str, Any]) -> ResponseReturnValue:
+        """Start an identity."""
+        kept = form.remember.data
+        try:
+            identity = log_in(
+                current_context(), session.current_visitor(), form.email.address, form.password.text, kept=kept
+            )
+        except Refused as refusal:
+            if refusal.registration:  # the right password: this browser may have the mail sent again
+                session.remember_registration(refusal.registration, form.email.address.email)
+                shown["unverified"] = True
+            raise
+        session.sign_in(identity, kept=kept)
+        return redirect_to(form.next.data, url_for("account.home"))
+
+
+pages.add_url_rule("/login", view_func=LoginPage.as_view("login"))
+
+
+@pages.post("/logout")
+def logout() -> Response:
+    """End the identity on the server, and empty the cookie."""
+    identity = session.sign_out()
+    if identity:
+        log_out(current_context(), session.current_visitor(), identity)
+    session.give_notice(translate(N_("You are signed out.")))
+    return redirect(url_for("login.login"))

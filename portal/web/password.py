@@ -1,0 +1,72 @@
+"""A new password by mail."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from portal.assembly import current_context
+from portal.domain.errors import N_
+from portal.domain.password_reset import look_at_reset, request_reset, set_new_password
+from portal.web import session
+from portal.web.form_page import FormPage
+from portal.web.forms import EmailForm, NewPasswordForm
+from portal.web.presentation import translate
+
+pages = Blueprint("password", __name__)
+
+
+@pages.get("/.well-known/change-password")
+def change_password() -> Response:
+    """Where password managers look for the page that changes a password (W3C well-known URL)."""
+    return redirect(url_for("account.change_password"), 302)
+
+
+class ResetRequestPage(FormPage):
+    """Ask for a link."""
+
+    form_class = EmailForm
+    template = "password/request_reset.html"
+
+    def submitted(self, form: EmailForm, shown: dict[str, Any]) -> ResponseReturnValue:
+        """Have a mail sent; the answer is the same for every address."""
+        address = form.email.address
+        request_reset(current_context(), session.current_visitor(), address)
+        session.remember_mailed_to(address.email)
+        return redirect(url_for("password.reset_sent"))
+
+
+pages.add_url_rule("/password/reset", view_func=ResetRequestPage.as_view("request_reset"))
+
+
+@pages.get("/password/reset-sent")
+def reset_sent() -> str:
+    """What to do now; the same words for every address."""
+    return render_template("password/reset_sent.html", email=session.mailed_to())
+
+
+class NewPasswordPage(FormPage):
+    """Set a new password by a mailed link; looking never uses the link up."""
+
+    form_class = NewPasswordForm
+    template = "password/set_new.html"
+
+    def opened(self, **arguments: Any) -> dict[str, Any]:
+        """Whose password it is."""
+        link = look_at_reset(current_context(), session.current_visitor(), arguments["token"])
+        return {
+            "token": arguments["token"],
+            "email": link.email,
+            "min_length": current_context().rules.password_min_length,
+        }
+
+    def submitted(self, form: NewPasswordForm, shown: dict[str, Any]) -> ResponseReturnValue:
+        """Set it. Nobody is signed in by it, and whoever was is signed out, here too."""
+        set_new_password(current_context(), session.current_visitor(), shown["token"], form.password.text)
+        session.sign_out()
+        session.give_notice(translate(N_("Your new password is set. You can sign in with it now.")))
+        return redirect(url_for("login.login"))
+
+
+pages.add_url_rule("/password/reset/<token>", view_func=NewPasswordPage.as_view("set_new"))

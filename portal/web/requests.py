@@ -1,0 +1,56 @@
+"""Around each request: an id, the security headers, one line in the log."""
+
+import logging
+import secrets
+from time import perf_counter
+
+from flask import Flask, Response, g, request
+
+from portal.assembly import settings_of
+
+_log = logging.getLogger("portal.access")
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # no-referrer would make browsers send "Origin: null" with our own forms
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Cache-Control": "no-store",
+}
+_HSTS = {"Strict-Transport-Security": "max-age=31536000"}
+
+
+def register(app: Flask) -> None:
+    """Put them around every request of an app."""
+    headers = (_HEADERS | _HSTS if settings_of(app).is_https else _HEADERS).items()
+
+    @app.before_request
+    def begin() -> None:
+        g.request_id = secrets.token_hex(8)
+        g.started = perf_counter()
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        if request.endpoint == "static" and response.status_code in (200, 206, 304):
+            # The address of a static file changes with its content (presentation.asset).
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        else:
+            response.vary.add("Cookie")
+        for name, value in headers:
+            response.headers.setdefault(name, value)
+        # The route and not the path: paths hold tokens.
+        _log.info(
+            "%s %s %d %.1fms request=%s",
+            request.method,
+            request.url_rule or "-",
+            response.status_code,
+            (perf_counter() - g.started) * 1000,
+            g.request_id,
+        )
+        return response

@@ -1,0 +1,102 @@
+"""The browser's cookie: which identity it carries, and what it remembers of a registration."""
+
+from flask import g, redirect, request, session, url_for
+from werkzeug.wrappers import Response
+
+from portal.assembly import current_context
+from portal.domain import identities
+from portal.domain.context import Visitor
+from portal.domain.identities import Customer
+from portal.web.presentation import current_language, current_organisation
+
+_IDENTITY = "identity"
+_KEPT = "kept"
+_REGISTRATION = "registration"
+_MAILED_TO = "mailed_to"
+
+
+def current_visitor() -> Visitor:
+    """Who is asking, for limits and the record of events."""
+    organisation = current_organisation()
+    return Visitor(
+        organisation_id=organisation.id,
+        organisation_name=organisation.name,
+        ip=request.remote_addr,
+        user_agent=request.user_agent.string or None,
+        request_id=g.request_id,
+        locale=current_language().tag,
+    )
+
+
+def sign_in(identity: str, *, kept: bool) -> None:
+    """Put a new identity into a cookie that holds nothing of before, the form token neither."""
+    session.clear()
+    session[_IDENTITY] = identity
+    session[_KEPT] = kept
+    session.permanent = kept  # else the cookie ends with the browser
+
+
+def sign_out() -> str | None:
+    """Empty the cookie; returns the identity that was in it."""
+    identity = session.get(_IDENTITY)
+    session.clear()
+    return identity
+
+
+def current_customer() -> Customer | None:
+    """The customer who is signed in; asks the database once a request."""
+    if "customer" not in g:
+        identity = session.get(_IDENTITY)
+        g.customer = (
+            identities.find(current_context(), current_organisation().id, identity) if identity is not None else None
+        )
+    customer: Customer | None = g.customer
+    return customer
+
+
+class NotSignedIn(Exception):
+    """A page was asked for that only a signed-in customer may see; errors.py sends them to sign in."""
+
+
+def signed_in_customer() -> Customer:
+    """The customer who is signed in; raises NotSignedIn."""
+    customer = current_customer()
+    if customer is None:
+        raise NotSignedIn
+    return customer
+
+
+def is_kept() -> bool:
+    """Whether the customer asked to be kept signed in."""
+    return bool(session.get(_KEPT))
+
+
+def to_sign_in() -> Response:
+    """Where somebody goes who must sign in first; they come back here afterwards."""
+    return redirect(url_for("login.login", next=request.path))
+
+
+def remember_registration(public_id: str, email: str) -> None:
+    """Know this browser as the one that registered."""
+    session[_REGISTRATION] = public_id
+    session[_MAILED_TO] = email
+
+
+def remembered_registration() -> str | None:
+    """The registration that this browser made, by its public id."""
+    return session.get(_REGISTRATION)
+
+
+def remember_mailed_to(email: str) -> None:
+    """Keep the address that was typed, to show it on the page that follows."""
+    session[_MAILED_TO] = email
+
+
+def mailed_to() -> str | None:
+    """The address that a mail was asked for from this browser."""
+    return session.get(_MAILED_TO)
+
+
+def give_notice(message: str) -> None:
+    """Show a message, once, on the next page."""
+    session["notice"] = message
