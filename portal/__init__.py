@@ -4,7 +4,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from portal import cli, web
+from portal import cli, languages, web
 from portal.assembly import assemble
 from portal.config import Settings, load_settings
 from portal.extensions import csrf
@@ -28,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(web.flask_config(settings, key))
     app.extensions["portal_settings"] = settings
     app.extensions["portal"] = assemble(settings, key)
+    languages.register(app)
     web.register(app)
     csrf.init_app(app)
     cli.register(app)

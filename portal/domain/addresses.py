@@ -71,6 +71,8 @@ def parse_phone(text: str) -> str:
     text = text.strip()
     if len(text) > 40:  # longer than any number with its spaces; refused before a pattern sees it
         raise InvalidAddress(message)
+    if any(character.isalpha() for character in text):  # phonenumbers would read them as digits of a keypad
+        raise InvalidAddress(message)
     if text.startswith("00"):
         text = "+" + text[2:]
     try:

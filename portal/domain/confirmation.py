@@ -48,8 +48,10 @@ def look_at_confirmation(context: Context, visitor: Visitor, token: str, *, regi
     return Confirmation(link, link.email, row.email_key, not same_browser, row.password_hash)
 
 
-def confirm(context: Context, visitor: Visitor, confirmation: Confirmation, password: str | None) -> str:
-    """Confirm a registration and sign its customer in; returns the new identity.
+def confirm(
+    context: Context, visitor: Visitor, confirmation: Confirmation, password: str | None, replacing: str | None
+) -> str:
+    """Confirm a registration and sign its customer in; returns the new identity, the one so far (`replacing`) ends.
 
     In another browser than the one that registered, `password` must be the one chosen there: who opens a mailed link
     has not thereby agreed to a password that a stranger may have chosen (pre-hijacking). Of any number of
@@ -68,6 +70,8 @@ def confirm(context: Context, visitor: Visitor, confirmation: Confirmation, pass
         contacts.prove_mailbox(connection, contact.id, now)
         end_waiting(connection, contact.id, now)
         record(connection, visitor, EventKind.CONFIRM, contact_id=contact.id, now=now)
+        if replacing:
+            identities.end(connection, visitor.organisation_id, replacing, now)
         return identities.start(connection, context.rules, visitor, contact_id=contact.id, kept=False, now=now)
 
 

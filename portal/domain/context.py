@@ -50,6 +50,7 @@ class Visitor:
     ip: str | None
     organisation_name: str = ""
     user_agent: str | None = None
+    """Printable, and no longer than is stored."""
     request_id: str | None = None
     locale: str | None = None
 
@@ -59,14 +60,25 @@ class Visitor:
         return network_of(self.ip)
 
 
-def network_of(ip: str | None) -> str:
-    """The canonical network of an address; every unreadable address shares one."""
+def read_ip(text: str | None) -> str | None:
+    """An IP address in its canonical form, or None for what is none (a forwarded header can hold anything)."""
     try:
-        address = ipaddress.ip_address(ip or "")
+        return str(_ip(text))
+    except ValueError:
+        return None
+
+
+def network_of(text: str | None) -> str:
+    """The canonical network of an address; all unreadable ones share one."""
+    try:
+        address = _ip(text)
     except ValueError:
         return "unknown"
     if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is None:
-            return str(ipaddress.ip_network((int(address), 64), strict=False))
-        address = address.ipv4_mapped
+        return str(ipaddress.ip_network((int(address), 64), strict=False))
     return str(address)
+
+
+def _ip(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    address = ipaddress.ip_address(text or "")
+    return getattr(address, "ipv4_mapped", None) or address

@@ -43,7 +43,7 @@ def open_database(url: str) -> Database:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return Database(create_engine(parsed, pool_pre_ping=True))
-    engine = create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+    engine = create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS}, pool_timeout=SQLITE_BUSY_SECONDS)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert
 
 from portal.domain.context import Visitor
 from portal.domain.errors import Failure
-from portal.domain.models import USER_AGENT_LENGTH, Event
+from portal.domain.models import Event
 
 _log = logging.getLogger("portal.events")
 _insert = insert(Event)
@@ -50,7 +50,7 @@ def record(
             "kind": kind,
             "refusal": refusal and refusal.name,
             "ip": visitor.ip,
-            "user_agent": visitor.user_agent and visitor.user_agent[:USER_AGENT_LENGTH],
+            "user_agent": visitor.user_agent,
             "request_id": visitor.request_id,
             "occurred_at": now,
         },

@@ -12,7 +12,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from portal.domain.context import Context, Rules, Visitor
-from portal.domain.models import USER_AGENT_LENGTH, Contact, Identity
+from portal.domain.models import Contact, Identity
 from portal.domain.tokens import random_id
 
 SHORT_LIFETIME = timedelta(hours=12)
@@ -80,7 +80,7 @@ def start(connection: Connection, rules: Rules, visitor: Visitor, *, contact_id:
             "digest": _digest(raw),
             "kept": kept,
             "ip": visitor.ip,
-            "user_agent": visitor.user_agent and visitor.user_agent[:USER_AGENT_LENGTH],
+            "user_agent": visitor.user_agent,
             "created_at": now,
             "seen_at": now,
             "expires_at": now + (rules.identity_lifetime if kept else SHORT_LIFETIME),

@@ -12,8 +12,10 @@ from portal.domain.guards import count_or_refuse, password_guards
 from portal.domain.waiting import waiting_registrations
 
 
-def log_in(context: Context, visitor: Visitor, address: Address, password: str, *, kept: bool) -> str:
-    """Sign a customer in and return the new identity.
+def log_in(
+    context: Context, visitor: Visitor, address: Address, password: str, *, kept: bool, replacing: str | None = None
+) -> str:
+    """Sign a customer in and return the new identity; the one the browser carried so far (`replacing`) ends.
 
     Checks in the order of contract.md, section 4: throttle (before any hashing, for unknown addresses too), contact,
     account, password, ban, confirmation. Whatever is refused, the same statements run and one hash is computed, so that
@@ -28,18 +30,18 @@ def log_in(context: Context, visitor: Visitor, address: Address, password: str, 
     renewed = None
     try:
         fitting = context.hasher.matching(password, [*own, *waiting])
-        if contact and fitting.issuperset(own) and own and not context.hasher.is_current(own[0], contact.password_salt):
+        if contact and _may_renew(context, contact, fitting):
             renewed = context.hasher.hash(password, contact.password_salt)
     except Exception:
         context.throttle.give_back(guards)  # the password was not looked at
         raise
-    if fitting:
-        context.throttle.give_back(guards)
     failure = _judge(contact, fitting, known_before=bool(own or waiting))
+    if fitting and failure is not Failure.PASSWORD_CLOSED:  # what is closed counts and costs the same right or wrong
+        context.throttle.give_back(guards)
     if contact is None or failure:
         registration = next((waiting[known] for known in fitting if known in waiting), None)
         _refuse(context, visitor, contact, failure or Failure.LOGIN_FAILED, registration)
-    return _sign_in(context, visitor, contact, renewed, kept=kept)
+    return _sign_in(context, visitor, contact, renewed, kept=kept, replacing=replacing)
 
 
 def log_out(context: Context, visitor: Visitor, identity: str) -> None:
@@ -68,6 +70,13 @@ def _judge(contact: Known | None, fitting: set[str], *, known_before: bool) -> F
     return None if contact.password_hash in fitting else Failure.UNVERIFIED
 
 
+def _may_renew(context: Context, contact: Known, fitting: set[str]) -> bool:
+    """Whether the right password came and its hash is not today's."""
+    if contact.password_hash not in fitting or contact.is_closed:
+        return False
+    return not context.hasher.is_current(contact.password_hash, contact.password_salt)
+
+
 _RIGHT_PASSWORD = frozenset({Failure.BANNED, Failure.UNVERIFIED})
 
 
@@ -83,7 +92,9 @@ def _refuse(
     raise Refused(failure, registration=registration)
 
 
-def _sign_in(context: Context, visitor: Visitor, contact: Known, renewed: str | None, *, kept: bool) -> str:
+def _sign_in(
+    context: Context, visitor: Visitor, contact: Known, renewed: str | None, *, kept: bool, replacing: str | None
+) -> str:
     now = context.clock()
     with context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
@@ -97,6 +108,8 @@ def _sign_in(context: Context, visitor: Visitor, contact: Known, renewed: str | 
                 contacts.forget_wrong_passwords(connection, contact.id)
             if renewed:
                 accounts.renew_hash(connection, contact, renewed)
+            if replacing:
+                identities.end(connection, visitor.organisation_id, replacing, now)
             identity = identities.start(connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now)
             record(connection, visitor, EventKind.SIGN_IN, contact_id=contact.id, now=now)
             return identity

@@ -33,9 +33,9 @@ def change_password(
     except Exception:
         context.throttle.give_back(guards)  # the password was not looked at
         raise
-    if fits:
+    if fits and not contact.is_closed:
         context.throttle.give_back(guards)
-    if not fits or contact.is_closed:
+    else:
         with context.database.write() as connection:
             contacts.count_wrong_password(connection, customer.id)
             record(

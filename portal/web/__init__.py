@@ -26,6 +26,7 @@ def flask_config(settings: Settings, secret_key: str) -> dict[str, Any]:
         "MAX_FORM_MEMORY_SIZE": MAX_BODY,
         "MAX_FORM_PARTS": 100,
         "WTF_CSRF_TIME_LIMIT": None,  # a form token lasts as long as the cookie that it belongs to
+        "WTF_I18N_ENABLED": False,  # WTForms' own words are never shown, and it would read them anew for each request
         "WTF_CSRF_SSL_STRICT": False,  # forgery.py looks at Origin, which says more than Referer
     }
 

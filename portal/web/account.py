@@ -8,10 +8,10 @@ from flask.typing import ResponseReturnValue
 from portal.assembly import current_context
 from portal.domain.errors import N_
 from portal.domain.password_change import change_password
+from portal.languages import translate
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import ChangePasswordForm
-from portal.web.presentation import translate
 
 pages = Blueprint("account", __name__, url_prefix="/account")
 

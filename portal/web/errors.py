@@ -11,8 +11,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from portal.domain.errors import N_, Busy, Refused
+from portal.languages import translate
 from portal.web.form_page import LINK_STATUS, FormPage, words_of
-from portal.web.presentation import translate
 from portal.web.session import NotSignedIn, to_sign_in
 
 _log = logging.getLogger("portal.errors")

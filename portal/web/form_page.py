@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 from flask.views import MethodView
 
 from portal.domain.errors import N_, Failure, Refused
+from portal.languages import translate
 from portal.web.forms import PortalForm, Problem
-from portal.web.presentation import translate
 
 LINK_STATUS = {Failure.NO_SUCH_LINK: 404, Failure.LINK_ENDED: 410, Failure.LINK_EXPIRED: 410}
 """Refusals that leave no form to show: errors.py makes pages of them."""

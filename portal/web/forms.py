@@ -14,7 +14,7 @@ from portal.domain.errors import N_
 from portal.domain.models import STRING_LENGTH
 from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.passwords import normalised
-from portal.web.presentation import translate
+from portal.languages import translate
 
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Control characters, lone surrogates, line and paragraph separators: no name or address holds one."""
@@ -40,8 +40,11 @@ class PortalForm(FlaskForm):
         """What is wrong with what was sent, in the order of the fields; empty when nothing is."""
         self.validate()
         for name, values in request.form.lists():
-            if len(values) > 1 and name in self:
-                self[name].errors = [translate(N_("This field was sent more than once. Send the form again."))]
+            if len(values) > 1:
+                words = translate(N_("A field was sent more than once. Please send the form again."))
+                if name not in self:
+                    return [Problem("", words)]
+                self[name].errors = [words]
         return [Problem(field.name, field.errors[0]) for field in self if field.errors]
 
     def refuse(self, field: str, message: str) -> None:

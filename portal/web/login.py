@@ -9,10 +9,10 @@ from werkzeug.wrappers import Response
 from portal.assembly import current_context
 from portal.domain.errors import N_, Refused
 from portal.domain.login import log_in, log_out
+from portal.languages import translate
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import LoginForm, PortalForm
-from portal.web.presentation import translate
 from portal.web.redirects import own_path, redirect_to
 
 pages = Blueprint("login", __name__)
@@ -45,7 +45,12 @@ class LoginPage(FormPage):
         kept = form.remember.data
         try:
             identity = log_in(
-                current_context(), session.current_visitor(), form.email.address, form.password.text, kept=kept
+                current_context(),
+                session.current_visitor(),
+                form.email.address,
+                form.password.text,
+                kept=kept,
+                replacing=session.carried_identity(),
             )
         except Refused as refusal:
             if refusal.registration:  # the right password: this browser may have the mail sent again

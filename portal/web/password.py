@@ -9,10 +9,10 @@ from werkzeug.wrappers import Response
 from portal.assembly import current_context
 from portal.domain.errors import N_
 from portal.domain.password_reset import look_at_reset, request_reset, set_new_password
+from portal.languages import translate
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import EmailForm, NewPasswordForm
-from portal.web.presentation import translate
 
 pages = Blueprint("password", __name__)
 

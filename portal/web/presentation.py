@@ -1,45 +1,16 @@
-"""What every template is given: language, organisation, versioned assets."""
+"""What every page is given: its language, the organisation, who is signed in, the addresses of static files."""
 
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from babel import Locale
-from babel.support import NullTranslations
-from flask import Flask, current_app, g, has_request_context, request, session, url_for
-from flask_babel import get_locale, get_translations
+from flask import Flask, current_app, g, session
 
 from portal.assembly import current_context
 from portal.domain.organisations import Organisation, get_organisation
-from portal.extensions import babel
+from portal.languages import current_language
 
-LANGUAGES = ("en",)
 DEFAULT_ORGANISATION = "default"
-
-
-@dataclass(frozen=True)
-class Language:
-    """The language of an answer: looked up once, then kept as an object."""
-
-    tag: str
-    direction: str
-    translations: NullTranslations
-
-
-def current_language() -> Language:
-    """The language of the page or mail that is being made."""
-    if "language" not in g:
-        locale = get_locale() or Locale("en")
-        g.language = Language(str(locale).replace("_", "-"), locale.text_direction, get_translations())
-    language: Language = g.language
-    return language
-
-
-def translate(message: str, **values: object) -> str:
-    """A message in the current language, with its values filled in."""
-    text: str = current_language().translations.ugettext(message)
-    return text % values if values else text
 
 
 def current_organisation() -> Organisation:
@@ -52,34 +23,18 @@ def current_organisation() -> Organisation:
     return organisation
 
 
-def _chosen_locale() -> str:
-    if not has_request_context():
-        return LANGUAGES[0]
-    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
-
-
 def register(app: Flask) -> None:
     """Give an app's templates what they need."""
-    babel.init_app(app, locale_selector=_chosen_locale)
-    versions = {
-        path.relative_to(str(app.static_folder)).as_posix(): sha256(path.read_bytes()).hexdigest()[:12]
-        for path in Path(str(app.static_folder)).rglob("*")
-        if path.is_file()
+    static_files = Path(str(app.static_folder))
+    # The addresses of static files. They change with the files, so that browsers may keep them for ever; they are the
+    # same in every request, since BASE_URL has no path.
+    addresses = {
+        name: f"{app.static_url_path}/{name}?v={sha256(path.read_bytes()).hexdigest()[:12]}"
+        for path in static_files.rglob("*")
+        if path.is_file() and (name := path.relative_to(static_files).as_posix())
     }
 
-    def asset(name: str) -> str:
-        """The address of a static file; it changes with the file, so that browsers may keep it for ever."""
-        return url_for("static", filename=name, v=versions[name])
-
-    def gettext(message: str) -> str:
-        return current_language().translations.ugettext(message)
-
-    def ngettext(singular: str, plural: str, count: int) -> str:
-        return current_language().translations.ungettext(singular, plural, count)
-
-    app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined] # added by the extension
-    app.jinja_env.globals["asset"] = asset
+    app.jinja_env.globals["asset"] = addresses.__getitem__
 
     @app.context_processor
     def page() -> dict[str, Any]:

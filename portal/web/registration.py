@@ -9,10 +9,10 @@ from portal.assembly import current_context
 from portal.domain.confirmation import Confirmation, confirm, look_at_confirmation
 from portal.domain.errors import N_
 from portal.domain.registration import Application, register, resend
+from portal.languages import translate
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import ChosenPasswordForm, ConfirmForm, PortalForm, RegistrationForm
-from portal.web.presentation import translate
 
 pages = Blueprint("register", __name__)
 
@@ -105,7 +105,9 @@ class VerifyPage(FormPage):
         """Confirm and sign in."""
         confirmation: Confirmation = shown["confirmation"]
         password = form["password"].data if confirmation.needs_password else None
-        identity = confirm(current_context(), session.current_visitor(), confirmation, password)
+        identity = confirm(
+            current_context(), session.current_visitor(), confirmation, password, replacing=session.carried_identity()
+        )
         session.sign_in(identity, kept=False)
         session.give_notice(translate(N_("Your address is confirmed. Welcome!")))
         return redirect(url_for("account.home"))

@@ -5,9 +5,11 @@ from werkzeug.wrappers import Response
 
 from portal.assembly import current_context
 from portal.domain import identities
-from portal.domain.context import Visitor
+from portal.domain.context import Visitor, read_ip
 from portal.domain.identities import Customer
-from portal.web.presentation import current_language, current_organisation
+from portal.domain.models import USER_AGENT_LENGTH
+from portal.languages import current_language
+from portal.web.presentation import current_organisation
 
 _IDENTITY = "identity"
 _KEPT = "kept"
@@ -21,11 +23,15 @@ def current_visitor() -> Visitor:
     return Visitor(
         organisation_id=organisation.id,
         organisation_name=organisation.name,
-        ip=request.remote_addr,
-        user_agent=request.user_agent.string or None,
+        ip=read_ip(request.remote_addr),
+        user_agent=_printable(request.headers.get("User-Agent", "")) or None,
         request_id=g.request_id,
         locale=current_language().tag,
     )
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text[:USER_AGENT_LENGTH] if character.isprintable())
 
 
 def sign_in(identity: str, *, kept: bool) -> None:
@@ -34,6 +40,11 @@ def sign_in(identity: str, *, kept: bool) -> None:
     session[_IDENTITY] = identity
     session[_KEPT] = kept
     session.permanent = kept  # else the cookie ends with the browser
+
+
+def carried_identity() -> str | None:
+    """The identity in the cookie, alive or not."""
+    return session.get(_IDENTITY)
 
 
 def sign_out() -> str | None:

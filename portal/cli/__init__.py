@@ -1,0 +1,56 @@
+"""The `portal` command: what an operator does from a terminal. One module a noun.
+
+Built on Flask's own command groups, so `flask --app portal …` offers the same commands. `portal` itself makes the app
+only for a command that works with it: help and `portal serve` need none, and a wrong setting is one line.
+"""
+
+import os
+import sys
+
+import click
+from flask import Flask
+from flask.cli import AppGroup, ScriptInfo
+
+from portal.cli import customer, db, mail, serve, worker
+
+COMMANDS: tuple[click.Command, ...] = (serve.serve, worker.worker, db.db, customer.customer, mail.mail)
+INTERRUPTED = 130
+"""What a shell expects of a command that Ctrl-C has ended (128 + SIGINT)."""
+
+
+@click.group(cls=AppGroup)
+def portal() -> None:
+    """The customer portal: serve it, and look after it."""
+
+
+for _command in COMMANDS:
+    portal.add_command(_command)
+
+
+def register(app: Flask) -> None:
+    """Offer the commands to `flask --app portal`."""
+    for command in COMMANDS:
+        app.cli.add_command(command)
+
+
+def main() -> None:
+    """Run the console script. Whatever goes wrong is one line on stderr and an exit status other than 0."""
+    os.umask(0o077)  # whatever a command writes is its operator's alone
+    script = ScriptInfo(create_app=_create_app, set_debug_flag=False, load_dotenv_defaults=False)
+    try:
+        status = portal.main(prog_name="portal", standalone_mode=False, obj=script)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        status = error.exit_code
+    except click.ClickException as error:
+        click.echo(f"Error: {error.format_message()}", err=True)
+        status = error.exit_code
+    except click.Abort:
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+def _create_app() -> Flask:
+    from portal import create_app  # which imports this module to register its commands
+
+    return create_app()

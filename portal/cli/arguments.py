@@ -1,0 +1,52 @@
+"""What commands take, checked before anything is done with it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from portal.domain.addresses import Address, InvalidAddress, parse_email
+from portal.domain.models import STRING_LENGTH
+
+
+class Text(click.ParamType[str]):
+    """A line of text that every database can store."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what is empty, too long, or holds control characters or broken UTF-8."""
+        text = str(value).strip()
+        if not text:
+            self.fail("is empty", param, ctx)
+        if len(text) > STRING_LENGTH:
+            self.fail(f"is longer than {STRING_LENGTH} characters", param, ctx)
+        if not text.isprintable():
+            self.fail("holds characters that cannot be printed", param, ctx)
+        return text
+
+
+class Email(click.ParamType[Address]):
+    """An e-mail address, read into its two forms."""
+
+    name = "email"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        """Refuse what is no address, in the words that the pages use."""
+        try:
+            return parse_email(Text().convert(value, param, ctx))
+        except InvalidAddress as error:
+            self.fail(str(error), param, ctx)
+
+
+def with_organisation(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--organisation SLUG`."""
+    return click.option(
+        "--organisation",
+        "slug",
+        type=Text(),
+        metavar="SLUG",
+        default="default",
+        show_default=True,
+        help="Whose customers are meant.",
+    )(command)

@@ -1,0 +1,96 @@
+"""`portal customer`: the customers of an organisation."""
+
+import click
+from flask.cli import AppGroup
+
+from portal.assembly import current_context
+from portal.cli.arguments import Email, Text, with_organisation
+from portal.cli.errors import PlainCommand
+from portal.cli.tables import echo_fields, echo_table
+from portal.domain import customers
+from portal.domain.addresses import Address
+from portal.domain.customers import LIST_LIMIT, CustomerRecord, UnknownCustomer
+from portal.domain.organisations import get_organisation
+
+
+@click.group(cls=AppGroup)
+def customer() -> None:
+    """The customers of an organisation."""
+
+
+@customer.command("list", cls=PlainCommand)
+@with_organisation
+@click.option("--search", type=Text(), metavar="TEXT", help="A part of the address, name, company or reference number.")
+def list_(slug: str, search: str | None) -> None:
+    """List customers by their addresses."""
+    with current_context().database.read() as connection:
+        organisation = get_organisation(connection, slug)
+        found = customers.list_customers(connection, organisation.id, search)
+    echo_table(
+        ("E-MAIL", "NAME", "STATE", "REFERENCE", "KNOWN SINCE"),
+        ((record.email, record.name, record.state, record.cu_ref_no, record.created_at) for record in found),
+    )
+    if len(found) == LIST_LIMIT:
+        click.echo(f"Only the first {LIST_LIMIT} are shown: narrow the list with --search.", err=True)
+
+
+@customer.command(cls=PlainCommand)
+@click.argument("email", type=Email())
+@with_organisation
+def show(email: Address, slug: str) -> None:
+    """Show what is known of one customer, and what happened last."""
+    context = current_context()
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, slug)
+        record = customers.find_customer(connection, organisation.id, email.key)
+        if record is None:
+            raise UnknownCustomer(email.email)
+        live = customers.count_live_identities(connection, context.rules, record.id, context.clock())
+        events = customers.recent_events(connection, record.id)
+    echo_fields([*_fields(record), ("Live identities", live)])
+    click.echo("\nLast events:")
+    echo_table(("WHEN", "WHAT", "REFUSED", "FROM"), events)
+
+
+def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
+    fields: list[tuple[str, object]] = [
+        ("E-mail", record.email),
+        ("Name", record.name),
+        ("Company", record.company_name),
+        ("Reference number", record.cu_ref_no),
+        ("State", record.state),
+        ("Known since", record.created_at),
+        ("Confirmed at", record.confirmed_at),
+        ("Registered at", record.registered_at),
+    ]
+    if record.banned_at is not None:
+        fields += [("Banned at", record.banned_at), ("Ban reason", record.ban_reason)]
+    return fields
+
+
+@customer.command(cls=PlainCommand)
+@click.argument("email", type=Email())
+@click.option("--reason", type=Text(), metavar="R", required=True, help="Why; kept with the customer.")
+@with_organisation
+def ban(email: Address, reason: str, slug: str) -> None:
+    """Close a customer's account and end everything that is open.
+
+    Every identity, every mailed link and every waiting registration ends at once.
+    """
+    context = current_context()
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, slug)
+    customers.ban(context, organisation.id, email, reason)
+    click.echo(f"{email.email} is banned.")
+
+
+@customer.command(cls=PlainCommand)
+@click.argument("email", type=Email())
+@with_organisation
+def unban(email: Address, slug: str) -> None:
+    """Open a banned account again; what the ban has ended stays ended."""
+    context = current_context()
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, slug)
+    was_banned = customers.unban(context, organisation.id, email)
+    click.echo(f"{email.email} is {'no longer' if was_banned else 'not'} banned.")

@@ -1,0 +1,60 @@
+"""Turns what a command may meet into one line on stderr and exit status 1, under `portal` and `flask` alike."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from portal.config import WrongSetting
+from portal.domain.customers import UnknownCustomer
+from portal.domain.errors import Refused
+from portal.domain.organisations import UnknownOrganisation
+from portal.schema import DatabaseProblem
+
+
+class PlainCommand(click.Command):
+    """A command whose failures are one readable line, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with plain_errors():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Raise click's own one-line exception in place of any other."""
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except BrokenPipeError:
+        raise  # `portal customer list | head`: click ends quietly
+    except Exception as error:
+        raise click.ClickException(_one_line(error)) from error
+
+
+def _one_line(error: Exception) -> str:
+    match error:
+        case WrongSetting() | DatabaseProblem() | UnknownOrganisation() | UnknownCustomer():
+            return str(error)
+        case Refused():
+            return (error.detail or error.failure.value.words) % error.values
+        case DBAPIError():
+            # Of the driver's words only: SQLAlchemy's own quote the statement and its values.
+            words = str(error.orig).strip()
+            return f"The database refused: {words.splitlines()[0] if words else type(error.orig).__name__}."
+        case SQLAlchemyError():
+            return f"The database cannot be used: {type(error).__name__}."
+        case OSError():
+            return f"{error.strerror or error}: {error.filename}" if error.filename else str(error.strerror or error)
+        case _:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            return (
+                f"A fault in the portal itself, please report it: {type(error).__name__}"
+                f" at {Path(place.filename).name}:{place.lineno}."
+            )

@@ -1,0 +1,55 @@
+"""`portal mail`: the outbox."""
+
+import click
+from flask.cli import AppGroup
+
+from portal.assembly import current_context
+from portal.cli.arguments import Text
+from portal.cli.errors import PlainCommand
+from portal.cli.tables import echo_table
+from portal.domain import delivery
+from portal.domain.organisations import get_organisation
+
+LIST_LIMIT = 100
+
+
+@click.group(cls=AppGroup)
+def mail() -> None:
+    """The outbox."""
+
+
+@mail.command("list", cls=PlainCommand)
+@click.option("--organisation", "slug", type=Text(), metavar="SLUG", help="Only the mails of one organisation.")
+def list_(slug: str | None) -> None:
+    """List the newest mails: what is due, what was sent, what was set aside and why."""
+    with current_context().database.read() as connection:
+        organisation_id = get_organisation(connection, slug).id if slug is not None else None
+        found = delivery.list_mails(connection, organisation_id, LIST_LIMIT)
+    echo_table(
+        ("ID", "STATE", "MAIL", "TO", "TRIES", "CREATED", "NEXT TRY", "REASON"),
+        (
+            (
+                mail.id,
+                mail.state,
+                mail.notice,
+                mail.recipient,
+                mail.attempts,
+                mail.created_at,
+                mail.due_at if mail.finished_at is None else None,
+                mail.reason,
+            )
+            for mail in found
+        ),
+    )
+
+
+@mail.command(cls=PlainCommand)
+@click.argument("mail_id", type=click.IntRange(1, 2**31 - 1), metavar="ID")
+def retry(mail_id: int) -> None:
+    """Send a mail now that waits for its next try or was set aside."""
+    context = current_context()
+    with context.database.write() as connection:
+        is_queued = delivery.requeue(connection, mail_id, context.clock())
+    if not is_queued:
+        raise click.ClickException(f"There is no mail {mail_id} that waits or was set aside.")
+    click.echo(f"Mail {mail_id} is due now.")

@@ -1,0 +1,161 @@
+"""gunicorn, embedded: its signals, its mail thread and its silence as the portal wants them."""
+
+import signal
+import socket
+from pathlib import Path
+from types import FrameType
+from typing import Any, cast
+
+import click
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import AppImportError
+from gunicorn.http import wsgi
+from gunicorn.workers.gthread import ThreadWorker
+
+from portal.assembly import settings_of
+from portal.cli.errors import plain_errors
+from portal.cli.worker import MailThread
+from portal.config import Settings
+
+GRACEFUL_SECONDS = 30
+"""How long running requests, and the mail that is being sent, may take after SIGTERM."""
+KEEPALIVE_SECONDS = 5
+SILENCE_SECONDS = 60
+"""A worker process whose loop has not turned for so long is replaced."""
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn's own file there has no name
+
+
+class Server(BaseApplication):
+    """The portal behind gunicorn's threads."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, *, workers: int, threads: int) -> None:
+        self._settings = settings
+        self._options: dict[str, Any] = {
+            **_address(listener, workers),
+            "workers": workers,
+            "threads": threads,
+            "worker_class": PortalWorker,
+            "worker_tmp_dir": str(_SHARED_MEMORY) if _SHARED_MEMORY.is_dir() else None,
+            "timeout": SILENCE_SECONDS,
+            "graceful_timeout": GRACEFUL_SECONDS,
+            "keepalive": KEEPALIVE_SECONDS,
+            "accesslog": None,  # the portal writes its own, without the tokens in paths
+            "errorlog": "-",
+            "loglevel": "warning",
+            # Who may forward what is TRUSTED_PROXIES' business alone; gunicorn would believe any peer on loopback.
+            "forwarded_allow_ips": "",
+            "secure_scheme_headers": {},
+            "control_socket_disable": True,
+        }
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand gunicorn its settings; it reads no file and no variable for them."""
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:  # type: ignore[override] # a Flask is a WSGI application, only more precisely typed
+        """Make the app, in each worker process: nothing open is shared between processes."""
+        from portal import create_app  # which imports the commands
+
+        try:
+            with plain_errors():
+                return create_app(self._settings)
+        except click.ClickException as error:
+            raise AppImportError(f"Error: {error.message}") from None
+
+    def run(self) -> None:
+        """Serve until a signal ends it; exits the process."""
+        # gunicorn has no setting for this.
+        wsgi.Response = QuietResponse  # type: ignore[misc]
+        GracefulArbiter(self).run()
+
+
+class QuietResponse(wsgi.Response):
+    """A response that does not say which server sent it."""
+
+    def default_headers(self) -> list[str]:
+        """The headers that every response begins with."""
+        return [line for line in super().default_headers() if not line.startswith("Server:")]
+
+
+class GracefulArbiter(Arbiter):
+    """The process that watches over the workers; every wish to end it is SIGTERM to it.
+
+    gunicorn cuts running requests off at SIGINT, and a closed terminal (SIGHUP) would leave it running unseen.
+    """
+
+    def init_signals(self) -> None:
+        """Begin to listen to signals."""
+        outlives_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # nohup
+        super().init_signals()
+        if outlives_terminal:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def signal(self, sig: int, frame: FrameType | None) -> None:
+        """Queue a signal; nothing else is safe in a signal handler."""
+        super().signal(signal.SIGTERM if sig in (signal.SIGINT, signal.SIGHUP) else sig, frame)
+
+
+class PortalWorker(ThreadWorker):
+    """A process that serves requests and, on SQLite, delivers the mail that they queue."""
+
+    _mail: MailThread | None = None
+
+    def init_signals(self) -> None:
+        """Leave it to the arbiter what Ctrl-C and a closed terminal mean: both reach the whole group of processes."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        if self.alive:
+            self.method_queue.defer(self._take_nothing_new)  # in the main loop: a signal handler may take no lock
+        super().handle_exit(sig, frame)
+
+    def _take_nothing_new(self) -> None:
+        """Begin no further mail, and refuse connections: left to gunicorn, they would wait for an answer in vain."""
+        if self._mail is not None:
+            self._mail.stop()
+        self.set_accept_enabled(False)
+        for listener in self.sockets:
+            listener.close()
+
+    def run(self) -> None:
+        """Serve until SIGTERM. The mail that is being sent then is finished before the process ends."""
+        app = cast(Flask, self.wsgi)
+        settings = settings_of(app)
+        if self.age == 1:
+            _announce(settings)
+        if not settings.is_embedded:
+            super().run()
+            return
+        self._mail = MailThread(app)
+        self._mail.start()
+        try:
+            super().run()
+        finally:
+            self._mail.stop()
+            self._mail.join()
+
+
+def _address(listener: socket.socket, workers: int) -> dict[str, Any]:
+    """What gunicorn is to listen on: the address that `listener` holds.
+
+    One process takes the socket itself. Several listen side by side (SO_REUSEPORT), so that the kernel spreads the
+    connections; on one common socket, all that are kept alive may land in one process.
+    """
+    if workers == 1:
+        return {"bind": f"fd://{listener.detach()}"}
+    host, port = listener.getsockname()[:2]
+    listener.close()
+    return {"bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}", "reuse_port": True}
+
+
+def _announce(settings: Settings) -> None:
+    click.echo(f"Portal:   {settings.base_url}/")
+    if settings.mail_server is None and settings.is_loopback and settings.trusted_proxies == 0:
+        click.echo(f"Mailbox:  {settings.base_url}/dev/mailbox")

@@ -1,0 +1,34 @@
+"""What commands print: aligned columns and fields, safe to show in a terminal."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import click
+
+_GAP = "  "
+_NOTHING = "-"
+
+
+def echo_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under their headings, each column as wide as its widest cell."""
+    lines = [list(headings), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    for line in lines:
+        click.echo(_GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def echo_fields(fields: Iterable[tuple[str, object]]) -> None:
+    """Print one named value a line."""
+    cells = [(name, _cell(value)) for name, value in fields]
+    width = max(len(name) for name, _ in cells)
+    for name, cell in cells:
+        click.echo(f"{name.ljust(width)}{_GAP}{cell}")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if value is None or value == "":
+        return _NOTHING
+    # Names and the words of mail servers come from outside: an escape sequence must not reach the terminal.
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(value))

@@ -1,0 +1,59 @@
+"""`portal worker`: delivers queued mail."""
+
+import signal
+from threading import Event, Thread
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from portal import schema
+from portal.assembly import current_context, settings_of
+from portal.cli.errors import PlainCommand
+from portal.logs import configure_logging
+
+_ENDING = {signal.SIGTERM, signal.SIGINT}
+_LOOK_SECONDS = 1.0
+
+
+class MailThread(Thread):
+    """The mail worker, beside whatever the main thread does."""
+
+    def __init__(self, app: Flask) -> None:
+        # The app imports the commands, and the mail worker knows the app: only who delivers mail imports it.
+        from portal.mail.worker import MailWorker
+
+        super().__init__(name="mail")
+        self._worker = MailWorker(app)
+        self._stopped = Event()
+
+    def run(self) -> None:
+        """Deliver until stopped."""
+        self._worker.run(self._stopped)
+
+    def stop(self) -> None:
+        """End after the mail that is being sent."""
+        self._stopped.set()
+        self._worker.wake.set()
+
+
+@click.command(cls=PlainCommand)
+@with_appcontext
+def worker() -> None:
+    """Deliver queued mail.
+
+    Also purges what has expired; until SIGTERM or Ctrl-C, when the mail that is being sent is finished. Any number may
+    run at the same time; each mail goes to one of them.
+    """
+    configure_logging(settings_of(current_app))
+    if problem := schema.current_problem(current_context().database):
+        raise schema.DatabaseProblem(problem)
+    # Blocked and waited for, not handled: a handler could interrupt this thread while it holds an event's lock, and a
+    # second signal is then nothing special. Threads inherit the mask, so no other one is interrupted either.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    thread = MailThread(current_app._get_current_object())  # type: ignore[attr-defined] # noqa: SLF001 - Flask's documented way to hand the app itself to a thread
+    thread.start()
+    while thread.is_alive() and signal.sigtimedwait(_ENDING, _LOOK_SECONDS) is None:
+        pass
+    thread.stop()
+    thread.join()

@@ -1,0 +1,191 @@
+"""Customers as the operator sees them: listed, looked at, banned."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select, update
+
+from portal.domain import identities, links
+from portal.domain.addresses import Address
+from portal.domain.context import Context, Rules, Visitor
+from portal.domain.events import EventKind, record
+from portal.domain.models import Account, Contact, Event, Identity
+from portal.domain.waiting import end_waiting
+
+LIST_LIMIT = 1000
+"""More rows than anybody reads; a longer list is searched."""
+RECENT_EVENTS = 10
+
+
+class State(StrEnum):
+    """How far an organisation knows a customer."""
+
+    GUEST = "guest"
+    """Known by address, without a password."""
+    UNCONFIRMED = "unconfirmed"
+    """Known only from a registration that waits for its mailbox to be proven."""
+    REGISTERED = "registered"
+    BANNED = "banned"
+
+
+class UnknownCustomer(LookupError):
+    """The organisation knows nobody under this address; the message is one sentence for the operator."""
+
+    def __init__(self, email: str) -> None:
+        super().__init__(f"There is no customer with the address {email}.")
+
+
+@dataclass(frozen=True)
+class CustomerRecord:
+    """One customer. Nothing in it opens an account."""
+
+    id: int
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    company_name: str | None
+    cu_ref_no: str
+    created_at: datetime
+    confirmed_at: datetime | None
+    registered_at: datetime | None
+    banned_at: datetime | None
+    ban_reason: str | None
+
+    @property
+    def name(self) -> str:
+        """First and last name, as far as known."""
+        return " ".join(part for part in (self.first_name, self.last_name) if part)
+
+    @property
+    def state(self) -> State:
+        """A ban hides what was before it."""
+        if self.banned_at is not None:
+            return State.BANNED
+        if self.registered_at is not None:
+            return State.REGISTERED
+        return State.UNCONFIRMED if self.confirmed_at is None else State.GUEST
+
+
+class PastEvent(NamedTuple):
+    """One line of what happened to a customer."""
+
+    occurred_at: datetime
+    kind: str
+    refusal: str | None
+    ip: str | None
+
+
+_records = select(
+    Contact.id,
+    Contact.email,
+    Contact.first_name,
+    Contact.last_name,
+    Contact.company_name,
+    Contact.cu_ref_no,
+    Contact.created_at,
+    Contact.confirmed_at,
+    Account.created_at.label("registered_at"),
+    Contact.banned_at,
+    Contact.ban_reason,
+).outerjoin(Account, Account.contact_id == Contact.id)
+
+
+def find_customer(connection: Connection, organisation_id: int, email_key: str) -> CustomerRecord | None:
+    """The customer with an address, by its canonical key (domain/addresses.py)."""
+    row = connection.execute(
+        _records.where(Contact.organisation_id == organisation_id, Contact.email_key == email_key)
+    ).one_or_none()
+    return CustomerRecord(*row) if row else None
+
+
+def list_customers(connection: Connection, organisation_id: int, search: str | None = None) -> list[CustomerRecord]:
+    """The customers of an organisation by address, at most LIST_LIMIT.
+
+    `search` is a part, in any case, of the address, a name, the company or the customer reference number.
+    """
+    statement = _records.where(Contact.organisation_id == organisation_id)
+    if search:
+        places = (Contact.email, Contact.first_name, Contact.last_name, Contact.company_name, Contact.cu_ref_no)
+        statement = statement.where(or_(*(place.icontains(search, autoescape=True) for place in places)))
+    rows = connection.execute(statement.order_by(Contact.email_key, Contact.id).limit(LIST_LIMIT))
+    return [CustomerRecord(*row) for row in rows]
+
+
+def count_live_identities(connection: Connection, rules: Rules, contact_id: int, now: datetime) -> int:
+    """How many sign-ins of a customer would be accepted now."""
+    statement = select(func.count()).where(
+        Identity.contact_id == contact_id, Identity.ended_at.is_(None), Identity.expires_at > now, _in_use(rules, now)
+    )
+    return connection.execute(statement).scalar_one()
+
+
+def _in_use(rules: Rules, now: datetime) -> ColumnElement[bool]:
+    return or_(
+        and_(Identity.kept, Identity.seen_at > now - rules.identity_idle),
+        and_(not_(Identity.kept), Identity.seen_at > now - identities.SHORT_IDLE),
+    )
+
+
+def recent_events(connection: Connection, contact_id: int) -> list[PastEvent]:
+    """The last events of a customer, the newest first."""
+    rows = connection.execute(
+        select(Event.occurred_at, Event.kind, Event.refusal, Event.ip)
+        .where(Event.contact_id == contact_id)
+        .order_by(Event.occurred_at.desc(), Event.id.desc())
+        .limit(RECENT_EVENTS)
+    )
+    return [PastEvent(*row) for row in rows]
+
+
+def ban(context: Context, organisation_id: int, address: Address, reason: str) -> None:
+    """Close a customer's account: nothing signs in any more, and whatever was open has ended.
+
+    All of it in one transaction, so that no identity outlives the ban. A customer who is banned already gets the new
+    reason. Raises UnknownCustomer.
+    """
+    now = context.clock()
+    with context.database.write() as connection:
+        contact_id = _lock(connection, organisation_id, address)
+        connection.execute(
+            update(Contact)
+            .where(Contact.id == contact_id)
+            .values(banned_at=func.coalesce(Contact.banned_at, now), ban_reason=reason)
+        )
+        identities.end_all(connection, contact_id, now)
+        links.end_all(connection, contact_id, now)
+        end_waiting(connection, contact_id, now)
+        _record(connection, organisation_id, EventKind.BAN, contact_id, now)
+
+
+def unban(context: Context, organisation_id: int, address: Address) -> bool:
+    """Open a banned account again; what the ban has ended stays ended. False when it was not banned.
+
+    Raises UnknownCustomer.
+    """
+    now = context.clock()
+    with context.database.write() as connection:
+        contact_id = _lock(connection, organisation_id, address)
+        banned = update(Contact).where(Contact.id == contact_id, Contact.banned_at.is_not(None))
+        if connection.execute(banned.values(banned_at=None, ban_reason=None)).rowcount == 0:
+            return False
+        _record(connection, organisation_id, EventKind.UNBAN, contact_id, now)
+    return True
+
+
+def _lock(connection: Connection, organisation_id: int, address: Address) -> int:
+    """The customer's id; the row is held until the transaction ends, as by everything that changes credentials."""
+    contact_id = connection.execute(
+        select(Contact.id)
+        .where(Contact.organisation_id == organisation_id, Contact.email_key == address.key)
+        .with_for_update()
+    ).scalar_one_or_none()
+    if contact_id is None:
+        raise UnknownCustomer(address.email)
+    return contact_id
+
+
+def _record(connection: Connection, organisation_id: int, kind: EventKind, contact_id: int, now: datetime) -> None:
+    operator = Visitor(organisation_id=organisation_id, ip=None)
+    record(connection, operator, kind, contact_id=contact_id, now=now)

@@ -1,0 +1,167 @@
+"""The instance folder: the portal's own files, closed to other users of the machine, and never lost by surprise."""
+
+import fcntl
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError
+
+from portal import schema
+from portal.config import Settings, WrongSetting
+from portal.domain.database import Database, open_database
+from portal.schema import DatabaseProblem
+
+KEY_FILE = "secret.key"
+LOCK_FILE = "instance.lock"
+MARKER_FILE = "database-was-made"
+_MARKER_TEXT = "Without this file, a start that finds no database would make a new, empty one.\n"
+_KEY = re.compile(r"[A-Za-z0-9_-]{64}", re.ASCII)
+_PRIVATE_FOLDER, _PRIVATE_FILE, _FOR_OTHERS = 0o700, 0o600, 0o077
+
+
+def secret_key(settings: Settings) -> str:
+    """The configured key, else the instance's own, made at the first start; raises WrongSetting when it cannot be had.
+
+    Any number of processes that start at once end with the same key, and none ever reads half of one.
+    """
+    if settings.secret_key is not None:
+        return settings.secret_key
+    path = settings.instance_path / KEY_FILE
+    with _prepared(settings):
+        if not path.exists():
+            with _locked(settings):
+                if not path.exists():
+                    _write_whole(path, secrets.token_urlsafe(48))
+        _close_to_others(path, _PRIVATE_FILE)
+        key = path.read_bytes().decode("ascii", "replace").strip()
+    if not _KEY.fullmatch(key):
+        raise WrongSetting(
+            "instance_path",
+            f"holds a {KEY_FILE} that is empty or damaged: put a copy of it back, or remove it to have a new one made"
+            " (which signs everybody out and ends every mailed link)",
+        )
+    return key
+
+
+def prepare_database(settings: Settings) -> None:
+    """Make the database ready to be served, or raise DatabaseProblem with one line that says what to do.
+
+    On SQLite a new instance gets its database and an older one is migrated, by one process at a time; an instance that
+    had a database and lost it is refused, since an empty one in its place would look like the loss of every customer.
+    Any other database is only looked at: on several machines it is the operator who says when it is migrated.
+    """
+    with _prepared(settings), _opened(settings) as database:
+        if not settings.is_embedded:
+            if problem := schema.current_problem(database):
+                raise DatabaseProblem(problem)
+            return
+        path = _sqlite_file(settings)
+        with _locked(settings):
+            if _marker(settings).exists() and not _has_content(path, database):
+                raise DatabaseProblem(
+                    f"The database {path} is gone or empty, though this instance had one: put the file back,"
+                    " or run `portal db upgrade` to begin anew."
+                )
+            _upgrade_file(settings, path, database)
+
+
+def upgrade_database(settings: Settings) -> None:
+    """Bring the database to the code's schema, making it first where there is none: the operator asked for it."""
+    with _prepared(settings), _opened(settings) as database:
+        if not settings.is_embedded:
+            schema.upgrade(database)
+            return
+        with _locked(settings):
+            _upgrade_file(settings, _sqlite_file(settings), database)
+
+
+def _upgrade_file(settings: Settings, path: Path, database: Database) -> None:
+    # Before SQLite opens it: the files beside it (-wal, -shm) get the mode that the database has then.
+    try:
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, _PRIVATE_FILE))
+        _close_to_others(path, _PRIVATE_FILE)
+    except OSError as error:
+        raise DatabaseProblem(f"The database {path} cannot be used: {error.strerror}.") from None
+    with database.read() as connection:
+        damage = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if damage != "ok":
+        raise DatabaseProblem(f"The database {path} is damaged ({damage}): put a backup in its place.")
+    schema.upgrade(database)
+    if not _marker(settings).exists():
+        _write_whole(_marker(settings), _MARKER_TEXT)
+
+
+def _has_content(path: Path, database: Database) -> bool:
+    return path.exists() and path.stat().st_size > 0 and schema.has_schema(database)
+
+
+def _marker(settings: Settings) -> Path:
+    return settings.instance_path / MARKER_FILE
+
+
+def _sqlite_file(settings: Settings) -> Path:
+    name = make_url(settings.database_url).database or ""
+    if name.startswith("file:"):
+        raise WrongSetting("database_url", "must name the SQLite file by its path, not as file:")
+    return Path(name)
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Database]:
+    """The database, closed again at the end: a server forks, and no connection may be carried into a child."""
+    database = open_database(settings.database_url)
+    try:
+        yield database
+    except DatabaseError as error:
+        if not settings.is_embedded:
+            raise
+        raise DatabaseProblem(f"The database {_sqlite_file(settings)} cannot be used: {error.orig}.") from None
+    finally:
+        database.engine.dispose()
+
+
+@contextmanager
+def _prepared(settings: Settings) -> Iterator[None]:
+    """The instance folder, there and closed to others; what fails inside names the setting."""
+    # For every file from now on, whoever writes it: mailbox, backups, SQLite's own.
+    os.umask(_FOR_OTHERS)
+    try:
+        settings.instance_path.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        _close_to_others(settings.instance_path, _PRIVATE_FOLDER)
+        yield
+    except OSError as error:
+        place = error.filename or settings.instance_path
+        raise WrongSetting("instance_path", f"cannot be used: {error.strerror}: {place}") from None
+
+
+def _close_to_others(path: Path, mode: int) -> None:
+    if path.stat().st_mode & _FOR_OTHERS:
+        path.chmod(mode)
+
+
+@contextmanager
+def _locked(settings: Settings) -> Iterator[None]:
+    """Held by one process of this instance at a time; freed by the system when it dies."""
+    descriptor = os.open(settings.instance_path / LOCK_FILE, os.O_RDWR | os.O_CREAT, _PRIVATE_FILE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all, whatever dies meanwhile. The caller holds the lock."""
+    unfinished = path.with_name(path.name + ".new")
+    unfinished.unlink(missing_ok=True)  # left by a process that was killed
+    with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE_FILE), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)

@@ -1,0 +1,124 @@
+"""A mail as it goes out: rendered, and its link signed, only when it is sent. Nothing of it is stored before."""
+
+import unicodedata
+from datetime import UTC, timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+
+from babel import negotiate_locale
+from babel.dates import format_datetime
+from flask import Flask
+from flask_babel import force_locale, get_locale, ngettext
+
+from portal.assembly import context_of, settings_of
+from portal.domain.delivery import DueMail
+from portal.domain.outbox import Notice
+from portal.domain.tokens import Purpose
+from portal.languages import LANGUAGES, current_language
+from portal.mail.transport import own_host
+
+_POLICY = SMTP.clone(cte_type="7bit")
+"""Seven bits get through everywhere; what does not fit in them is encoded."""
+_LINK_PATHS = {Notice.VERIFY: "/register/verify/", Notice.RESET: "/password/reset/"}
+"""Where the link of each mail that carries one leads."""
+_NAME_LENGTH = 60
+"""How much of the organisation's name stands in From.
+
+Python's email package drops the quotes of a name that it must fold, and a comma in it would begin another address.
+"""
+_ADDRESS_LENGTH = 254
+
+
+class Unmailable(ValueError):
+    """The row cannot become a mail; says nothing of what is in it."""
+
+
+def render(app: Flask, mail: DueMail) -> EmailMessage:
+    """The mail of a row of the outbox, in its recipient's language.
+
+    Every try gives the same Message-ID and the same token. Addresses in it begin with BASE_URL, whatever host the
+    request behind it named. No header holds anything a customer typed but the address.
+    """
+    notice = Notice(mail.notice)
+    # A context of its own for each mail: languages and translations are kept in it.
+    with app.app_context(), force_locale(_locale(mail.locale)):
+        values = _values(app, mail, notice)
+
+        def part(name: str) -> str:
+            return app.jinja_env.get_template(f"mail/{notice}/{name}").render(values)
+
+        message = EmailMessage(_POLICY)
+        message["From"] = _sender(mail.organisation_name, settings_of(app).mail_default_sender)
+        message["To"] = _recipient(mail.recipient)
+        message["Subject"] = one_line(part("subject.txt"))
+        message["Date"] = mail.created_at
+        message["Message-ID"] = f"<{mail.message_id}@{own_host(settings_of(app))}>"
+        message["Content-Language"] = values["lang"]
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
+        message.set_content(part("body.txt").strip() + "\n")
+        message.add_alternative(part("body.html"), subtype="html")
+    return message
+
+
+def one_line(text: str) -> str:
+    """Text that stays within its header: Python breaks lines at more characters than mail servers do.
+
+    CR and LF, but also VT, FF, FS, GS, RS, NEL, LS and PS end a line for str.splitlines(), by which the email package
+    reads headers.
+    """
+    separators = ("Cc", "Zl", "Zp", "Cs")
+    return " ".join("".join(" " if unicodedata.category(c) in separators else c for c in text).split())
+
+
+def duration_text(duration: timedelta) -> str:
+    """A lifetime in words, such as "24 hours" or "3 hours 20 minutes"; never longer than it is."""
+    minutes = max(1, int(duration.total_seconds()) // 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24) if hours >= 48 else (0, hours)
+    parts = []
+    if days:
+        parts.append(ngettext("%(num)s day", "%(num)s days", days))
+    if hours:
+        parts.append(ngettext("%(num)s hour", "%(num)s hours", hours))
+    if minutes:
+        parts.append(ngettext("%(num)s minute", "%(num)s minutes", minutes))
+    return " ".join(parts)
+
+
+def _locale(wanted: str | None) -> str:
+    """The language of ours that is nearest to a BCP 47 tag."""
+    return (negotiate_locale([wanted or ""], LANGUAGES, sep="-") or LANGUAGES[0]).replace("-", "_")
+
+
+def _values(app: Flask, mail: DueMail, notice: Notice) -> dict[str, object]:
+    base_url = settings_of(app).base_url
+    language = current_language()
+    values: dict[str, object] = {
+        "lang": language.tag,
+        "text_direction": language.direction,
+        "organisation": {"name": mail.organisation_name},
+        "email": mail.recipient,
+        "base_url": base_url,
+        "login_url": f"{base_url}/login",
+        "reset_url": f"{base_url}/password/reset",
+        "occurred_at": format_datetime(mail.created_at, "long", tzinfo=UTC, locale=get_locale()),
+    }
+    if notice in _LINK_PATHS:
+        if mail.link is None:
+            raise Unmailable("the link is missing")
+        purpose = Purpose(mail.link.purpose)
+        token = context_of(app).signer.token(purpose, mail.link.public_id)
+        values["link"] = base_url + _LINK_PATHS[notice] + token
+        values["expires"] = duration_text(mail.link.lifetime)
+    return values
+
+
+def _sender(name: str, address: str) -> Address:
+    return Address(one_line(name)[:_NAME_LENGTH].strip(), addr_spec=address)
+
+
+def _recipient(address: str | None) -> Address:
+    if not address or len(address) > _ADDRESS_LENGTH or not address.isascii() or one_line(address) != address:
+        raise Unmailable("no address to send to")
+    return Address(addr_spec=address)

@@ -1,0 +1,186 @@
+"""The mail worker: takes what is due from the outbox, one mail after another, and cleans up once an hour."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from random import SystemRandom
+from threading import Event, Thread
+from time import sleep
+
+from flask import Flask
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.assembly import context_of, settings_of
+from portal.domain import delivery
+from portal.domain.delivery import DueMail
+from portal.domain.purge import purge
+from portal.domain.tokens import random_id
+from portal.mail.render import render
+from portal.mail.smtp import SmtpTransport
+from portal.mail.transport import (
+    MaildirTransport,
+    Misconfigured,
+    RecipientRefused,
+    ServerUnavailable,
+    Transport,
+    TryLater,
+    mailbox_folder,
+)
+
+POLL_SECONDS = 1.0
+RENEW_SECONDS = delivery.LEASE.total_seconds() / 3
+PURGE_EVERY = timedelta(hours=1)
+PAUSE_SECONDS = (5.0, 10.0, 20.0, 30.0)
+"""How long nothing is sent after one failure of the server, after two in a row, and so on; less a fifth at random."""
+RECORD_TRIES = 5
+RECORD_PAUSE_SECONDS = 1.0
+_log = logging.getLogger("portal.mail")
+_random = SystemRandom()
+
+
+class MailWorker:
+    """Delivers the outbox of one app. Any number may run, in threads and processes: each mail goes to one of them.
+
+    A mail is sent at least once, and not again once its result is stored. One that cannot be built, or is refused,
+    holds nobody else's up; a server that is away or wants another login costs no mail a try.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._context = context_of(app)
+        self._sender = settings_of(app).mail_default_sender
+        self._transport = _transport_of(app)
+        self._sending: DueMail | None = None
+        self._purge_at: datetime | None = None
+        self._failures = 0
+        self.wake = Event()
+        """Set it after queuing a mail in the same process, and the worker looks at once."""
+
+    def run(self, stop: Event) -> None:
+        """Work until `stop` is set; the mail that is being sent then is finished."""
+        ended = Event()
+        renewing = Thread(target=self._keep_leases, args=(ended,), name="mail-lease", daemon=True)
+        renewing.start()
+        try:
+            while not stop.is_set():
+                pause = self.work(stop)
+                if pause:
+                    stop.wait(pause)
+                else:
+                    self.wake.wait(POLL_SECONDS)
+                    self.wake.clear()
+        finally:
+            ended.set()
+            renewing.join()
+
+    def work(self, stop: Event) -> float:
+        """Send everything that is due, and purge when it is time; returns for how many seconds to pause then."""
+        try:
+            while not stop.is_set() and self._deliver_next():
+                self._failures = 0
+            self._purge_hourly()
+        except Misconfigured as error:
+            return self._pause("the mail server refuses us", error.reason)
+        except ServerUnavailable as error:
+            return self._pause("the mail server cannot be used", error.reason)
+        except SQLAlchemyError as error:
+            return self._pause("the database does not answer", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the worker outlives whatever it was
+            return self._pause("something unexpected", type(error).__name__)
+        finally:
+            self._transport.close()
+        self._failures = 0
+        return 0
+
+    def _deliver_next(self) -> bool:
+        """Take the next mail and see it through; whether there was one. Raises ServerUnavailable."""
+        now = self._context.clock()
+        with self._context.database.write() as connection:
+            mail = delivery.claim_next(connection, now, random_id())
+        if mail is None:
+            return False
+        if reason := mail.obsolete(now):
+            self._record(mail, "expired", lambda connection, now: delivery.mark_expired(connection, mail, now, reason))
+            return True
+        self._sending = mail
+        try:
+            self._send(mail)
+        finally:
+            self._sending = None
+        return True
+
+    def _send(self, mail: DueMail) -> None:
+        try:
+            message = render(self._app, mail)
+            self._transport.send(message, message["To"].addresses[0].addr_spec, self._sender)
+        except RecipientRefused as error:
+            self._record(mail, "refused, set aside", _with_reason(delivery.set_aside, mail, error.reason))
+        except TryLater as error:
+            self._record(mail, "put off", _with_reason(delivery.retry_later, mail, error.reason))
+        except ServerUnavailable:
+            self._record(mail, None, lambda connection, _now: delivery.hand_back(connection, mail, mail.due_at))
+            raise
+        except Exception as error:  # noqa: BLE001 - a mail that cannot be built must not hold up the others
+            # Only the class: the text of an unknown exception may hold anything.
+            reason = type(error).__name__
+            self._record(mail, f"failed ({reason}), put off", _with_reason(delivery.retry_later, mail, reason))
+        else:
+            self._record(mail, "sent", lambda connection, now: delivery.mark_sent(connection, mail, now))
+
+    def _record(self, mail: DueMail, outcome: str | None, write: Callable[[Connection, datetime], bool]) -> None:
+        if not self._write(write):
+            outcome = f"{outcome or 'handed back'}, but another worker has taken it up"
+        if outcome:
+            _log.info("mail %d %s: %s", mail.id, mail.notice, outcome)
+
+    def _write(self, write: Callable[[Connection, datetime], bool]) -> bool:
+        """Store a result, patiently: a mail that was sent and is not stored as sent goes out twice."""
+        tries_left = RECORD_TRIES
+        while True:
+            tries_left -= 1
+            try:
+                with self._context.database.write() as connection:
+                    return write(connection, self._context.clock())
+            except SQLAlchemyError:
+                if not tries_left:
+                    raise
+            sleep(RECORD_PAUSE_SECONDS)
+
+    def _keep_leases(self, ended: Event) -> None:
+        """While a mail is being sent, however slowly, nobody else takes it up."""
+        while not ended.wait(RENEW_SECONDS):
+            mail = self._sending
+            if mail is None:
+                continue
+            # Without the database there is no other worker either, and the result will say how it went.
+            with suppress(SQLAlchemyError), self._context.database.write() as connection:
+                delivery.renew(connection, mail, self._context.clock())
+
+    def _purge_hourly(self) -> None:
+        now = self._context.clock()
+        if self._purge_at is not None and now < self._purge_at:
+            return
+        self._purge_at = now + PURGE_EVERY
+        purged = purge(self._context)
+        if any(purged.values()):
+            _log.info("purged: %s", ", ".join(f"{count} of {table}" for table, count in purged.items() if count))
+
+    def _pause(self, problem: str, reason: str) -> float:
+        """One loud line for each pause, however many mails wait; shorter at random, so that workers spread out."""
+        seconds = PAUSE_SECONDS[min(self._failures, len(PAUSE_SECONDS) - 1)] * _random.uniform(0.8, 1)
+        self._failures += 1
+        _log.error("no mail is sent for %.0f seconds: %s (%s)", seconds, problem, reason)
+        return seconds
+
+
+def _with_reason(
+    write: Callable[[Connection, DueMail, datetime, str], bool], mail: DueMail, reason: str
+) -> Callable[[Connection, datetime], bool]:
+    return lambda connection, now: write(connection, mail, now, reason)
+
+
+def _transport_of(app: Flask) -> Transport:
+    settings = settings_of(app)
+    return MaildirTransport(mailbox_folder(settings)) if settings.mail_server is None else SmtpTransport(settings)
