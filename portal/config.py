@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ SETTINGS_FILE = "portal.toml"
 DATABASE_FILE = "portal.sqlite3"
 SECRET_KEY_MIN_LENGTH = 20
 SECRET_KEY_MIN_VARIETY = 8
+_LONGEST = timedelta(days=36_500)
+"""Added to any moment it is still a date; with more, each sign-in would fail."""
 _CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -210,7 +213,7 @@ def _secret_key(text: str) -> str:
 def _database_url(text: str) -> str:
     try:
         url = make_url(text)
-        url.get_dialect()
+        url.get_dialect().import_dbapi()
     except (SQLAlchemyError, ImportError, ValueError):
         # The text may hold a password, and SQLAlchemy's message quotes it.
         raise ValueError(
@@ -224,14 +227,19 @@ def _database_url(text: str) -> str:
 def _storage_uri(text: str) -> str:
     if text != "memory://" and urlsplit(text).scheme not in ("redis", "rediss", "redis+unix"):
         raise ValueError("must be memory:// or redis://host:port/number")
+    if text != "memory://" and find_spec("redis") is None:
+        raise ValueError("needs the Python package redis, which is not installed")
     return text
 
 
 def _sender(text: str) -> str:
+    own = text.endswith("@localhost")  # this machine, which validate_email does not take for a domain
+    checked = text.removesuffix("@localhost") + "@example.com" if own else text
     try:
-        address = text if text.endswith("@localhost") else validate_email(text, check_deliverability=False).normalized
+        found = validate_email(checked, check_deliverability=False)
     except EmailNotValidError:
         raise ValueError("must be one e-mail address, such as portal@example.com") from None
+    address = text if own else found.normalized
     if not address.isascii():
         raise ValueError("must be an ASCII e-mail address")
     return address
@@ -249,9 +257,12 @@ def _limit(text: str) -> RateLimitItem:
 
 def _duration(text: str) -> timedelta:
     try:
-        return parse_duration(text)
+        duration = parse_duration(text)
     except InvalidDuration as error:
         raise ValueError(f'{error}; write it like "3h 20m"') from None
+    if duration > _LONGEST:
+        raise ValueError("is longer than 100 years")
+    return duration
 
 
 def _whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:

@@ -47,7 +47,7 @@ def _one_line(error: Exception) -> str:
         case DBAPIError():
             # Of the driver's words only: SQLAlchemy's own quote the statement and its values.
             words = str(error.orig).strip()
-            return f"The database refused: {words.splitlines()[0] if words else type(error.orig).__name__}."
+            return f"The database cannot be used: {words.splitlines()[0] if words else type(error.orig).__name__}."
         case SQLAlchemyError():
             return f"The database cannot be used: {type(error).__name__}."
         case OSError():

@@ -6,6 +6,7 @@ import os
 import socket
 import tomllib
 from ipaddress import ip_address
+from time import monotonic, sleep
 
 import click
 
@@ -15,6 +16,8 @@ from portal.instance import prepare_database, secret_key
 from portal.logs import configure_logging
 
 BACKLOG = 2048
+PATIENCE_SECONDS = 4.0
+"""For a port that is taken: the workers of a portal that was killed let go of theirs within a second or two."""
 
 
 @click.command(cls=PlainCommand)
@@ -64,9 +67,9 @@ def _settings_file(settings: Settings) -> dict[str, object]:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens already, so that a taken port is known at once and cannot be lost to another start.
+    """A socket that listens already, so that the port cannot be lost to another start meanwhile.
 
-    gunicorn would try for five seconds and then stop in a heap of words.
+    A port that stays taken is one line; gunicorn would stop in a heap of words.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -75,14 +78,19 @@ def _listen(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = found[0]
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise click.ClickException(
-                f"Port {port} on {host} is taken: stop what uses it, or choose another with --port."
-            ) from None
-        raise click.ClickException(f"Cannot listen on port {port} of {host}: {error.strerror}.") from None
-    return listener
+    patience_ends = monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            listener.bind(address)
+            listener.listen(BACKLOG)
+            return listener
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE and monotonic() < patience_ends:
+                sleep(PATIENCE_SECONDS / 20)
+                continue
+            listener.close()
+            if error.errno == errno.EADDRINUSE:
+                raise click.ClickException(
+                    f"Port {port} on {host} is taken: stop what uses it, or choose another with --port."
+                ) from None
+            raise click.ClickException(f"Cannot listen on port {port} of {host}: {error.strerror}.") from None

@@ -1,5 +1,6 @@
 """gunicorn, embedded: its signals, its mail thread and its silence as the portal wants them."""
 
+import logging
 import signal
 import socket
 from pathlib import Path
@@ -12,16 +13,18 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
 from gunicorn.http import wsgi
-from gunicorn.workers.gthread import ThreadWorker
 
 from portal.assembly import settings_of
 from portal.cli.errors import plain_errors
+from portal.cli.gathering import GatheringWorker
 from portal.cli.worker import MailThread
 from portal.config import Settings
 
 GRACEFUL_SECONDS = 30
 """How long running requests, and the mail that is being sent, may take after SIGTERM."""
 KEEPALIVE_SECONDS = 5
+LINGER_SECONDS = 2.0
+"""How long connections stay open that have not begun a request when the server ends."""
 SILENCE_SECONDS = 60
 """A worker process whose loop has not turned for so long is replaced."""
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn's own file there has no name
@@ -42,7 +45,7 @@ class Server(BaseApplication):
             "graceful_timeout": GRACEFUL_SECONDS,
             "keepalive": KEEPALIVE_SECONDS,
             "accesslog": None,  # the portal writes its own, without the tokens in paths
-            "errorlog": "-",
+            "errorlog": None,  # see run()
             "loglevel": "warning",
             # Who may forward what is TRUSTED_PROXIES' business alone; gunicorn would believe any peer on loopback.
             "forwarded_allow_ips": "",
@@ -68,6 +71,8 @@ class Server(BaseApplication):
 
     def run(self) -> None:
         """Serve until a signal ends it; exits the process."""
+        # What gunicorn has to say goes where, and looks as, the portal's own log does.
+        logging.getLogger("gunicorn.error").handlers = logging.getLogger("portal").handlers
         # gunicorn has no setting for this.
         wsgi.Response = QuietResponse  # type: ignore[misc]
         GracefulArbiter(self).run()
@@ -99,10 +104,11 @@ class GracefulArbiter(Arbiter):
         super().signal(signal.SIGTERM if sig in (signal.SIGINT, signal.SIGHUP) else sig, frame)
 
 
-class PortalWorker(ThreadWorker):
+class PortalWorker(GatheringWorker):
     """A process that serves requests and, on SQLite, delivers the mail that they queue."""
 
     _mail: MailThread | None = None
+    _refuses = False
 
     def init_signals(self) -> None:
         """Leave it to the arbiter what Ctrl-C and a closed terminal mean: both reach the whole group of processes."""
@@ -122,7 +128,22 @@ class PortalWorker(ThreadWorker):
             self._mail.stop()
         self.set_accept_enabled(False)
         for listener in self.sockets:
+            self._accept_who_waits(listener)
             listener.close()
+        self._refuses = True
+        self.hurry(LINGER_SECONDS)
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take in one connection. The turn of the loop that ends it all may still hold the news of one."""
+        if not self._refuses:
+            super().accept(listener)
+
+    def _accept_who_waits(self, listener: socket.socket) -> None:
+        """Take in those whom the kernel has told already that they are connected."""
+        before = -1
+        while before < self.nr_conns < self.worker_connections:
+            before = self.nr_conns
+            self.accept(listener)
 
     def run(self) -> None:
         """Serve until SIGTERM. The mail that is being sent then is finished before the process ends."""

@@ -1,6 +1,7 @@
 """`portal worker`: delivers queued mail."""
 
 import signal
+from queue import SimpleQueue
 from threading import Event, Thread
 
 import click
@@ -11,9 +12,6 @@ from portal import schema
 from portal.assembly import current_context, settings_of
 from portal.cli.errors import PlainCommand
 from portal.logs import configure_logging
-
-_ENDING = {signal.SIGTERM, signal.SIGINT}
-_LOOK_SECONDS = 1.0
 
 
 class MailThread(Thread):
@@ -48,12 +46,12 @@ def worker() -> None:
     configure_logging(settings_of(current_app))
     if problem := schema.current_problem(current_context().database):
         raise schema.DatabaseProblem(problem)
-    # Blocked and waited for, not handled: a handler could interrupt this thread while it holds an event's lock, and a
-    # second signal is then nothing special. Threads inherit the mask, so no other one is interrupted either.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    ended: SimpleQueue[int] = SimpleQueue()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # All that the handler does is safe wherever it interrupts, itself included: a second signal changes nothing.
+        signal.signal(number, lambda number, _: ended.put(number))
     thread = MailThread(current_app._get_current_object())  # type: ignore[attr-defined] # noqa: SLF001 - Flask's documented way to hand the app itself to a thread
     thread.start()
-    while thread.is_alive() and signal.sigtimedwait(_ENDING, _LOOK_SECONDS) is None:
-        pass
+    ended.get()
     thread.stop()
     thread.join()

@@ -48,9 +48,11 @@ def parse_email(text: str) -> Address:
         raise InvalidAddress(
             N_("The part before the @ may hold only plain letters, digits and signs, without accents. Please check it.")
         )
+    if "=?" in local:  # mail programs would decode it into another address (RFC 2047)
+        raise InvalidAddress(N_("Enter an e-mail address in the correct format, like name@example.com."))
     try:
         # test_environment accepts the reserved domain .test; every other special domain stays refused.
-        found = validate_email(text, check_deliverability=False, test_environment=True)
+        found = validate_email(text, check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError:
         raise InvalidAddress(N_("Enter an e-mail address in the correct format, like name@example.com.")) from None
     local, domain = found.local_part.lower(), found.ascii_domain.lower()

@@ -9,7 +9,7 @@ from portal.domain import accounts, contacts, identities, links
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import N_, Failure, Refused
 from portal.domain.events import EventKind, record
-from portal.domain.guards import count_or_refuse, password_guards
+from portal.domain.guards import count_or_refuse, given_back_unless_done, password_guards
 from portal.domain.links import OpenLink
 from portal.domain.models import Contact, Registration
 from portal.domain.tokens import Purpose
@@ -38,7 +38,7 @@ def look_at_confirmation(context: Context, visitor: Visitor, token: str, *, regi
     find = (
         select(Registration.public_id, Registration.password_hash, Contact.email_key)
         .join(Contact, Contact.id == Registration.contact_id)
-        .where(Registration.id == link.registration_id)
+        .where(Registration.id == link.registration_id, Registration.ended_at.is_(None))
     )
     with context.database.read() as connection:
         row = connection.execute(find).one_or_none()
@@ -78,11 +78,8 @@ def confirm(
 def _check_password(context: Context, visitor: Visitor, confirmation: Confirmation, password: str) -> None:
     guards = password_guards(context, visitor, confirmation.email_key)
     count_or_refuse(context, visitor, guards, EventKind.CONFIRM, Failure.TOO_MANY_LOGINS)
-    try:
+    with given_back_unless_done(context, guards):
         fits = context.hasher.matching(password, [confirmation.password_hash])
-    except Exception:
-        context.throttle.give_back(guards)  # the password was not looked at
-        raise
     if fits:
         context.throttle.give_back(guards)
         return

@@ -4,13 +4,15 @@ Rows hold who (an id), what, when and from where; never an address that was type
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Connection, insert
 
-from portal.domain.context import Visitor
-from portal.domain.errors import Failure
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
 from portal.domain.models import Event
 
 _log = logging.getLogger("portal.events")
@@ -30,6 +32,18 @@ class EventKind(StrEnum):
     LINK_GUESS = "link_guess"
     BAN = "ban"
     UNBAN = "unban"
+
+
+@contextmanager
+def refusals_recorded(context: Context, visitor: Visitor, kind: EventKind, contact_id: int) -> Iterator[None]:
+    """Record what is refused inside, in a transaction of its own, and let the refusal pass."""
+    try:
+        yield
+    except Refused as refusal:
+        with context.database.write() as connection:
+            now = context.clock()
+            record(connection, visitor, kind, contact_id=contact_id, now=now, refusal=refusal.failure)
+        raise
 
 
 def record(

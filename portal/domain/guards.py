@@ -4,14 +4,15 @@
 |----------------------------|-----------------------|---------------------------|--------------------------|
 | wrong passwords            | login-network/account | network, address          | LOGIN_LIMIT_*            |
 | tokens never issued        | link                  | network                   | LOGIN_LIMIT_NETWORK      |
-| tries of a new password    | reset                 | contact (by a valid link) | LOGIN_LIMIT_ACCOUNT      |
+| passwords used before      | new-password          | contact                   | LOGIN_LIMIT_ACCOUNT      |
 | registrations              | register              | network                   | REGISTER_LIMIT_NETWORK   |
 | mails that somebody asks   | mail-network/address  | network, address          | MAIL_LIMIT_*             |
 
 Unknown addresses count as known ones do. Every key begins with the organisation: nothing crosses over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
@@ -21,11 +22,16 @@ from portal.domain.throttling import Guard, Throttled
 
 def password_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
     """For every check of a password: one counter for login, change of password and confirmation."""
-    rules, organisation = context.rules, str(visitor.organisation_id)
+    network = (str(visitor.organisation_id), visitor.network)
     return [
-        Guard("login-network", rules.login_limit_network, (organisation, visitor.network)),
-        Guard("login-account", rules.login_limit_account, (organisation, key)),
+        Guard("login-network", context.rules.login_limit_network, network),
+        account_guard(context, visitor, key),
     ]
+
+
+def account_guard(context: Context, visitor: Visitor, key: str) -> Guard:
+    """Of these, the one on the address."""
+    return Guard("login-account", context.rules.login_limit_account, (str(visitor.organisation_id), key))
 
 
 def link_guards(context: Context, visitor: Visitor) -> list[Guard]:
@@ -33,12 +39,12 @@ def link_guards(context: Context, visitor: Visitor) -> list[Guard]:
     return [Guard("link", context.rules.login_limit_network, (str(visitor.organisation_id), visitor.network))]
 
 
-def reset_guards(context: Context, contact_id: int) -> list[Guard]:
-    """For new passwords tried with a valid link: being told "used before" tells something about a former password.
+def new_password_guards(context: Context, contact_id: int) -> list[Guard]:
+    """For new passwords by a mailed link: being told "used before" tells something about a former password.
 
     Its own counter, so that wrong passwords at the login never close the way by mail.
     """
-    return [Guard("reset", context.rules.login_limit_account, (str(contact_id),))]
+    return [Guard("new-password", context.rules.login_limit_account, (str(contact_id),))]
 
 
 def registration_guards(context: Context, visitor: Visitor) -> list[Guard]:
@@ -53,6 +59,16 @@ def mail_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
         Guard("mail-network", rules.mail_limit_network, (organisation, visitor.network)),
         Guard("mail-address", rules.mail_limit_address, (organisation, key)),
     ]
+
+
+@contextmanager
+def given_back_unless_done(context: Context, guards: Sequence[Guard]) -> Iterator[None]:
+    """Take a counted try back when what it guards could not be done (too many passwords wait to be hashed)."""
+    try:
+        yield
+    except BaseException:
+        context.throttle.give_back(guards)
+        raise
 
 
 def count_or_refuse(

@@ -5,11 +5,13 @@ sign-in; ended on the server by logout, a change of password, a ban; ended by ti
 off.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy.exc import OperationalError
 
 from portal.domain.context import Context, Rules, Visitor
 from portal.domain.models import Contact, Identity
@@ -99,7 +101,8 @@ def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
     if now >= row.seen_at + (context.rules.identity_idle if row.kept else SHORT_IDLE):
         return None
     if now >= row.seen_at + _SEEN_PRECISION:
-        with context.database.write() as connection:
+        # A page that only shows something goes on when nothing can be written (another writer, a full disk).
+        with suppress(OperationalError), context.database.write() as connection:
             connection.execute(_see, {"identity_id": row.identity_id, "now": now})
     return Customer(
         id=row.id,

@@ -8,7 +8,7 @@ from portal.domain.contacts import NOBODY, Known
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record
-from portal.domain.guards import count_or_refuse, password_guards
+from portal.domain.guards import count_or_refuse, given_back_unless_done, password_guards
 from portal.domain.waiting import waiting_registrations
 
 
@@ -28,13 +28,10 @@ def log_in(
         waiting = waiting_registrations(connection, contact.id if contact else NOBODY, context.clock())
     own = [contact.password_hash] if contact and contact.password_hash else []
     renewed = None
-    try:
+    with given_back_unless_done(context, guards):
         fitting = context.hasher.matching(password, [*own, *waiting])
         if contact and _may_renew(context, contact, fitting):
             renewed = context.hasher.hash(password, contact.password_salt)
-    except Exception:
-        context.throttle.give_back(guards)  # the password was not looked at
-        raise
     failure = _judge(contact, fitting, known_before=bool(own or waiting))
     if fitting and failure is not Failure.PASSWORD_CLOSED:  # what is closed counts and costs the same right or wrong
         context.throttle.give_back(guards)

@@ -5,9 +5,9 @@ from portal.domain.addresses import parse_email
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import N_, Failure, Refused
 from portal.domain.events import EventKind, record
-from portal.domain.guards import count_or_refuse, password_guards
+from portal.domain.guards import count_or_refuse, given_back_unless_done, password_guards
 from portal.domain.identities import Customer
-from portal.domain.passwords import refuse_unfit
+from portal.domain.new_password import hash_new_password
 
 _WRONG_CURRENT_PASSWORD = N_("This is not your current password. Try again, or set a new password by mail.")
 
@@ -26,36 +26,18 @@ def change_password(
     count_or_refuse(context, visitor, guards, EventKind.PASSWORD_CHANGE, Failure.TOO_MANY_LOGINS)
     with context.database.read() as connection:
         contact = contacts.get(connection, customer.id)
-        former = contacts.former_passwords(connection, customer.id)
     own = [contact.password_hash] if contact.password_hash else []
-    try:
+    with given_back_unless_done(context, guards):
         fits = context.hasher.matching(current_password, own)
-    except Exception:
-        context.throttle.give_back(guards)  # the password was not looked at
-        raise
     if fits and not contact.is_closed:
         context.throttle.give_back(guards)
     else:
         with context.database.write() as connection:
             contacts.count_wrong_password(connection, customer.id)
-            record(
-                connection,
-                visitor,
-                EventKind.PASSWORD_CHANGE,
-                contact_id=customer.id,
-                now=context.clock(),
-                refusal=Failure.WRONG_PASSWORD,
-            )
+            now, failure = context.clock(), Failure.WRONG_PASSWORD
+            record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now, refusal=failure)
         raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CURRENT_PASSWORD, field="current_password")
-    refuse_unfit(
-        password,
-        Failure.PASSWORD_REFUSED,
-        min_length=context.rules.password_min_length,
-        personal=(*contact.personal, visitor.organisation_name),
-    )
-    password_hash, reused = context.hasher.hash_new(password, contact.password_salt, [*former, *own])
-    if reused:
-        raise Refused(Failure.PASSWORD_REUSED, field="password")
+    password_hash = hash_new_password(context, visitor, contact, password, EventKind.PASSWORD_CHANGE)
     now = context.clock()
     with context.database.write() as connection:
         current = contacts.lock(connection, contact.id)

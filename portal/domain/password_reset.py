@@ -3,14 +3,14 @@
 from datetime import timedelta
 
 from portal.domain import accounts, contacts, links, outbox
-from portal.domain.addresses import Address
+from portal.domain.addresses import Address, parse_email
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record
-from portal.domain.guards import count_or_refuse, mail_guards, reset_guards
+from portal.domain.guards import account_guard, count_or_refuse, mail_guards, new_password_guards
 from portal.domain.links import OpenLink
+from portal.domain.new_password import hash_new_password
 from portal.domain.outbox import Notice
-from portal.domain.passwords import refuse_unfit
 from portal.domain.tokens import Purpose
 from portal.domain.waiting import end_waiting
 
@@ -61,27 +61,14 @@ def set_new_password(context: Context, visitor: Visitor, token: str, password: s
     """Set the password that a reset link was mailed for.
 
     Of any number of parallel uses one succeeds. Success ends every identity, every open link and every registration
-    that waits, opens a password that too many tries had closed, and sends a notice. A refusal does not use the link
-    up. One hash is computed, however many former passwords there are. Raises Refused (NO_SUCH_LINK, LINK_ENDED,
-    LINK_EXPIRED, PASSWORD_REFUSED with the reason, PASSWORD_REUSED, TOO_MANY_LOGINS) and Busy.
+    that waits, lets in whom too many wrong passwords had locked out, and sends a notice. A refusal does not use the
+    link up. Raises Refused (NO_SUCH_LINK, LINK_ENDED, LINK_EXPIRED, and what hash_new_password raises) and Busy.
     """
     link = look_at_reset(context, visitor, token)
-    guards = reset_guards(context, link.contact_id)
-    count_or_refuse(context, visitor, guards, EventKind.RESET, Failure.TOO_MANY_LOGINS)
     with context.database.read() as connection:
         contact = contacts.get(connection, link.contact_id)
-        former = contacts.former_passwords(connection, contact.id)
-    refuse_unfit(
-        password,
-        Failure.PASSWORD_REFUSED,
-        min_length=context.rules.password_min_length,
-        personal=(*contact.personal, visitor.organisation_name),
-    )
-    if contact.password_hash:
-        former.append(contact.password_hash)
-    password_hash, reused = context.hasher.hash_new(password, contact.password_salt, former)
-    if reused:
-        raise Refused(Failure.PASSWORD_REUSED, field="password")
+    guards = new_password_guards(context, contact.id)
+    password_hash = hash_new_password(context, visitor, contact, password, EventKind.RESET, guards)
     now = context.clock()
     with context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
@@ -92,4 +79,5 @@ def set_new_password(context: Context, visitor: Visitor, token: str, password: s
         contacts.prove_mailbox(connection, current.id, now)
         end_waiting(connection, current.id, now)
         record(connection, visitor, EventKind.RESET, contact_id=current.id, now=now)
-    context.throttle.give_back(guards)
+    # The mailbox is proven and the password that was guessed at is gone: who was locked out by a stranger gets in.
+    context.throttle.forget(account_guard(context, visitor, parse_email(contact.email).key))

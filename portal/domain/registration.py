@@ -97,7 +97,7 @@ def _store(
             "ended_at": None if waits else now,
         },
     ).scalar_one()
-    _mail(connection, context, visitor, contact, registration_id, now)
+    _mail(connection, context, visitor, contact, registration_id, now, waits=waits)
     record(connection, visitor, EventKind.REGISTER, contact_id=contact.id, now=now)
     return public_id
 
@@ -110,7 +110,7 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
     """
     now = context.clock()
     find = (
-        select(Registration.id, Registration.contact_id, Contact.email_key)
+        select(Registration.id, Registration.contact_id, Registration.ended_at, Contact.email_key)
         .join(Contact, Contact.id == Registration.contact_id)
         .where(
             Registration.public_id == registration,
@@ -128,17 +128,23 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
         contact = contacts.lock(connection, row.contact_id)
         if contact is None:
             return None
-        _mail(connection, context, visitor, contact, row.id, now)
+        _mail(connection, context, visitor, contact, row.id, now, waits=row.ended_at is None)
         record(connection, visitor, EventKind.REGISTER, contact_id=contact.id, now=now)
     return contact.email
 
 
 def _mail(
-    connection: Connection, context: Context, visitor: Visitor, contact: Known, registration_id: int, now: datetime
+    connection: Connection,
+    context: Context,
+    visitor: Visitor,
+    contact: Known,
+    registration_id: int,
+    now: datetime,
+    *,
+    waits: bool,
 ) -> None:
-    """Queue the mail that a registration leads to: a link, or word that there is an account already."""
+    """Queue the mail that a registration leads to: a link while it waits, or word that there is an account already."""
     has_account = contact.password_hash is not None
-    usable = not has_account and contact.banned_at is None
     link_id = links.issue(
         connection,
         Purpose.VERIFY,
@@ -147,7 +153,7 @@ def _mail(
         email=contact.email,
         now=now,
         expires_at=now + context.rules.verify_lifetime,
-        usable=usable,
+        usable=waits,
     )
     outbox.queue(
         connection,
@@ -157,6 +163,6 @@ def _mail(
         recipient=contact.email,
         now=now,
         locale=contact.locale,
-        link_id=link_id if usable else None,
-        wanted=contact.banned_at is None,
+        link_id=link_id if waits else None,
+        wanted=contact.banned_at is None and (waits or has_account),
     )

@@ -53,6 +53,10 @@ class Throttle:
                 wait = max(1, ceil(self._storage.get_expiry(guard.storage_key) - time()))
                 raise Throttled(wait, first=hits == guard.limit.amount + 1)
 
+    def forget(self, guard: Guard) -> None:
+        """Begin to count anew."""
+        self._storage.clear(guard.storage_key)
+
     def give_back(self, guards: Sequence[Guard]) -> None:
         """Take back one try that was counted and turned out to be no failure."""
         for guard in guards:

@@ -54,21 +54,23 @@ def render(app: Flask, mail: DueMail) -> EmailMessage:
         message["Subject"] = one_line(part("subject.txt"))
         message["Date"] = mail.created_at
         message["Message-ID"] = f"<{mail.message_id}@{own_host(settings_of(app))}>"
-        message["Content-Language"] = values["lang"]
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
         message.set_content(part("body.txt").strip() + "\n")
         message.add_alternative(part("body.html"), subtype="html")
+        # Not before: it would belong to the first part alone.
+        message["Content-Language"] = values["lang"]
     return message
 
 
 def one_line(text: str) -> str:
-    """Text that stays within its header: Python breaks lines at more characters than mail servers do.
+    """Text that stays within its header.
 
     CR and LF, but also VT, FF, FS, GS, RS, NEL, LS and PS end a line for str.splitlines(), by which the email package
-    reads headers.
+    reads headers; and it decodes "=?utf-8?q?=0a?=" and writes out what comes of it.
     """
     separators = ("Cc", "Zl", "Zp", "Cs")
-    return " ".join("".join(" " if unicodedata.category(c) in separators else c for c in text).split())
+    text = "".join(" " if unicodedata.category(character) in separators else character for character in text)
+    return " ".join(text.replace("=?", "= ?").split())
 
 
 def duration_text(duration: timedelta) -> str:

@@ -92,15 +92,15 @@ class SmtpConnection(flask_mail.Connection):
     def configure_host(self) -> _Client:
         """Connect, greet, encrypt and log in, as far as the settings want it; raises what smtplib raises."""
         mail = self.mail
-        context = ssl.create_default_context()
         if mail.use_ssl:
-            client: _Client = _TlsClient(mail.server, mail.port, self._local_hostname, context)
+            tls = ssl.create_default_context()
+            client: _Client = _TlsClient(mail.server, mail.port, self._local_hostname, tls)
         else:
             client = _Client(mail.server, mail.port, self._local_hostname)
         try:
             client.ehlo_or_helo_if_needed()
             if mail.use_tls:
-                client.starttls(context=context)
+                client.starttls(context=ssl.create_default_context())
                 client.ehlo_or_helo_if_needed()
             if mail.username and mail.password:
                 client.login(mail.username, mail.password)
@@ -130,7 +130,7 @@ class SmtpTransport:
 
     def send(self, message: EmailMessage, recipient: str, sender: str) -> None:
         """Send one mail within two minutes; raises NotSent."""
-        content = message.as_bytes()
+        content = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
         client = self._client = self._still_open() or self._open()
         client.give_up_after(MAIL_SECONDS)
         try:

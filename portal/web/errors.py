@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.wrappers import Response
 
 from portal.domain.errors import N_, Busy, Refused
@@ -68,6 +68,8 @@ def _page(status: int, message: str | None = None, action: tuple[str, str] | Non
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400:
         return error  # a redirect of the router
+    if isinstance(error, BadHost):  # no address can be built for a page then
+        return Response(translate(_WORDS[400][1]) + "\n", 400, mimetype="text/plain")
     page = _page(error.code)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):

@@ -23,6 +23,6 @@ def register(app: Flask) -> None:
         if request.method in _READING:
             return
         origin = request.headers.get("Origin")
-        foreign = origin is not None and urlsplit(origin).netloc not in (own, request.host)
+        foreign = origin is not None and origin.partition("://")[2] not in (own, request.host)
         if foreign or request.headers.get("Sec-Fetch-Site") in _FOREIGN:
             abort(400)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flask import request
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, PasswordField, StringField
+from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField
 from wtforms.validators import StopValidation
 
 from portal.domain.addresses import Address, InvalidAddress, is_customer_reference, parse_email, parse_phone
@@ -42,7 +42,7 @@ class PortalForm(FlaskForm):
         for name, values in request.form.lists():
             if len(values) > 1:
                 words = translate(N_("A field was sent more than once. Please send the form again."))
-                if name not in self:
+                if name not in self or isinstance(self[name], HiddenField):  # no field that a line could lead to
                     return [Problem("", words)]
                 self[name].errors = [words]
         return [Problem(field.name, field.errors[0]) for field in self if field.errors]
@@ -133,7 +133,7 @@ class LoginForm(EmailForm):
 
     password = SecretField(validators=[typed(N_("Enter your password.")), short_enough])
     remember = BooleanField()
-    next = StringField()
+    next = HiddenField()
 
 
 class RegistrationForm(EmailForm):
@@ -145,7 +145,7 @@ class RegistrationForm(EmailForm):
     phone = StringField(validators=[plain_text, phone_number])
     company_name = StringField(validators=[plain_text])
     newsletter = BooleanField()
-    ref = StringField()
+    ref = HiddenField()
 
     @property
     def referral(self) -> str | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app, g, session
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal.assembly import current_context
 from portal.domain.organisations import Organisation, get_organisation
@@ -21,6 +22,14 @@ def current_organisation() -> Organisation:
             organisation = get_organisation(connection, DEFAULT_ORGANISATION)
         current_app.extensions["portal_organisation"] = organisation
     return organisation
+
+
+def _shown_organisation() -> Organisation:
+    """The organisation as pages name it; the page that tells of a database that is away must do without it."""
+    try:
+        return current_organisation()
+    except SQLAlchemyError:
+        return Organisation(id=0, slug=DEFAULT_ORGANISATION, name="Customer portal")
 
 
 def register(app: Flask) -> None:
@@ -42,7 +51,7 @@ def register(app: Flask) -> None:
         return {
             "lang": language.tag,
             "text_direction": language.direction,
-            "organisation": current_organisation(),
+            "organisation": _shown_organisation(),
             "customer": g.get("customer"),
             "notice": session.pop("notice", None) if "notice" in session else None,
         }

@@ -38,7 +38,7 @@ def register(app: Flask) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         if request.endpoint == "static" and response.status_code in (200, 206, 304):
-            # The address of a static file changes with its content (presentation.asset).
+            # The address of a static file changes with its content (presentation.py).
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         else:
             response.vary.add("Cookie")

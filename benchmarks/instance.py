@@ -1,0 +1,86 @@
+"""A portal in a temporary folder, with registered customers; the bare reference knows the first of them too."""
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from portal.assembly import assemble
+from portal.config import PREFIX, Settings, load_settings
+from portal.domain.addresses import parse_email
+from portal.domain.confirmation import confirm, look_at_confirmation
+from portal.domain.context import Context, Visitor
+from portal.domain.models import Link, Registration
+from portal.domain.organisations import get_organisation
+from portal.domain.registration import Application, register
+from portal.domain.tokens import Purpose
+from portal.instance import prepare_database, secret_key
+
+PASSWORD = "tichy velbloud 77"
+_CUSTOMERS = 10
+"""So many that no test of wrong passwords closes an account (contacts.CLOSING_FAILURES)."""
+_LIMITS = (
+    "login_limit_account",
+    "login_limit_network",
+    "register_limit_network",
+    "mail_limit_address",
+    "mail_limit_network",
+)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What a server needs to serve it, and who may sign in with PASSWORD."""
+
+    path: Path
+    environment: dict[str, str]
+    customers: list[str]
+    settings: Settings
+
+
+@contextmanager
+def temporary_instance() -> Iterator[Instance]:
+    """An instance of the portal whose limits nobody reaches, and the database of the bare reference beside it."""
+    with tempfile.TemporaryDirectory(prefix="portal-bench-") as folder:
+        path = Path(folder)
+        environment = {PREFIX + "INSTANCE_PATH": folder, "BARE_DATABASE": str(path / "bare.sqlite3")}
+        environment |= {PREFIX + name.upper(): "1000000 per hour" for name in _LIMITS}
+        settings = load_settings(environment)
+        prepare_database(settings)
+        context = assemble(settings, secret_key(settings))
+        customers = [f"customer-{number:04}@example.com" for number in range(_CUSTOMERS)]
+        for email in customers:
+            _register(context, email)
+        cost = settings.argon2
+        environment["BARE_ARGON2"] = f"{cost.time_cost},{cost.memory_kib},{cost.parallelism}"
+        _make_bare_database(environment["BARE_DATABASE"], customers[0], context.hasher.hash(PASSWORD, b"0" * 16))
+        context.database.engine.dispose()
+        yield Instance(path, environment, customers, settings)
+
+
+def _register(context: Context, email: str) -> None:
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, "default")
+    visitor = Visitor(organisation_id=organisation.id, ip="127.0.0.1", locale="en")
+    public_id = register(context, visitor, Application(parse_email(email), PASSWORD))
+    with context.database.read() as connection:
+        link = connection.execute(
+            select(Link.public_id)
+            .join(Registration, Registration.id == Link.registration_id)
+            .where(Registration.public_id == public_id)
+        ).scalar_one()
+    token = context.signer.token(Purpose.VERIFY, link)
+    confirmation = look_at_confirmation(context, visitor, token, registration=public_id)
+    confirm(context, visitor, confirmation, password=None, replacing=None)
+
+
+def _make_bare_database(path: str, email: str, password_hash: str) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("CREATE TABLE user (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password TEXT)")
+        connection.execute("INSERT INTO user (email, password) VALUES (?, ?)", (email, password_hash))
+    connection.close()

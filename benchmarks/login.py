@@ -1,0 +1,81 @@
+"""What a sign-in costs: CPU of the server for GET and POST /login, portal beside bare Flask."""
+
+from collections.abc import Callable
+from time import process_time
+
+from benchmarks.browser import Browser
+from benchmarks.figures import with_range
+from benchmarks.instance import PASSWORD, Instance, temporary_instance
+from benchmarks.servers import Server, bare_server, portal_server
+from portal.domain.passwords import Hasher, new_salt
+
+BLOCKS = 10
+"""Servers take turns by blocks, so that a machine that slows down or speeds up does it to both."""
+GETS = 150
+POSTS = 30
+_COLUMNS = "{:<12} {:<24} {:<24} {}"
+
+Turn = Callable[[Browser], object]
+
+
+def run() -> None:
+    """Measure and print."""
+    print("Sign-in: ms of CPU in the server for one request.")
+    print(f"Medians of {BLOCKS} blocks (lowest-highest) of {GETS} GET and {POSTS} POST; one connection, kept alive.")
+    with temporary_instance() as instance:
+        print(f"One Argon2id hash by itself, here: {_hash_cost(instance):.1f} ms.")
+        with portal_server(instance) as portal, bare_server(instance) as bare:
+            servers = (portal, bare)
+            for server in servers:  # what is done once is not what a sign-in costs
+                _block(server, _get, GETS)
+                _block(server, _post_of(instance), POSTS)
+            gets, posts = _measure(servers, instance)
+    print(_COLUMNS.format("", "portal", "bare Flask", "ratio"))
+    for name, blocks in (("GET /login", gets), ("POST /login", posts)):
+        ours, theirs = zip(*blocks, strict=True)
+        ratios = [our / their for our, their in blocks]
+        print(_COLUMNS.format(name, with_range(ours), with_range(theirs), with_range(ratios)))
+    ratios = [(get[0] + post[0]) / (get[1] + post[1]) for get, post in zip(gets, posts, strict=True)]
+    print(_COLUMNS.format("both", "", "", with_range(ratios)))
+
+
+def _measure(
+    servers: tuple[Server, Server], instance: Instance
+) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """For each block the ms a GET and a POST cost on either server."""
+    gets, posts = [], []
+    for number in range(BLOCKS):
+        order = servers if number % 2 else servers[::-1]
+        get = {server: _block(server, _get, GETS) for server in order}
+        post = {server: _block(server, _post_of(instance), POSTS) for server in order}
+        gets.append((get[servers[0]], get[servers[1]]))
+        posts.append((post[servers[0]], post[servers[1]]))
+    return gets, posts
+
+
+def _block(server: Server, turn: Turn, times: int) -> float:
+    """The ms of CPU that one turn costs, on average over `times` of them."""
+    browser = server.browser()
+    browser.open("/login")
+    before = server.cpu_seconds()
+    for _ in range(times):
+        turn(browser)
+    spent = server.cpu_seconds() - before
+    browser.close()
+    return spent / times * 1000
+
+
+def _get(browser: Browser) -> object:
+    return browser.get("/login")
+
+
+def _post_of(instance: Instance) -> Turn:
+    return lambda browser: browser.send("/login", 302, email=instance.customers[0], password=PASSWORD)
+
+
+def _hash_cost(instance: Instance) -> float:
+    hasher, salt = Hasher(instance.settings.argon2), new_salt()
+    before = process_time()
+    for _ in range(POSTS):
+        hasher.hash(PASSWORD, salt)
+    return (process_time() - before) / POSTS * 1000

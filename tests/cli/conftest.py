@@ -1,0 +1,94 @@
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+
+from portal.assembly import assemble
+from portal.cli import main
+from portal.config import load_settings
+from portal.domain import contacts
+from portal.domain.addresses import parse_email
+from portal.domain.context import Context
+from portal.domain.models import Account, Organisation
+from portal.domain.passwords import new_salt
+from portal.instance import upgrade_database
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """The one line of a command that failed."""
+        assert self.status != 0
+        assert self.out == ""
+        assert "Traceback" not in self.err
+        (line,) = self.err.splitlines()
+        assert line.startswith("Error: ")
+        return line
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith("PORTAL_")]:
+        monkeypatch.delenv(name)
+    path = tmp_path / "instance"
+    monkeypatch.setenv("PORTAL_INSTANCE_PATH", str(path))
+    return path
+
+
+@pytest.fixture
+def run(instance: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """The `portal` command, in this process."""
+    umask = os.umask(0o022)
+
+    def run_command(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["portal", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        assert isinstance(ended.value.code, int | None)
+        return Outcome(ended.value.code or 0, out, err)
+
+    yield run_command
+    os.umask(umask)
+
+
+@pytest.fixture
+def context(instance: Path) -> Iterator[Context]:
+    """The domain on the database of an instance."""
+    settings = load_settings()
+    upgrade_database(settings)
+    context = assemble(settings, "a key that no test reads anything with")
+    yield context
+    context.database.engine.dispose()
+
+
+def add_contact(context: Context, email: str, *, account: bool = False, confirmed: bool = True) -> int:
+    """A customer of the default organisation."""
+    now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    address = parse_email(email)
+    with context.database.write() as connection:
+        organisation_id = connection.execute(select(Organisation.id)).scalar_one()
+        contacts.create_unless_known(connection, organisation_id, address, salt=new_salt(), now=now)
+        contact_id = contacts.lock_by_key(connection, organisation_id, address.key).id
+        if confirmed:
+            contacts.prove_mailbox(connection, contact_id, now)
+        if account:
+            connection.execute(
+                insert(Account),
+                {"contact_id": contact_id, "password_hash": "$hash$", "password_set_at": now, "created_at": now},
+            )
+    return contact_id

@@ -1,0 +1,118 @@
+"""The `portal` command as a process of its own, as an operator runs it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PORTAL = Path(sys.executable).with_name("portal")
+PATIENCE_SECONDS = 60
+"""How long a test waits for what must happen; it is no promise, and no test measures it."""
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Return as soon as something is so."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def environment(instance: Path, **settings: str) -> dict[str, str]:
+    """The variables of a process: none of the developer's own settings, and these."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
+    return {**inherited, "PORTAL_INSTANCE_PATH": str(instance)} | {f"PORTAL_{n}": v for n, v in settings.items()}
+
+
+def run_portal(instance: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [PORTAL, *arguments],
+        env=environment(instance, **settings),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+@dataclass
+class Served:
+    """A portal that serves."""
+
+    process: subprocess.Popen[str]
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """What a terminal does at Ctrl-C: every process gets it."""
+        os.killpg(self.process.pid, number)
+
+    def end(self) -> int:
+        """Wait for the end; the exit status."""
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def complaints(self) -> list[str]:
+        """What it had to say beside the requests that it answered."""
+        lines = self.log.read_text().splitlines()
+        return [line for line in lines if not line.startswith("{") or json.loads(line)["level"] != "info"]
+
+    def printed(self) -> str:
+        """All of stdout, after the end."""
+        assert self.process.stdout is not None
+        return self.process.stdout.read()
+
+
+@contextmanager
+def serving(instance: Path, *arguments: str, **settings: str) -> Iterator[Served]:
+    """`portal serve` on a free port, up when the block begins and gone when it ends."""
+    port = free_port()
+    instance.parent.mkdir(exist_ok=True)
+    log = instance.parent / f"{port}.log"
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            [PORTAL, "serve", "--port", str(port), *arguments],
+            env=environment(instance, **settings),
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        served = Served(process, port, log)
+        try:
+            wait_until(lambda: _is_ready(served))
+            yield served
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _is_ready(served: Served) -> bool:
+    assert served.process.poll() is None, f"the portal did not come up:\n{served.log.read_text()}"
+    try:
+        with urllib.request.urlopen(f"{served.url}/healthz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, ConnectionError):
+        return False

@@ -1,0 +1,162 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, text
+
+from portal.domain import contacts, identities, links
+from portal.domain.addresses import parse_email
+from portal.domain.context import Context, Visitor
+from portal.domain.events import EventKind, record
+from portal.domain.models import Contact, Event, Identity, Link, Registration
+from portal.domain.registration import Application, register
+from portal.domain.tokens import Purpose
+from tests.cli.conftest import Run, add_contact
+
+NOW = datetime.now(UTC)
+
+
+def test_list_shows_customers_by_address_in_aligned_columns(run: Run, context: Context) -> None:
+    add_contact(context, "zoe@example.com")
+    add_contact(context, "a.very.long.address@example.com", account=True)
+    heading, first, second = run("customer", "list").out.splitlines()
+    assert first.startswith("a.very.long.address@example.com")
+    assert second.startswith("zoe@example.com")
+    assert heading.index("STATE") == first.index("registered") == second.index("guest")
+
+
+@pytest.mark.parametrize("search", ["JANA", "nováková", "skl"])
+def test_list_searches_address_name_and_company(run: Run, context: Context, search: str) -> None:
+    jana = add_contact(context, "jana@example.com")
+    add_contact(context, "petr@example.com")
+    with context.database.write() as connection:
+        connection.execute(
+            text("UPDATE contact SET last_name = 'nováková', company_name = 'Sklo' WHERE id = :id"), {"id": jana}
+        )
+    _, only = run("customer", "list", "--search", search).out.splitlines()
+    assert only.startswith("jana@example.com")
+
+
+def test_a_percent_sign_is_searched_as_it_stands(run: Run, context: Context) -> None:
+    add_contact(context, "jana@example.com")
+    assert len(run("customer", "list", "--search", "%").out.splitlines()) == 1
+
+
+def test_an_unknown_organisation_is_named(run: Run, context: Context) -> None:
+    assert "'elsewhere'" in run("customer", "list", "--organisation", "elsewhere").complaint
+
+
+@pytest.mark.parametrize("command", [("show",), ("ban", "--reason", "spam"), ("unban",)])
+def test_an_unknown_address_is_named(run: Run, context: Context, command: tuple[str, ...]) -> None:
+    assert "nobody@example.com" in run("customer", *command, "nobody@example.com").complaint
+
+
+@pytest.mark.parametrize(
+    ("account", "confirmed", "state"),
+    [(True, True, "registered"), (False, True, "guest"), (False, False, "unconfirmed")],
+)
+def test_show_tells_how_far_a_customer_is_known(
+    run: Run, context: Context, account: bool, confirmed: bool, state: str
+) -> None:
+    add_contact(context, "jana@example.com", account=account, confirmed=confirmed)
+    lines = run("customer", "show", "Jana@Example.com").out.splitlines()
+    assert f"State             {state}" in lines
+
+
+def test_show_counts_live_identities_only(run: Run, context: Context) -> None:
+    contact_id = add_contact(context, "jana@example.com", account=True)
+    visitor = Visitor(organisation_id=1, ip="192.0.2.1")
+    with context.database.write() as connection:
+        for age in (timedelta(0), timedelta(hours=1), timedelta(hours=3)):
+            identities.start(
+                connection, context.rules, visitor, contact_id=contact_id, kept=False, now=NOW - age
+            )  # the oldest has fallen idle
+        identities.start(connection, context.rules, visitor, contact_id=contact_id, kept=True, now=NOW)
+    assert "Live identities   3" in run("customer", "show", "jana@example.com").out
+
+
+def test_show_ends_with_the_last_ten_events(run: Run, context: Context) -> None:
+    contact_id = add_contact(context, "jana@example.com")
+    visitor = Visitor(organisation_id=1, ip="192.0.2.1")
+    with context.database.write() as connection:
+        for minute in range(12):
+            moment = datetime(2026, 3, 1, 12, minute, tzinfo=UTC)
+            record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=moment)
+    lines = run("customer", "show", "jana@example.com").out.splitlines()
+    events = lines[lines.index("Last events:") + 2 :]
+    assert len(events) == 10
+    assert events[0].split() == ["2026-03-01", "12:11:00", "UTC", "sign_in", "-", "192.0.2.1"]
+
+
+def test_show_holds_no_secret(run: Run, context: Context) -> None:
+    contact_id = add_contact(context, "jana@example.com", account=True)
+    with context.database.read() as connection:
+        salt = contacts.get(connection, contact_id).password_salt
+    out = run("customer", "show", "jana@example.com").out
+    assert "$hash$" not in out
+    assert salt.hex() not in out
+    assert repr(salt) not in out
+
+
+def test_an_escape_sequence_does_not_reach_the_terminal(run: Run, context: Context) -> None:
+    contact_id = add_contact(context, "jana@example.com")
+    with context.database.write() as connection:
+        connection.execute(text("UPDATE contact SET last_name = :n WHERE id = :i"), {"n": "\x1b[2J", "i": contact_id})
+    assert "\x1b" not in run("customer", "list").out
+    assert "\x1b" not in run("customer", "show", "jana@example.com").out
+
+
+def test_a_ban_ends_everything_that_is_open(run: Run, context: Context) -> None:
+    application = Application(parse_email("jana@example.com"), "seven green bottles hang")
+    register(context, Visitor(organisation_id=1, ip="192.0.2.1"), application)
+    with context.database.write() as connection:
+        contact_id = connection.execute(select(Contact.id)).scalar_one()
+        visitor = Visitor(organisation_id=1, ip=None)
+        identities.start(connection, context.rules, visitor, contact_id=contact_id, kept=True, now=NOW)
+        links.issue(
+            connection,
+            Purpose.RESET,
+            contact_id=contact_id,
+            email="jana@example.com",
+            now=NOW,
+            expires_at=NOW + timedelta(hours=1),
+        )
+
+    assert run("customer", "ban", "jana@example.com", "--reason", "fraud").status == 0
+
+    with context.database.read() as connection:
+        for table in (Identity, Link, Registration):
+            ends = connection.execute(select(table.ended_at)).scalars().all()
+            assert ends
+            assert None not in ends
+        assert connection.execute(select(Event.kind).order_by(Event.id.desc()).limit(1)).scalar_one() == "ban"
+    out = run("customer", "show", "jana@example.com").out
+    assert "banned" in out
+    assert "fraud" in out
+
+
+def test_a_second_ban_keeps_the_first_date_and_takes_the_new_reason(run: Run, context: Context) -> None:
+    add_contact(context, "jana@example.com")
+    run("customer", "ban", "jana@example.com", "--reason", "first")
+    with context.database.read() as connection:
+        before = connection.execute(select(Contact.banned_at)).scalar_one()
+    run("customer", "ban", "jana@example.com", "--reason", "second")
+    with context.database.read() as connection:
+        assert connection.execute(select(Contact.banned_at, Contact.ban_reason)).one() == (before, "second")
+
+
+def test_unban_opens_the_account_again_and_is_recorded(run: Run, context: Context) -> None:
+    add_contact(context, "jana@example.com", account=True)
+    run("customer", "ban", "jana@example.com", "--reason", "fraud")
+    assert "no longer banned" in run("customer", "unban", "jana@example.com").out
+    out = run("customer", "show", "jana@example.com").out
+    assert "State             registered" in out
+    assert "unban" in out
+
+
+def test_unban_of_somebody_who_is_not_banned_changes_nothing(run: Run, context: Context) -> None:
+    add_contact(context, "jana@example.com")
+    outcome = run("customer", "unban", "jana@example.com")
+    assert outcome.status == 0
+    assert "is not banned" in outcome.out
+    with context.database.read() as connection:
+        assert connection.execute(select(Event.kind)).first() is None

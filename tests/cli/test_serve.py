@@ -1,0 +1,149 @@
+import signal
+import socket
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import Served, free_port, run_portal, serving, wait_until
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Path:
+    return tmp_path / "instance"
+
+
+def complaint(instance: Path, *arguments: str, **settings: str) -> str:
+    """The one line with which a command refuses to start."""
+    ended = run_portal(instance, *arguments, **settings)
+    assert ended.returncode != 0
+    assert ended.stdout == ""
+    assert "Traceback" not in ended.stderr
+    (line,) = ended.stderr.splitlines()
+    return line
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def begin_request(served: Served) -> socket.socket:
+    """A request whose last line is still missing."""
+    client = socket.create_connection(("127.0.0.1", served.port), timeout=30)
+    client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+    return client
+
+
+def test_a_new_instance_serves_and_is_closed_to_others(instance: Path) -> None:
+    with serving(instance):
+        wait_until((instance / "portal.sqlite3-shm").exists)
+        assert mode(instance) == 0o700
+        for name in ("secret.key", "portal.sqlite3", "portal.sqlite3-wal", "portal.sqlite3-shm"):
+            assert mode(instance / name) == 0o600, name
+        assert [path.name for path in instance.rglob("*") if mode(path) & 0o077] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_to_the_whole_group_ends_it_in_peace(instance: Path, number: signal.Signals) -> None:
+    with serving(instance) as served:
+        served.signal_group(number)
+        assert served.end() == 0
+        assert served.complaints() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_running_request_ends_though_the_signal_comes_twice(instance: Path, number: signal.Signals) -> None:
+    with serving(instance) as served:
+        with begin_request(served) as client:
+            wait_until_accepted(served)
+            served.signal_group(number)
+            wait_until(lambda: is_closed(served))
+            served.signal_group(number)
+            client.sendall(b"\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert served.end() == 0
+
+
+def wait_until_accepted(served: Served) -> None:
+    """Connections are accepted in order: when a later one has its answer, the earlier ones are in."""
+    urllib.request.urlopen(f"{served.url}/healthz", timeout=30).close()
+
+
+def is_closed(served: Served) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", served.port), timeout=30).close()
+    except OSError:
+        return True
+    return False
+
+
+def test_several_processes_end_in_peace(instance: Path) -> None:
+    with serving(instance, "--workers", "2") as served:
+        served.process.terminate()
+        assert served.end() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_taken_port_is_one_line_and_leaves_the_other_alone(instance: Path, workers: str) -> None:
+    with serving(instance, "--workers", workers) as served:
+        line = complaint(instance, "serve", "--port", str(served.port), "--workers", workers)
+        assert line == (
+            f"Error: Port {served.port} on 127.0.0.1 is taken: stop what uses it, or choose another with --port."
+        )
+        assert urllib.request.urlopen(f"{served.url}/healthz", timeout=30).status == 200
+
+
+def test_it_prints_where_the_portal_and_the_mailbox_are(instance: Path) -> None:
+    with serving(instance) as served:
+        served.process.terminate()
+        served.end()
+        assert served.printed().splitlines() == [
+            f"Portal:   {served.url}/",
+            f"Mailbox:  {served.url}/dev/mailbox",
+        ]
+
+
+def test_a_base_url_that_is_set_is_what_people_are_told(instance: Path) -> None:
+    with serving(instance, BASE_URL="https://portal.example.com") as served:
+        served.process.terminate()
+        served.end()
+        assert served.printed().splitlines() == ["Portal:   https://portal.example.com/"]
+
+
+def test_a_base_url_in_the_settings_file_counts_as_set(instance: Path) -> None:
+    instance.mkdir()
+    (instance / "portal.toml").write_text('base_url = "http://127.0.0.1:5000"\n')
+    with serving(instance) as served:
+        served.process.terminate()
+        served.end()
+        assert served.printed().startswith("Portal:   http://127.0.0.1:5000/\n")
+
+
+def test_answers_do_not_name_the_server(instance: Path) -> None:
+    with serving(instance) as served, urllib.request.urlopen(f"{served.url}/healthz", timeout=30) as answer:
+        assert answer.headers["Server"] is None
+
+
+def test_a_wrong_setting_stops_the_start(instance: Path) -> None:
+    assert "PORTAL_TRUSTED_PROXIES" in complaint(instance, "serve", "--port", str(free_port()), TRUSTED_PROXIES="all")
+
+
+def test_a_lost_database_is_refused(instance: Path) -> None:
+    with serving(instance) as served:
+        served.process.terminate()
+        served.end()
+    for path in instance.glob("portal.sqlite3*"):
+        path.unlink()
+    line = complaint(instance, "serve", "--port", str(free_port()))
+    assert "portal.sqlite3 is gone or empty" in line
+    assert "portal db upgrade" in line
+    assert not (instance / "portal.sqlite3").exists()
+
+
+def test_a_start_after_a_kill_finds_everything(instance: Path) -> None:
+    with serving(instance) as served:
+        served.signal_group(signal.SIGKILL)
+        served.end()
+    key = (instance / "secret.key").read_text()
+    with serving(instance):
+        assert (instance / "secret.key").read_text() == key

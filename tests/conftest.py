@@ -1,0 +1,92 @@
+"""What every test may ask for: settings, a clock that moves, the domain's tools on a migrated database of its own."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from portal import schema
+from portal.assembly import assemble
+from portal.config import DATABASE_FILE, Settings, load_settings
+from portal.domain.context import Context, Visitor
+from portal.domain.database import open_database
+from portal.domain.organisations import get_organisation
+
+SECRET_KEY = "Xq3vN8rT1yLw6ZkP0sHd5JbG9cFm2AeU-for-tests"
+
+
+class MovableClock:
+    """The domain's clock; it stands still until a test advances it."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the code's schema, made once by the real migrations; to be copied, never opened."""
+    path = tmp_path_factory.mktemp("migrated") / DATABASE_FILE
+    database = open_database(f"sqlite:///{path}")
+    schema.upgrade(database)
+    database.engine.dispose()
+    return path
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, migrated_file: Path) -> str:
+    """A migrated database of the test's own: the one place that says which kind."""
+    return f"sqlite:///{shutil.copy(migrated_file, tmp_path / DATABASE_FILE)}"
+
+
+@pytest.fixture
+def environ(tmp_path: Path, database_url: str) -> Mapping[str, str]:
+    """The environment that the settings are read from: nothing of the machine's own, and the cheapest Argon2."""
+    return {
+        "PORTAL_INSTANCE_PATH": str(tmp_path),
+        "PORTAL_DATABASE_URL": database_url,
+        "PORTAL_SECRET_KEY": SECRET_KEY,
+        "PORTAL_ARGON2_TIME_COST": "1",
+        "PORTAL_ARGON2_MEMORY_KIB": "8",
+        "PORTAL_ARGON2_PARALLELISM": "1",
+    }
+
+
+@pytest.fixture
+def settings(environ: Mapping[str, str]) -> Settings:
+    return load_settings(environ)
+
+
+@pytest.fixture
+def context(settings: Settings, clock: MovableClock) -> Iterator[Context]:
+    context = assemble(settings, SECRET_KEY, clock)
+    yield context
+    context.hasher._pool.shutdown()
+    context.database.engine.dispose()
+
+
+@pytest.fixture
+def visitor(context: Context) -> Visitor:
+    """Somebody's browser, at the default organisation."""
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, "default")
+    return Visitor(
+        organisation_id=organisation.id,
+        ip="192.0.2.10",
+        organisation_name=organisation.name,
+        user_agent="Browser/1.0",
+        request_id="f" * 32,
+        locale="en",
+    )

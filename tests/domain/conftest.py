@@ -1,0 +1,29 @@
+"""What the domain's tests may ask for besides."""
+
+from collections.abc import Iterator
+
+import argon2.low_level
+import hypothesis
+import pytest
+
+from portal.domain.context import Context, Visitor
+from tests.domain.scene import Scene
+from tests.domain.watching import HashCounter
+
+# Neither of the two says anything about the code: both ask how busy the machine is.
+hypothesis.settings.register_profile("portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("portal")
+
+
+@pytest.fixture
+def scene(context: Context, visitor: Visitor) -> Scene:
+    return Scene(context, visitor)
+
+
+@pytest.fixture
+def hashes(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[HashCounter]:
+    """Counts what the Argon2 library computes from now on; it still computes."""
+    counter = HashCounter(argon2.low_level.hash_secret)
+    monkeypatch.setattr(argon2.low_level, "hash_secret", counter)
+    yield counter
+    counter.gate.set()  # whatever a failed test has left behind it

@@ -1,0 +1,190 @@
+"""What the domain's tests do over and over, as one customer would: register, confirm, sign in, ask, change."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from limits import parse as parse_limit
+from sqlalchemy import Executable, func, insert, select
+
+from portal.domain import customers, identities, login, password_change, password_reset, registration
+from portal.domain.addresses import parse_email
+from portal.domain.confirmation import confirm, look_at_confirmation
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
+from portal.domain.identities import Customer
+from portal.domain.models import Base, Contact, Link, Organisation, OutboxMail
+from portal.domain.outbox import MailState, Notice
+from portal.domain.passwords import new_salt
+from portal.domain.registration import Application
+from portal.domain.tokens import Purpose, random_id
+
+ADA = "ada@example.com"
+PASSWORD = "violet harbour kettle 41"
+SECOND_PASSWORD = "gravel mitten orchard 87"
+WRONG_PASSWORD = "cinder ballot marrow 63"
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail that goes out, with the token that its link carries."""
+
+    notice: Notice
+    recipient: str
+    token: str | None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One visitor at one portal."""
+
+    context: Context
+    visitor: Visitor
+
+    def elsewhere(self, ip: str) -> "Scene":
+        """The same portal, seen by somebody in another network."""
+        return replace(self, visitor=replace(self.visitor, ip=ip))
+
+    def at_another_organisation(self) -> "Scene":
+        """The same visitor at a second shop that this portal serves."""
+        values = {"slug": "second", "name": "Second shop", "created_at": self.context.clock()}
+        with self.context.database.write() as connection:
+            second = connection.execute(insert(Organisation).returning(Organisation.id), values).scalar_one()
+        visitor = replace(self.visitor, organisation_id=second, organisation_name="Second shop")
+        return replace(self, visitor=visitor)
+
+    def with_rules(self, **rules: Any) -> "Scene":
+        """The same portal under other rules."""
+        return replace(self, context=replace(self.context, rules=replace(self.context.rules, **rules)))
+
+    def without_limits(self) -> "Scene":
+        """For tests of what happens when limits do not step in first."""
+        names = ("login_limit_account", "login_limit_network", "register_limit_network")
+        mails = ("mail_limit_address", "mail_limit_network")
+        return self.with_rules(**dict.fromkeys([*names, *mails], parse_limit("100000 per hour")))
+
+    def register(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> str:
+        application = Application(parse_email(email), password, **typed)
+        return registration.register(self.context, self.visitor, application)
+
+    def confirm(
+        self, token: str, *, browser: str | None = None, password: str | None = None, replacing: str | None = None
+    ) -> str:
+        """Open a verification link; `browser` is the registration that this browser remembers."""
+        found = look_at_confirmation(self.context, self.visitor, token, registration=browser)
+        return confirm(self.context, self.visitor, found, password, replacing=replacing)
+
+    def join(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> str:
+        """Become a customer: register and confirm in one browser. Returns the identity."""
+        public_id = self.register(email, password, **typed)
+        return self.confirm(self.token(Notice.VERIFY), browser=public_id)
+
+    def add_guest(self, email: str = ADA, **known: Any) -> int:
+        """A contact known by address, as an order without an account leaves one."""
+        address, now = parse_email(email), self.context.clock()
+        values = {
+            "organisation_id": self.visitor.organisation_id,
+            "email": address.email,
+            "email_key": address.key,
+            "cu_ref_no": random_id(16),
+            "password_salt": new_salt(),
+            "confirmed_at": now,
+            "created_at": now,
+        }
+        with self.context.database.write() as connection:
+            return connection.execute(insert(Contact).returning(Contact.id), {**values, **known}).scalar_one()
+
+    def ban(self, email: str = ADA) -> None:
+        customers.ban(self.context, self.visitor.organisation_id, parse_email(email), "chargebacks")
+
+    def log_in(
+        self, email: str = ADA, password: str = PASSWORD, *, kept: bool = False, replacing: str | None = None
+    ) -> str:
+        address = parse_email(email)
+        return login.log_in(self.context, self.visitor, address, password, kept=kept, replacing=replacing)
+
+    def fail_to_log_in(self, email: str = ADA, times: int = 1) -> None:
+        """Wrong passwords, whatever they are answered with."""
+        for _ in range(times):
+            with pytest.raises(Refused):
+                self.log_in(email, WRONG_PASSWORD)
+
+    def log_out(self, identity: str) -> None:
+        login.log_out(self.context, self.visitor, identity)
+
+    def who(self, identity: str) -> Customer | None:
+        return identities.find(self.context, self.visitor.organisation_id, identity)
+
+    def is_signed_in(self, identity: str) -> bool:
+        return self.who(identity) is not None
+
+    def get(self, identity: str) -> Customer:
+        customer = self.who(identity)
+        assert customer is not None
+        return customer
+
+    def request_reset(self, email: str = ADA, lifetime: timedelta | None = None) -> None:
+        password_reset.request_reset(self.context, self.visitor, parse_email(email), lifetime)
+
+    def ask_reset(self, email: str = ADA, lifetime: timedelta | None = None) -> str:
+        """Ask for a reset link; returns the token that was mailed."""
+        self.request_reset(email, lifetime)
+        return self.token(Notice.RESET)
+
+    def reset(self, token: str, password: str = SECOND_PASSWORD) -> None:
+        password_reset.set_new_password(self.context, self.visitor, token, password)
+
+    def change(self, identity: str, current: str, password: str, *, kept: bool = False) -> str:
+        customer = self.get(identity)
+        return password_change.change_password(self.context, self.visitor, customer, current, password, kept=kept)
+
+    def mails(self, notice: Notice | None = None) -> list[Mail]:
+        """What goes out, oldest first.
+
+        The renderer (portal/mail) lives outside the domain. As it does, this signs the link that a queued mail names;
+        it is the one place in these tests where a token does not come out of a mail that was really sent.
+        """
+        rows = self.rows(
+            select(OutboxMail.notice, OutboxMail.recipient, Link.purpose, Link.public_id)
+            .outerjoin(Link, Link.id == OutboxMail.link_id)
+            .where(OutboxMail.state == MailState.QUEUED)
+            .order_by(OutboxMail.id)
+        )
+        mails = [
+            Mail(Notice(row.notice), row.recipient, row.public_id and self._sign(row.purpose, row.public_id))
+            for row in rows
+        ]
+        return [mail for mail in mails if notice in (None, mail.notice)]
+
+    def token(self, notice: Notice) -> str:
+        """The token in the newest mail of a kind."""
+        token = self.mails(notice)[-1].token
+        assert token is not None
+        return token
+
+    def rows(self, statement: Executable) -> list[Any]:
+        with self.context.database.read() as connection:
+            return list(connection.execute(statement))
+
+    def count(self, table: type[Base]) -> int:
+        """How many rows a table holds."""
+        return int(self.rows(select(func.count()).select_from(table))[0][0])
+
+    def change_row(self, statement: Executable) -> None:
+        """What an operator, or a use-case yet to come, would have done to the database."""
+        with self.context.database.write() as connection:
+            connection.execute(statement)
+
+    def _sign(self, purpose: str, public_id: str) -> str:
+        return self.context.signer.token(Purpose(purpose), public_id)
+
+
+@contextmanager
+def refused(failure: Failure) -> Iterator[pytest.ExceptionInfo[Refused]]:
+    """The block is refused, with this failure and no other."""
+    with pytest.raises(Refused) as caught:
+        yield caught
+    assert caught.value.failure is failure

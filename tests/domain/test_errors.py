@@ -1,0 +1,82 @@
+"""The one table of failures: as documented, worded, and each of them raised somewhere."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from portal import domain
+from portal.domain.errors import Busy, Failure, Refused
+
+# use case, code, message: the reference pages' own. TOO_MANY_MAILS has no page; its endpoint always says success.
+DOCUMENTED = {
+    "LOGIN_FAILED": ("login", "E001", "Customer login failed."),
+    "UNKNOWN_CONTACT": ("login", "E002", "Customer e-mail does not exist."),
+    "NO_ACCOUNT": ("login", "E003", "Customer have not a registered account."),
+    "WRONG_PASSWORD": ("login", "E004", "Wrong e-mail or password."),
+    "BANNED": ("login", "E005", "Customer account has been banned."),
+    "TOO_MANY_LOGINS": ("login", "E006", "Too many login attempts."),
+    "PASSWORD_CLOSED": ("login", "E006", "Too many login attempts."),
+    "UNVERIFIED": ("login", "E007", "Customer mail has not been authorized."),
+    "REGISTRATION_FAILED": ("register-account", "E001", "Customer register failed."),
+    "TOO_MANY_REGISTRATIONS": ("register-account", "E004", "Too many registration attempts."),
+    "PASSWORD_REFUSED": ("set-new-password", "E001", "Change password failed."),
+    "PASSWORD_REUSED": (
+        "set-new-password",
+        "E002",
+        "You have entered a previously used password. For security reasons, please enter a new and unique password.",
+    ),
+    "NO_SUCH_LINK": ("set-new-password", "E003", "Reset password request does not exist."),
+    "LINK_ENDED": ("set-new-password", "E003", "Reset password request does not exist."),
+    "LINK_EXPIRED": ("set-new-password", "E004", "Reset password request has been expired."),
+    "TOO_MANY_MAILS": ("reset-password", "E001", "Too many mails."),
+}
+# What a stranger may not tell apart until the password was right.
+LOOK_ALIKE = ("LOGIN_FAILED", "UNKNOWN_CONTACT", "NO_ACCOUNT", "WRONG_PASSWORD", "PASSWORD_CLOSED")
+
+
+def test_every_failure_has_the_code_and_message_of_the_reference_pages() -> None:
+    found = {failure.name: failure.value for failure in Failure}
+    assert {name: (one.use_case, one.code, one.message) for name, one in found.items()} == DOCUMENTED
+
+
+@pytest.mark.parametrize("failure", Failure)
+def test_every_failure_has_words_that_end_as_sentences_do(failure: Failure) -> None:
+    assert failure.value.words.endswith(".")
+    assert failure.value.words != failure.value.message
+
+
+def test_failures_that_a_stranger_may_not_tell_apart_share_their_words() -> None:
+    assert len({Failure[name].value.words for name in LOOK_ALIKE}) == 1
+
+
+def test_every_other_failure_has_words_of_its_own() -> None:
+    others = [failure.value.words for failure in Failure if failure.name not in LOOK_ALIKE]
+    assert len(set(others)) == len(others)
+
+
+def test_every_failure_is_raised_somewhere_in_the_domain() -> None:
+    folder = Path(domain.__path__[0])
+    used = {name for path in folder.rglob("*.py") if path.name != "errors.py" for name in failures_in(path)}
+    assert used == {failure.name for failure in Failure}
+
+
+def failures_in(path: Path) -> set[str]:
+    """The failures a module names other than to compare with them."""
+    tree = ast.parse(path.read_text("utf-8"))
+    compared = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Compare) for part in ast.walk(node)}
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "Failure"
+        and id(node) not in compared
+    }
+
+
+def test_a_refusal_says_its_failure_and_nothing_that_was_typed() -> None:
+    refusal = Refused(Failure.WRONG_PASSWORD, detail="Try again.", field="password", retry_after=3)
+    assert str(refusal) == "WRONG_PASSWORD"
+    assert (refusal.detail, refusal.values, refusal.field, refusal.retry_after) == ("Try again.", {}, "password", 3)
+    assert Busy(2).retry_after == 2

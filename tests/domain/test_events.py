@@ -1,0 +1,158 @@
+"""The record of what happened: one row for each sign-in, refusal and change, and no secret in any."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from sqlalchemy import select
+
+from portal.domain import customers
+from portal.domain.addresses import parse_email
+from portal.domain.errors import Refused
+from portal.domain.models import Event
+from portal.domain.outbox import Notice
+from portal.domain.registration import resend
+from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene
+
+Row = tuple[str, str | None, bool]
+"""Kind, refusal, and whether it is known about whom."""
+
+
+def register(scene: Scene) -> None:
+    scene.register()
+
+
+def send_again(scene: Scene) -> None:
+    resend(scene.context, scene.visitor, scene.register())
+
+
+def confirm(scene: Scene) -> None:
+    scene.join()
+
+
+def confirm_with_a_wrong_password(scene: Scene) -> None:
+    scene.register()
+    scene.confirm(scene.token(Notice.VERIFY), password=WRONG_PASSWORD)
+
+
+def sign_in(scene: Scene) -> None:
+    scene.join()
+    scene.log_in()
+
+
+def sign_in_wrongly(scene: Scene) -> None:
+    scene.join()
+    scene.log_in(ADA, WRONG_PASSWORD)
+
+
+def sign_in_as_nobody(scene: Scene) -> None:
+    scene.log_in()
+
+
+def sign_in_unconfirmed(scene: Scene) -> None:
+    scene.register()
+    scene.log_in()
+
+
+def sign_in_banned(scene: Scene) -> None:
+    scene.join()
+    scene.ban()
+    scene.log_in()
+
+
+def sign_in_too_often(scene: Scene) -> None:
+    scene.fail_to_log_in(times=20)
+
+
+def sign_out(scene: Scene) -> None:
+    scene.log_out(scene.join())
+
+
+def sign_out_as_nobody(scene: Scene) -> None:
+    scene.log_out("A" * 32)
+
+
+def ask_for_a_reset(scene: Scene) -> None:
+    scene.request_reset()
+
+
+def reset(scene: Scene) -> None:
+    scene.join()
+    scene.reset(scene.ask_reset())
+
+
+def guess_links(scene: Scene) -> None:
+    for _ in range(110):
+        with suppress(Refused):
+            scene.reset("A" * 32)
+
+
+def change_password(scene: Scene) -> None:
+    scene.change(scene.join(), PASSWORD, SECOND_PASSWORD)
+
+
+def change_password_wrongly(scene: Scene) -> None:
+    scene.change(scene.join(), WRONG_PASSWORD, SECOND_PASSWORD)
+
+
+def lift_a_ban(scene: Scene) -> None:
+    scene.join()
+    scene.ban()
+    customers.unban(scene.context, scene.visitor.organisation_id, parse_email(ADA))
+
+
+JOINED: list[Row] = [("register", None, True), ("confirm", None, True)]
+
+
+@pytest.mark.parametrize(
+    ("happens", "rows"),
+    [
+        (register, [("register", None, True)]),
+        (send_again, [("register", None, True)] * 2),
+        (confirm, JOINED),
+        (confirm_with_a_wrong_password, [("register", None, True), ("confirm", "WRONG_PASSWORD", True)]),
+        (sign_in, [*JOINED, ("sign_in", None, True)]),
+        (sign_in_wrongly, [*JOINED, ("sign_in", "WRONG_PASSWORD", True)]),
+        (sign_in_as_nobody, [("sign_in", "UNKNOWN_CONTACT", False)]),
+        (sign_in_unconfirmed, [("register", None, True), ("sign_in", "UNVERIFIED", True)]),
+        (sign_in_banned, [*JOINED, ("ban", None, True), ("sign_in", "BANNED", True)]),
+        (sign_in_too_often, [("sign_in", "UNKNOWN_CONTACT", False)] * 10 + [("sign_in", "TOO_MANY_LOGINS", False)]),
+        (sign_out, [*JOINED, ("sign_out", None, True)]),
+        (sign_out_as_nobody, []),
+        (ask_for_a_reset, [("reset_request", None, False)]),
+        (reset, [*JOINED, ("reset_request", None, True), ("reset", None, True)]),
+        (guess_links, [("link_guess", "TOO_MANY_LOGINS", False)]),
+        (change_password, [*JOINED, ("password_change", None, True)]),
+        (change_password_wrongly, [*JOINED, ("password_change", "WRONG_PASSWORD", True)]),
+        (lift_a_ban, [*JOINED, ("ban", None, True), ("unban", None, True)]),
+    ],
+)
+def test_what_happens_leaves_its_row(scene: Scene, happens: Callable[[Scene], None], rows: list[Row]) -> None:
+    with suppress(Refused):
+        happens(scene)
+    found = scene.rows(select(Event).order_by(Event.id))
+    assert [(row.kind, row.refusal, row.contact_id is not None) for row in found] == rows
+    for row in found:
+        assert row.occurred_at == scene.context.clock()
+        assert row.organisation_id == scene.visitor.organisation_id
+        from_outside = row.kind not in ("ban", "unban")  # the operator has neither address nor browser
+        assert (row.ip, row.user_agent, row.request_id) == (
+            ("192.0.2.10", "Browser/1.0", "f" * 32) if from_outside else (None, None, None)
+        )
+
+
+def test_no_event_and_no_line_of_the_log_holds_an_address_or_a_secret(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "portal")
+    scene.fail_to_log_in("nobody@example.com", times=11)
+    secrets = [scene.join(first_name="Ada"), scene.log_in()]
+    secrets.append(scene.change(secrets[1], PASSWORD, SECOND_PASSWORD))
+    secrets.append(scene.ask_reset())
+    scene.reset(secrets[-1], PASSWORD + " and more")
+    written = repr([tuple(row) for row in scene.rows(select(Event))]) + caplog.text
+    assert "contact=1" in caplog.text
+    assert "sign_in" in written
+    for secret in [*secrets, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, "example.com", "nobody", "Ada"]:
+        assert secret not in written

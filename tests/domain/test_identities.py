@@ -1,0 +1,152 @@
+"""Identities: who is signed in, for how long, and what ends it."""
+
+import re
+import sqlite3
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from portal.config import DATABASE_FILE
+from portal.domain import customers, identities
+from portal.domain.addresses import parse_email
+from portal.domain.models import Identity
+from tests.conftest import MovableClock
+from tests.domain.scene import ADA, Scene
+
+SECOND = timedelta(seconds=1)
+
+
+def test_an_identity_is_32_random_alphanumerics(scene: Scene) -> None:
+    scene.join()
+    raw = [scene.log_in() for _ in range(50)]
+    assert len(set(raw)) == 50
+    assert all(re.fullmatch(r"[A-Za-z0-9]{32}", identity, re.ASCII) for identity in raw)
+
+
+def test_only_the_digest_of_an_identity_is_stored(scene: Scene) -> None:
+    raw = scene.join()
+    [row] = scene.rows(select(Identity))
+    assert row.digest == sha256(raw.encode()).digest()
+    assert not any(raw in str(value) for value in row)
+
+
+def test_an_identity_remembers_where_it_was_started(scene: Scene) -> None:
+    scene.join()
+    [row] = scene.rows(select(Identity))
+    assert (row.ip, row.user_agent, row.kept) == ("192.0.2.10", "Browser/1.0", False)
+
+
+def test_an_identity_shows_who_is_signed_in(scene: Scene) -> None:
+    customer = scene.get(scene.join(first_name="Ada", last_name="Lovelace"))
+    assert (customer.email, customer.name) == (ADA, "Ada Lovelace")
+    assert re.fullmatch(r"[A-Za-z0-9]{16}", customer.cu_ref_no)
+    assert replace(customer, first_name=None).name == "Lovelace"
+
+
+@pytest.mark.parametrize("raw", ["", "A" * 32, "\u017e", "\ud800", "x" * 100_000])
+def test_an_identity_that_nobody_has_is_nobody(scene: Scene, raw: str) -> None:
+    scene.join()
+    assert scene.who(raw) is None
+    scene.log_out(raw)
+
+
+@pytest.mark.parametrize(("kept", "idle"), [(False, timedelta(hours=2)), (True, timedelta(days=7))])
+def test_an_unused_identity_ends(scene: Scene, clock: MovableClock, kept: bool, idle: timedelta) -> None:
+    scene.join()
+    used, unused = scene.log_in(kept=kept), scene.log_in(kept=kept)
+    clock.advance(idle - SECOND)
+    assert scene.is_signed_in(used)
+    clock.advance(SECOND)
+    assert [scene.is_signed_in(used), scene.is_signed_in(unused)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("kept", "lifetime", "step"),
+    [(False, timedelta(hours=12), timedelta(hours=1)), (True, timedelta(days=30), timedelta(days=5))],
+)
+def test_no_use_keeps_an_identity_past_its_absolute_end(
+    scene: Scene, clock: MovableClock, kept: bool, lifetime: timedelta, step: timedelta
+) -> None:
+    scene.join()
+    identity = scene.log_in(kept=kept)
+    end = clock() + lifetime
+    while clock() + step < end:
+        clock.advance(step)
+        assert scene.is_signed_in(identity)
+    clock.advance(end - clock() - SECOND)
+    assert scene.is_signed_in(identity)
+    clock.advance(SECOND)
+    assert not scene.is_signed_in(identity)
+
+
+def test_the_lives_of_a_kept_identity_are_the_operators_choice(scene: Scene, clock: MovableClock) -> None:
+    scene = scene.with_rules(identity_lifetime=timedelta(hours=3), identity_idle=timedelta(hours=1))
+    scene.join()
+    idle, lasting = scene.log_in(kept=True), scene.log_in(kept=True)
+    for _ in range(5):
+        clock.advance(timedelta(minutes=30))
+        assert scene.is_signed_in(lasting)
+    assert not scene.is_signed_in(idle)
+    clock.advance(timedelta(minutes=30))
+    assert not scene.is_signed_in(lasting)
+
+
+def test_being_found_again_within_a_minute_writes_nothing(scene: Scene, clock: MovableClock) -> None:
+    identity = scene.join()
+    [before] = scene.rows(select(Identity))
+    clock.advance(timedelta(seconds=59))
+    assert scene.is_signed_in(identity)
+    assert scene.rows(select(Identity)) == [before]
+    clock.advance(SECOND)
+    assert scene.is_signed_in(identity)
+    assert scene.rows(select(Identity.seen_at))[0][0] == clock()
+
+
+def test_an_identity_is_found_even_while_nothing_can_be_written(
+    scene: Scene, clock: MovableClock, tmp_path: Path
+) -> None:
+    identity = scene.join()
+    clock.advance(timedelta(minutes=5))
+    with scene.context.database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 1")  # the pool hands out this connection next
+    writer = sqlite3.connect(tmp_path / DATABASE_FILE, isolation_level=None)
+    try:
+        writer.execute("BEGIN IMMEDIATE")
+        assert scene.is_signed_in(identity)
+        writer.execute("ROLLBACK")
+    finally:
+        writer.close()
+
+
+def test_logging_out_ends_this_identity_and_no_other(scene: Scene) -> None:
+    scene.join()
+    identity, other = scene.log_in(), scene.log_in()
+    scene.log_out(identity)
+    scene.log_out(identity)
+    assert [scene.is_signed_in(identity), scene.is_signed_in(other)] == [False, True]
+
+
+def test_a_ban_ends_every_identity_at_once_and_lifting_it_brings_none_back(scene: Scene) -> None:
+    identity = scene.join()
+    kept = scene.log_in(kept=True)
+    others = scene.join("eve@example.com")
+    scene.ban()
+    assert [scene.is_signed_in(one) for one in (identity, kept, others)] == [False, False, True]
+    customers.unban(scene.context, scene.visitor.organisation_id, parse_email(ADA))
+    assert [scene.is_signed_in(one) for one in (identity, kept)] == [False, False]
+    assert scene.log_in()
+
+
+def test_an_identity_that_was_started_while_the_ban_came_is_not_good_either(scene: Scene) -> None:
+    customer = scene.get(scene.join())
+    scene.ban()
+    context = scene.context
+    with context.database.write() as connection:
+        raw = identities.start(
+            connection, context.rules, scene.visitor, contact_id=customer.id, kept=True, now=context.clock()
+        )
+    assert not scene.is_signed_in(raw)

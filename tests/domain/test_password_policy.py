@@ -1,0 +1,148 @@
+"""Which new passwords are accepted."""
+
+import unicodedata
+
+import pytest
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+from portal.domain.errors import Failure
+from portal.domain.passwords import MAX_LENGTH, refuse_unfit
+from tests.domain.scene import refused
+
+PERSONAL = ("jana.novotna-svobodova@example.com", "Jana", "Novotn\u00e1 Svobodov\u00e1", "Hedgehog Books")
+COMMON = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= 8][:50]
+ONE_OF_THE_MOST_COMMON = "This is one of the most common passwords. Choose one that others cannot guess."
+EASY = "This password is easy to guess. Choose a longer one, for example of several unusual words."
+MADE_OF_YOURSELF = "This password is made of your name or address. Choose one that others cannot guess from them."
+EIGHT_EMOJI = "\U0001f984\U0001f34b\U0001f6f6\U0001f9c2\U0001f3b7\U0001f9ed\U0001fa81\U0001f407"
+
+
+def check(password: str, *, min_length: int = 8) -> None:
+    refuse_unfit(password, Failure.PASSWORD_REFUSED, min_length=min_length, personal=PERSONAL)
+
+
+def reason_against(password: str) -> str | None:
+    with refused(Failure.PASSWORD_REFUSED) as refusal:
+        check(password)
+    assert refusal.value.field == "password"
+    return refusal.value.detail
+
+
+@pytest.mark.parametrize(
+    ("seven", "eight"),
+    [
+        ("xq7Rv#2", "xq7Rv#2k"),
+        (EIGHT_EMOJI[:7], EIGHT_EMOJI),
+        ("\u017elu\u0165\u016f\u010dk", "\u017elu\u0165\u016f\u010dk\u00fd"),
+        # Each vowel is two code points, and one after NFC.
+        ("xe\u0301qo\u0302vu\u0308", "xe\u0301qo\u0302vu\u0308zk"),
+    ],
+    ids=["letters", "emoji", "czech", "decomposed"],
+)
+def test_seven_characters_are_too_few_and_eight_are_enough(seven: str, eight: str) -> None:
+    with refused(Failure.PASSWORD_REFUSED) as refusal:
+        check(seven)
+    assert refusal.value.detail == "Use at least %(count)d characters."
+    assert refusal.value.values == {"count": 8}
+    check(eight)
+
+
+def test_the_minimum_is_the_operators_choice() -> None:
+    check("xq7Rv#2k9Lw!m4p", min_length=15)
+    with refused(Failure.PASSWORD_REFUSED) as refusal:
+        check("xq7Rv#2k9Lw!m4", min_length=15)
+    assert refusal.value.values == {"count": 15}
+
+
+def test_an_empty_password_is_refused_whatever_the_minimum() -> None:
+    with refused(Failure.PASSWORD_REFUSED):
+        check("", min_length=0)
+
+
+def test_256_characters_are_accepted_and_257_refused() -> None:
+    long = "brisk otter lantern " * 13
+    check(long[:MAX_LENGTH])
+    with refused(Failure.PASSWORD_REFUSED) as refusal:
+        check(long[: MAX_LENGTH + 1])
+    assert refusal.value.detail == "Use at most %(count)d characters."
+    assert refusal.value.values == {"count": 256}
+
+
+def test_the_maximum_too_counts_characters_not_bytes_or_code_points() -> None:
+    passphrase = "\u017elu\u0165ou\u010dk\u00fd k\u016f\u0148 \u00fap\u011bl " * 16
+    decomposed = unicodedata.normalize("NFD", passphrase[:MAX_LENGTH])
+    assert len(decomposed) > MAX_LENGTH
+    check(decomposed)
+
+
+@pytest.mark.parametrize("length", [10_000, 1_000_000])
+def test_a_very_long_password_is_refused_by_its_length(length: int) -> None:
+    assert reason_against("x" * length) == "Use at most %(count)d characters."
+
+
+@pytest.mark.parametrize("password", COMMON)
+def test_a_common_password_is_refused_as_one(password: str) -> None:
+    assert reason_against(password) in (ONE_OF_THE_MOST_COMMON, EASY)
+
+
+def test_nearly_all_common_passwords_are_called_common() -> None:
+    # The others are told as what they are too: rows of keys, repeats, dates.
+    assert sum(reason_against(password) == ONE_OF_THE_MOST_COMMON for password in COMMON) > 25
+
+
+@pytest.mark.parametrize(
+    "password", ["Password1!", "P4ssw0rd123", "qwertyuiop", "aaaaaaaaaaaa", "20250101", "abcdefgh1234"]
+)
+def test_a_password_that_meets_rules_of_composition_may_still_be_too_easy(password: str) -> None:
+    assert reason_against(password) in (ONE_OF_THE_MOST_COMMON, EASY)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "jana.novotna-svobodova",
+        "jana.novotna-svobodova1",
+        "123jana.novotna-svobodova",
+        "Jana.Novotna-Svobodova!!",
+        "jana.novotna-svobodova@example.com",
+        "JanaJana",
+        "jana1234",
+        "SvobodovaJana",
+        "Novotn\u00e1 Svobodov\u00e1",
+        "novotn\u00e11990",
+        "Hedgehog Books",
+        "hedgehogbooks1",
+        "hedgehog123",
+    ],
+)
+def test_a_password_made_of_ones_own_name_address_or_shop_is_refused_as_that(password: str) -> None:
+    assert reason_against(password) == MADE_OF_YOURSELF
+
+
+def test_what_is_personal_for_one_is_not_for_another() -> None:
+    refuse_unfit(
+        "svobodova gr\u00e9e", Failure.PASSWORD_REFUSED, min_length=8, personal=("eve@example.com", None, None)
+    )
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "brisk otter lantern",
+        "all lower case with spaces",
+        "p\u0159\u00edli\u0161 \u017elu\u0165ou\u010dk\u00fd k\u016f\u0148",
+        "\u0441\u0438\u043d\u0438\u0439 \u0442\u0440\u0430\u043c\u0432\u0430\u0439 \u043f\u043e\u0435\u0442",
+        EIGHT_EMOJI,
+        "  leading and trailing count  ",
+        "xq7Rv#2k",
+        "jana likes brisk otters",
+        "tab\tand\nline otters",
+    ],
+)
+def test_a_passphrase_of_any_characters_is_accepted(password: str) -> None:
+    check(password)
+
+
+def test_the_failure_is_the_callers() -> None:
+    with refused(Failure.REGISTRATION_FAILED):
+        refuse_unfit("short", Failure.REGISTRATION_FAILED, min_length=8, personal=())

@@ -1,0 +1,238 @@
+"""What is forgotten, when, and what is not."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from portal.domain import purge as purging
+from portal.domain.context import Context
+from portal.domain.models import Account, Base, Contact, Event, Identity, Link, OutboxMail, Registration
+from portal.domain.outbox import MailState, Notice
+from portal.domain.purge import purge
+from portal.domain.registration import resend
+from portal.domain.tokens import Purpose
+from tests.conftest import MovableClock
+from tests.domain.scene import ADA, SECOND_PASSWORD, Scene
+
+DAY = timedelta(days=1)
+A_MOMENT = timedelta(seconds=1)
+TABLES: tuple[type[Base], ...] = (OutboxMail, Link, Registration, Identity, Event, Contact)
+
+
+def _send_all(scene: Scene) -> None:
+    """What the mail worker does, in short."""
+    now = scene.context.clock()
+    scene.change_row(
+        update(OutboxMail)
+        .where(OutboxMail.state == MailState.QUEUED)
+        .values(state=MailState.SENT, finished_at=now, claim=None)
+    )
+
+
+def _counts(scene: Scene) -> dict[str, int]:
+    return {table.__tablename__: scene.count(table) for table in TABLES}
+
+
+def _goes_after(scene: Scene, clock: MovableClock, table: type[Base], span: timedelta) -> None:
+    """A row of a table is there until its time and gone then."""
+    before = scene.count(table)
+    assert before
+    clock.advance(span - A_MOMENT)
+    purge(scene.context)
+    assert scene.count(table) == before, "too early"
+    clock.advance(A_MOMENT)
+    assert purge(scene.context)[table.__tablename__] == before
+    assert scene.count(table) == 0
+
+
+def test_nothing_is_left_of_an_address_that_was_never_proven(scene: Scene, clock: MovableClock) -> None:
+    scene.register()
+    _send_all(scene)
+    clock.advance(8 * DAY)
+    purge(scene.context)
+    assert scene.count(Contact) == scene.count(Registration) == scene.count(Link) == 0
+    clock.advance(scene.context.rules.event_retention)
+    purge(scene.context)
+    assert set(_counts(scene).values()) == {0}
+
+
+def test_a_customer_stays_whatever_is_purged(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    _send_all(scene)
+    clock.advance(10_000 * DAY)
+    purge(scene.context)
+    assert {name: count for name, count in _counts(scene).items() if count} == {"contact": 1}
+    assert scene.count(Account) == 1
+    scene.log_in()
+
+
+def test_a_guest_stays(scene: Scene, clock: MovableClock) -> None:
+    scene.add_guest()
+    clock.advance(10_000 * DAY)
+    purge(scene.context)
+    assert scene.count(Contact) == 1
+
+
+def test_a_ban_is_not_shaken_off_by_waiting(scene: Scene, clock: MovableClock) -> None:
+    scene.register()
+    scene.ban()
+    _send_all(scene)
+    clock.advance(10_000 * DAY)
+    purge(scene.context)
+    assert (scene.count(Registration), scene.count(Contact)) == (0, 1)
+
+
+def test_a_link_goes_7_days_after_it_expired(scene: Scene, clock: MovableClock) -> None:
+    scene.add_guest()
+    scene.request_reset()
+    _send_all(scene)
+    clock.advance(scene.context.rules.reset_lifetime)
+    _goes_after(scene, clock, Link, 7 * DAY)
+
+
+def test_a_link_goes_7_days_after_it_was_used(scene: Scene, clock: MovableClock) -> None:
+    scene.add_guest()
+    token = scene.ask_reset(lifetime=24 * timedelta(hours=1))
+    scene.reset(token)
+    _send_all(scene)
+    _goes_after(scene, clock, Link, 7 * DAY)
+
+
+def test_a_link_goes_7_days_after_it_was_withdrawn(scene: Scene, clock: MovableClock) -> None:
+    scene.add_guest()
+    scene.request_reset(lifetime=24 * timedelta(hours=1))
+    scene.ban()
+    _send_all(scene)
+    _goes_after(scene, clock, Link, 7 * DAY)
+
+
+@pytest.mark.parametrize("state", [MailState.QUEUED, MailState.DEAD])
+def test_a_mail_that_may_yet_be_sent_keeps_its_link_registration_and_contact(
+    scene: Scene, clock: MovableClock, state: MailState
+) -> None:
+    scene.register()
+    scene.change_row(update(OutboxMail).values(state=state))
+    clock.advance(20 * DAY)
+    purge(scene.context)
+    assert [scene.count(table) for table in (OutboxMail, Link, Registration, Contact)] == [1, 1, 1, 1]
+
+
+def test_a_sent_mail_goes_30_days_after_it_was_sent_and_outlives_its_link(scene: Scene, clock: MovableClock) -> None:
+    scene.add_guest()
+    scene.request_reset()
+    _send_all(scene)
+    clock.advance(10 * DAY)
+    assert purge(scene.context)["link"] == 1
+    _goes_after(scene, clock, OutboxMail, 20 * DAY)
+
+
+@pytest.mark.parametrize("state", [MailState.DEAD, MailState.EXPIRED])
+def test_a_mail_that_was_not_sent_goes_30_days_after_it_was_given_up(
+    scene: Scene, clock: MovableClock, state: MailState
+) -> None:
+    scene.join()
+    scene.change_row(update(OutboxMail).values(state=state, finished_at=clock()))
+    _goes_after(scene, clock, OutboxMail, 30 * DAY)
+
+
+def test_a_void_mail_goes_after_a_day(scene: Scene, clock: MovableClock) -> None:
+    scene.request_reset("nobody@example.com")
+    _goes_after(scene, clock, OutboxMail, DAY)
+
+
+def test_a_mail_that_waits_never_goes(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    identity = scene.log_in()
+    scene.change(identity, "violet harbour kettle 41", SECOND_PASSWORD)
+    clock.advance(10_000 * DAY)
+    purge(scene.context)
+    assert scene.count(OutboxMail) == 2
+
+
+def test_an_identity_goes_30_days_after_its_end_by_time(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    clock.now = scene.rows(select(Identity.expires_at))[0][0]
+    _goes_after(scene, clock, Identity, 30 * DAY)
+
+
+def test_an_identity_goes_30_days_after_it_was_ended(scene: Scene, clock: MovableClock) -> None:
+    scene.log_out(scene.join())
+    _goes_after(scene, clock, Identity, 30 * DAY)
+
+
+def test_an_event_goes_when_its_retention_is_over(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    _goes_after(scene, clock, Event, scene.context.rules.event_retention)
+
+
+def test_a_registration_waits_7_days(scene: Scene, clock: MovableClock) -> None:
+    scene.register()
+    _send_all(scene)
+    clock.advance(7 * DAY - A_MOMENT)
+    purge(scene.context)
+    assert scene.count(Registration) == 1
+
+
+def test_a_registration_for_a_known_address_is_kept_as_long_as_one_that_waits(
+    scene: Scene, clock: MovableClock
+) -> None:
+    scene.join()
+    clock.advance(100 * DAY)
+    _send_all(scene)
+    purge(scene.context)
+    scene.register()
+    scene.register("stranger@example.com")
+    _send_all(scene)
+    assert scene.count(Registration) == 2
+    clock.advance(7 * DAY - A_MOMENT)
+    purge(scene.context)
+    assert scene.count(Registration) == 2
+    clock.advance(DAY + A_MOMENT)
+    purge(scene.context)
+    assert scene.count(Registration) == 0
+
+
+def test_a_link_sent_again_on_the_last_day_keeps_its_registration(scene: Scene, clock: MovableClock) -> None:
+    registration = scene.register()
+    _send_all(scene)
+    clock.advance(7 * DAY - A_MOMENT)
+    resend(scene.context, scene.visitor, registration)
+    token = scene.token(Notice.VERIFY)
+    _send_all(scene)
+    clock.advance(timedelta(hours=23))
+    purge(scene.context)
+    assert scene.count(Registration) == 1
+    assert scene.context.signer.public_id(Purpose.VERIFY, token) in [
+        row[0] for row in scene.rows(select(Link.public_id))
+    ]
+
+
+def test_a_second_purge_finds_nothing(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    scene.request_reset("nobody@example.com")
+    _send_all(scene)
+    clock.advance(400 * DAY)
+    assert sum(purge(scene.context).values())
+    assert set(purge(scene.context).values()) == {0}
+
+
+def test_many_rows_go_in_batches(
+    scene: Scene, context: Context, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "BATCH", 10)
+    common: dict[str, Any] = {"organisation_id": scene.visitor.organisation_id, "kind": "login", "occurred_at": clock()}
+    with context.database.write() as connection:
+        connection.execute(insert(Event), [common] * 95)
+    clock.advance(context.rules.event_retention)
+    assert purge(context)["event"] == 95
+
+
+def test_a_forgotten_address_can_register_again(scene: Scene, clock: MovableClock) -> None:
+    scene.register()
+    _send_all(scene)
+    clock.advance(8 * DAY)
+    purge(scene.context)
+    scene.join()
+    assert scene.rows(select(Contact.email)) == [(ADA,)]

@@ -1,0 +1,131 @@
+"""What a stranger asks costs the same whoever the address belongs to: statements, hashes, mails and rows."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import update
+
+from portal.domain.errors import Refused
+from portal.domain.models import Base, Contact
+from tests.domain.scene import ADA, SECOND_PASSWORD, WRONG_PASSWORD, Scene
+from tests.domain.watching import HashCounter, statements_of
+
+STRANGER = "stranger@example.com"
+
+
+def become_guest(scene: Scene) -> None:
+    scene.add_guest()
+
+
+def become_newcomer(scene: Scene) -> None:
+    scene.register()
+
+
+def become_newcomer_twice(scene: Scene) -> None:
+    scene.register()
+    scene.register(ADA, SECOND_PASSWORD)
+
+
+def become_guest_who_registers(scene: Scene) -> None:
+    scene.add_guest()
+    scene.register()
+
+
+def become_customer(scene: Scene) -> None:
+    scene.join()
+
+
+def become_customer_with_former_passwords(scene: Scene) -> None:
+    scene.join()
+    for number in range(3):
+        scene.reset(scene.ask_reset(), f"{SECOND_PASSWORD} {number}")
+
+
+def become_banned(scene: Scene) -> None:
+    scene.join()
+    scene.ban()
+
+
+def become_closed(scene: Scene) -> None:
+    scene.join()
+    scene.change_row(update(Contact).values(failed_passwords=100))
+
+
+KNOWN = [
+    become_guest,
+    become_newcomer,
+    become_newcomer_twice,
+    become_guest_who_registers,
+    become_customer,
+    become_customer_with_former_passwords,
+    become_banned,
+    become_closed,
+]
+
+
+@dataclass
+class Work:
+    statements: list[str]
+    hashes: int
+    rows: dict[str, int]
+
+
+def work_of(scene: Scene, hashes: HashCounter, ask: Callable[[], object]) -> Work:
+    def rows() -> dict[str, int]:
+        return {mapper.class_.__tablename__: scene.count(mapper.class_) for mapper in Base.registry.mappers}
+
+    rows_before, hashes_before = rows(), hashes.computed
+    with statements_of(scene.context.database.engine) as statements, suppress(Refused):
+        ask()
+    computed = hashes.computed - hashes_before
+    return Work(statements, computed, {table: after - rows_before[table] for table, after in rows().items()})
+
+
+@pytest.mark.parametrize("become_known", KNOWN)
+def test_a_wrong_password_costs_the_same(
+    scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
+) -> None:
+    become_known(scene)
+    known = work_of(scene, hashes, lambda: scene.log_in(ADA, WRONG_PASSWORD))
+    unknown = work_of(scene, hashes, lambda: scene.log_in(STRANGER, WRONG_PASSWORD))
+    assert known == unknown
+    assert (unknown.hashes, unknown.rows["event"], unknown.rows["outbox"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("become_known", KNOWN)
+def test_a_registration_costs_the_same(
+    scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
+) -> None:
+    become_known(scene)
+    known = work_of(scene, hashes, lambda: scene.register(ADA, WRONG_PASSWORD))
+    unknown = work_of(scene, hashes, lambda: scene.register(STRANGER, WRONG_PASSWORD))
+    # What a registration is for: a contact for the unknown address. The statement runs for the known one too.
+    assert (known.rows.pop("contact"), unknown.rows.pop("contact")) == (0, 1)
+    assert known == unknown
+    assert (unknown.hashes, unknown.rows["registration"], unknown.rows["outbox"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("become_known", KNOWN)
+def test_a_request_for_a_reset_costs_the_same(
+    scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
+) -> None:
+    become_known(scene)
+    known = work_of(scene, hashes, scene.request_reset)
+    unknown = work_of(scene, hashes, lambda: scene.request_reset(STRANGER))
+    assert known == unknown
+    assert (unknown.hashes, unknown.rows["link"], unknown.rows["outbox"]) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("become_known", [*KNOWN, None])
+def test_whoever_asks_too_often_is_refused_the_same(
+    scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None] | None
+) -> None:
+    if become_known:
+        become_known(scene.without_limits())
+    scene.fail_to_log_in(ADA, times=10)
+    counts = [work_of(scene, hashes, lambda: scene.log_in(ADA, WRONG_PASSWORD)) for _ in range(3)]
+    assert [work.hashes for work in counts] == [0, 0, 0]
+    assert [work.rows["event"] for work in counts] == [1, 0, 0]
+    assert [len(work.statements) for work in counts] == [2, 0, 0]

@@ -1,0 +1,87 @@
+"""Ways to see the work that is done: hashes computed, statements run, many things at once."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Barrier, Event, Lock, Thread
+from time import monotonic, sleep
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, event
+
+Result = TypeVar("Result")
+PATIENCE = 20
+"""Seconds after which something that should happen is taken never to happen."""
+
+
+class HashCounter:
+    """Stands before argon2's own function: counts the hashes, and holds them back while `gate` is closed."""
+
+    def __init__(self, hash_secret: Callable[..., bytes]) -> None:
+        self._hash_secret = hash_secret
+        self._lock = Lock()
+        self.computed = 0
+        self.running = 0
+        self.most_at_once = 0
+        self.gate = Event()
+        self.gate.set()
+
+    def __call__(self, *arguments: Any, **options: Any) -> bytes:
+        with self._lock:
+            self.computed += 1
+            self.running += 1
+            self.most_at_once = max(self.most_at_once, self.running)
+        try:
+            assert self.gate.wait(PATIENCE)
+            return self._hash_secret(*arguments, **options)
+        finally:
+            with self._lock:
+                self.running -= 1
+
+    def during(self, work: Callable[[], object]) -> int:
+        """How many hashes a piece of work costs."""
+        before = self.computed
+        work()
+        return self.computed - before
+
+
+@contextmanager
+def statements_of(engine: Engine) -> Iterator[list[str]]:
+    """The statements that run meanwhile, in order, without their parameters."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def in_parallel(works: Sequence[Callable[[], Result]]) -> list[Result | Exception]:
+    """Run each in a thread of its own, released by one barrier; returns what each returned or raised."""
+    barrier = Barrier(len(works))
+    outcomes: dict[int, Result | Exception] = {}
+
+    def run(number: int, work: Callable[[], Result]) -> None:
+        barrier.wait(PATIENCE)
+        try:
+            outcomes[number] = work()
+        except Exception as error:  # noqa: BLE001 - handed to the test, which looks at every one
+            outcomes[number] = error
+
+    threads = [Thread(target=run, args=pair) for pair in enumerate(works)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    return [outcomes[number] for number in range(len(works))]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return as soon as a condition holds."""
+    deadline = monotonic() + PATIENCE
+    while not condition():
+        assert monotonic() < deadline, "what was waited for never came"
+        sleep(0.001)

@@ -1,0 +1,97 @@
+"""A portal with a mail worker, and an outbox to fill."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from threading import Event
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from portal import create_app
+from portal.assembly import context_of
+from portal.config import load_settings
+from portal.domain import links, outbox
+from portal.domain.context import Visitor
+from portal.domain.models import Link, OutboxMail
+from portal.domain.outbox import MailState, Notice
+from portal.domain.tokens import Purpose, random_id
+from portal.mail.worker import MailWorker
+from tests.conftest import MovableClock
+
+ADA = "ada@example.com"
+
+
+class Office:
+    """The mail side of one portal, on a clock that stands still."""
+
+    def __init__(self, environ: Mapping[str, str], visitor: Visitor, clock: MovableClock) -> None:
+        self.settings = load_settings(environ)
+        self.app = create_app(self.settings)
+        self.context = replace(context_of(self.app), clock=clock)
+        self.app.extensions["portal"] = self.context
+        self.worker = MailWorker(self.app)
+        self._visitor = visitor
+
+    def close(self) -> None:
+        self.context.hasher._pool.shutdown()
+        self.context.database.engine.dispose()
+
+    def work(self) -> float:
+        """Let the worker send what is due; for how long it pauses then."""
+        return self.worker.work(Event())
+
+    def queue(
+        self, recipient: str = ADA, notice: Notice = Notice.PASSWORD_CHANGED, *, locale: str | None = None
+    ) -> int:
+        """Queue one mail as the domain does, with a link that lasts half an hour where the mail carries one."""
+        now = self.context.clock()
+        purpose = {Notice.VERIFY: Purpose.VERIFY, Notice.RESET: Purpose.RESET}.get(notice)
+        with self.context.database.write() as connection:
+            link_id = None
+            if purpose:
+                expires_at = now + timedelta(minutes=30)
+                link_id = links.issue(
+                    connection, purpose, contact_id=None, email=recipient, now=now, expires_at=expires_at
+                )
+            outbox.queue(
+                connection,
+                self._visitor,
+                notice,
+                contact_id=None,
+                recipient=recipient,
+                now=now,
+                locale=locale,
+                link_id=link_id,
+            )
+            return connection.scalars(select(OutboxMail.id).order_by(OutboxMail.id.desc())).first() or 0
+
+    def queue_raw(self, **values: Any) -> int:
+        """Plant a row that the domain would never write."""
+        now = self.context.clock()
+        row = {
+            "organisation_id": self._visitor.organisation_id,
+            "notice": Notice.PASSWORD_CHANGED,
+            "recipient": ADA,
+            "message_id": random_id(),
+            "state": MailState.QUEUED,
+            "due_at": now,
+            "created_at": now,
+        }
+        with self.context.database.write() as connection:
+            return connection.execute(insert(OutboxMail).returning(OutboxMail.id), row | values).scalar_one()
+
+    def row(self, mail_id: int) -> Row[Any]:
+        """What is stored of a mail."""
+        with self.context.database.read() as connection:
+            return connection.execute(select(OutboxMail.__table__).where(OutboxMail.id == mail_id)).one()
+
+    def states(self) -> list[str]:
+        """The states of all mails, in order."""
+        with self.context.database.read() as connection:
+            return list(connection.scalars(select(OutboxMail.state).order_by(OutboxMail.id)))
+
+    def change_link(self, **values: Any) -> None:
+        """What a customer or time did to all links."""
+        with self.context.database.write() as connection:
+            connection.execute(update(Link).values(**values))

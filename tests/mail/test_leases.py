@@ -1,0 +1,90 @@
+"""Several workers on one outbox, some of them killed or frozen."""
+
+import logging
+from datetime import timedelta
+from threading import Event, Thread
+
+import pytest
+
+from portal.mail import worker as worker_module
+from tests.conftest import MovableClock
+from tests.mail.conftest import OpenOffice
+from tests.mail.office import Office
+from tests.mail.sink import Act, Sink, Stage
+
+LEASE = timedelta(seconds=60)
+
+
+def test_the_mail_of_a_killed_worker_is_taken_up_when_its_lease_runs_out(
+    open_office: OpenOffice, sink: Sink, clock: MovableClock
+) -> None:
+    killed, alive = open_office(sink), open_office(sink)
+    killed.queue()
+    sink.script[Stage.DOT] = Act.SILENT
+    dying = Thread(target=killed.work)
+    dying.start()
+    sink.wait_for_command(".")
+    clock.advance(LEASE - timedelta(seconds=1))
+    alive.work()
+    assert len(sink.messages) == 1
+    clock.advance(timedelta(seconds=1))
+    sink.script.clear()
+    alive.work()
+    assert len(sink.messages) == 2, "the mail of the silent worker was not taken up"
+    assert len({received["Message-ID"] for received in sink.messages}) == 1
+    sink.release()
+    dying.join()
+
+
+def test_the_late_result_of_a_worker_that_lost_its_lease_is_ignored(
+    open_office: OpenOffice, sink: Sink, clock: MovableClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "portal.mail")
+    frozen, alive = open_office(sink), open_office(sink)
+    mail = frozen.queue()
+    sink.script[Stage.RCPT] = Act.SILENT
+    freezing = Thread(target=frozen.work)
+    freezing.start()
+    sink.wait_for_command("RCPT")
+    clock.advance(LEASE)
+    sink.script = {Stage.RCPT: "450 later"}
+    alive.work()
+    sink.script = {Stage.DATA: "550 never"}
+    sink.release()
+    freezing.join()
+    row = alive.row(mail)
+    assert (row.state, row.attempts, row.reason) == ("queued", 1, "450 later")
+    assert "but another worker has taken it up" in caplog.text
+
+
+def test_the_lease_is_renewed_while_a_slow_server_is_waited_for(
+    office: Office, sink: Sink, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "RENEW_SECONDS", 0.01)
+    mail = office.queue()
+    sink.script[Stage.DOT] = Act.SILENT
+    stop = Event()
+    thread = Thread(target=office.worker.run, args=(stop,))
+    thread.start()
+    sink.wait_for_command(".")
+    clock.advance(timedelta(seconds=50))
+    while office.row(mail).lease_until < clock() + LEASE:
+        stop.wait(0.01)
+    sink.release()
+    stop.set()
+    thread.join()
+    assert office.row(mail).state == "sent", "the mail that was being sent is finished"
+
+
+def test_two_workers_send_each_of_200_mails_once(open_office: OpenOffice, sink: Sink) -> None:
+    offices = [open_office(sink), open_office(sink)]
+    for number in range(200):
+        offices[0].queue(f"customer{number}@example.com")
+    threads = [Thread(target=office.work) for office in offices]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    recipients = [received.envelope.recipients[0] for received in sink.messages]
+    assert sorted(recipients) == sorted(f"customer{number}@example.com" for number in range(200))
+    assert set(offices[0].states()) == {"sent"}

@@ -1,0 +1,197 @@
+"""The local mailbox: who may read it, and what a page of it may do."""
+
+import re
+import stat
+from email.message import EmailMessage
+from html import unescape
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from portal.domain.outbox import Notice
+from portal.mail.transport import MaildirTransport, ServerUnavailable
+from tests.mail.conftest import OpenOffice
+from tests.mail.office import ADA, Office
+from tests.mail.sink import Sink
+
+MAILBOX = "/dev/mailbox"
+HOST = {"Host": "127.0.0.1:5000"}
+
+
+@pytest.fixture
+def office(open_office: OpenOffice) -> Office:
+    """One without a mail server."""
+    return open_office()
+
+
+@pytest.fixture
+def client(office: Office) -> FlaskClient:
+    return office.app.test_client()
+
+
+def _get(client: FlaskClient, path: str = MAILBOX, *, peer: str = "127.0.0.1", **headers: str) -> TestResponse:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return client.get(path, headers={**HOST, **named}, environ_base={"REMOTE_ADDR": peer})
+
+
+def _paths(client: FlaskClient) -> list[str]:
+    """The pages of all mails, as the list shows them."""
+    return [unescape(path) for path in re.findall(rf'href="({MAILBOX}/[^"]+)"', _get(client).text)]
+
+
+def test_an_empty_mailbox_says_so(client: FlaskClient) -> None:
+    page = _get(client)
+    assert page.status_code == 200
+    assert "No mail yet" in page.text
+
+
+def test_the_newest_mail_comes_first(office: Office, client: FlaskClient) -> None:
+    for recipient in ("first@example.com", "second@example.com"):
+        office.queue(recipient)
+        office.work()
+    assert re.findall(r"(\w+)@example.com", _get(client).text) == ["second", "first"]
+    assert "No mail yet" not in _get(client).text
+    assert "UTC" in _get(client).text
+
+
+def test_a_mail_shows_its_envelope_and_its_link_as_a_link(office: Office, client: FlaskClient) -> None:
+    office.queue(notice=Notice.RESET)
+    office.work()
+    page = _get(client, _paths(client)[0])
+    assert ADA in page.text
+    assert re.search(r'<a href="(http://127\.0\.0\.1:5000/password/reset/[\w.-]+)">\1</a>', page.text)
+    assert f'src="{_paths(client)[0]}/html"' in page.text
+    policy = page.headers["Content-Security-Policy"]
+    assert policy.endswith("; frame-src 'self'")
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_the_html_runs_nothing_loads_nothing_and_opens_links_in_the_whole_window(
+    office: Office, client: FlaskClient
+) -> None:
+    office.queue(notice=Notice.RESET)
+    office.work()
+    body = _get(client, _paths(client)[0] + "/html")
+    assert body.content_type == "text/html; charset=utf-8"
+    assert body.headers.get_all("Content-Security-Policy") == [
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'self'; "
+        "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
+    ]
+    assert body.text.count('<base target="_top">') == 1
+    assert "_blank" not in body.text
+    assert "/password/reset/" in body.text
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"MAIL_SERVER": "mail.example.com"},
+        {"BASE_URL": "http://portal.example.com"},
+        {"BASE_URL": "https://192.0.2.1"},
+        {"TRUSTED_PROXIES": "1"},
+    ],
+)
+def test_there_is_no_mailbox_under_other_settings(open_office: OpenOffice, changed: dict[str, str]) -> None:
+    client = open_office(**changed).app.test_client()
+    assert _get(client).status_code == 404
+
+
+@pytest.mark.parametrize("peer", ["192.0.2.1", "2001:db8::1", "", "10.0.0.1"])
+def test_another_machine_finds_no_mailbox(client: FlaskClient, peer: str) -> None:
+    assert _get(client, peer=peer).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "host", ["portal.example.com", "127.0.0.1.example.com", "localhost.example.com:5000", "192.0.2.1", "[", "[::1", ""]
+)
+def test_another_host_name_finds_no_mailbox(client: FlaskClient, host: str) -> None:
+    assert _get(client, Host=host).status_code in (400, 404)
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "[::1]:5000"])
+def test_this_machine_finds_it_by_any_of_its_names(client: FlaskClient, host: str) -> None:
+    assert _get(client, Host=host, peer="::1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Forwarded",
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Port",
+        "X-Forwarded-Prefix",
+        "X-Real-IP",
+        "Via",
+    ],
+)
+def test_what_a_proxy_brings_finds_no_mailbox(client: FlaskClient, header: str) -> None:
+    assert _get(client, **{header: "127.0.0.1"}).status_code == 404
+    assert _get(client, **{header.lower(): ""}).status_code == 404
+
+
+def test_the_conditions_hold_for_every_page(office: Office, client: FlaskClient) -> None:
+    office.queue()
+    office.work()
+    (path,) = _paths(client)
+    for page in (path, f"{path}/html"):
+        assert _get(client, page).status_code == 200
+        assert _get(client, page, peer="192.0.2.1").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "nothing",
+        "..",
+        "../new",
+        "..%2f..%2fportal.sqlite3",
+        "%00",
+        "../../portal.sqlite3",
+        "cur",
+        "/etc/passwd",
+        "~",
+        "é",
+    ],
+)
+def test_a_key_never_becomes_a_path(office: Office, client: FlaskClient, key: str) -> None:
+    office.queue()
+    office.work()
+    for tail in ("", "/html", "/plain"):
+        assert _get(client, f"{MAILBOX}/{quote(key, safe='%')}{tail}").status_code == 404
+        assert _get(client, f"{MAILBOX}/{key}{tail}").status_code in (404, 308)
+
+
+def test_nobody_else_on_the_machine_can_read_the_mailbox(office: Office) -> None:
+    office.queue()
+    office.work()
+    mailbox = office.settings.instance_path / "mailbox"
+    for path in (mailbox, *mailbox.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    assert sorted(path.name for path in mailbox.iterdir()) == ["cur", "new", "tmp"]
+    (mail,) = (mailbox / "new").iterdir()
+    assert mail.read_bytes().startswith(b"Return-Path: <portal@localhost>\nDelivered-To: ada@example.com\nFrom: ")
+    assert b"\r" not in mail.read_bytes()
+
+
+def test_a_mail_that_could_not_be_stored_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(ServerUnavailable, match="No space left"):
+        MaildirTransport(tmp_path / "mailbox").send(EmailMessage(), ADA, "portal@localhost")
+    assert [path.name for path in (tmp_path / "mailbox").rglob("*") if path.is_file()] == []
+
+
+def test_with_a_mail_server_nothing_lands_in_the_local_mailbox(open_office: OpenOffice, sink: Sink) -> None:
+    office = open_office(sink)
+    office.queue()
+    office.work()
+    assert len(sink.messages) == 1
+    assert not (office.settings.instance_path / "mailbox").exists()

@@ -1,0 +1,153 @@
+"""What a mail is made of."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+
+import pytest
+from flask_babel import force_locale
+from sqlalchemy import update
+
+from portal.domain import delivery
+from portal.domain.models import Organisation
+from portal.domain.outbox import Notice
+from portal.domain.tokens import Purpose
+from portal.mail.render import duration_text, one_line, render
+from tests.mail.conftest import OpenOffice
+from tests.mail.office import ADA, Office
+
+LINE_ENDS = "\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+Rendered = Callable[..., EmailMessage]
+
+
+@pytest.fixture
+def rendered() -> Rendered:
+    """Queues a mail, claims it, and renders it to what is read from its bytes."""
+
+    def render_one(office: Office, *arguments: object, **options: object) -> EmailMessage:
+        office.queue(*arguments, **options)  # type: ignore[arg-type] # passed on as they are
+        with office.context.database.write() as connection:
+            mail = delivery.claim_next(connection, office.context.clock(), "c" * 32)
+        assert mail is not None
+        content = render(office.app, mail).as_bytes()
+        assert content.isascii()
+        assert content.count(b"\n") == content.count(b"\r\n"), "a bare line feed"
+        return message_from_bytes(content, _class=EmailMessage, policy=default)
+
+    return render_one
+
+
+def _text(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+@pytest.mark.parametrize("notice", Notice)
+def test_each_mail_is_text_first_then_html_with_every_header(
+    open_office: OpenOffice, rendered: Rendered, notice: Notice
+) -> None:
+    mail = rendered(open_office(BASE_URL="https://portal.example.com"), ADA, notice)
+    assert mail.get_content_type() == "multipart/alternative"
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    assert [part.get_content_charset() for part in mail.iter_parts()] == ["utf-8", "utf-8"]
+    assert (mail["To"], mail["From"]) == (ADA, "Customer portal <portal@localhost>")
+    assert mail["Message-ID"].endswith("@portal.example.com>")
+    assert (mail["Content-Language"], mail["Auto-Submitted"]) == ("en", "auto-generated")
+    assert mail["Date"].datetime.isoformat() == "2026-03-01T12:00:00+00:00"
+    assert mail["Subject"]
+    assert "\n\n\n" not in _text(mail)
+    assert "Customer portal" in _text(mail)
+
+
+@pytest.mark.parametrize(
+    ("notice", "purpose", "path"),
+    [(Notice.VERIFY, Purpose.VERIFY, "/register/verify/"), (Notice.RESET, Purpose.RESET, "/password/reset/")],
+)
+def test_a_link_begins_with_the_base_url_stands_alone_and_opens_its_purpose_only(
+    open_office: OpenOffice, rendered: Rendered, notice: Notice, purpose: Purpose, path: str
+) -> None:
+    office = open_office(BASE_URL="https://portal.example.com")
+    start = "https://portal.example.com" + path
+    (token,) = (
+        line.removeprefix(start) for line in _text(rendered(office, ADA, notice)).splitlines() if line.startswith(start)
+    )
+    assert len(office.context.signer.public_id(purpose, token)) == 32
+    with office.context.database.read() as connection:
+        rows = str(connection.exec_driver_sql("SELECT * FROM outbox").all())
+        rows += str(connection.exec_driver_sql("SELECT * FROM link").all())
+    assert token not in rows
+
+
+def test_a_link_says_how_long_it_lasts(open_office: OpenOffice, rendered: Rendered) -> None:
+    assert "expires after 30 minutes" in _text(rendered(open_office(), ADA, Notice.RESET)).replace("\n", " ")
+
+
+def test_a_notice_says_when_it_happened_and_in_which_zone(open_office: OpenOffice, rendered: Rendered) -> None:
+    text = " ".join(_text(rendered(open_office())).split())
+    assert "March 1, 2026" in text
+    assert "12:00:00 PM UTC" in text.replace("\u202f", " ")
+
+
+@pytest.mark.parametrize("locale", [None, "en", "en-GB", "cs-CZ", "xx", "zz-zz-zz-zz", "../..", "\0"])
+def test_every_language_tag_gives_a_mail_in_a_language_that_there_is(
+    open_office: OpenOffice, rendered: Rendered, locale: str | None
+) -> None:
+    assert rendered(open_office(), locale=locale)["Content-Language"] == "en"
+
+
+@pytest.mark.parametrize(
+    ("duration", "words"),
+    [
+        (timedelta(hours=24), "24 hours"),
+        (timedelta(minutes=30), "30 minutes"),
+        (timedelta(hours=3, minutes=20), "3 hours 20 minutes"),
+        (timedelta(hours=1, minutes=1), "1 hour 1 minute"),
+        (timedelta(days=2), "2 days"),
+        (timedelta(days=7, hours=1), "7 days 1 hour"),
+        (timedelta(seconds=119), "1 minute"),
+        (timedelta(seconds=60), "1 minute"),
+    ],
+)
+def test_a_lifetime_is_told_in_words(open_office: OpenOffice, duration: timedelta, words: str) -> None:
+    with open_office().app.app_context(), force_locale("en"):
+        assert duration_text(duration) == words
+
+
+@pytest.mark.parametrize("mark", LINE_ENDS)
+def test_no_character_that_ends_a_line_gets_into_a_header(mark: str) -> None:
+    assert one_line(f"Shop{mark}Bcc: eve@example.com{mark}") == "Shop Bcc: eve@example.com"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Shop, Inc.",
+        'The "Shop" <eve@example.com>',
+        "Žluťoučký kůň, s. r. o. <eve@example.com>",
+        "Long " * 40 + ", <eve@example.com>",
+        "Příliš " * 36 + "@, <eve@example.com>",
+        "=?utf-8?q?=0aBcc:_eve@example.com?=",
+        *(f"Shop{mark}Bcc: eve@example.com" for mark in LINE_ENDS),
+    ],
+)
+def test_whatever_an_organisation_is_called_the_mail_is_from_the_portal_alone(
+    open_office: OpenOffice, rendered: Rendered, name: str
+) -> None:
+    office = open_office()
+    with office.context.database.write() as connection:
+        connection.execute(update(Organisation).values(name=name))
+    mail = rendered(office)
+    assert [address.addr_spec for address in mail["From"].addresses] == ["portal@localhost"]
+    assert "Bcc" not in mail
+    assert len(mail.keys()) == len(set(mail.keys())) == 9
+
+
+def test_each_mail_is_rendered_on_its_own(open_office: OpenOffice, rendered: Rendered) -> None:
+    office = open_office()
+    first, second = rendered(office, ADA, Notice.VERIFY), rendered(office, "grace@example.com", Notice.VERIFY)
+    assert first["Message-ID"] != second["Message-ID"]
+    assert "grace@example.com" in _text(second)
+    assert ADA not in _text(second)

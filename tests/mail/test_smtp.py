@@ -1,0 +1,190 @@
+"""One conversation with a mail server, and how each way to fail is sorted."""
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from email.message import EmailMessage
+
+import pytest
+
+from portal.config import load_settings
+from portal.mail import smtp
+from portal.mail.smtp import SmtpTransport
+from portal.mail.transport import Misconfigured, NotSent, RecipientRefused, ServerUnavailable, TryLater
+from tests.mail.sink import Act, Sink, Stage
+
+ADA = "ada@example.com"
+SENDER = "portal@example.org"
+Send = Callable[..., None]
+
+
+@pytest.fixture
+def send(environ: Mapping[str, str]) -> Send:
+    """Sends one mail to a sink, on a connection of its own."""
+
+    def send_one(sink: Sink, **settings: str) -> None:
+        server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
+        changed = {f"PORTAL_{name}": value for name, value in settings.items()}
+        transport = SmtpTransport(load_settings({**environ, **server, **changed}))
+        try:
+            transport.send(_mail(), ADA, SENDER)
+        finally:
+            transport.close()
+
+    return send_one
+
+
+def _mail() -> EmailMessage:
+    mail = EmailMessage()
+    mail["Subject"] = "Hello"
+    mail.set_content("Hello,\n.\n.. a line that begins with a dot\n")
+    return mail
+
+
+def test_a_mail_arrives_as_it_was_sent_dots_included(send: Send, sink: Sink) -> None:
+    send(sink)
+    (received,) = sink.messages
+    assert received.get_content().replace("\r\n", "\n") == _mail().get_content()
+    assert (received.envelope.sender, received.envelope.recipients) == (SENDER, (ADA,))
+
+
+@pytest.mark.parametrize(
+    ("base_url", "greeting"),
+    [
+        ("https://portal.example.com", "portal.example.com"),
+        ("http://192.0.2.7:5000", "[192.0.2.7]"),
+        ("http://[2001:db8::7]", "[IPv6:2001:db8::7]"),
+    ],
+)
+def test_the_portal_greets_by_the_host_of_its_base_url(send: Send, sink: Sink, base_url: str, greeting: str) -> None:
+    send(sink, BASE_URL=base_url)
+    assert sink.messages[0].envelope.greeting == greeting
+
+
+@pytest.mark.parametrize("how", ["MAIL_USE_TLS", "MAIL_USE_SSL"])
+def test_a_self_signed_certificate_is_refused_and_nothing_is_told_to_its_owner(send: Send, how: str) -> None:
+    with Sink(tls=how == "MAIL_USE_SSL", starttls=how == "MAIL_USE_TLS", auth=True) as sink:
+        with pytest.raises(ServerUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+            send(sink, **{how: "true"}, MAIL_USERNAME="portal", MAIL_PASSWORD="canary")
+        assert (sink.messages, sink.logins) == ([], [])
+
+
+@pytest.mark.parametrize("how", ["MAIL_USE_TLS", "MAIL_USE_SSL"])
+def test_a_trusted_certificate_under_another_name_is_refused(
+    send: Send, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sink(tls=how == "MAIL_USE_SSL", starttls=how == "MAIL_USE_TLS") as sink:
+        monkeypatch.setenv("SSL_CERT_FILE", sink.certificate)
+        sink.host = "127.0.0.1"
+        with pytest.raises(ServerUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+            send(sink, **{how: "true"})
+        assert sink.messages == []
+
+
+@pytest.mark.parametrize("how", ["MAIL_USE_TLS", "MAIL_USE_SSL"])
+def test_a_trusted_server_gets_login_and_mail_encrypted(send: Send, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sink(tls=how == "MAIL_USE_SSL", starttls=how == "MAIL_USE_TLS", auth=True) as sink:
+        monkeypatch.setenv("SSL_CERT_FILE", sink.certificate)
+        send(sink, **{how: "true"}, MAIL_USERNAME="portal", MAIL_PASSWORD="secret")
+        assert sink.messages[0].envelope.encrypted
+        assert sink.logins == ["PLAIN " + b64encode(b"\0portal\0secret").decode()]
+
+
+def test_a_server_without_starttls_gets_no_mail_when_it_is_wanted(send: Send, sink: Sink) -> None:
+    with pytest.raises(Misconfigured, match="STARTTLS"):
+        send(sink, MAIL_USE_TLS="true")
+    assert sink.messages == []
+
+
+def test_a_server_that_lets_nobody_log_in_is_a_wrong_setting(send: Send, sink: Sink) -> None:
+    with pytest.raises(Misconfigured, match="AUTH"):
+        send(sink, MAIL_USERNAME="portal", MAIL_PASSWORD="secret")
+
+
+def test_a_refused_login_is_a_wrong_setting_and_its_reason_holds_no_password(send: Send) -> None:
+    with Sink(auth=True) as sink:
+        sink.script[Stage.AUTH] = "535 5.7.8 no"
+        with pytest.raises(Misconfigured) as caught:
+            send(sink, MAIL_USERNAME="portal", MAIL_PASSWORD="canary")
+    assert caught.value.reason == "535 5.7.8 no"
+
+
+def test_a_password_that_cannot_be_sent_is_a_wrong_setting_that_does_not_quote_it(send: Send) -> None:
+    with Sink(auth=True) as sink, pytest.raises(Misconfigured) as caught:
+        send(sink, MAIL_USERNAME="portal", MAIL_PASSWORD="canarý")
+    assert "canar" not in caught.value.reason
+
+
+@pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT])
+@pytest.mark.parametrize("code", ["530 5.7.0 authenticate first", "535 5.7.8 who are you"])
+def test_a_wish_for_a_login_is_a_wrong_setting_wherever_it_comes(
+    send: Send, sink: Sink, stage: Stage, code: str
+) -> None:
+    sink.script[stage] = code
+    with pytest.raises(Misconfigured):
+        send(sink)
+
+
+@pytest.mark.parametrize(
+    ("stage", "failure"),
+    [(Stage.CONNECT, ServerUnavailable), (Stage.EHLO, ServerUnavailable)]
+    + [(stage, TryLater) for stage in (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)],
+)
+@pytest.mark.parametrize("act", [Act.SILENT, Act.DRIP, Act.CLOSE])
+def test_a_server_that_is_silent_or_drips_or_goes_away_is_given_up(
+    send: Send, sink: Sink, stage: Stage, failure: type[NotSent], act: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "COMMAND_SECONDS", 0.3)
+    sink.drip_seconds = 0.2  # each byte comes in time, the answer does not
+    sink.script[stage] = act
+    with pytest.raises(failure) as caught:
+        send(sink)
+    assert type(caught.value) is failure
+    assert sink.messages == [] or stage is Stage.DOT
+
+
+def test_a_mail_as_a_whole_is_given_up_too(send: Send, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "MAIL_SECONDS", 0.3)
+    sink.script = dict.fromkeys((Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT), Act.DRIP)
+    with pytest.raises(TryLater):
+        send(sink)
+
+
+def test_a_connection_that_ended_between_two_mails_costs_the_second_no_try(
+    environ: Mapping[str, str], sink: Sink
+) -> None:
+    server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
+    transport = SmtpTransport(load_settings({**environ, **server}))
+    sink.script[Stage.DOT] = Act.CLOSE_AFTER
+    for _ in range(3):
+        transport.send(_mail(), ADA, SENDER)
+    transport.close()
+    assert (len(sink.messages), sink.connections) == (3, 3)
+
+
+def test_what_goes_wrong_at_the_goodbye_is_of_no_interest(environ: Mapping[str, str], sink: Sink) -> None:
+    server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
+    transport = SmtpTransport(load_settings({**environ, **server}))
+    transport.send(_mail(), ADA, SENDER)
+    sink.stop()
+    transport.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("550 <Ada@Example.com>: unknown user ada@example.com", "550 <address> unknown user <address>"),
+        ("550-first line\r\n550 second\tline", "550 first line second line"),
+        ("550 \x1b[31mred\x1b[0m \x00 \x85 \xff", "550 [31mred [0m \ufffd \ufffd"),
+        ("554 spam: https://portal.example.com/register/verify/abc.def", "554 spam: <...>"),
+        ("554 spam: portal.example.com/register/verify/" + "t" * 32, "554 spam: <...>"),
+        ("550 " + "word " * 400, "550 " + "word " * 39 + "w"),
+        ("550", "550"),
+    ],
+)
+def test_a_reason_holds_no_address_no_link_no_control_character_and_ends(
+    send: Send, sink: Sink, said: str, kept: str
+) -> None:
+    sink.script[Stage.RCPT] = said
+    with pytest.raises(RecipientRefused) as caught:
+        send(sink)
+    assert caught.value.reason == str(caught.value) == kept[:200]

@@ -1,0 +1,249 @@
+"""Settings: typed, refused by name when wrong, and silent about secrets."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+from portal.config import WrongSetting, is_loopback_host, load_settings
+from portal.domain.passwords import Parameters
+
+STRONG_KEY = "Xq3vN8rT1yLw6ZkP0sHd5JbG9cFm2AeU"
+
+WRONG = [
+    ("BASE_URL", "", "must be an address"),
+    ("BASE_URL", "portal.example.com", "must be an address"),
+    ("BASE_URL", "ftp://portal.example.com", "must be an address"),
+    ("BASE_URL", "javascript:alert(1)", "must be an address"),
+    ("BASE_URL", "https://", "must be an address"),
+    ("BASE_URL", "https://portal.example.com/path", "nothing after"),
+    ("BASE_URL", "https://portal.example.com?x=1", "nothing after"),
+    ("BASE_URL", "https://portal.example.com#x", "nothing after"),
+    ("BASE_URL", "https://ada:pw@portal.example.com", "nothing after"),
+    ("BASE_URL", "https://portal.example.com:99999", ""),
+    ("BASE_URL", "https://portal.example.com:http", ""),
+    ("BASE_URL", "https://[::1", ""),
+    ("SECRET_KEY", "", "too weak"),
+    ("SECRET_KEY", "short", "too weak"),
+    ("SECRET_KEY", "a" * 64, "too weak"),
+    ("SECRET_KEY", "changeme-changeme-changeme", "placeholder"),
+    ("SECRET_KEY", "CHANGE_ME-0123456789-abcdef", "placeholder"),
+    ("SECRET_KEY_FALLBACKS", f"{STRONG_KEY},short", "too weak"),
+    ("DATABASE_URL", "", "not a SQLAlchemy URL"),
+    ("DATABASE_URL", "/var/lib/portal.db", "not a SQLAlchemy URL"),
+    ("DATABASE_URL", "nonsense://host/db", "not a SQLAlchemy URL"),
+    ("DATABASE_URL", "mssql+pymssql://host/db", "of an installed driver"),
+    ("DATABASE_URL", "postgresql+nonsense://ada:hunter2hunter2@host/db", "not a SQLAlchemy URL"),
+    ("DATABASE_URL", "sqlite://", "must name a file"),
+    ("DATABASE_URL", "sqlite:///:memory:", "must name a file"),
+    ("RATELIMIT_STORAGE_URI", "memory", "must be memory:// or redis"),
+    ("RATELIMIT_STORAGE_URI", "memcached://host", "must be memory:// or redis"),
+    ("MAIL_PORT", "0", "from 1 to 65535"),
+    ("MAIL_PORT", "65536", "from 1 to 65535"),
+    ("MAIL_PORT", "smtp", "from 1 to 65535"),
+    ("MAIL_USE_TLS", "maybe", "true or false"),
+    ("MAIL_DEFAULT_SENDER", "portal", "one e-mail address"),
+    ("MAIL_DEFAULT_SENDER", "a@example.com, b@example.com", "one e-mail address"),
+    ("MAIL_DEFAULT_SENDER", "Portal <portal@example.com>", "one e-mail address"),
+    ("MAIL_DEFAULT_SENDER", "p\u00f6rtal@example.com", "ASCII"),
+    ("MAIL_DEFAULT_SENDER", "@localhost", "one e-mail address"),
+    ("MAIL_DEFAULT_SENDER", "a@example.com, b@localhost", "one e-mail address"),
+    ("MAIL_DEFAULT_SENDER", "portal\r\nBcc: eve@localhost", "one e-mail address"),
+    ("TRUSTED_PROXIES", "-1", "from 0 to 20"),
+    ("TRUSTED_PROXIES", "21", "from 0 to 20"),
+    ("TRUSTED_PROXIES", "1.5", "from 0 to 20"),
+    ("TRUSTED_PROXIES", "\u0661", "from 0 to 20"),
+    ("TRUSTED_PROXIES", "9" * 5000, ""),
+    ("LOGIN_LIMIT_ACCOUNT", "many", "must be a number and a span"),
+    ("LOGIN_LIMIT_ACCOUNT", "10", "must be a number and a span"),
+    ("LOGIN_LIMIT_ACCOUNT", "0 per hour", "at least 1"),
+    ("LOGIN_LIMIT_NETWORK", "ten per minute", "must be a number and a span"),
+    ("REGISTER_LIMIT_NETWORK", "10 per fortnight", "must be a number and a span"),
+    ("MAIL_LIMIT_ADDRESS", "", "must be a number and a span"),
+    ("MAIL_LIMIT_NETWORK", "-1 per hour", "must be a number and a span"),
+    ("RESET_LIFETIME", "30", "no unit"),
+    ("RESET_LIFETIME", "0m", "is zero"),
+    ("RESET_LIFETIME", "-30m", "no number"),
+    ("RESET_LIFETIME", "25h", "longer than RESET_LIFETIME_MAX"),
+    ("RESET_LIFETIME_MAX", "a day", "no number"),
+    ("VERIFY_LIFETIME", "", "is empty"),
+    ("IDENTITY_LIFETIME", "1 month", "unknown unit"),
+    ("IDENTITY_LIFETIME", "999999999d", "longer than 100 years"),
+    ("IDENTITY_IDLE", "7d 7d", "unit twice"),
+    ("EVENT_RETENTION", "forever", "no number"),
+    ("PASSWORD_MIN_LENGTH", "0", "from 1 to 256"),
+    ("PASSWORD_MIN_LENGTH", "257", "from 1 to 256"),
+    ("ARGON2_TIME_COST", "0", "from 1 to 100"),
+    ("ARGON2_MEMORY_KIB", "7", "from 8 to"),
+    ("ARGON2_MEMORY_KIB", "99999999", "from 8 to"),
+    ("ARGON2_PARALLELISM", "0", "from 1 to 64"),
+    ("LOG_FORMAT", "xml", "one of: text, json"),
+]
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> dict[str, str]:
+    """An instance with nothing set."""
+    return {"PORTAL_INSTANCE_PATH": str(tmp_path)}
+
+
+def problem_of(environ: Mapping[str, str]) -> str:
+    with pytest.raises(WrongSetting) as refusal:
+        load_settings(environ)
+    return str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"), WRONG, ids=[f"{name}={value[:30]!a}" for name, value, _ in WRONG]
+)
+def test_a_wrong_value_is_refused_by_name_in_one_line(
+    bare: dict[str, str], name: str, value: str, problem: str
+) -> None:
+    message = problem_of({**bare, f"PORTAL_{name}": value})
+    assert message.startswith(f"PORTAL_{name} ")
+    assert problem in message
+    assert message.isprintable()
+    assert len(message) < 200
+
+
+@pytest.mark.parametrize(
+    ("environ", "names"),
+    [
+        ({"PORTAL_MAIL_USE_TLS": "true", "PORTAL_MAIL_USE_SSL": "true"}, ("PORTAL_MAIL_USE_SSL", "MAIL_USE_TLS")),
+        (
+            {"PORTAL_ARGON2_PARALLELISM": "4", "PORTAL_ARGON2_MEMORY_KIB": "31"},
+            ("PORTAL_ARGON2_MEMORY_KIB", "ARGON2_PARALLELISM"),
+        ),
+        ({"PORTAL_RESET_LIFETIME": "2h", "PORTAL_RESET_LIFETIME_MAX": "1h"}, ("PORTAL_RESET_LIFETIME", "_MAX")),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    bare: dict[str, str], environ: dict[str, str], names: tuple[str, str]
+) -> None:
+    message = problem_of(bare | environ)
+    assert message.startswith(names[0] + " ")
+    assert names[1] in message
+
+
+def test_nothing_set_is_a_portal_on_this_machine_with_the_defaults_of_the_contract(
+    bare: dict[str, str], tmp_path: Path
+) -> None:
+    settings = load_settings(bare)
+    assert settings.instance_path == tmp_path
+    assert settings.base_url == "http://127.0.0.1:5000"
+    assert settings.database_url == f"sqlite:///{tmp_path}/portal.sqlite3"
+    assert (settings.is_https, settings.is_embedded, settings.is_loopback) == (False, True, True)
+    assert (settings.secret_key, settings.secret_key_fallbacks) == (None, ())
+    assert (settings.mail_server, settings.trusted_proxies, settings.log_format) == (None, 0, None)
+    assert settings.argon2 == Parameters(2, 19456, 1)
+    assert settings.password_min_length == 8
+    limits = (settings.login_limit_account, settings.login_limit_network, settings.register_limit_network)
+    assert [(item.amount, item.get_expiry()) for item in limits] == [(10, 1200), (100, 1200), (20, 3600)]
+    mails = (settings.mail_limit_address, settings.mail_limit_network)
+    assert [(item.amount, item.get_expiry()) for item in mails] == [(5, 3600), (30, 3600)]
+    assert (settings.reset_lifetime, settings.verify_lifetime) == (timedelta(minutes=30), timedelta(hours=24))
+    assert (settings.identity_lifetime, settings.identity_idle) == (timedelta(days=30), timedelta(days=7))
+    assert (settings.reset_lifetime_max, settings.event_retention) == (timedelta(hours=24), timedelta(days=180))
+
+
+def test_the_environment_wins_over_the_file(bare: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "portal.toml").write_text('base_url = "https://file.example.com"\ntrusted_proxies = 1\n')
+    assert load_settings(bare).base_url == "https://file.example.com"
+    settings = load_settings({**bare, "PORTAL_BASE_URL": "https://environ.example.com"})
+    assert (settings.base_url, settings.trusted_proxies) == ("https://environ.example.com", 1)
+
+
+def test_the_file_may_use_tomls_own_types(bare: dict[str, str], tmp_path: Path) -> None:
+    keys = [STRONG_KEY, STRONG_KEY[::-1]]
+    (tmp_path / "portal.toml").write_text(f"mail_use_tls = true\nmail_port = 587\nsecret_key_fallbacks = {keys}\n")
+    settings = load_settings(bare)
+    assert (settings.mail_use_tls, settings.mail_port, settings.secret_key_fallbacks) == (True, 587, tuple(keys))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("base_ulr = 'x'\n", "PORTAL_BASE_ULR"),
+        ("BASE_URL = 'https://x.example.com'\n", "PORTAL_BASE_URL"),
+        ("instance_path = '/tmp'\n", "PORTAL_INSTANCE_PATH"),
+        ("[mail]\nserver = 'x'\n", "PORTAL_MAIL"),
+        ("mail_port = 2.5\n", "PORTAL_MAIL_PORT"),
+        ("mail_port = [25, 26]\n", "PORTAL_MAIL_PORT"),
+        ("this is not TOML", "PORTAL_INSTANCE_PATH"),
+        ("mail_port = 25\nmail_port = 26\n", "PORTAL_INSTANCE_PATH"),
+        ("# \udcff", "PORTAL_INSTANCE_PATH"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_name_in_one_line(
+    bare: dict[str, str], tmp_path: Path, text: str, name: str
+) -> None:
+    (tmp_path / "portal.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
+    message = problem_of(bare)
+    assert message.startswith(name + " ")
+    assert message.isprintable()
+
+
+def test_a_file_that_cannot_be_read_is_refused(bare: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "portal.toml").mkdir()
+    assert problem_of(bare).startswith("PORTAL_INSTANCE_PATH ")
+
+
+class ServerDialect(SQLiteDialect_pysqlite):
+    """Stands for any database on another machine: known to SQLAlchemy, with a driver that is installed."""
+
+    supports_statement_cache = True
+
+
+def test_another_database_than_sqlite_needs_a_key_of_its_own(bare: dict[str, str]) -> None:
+    registry.register("server", __name__, ServerDialect.__name__)
+    server = {**bare, "PORTAL_DATABASE_URL": "server://host/db"}
+    assert problem_of(server).startswith("PORTAL_SECRET_KEY must be set")
+    assert not load_settings({**server, "PORTAL_SECRET_KEY": STRONG_KEY}).is_embedded
+
+
+@pytest.mark.parametrize("value", ["hunter2 hunter2", "x" * 40, "changeme-hunter2-0123456789"])
+def test_no_message_holds_a_secret(bare: dict[str, str], value: str) -> None:
+    for environ in (
+        {"PORTAL_SECRET_KEY": value},
+        {"PORTAL_SECRET_KEY_FALLBACKS": value},
+        {"PORTAL_DATABASE_URL": f"postgresql+nonsense://ada:{value}@host/db"},
+        {"PORTAL_RATELIMIT_STORAGE_URI": f"memcached://:{value}@host"},
+        {"PORTAL_BASE_URL": f"https://ada:{value}@host"},
+    ):
+        assert value not in problem_of(bare | environ)
+
+
+def test_no_repr_holds_a_secret(bare: dict[str, str]) -> None:
+    secrets = {"PORTAL_SECRET_KEY": STRONG_KEY, "PORTAL_MAIL_PASSWORD": "hunter2hunter2"}
+    settings = load_settings(bare | secrets)
+    assert (settings.secret_key, settings.mail_password) == tuple(secrets.values())
+    for shown in (repr(settings), str(settings), f"{settings}"):
+        assert not any(secret in shown for secret in secrets.values())
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://Portal.Example.com/", "https://portal.example.com"),
+        ("HTTPS://portal.example.com:8443", "https://portal.example.com:8443"),
+        (" http://localhost:5000 ", "http://localhost:5000"),
+        ("http://[::1]:5000", "http://[::1]:5000"),
+    ],
+)
+def test_the_public_address_has_one_form(bare: dict[str, str], url: str, shown: str) -> None:
+    settings = load_settings({**bare, "PORTAL_BASE_URL": url})
+    assert settings.base_url == shown
+    assert settings.is_https is shown.startswith("https")
+    assert settings.is_loopback is ("example" not in shown)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True)]
+    + [(host, False) for host in ("192.0.2.1", "localhost.example.com", "127.0.0.1.example.com", "", "::", "0.0.0.0")],  # noqa: S104
+)
+def test_loopback_is_this_machine_only(host: str, loopback: bool) -> None:
+    assert is_loopback_host(host) is loopback

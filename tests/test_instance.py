@@ -1,0 +1,185 @@
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from portal.config import Settings, WrongSetting, load_settings
+from portal.domain.database import open_database
+from portal.instance import prepare_database, secret_key, upgrade_database
+from portal.schema import DatabaseProblem
+
+
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({"PORTAL_INSTANCE_PATH": str(tmp_path / "instance")})
+
+
+@pytest.fixture
+def database_file(settings: Settings) -> Path:
+    return settings.instance_path / "portal.sqlite3"
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def in_processes(count: int, settings: Settings, code: str) -> list[str]:
+    """What `count` processes print that run the same code at the same time."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", f"from portal.config import load_settings\nsettings = load_settings()\n{code}"],
+            env={**os.environ, "PORTAL_INSTANCE_PATH": str(settings.instance_path)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(count)
+    ]
+    answers = [process.communicate(timeout=60)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * count
+    return answers
+
+
+def test_the_key_is_made_once_and_for_its_owner_alone(settings: Settings) -> None:
+    key = secret_key(settings)
+    assert len(key) >= 48
+    assert secret_key(settings) == key
+    assert mode(settings.instance_path) == 0o700
+    assert mode(settings.instance_path / "secret.key") == 0o600
+
+
+def test_a_configured_key_is_taken_and_nothing_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "instance"
+    key = "4kqzW9sYx2LfTn7bVh"
+    settings = load_settings({"PORTAL_INSTANCE_PATH": str(path), "PORTAL_SECRET_KEY": key * 2})
+    assert secret_key(settings) == key * 2
+    assert not path.exists()
+
+
+def test_processes_that_start_at_once_share_one_key(settings: Settings) -> None:
+    answers = in_processes(4, settings, "from portal.instance import secret_key\nprint(secret_key(settings))")
+    assert set(answers) == {secret_key(settings) + "\n"}
+
+
+def test_an_existing_folder_is_closed_to_others(settings: Settings) -> None:
+    settings.instance_path.mkdir(0o755)
+    secret_key(settings)
+    assert mode(settings.instance_path) == 0o700
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"too short", b"\xff" * 64, b"x" * 63 + b" "])
+def test_a_damaged_key_is_refused_and_not_shown(settings: Settings, content: bytes) -> None:
+    settings.instance_path.mkdir()
+    (settings.instance_path / "secret.key").write_bytes(content)
+    with pytest.raises(WrongSetting, match="empty or damaged") as refused:
+        secret_key(settings)
+    assert "short" not in str(refused.value)
+    assert (settings.instance_path / "secret.key").read_bytes() == content
+
+
+def test_what_a_killed_start_left_behind_is_no_hindrance(settings: Settings) -> None:
+    settings.instance_path.mkdir()
+    (settings.instance_path / "secret.key.new").write_text("half a k")
+    assert len(secret_key(settings)) >= 48
+
+
+@pytest.mark.parametrize("place", ["file/instance", "file"])
+def test_a_folder_that_cannot_be_had_names_the_setting(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+    settings = load_settings({"PORTAL_INSTANCE_PATH": str(tmp_path / "other")})
+    object.__setattr__(settings, "instance_path", tmp_path / place)
+    with pytest.raises(WrongSetting, match="PORTAL_INSTANCE_PATH cannot be used"):
+        secret_key(settings)
+
+
+def test_a_new_instance_gets_a_database_for_its_owner_alone(settings: Settings, database_file: Path) -> None:
+    prepare_database(settings)
+    assert mode(database_file) == 0o600
+    database = open_database(settings.database_url)
+    with database.read() as connection:
+        assert connection.execute(text("SELECT slug, name FROM organisation")).one() == ("default", "Customer portal")
+    database.engine.dispose()
+
+
+def test_a_database_open_to_others_is_closed(settings: Settings, database_file: Path) -> None:
+    prepare_database(settings)
+    database_file.chmod(0o644)
+    prepare_database(settings)
+    assert mode(database_file) == 0o600
+
+
+def test_starts_at_once_migrate_one_after_another(settings: Settings) -> None:
+    code = "from portal.instance import prepare_database\nprepare_database(settings)\nprint('ready')"
+    assert in_processes(4, settings, code) == ["ready\n"] * 4
+
+
+def lose_file(path: Path) -> None:
+    path.unlink()
+
+
+def empty_file(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def put_other_database(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+
+
+@pytest.mark.parametrize("lose", [lose_file, empty_file, put_other_database])
+def test_a_lost_database_is_refused_until_the_operator_begins_anew(
+    settings: Settings, database_file: Path, lose: object
+) -> None:
+    prepare_database(settings)
+    assert callable(lose)
+    lose(database_file)
+    for _ in range(2):
+        with pytest.raises(DatabaseProblem, match="is gone or empty"):
+            prepare_database(settings)
+    upgrade_database(settings)
+    prepare_database(settings)
+
+
+def test_a_file_that_is_no_database_is_refused(settings: Settings, database_file: Path) -> None:
+    settings.instance_path.mkdir()
+    database_file.write_bytes(b"not a database, not by far" * 100)
+    with pytest.raises(DatabaseProblem, match="file is not a database"):
+        prepare_database(settings)
+
+
+def test_a_damaged_page_is_refused(settings: Settings, database_file: Path) -> None:
+    prepare_database(settings)
+    content = bytearray(database_file.read_bytes())
+    content[8192:] = b"\x5a" * (len(content) - 8192)
+    database_file.write_bytes(content)
+    with pytest.raises(DatabaseProblem, match=r"portal\.sqlite3"):
+        prepare_database(settings)
+
+
+def test_a_schema_of_a_newer_version_is_refused(settings: Settings, database_file: Path) -> None:
+    prepare_database(settings)
+    with sqlite3.connect(database_file) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(DatabaseProblem, match="9999"):
+        prepare_database(settings)
+
+
+def test_a_database_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/nowhere/portal.db"
+    settings = load_settings({"PORTAL_INSTANCE_PATH": str(tmp_path), "PORTAL_DATABASE_URL": url})
+    with pytest.raises(DatabaseProblem, match="No such file or directory"):
+        prepare_database(settings)

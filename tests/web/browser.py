@@ -1,0 +1,178 @@
+"""A browser without script: it keeps cookies, reads pages, and sends the forms that it was shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+from werkzeug.datastructures import Headers
+from werkzeug.wrappers import Response
+
+from portal.assembly import settings_of
+from tests.web.html import Element, read
+
+Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form as a page shows it."""
+
+    action: str
+    fields: dict[str, str]
+    """What would be sent if nothing were typed: hidden fields, typed values, ticked boxes."""
+
+    @property
+    def token(self) -> str:
+        return self.fields["csrf_token"]
+
+
+class Page:
+    """An answer of the portal."""
+
+    def __init__(self, response: Response) -> None:
+        self.status: int = response.status_code
+        self.headers: Headers = response.headers
+        self.body: bytes = response.get_data()
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def location(self) -> str:
+        """Where a redirect leads."""
+        assert 300 <= self.status < 400, f"{self.status} is no redirect"
+        return self.headers["Location"]
+
+    @property
+    def tree(self) -> Element:
+        """The page; its markup must be without a fault."""
+        tree, faults = read(self.text)
+        assert faults == []
+        return tree
+
+    @property
+    def title(self) -> str:
+        return self.tree.one("title").text
+
+    @property
+    def words(self) -> str:
+        """What stands between header and footer."""
+        return self.tree.one("main").text
+
+    @property
+    def forms(self) -> list[Form]:
+        return [_read_form(element) for element in self.tree.all("form")]
+
+    def form(self, path: str | None = None) -> Form:
+        """The only form in the page's main part, or the only one that is sent to a path."""
+        forms = [_read_form(element) for element in self.tree.one("main").all("form")]
+        if path is not None:
+            forms = [form for form in self.forms if urlsplit(form.action).path == path]
+        (found,) = forms
+        return found
+
+    @property
+    def problems(self) -> list[tuple[str, str]]:
+        """Each line of the summary: the field it leads to (or nothing), and its words."""
+        (summary,) = self.tree.all("div", role="alert") or [Element("div", {})]
+        lines = summary.all("li")
+        return [(line.all("a")[0].get("href")[1:] if line.all("a") else "", line.text) for line in lines]
+
+
+def _read_form(element: Element) -> Form:
+    assert element.get("method") == "post"
+    fields = {}
+    for field in element.all("input"):
+        ticked = field.get("type") != "checkbox" or "checked" in field.attributes
+        if field.get("name") and ticked:
+            fields[field.get("name")] = field.get("value")
+    return Form(element.get("action"), fields)
+
+
+class Browser:
+    """One browser, with its own cookies, somewhere on the network."""
+
+    def __init__(self, app: Flask, address: str = "192.0.2.10") -> None:
+        self._client = app.test_client()
+        self._base_url = settings_of(app).base_url
+        self.address = address
+
+    def send(
+        self,
+        path: str,
+        method: str = "GET",
+        *,
+        data: Any = None,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
+        **options: Any,
+    ) -> Page:
+        """One request, one answer; no redirect is followed."""
+        with self._client.open(
+            path,
+            method=method,
+            data=data,
+            headers=headers,
+            base_url=self._base_url,
+            environ_base={"REMOTE_ADDR": self.address},
+            **options,
+        ) as response:
+            return Page(response)
+
+    def open(self, path: str) -> Page:
+        """Go to an address, and on to wherever it leads."""
+        page = self.send(path)
+        for _ in range(5):
+            if not 300 <= page.status < 400:
+                break
+            page = self.send(page.location)
+        return page
+
+    def follow(self, page: Page) -> Page:
+        """Go where a redirect leads."""
+        return self.open(page.location)
+
+    def post(self, form: Form, fields: Fields | None = None, **options: Any) -> Page:
+        """Send a form with what was typed into it; a field that is None is left out."""
+        typed = {**form.fields, **(fields or {})}
+        data = {name: value for name, value in typed.items() if value is not None}
+        return self.send(form.action, "POST", data=data, **options)
+
+    def fill(self, path: str, fields: Fields | None = None, *, submit_to: str | None = None) -> Page:
+        """Open a page and send its form."""
+        return self.post(self.open(path).form(submit_to), fields)
+
+    def cookie(self, name: str = "portal") -> str | None:
+        """What the portal's cookie holds."""
+        host = urlsplit(self._base_url).hostname or ""
+        cookie = self._client.get_cookie(name, host)
+        return cookie.value if cookie else None
+
+    def set_cookie(self, value: str, name: str = "portal") -> None:
+        self._client.set_cookie(name, value, domain=urlsplit(self._base_url).hostname or "")
+
+    # What people do.
+
+    def register(self, email: str, password: str, **fields: Any) -> Page:
+        """Create an account; the answer to the form."""
+        names = {"first_name": "Ada", "last_name": "Quill"}
+        return self.fill("/register", {"email": email, "password": password, **names, **fields})
+
+    def sign_in(self, email: str, password: str, **fields: Any) -> Page:
+        """Sign in; the answer to the form."""
+        return self.fill("/login", {"email": email, "password": password, **fields})
+
+    def sign_out(self) -> Page:
+        return self.post(self.open("/account").form("/logout"))
+
+    def ask_for_reset(self, email: str) -> Page:
+        return self.fill("/password/reset", {"email": email})
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether the account page is shown, and not the way to sign in."""
+        page = self.send("/account")
+        assert page.status in (200, 302)
+        return page.status == 200

@@ -1,0 +1,187 @@
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from email.message import EmailMessage
+from pathlib import Path
+from threading import Barrier, Event, Thread
+from typing import Any, TypeVar
+
+import argon2.low_level
+import pytest
+from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
+from sqlalchemy import event, select
+
+from portal import create_app
+from portal.assembly import context_of, settings_of
+from portal.config import Settings, load_settings
+from portal.domain import contacts, customers
+from portal.domain.addresses import parse_email
+from portal.domain.context import Context
+from portal.domain.models import Base
+from portal.domain.passwords import new_salt
+from portal.mail.worker import MailWorker
+from tests.mail.sink import Sink
+from tests.web.browser import Browser
+from tests.web.post import link_in
+
+PASSWORD = "seven tall herons wade"
+
+
+class Compiled(BytecodeCache):
+    """Templates once compiled, for every site of a run: most of the time would go into compiling them anew."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+T = TypeVar("T")
+
+
+class Site:
+    """A running portal, its mail worker, and the mail server that it delivers to."""
+
+    def __init__(self, settings: Settings, sink: Sink) -> None:
+        self.app: Flask = create_app(settings)
+        self.app.jinja_env.bytecode_cache = COMPILED
+        self.settings = settings_of(self.app)
+        self._sink = sink
+        self._worker = MailWorker(self.app)
+
+    @property
+    def context(self) -> Context:
+        return context_of(self.app)
+
+    def close(self) -> None:
+        self.context.hasher._pool.shutdown()
+        self.context.database.engine.dispose()
+
+    def browser(self, address: str = "192.0.2.10") -> Browser:
+        return Browser(self.app, address)
+
+    # Mail.
+
+    def deliver(self) -> None:
+        """Let the worker send all that is due."""
+        assert self._worker.work(Event()) == 0, "the mail server was not reached"
+
+    def mails(self, email: str | None = None) -> list[EmailMessage]:
+        """Every mail that has arrived, to one address or to all, the oldest first."""
+        self.deliver()
+        return [mail for mail in self._sink.messages if email in (None, mail["To"])]
+
+    def link(self, email: str) -> str:
+        """The path of the one-time link in the last mail to an address."""
+        link = link_in(self.mails(email)[-1])
+        assert link.startswith(self.settings.base_url + "/")
+        return link.removeprefix(self.settings.base_url)
+
+    # People.
+
+    def customer(self, email: str, password: str = PASSWORD, **fields: Any) -> Browser:
+        """Somebody who registered and confirmed; their browser, signed in."""
+        browser = self.browser()
+        assert browser.register(email, password, **fields).status == 302
+        page = browser.fill(self.link(email))
+        assert page.status == 302, page.words
+        return browser
+
+    def guest(self, email: str) -> None:
+        """Somebody known, for instance from an order, who never chose a password."""
+        address = parse_email(email)
+        now = self.context.clock()
+        with self.context.database.write() as connection:
+            contacts.create_unless_known(connection, 1, address, salt=new_salt(), now=now)
+            contacts.prove_mailbox(connection, contacts.lock_by_key(connection, 1, address.key).id, now)
+
+    def ban(self, email: str) -> None:
+        """What `portal customer ban` does."""
+        customers.ban(self.context, 1, parse_email(email), "spam")
+
+    # What is stored.
+
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """The whole database."""
+        with self.context.database.read() as connection:
+            return {
+                name: sorted((dict(row._mapping) for row in connection.execute(select(table))), key=repr)
+                for name, table in Base.metadata.tables.items()
+            }
+
+    @contextmanager
+    def statements(self) -> Iterator[list[str]]:
+        """Notes each statement that the database is sent."""
+        noted: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+            noted.append(statement)
+
+        event.listen(self.context.database.engine, "before_cursor_execute", note)
+        yield noted
+        event.remove(self.context.database.engine, "before_cursor_execute", note)
+
+
+Start = Callable[..., Site]
+
+
+def in_parallel(works: Sequence[Callable[[], T]]) -> list[T]:
+    """Do several things at the same moment, each in a thread of its own; what came of each."""
+    barrier = Barrier(len(works))
+    results: list[T] = []
+
+    def run(work: Callable[[], T]) -> None:
+        barrier.wait()
+        results.append(work())
+
+    threads = [Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == len(works), "a request raised"
+    return results
+
+
+@pytest.fixture
+def start(environ: Mapping[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Starts portals with settings of their own, on one database."""
+    with ExitStack() as stack:
+        sink = stack.enter_context(Sink())
+
+        def start_site(**changed: str) -> Site:
+            mail = {"PORTAL_MAIL_SERVER": "127.0.0.1", "PORTAL_MAIL_PORT": str(sink.port)}
+            settings = load_settings(
+                {**environ, **mail, **{f"PORTAL_{name}": value for name, value in changed.items()}}
+            )
+            site = Site(settings, sink)
+            stack.callback(site.close)
+            return site
+
+        yield start_site
+
+
+@pytest.fixture
+def site(start: Start) -> Site:
+    """A portal with the default settings."""
+    return start()
+
+
+@pytest.fixture
+def hashes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Every password that Argon2 is given from now on."""
+    given: list[bytes] = []
+    compute = argon2.low_level.hash_secret
+
+    def noted(secret: bytes, *arguments: Any, **options: Any) -> bytes:
+        given.append(secret)
+        return compute(secret, *arguments, **options)
+
+    monkeypatch.setattr(argon2.low_level, "hash_secret", noted)
+    return given

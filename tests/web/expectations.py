@@ -1,0 +1,49 @@
+"""What holds for every answer of the portal."""
+
+from tests.web.browser import Page
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def assert_headers(page: Page, *, name: str = "", private: bool = True, https: bool = False) -> None:
+    """The headers of every answer; `private` ones are kept by nobody and differ by cookie."""
+    for header, value in HEADERS.items():
+        assert page.headers.getlist(header) == [value], name
+    assert page.headers.get("Strict-Transport-Security") == ("max-age=31536000" if https else None), name
+    assert "X-Frame-Options" not in page.headers, name
+    assert "Server" not in page.headers, name
+    assert [header for header, _ in page.headers if header.lower().startswith("access-control-")] == [], name
+    if private:
+        assert page.headers.getlist("Cache-Control") == ["no-store"], name
+        assert "Cookie" in {value.strip() for value in page.headers.get("Vary", "").split(",")}, name
+
+
+def assert_page(page: Page, status: int) -> None:
+    """A page like every other: its frame, one heading, a language, nothing of how it was made."""
+    assert page.status == status
+    tree = page.tree
+    assert len(tree.all("h1")) == 1
+    assert tree.one("html").get("lang") == "en"
+    assert len(tree.all("header")) == len(tree.all("main")) == len(tree.all("footer")) == 1
+    assert tree.one("body").all("a")[0].get("href") == "#main"
+    assert tree.one("main").get("id") == "main"
+    assert "Traceback" not in page.text
+    assert "portal/" not in page.text
+
+
+def assert_error_page(page: Page, status: int) -> None:
+    """A page that says what went wrong and how to go on; a reference only where the fault is ours."""
+    assert_page(page, status)
+    assert_headers(page, name=str(status))
+    assert str(status) in page.words
+    assert page.tree.one("main").all("a") or page.tree.one("main").all("form")
+    assert ("Reference: " in page.words) == (status >= 500)

@@ -1,0 +1,219 @@
+"""Whatever goes wrong, people get a page like every other."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import argon2.low_level
+import pytest
+from sqlalchemy import event, text
+
+from tests.web.browser import Page
+from tests.web.conftest import PASSWORD, Site, Start, in_parallel
+from tests.web.expectations import assert_error_page, assert_headers, assert_page
+
+EMAIL = "ada@example.com"
+MANY = len(os.sched_getaffinity(0)) + 40
+"""More sign-ins than are let wait, on a machine of any size."""
+
+
+def run(site: Site, statement: str) -> None:
+    """Change the database behind the portal's back."""
+    with site.context.database.write() as connection:
+        connection.execute(text(statement))
+
+
+def test_an_unknown_address_is_a_404(site: Site) -> None:
+    for path in ("/none", "/login/", "/register/verify/", "/static/none.css", "/account/none"):
+        assert_error_page(site.browser().open(path), 404)
+
+
+def test_a_wrong_method_is_a_405_that_names_the_right_ones(site: Site) -> None:
+    page = site.browser().send("/logout")
+
+    assert_error_page(page, 405)
+    assert {"POST", "OPTIONS"} == set(page.headers["Allow"].split(", "))
+
+
+def test_a_request_from_elsewhere_is_a_400(site: Site) -> None:
+    assert_error_page(site.browser().send("/login", "POST", headers={"Origin": "https://evil.example"}), 400)
+
+
+def test_a_post_without_a_token_is_a_400(site: Site) -> None:
+    assert_error_page(site.browser().send("/logout", "POST"), 400)
+    assert_page(site.browser().send("/login", "POST"), 400)
+
+
+def test_a_body_that_is_too_large_is_a_413(site: Site) -> None:
+    assert_error_page(site.browser().send("/login", "POST", data={"password": "x" * 1_000_000}), 413)
+
+
+def test_links_that_are_of_no_use_say_so_and_show_a_way_on(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    browser.ask_for_reset(EMAIL)
+    link = site.link(EMAIL)
+    browser.fill(link, {"password": "nine grey otters swim"})
+
+    ended = browser.open(link)
+    assert_error_page(ended, 410)
+    assert ended.tree.one("main").one("a").get("href") == "/password/reset"
+    unknown = browser.open("/register/verify/none")
+    assert_error_page(unknown, 404)
+    assert unknown.tree.one("main").one("a").get("href") == "/register"
+
+
+def test_too_many_wrong_links_are_a_429_that_says_when_to_come_back(start: Start) -> None:
+    site = start(LOGIN_LIMIT_NETWORK="2 per 20 minutes")
+    pages = [site.browser().open("/password/reset/none") for _ in range(3)]
+
+    assert [page.status for page in pages] == [404, 404, 429]
+    assert_error_page(pages[2], 429)
+    assert 0 < int(pages[2].headers["Retry-After"]) <= 1200
+
+
+def test_a_throttled_form_is_a_429_with_what_was_typed(start: Start) -> None:
+    site = start(LOGIN_LIMIT_ACCOUNT="1 per 20 minutes")
+    site.browser().sign_in(EMAIL, "wrong")
+    page = site.browser().sign_in(EMAIL, "wrong")
+
+    assert_page(page, 429)
+    assert_headers(page)
+    assert page.title.startswith("Error: ")
+    assert page.form().fields["email"] == EMAIL
+
+
+class TestAFaultOfOurs:
+    """Stored data that cannot be read: the kind of fault that nobody has thought of."""
+
+    @pytest.fixture
+    def page(self, site: Site) -> Page:
+        site.customer(EMAIL)
+        run(site, "UPDATE account SET password_hash = 'no hash at all'")
+        return site.browser().sign_in(EMAIL, PASSWORD)
+
+    def test_it_is_a_500_without_a_word_of_what_happened(self, page: Page) -> None:
+        assert_error_page(page, 500)
+        assert not any(word in page.text for word in ("ValueError", "no hash", "argon2", ".py", "sqlite", EMAIL))
+
+    def test_the_log_knows_the_reference(self, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+        site.customer(EMAIL)
+        run(site, "UPDATE account SET password_hash = 'no hash at all'")
+        page = site.browser().sign_in(EMAIL, PASSWORD)
+        reference = page.words.split("Reference: ")[1].split()[0]
+
+        assert len(reference) == 16
+        assert f"unexpected ValueError request={reference}" in caplog.text
+        assert PASSWORD not in caplog.text
+
+    def test_the_portal_goes_on_afterwards(self, site: Site, page: Page) -> None:
+        assert page.status == 500
+        assert site.browser().open("/login").status == 200
+
+
+def test_a_broken_database_is_a_page_too(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    run(site, "DROP TABLE identity")
+    page = browser.open("/account")
+
+    assert_error_page(page, page.status)
+    assert page.status in (500, 503)
+
+
+def test_a_database_that_is_broken_from_the_first_request_on_is_a_page_too(site: Site, start: Start) -> None:
+    run(site, "DROP TABLE organisation")
+    fresh = start()
+
+    assert_error_page(fresh.browser().open("/none"), 404)
+    assert_page(fresh.browser().open("/login"), 200)
+    assert_error_page(fresh.browser().sign_in(EMAIL, PASSWORD), 503)
+
+
+def test_a_busy_portal_is_a_503_that_says_when_to_come_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    forms = [(browser, browser.open("/login").form()) for browser in (site.browser() for _ in range(MANY))]
+    released, compute = Event(), argon2.low_level.hash_secret
+    turned_away: list[Page] = []
+
+    def held_up(*arguments: Any, **options: Any) -> bytes:
+        released.wait(20)
+        return compute(*arguments, **options)
+
+    def sign_in(number: int) -> Page:
+        browser, form = forms[number]
+        page = browser.post(form, {"email": f"a{number}@example.com", "password": "wrong"})
+        if page.status == 503:
+            turned_away.append(page)
+            if len(turned_away) > 10:
+                released.set()
+        return page
+
+    monkeypatch.setattr(argon2.low_level, "hash_secret", held_up)
+    pages = in_parallel([partial(sign_in, number) for number in range(MANY)])
+
+    assert {page.status for page in pages} == {422, 503}
+    for page in turned_away:
+        assert_error_page(page, 503)
+        assert 0 < int(page.headers["Retry-After"]) <= 60
+    assert site.browser().open("/login").status == 200
+
+
+@contextmanager
+def writing(site: Site) -> Iterator[None]:
+    """Somebody else holds the database's write lock; the portal waits for it only shortly."""
+    engine = site.context.database.engine
+
+    def be_impatient(connection: Any, *_rest: Any) -> None:
+        connection.execute("PRAGMA busy_timeout = 50")
+
+    event.listen(engine, "checkout", be_impatient)
+    other = sqlite3.connect(Path(str(engine.url.database)), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.rollback()
+        other.close()
+        event.remove(engine, "checkout", be_impatient)
+
+
+def test_a_locked_database_is_a_503_that_says_when_to_come_back_and_nothing_is_lost(site: Site) -> None:
+    signed_in, browser = site.customer(EMAIL), site.browser()
+    login = browser.open("/login").form()
+    register = browser.open("/register").form()
+    typed = {"email": "bob@example.com", "password": PASSWORD, "first_name": "B", "last_name": "B"}
+    before = site.rows()
+
+    with writing(site):
+        for form, fields in ((login, {"email": EMAIL, "password": PASSWORD}), (register, typed)):
+            page = browser.post(form, fields)
+            assert_error_page(page, 503)
+            assert 0 < int(page.headers["Retry-After"]) <= 60
+        assert browser.open("/login").status == 200
+        assert signed_in.is_signed_in
+        assert browser.open("/healthz").status == 200
+    assert site.rows() == before
+    assert browser.post(login, {"email": EMAIL, "password": PASSWORD}).status == 302
+
+
+def test_readiness_is_refused_for_a_schema_that_is_not_the_codes(site: Site) -> None:
+    browser = site.browser()
+    run(site, "UPDATE alembic_version SET version_num = 'of_the_future'")
+    page = browser.send("/readyz")
+
+    assert (page.status, page.text) == (503, "not ready\n")
+    assert_headers(page)
+    assert page.headers["Retry-After"]
+    assert browser.send("/healthz").status == 200
+    run(site, "DROP TABLE alembic_version")
+    assert browser.send("/readyz").status == 503
+
+
+def test_readiness_is_refused_without_a_database(site: Site, tmp_path: Path) -> None:
+    Path(str(site.context.database.engine.url.database)).write_bytes(b"this is no database" * 400)
+
+    assert site.browser().send("/readyz").status == 503
+    assert site.browser().send("/healthz").status == 200

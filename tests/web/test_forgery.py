@@ -1,0 +1,233 @@
+"""Requests that another site makes a browser send, and forms whose token has gone."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.web.browser import Browser, Fields, Form
+from tests.web.conftest import PASSWORD, Site, Start
+
+EMAIL = "ada@example.com"
+SECOND = "nine grey otters swim"
+Opened = tuple[Browser, Form, Fields]
+
+
+def _login(site: Site) -> Opened:
+    site.customer(EMAIL)
+    browser = site.browser()
+    shown = browser.open("/login?next=/account/password").form()
+    return browser, shown, {"email": EMAIL, "password": PASSWORD, "remember": "y"}
+
+
+def _register(site: Site) -> Opened:
+    browser = site.browser()
+    typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "O'Quill"}
+    more = {"phone": "+420777123456", "company_name": "Q & Co", "newsletter": "y"}
+    return browser, browser.open("/register?ref=Abcdefgh12345678").form(), {**typed, **more}
+
+
+def _resend(site: Site) -> Opened:
+    browser = site.browser()
+    return browser, browser.follow(browser.register(EMAIL, PASSWORD)).form("/register/resend"), {}
+
+
+def _verify(site: Site) -> Opened:
+    browser = site.browser()
+    browser.register(EMAIL, PASSWORD)
+    return browser, browser.open(site.link(EMAIL)).form(), {}
+
+
+def _verify_elsewhere(site: Site) -> Opened:
+    site.browser().register(EMAIL, PASSWORD)
+    browser = site.browser()
+    return browser, browser.open(site.link(EMAIL)).form(), {"password": PASSWORD}
+
+
+def _ask_for_reset(site: Site) -> Opened:
+    site.customer(EMAIL)
+    browser = site.browser()
+    return browser, browser.open("/password/reset").form(), {"email": EMAIL}
+
+
+def _reset(site: Site) -> Opened:
+    site.customer(EMAIL).ask_for_reset(EMAIL)
+    browser = site.browser()
+    return browser, browser.open(site.link(EMAIL)).form(), {"password": SECOND}
+
+
+def _change_password(site: Site) -> Opened:
+    browser = site.customer(EMAIL)
+    return browser, browser.open("/account/password").form(), {"current_password": PASSWORD, "password": SECOND}
+
+
+OPENERS: list[Callable[[Site], Opened]] = [
+    _login,
+    _register,
+    _resend,
+    _verify,
+    _verify_elsewhere,
+    _ask_for_reset,
+    _reset,
+    _change_password,
+]
+
+
+@pytest.mark.parametrize("opener", OPENERS, ids=lambda opener: opener.__name__)
+def test_a_form_without_its_token_changes_nothing_and_comes_again_as_typed(
+    site: Site, opener: Callable[[Site], Opened]
+) -> None:
+    browser, form, typed = opener(site)
+    foreign = site.browser().open("/login").form().token
+    before = (len(site.mails()), site.rows())
+
+    for token in (None, "", foreign, form.token[:-1], form.token + "x", "é\0"):
+        page = browser.post(form, {**typed, "csrf_token": token})
+        assert page.status == 400
+        assert page.title.startswith("Error: ")
+        shown = page.form(form.action)
+        secrets = {"password", "current_password"}
+        assert {**shown.fields, "csrf_token": ""} == {
+            name: "" if name in secrets else value for name, value in {**form.fields, **typed, "csrf_token": ""}.items()
+        }
+        assert (len(site.mails()), site.rows()) == before
+
+    again = browser.post(form, {**typed, "csrf_token": None}).form(form.action)
+    assert browser.post(again, typed).status == 302
+
+
+def test_signing_out_needs_its_token_too(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    form = browser.open("/account").form("/logout")
+
+    assert [browser.post(form, {"csrf_token": token}).status for token in (None, "", "x" * 90)] == [400] * 3
+    assert browser.is_signed_in
+    assert browser.post(browser.open("/account").form("/logout")).status == 302
+    assert not browser.is_signed_in
+
+
+def test_a_token_of_before_the_sign_in_is_of_no_use_after_it(site: Site) -> None:
+    site.customer(EMAIL)
+    browser = site.browser()
+    old = browser.open("/login").form()
+    browser.sign_in(EMAIL, PASSWORD)
+    form = browser.open("/account/password").form()
+
+    typed = {"current_password": PASSWORD, "password": SECOND, "csrf_token": old.token}
+    assert browser.post(form, typed).status == 400
+    assert browser.post(browser.open("/account").form("/logout"), {"csrf_token": old.token}).status == 400
+    assert browser.is_signed_in
+    assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
+
+
+def test_a_token_may_be_used_again_while_its_cookie_lasts(site: Site) -> None:
+    site.customer(EMAIL)
+    browser = site.browser()
+    form = browser.open("/login").form()
+
+    assert browser.post(form, {"email": EMAIL, "password": "wrong"}).status == 422
+    assert browser.post(form, {"email": EMAIL, "password": PASSWORD}).status == 302
+
+
+FOREIGN = [
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": ""},
+    {"Origin": "http://127.0.0.1:5000.evil.example"},
+    {"Origin": "http://127.0.0.1:50000"},
+    {"Origin": "http://127.0.0.1"},
+    {"Origin": "http://evil.example/127.0.0.1:5000"},
+    {"Origin": "http://127.0.0.1:5000@evil.example"},
+    {"Origin": "http://["},
+    {"Origin": "http://[::1"},
+    {"Origin": "\x80\xff"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1:5000"},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+def test_a_post_that_comes_from_elsewhere_is_refused_even_with_a_good_token(
+    site: Site, headers: dict[str, str]
+) -> None:
+    browser, form, typed = _login(site)
+    before = site.rows()
+    page = browser.post(form, typed, headers=headers)
+
+    assert page.status == 400
+    assert site.rows() == before
+    assert not browser.is_signed_in
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://127.0.0.1:5000"},
+        {"Origin": "http://127.0.0.1:5000", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {},
+    ],
+    ids=str,
+)
+def test_a_post_that_comes_from_here_is_taken(site: Site, headers: dict[str, str]) -> None:
+    browser, form, typed = _login(site)
+
+    assert browser.post(form, typed, headers=headers).location == "/account/password"
+
+
+def test_no_other_method_changes_anything_either(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    before = site.rows()
+
+    for method in ("PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"):
+        for path in ("/login", "/account", "/logout", "/account/password", "/register/verify/x"):
+            page = browser.send(path, method, data={"csrf_token": "x", "_method": "POST"})
+            assert page.status in (400, 405), (method, path)
+    hidden = {"X-HTTP-Method-Override": "POST"}
+    assert browser.send("/logout?_method=POST", headers=hidden).status == 405
+    assert site.rows() == before
+    assert browser.is_signed_in
+
+
+class TestAfterAChangeOfTheSecretKey:
+    OLD, NEW = "Jk2pQw9zXv4tLm7rNs1yBd6gHf3c", "Zu8aRe5iTo0pSd4fGh7jKl2xCv9b"
+
+    def test_cookies_open_forms_and_links_go_on_with_the_old_key_as_a_fallback(self, start: Start) -> None:
+        before, after = start(SECRET_KEY=self.OLD), start(SECRET_KEY=self.NEW, SECRET_KEY_FALLBACKS=self.OLD)
+        signed_in = before.customer(EMAIL)
+        signed_in.ask_for_reset(EMAIL)
+        link = before.link(EMAIL)
+        form = signed_in.open("/account/password").form()
+        moved = after.browser()
+        moved.set_cookie(signed_in.cookie() or "")
+
+        assert moved.is_signed_in
+        assert after.browser().open(link).status == 200
+        assert moved.post(form, {"current_password": PASSWORD, "password": SECOND}).status == 302
+        assert moved.is_signed_in
+
+    def test_without_the_old_key_everything_of_it_is_refused_in_plain_words(self, start: Start) -> None:
+        before, after = start(SECRET_KEY=self.OLD), start(SECRET_KEY=self.NEW)
+        signed_in = before.customer(EMAIL)
+        signed_in.ask_for_reset(EMAIL)
+        visitor = before.browser()
+        form = visitor.open("/login").form()
+        moved, entering = after.browser(), after.browser()
+        moved.set_cookie(signed_in.cookie() or "")
+        entering.set_cookie(visitor.cookie() or "")
+
+        assert not moved.is_signed_in
+        assert moved.open(before.link(EMAIL)).status == 404
+        again = entering.post(form, {"email": EMAIL, "password": PASSWORD})
+        assert again.status == 400
+        assert again.form().fields["email"] == EMAIL
+        assert entering.post(again.form(), {"password": PASSWORD}).status == 302
+
+    def test_a_mail_queued_before_the_change_carries_a_link_of_the_new_key(self, start: Start) -> None:
+        before, after = start(SECRET_KEY=self.OLD), start(SECRET_KEY=self.NEW)
+        browser = before.browser()
+        browser.register(EMAIL, PASSWORD)
+        link = after.link(EMAIL)
+
+        assert before.browser().open(link).status == 404
+        assert after.browser().fill(link, {"password": PASSWORD}).status == 302

@@ -1,0 +1,186 @@
+"""The markup of every page: what people, their assistive technology and their password managers find."""
+
+import pytest
+
+from tests.web.browser import Page
+from tests.web.conftest import PASSWORD, Site
+from tests.web.expectations import assert_page
+from tests.web.html import Element
+
+EMAIL = "ada@example.com"
+AUTOCOMPLETE = {
+    "/login": {"email": "username", "password": "current-password"},
+    "/register": {
+        "email": "email",
+        "password": "new-password",
+        "first_name": "given-name",
+        "last_name": "family-name",
+        "phone": "tel",
+        "company_name": "organization",
+    },
+    "/password/reset": {"email": "username"},
+    "/account/password": {"current_password": "current-password", "password": "new-password"},
+    "verify": {},
+    "verify elsewhere": {"password": "current-password"},
+    "reset": {"password": "new-password"},
+}
+
+
+@pytest.fixture
+def forms(site: Site) -> dict[str, Page]:
+    """Every page with a form, before anything is typed."""
+    browser, elsewhere = site.browser(), site.browser()
+    pages = {path: browser.open(path) for path in ("/login", "/register", "/password/reset")}
+    browser.register(EMAIL, PASSWORD)
+    link = site.link(EMAIL)
+    pages |= {"verify": browser.open(link), "verify elsewhere": elsewhere.open(link)}
+    browser.fill(link)
+    browser.ask_for_reset(EMAIL)
+    return pages | {"/account/password": browser.open("/account/password"), "reset": elsewhere.open(site.link(EMAIL))}
+
+
+@pytest.fixture
+def failed(site: Site) -> dict[str, tuple[Page, set[str]]]:
+    """Every form sent with as much wrong as can be, and the fields that are to blame."""
+    browser, elsewhere = site.browser(), site.browser()
+    pages = {
+        "/login": (browser.fill("/login", {"email": "x", "remember": "y"}), {"email", "password"}),
+        "/register": (
+            browser.fill("/register", {"email": "x", "phone": "x", "company_name": "x" * 300, "newsletter": "y"}),
+            {"email", "password", "first_name", "last_name", "phone", "company_name"},
+        ),
+        "/password/reset": (browser.fill("/password/reset", {"email": "x"}), {"email"}),
+        "wrong password": (browser.sign_in(EMAIL, "wrong"), {""}),
+    }
+    browser.register(EMAIL, PASSWORD)
+    pages["verify elsewhere"] = elsewhere.fill(site.link(EMAIL), {"password": "wrong"}), {"password"}
+    browser.fill(site.link(EMAIL))
+    browser.ask_for_reset(EMAIL)
+    both = {"current_password", "password"}
+    return pages | {
+        "/account/password": (browser.fill("/account/password"), both),
+        "reset": (elsewhere.fill(site.link(EMAIL), {"password": PASSWORD}), {"password"}),
+        "stale": (elsewhere.fill("/login", {"email": EMAIL, "csrf_token": "x"}), {""}),
+    }
+
+
+def visible_fields(page: Page) -> list[Element]:
+    hidden = {"hidden", "submit"}
+    return [e for e in page.tree.one("main").all("input") if e.get("type") not in hidden and e.get("name")]
+
+
+def test_every_form_page_is_a_page_like_every_other(forms: dict[str, Page]) -> None:
+    for page in forms.values():
+        assert_page(page, 200)
+        assert not page.title.startswith("Error: ")
+        assert page.title.startswith(page.tree.one("h1").text)
+
+
+def test_the_pages_without_a_form_are_like_every_other(site: Site) -> None:
+    browser = site.customer(EMAIL)
+
+    for path in ("/account", "/register/sent", "/password/reset-sent"):
+        assert_page(browser.open(path), 200)
+        assert_page(site.browser().open(path), 200)
+
+
+def test_every_field_has_a_label_a_place_for_password_managers_and_no_placeholder(forms: dict[str, Page]) -> None:
+    for name, page in forms.items():
+        main = page.tree.one("main")
+        expected = AUTOCOMPLETE[name]
+        typed = [field for field in visible_fields(page) if field.get("type") != "checkbox"]
+        assert {field.get("name"): field.get("autocomplete") for field in typed} == expected
+        for field in visible_fields(page):
+            assert main.one("label", for_=field.get("id")).text
+            assert "placeholder" not in field.attributes
+            assert "value" not in field.attributes or field.get("type") != "password"
+        for field in typed:
+            if field.get("name") == "email":
+                assert field.get("type") == "email"
+            if field.get("type") in ("email", "password"):
+                assert (field.get("autocapitalize"), field.get("spellcheck")) == ("none", "false")
+
+
+def test_address_and_new_password_are_asked_for_once(forms: dict[str, Page]) -> None:
+    for page in forms.values():
+        names = [field.get("name") for field in visible_fields(page)]
+        assert len(names) == len(set(names))
+        for kind in ("email", "username", "new-password", "current-password"):
+            assert len([field for field in visible_fields(page) if field.get("autocomplete") == kind]) <= 1
+
+
+def test_password_managers_are_told_whose_new_password_it_is(forms: dict[str, Page]) -> None:
+    for name in ("/account/password", "reset", "verify elsewhere"):
+        main = forms[name].tree.one("main")
+        helper = main.one("input", autocomplete="username")
+        assert helper.get("value") == EMAIL
+        assert "name" not in helper.attributes
+        assert (helper.get("tabindex"), helper.get("aria-hidden")) == ("-1", "true")
+
+
+def test_every_button_is_a_real_one_and_every_form_is_sent_by_post_with_a_token(forms: dict[str, Page]) -> None:
+    for page in forms.values():
+        for form in page.tree.all("form"):
+            assert form.get("method") == "post"
+            assert form.one("input", name="csrf_token").get("value")
+            assert form.one("button").get("type") == "submit"
+            assert "novalidate" in form.attributes or len(form.all("input")) == 1
+
+
+def test_the_rule_for_passwords_is_told_before_it_is_broken(forms: dict[str, Page]) -> None:
+    for name in ("/register", "/account/password", "reset"):
+        main = forms[name].tree.one("main")
+        hint = main.one("input", autocomplete="new-password").get("aria-describedby")
+        assert "At least 8 characters" in main.one("p", id=hint).text
+
+
+def test_a_failed_form_says_so_in_title_summary_and_beside_each_field(failed: dict[str, tuple[Page, set[str]]]) -> None:
+    for name, (page, blamed) in failed.items():
+        assert_page(page, 400 if name == "stale" else 422)
+        assert page.title.startswith("Error: ")
+        main = page.tree.one("main")
+        summary = main.one("div", role="alert")
+        assert summary.get("tabindex") == "-1"
+        assert summary.one("h2").text == "There is a problem"
+        assert {field for field, _ in page.problems} == blamed
+        assert len(page.problems) == len(blamed)
+        for field, words in page.problems:
+            if field:
+                control = main.one("input", id=field)
+                assert control.get("aria-invalid") == "true"
+                (error,) = [name for name in control.get("aria-describedby").split() if name.endswith("-error")]
+                assert main.one("p", id=error).text == f"Error: {words}"
+        right = [e for e in visible_fields(page) if e.get("id") not in blamed]
+        assert not any("aria-invalid" in field.attributes for field in right)
+
+
+def test_what_was_typed_stays_except_passwords(site: Site) -> None:
+    typed = {"email": "ada at example", "first_name": ' "A" & <b> ', "last_name": "", "phone": "12", "newsletter": "y"}
+    page = site.browser().fill("/register?ref=Abcdefgh12345678", {**typed, "password": PASSWORD})
+
+    fields = page.form().fields
+    assert fields["first_name"].strip() == typed["first_name"].strip()
+    assert {name: fields[name] for name in ("email", "phone", "newsletter")} == {
+        "email": "ada at example",
+        "phone": "12",
+        "newsletter": "y",
+    }
+    assert fields["ref"] == "Abcdefgh12345678"
+    assert fields["password"] == ""
+    assert PASSWORD not in page.text
+
+
+def test_the_sign_out_button_stands_on_each_signed_in_page(site: Site) -> None:
+    browser = site.customer(EMAIL)
+
+    for path in ("/account", "/account/password"):
+        assert browser.open(path).form("/logout").token
+    refused = browser.fill("/account/password", submit_to="/account/password")
+    assert refused.form("/logout").token
+
+
+def test_a_notice_is_shown_once(site: Site) -> None:
+    browser = site.customer(EMAIL)
+
+    assert browser.open("/account").tree.one("p", role="status").text == "Your address is confirmed. Welcome!"
+    assert browser.open("/account").tree.all("p", role="status") == []

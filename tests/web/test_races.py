@@ -1,0 +1,109 @@
+"""Many at the same moment: threads, each with a browser of its own, let loose by one barrier."""
+
+from functools import partial
+
+from tests.web.browser import Browser, Page
+from tests.web.conftest import PASSWORD, Site, Start, in_parallel
+from tests.web.post import link_in
+
+EMAIL = "ada@example.com"
+
+
+def test_twenty_parallel_uses_of_one_reset_link_set_one_password(start: Start) -> None:
+    site = start(LOGIN_LIMIT_ACCOUNT="100 per 20 minutes")
+    site.customer(EMAIL)
+    site.browser().ask_for_reset(EMAIL)
+    link = site.link(EMAIL)
+    mails = len(site.mails(EMAIL))
+    passwords = [f"nine grey otters swim {number}" for number in range(20)]
+    opened = [(browser, browser.open(link).form()) for browser in (site.browser() for _ in passwords)]
+
+    def use(browser: Browser, password: str) -> tuple[int, str]:
+        form = next(form for other, form in opened if other is browser)
+        page = browser.post(form, {"password": password})
+        while page.status == 503:  # too many hashes at once: nothing was done, and the page says to try again
+            page = browser.post(form, {"password": password})
+        return page.status, password
+
+    works = [partial(use, browser, password) for (browser, _), password in zip(opened, passwords, strict=True)]
+    answers = in_parallel(works)
+
+    assert sorted(status for status, _ in answers) == [302] + [410] * 19
+    (winner,) = (password for status, password in answers if status == 302)
+    signed_in = [password for password in passwords[:8] if site.browser().sign_in(EMAIL, password).status == 302]
+    assert signed_in == [password for password in passwords[:8] if password == winner]
+    assert site.browser().sign_in(EMAIL, winner).status == 302
+    assert len(site.mails(EMAIL)) == mails + 1
+
+
+def test_of_sixty_parallel_wrong_passwords_at_most_ten_are_checked(site: Site, hashes: list[bytes]) -> None:
+    site.customer(EMAIL)
+    forms = [(browser, browser.open("/login").form()) for browser in (site.browser() for _ in range(60))]
+    hashes.clear()
+    works = [partial(b.post, form, {"email": EMAIL, "password": f"wrong {n}"}) for n, (b, form) in enumerate(forms)]
+    pages: list[Page] = in_parallel(works)
+
+    assert {page.status for page in pages} <= {422, 429, 503}
+    assert [page.status for page in pages].count(422) == len(hashes) <= 10
+    assert all(int(page.headers["Retry-After"]) > 0 for page in pages if page.status != 422)
+
+
+def test_parallel_confirmations_of_one_registration_open_one_account(site: Site) -> None:
+    browser = site.browser()
+    browser.register(EMAIL, PASSWORD)
+    link = site.link(EMAIL)
+    cookie = browser.cookie()
+    assert cookie is not None
+    twins = [site.browser() for _ in range(12)]
+    for twin in twins:
+        twin.set_cookie(cookie)
+    forms = [(twin, twin.open(link).form()) for twin in twins]
+    pages = in_parallel([partial(twin.post, form) for twin, form in forms])
+
+    assert sorted(page.status for page in pages) == [302] + [410] * 11
+    assert [twin.is_signed_in for twin in twins].count(True) == 1
+    assert len(site.rows()["account"]) == 1
+
+
+def test_parallel_registrations_of_one_address_make_one_contact_and_each_its_own_link(start: Start) -> None:
+    site = start(MAIL_LIMIT_ADDRESS="100 per hour")
+    browsers = [site.browser() for _ in range(10)]
+    forms = [(browser, browser.open("/register").form()) for browser in browsers]
+    names = {"email": EMAIL, "first_name": "Ada", "last_name": "Quill"}
+    works = [partial(b.post, form, {**names, "password": f"{PASSWORD} {n}"}) for n, (b, form) in enumerate(forms)]
+    pages = in_parallel(works)
+
+    sent = [page.status for page in pages].count(302)
+    assert {page.status for page in pages} <= {302, 503}
+    assert sent >= 1
+    assert len(site.rows()["contact"]) == 1
+    links = {link_in(mail) for mail in site.mails(EMAIL)}
+    assert len(links) == sent
+
+
+def test_parallel_changes_of_one_password_change_it_once(site: Site) -> None:
+    site.customer(EMAIL)
+    browsers = [site.browser() for _ in range(6)]
+    for browser in browsers:
+        browser.sign_in(EMAIL, PASSWORD)
+    forms = [(browser, browser.open("/account/password").form()) for browser in browsers]
+    typed = {"current_password": PASSWORD, "password": "nine grey otters swim"}
+    pages = in_parallel([partial(browser.post, form, typed) for browser, form in forms])
+
+    assert [page.status for page in pages].count(302) == 1
+    assert {page.status for page in pages} <= {302, 422, 503}
+    assert [browser.is_signed_in for browser in browsers].count(True) == 1
+    assert len(site.rows()["former_password"]) == 1
+
+
+def test_parallel_tries_of_new_passwords_with_one_link_are_counted(site: Site, hashes: list[bytes]) -> None:
+    site.customer(EMAIL)
+    site.browser().ask_for_reset(EMAIL)
+    link = site.link(EMAIL)
+    browsers = [site.browser() for _ in range(24)]
+    forms = [(browser, browser.open(link).form()) for browser in browsers]
+    hashes.clear()
+    pages = in_parallel([partial(browser.post, form, {"password": PASSWORD}) for browser, form in forms])
+
+    assert {page.status for page in pages} <= {422, 429, 503}
+    assert len(hashes) <= 10

@@ -1,0 +1,216 @@
+"""Being signed in: how it begins, how long it lasts, and what ends it."""
+
+import base64
+import zlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from tests.web.browser import Browser
+from tests.web.conftest import PASSWORD, Site
+
+EMAIL = "ada@example.com"
+SECOND = "nine grey otters swim"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def twin(site: Site, browser: Browser) -> Browser:
+    """Another browser with a copy of the cookie, as a thief would have it."""
+    copy = site.browser("198.51.100.66")
+    copy.set_cookie(browser.cookie() or "")
+    return copy
+
+
+def content_of(browser: Browser) -> str:
+    """What anybody can read in a browser's cookie: it is signed, not encrypted."""
+    cookie = browser.cookie() or ""
+    payload = cookie.lstrip(".").split(".")[0]
+    content = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    return (zlib.decompress(content) if cookie.startswith(".") else content).decode()
+
+
+def test_an_invented_cookie_is_not_adopted(site: Site) -> None:
+    site.customer(EMAIL)
+    for invented in ("", "invented", "eyJpZGVudGl0eSI6ImFhYWEifQ.aaaa.bbbb"):
+        browser = site.browser()
+        browser.set_cookie(invented)
+        assert not browser.is_signed_in
+        browser.sign_in(EMAIL, PASSWORD)
+        assert browser.is_signed_in
+        assert browser.cookie() != invented
+
+
+def test_a_sign_in_begins_a_new_identity_and_the_cookie_of_before_stays_anonymous(site: Site) -> None:
+    site.customer(EMAIL)
+    browser = site.browser()
+    browser.open("/login")
+    before = twin(site, browser)
+    browser.sign_in(EMAIL, PASSWORD)
+
+    assert browser.is_signed_in
+    assert not before.is_signed_in
+
+
+def test_signing_in_again_from_another_tab_ends_the_identity_of_before(site: Site) -> None:
+    site.customer(EMAIL)
+    browser = site.browser()
+    first, second = browser.open("/login").form(), {"email": EMAIL, "password": PASSWORD}
+    browser.post(first, second)
+    before = twin(site, browser)
+    again = browser.open("/account/password")
+    assert before.is_signed_in
+    answer = browser.send("/login", "POST", data={**second, "csrf_token": again.forms[0].token})
+
+    assert answer.status == 302
+    assert browser.is_signed_in
+    assert not before.is_signed_in
+
+
+def test_confirming_a_registration_in_a_signed_in_browser_ends_the_identity_of_before(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    before = twin(site, browser)
+    assert browser.register("bob@example.com", PASSWORD).status == 302
+    assert before.is_signed_in
+    assert browser.fill(site.link("bob@example.com"), submit_to=site.link("bob@example.com")).status == 302
+
+    assert "bob@example.com" in browser.open("/account").words
+    assert not before.is_signed_in
+
+
+def test_a_cookie_played_back_after_signing_out_is_anonymous(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    thief = twin(site, browser)
+    assert thief.is_signed_in
+    browser.sign_out()
+
+    assert not browser.is_signed_in
+    assert not thief.is_signed_in
+
+
+def test_signing_out_twice_or_signed_out_is_no_failure(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    form = browser.open("/account").form("/logout")
+    thief = twin(site, browser)
+    assert browser.post(form).location == "/login"
+
+    assert thief.post(form).location == "/login"
+    anonymous = site.browser()
+    token = anonymous.open("/login").form().token
+    assert anonymous.send("/logout", "POST", data={"csrf_token": token}).location == "/login"
+
+
+def test_signing_out_ends_one_identity_only(site: Site) -> None:
+    browser, other = site.customer(EMAIL), site.browser()
+    other.sign_in(EMAIL, PASSWORD)
+    browser.sign_out()
+
+    assert other.is_signed_in
+
+
+def test_a_ban_ends_every_sign_in_at_the_next_request(site: Site) -> None:
+    browser, other = site.customer(EMAIL), site.browser()
+    other.sign_in(EMAIL, PASSWORD, remember="y")
+    form = browser.open("/account/password").form("/account/password")
+    browser.ask_for_reset(EMAIL)
+    link = site.link(EMAIL)
+    site.ban(EMAIL)
+
+    assert not other.is_signed_in
+    page = browser.post(form, {"current_password": PASSWORD, "password": SECOND})
+    assert page.location == "/login?next=/account/password"
+    assert site.browser().open(link).status == 410
+
+
+def test_changing_the_password_ends_the_others_and_renews_this_one(site: Site) -> None:
+    browser, other = site.browser(), site.browser()
+    site.customer(EMAIL)
+    browser.sign_in(EMAIL, PASSWORD, remember="y")
+    other.sign_in(EMAIL, PASSWORD, remember="y")
+    before = twin(site, browser)
+    typed = {"current_password": PASSWORD, "password": SECOND}
+    page = browser.fill("/account/password", typed, submit_to="/account/password")
+
+    assert page.status == 302
+    assert "Expires=" in page.headers["Set-Cookie"]
+    assert browser.is_signed_in
+    assert not other.is_signed_in
+    assert not before.is_signed_in
+
+
+def sign_in(site: Site, kept: bool) -> Browser:
+    browser = site.browser()
+    assert browser.sign_in(EMAIL, PASSWORD, remember="y" if kept else None).status == 302
+    return browser
+
+
+@pytest.mark.parametrize(("kept", "idle"), [(False, timedelta(hours=2)), (True, timedelta(days=7))])
+def test_an_idle_identity_ends_to_the_second(site: Site, kept: bool, idle: timedelta) -> None:
+    site.customer(EMAIL)
+    second = timedelta(seconds=1)
+    with time_machine.travel(NOW, tick=False) as clock:
+        one, other = sign_in(site, kept), sign_in(site, kept)
+        clock.shift(idle - second)
+        assert one.is_signed_in
+        clock.shift(second)
+        assert not other.is_signed_in
+        assert one.is_signed_in
+        clock.shift(idle)
+        assert not one.is_signed_in
+
+
+@pytest.mark.parametrize(("kept", "absolute"), [(False, timedelta(hours=12)), (True, timedelta(days=30))])
+def test_no_use_puts_the_end_of_an_identity_off(site: Site, kept: bool, absolute: timedelta) -> None:
+    site.customer(EMAIL)
+    step = absolute / 20
+    with time_machine.travel(NOW, tick=False) as clock:
+        browser = sign_in(site, kept)
+        for _ in range(19):
+            clock.shift(step)
+            assert browser.is_signed_in
+        clock.shift(step - timedelta(seconds=1))
+        assert browser.is_signed_in
+        clock.shift(timedelta(seconds=1))
+        assert not browser.is_signed_in
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_cookie_outlives_the_browser_only_when_asked_to(site: Site, kept: bool) -> None:
+    site.customer(EMAIL)
+    with time_machine.travel(NOW, tick=False):
+        page = site.browser().sign_in(EMAIL, PASSWORD, remember="y" if kept else None)
+        (cookie,) = page.headers.getlist("Set-Cookie")
+    assert ("Expires=Tue, 31 Mar 2026 12:00:00 GMT" in cookie) == kept
+    assert ("Expires" in cookie) == kept
+    assert "Max-Age" not in cookie
+
+
+def test_the_box_decides_and_not_a_made_up_value(site: Site) -> None:
+    site.customer(EMAIL)
+
+    for value, kept in (("y", True), ("on", True), ("", False), ("false", False), (None, False)):
+        page = site.browser().sign_in(EMAIL, PASSWORD, remember=value)
+        assert ("Expires" in page.headers["Set-Cookie"]) == kept, value
+
+
+def test_the_cookie_is_small_and_holds_nothing_of_the_customer(site: Site) -> None:
+    longest = "a" * 64 + "@" + ".".join(["b" * 60] * 3) + ".com"
+    browser = site.browser()
+    page = browser.register(longest, PASSWORD, first_name="N" * 255, last_name="M" * 255)
+    assert page.status == 302
+    assert len(page.headers["Set-Cookie"]) < 4096
+    browser.fill(site.link(longest))
+    content = content_of(browser)
+
+    assert len(browser.cookie() or "") < 1000
+    assert "identity" in content
+    assert not any(word in content for word in (longest, "NNNN", "@", PASSWORD))
+
+
+def test_the_database_signs_nobody_in(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    identity = content_of(browser).split('"identity":"')[1].split('"')[0]
+
+    assert len(identity) == 32
+    assert identity.isalnum()
+    assert identity not in repr(site.rows())

@@ -1,0 +1,158 @@
+"""What a stranger may learn about an address: nothing."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+
+from tests.web.browser import Page
+from tests.web.conftest import PASSWORD, Site, Start
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+UNKNOWN, GUEST, BANNED = "unknow@example.com", "guesty@example.com", "banned@example.com"
+UNVERIFIED, KNOWN = "unveri@example.com", "wellkn@example.com"
+EVERYBODY = (UNKNOWN, GUEST, BANNED, UNVERIFIED, KNOWN)
+WRONG = "five wrong geese honk"
+TOKEN = re.compile(r'(name="csrf_token" value=")[^"]+(")')
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that a stranger can see of an answer, without what differs for every request."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    cookies: tuple[str, ...]
+    body: str
+    size: int
+
+
+def see(page: Page, email: str) -> Seen:
+    cookies = tuple(re.sub(r"^portal=[^;]+", "portal=", cookie) for cookie in page.headers.getlist("Set-Cookie"))
+    headers = tuple((name, value) for name, value in page.headers if name != "Set-Cookie")
+    body = TOKEN.sub(r"\1\2", page.text).replace(email, "ADDRESS")
+    return Seen(page.status, headers, cookies, body, len(page.body))
+
+
+@pytest.fixture
+def crowd(start: Start) -> Site:
+    """A portal that knows one person of each kind, and somebody it does not know."""
+    site = start(LOGIN_LIMIT_ACCOUNT="3 per 20 minutes", MAIL_LIMIT_ADDRESS="3 per hour")
+    site.customer(KNOWN)
+    site.customer(BANNED)
+    site.ban(BANNED)
+    site.guest(GUEST)
+    site.browser().register(UNVERIFIED, PASSWORD)
+    return site
+
+
+def look(site: Site, do: Callable[[str], Page]) -> set[Seen]:
+    with time_machine.travel(NOW, tick=False):
+        return {see(do(email), email) for email in EVERYBODY}
+
+
+def test_a_failed_sign_in_looks_the_same_whoever_it_is(crowd: Site) -> None:
+    for number, status in enumerate([422, 422, 422, 429, 429]):
+        (seen,) = look(crowd, lambda email: crowd.browser().sign_in(email, WRONG, remember="y"))
+        assert seen.status == status, number
+        assert ("Retry-After" in dict(seen.headers)) == (status == 429)
+
+
+def test_a_registration_looks_the_same_whoever_it_is(crowd: Site) -> None:
+    (seen,) = look(crowd, lambda email: crowd.browser().register(email, PASSWORD))
+    assert seen.status == 302
+
+    def page_after(email: str) -> Page:
+        browser = crowd.browser()
+        return browser.follow(browser.register(email, PASSWORD))
+
+    (seen,) = look(crowd, page_after)
+    assert seen.status == 200
+
+
+def test_registering_too_often_looks_the_same_whoever_it_is(start: Start) -> None:
+    site = start(MAIL_LIMIT_ADDRESS="2 per hour")
+    site.customer(KNOWN)
+    site.customer(BANNED)
+    site.ban(BANNED)
+    site.guest(GUEST)
+    site.browser().register(UNVERIFIED, PASSWORD)
+    site.context.throttle._storage.reset()
+
+    for status in (302, 302, 429):
+        (seen,) = look(site, lambda email: site.browser("198.51.100.9").register(email, PASSWORD))
+        assert seen.status == status
+
+
+def test_asking_for_a_reset_looks_the_same_whoever_it_is(crowd: Site) -> None:
+    crowd.context.throttle._storage.reset()
+
+    for status in (302, 302, 302, 429, 429):
+        (seen,) = look(crowd, lambda email: crowd.browser().ask_for_reset(email))
+        assert seen.status == status
+
+
+def test_the_page_after_asking_for_a_reset_looks_the_same_whoever_it_is(crowd: Site) -> None:
+    def page_after(email: str) -> Page:
+        browser = crowd.browser()
+        return browser.follow(browser.ask_for_reset(email))
+
+    (seen,) = look(crowd, page_after)
+    assert seen.status == 200
+
+
+@pytest.mark.parametrize("path", ["/login", "/register", "/password/reset"])
+def test_the_work_done_is_the_same_whoever_it_is(crowd: Site, hashes: list[bytes], path: str) -> None:
+    done = set()
+    typed = {"password": WRONG, "first_name": "Ada", "last_name": "Quill"}
+    for email in EVERYBODY:
+        browser = crowd.browser()
+        form = browser.open(path).form()
+        hashes.clear()
+        outbox = len(crowd.rows()["outbox"])
+        with crowd.statements() as statements:
+            assert browser.post(form, {**typed, "email": email}).status in (302, 422)
+        done.add((len(hashes), tuple(statements), len(crowd.rows()["outbox"]) - outbox))
+
+    assert len(done) == 1
+
+
+def test_the_right_password_is_told_of_a_ban_and_of_a_missing_confirmation(crowd: Site) -> None:
+    assert "has been closed" in crowd.browser().sign_in(BANNED, PASSWORD).words
+    assert "not confirmed yet" in crowd.browser().sign_in(UNVERIFIED, PASSWORD).words
+    assert not any("not confirmed" in crowd.browser().sign_in(email, PASSWORD).words for email in (UNKNOWN, GUEST))
+
+
+def test_a_reset_is_mailed_to_whom_the_portal_knows_and_has_not_banned(crowd: Site) -> None:
+    before = len(crowd.mails())
+    for email in EVERYBODY:
+        crowd.browser().ask_for_reset(email)
+
+    assert sorted(mail["To"] for mail in crowd.mails()[before:]) == sorted([GUEST, UNVERIFIED, KNOWN])
+
+
+def test_the_banned_and_the_guest_cannot_enter_by_any_form(crowd: Site) -> None:
+    browser = crowd.browser()
+    assert browser.sign_in(BANNED, PASSWORD).status == 422
+    crowd.browser().register(BANNED, PASSWORD)
+    assert crowd.browser().sign_in(BANNED, PASSWORD).status == 422
+    assert crowd.browser().sign_in(GUEST, PASSWORD).status == 422
+    assert [mail["Subject"] for mail in crowd.mails(BANNED)] == [crowd.mails(BANNED)[0]["Subject"]]
+
+
+def test_a_stranger_who_registers_a_victims_address_gains_nothing(site: Site) -> None:
+    attacker, victim = site.browser("198.51.100.66"), site.browser()
+    attacker.register("victim@example.com", "the attackers own words")
+    link = site.link("victim@example.com")
+
+    asked = victim.open(link)
+    assert "password" in asked.form().fields
+    assert victim.fill(link, {"password": PASSWORD}).status == 422
+    victim.ask_for_reset("victim@example.com")
+    assert victim.fill(site.link("victim@example.com"), {"password": PASSWORD}).status == 302
+    assert attacker.sign_in("victim@example.com", "the attackers own words").status == 422
+    assert victim.sign_in("victim@example.com", PASSWORD).status == 302
+    assert attacker.open(link).status == 410
