@@ -1,11 +1,12 @@
 """Every way a request can fail, as a page that says what to do next. Details stay in the log, under its id."""
 
 import logging
+from contextlib import suppress
 
 from flask import Flask, current_app, g, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.wrappers import Response
@@ -13,7 +14,7 @@ from werkzeug.wrappers import Response
 from portal.domain.errors import N_, Busy, Refused
 from portal.languages import translate
 from portal.web.form_page import LINK_STATUS, FormPage, words_of
-from portal.web.session import NotSignedIn, to_sign_in
+from portal.web.session import NotSignedIn, current_customer, to_sign_in
 
 _log = logging.getLogger("portal.errors")
 
@@ -52,6 +53,8 @@ def register(app: Flask) -> None:
 
 def _page(status: int, message: str | None = None, action: tuple[str, str] | None = None) -> Response:
     title, words = _WORDS.get(status, _WORDS[400])
+    with suppress(SQLAlchemyError):  # the page stands without, too
+        current_customer()
     return make_response(
         render_template(
             "errors/error.html",

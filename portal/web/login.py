@@ -1,6 +1,6 @@
 """Signing in and out."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,7 +12,7 @@ from portal.domain.login import log_in, log_out
 from portal.languages import translate
 from portal.web import session
 from portal.web.form_page import FormPage
-from portal.web.forms import LoginForm, PortalForm
+from portal.web.forms import ConfirmForm, LoginForm, PortalForm
 from portal.web.redirects import own_path, redirect_to
 
 pages = Blueprint("login", __name__)
@@ -64,11 +64,20 @@ class LoginPage(FormPage):
 pages.add_url_rule("/login", view_func=LoginPage.as_view("login"))
 
 
-@pages.post("/logout")
-def logout() -> Response:
-    """End the identity on the server, and empty the cookie."""
-    identity = session.sign_out()
-    if identity:
-        log_out(current_context(), session.current_visitor(), identity)
-    session.give_notice(translate(N_("You are signed out.")))
-    return redirect(url_for("login.login"))
+class LogoutPage(FormPage):
+    """Sign out; the page itself is only seen when the form that was sent had become stale."""
+
+    methods: ClassVar[set[str]] = {"POST"}
+    form_class = ConfirmForm
+    template = "login/logout.html"
+
+    def submitted(self, form: ConfirmForm, shown: dict[str, Any]) -> ResponseReturnValue:
+        """End the identity on the server, and empty the cookie."""
+        identity = session.sign_out()
+        if identity:
+            log_out(current_context(), session.current_visitor(), identity)
+        session.give_notice(translate(N_("You are signed out.")))
+        return redirect(url_for("login.login"))
+
+
+pages.add_url_rule("/logout", view_func=LogoutPage.as_view("logout"))

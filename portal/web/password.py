@@ -43,6 +43,7 @@ pages.add_url_rule("/password/reset", view_func=ResetRequestPage.as_view("reques
 @pages.get("/password/reset-sent")
 def reset_sent() -> str:
     """What to do now; the same words for every address."""
+    session.current_customer()
     return render_template("password/reset_sent.html", email=session.mailed_to())
 
 

@@ -159,16 +159,41 @@ def test_a_body_that_is_too_large_is_refused_and_nobody_waits_for_the_rest(serve
     assert answer.split(b" ")[1] == (b"413" if framing == "length" else b"400")
 
 
-def test_a_few_slow_visitors_keep_nobody_else_waiting(served: Served) -> None:
-    half = b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
-    slow = [socket.create_connection(("127.0.0.1", served.port), timeout=5) for _ in range(10)]
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"",
+        b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n",
+        b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nemail=",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /hea",
+    ],
+    ids=["nothing", "half a head", "half a body", "half of the next"],
+)
+def test_slow_visitors_keep_nobody_else_waiting(served: Served, part: bytes) -> None:
+    slow = [socket.create_connection(("127.0.0.1", served.port), timeout=5) for _ in range(100)]
     try:
         for connection in slow:
-            connection.sendall(half)
+            connection.sendall(part)
         assert b"ok\n" in raw(served, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     finally:
         for connection in slow:
             connection.close()
+
+
+def test_requests_that_come_in_pieces_or_together_are_answered(served: Served) -> None:
+    request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in request:
+            connection.sendall(bytes([byte]))
+        connection.sendall(request + last)
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answers.count(b"200 OK") == 3
+
+
+def test_a_head_without_an_end_is_refused(served: Served) -> None:
+    assert raw(served, b"GET /" + b"a" * 40_000).split(b" ")[1] == b"431"
 
 
 def test_health_is_answered_while_many_sign_in(served: Served) -> None:

@@ -60,6 +60,7 @@ def test_a_reset_works_during_the_block_and_forgives_the_wrong_passwords_in_a_ro
     assert owner.fill(site.link(EMAIL), {"password": SECOND}).status == 302
 
     assert [row["failed_passwords"] for row in site.rows()["contact"]] == [0]
+    assert owner.sign_in(EMAIL, SECOND).status == 302
 
 
 def test_unknown_addresses_are_counted_as_known_ones_are(site: Site) -> None:
