@@ -101,7 +101,6 @@ def _values(app: Flask, mail: DueMail, notice: Notice) -> dict[str, object]:
         "text_direction": language.direction,
         "organisation": {"name": mail.organisation_name},
         "email": mail.recipient,
-        "base_url": base_url,
         "login_url": f"{base_url}/login",
         "reset_url": f"{base_url}/password/reset",
         "occurred_at": format_datetime(mail.created_at, "long", tzinfo=UTC, locale=get_locale()),
