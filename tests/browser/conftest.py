@@ -1,0 +1,132 @@
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Playwright, sync_playwright
+from werkzeug.serving import make_server
+
+from portal import create_app
+from portal.assembly import context_of
+from portal.config import load_settings
+from portal.domain.errors import Busy
+from portal.instance import upgrade_database
+from tests.browser.chromium import LAUNCH_ARGUMENTS, find_chromium
+from tests.browser.visitor import Visitor
+from tests.cli.process import Served, serving
+
+LOGIN_TRIES = 3
+MAILS = 3
+_SETTINGS = {
+    "ARGON2_TIME_COST": "1",
+    "ARGON2_MEMORY_KIB": "8",
+    "LOGIN_LIMIT_ACCOUNT": f"{LOGIN_TRIES} per 20 minutes",
+    "LOGIN_LIMIT_NETWORK": "10000 per hour",
+    "REGISTER_LIMIT_NETWORK": "10000 per hour",
+    "MAIL_LIMIT_ADDRESS": f"{MAILS} per hour",
+    "MAIL_LIMIT_NETWORK": "10000 per hour",
+}
+
+NewVisitor = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="package")
+def chromium() -> str:
+    """The path of a Chromium; where there is none, each test that asks for it is skipped by name."""
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no Chromium here, and none could be had")
+    return path
+
+
+# Playwright's loop runs in this thread as long as it is open: the package's, so that other tests may run loops.
+@pytest.fixture(scope="package")
+def playwright(chromium: str) -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="package")
+def browser(chromium: str, playwright: Playwright) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=chromium, args=LAUNCH_ARGUMENTS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="package")
+def portal(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Served]:
+    """A portal as `make run` serves it, only with cheap hashes and other limits."""
+    with serving(tmp_path_factory.mktemp("portal") / "instance", **_SETTINGS) as served:
+        yield served
+
+
+@pytest.fixture(scope="package")
+def failing_url(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[str]:
+    """A portal of its own that nobody has used, whose /fails and /busy do what their names say."""
+    settings = load_settings({"PORTAL_INSTANCE_PATH": str(tmp_path_factory.mktemp("failing"))})
+    upgrade_database(settings)
+    app = create_app(settings)
+
+    @app.get("/fails")
+    def fails() -> str:
+        raise RuntimeError("a fault in the code")
+
+    @app.get("/busy")
+    def busy() -> str:
+        raise Busy(2)
+
+    with _serving_here(app) as url:
+        yield url
+    context = context_of(app)
+    context.hasher._pool.shutdown()
+    context.database.engine.dispose()
+
+
+@contextmanager
+def _serving_here(app: Flask) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@contextmanager
+def visitors(browser: Browser, url: str) -> Iterator[NewVisitor]:
+    """Makes visitors, each with a browser of their own; afterwards none of their pages may have been at fault."""
+    made: list[Visitor] = []
+
+    def new_visitor(**options: Any) -> Visitor:
+        at = options.pop("url", url)
+        visitor = Visitor(browser.new_context(**{"locale": "en-US", "reduced_motion": "reduce"} | options), at)
+        made.append(visitor)
+        return visitor
+
+    yield new_visitor
+    for visitor in made:
+        visitor.context.close()
+    assert [fault for visitor in made for fault in visitor.faults] == []
+
+
+@pytest.fixture
+def new_visitor(browser: Browser, portal: Served) -> Iterator[NewVisitor]:
+    with visitors(browser, portal.url) as new:
+        yield new
+
+
+@pytest.fixture
+def visitor(new_visitor: NewVisitor) -> Visitor:
+    return new_visitor()
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    """Where the tests put pictures of every page; git ignores it."""
+    folder = Path(__file__).resolve().parents[2] / ".screenshots"
+    folder.mkdir(exist_ok=True)
+    return folder

@@ -1,0 +1,96 @@
+"""Where the states are played: visitors, the customers they are about, and the plainest ways to a page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tests.browser.visitor import Visitor
+
+ADA = "ada@example.com"
+FORGETFUL = "forgetful@example.com"
+
+
+@dataclass
+class Stage:
+    """One browser, cleared for each state, and the customers whom the first state makes that asks for them."""
+
+    visitor: Visitor
+    instance: Path
+    url: str
+    failing_url: str
+
+    def cleared(self, cookies: Any = (), *, url: str | None = None) -> Visitor:
+        """The visitor, as somebody who was never here before, or with somebody's cookies."""
+        self.visitor.url = url or self.url
+        self.visitor.context.clear_cookies()
+        self.visitor.context.add_cookies(cookies)
+        return self.visitor
+
+    @cached_property
+    def joined(self) -> tuple[str, Any]:
+        """The link that confirmed Ada's address, and the cookies of her browser, signed in."""
+        visitor = self.cleared()
+        visitor.register(ADA)
+        link = visitor.link_to(ADA)
+        visitor.go(link)
+        visitor.press("Confirm my address")
+        return link, visitor.context.cookies()
+
+    @property
+    def ada(self) -> Any:
+        """The cookies of a customer who is signed in."""
+        return self.joined[1]
+
+    @cached_property
+    def reset_link(self) -> str:
+        """A link that sets Ada's password, not used yet."""
+        assert self.ada
+        visitor = self.cleared()
+        visitor.ask_for_reset(ADA)
+        return visitor.link_to(ADA, "Set a new password")
+
+    @cached_property
+    def waiting(self) -> tuple[str, Any]:
+        """A link that confirms an address, not used yet, and the cookies of the browser that registered it."""
+        visitor = self.cleared()
+        visitor.register("waiting@example.com")
+        return visitor.link_to("waiting@example.com"), visitor.context.cookies()
+
+    @cached_property
+    def forgetful(self) -> str:
+        """A link that has set a new password. The customer has got every kind of mail."""
+        visitor = self.cleared()
+        visitor.register(FORGETFUL)
+        visitor.confirm(FORGETFUL)
+        visitor.press("Sign out")
+        visitor.register(FORGETFUL)
+        visitor.ask_for_reset(FORGETFUL)
+        link = visitor.link_to(FORGETFUL, "Set a new password")
+        visitor.go(link)
+        visitor.type(password="nine grey otters swim")
+        visitor.press("Save the new password")
+        return link
+
+
+State = Callable[[Stage], object]
+"""Brings the visitor of a stage to a page."""
+
+
+def show(visitor: Visitor, path: str, press: str, fields: dict[str, str]) -> Visitor:
+    visitor.go(path)
+    visitor.type(**fields)
+    if press:
+        visitor.press(press)
+    return visitor
+
+
+def opened(path: str, *, press: str = "", **fields: str) -> State:
+    """A page, or what it answers to a form."""
+    return lambda stage: show(stage.cleared(), path, press, fields)
+
+
+def signed_in(path: str, *, press: str = "", **fields: str) -> State:
+    """A page of a customer, or what it answers to a form."""
+    return lambda stage: show(stage.cleared(stage.ada), path, press, fields)

@@ -1,0 +1,210 @@
+"""The states that take more than opening a page or sending a form once: how a visitor gets there."""
+
+from tests.browser.conftest import LOGIN_TRIES, MAILS
+from tests.browser.stage import ADA, FORGETFUL, Stage, State, show
+from tests.browser.visitor import Visitor
+from tests.cli.process import run_portal
+
+LONG_EMAIL = "maximiliana.featherstonehaugh-cholmondeley@customers.a-rather-long-company-name.example.com"
+LONG_FIRST, LONG_LAST = "Wolfeschlegelsteinhausenbergerdorff", "Featherstonehaugh-Cholmondeley-Marjoribanks the Younger"
+UNKNOWN = "x" * 40
+
+
+def stale(path: str, press: str, **fields: str) -> State:
+    """A form that is sent after its cookie is gone."""
+
+    def open_it(stage: Stage) -> Visitor:
+        visitor = stage.cleared()
+        visitor.go(path)
+        visitor.context.clear_cookies()
+        visitor.type(**fields)
+        assert visitor.press(press) == 400
+        return visitor
+
+    return open_it
+
+
+def login_throttled(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    for _ in range(LOGIN_TRIES):
+        assert visitor.sign_in("guessed@example.com", "six wrong geese honk") == 422
+    assert visitor.sign_in("guessed@example.com") == 429
+    return visitor
+
+
+def login_unverified(stage: Stage) -> Visitor:
+    assert stage.waiting
+    visitor = stage.cleared()
+    assert visitor.sign_in("waiting@example.com") == 422
+    return visitor
+
+
+def login_banned(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    visitor.register("banned@example.com")
+    visitor.confirm("banned@example.com")
+    visitor.press("Sign out")
+    banned = run_portal(stage.instance, "customer", "ban", "banned@example.com", "--reason", "a test")
+    assert banned.returncode == 0, banned.stderr
+    assert visitor.sign_in("banned@example.com") == 422
+    return visitor
+
+
+def signed_out(stage: Stage) -> Visitor:
+    assert stage.ada
+    visitor = stage.cleared()
+    visitor.sign_in(ADA)
+    visitor.press("Sign out")
+    return visitor
+
+
+def sent(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    visitor.register(LONG_EMAIL, first=LONG_FIRST, last=LONG_LAST)
+    return visitor
+
+
+def sent_again(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    visitor.register("again@example.com")
+    visitor.press("Send the mail again")
+    return visitor
+
+
+def sent_too_often(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    visitor.register("often@example.com")
+    for _ in range(MAILS - 1):
+        assert visitor.press("Send the mail again") == 200
+    assert visitor.press("Send the mail again") == 429
+    return visitor
+
+
+def verify(stage: Stage) -> Visitor:
+    link, cookies = stage.waiting
+    visitor = stage.cleared(cookies)
+    visitor.go(link)
+    return visitor
+
+
+def verify_elsewhere(press: str = "", **fields: str) -> State:
+    def open_it(stage: Stage) -> Visitor:
+        link = stage.waiting[0]
+        return show(stage.cleared(), link, press, fields)
+
+    return open_it
+
+
+def verify_used(stage: Stage) -> Visitor:
+    link = stage.joined[0]
+    visitor = stage.cleared()
+    assert visitor.go(link) == 410
+    return visitor
+
+
+def welcome(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    long = LONG_EMAIL.replace("maximiliana", "wilhelmina")
+    visitor.register(long, first=LONG_FIRST, last=LONG_LAST)
+    visitor.confirm(long)
+    return visitor
+
+
+def set_new(press: str = "", **fields: str) -> State:
+    def open_it(stage: Stage) -> Visitor:
+        link = stage.reset_link
+        return show(stage.cleared(), link, press, fields)
+
+    return open_it
+
+
+def reset_done(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    visitor.register("careless@example.com")
+    visitor.confirm("careless@example.com")
+    visitor.ask_for_reset("careless@example.com")
+    visitor.go(visitor.link_to("careless@example.com", "Set a new password"))
+    visitor.type(password="nine grey otters swim")
+    visitor.press("Save the new password")
+    return visitor
+
+
+def reset_used(stage: Stage) -> Visitor:
+    link = stage.forgetful
+    visitor = stage.cleared()
+    assert visitor.go(link) == 410
+    return visitor
+
+
+def reset_throttled(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    for _ in range(MAILS):
+        assert visitor.ask_for_reset("flooded@example.com") == 200
+    assert visitor.ask_for_reset("flooded@example.com") == 429
+    return visitor
+
+
+def failing(path: str, status: int) -> State:
+    def open_it(stage: Stage) -> Visitor:
+        visitor = stage.cleared(url=stage.failing_url)
+        assert visitor.go(path) == status
+        return visitor
+
+    return open_it
+
+
+def logout_stale(stage: Stage) -> Visitor:
+    visitor = stage.cleared(stage.ada)
+    visitor.go("/account")
+    visitor.context.clear_cookies()
+    assert visitor.press("Sign out") == 400
+    return visitor
+
+
+def forged(stage: Stage) -> Visitor:
+    """A form on a page of somebody else."""
+    visitor = stage.cleared()
+    visitor.page.goto("about:blank")
+    visitor.page.set_content(f'<form method="post" action="{visitor.url}/logout"><button>Win a prize</button></form>')
+    assert visitor.press("Win a prize") == 400
+    return visitor
+
+
+def too_large(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    visitor.go("/register")
+    visitor.type(first_name="x" * 70_000)
+    assert visitor.press("Create an account") == 413
+    return visitor
+
+
+def mailbox(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    visitor.register(f"{'a-very-long-local-part-' * 2}@example.com")
+    visitor.open_mail("a-very-long-local-part", "Confirm your e-mail")
+    visitor.follow("Local mailbox")
+    return visitor
+
+
+def letter(stage: Stage) -> Visitor:
+    assert stage.waiting
+    visitor = stage.cleared()
+    visitor.open_mail("waiting@example.com", "Confirm your e-mail")
+    return visitor
+
+
+def letter_alone(subject: str) -> State:
+    """The HTML of a mail, as a mail program shows it: the frame that it has here lets no scanner in."""
+
+    def open_it(stage: Stage) -> Visitor:
+        assert stage.forgetful
+        visitor = stage.cleared()
+        visitor.open_mail(FORGETFUL, subject)
+        source = visitor.page.locator("iframe").get_attribute("src")
+        assert source is not None
+        html = visitor.context.request.get(visitor.url + source).text()
+        visitor.page.goto("about:blank")
+        visitor.page.set_content(html)
+        return visitor
+
+    return open_it

@@ -1,0 +1,142 @@
+"""What a customer does, from the first visit to the third password, with JavaScript and without it."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import PASSWORD, Visitor
+
+pytestmark = pytest.mark.browser
+
+SECOND, THIRD = "nine grey otters swim", "four red foxes sleep"
+with_and_without_script = pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+
+
+def click_link_in_html(visitor: Visitor, words: str) -> None:
+    with visitor.page.expect_navigation():
+        visitor.page.frame_locator("iframe").get_by_role("link", name=words, exact=True).click()
+
+
+def click_link_in_text(visitor: Visitor) -> None:
+    with visitor.page.expect_navigation():
+        visitor.page.locator("pre a").first.click()
+
+
+@with_and_without_script
+def test_a_newcomer_can_do_everything(new_visitor: NewVisitor, script: bool) -> None:
+    visitor = new_visitor(java_script_enabled=script)
+    email = f"newcomer-{script}@example.com".lower()
+
+    assert visitor.go("/") == 200
+    visitor.follow("Create an account")
+    assert visitor.register(email) == 200
+    expect(visitor.heading).to_have_text("Check your mail")
+    expect(visitor.page.locator(".address")).to_have_text(email)
+
+    visitor.open_mail(email, "Confirm your e-mail")
+    click_link_in_html(visitor, "Confirm my address")
+    expect(visitor.heading).to_have_text("Confirm your address")
+    visitor.press("Confirm my address")
+    assert visitor.path == "/account"
+    expect(visitor.page.get_by_role("status")).to_contain_text("Your address is confirmed.")
+    expect(visitor.heading).to_contain_text("Hello Ada")
+    expect(visitor.page.locator("dd")).to_have_text(["Ada Quill", email, re.compile(r"^[0-9A-Za-z]{16}\b")])
+
+    visitor.follow("Change password")
+    visitor.type(current_password=PASSWORD, password=SECOND)
+    visitor.press("Save the new password")
+    expect(visitor.page.get_by_role("status")).to_contain_text("Your password is changed.")
+    visitor.press("Sign out")
+    expect(visitor.page.get_by_role("status")).to_have_text("You are signed out.")
+    visitor.go("/account")
+    assert visitor.path == "/login?next=/account"
+    visitor.sign_in(email, SECOND)
+    assert visitor.path == "/account"
+    visitor.press("Sign out")
+
+    visitor.follow("Forgotten password?")
+    visitor.type(email=email)
+    visitor.press("Mail me a link")
+    expect(visitor.heading).to_have_text("Check your mail")
+    visitor.open_mail(email, "Set a new password")
+    click_link_in_text(visitor)
+    expect(visitor.heading).to_have_text("Set a new password")
+    visitor.type(password=PASSWORD)
+    assert visitor.press("Save the new password") == 422
+    expect(visitor.summary).to_contain_text("You have used this password before.")
+    visitor.type(password=THIRD)
+    assert visitor.press("Save the new password") == 200
+    expect(visitor.page.get_by_role("status")).to_contain_text("Your new password is set.")
+    assert visitor.sign_in(email, SECOND) == 422
+    visitor.type(password=THIRD)
+    visitor.press("Sign in")
+    expect(visitor.heading).to_contain_text("Hello Ada")
+
+
+@with_and_without_script
+def test_both_views_of_a_mail_lead_to_the_same_page(new_visitor: NewVisitor, script: bool) -> None:
+    visitor = new_visitor(java_script_enabled=script)
+    email = f"reader-{script}@example.com".lower()
+    visitor.register(email)
+    visitor.open_mail(email, "Confirm your e-mail")
+    link = visitor.page.locator("pre a").first.get_attribute("href")
+
+    for click in (lambda: click_link_in_html(visitor, "Confirm my address"), lambda: click_link_in_text(visitor)):
+        visitor.open_mail(email, "Confirm your e-mail")
+        with visitor.page.expect_request(lambda request: request.url == link):
+            click()
+        expect(visitor.heading).to_have_text("Confirm your address")
+        expect(visitor.page.locator(".address")).to_have_text(email)
+
+
+@with_and_without_script
+def test_another_browser_must_type_the_password_to_confirm(new_visitor: NewVisitor, script: bool) -> None:
+    email = f"elsewhere-{script}@example.com".lower()
+    new_visitor().register(email)
+    other = new_visitor(java_script_enabled=script)
+    other.open_mail(email, "Confirm your e-mail")
+    click_link_in_html(other, "Confirm my address")
+
+    assert other.press("Confirm my address") == 422
+    expect(other.summary).to_contain_text("Enter the password you chose when registering.")
+    other.type(password="six wrong geese honk")
+    assert other.press("Confirm my address") == 422
+    expect(other.summary).to_contain_text("This is not the password that was chosen at registration.")
+    other.type(password=PASSWORD)
+    assert other.press("Confirm my address") == 200
+    assert other.path == "/account"
+    expect(other.heading).to_contain_text("Hello Ada")
+
+
+@with_and_without_script
+def test_an_unconfirmed_customer_can_have_the_mail_sent_again_from_sign_in(
+    new_visitor: NewVisitor, script: bool
+) -> None:
+    email = f"unconfirmed-{script}@example.com".lower()
+    new_visitor().register(email)
+    visitor = new_visitor(java_script_enabled=script)
+
+    assert visitor.sign_in(email) == 422
+    expect(visitor.summary).to_contain_text("Your address is not confirmed yet.")
+    assert visitor.press("Send the mail again") == 200
+    expect(visitor.page.get_by_role("status")).to_have_text("We have sent the mail again.")
+    expect(visitor.page.locator(".address")).to_have_text(email)
+
+
+@with_and_without_script
+def test_what_was_typed_stays_but_no_password(new_visitor: NewVisitor, script: bool) -> None:
+    visitor = new_visitor(java_script_enabled=script)
+    visitor.go("/register")
+    visitor.type(email=" Ada@@example ", password=PASSWORD, first_name="Ada", phone="12", company_name="Quill & Co")
+    visitor.page.check("[name=newsletter]")
+
+    assert visitor.press("Create an account") == 422
+    main = visitor.page.locator("main")
+    expect(main.locator("[name=first_name]")).to_have_value("Ada")
+    expect(main.locator("[name=phone]")).to_have_value("12")
+    expect(main.locator("[name=company_name]")).to_have_value("Quill & Co")
+    expect(main.locator("[name=email]")).to_have_value(re.compile("Ada@@example"))
+    expect(main.locator("[name=newsletter]")).to_be_checked()
+    expect(main.locator("[name=password]")).to_have_value("")

@@ -1,0 +1,162 @@
+"""What a page gains with JavaScript, and that it keeps its promises there."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import PASSWORD, Visitor
+
+pytestmark = pytest.mark.browser
+
+
+# Instead of sending a form, write down how its page looks then, once the page's own script has seen the event.
+_HOLD = """window.sent = [];
+window.addEventListener("submit", event => {
+  const [form, button] = [event.target, event.submitter];
+  if (!event.defaultPrevented) window.sent.push({
+    fields: [...form.querySelectorAll("main [name]:not([type=hidden])")].map(field => `${field.name}: ${field.type}`),
+    busy: form.hasAttribute("data-busy"),
+    disabled: button.getAttribute("aria-disabled"),
+  });
+  event.preventDefault();
+})"""
+
+
+def test_a_button_shows_the_password_and_says_its_state(visitor: Visitor) -> None:
+    visitor.go("/login")
+    visitor.type(password=PASSWORD)
+    password = visitor.page.locator("[name=password]")
+    show = visitor.page.get_by_role("button", name="Show: Password", pressed=False)
+    hide = visitor.page.get_by_role("button", name="Hide: Password", pressed=True)
+
+    expect(show).to_have_text("Show")
+    show.click()
+    expect(password).to_have_attribute("type", "text")
+    expect(password).to_have_value(PASSWORD)
+    expect(hide).to_have_text("Hide")
+    hide.click()
+    expect(password).to_have_attribute("type", "password")
+    expect(show).to_be_visible()
+
+
+def test_every_password_has_its_own_button(new_visitor: NewVisitor) -> None:
+    visitor = new_visitor()
+    visitor.register("two-passwords@example.com")
+    visitor.confirm("two-passwords@example.com")
+    visitor.go("/account/password")
+
+    visitor.page.get_by_role("button", name="Show: New password").click()
+    expect(visitor.page.locator("[name=password]")).to_have_attribute("type", "text")
+    expect(visitor.page.locator("[name=current_password]")).to_have_attribute("type", "password")
+
+
+def test_the_password_is_hidden_again_when_it_is_sent(visitor: Visitor) -> None:
+    visitor.go("/login")
+    visitor.type(email="nobody@example.com", password=PASSWORD)
+    visitor.page.get_by_role("button", name="Show: Password").click()
+    visitor.page.evaluate(_HOLD)
+
+    visitor.page.get_by_role("button", name="Sign in").click()
+    (sent,) = visitor.page.evaluate("sent")
+    assert sent["fields"] == ["email: email", "password: password", "remember: checkbox"]
+    expect(visitor.page.get_by_role("button", name="Show: Password", pressed=False)).to_be_visible()
+
+
+def test_a_form_that_is_being_sent_is_busy_and_is_not_sent_again(visitor: Visitor) -> None:
+    visitor.go("/password/reset")
+    visitor.page.evaluate(_HOLD)
+    button = visitor.page.get_by_role("button", name="Mail me a link")
+
+    for _ in range(3):
+        button.dispatch_event("click")
+    visitor.page.locator("[name=email]").press("Enter")
+    assert visitor.page.evaluate("sent") == [{"fields": ["email: email"], "busy": True, "disabled": "true"}]
+    expect(button).to_be_disabled()
+
+
+def test_a_double_click_posts_once(visitor: Visitor) -> None:
+    posts: list[str] = []
+    visitor.page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    visitor.go("/password/reset")
+    visitor.type(email="double-click@example.com")
+
+    visitor.page.get_by_role("button", name="Mail me a link").dblclick()
+    expect(visitor.heading).to_have_text("Check your mail")
+    assert posts == [f"{visitor.url}/password/reset"]
+
+
+def test_a_form_that_comes_back_from_memory_can_be_sent_again(visitor: Visitor) -> None:
+    visitor.go("/login")
+    visitor.page.evaluate("document.forms[0].addEventListener('submit', event => event.preventDefault())")
+    button = visitor.page.get_by_role("button", name="Sign in")
+    button.click()
+    expect(button).to_be_disabled()
+
+    visitor.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    expect(button).to_be_enabled()
+    expect(visitor.page.locator("form[data-busy]")).to_have_count(0)
+
+
+def test_no_token_stays_in_the_address_bar(new_visitor: NewVisitor) -> None:
+    visitor = new_visitor()
+    email = "hidden@example.com"
+    visitor.register(email)
+    confirmation = visitor.link_to(email)
+
+    other = new_visitor()
+    other.go(confirmation)
+    assert other.path == "/register/sent"
+    assert other.press("Confirm my address") == 422
+    assert other.path == "/register/sent"
+    other.type(password=PASSWORD)
+    assert other.press("Confirm my address") == 200
+    assert other.path == "/account"
+    other.press("Sign out")
+
+    other.ask_for_reset(email)
+    reset = other.link_to(email, "Set a new password")
+    other.go(reset)
+    assert other.path == "/password/reset"
+    other.type(password=PASSWORD)
+    assert other.press("Save the new password") == 422
+    assert other.path == "/password/reset"
+    other.follow("Customer portal")
+    other.page.go_back()
+    assert confirmation.rsplit("/", 1)[1] not in other.page.url
+    assert reset.rsplit("/", 1)[1] not in other.page.url
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_going_back_after_signing_out_shows_nothing_personal(new_visitor: NewVisitor, script: bool) -> None:
+    visitor = new_visitor(java_script_enabled=script)
+    email = f"leaves-{script}@example.com".lower()
+    visitor.register(email)
+    visitor.confirm(email)
+    visitor.follow("Change password")
+    visitor.follow("Back to your account")
+    assert email in visitor.page.content()
+    visitor.press("Sign out")
+
+    for _ in range(3):
+        visitor.page.go_back()
+        assert email not in visitor.page.content()
+        assert "Quill" not in visitor.page.content()
+        expect(visitor.heading).to_have_text("Sign in")
+
+
+def test_a_personal_page_that_comes_back_from_memory_is_asked_for_anew(visitor: Visitor) -> None:
+    visitor.register("remembered@example.com")
+    visitor.confirm("remembered@example.com")
+    visitor.context.clear_cookies()
+
+    with visitor.page.expect_navigation():
+        visitor.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    assert visitor.path == "/login?next=/account"
+    assert "remembered@example.com" not in visitor.page.content()
+
+
+def test_without_script_nothing_is_missing_but_comfort(new_visitor: NewVisitor) -> None:
+    visitor = new_visitor(java_script_enabled=False)
+    visitor.go("/login")
+    expect(visitor.page.locator("button")).to_have_text(["Sign in"])
+    expect(visitor.page.get_by_label("Password")).to_be_editable()

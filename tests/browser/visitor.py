@@ -1,0 +1,130 @@
+"""Somebody at a browser: reads pages, types into fields by their labels, and presses buttons by their names."""
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response, expect
+
+from tests.cli.process import wait_until
+
+PASSWORD = "seven plain ducks walk"
+_STATUS_OF_A_PAGE = "Failed to load resource: the server responded with a status of"
+"""Chromium says so of every page that is answered with 4xx or 5xx; the tests look at those themselves."""
+
+
+@dataclass
+class Visitor:
+    """One page of one browser."""
+
+    context: BrowserContext
+    url: str
+    page: Page = field(init=False)
+    faults: list[str] = field(default_factory=list, init=False)
+    """What a page must never do: say something in the console, fail to load something, ask another host."""
+
+    def __post_init__(self) -> None:
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(10_000)
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
+        self.page.on("request", self._on_request)
+        self.page.on("requestfailed", self._on_failure)
+        self.page.on("response", self._on_response)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        is_of_the_page = message.text.startswith(_STATUS_OF_A_PAGE) and message.location["url"] == self.page.url
+        if not is_of_the_page:
+            self.faults.append(f"console: {message.text} ({message.location['url']})")
+
+    def _on_request(self, request: Request) -> None:
+        if urlsplit(request.url).netloc != urlsplit(self.url).netloc:
+            self.faults.append(f"another host: {request.url}")
+
+    def _on_failure(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # what a page still loads when it is left
+            self.faults.append(f"{request.failure}: {request.url}")
+
+    def _on_response(self, response: Response) -> None:
+        if response.status >= 400 and not response.request.is_navigation_request():
+            self.faults.append(f"{response.status}: {response.url}")
+
+    def go(self, path: str) -> int:
+        """Open an address of the portal; the status of the answer."""
+        response = self.page.goto(self.url + path if path.startswith("/") else path)
+        assert response is not None
+        return response.status
+
+    @property
+    def path(self) -> str:
+        """What the address bar shows, without the host."""
+        return self.page.url.removeprefix(self.url)
+
+    @property
+    def heading(self) -> Locator:
+        """The page's one h1."""
+        return self.page.locator("h1")
+
+    @property
+    def summary(self) -> Locator:
+        """What is wrong with a form."""
+        return self.page.get_by_role("alert")
+
+    def type(self, **fields: str) -> None:
+        """Fill fields, by their names."""
+        for name, text in fields.items():
+            self.page.fill(f"main [name={name}]", text)
+
+    def press(self, button: str) -> int:
+        """Press the button with these words and wait for the page it leads to; its status."""
+        with self.page.expect_navigation() as navigation:
+            self.page.get_by_role("button", name=button, exact=True).click()
+        return navigation.value.status
+
+    def follow(self, link: str) -> int:
+        """Follow the link with these words; the status of the page it leads to."""
+        with self.page.expect_navigation() as navigation:
+            self.page.get_by_role("link", name=link, exact=True).click()
+        return navigation.value.status
+
+    def register(self, email: str, password: str = PASSWORD, first: str = "Ada", last: str = "Quill") -> int:
+        """Create an account, up to the page that says to look for the mail."""
+        self.go("/register")
+        self.type(email=email, password=password, first_name=first, last_name=last)
+        return self.press("Create an account")
+
+    def confirm(self, email: str) -> int:
+        """Open the link in the newest mail and press its button."""
+        self.go(self.link_to(email))
+        return self.press("Confirm my address")
+
+    def sign_in(self, email: str, password: str = PASSWORD) -> int:
+        """Sign in by password."""
+        self.go("/login")
+        self.type(email=email, password=password)
+        return self.press("Sign in")
+
+    def ask_for_reset(self, email: str) -> int:
+        """Ask for a link to set a new password."""
+        self.go("/password/reset")
+        self.type(email=email)
+        return self.press("Mail me a link")
+
+    def open_mail(self, email: str, subject: str) -> None:
+        """Find the newest mail with such a subject in the local mailbox, and open it."""
+        letters = self.page.locator("li", has_text=email).get_by_role("link", name=subject)
+
+        def has_arrived() -> bool:
+            self.go("/dev/mailbox")
+            return letters.count() > 0
+
+        wait_until(has_arrived)
+        with self.page.expect_navigation():
+            letters.first.click()
+        expect(self.heading).to_contain_text(subject)
+
+    def link_to(self, email: str, subject: str = "Confirm your e-mail") -> str:
+        """The link in the newest such mail."""
+        self.open_mail(email, subject)
+        link = self.page.locator("pre a").first.get_attribute("href")
+        assert link is not None
+        return link
