@@ -181,8 +181,7 @@ def too_large(stage: Stage) -> Visitor:
 def mailbox(stage: Stage) -> Visitor:
     visitor = stage.cleared()
     visitor.register(f"{'a-very-long-local-part-' * 2}@example.com")
-    visitor.open_mail("a-very-long-local-part", "Confirm your e-mail")
-    visitor.follow("Local mailbox")
+    visitor.find_mail("a-very-long-local-part", "Confirm your e-mail")
     return visitor
 
 
@@ -199,10 +198,8 @@ def letter_alone(subject: str) -> State:
     def open_it(stage: Stage) -> Visitor:
         assert stage.forgetful
         visitor = stage.cleared()
-        visitor.open_mail(FORGETFUL, subject)
-        source = visitor.page.locator("iframe").get_attribute("src")
-        assert source is not None
-        html = visitor.context.request.get(visitor.url + source).text()
+        letter = visitor.find_mail(FORGETFUL, subject).get_attribute("href")
+        html = visitor.context.request.get(f"{visitor.url}{letter}/html").text()
         visitor.page.goto("about:blank")
         visitor.page.set_content(html)
         return visitor
