@@ -30,6 +30,7 @@ def assemble(settings: Settings, secret_key: str, clock: Clock = utc_now) -> Con
             mail_limit_address=settings.mail_limit_address,
             mail_limit_network=settings.mail_limit_network,
             reset_lifetime=settings.reset_lifetime,
+            magic_lifetime=settings.magic_lifetime,
             verify_lifetime=settings.verify_lifetime,
             identity_lifetime=settings.identity_lifetime,
             identity_idle=settings.identity_idle,

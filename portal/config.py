@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.domain.expiration import InvalidDuration, parse_duration
 from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.passwords import Parameters
+from portal.domain.waiting import WAITING_LIFETIME
 
 PREFIX = "PORTAL_"
 SETTINGS_FILE = "portal.toml"
@@ -41,7 +42,7 @@ class WrongSetting(Exception):
 
 @dataclass(frozen=True, repr=False)  # a repr would show the secrets
 class Settings:
-    """All settings of contract.md, section 2."""
+    """The settings of contract.md, section 2, that there is something for to set."""
 
     instance_path: Path
     base_url: str
@@ -64,6 +65,7 @@ class Settings:
     mail_limit_address: RateLimitItem
     mail_limit_network: RateLimitItem
     reset_lifetime: timedelta
+    magic_lifetime: timedelta
     verify_lifetime: timedelta
     reset_lifetime_max: timedelta
     identity_lifetime: timedelta
@@ -99,7 +101,8 @@ class Settings:
 def is_loopback_host(host: str) -> bool:
     """Whether a host name or address is this machine."""
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
     except ValueError:
         return host == "localhost"
 
@@ -168,6 +171,7 @@ def _readers(instance_path: Path) -> dict[str, tuple[Any, Callable[[str], Any]]]
         "mail_limit_address": ("5 per hour", _limit),
         "mail_limit_network": ("30 per hour", _limit),
         "reset_lifetime": ("30m", _duration),
+        "magic_lifetime": ("15m", _duration),
         "verify_lifetime": ("24h", _duration),
         "reset_lifetime_max": ("24h", _duration),
         "identity_lifetime": ("30d", _duration),
@@ -186,6 +190,12 @@ def _check_together(settings: Settings) -> None:
         raise WrongSetting("mail_use_ssl", "cannot be on together with MAIL_USE_TLS: choose one")
     if settings.argon2_memory_kib < 8 * settings.argon2_parallelism:
         raise WrongSetting("argon2_memory_kib", "must be at least 8 for each unit of ARGON2_PARALLELISM")
+    if (settings.mail_username is None) != (settings.mail_password is None):
+        raise WrongSetting("mail_password", "and MAIL_USERNAME must be set together, or neither")
+    if settings.verify_lifetime > WAITING_LIFETIME:
+        raise WrongSetting(
+            "verify_lifetime", f"is longer than {WAITING_LIFETIME.days} days, which no registration waits"
+        )
     if settings.reset_lifetime > settings.reset_lifetime_max:
         raise WrongSetting("reset_lifetime", "is longer than RESET_LIFETIME_MAX")
     if not settings.is_embedded and settings.secret_key is None:

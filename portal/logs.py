@@ -1,4 +1,4 @@
-"""Logs: one line an event, JSON for machines, text for people; nothing in it can break a line."""
+"""Logs: JSON for machines, one line an event whatever it holds; text for people, a traceback over its own lines."""
 
 import json
 import logging

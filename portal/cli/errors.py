@@ -47,6 +47,8 @@ def _one_line(error: Exception) -> str:
         case DBAPIError():
             # Of the driver's words only: SQLAlchemy's own quote the statement and its values.
             words = str(error.orig).strip()
+            if "no such table" in words or "does not exist" in words:
+                return "The database has no schema yet, or not this version's: run `portal db upgrade`."
             return f"The database cannot be used: {words.splitlines()[0] if words else type(error.orig).__name__}."
         case SQLAlchemyError():
             return f"The database cannot be used: {type(error).__name__}."

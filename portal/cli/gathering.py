@@ -13,10 +13,10 @@ from selectors import EVENT_READ
 from time import monotonic
 from typing import Any
 
-from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from portal.cli.plain_answer import write_error
 from portal.web import MAX_BODY
 
 REQUEST_SECONDS = 15.0
@@ -24,6 +24,7 @@ REQUEST_SECONDS = 15.0
 MAX_HEAD = 32 * 1024
 """Bytes of a request line and headers; the longest the portal itself can bring about are a tenth of that."""
 _HEAD_END = b"\r\n\r\n"
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding[ \t]*:", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
 
 
@@ -66,7 +67,7 @@ class GatheringWorker(ThreadWorker):
         except OSError:
             arrived = b""
         conn.gathered += arrived
-        if arrived and not _is_enough(conn.gathered):
+        if arrived and not _is_enough(conn.gathered) and not _is_chunked(conn.gathered):
             return
         self.poller.unregister(client)
         self.pending_conns.remove(conn)
@@ -74,6 +75,8 @@ class GatheringWorker(ThreadWorker):
             self._close(conn)
         elif len(conn.gathered) > MAX_HEAD and _HEAD_END not in conn.gathered:
             self._answer(conn, 431, "Request Header Fields Too Large")
+        elif _is_chunked(conn.gathered):
+            self._answer(conn, 411, "Length Required")
         else:
             self._hand_over(conn)
 
@@ -94,7 +97,9 @@ class GatheringWorker(ThreadWorker):
     def enqueue_req(self, conn: Connection) -> None:
         """Go on with what was read beyond the request before: it may be the next one, or a part of it."""
         conn.gathered += conn.parser.unreader.take_buffered()
-        if _is_enough(conn.gathered):
+        if _is_chunked(conn.gathered):
+            self._answer(conn, 411, "Length Required")
+        elif _is_enough(conn.gathered):
             self._hand_over(conn)
         else:
             conn.sock.setblocking(False)
@@ -122,12 +127,18 @@ class GatheringWorker(ThreadWorker):
 
     def _answer(self, conn: Connection, status: int, reason: str) -> None:
         with suppress(OSError):  # it may have gone
-            util.write_error(conn.sock, status, reason, "")
+            write_error(conn.sock, status, reason)
         self._close(conn)
 
     def _close(self, conn: Connection) -> None:
         self.nr_conns -= 1
         conn.close()
+
+
+def _is_chunked(gathered: bytearray) -> bool:
+    """Whether a body of unknown length is announced: no browser sends a form so, and a thread would wait for it."""
+    head, end, _ = gathered.partition(_HEAD_END)
+    return bool(end) and _CHUNKED.search(bytes(head) + b"\r\n") is not None
 
 
 def _is_enough(gathered: bytearray) -> bool:
@@ -137,5 +148,5 @@ def _is_enough(gathered: bytearray) -> bool:
         return len(gathered) > MAX_HEAD
     lengths = _LENGTH.findall(bytes(head) + b"\r\n")
     if len(lengths) != 1:
-        return True  # no body, a chunked one (which no browser sends with a form), or nonsense
+        return True  # no body, or nonsense
     return len(body) >= int(lengths[0]) or int(lengths[0]) > MAX_BODY

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import click
 from flask import Flask
+from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
@@ -17,6 +18,7 @@ from gunicorn.http import wsgi
 from portal.assembly import settings_of
 from portal.cli.errors import plain_errors
 from portal.cli.gathering import GatheringWorker
+from portal.cli.plain_answer import write_error
 from portal.cli.worker import MailThread
 from portal.config import Settings
 
@@ -73,7 +75,8 @@ class Server(BaseApplication):
         """Serve until a signal ends it; exits the process."""
         # What gunicorn has to say goes where, and looks as, the portal's own log does.
         logging.getLogger("gunicorn.error").handlers = logging.getLogger("portal").handlers
-        # gunicorn has no setting for this.
+        # gunicorn has no setting for these.
+        util.write_error = write_error
         wsgi.Response = QuietResponse  # type: ignore[misc]
         GracefulArbiter(self).run()
 

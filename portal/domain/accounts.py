@@ -31,19 +31,23 @@ def set_password(connection: Connection, contact: Known, password_hash: str, now
 def change_password(
     connection: Connection, visitor: Visitor, contact: Known, password_hash: str, now: datetime
 ) -> None:
-    """Set another password, end every identity and every open link of the customer, and tell them by mail."""
+    """Set another password, end every identity and every open link of the customer, and tell them by mail.
+
+    A first password is no news to whoever sets it, by a link out of their own mailbox.
+    """
     set_password(connection, contact, password_hash, now)
     identities.end_all(connection, contact.id, now)
     links.end_all(connection, contact.id, now)
-    outbox.queue(
-        connection,
-        visitor,
-        Notice.PASSWORD_CHANGED,
-        contact_id=contact.id,
-        recipient=contact.email,
-        now=now,
-        locale=contact.locale,
-    )
+    if contact.password_hash is not None:
+        outbox.queue(
+            connection,
+            visitor,
+            Notice.PASSWORD_CHANGED,
+            contact_id=contact.id,
+            recipient=contact.email,
+            now=now,
+            locale=contact.locale,
+        )
 
 
 def renew_hash(connection: Connection, contact: Known, password_hash: str) -> None:

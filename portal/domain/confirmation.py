@@ -1,17 +1,17 @@
 """Confirming a registration by the link that was mailed: the mailbox is proven, the account begins."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, case, func, or_, select, update
 
 from portal.domain import accounts, contacts, identities, links
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import N_, Failure, Refused
-from portal.domain.events import EventKind, record
+from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import count_or_refuse, given_back_unless_done, password_guards
 from portal.domain.links import OpenLink
-from portal.domain.models import Contact, Registration
+from portal.domain.models import Contact, Link, Registration
 from portal.domain.tokens import Purpose
 from portal.domain.waiting import end_waiting
 
@@ -29,12 +29,27 @@ class Confirmation:
     email_key: str
     needs_password: bool
     """Whether the chosen password must be typed, because this is not the browser that registered."""
-    password_hash: str
+    password_hash: str = field(repr=False)
 
 
 def look_at_confirmation(context: Context, visitor: Visitor, token: str, *, registration: str | None) -> Confirmation:
     """What a link would confirm; `registration` is what this browser remembers of its own. Raises Refused."""
-    link = links.look_at(context, visitor, Purpose.VERIFY, token)
+    return _of_link(context, links.look_at(context, visitor, Purpose.VERIFY, token), registration)
+
+
+def look_at_confirmation_code(context: Context, visitor: Visitor, registration: str | None, code: str) -> Confirmation:
+    """What a code would confirm in the browser that registered; counts the try. Raises Refused."""
+    find = (
+        select(Link.public_id)
+        .join(Registration, Registration.id == Link.registration_id)
+        .where(Registration.public_id == registration)
+    )
+    with context.database.read() as connection:
+        public_ids = list(connection.execute(find).scalars())
+    return _of_link(context, links.look_at_code(context, visitor, Purpose.VERIFY, public_ids, code), registration)
+
+
+def _of_link(context: Context, link: OpenLink, registration: str | None) -> Confirmation:
     find = (
         select(Registration.public_id, Registration.password_hash, Contact.email_key)
         .join(Contact, Contact.id == Registration.contact_id)
@@ -49,7 +64,13 @@ def look_at_confirmation(context: Context, visitor: Visitor, token: str, *, regi
 
 
 def confirm(
-    context: Context, visitor: Visitor, confirmation: Confirmation, password: str | None, replacing: str | None
+    context: Context,
+    visitor: Visitor,
+    confirmation: Confirmation,
+    password: str | None,
+    *,
+    kept: bool,
+    replacing: str | None,
 ) -> str:
     """Confirm a registration and sign its customer in; returns the new identity, the one so far (`replacing`) ends.
 
@@ -60,7 +81,8 @@ def confirm(
     if confirmation.needs_password:
         _check_password(context, visitor, confirmation, password or "")
     now = context.clock()
-    with context.database.write() as connection:
+    refusals = refusals_recorded(context, visitor, EventKind.CONFIRM, confirmation.link.contact_id)
+    with refusals, context.database.write() as connection:
         contact = contacts.lock(connection, confirmation.link.contact_id)
         links.consume(connection, confirmation.link, now)
         if contact is None or contact.banned_at or contact.password_hash:
@@ -70,9 +92,10 @@ def confirm(
         contacts.prove_mailbox(connection, contact.id, now)
         end_waiting(connection, contact.id, now)
         record(connection, visitor, EventKind.CONFIRM, contact_id=contact.id, now=now)
-        if replacing:
-            identities.end(connection, visitor.organisation_id, replacing, now)
-        return identities.start(connection, context.rules, visitor, contact_id=contact.id, kept=False, now=now)
+        record(connection, visitor, EventKind.SIGN_IN, contact_id=contact.id, now=now)
+        return identities.start(
+            connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now, replacing=replacing
+        )
 
 
 def _check_password(context: Context, visitor: Visitor, confirmation: Confirmation, password: str) -> None:
@@ -95,6 +118,7 @@ def _fill_empty_fields(connection: Connection, visitor: Visitor, contact_id: int
     """Take over what was typed at registration where nothing was known before."""
     typed = connection.execute(
         select(
+            Registration.email,
             Registration.first_name,
             Registration.last_name,
             Registration.phone,
@@ -117,6 +141,8 @@ def _fill_empty_fields(connection: Connection, visitor: Visitor, contact_id: int
         update(Contact)
         .where(Contact.id == contact_id)
         .values(
+            # The first who registered the address may have been a stranger with another way to write it.
+            email=case((Contact.confirmed_at.is_(None), typed.email), else_=Contact.email),
             first_name=func.coalesce(Contact.first_name, typed.first_name),
             last_name=func.coalesce(Contact.last_name, typed.last_name),
             phone=func.coalesce(Contact.phone, typed.phone),

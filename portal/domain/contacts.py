@@ -1,6 +1,6 @@
 """Contacts: found by the canonical key of their address, locked before they change."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -23,14 +23,14 @@ class Known:
 
     id: int
     email: str
-    password_salt: bytes
+    password_salt: bytes = field(repr=False)
     first_name: str | None
     last_name: str | None
     locale: str | None
     failed_passwords: int
     confirmed_at: datetime | None
     banned_at: datetime | None
-    password_hash: str | None
+    password_hash: str | None = field(repr=False)
 
     @property
     def is_closed(self) -> bool:

@@ -23,6 +23,7 @@ class Rules:
     mail_limit_address: RateLimitItem
     mail_limit_network: RateLimitItem
     reset_lifetime: timedelta
+    magic_lifetime: timedelta
     verify_lifetime: timedelta
     identity_lifetime: timedelta
     identity_idle: timedelta

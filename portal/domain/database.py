@@ -9,6 +9,8 @@ from sqlalchemy.engine import make_url
 
 SQLITE_BUSY_SECONDS = 5
 """How long a writer waits for another one before the request is answered with 503."""
+POOL_SIZE = 24
+"""Connections kept open: one for each request thread, the mail worker and its lease, and some to spare."""
 
 
 class Database:
@@ -42,8 +44,14 @@ def open_database(url: str) -> Database:
     """The database at a SQLAlchemy URL; connects at the first use only."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return Database(create_engine(parsed, pool_pre_ping=True))
-    engine = create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS}, pool_timeout=SQLITE_BUSY_SECONDS)
+        return Database(create_engine(parsed, pool_pre_ping=True, hide_parameters=True))
+    engine = create_engine(
+        parsed,
+        connect_args={"timeout": SQLITE_BUSY_SECONDS},
+        pool_size=POOL_SIZE,
+        pool_timeout=SQLITE_BUSY_SECONDS,
+        hide_parameters=True,  # hashes and addresses stay out of errors, and so out of logs
+    )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine)

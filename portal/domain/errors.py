@@ -91,6 +91,18 @@ class Failure(Enum):
         "Reset password request has been expired.",
         N_("This link is too old. Please ask for a new one."),
     )
+    WRONG_CODE = Wording(
+        "login",
+        "E001",
+        "Customer login failed.",
+        N_("This is not the code in the mail. Check it, or open the link in the mail."),
+    )
+    CODE_ENDED = Wording(
+        "login",
+        "E001",
+        "Customer login failed.",
+        N_("This code cannot be used any more. Open the link in the mail, or ask for a new mail."),
+    )
     TOO_MANY_MAILS = Wording(
         "reset-password",
         "E001",

@@ -23,8 +23,11 @@ class EventKind(StrEnum):
     """What can happen."""
 
     SIGN_IN = "sign_in"
+    SIGN_IN_REQUEST = "sign_in_request"
+    SIGN_IN_BY_MAIL = "sign_in_by_mail"
     SIGN_OUT = "sign_out"
     REGISTER = "register"
+    RESEND = "resend"
     CONFIRM = "confirm"
     RESET_REQUEST = "reset_request"
     RESET = "reset"
@@ -35,7 +38,7 @@ class EventKind(StrEnum):
 
 
 @contextmanager
-def refusals_recorded(context: Context, visitor: Visitor, kind: EventKind, contact_id: int) -> Iterator[None]:
+def refusals_recorded(context: Context, visitor: Visitor, kind: EventKind, contact_id: int | None) -> Iterator[None]:
     """Record what is refused inside, in a transaction of its own, and let the refusal pass."""
     try:
         yield

@@ -7,6 +7,7 @@
 | passwords used before      | new-password          | contact                   | LOGIN_LIMIT_ACCOUNT      |
 | registrations              | register              | network                   | REGISTER_LIMIT_NETWORK   |
 | mails that somebody asks   | mail-network/address  | network, address          | MAIL_LIMIT_*             |
+| mails of registrations     | register-address      | address (network: above)  | MAIL_LIMIT_ADDRESS       |
 
 Unknown addresses count as known ones do. Every key begins with the organisation: nothing crosses over.
 """
@@ -53,11 +54,20 @@ def registration_guards(context: Context, visitor: Visitor) -> list[Guard]:
 
 
 def mail_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
-    """For mails that anybody can ask for. Notices of security events never count."""
+    """For mails with a proof (reset, sign-in) that anybody can ask for. Notices of security events never count."""
+    return _mail_guards(context, visitor, "mail-address", key)
+
+
+def registration_mail_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
+    """For the mails of registrations: counted apart, since a stranger could else use up those that let the owner in."""
+    return _mail_guards(context, visitor, "register-address", key)
+
+
+def _mail_guards(context: Context, visitor: Visitor, scope: str, key: str) -> list[Guard]:
     rules, organisation = context.rules, str(visitor.organisation_id)
     return [
         Guard("mail-network", rules.mail_limit_network, (organisation, visitor.network)),
-        Guard("mail-address", rules.mail_limit_address, (organisation, key)),
+        Guard(scope, rules.mail_limit_address, (organisation, key)),
     ]
 
 

@@ -72,8 +72,22 @@ _end_all = (
 )
 
 
-def start(connection: Connection, rules: Rules, visitor: Visitor, *, contact_id: int, kept: bool, now: datetime) -> str:
-    """Start an identity and return it; this is the only time it is readable. The caller holds the contact's row."""
+def start(
+    connection: Connection,
+    rules: Rules,
+    visitor: Visitor,
+    *,
+    contact_id: int,
+    kept: bool,
+    now: datetime,
+    replacing: str | None = None,
+) -> str:
+    """Start an identity and return it; this is the only time it is readable. The one the browser carried so far ends.
+
+    The caller holds the contact's row.
+    """
+    if replacing is not None:
+        end(connection, visitor.organisation_id, replacing, now)
     raw = random_id()
     connection.execute(
         _insert,
@@ -98,9 +112,10 @@ def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
         row = connection.execute(_find, {"digest": _digest(raw), "organisation_id": organisation_id}).one_or_none()
     if row is None or now >= row.expires_at:
         return None
-    if now >= row.seen_at + (context.rules.identity_idle if row.kept else SHORT_IDLE):
+    idle = context.rules.identity_idle if row.kept else SHORT_IDLE
+    if now >= row.seen_at + idle:
         return None
-    if now >= row.seen_at + _SEEN_PRECISION:
+    if now >= row.seen_at + min(_SEEN_PRECISION, idle / 10):
         # A page that only shows something goes on when nothing can be written (another writer, a full disk).
         with suppress(OperationalError), context.database.write() as connection:
             connection.execute(_see, {"identity_id": row.identity_id, "now": now})

@@ -4,6 +4,7 @@ The row holds purpose, address, expiry and use, so that single use is one UPDATE
 mail is sent (tokens.py), so that neither the database nor the outbox holds anything that opens an account.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +16,16 @@ from portal.domain.events import EventKind
 from portal.domain.guards import count_or_refuse, link_guards
 from portal.domain.models import Contact, Link
 from portal.domain.tokens import Purpose, random_id
+
+CODE_TRIES = 5
+
+
+@dataclass(frozen=True)
+class IssuedLink:
+    """A link that was just stored; the browser that asked for it remembers the public id, to type the code."""
+
+    id: int
+    public_id: str
 
 
 @dataclass(frozen=True)
@@ -56,12 +67,13 @@ def issue(
     expires_at: datetime,
     registration_id: int | None = None,
     usable: bool = True,
-) -> int:
-    """Store a new link and return its row id. An unusable one is born ended: it only makes the work the same."""
-    return connection.execute(
+) -> IssuedLink:
+    """Store a new link. An unusable one is born ended: it only makes the work the same."""
+    public_id = random_id()
+    link_id = connection.execute(
         insert(Link).returning(Link.id),
         {
-            "public_id": random_id(),
+            "public_id": public_id,
             "purpose": purpose,
             "contact_id": contact_id,
             "registration_id": registration_id,
@@ -69,8 +81,10 @@ def issue(
             "created_at": now,
             "expires_at": expires_at,
             "ended_at": None if usable else now,
+            "code_tries": 0,
         },
     ).scalar_one()
+    return IssuedLink(link_id, public_id)
 
 
 def look_at(context: Context, visitor: Visitor, purpose: Purpose, token: str) -> OpenLink:
@@ -83,6 +97,10 @@ def look_at(context: Context, visitor: Visitor, purpose: Purpose, token: str) ->
     except Refused:
         count_or_refuse(context, visitor, link_guards(context, visitor), EventKind.LINK_GUESS, Failure.TOO_MANY_LOGINS)
         raise
+    return _open(context, visitor, purpose, public_id)
+
+
+def _open(context: Context, visitor: Visitor, purpose: Purpose, public_id: str) -> OpenLink:
     with context.database.read() as connection:
         row = connection.execute(
             _find, {"public_id": public_id, "purpose": purpose, "organisation_id": visitor.organisation_id}
@@ -94,6 +112,34 @@ def look_at(context: Context, visitor: Visitor, purpose: Purpose, token: str) ->
     if context.clock() >= row.expires_at:
         raise Refused(Failure.LINK_EXPIRED)
     return OpenLink(row.id, public_id, row.contact_id, row.registration_id, row.email)
+
+
+def look_at_code(
+    context: Context, visitor: Visitor, purpose: Purpose, public_ids: Sequence[str], code: str
+) -> OpenLink:
+    """The link whose code this is, of those that this browser asked for. Raises Refused(WRONG_CODE or CODE_ENDED).
+
+    The try is counted on each of them before the code is looked at, in a transaction of its own: after five a code is
+    dead, however many came at once; its link stays good. Links that lead to nothing are counted and answered alike.
+    """
+    now = context.clock()
+    with context.database.write() as connection:
+        tried = connection.execute(
+            update(Link)
+            .where(Link.public_id.in_(public_ids), Link.purpose == purpose)
+            .where(Link.code_tries < CODE_TRIES, Link.expires_at > now)
+            .values(code_tries=Link.code_tries + 1)
+            .returning(Link.public_id, Link.code_tries)
+        ).all()
+    digits = "".join(character for character in code if character not in " -")
+    for row in tried:
+        if context.signer.is_code(purpose, row.public_id, digits):
+            try:
+                return _open(context, visitor, purpose, row.public_id)
+            except Refused:
+                raise Refused(Failure.CODE_ENDED, field="code") from None
+    ended = all(row.code_tries >= CODE_TRIES for row in tried)
+    raise Refused(Failure.CODE_ENDED if ended else Failure.WRONG_CODE, field="code")
 
 
 def consume(connection: Connection, link: OpenLink, now: datetime) -> None:

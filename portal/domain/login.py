@@ -19,7 +19,8 @@ def log_in(
 
     Checks in the order of contract.md, section 4: throttle (before any hashing, for unknown addresses too), contact,
     account, password, ban, confirmation. Whatever is refused, the same statements run and one hash is computed, so that
-    time tells a stranger nothing. Raises Refused, or Busy when too many passwords wait (the try is then given back).
+    time tells a stranger nothing (but for accounts not seen since a change of the Argon2 parameters). Raises Refused,
+    or Busy when too many passwords wait (the try is then given back).
     """
     guards = password_guards(context, visitor, address.key)
     count_or_refuse(context, visitor, guards, EventKind.SIGN_IN, Failure.TOO_MANY_LOGINS)
@@ -86,7 +87,8 @@ def _refuse(
         if failure not in _RIGHT_PASSWORD:
             contacts.count_wrong_password(connection, contact_id or NOBODY)
         record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=now, refusal=failure)
-    raise Refused(failure, registration=registration)
+    # Which of the two was wrong is not told; the second is where most mistakes are made.
+    raise Refused(failure, field=None if failure in _RIGHT_PASSWORD else "password", registration=registration)
 
 
 def _sign_in(
@@ -105,9 +107,9 @@ def _sign_in(
                 contacts.forget_wrong_passwords(connection, contact.id)
             if renewed:
                 accounts.renew_hash(connection, contact, renewed)
-            if replacing:
-                identities.end(connection, visitor.organisation_id, replacing, now)
-            identity = identities.start(connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now)
+            identity = identities.start(
+                connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now, replacing=replacing
+            )
             record(connection, visitor, EventKind.SIGN_IN, contact_id=contact.id, now=now)
             return identity
     _refuse(context, visitor, contact, failure)

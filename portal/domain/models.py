@@ -134,6 +134,8 @@ class Registration(Base):
     public_id: Mapped[str] = mapped_column(String(32), unique=True)
     """Kept in the registering browser's signed cookie: the browser that need not type the password again."""
     contact_id: Mapped[int] = _contact_key()
+    email: Mapped[str]
+    """The address as it was typed: of all that are the same by their key, the one that is confirmed is kept."""
     password_hash: Mapped[str]
     first_name: Mapped[str | None]
     last_name: Mapped[str | None]
@@ -159,6 +161,8 @@ class Link(Base):
     registration_id: Mapped[int | None] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"), index=True)
     email: Mapped[str | None]
     """The address that the link proves; it dies when the contact's address becomes another."""
+    code_tries: Mapped[int] = mapped_column(default=0)
+    """How often its code was tried, right or wrong."""
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]

@@ -16,6 +16,7 @@ class Notice(StrEnum):
     VERIFY = "verify"
     ACCOUNT_EXISTS = "account_exists"
     RESET = "reset"
+    SIGN_IN = "sign_in"
     PASSWORD_CHANGED = "password_changed"
 
 

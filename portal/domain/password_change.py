@@ -4,12 +4,14 @@ from portal.domain import accounts, contacts, identities
 from portal.domain.addresses import parse_email
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import N_, Failure, Refused
-from portal.domain.events import EventKind, record
+from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import count_or_refuse, given_back_unless_done, password_guards
 from portal.domain.identities import Customer
 from portal.domain.new_password import hash_new_password
 
 _WRONG_CURRENT_PASSWORD = N_("This is not your current password. Try again, or set a new password by mail.")
+
+_CLOSED = N_("Too many wrong passwords were tried for this account. Set a new password by mail to open it again.")
 
 
 def change_password(
@@ -36,10 +38,12 @@ def change_password(
             contacts.count_wrong_password(connection, customer.id)
             now, failure = context.clock(), Failure.WRONG_PASSWORD
             record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now, refusal=failure)
-        raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CURRENT_PASSWORD, field="current_password")
+        detail = _CLOSED if contact.is_closed else _WRONG_CURRENT_PASSWORD
+        raise Refused(Failure.WRONG_PASSWORD, detail=detail, field="current_password")
     password_hash = hash_new_password(context, visitor, contact, password, EventKind.PASSWORD_CHANGE)
     now = context.clock()
-    with context.database.write() as connection:
+    refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_CHANGE, contact.id)
+    with refusals, context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
         if current is None or current.banned_at or current.password_hash != contact.password_hash:
             raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CURRENT_PASSWORD, field="current_password")

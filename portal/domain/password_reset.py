@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 
-from portal.domain import accounts, contacts, links, outbox
+from portal.domain import accounts, contacts, links
 from portal.domain.addresses import Address, parse_email
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.events import EventKind, record
-from portal.domain.guards import account_guard, count_or_refuse, mail_guards, new_password_guards
+from portal.domain.events import EventKind, record, refusals_recorded
+from portal.domain.guards import account_guard, new_password_guards
 from portal.domain.links import OpenLink
+from portal.domain.mailed_link import mail_link
 from portal.domain.new_password import hash_new_password
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
@@ -16,40 +17,19 @@ from portal.domain.waiting import end_waiting
 
 
 def request_reset(context: Context, visitor: Visitor, address: Address, lifetime: timedelta | None = None) -> None:
-    """Queue a mail with a reset link, when the address belongs to a contact who is not banned.
+    """Mail a reset link to a contact, who may have no account yet: a first password is set in the same way.
 
-    A contact without an account may set a first password this way. Asking changes nothing else, and earlier links
-    stay good. For any other address the same statements run, with rows that lead to nothing. Raises
-    Refused(TOO_MANY_MAILS), counted for unknown addresses as for known ones.
+    The answer is the same for every address (mailed_link.py). Raises Refused(TOO_MANY_MAILS).
     """
-    guards = mail_guards(context, visitor, address.key)
-    count_or_refuse(context, visitor, guards, EventKind.RESET_REQUEST, Failure.TOO_MANY_MAILS)
-    now = context.clock()
-    with context.database.write() as connection:
-        contact = contacts.find(connection, visitor.organisation_id, address.key)
-        wanted = contact is not None and contact.banned_at is None
-        contact_id = contact.id if contact else None
-        link_id = links.issue(
-            connection,
-            Purpose.RESET,
-            contact_id=contact_id,
-            email=contact.email if contact else None,
-            now=now,
-            expires_at=now + (lifetime or context.rules.reset_lifetime),
-            usable=wanted,
-        )
-        outbox.queue(
-            connection,
-            visitor,
-            Notice.RESET,
-            contact_id=contact_id,
-            recipient=contact.email if contact else None,
-            now=now,
-            locale=contact.locale if contact else None,
-            link_id=link_id,
-            wanted=wanted,
-        )
-        record(connection, visitor, EventKind.RESET_REQUEST, contact_id=contact_id, now=now)
+    mail_link(
+        context,
+        visitor,
+        address,
+        purpose=Purpose.RESET,
+        notice=Notice.RESET,
+        kind=EventKind.RESET_REQUEST,
+        lifetime=lifetime or context.rules.reset_lifetime,
+    )
 
 
 def look_at_reset(context: Context, visitor: Visitor, token: str) -> OpenLink:
@@ -70,7 +50,8 @@ def set_new_password(context: Context, visitor: Visitor, token: str, password: s
     guards = new_password_guards(context, contact.id)
     password_hash = hash_new_password(context, visitor, contact, password, EventKind.RESET, guards)
     now = context.clock()
-    with context.database.write() as connection:
+    refusals = refusals_recorded(context, visitor, EventKind.RESET, contact.id)
+    with refusals, context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
         links.consume(connection, link, now)
         if current is None or current.banned_at:

@@ -27,7 +27,9 @@ SALT_LENGTH = 16
 _HASH_LENGTH = 32
 _ANALYSED_LENGTH = 64
 """zxcvbn's time grows faster than its input; what is longer than this is judged by its beginning."""
-_PERSONAL = N_("This password is made of your name or address. Choose one that others cannot guess from them.")
+_PERSONAL = N_(
+    "This password is made of your name or address, or of the name of this service. Choose one that nobody can guess."
+)
 _EASY_GUESSES = 10**6
 """zxcvbn's own bound between "very guessable" and what withstands throttled guessing over a network."""
 
@@ -83,8 +85,8 @@ def _objection(password: str, personal: Iterable[str | None]) -> str | None:
 def _words_of(text: str) -> set[str]:
     """A name or an address as a whole and in its parts: people take either for a password."""
     local = text.partition("@")[0]
-    parts = {part for part in "".join(c if c.isalnum() else " " for c in local).split() if len(part) > 2}
-    return {text, local} | parts
+    parts = "".join(c if c.isalnum() else " " for c in local).split()
+    return {word for word in (text, local, *parts) if len(word) > 2}
 
 
 def _weakness(password: str, personal: list[str]) -> str | None:
@@ -130,7 +132,7 @@ class Hasher:
         With no hash to compare, one is computed all the same: an unknown customer costs what a known one does.
         """
         by_prefix: dict[str, list[str]] = {}
-        for known in hashes or [self._decoy]:
+        for known in list(hashes) or [self._decoy]:
             by_prefix.setdefault(known.rpartition("$")[0], []).append(known)
         found: set[str] = set()
         for prefix, group in by_prefix.items():

@@ -4,7 +4,7 @@ Nobody gains from registering somebody else's address: what waits signs nobody i
 other way drops it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
@@ -14,8 +14,13 @@ from portal.domain.addresses import Address
 from portal.domain.contacts import Known
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure
-from portal.domain.events import EventKind, record
-from portal.domain.guards import count_or_refuse, mail_guards, registration_guards
+from portal.domain.events import EventKind, record, refusals_recorded
+from portal.domain.guards import (
+    count_or_refuse,
+    given_back_unless_done,
+    registration_guards,
+    registration_mail_guards,
+)
 from portal.domain.models import Contact, Registration
 from portal.domain.outbox import Notice
 from portal.domain.passwords import new_salt, refuse_unfit
@@ -28,7 +33,7 @@ class Application:
     """What somebody types to register; shapes are checked before (forms, schemas)."""
 
     address: Address
-    password: str
+    password: str = field(repr=False)
     first_name: str | None = None
     last_name: str | None = None
     phone: str | None = None
@@ -47,19 +52,21 @@ def register(context: Context, visitor: Visitor, application: Application) -> st
     address = application.address
     guards = registration_guards(context, visitor)
     count_or_refuse(context, visitor, guards, EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
-    refuse_unfit(
-        application.password,
-        Failure.REGISTRATION_FAILED,
-        min_length=context.rules.password_min_length,
-        personal=(address.email, application.first_name, application.last_name, visitor.organisation_name),
-    )
-    guards = mail_guards(context, visitor, address.key)
-    count_or_refuse(context, visitor, guards, EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
+    with refusals_recorded(context, visitor, EventKind.REGISTER, None):
+        refuse_unfit(
+            application.password,
+            Failure.REGISTRATION_FAILED,
+            min_length=context.rules.password_min_length,
+            personal=(address.email, application.first_name, application.last_name, visitor.organisation_name),
+        )
+    mails = registration_mail_guards(context, visitor, address.key)
+    count_or_refuse(context, visitor, mails, EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
     with context.database.read() as connection:
         known = contacts.find(connection, visitor.organisation_id, address.key)
     salt = known.password_salt if known else new_salt()
     while True:
-        password_hash = context.hasher.hash(application.password, salt)
+        with given_back_unless_done(context, [*guards, *mails]):
+            password_hash = context.hasher.hash(application.password, salt)
         now = context.clock()
         with context.database.write() as connection:
             contacts.create_unless_known(connection, visitor.organisation_id, address, salt=salt, now=now)
@@ -86,6 +93,7 @@ def _store(
             "public_id": public_id,
             "contact_id": contact.id,
             "password_hash": password_hash,
+            "email": application.address.email,
             "first_name": application.first_name,
             "last_name": application.last_name,
             "phone": application.phone,
@@ -122,14 +130,14 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
         row = connection.execute(find).one_or_none()
     if row is None:
         return None
-    guards = mail_guards(context, visitor, row.email_key)
-    count_or_refuse(context, visitor, guards, EventKind.REGISTER, Failure.TOO_MANY_MAILS)
+    guards = registration_mail_guards(context, visitor, row.email_key)
+    count_or_refuse(context, visitor, guards, EventKind.RESEND, Failure.TOO_MANY_MAILS)
     with context.database.write() as connection:
         contact = contacts.lock(connection, row.contact_id)
         if contact is None:
             return None
         _mail(connection, context, visitor, contact, row.id, now, waits=row.ended_at is None)
-        record(connection, visitor, EventKind.REGISTER, contact_id=contact.id, now=now)
+        record(connection, visitor, EventKind.RESEND, contact_id=contact.id, now=now)
     return contact.email
 
 
@@ -145,7 +153,7 @@ def _mail(
 ) -> None:
     """Queue the mail that a registration leads to: a link while it waits, or word that there is an account already."""
     has_account = contact.password_hash is not None
-    link_id = links.issue(
+    link = links.issue(
         connection,
         Purpose.VERIFY,
         contact_id=contact.id,
@@ -163,6 +171,6 @@ def _mail(
         recipient=contact.email,
         now=now,
         locale=contact.locale,
-        link_id=link_id if waits else None,
+        link_id=link.id if waits else None,
         wanted=contact.banned_at is None and (waits or has_account),
     )

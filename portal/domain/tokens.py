@@ -1,9 +1,10 @@
 """Random ids, and the signatures that make tokens of them.
 
-The token in a mail is an itsdangerous signature over a link's public id, with one salt for each purpose: the database
-holds nothing that opens an account.
+The token in a mail is an itsdangerous signature over a link's public id, with one salt for each purpose, and the code
+beside it is made of such a signature too: the database holds nothing that opens an account.
 """
 
+import hmac
 import string
 from collections.abc import Sequence
 from enum import StrEnum
@@ -17,6 +18,7 @@ from portal.domain.errors import Failure, Refused
 ALPHANUMERICS = string.ascii_letters + string.digits
 PUBLIC_ID_LENGTH = 32
 TOKEN_MAX_LENGTH = 128
+CODE_DIGITS = 6
 _random = SystemRandom()
 """The system's own source, the one of `secrets`, drawn from once for all characters."""
 
@@ -26,6 +28,7 @@ class Purpose(StrEnum):
 
     VERIFY = "verify"
     RESET = "reset"
+    SIGN_IN = "sign_in"
 
 
 def random_id(length: int = PUBLIC_ID_LENGTH) -> str:
@@ -45,6 +48,22 @@ class LinkSigner:
     def token(self, purpose: Purpose, public_id: str) -> str:
         """The token to mail."""
         return self._signers[purpose].sign(public_id).decode()
+
+    def code(self, purpose: Purpose, public_id: str) -> str:
+        """The code to mail beside the token: the same proof in six digits, for the browser that asked."""
+        return self._codes(purpose, public_id)[-1]
+
+    def is_code(self, purpose: Purpose, public_id: str, code: str) -> bool:
+        """Whether a text is the code of an id; also under a key that is a fallback now."""
+        typed = code.encode("utf-8", "replace")
+        return any(hmac.compare_digest(known.encode(), typed) for known in self._codes(purpose, public_id))
+
+    def _codes(self, purpose: Purpose, public_id: str) -> list[str]:
+        signer = self._signers[purpose]
+        digests = [
+            hmac.digest(signer.derive_key(key), f"code {public_id}".encode(), sha256) for key in signer.secret_keys
+        ]
+        return [f"{int.from_bytes(digest) % 10**CODE_DIGITS:0{CODE_DIGITS}}" for digest in digests]
 
     def public_id(self, purpose: Purpose, token: str) -> str:
         """The id inside a token; raises Refused(NO_SUCH_LINK) for any other text, without a query."""

@@ -20,7 +20,11 @@ from portal.mail.transport import own_host
 
 _POLICY = SMTP.clone(cte_type="7bit")
 """Seven bits get through everywhere; what does not fit in them is encoded."""
-_LINK_PATHS = {Notice.VERIFY: "/register/verify/", Notice.RESET: "/password/reset/"}
+_LINK_PATHS = {
+    Notice.VERIFY: "/register/verify/",
+    Notice.RESET: "/password/reset/",
+    Notice.SIGN_IN: "/login/link/",
+}
 """Where the link of each mail that carries one leads."""
 _NAME_LENGTH = 60
 """How much of the organisation's name stands in From.
@@ -110,6 +114,7 @@ def _values(app: Flask, mail: DueMail, notice: Notice) -> dict[str, object]:
             raise Unmailable("the link is missing")
         purpose = Purpose(mail.link.purpose)
         token = context_of(app).signer.token(purpose, mail.link.public_id)
+        values["code"] = context_of(app).signer.code(purpose, mail.link.public_id)
         values["link"] = base_url + _LINK_PATHS[notice] + token
         values["expires"] = duration_text(mail.link.lifetime)
     return values

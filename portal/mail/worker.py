@@ -56,7 +56,7 @@ class MailWorker:
         self._purge_at: datetime | None = None
         self._failures = 0
         self.wake = Event()
-        """Set it after queuing a mail in the same process, and the worker looks at once."""
+        """Set it to have the worker look at once, at its outbox or at whether it should stop."""
 
     def run(self, stop: Event) -> None:
         """Work until `stop` is set; the mail that is being sent then is finished."""

@@ -6,7 +6,20 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.config import Settings
-from portal.web import account, errors, forgery, health, login, mailbox, password, presentation, registration, requests
+from portal.domain.identities import SHORT_LIFETIME
+from portal.web import (
+    account,
+    errors,
+    forgery,
+    health,
+    login,
+    mail_sign_in,
+    mailbox,
+    password,
+    presentation,
+    registration,
+    requests,
+)
 
 MAX_BODY = 64 * 1024
 """Bytes. No form here comes near it, and nobody gets to have more parsed."""
@@ -21,7 +34,7 @@ def flask_config(settings: Settings, secret_key: str) -> dict[str, Any]:
         "SESSION_COOKIE_SECURE": settings.is_https,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_REFRESH_EACH_REQUEST": False,  # the server decides how long an identity lives
-        "PERMANENT_SESSION_LIFETIME": settings.identity_lifetime,
+        "PERMANENT_SESSION_LIFETIME": max(settings.identity_lifetime, SHORT_LIFETIME),
         "MAX_CONTENT_LENGTH": MAX_BODY,
         "MAX_FORM_MEMORY_SIZE": MAX_BODY,
         "MAX_FORM_PARTS": 100,
@@ -41,5 +54,5 @@ def register(app: Flask) -> None:
     forgery.register(app)
     presentation.register(app)
     errors.register(app)
-    for module in (login, registration, password, account, health, mailbox):
+    for module in (login, mail_sign_in, registration, password, account, health, mailbox):
         app.register_blueprint(module.pages)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.wrappers import Response
 
-from portal.domain.errors import N_, Busy, Refused
+from portal.domain.errors import N_, Busy, Failure, Refused
 from portal.languages import translate
 from portal.web.form_page import LINK_STATUS, FormPage, words_of
 from portal.web.session import NotSignedIn, current_customer, to_sign_in
@@ -99,12 +99,16 @@ def _refused(refusal: Refused) -> Response:
         page = _page(429, words_of(refusal))
         page.headers["Retry-After"] = str(refusal.retry_after)
         return page
-    return _page(LINK_STATUS.get(refusal.failure, 422), words_of(refusal), _way_on())
+    return _page(LINK_STATUS.get(refusal.failure, 422), words_of(refusal), _way_on(refusal.failure))
 
 
-def _way_on() -> tuple[str, str] | None:
+def _way_on(failure: Failure) -> tuple[str, str] | None:
     if request.blueprint == "password":
         return url_for("password.request_reset"), translate(N_("Ask for a new link"))
+    if request.blueprint == "mail_sign_in":
+        return url_for("mail_sign_in.request"), translate(N_("Ask for a new link"))
+    if request.blueprint == "register" and failure is Failure.LINK_ENDED:  # most often: confirmed already
+        return url_for("login.login"), translate(N_("Sign in"))
     if request.blueprint == "register":
         return url_for("register.register"), translate(N_("Create an account"))
     return None

@@ -2,7 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, request
+from flask import Flask, request
+from flask_wtf.csrf import CSRFError
 
 from portal.assembly import settings_of
 
@@ -25,4 +26,4 @@ def register(app: Flask) -> None:
         origin = request.headers.get("Origin")
         foreign = origin is not None and origin.partition("://")[2] not in (own, request.host)
         if foreign or request.headers.get("Sec-Fetch-Site") in _FOREIGN:
-            abort(400)
+            raise CSRFError("The form was sent from another site.")

@@ -19,6 +19,8 @@ from portal.languages import translate
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Control characters, lone surrogates, line and paragraph separators: no name or address holds one."""
 
+CODE_LENGTH = 40
+"""Characters: six digits and whatever white space was pasted with them."""
 Validator = Callable[["PortalForm", Field], None]
 
 
@@ -113,6 +115,12 @@ class EmailField(StringField):
             raise StopValidation(translate(str(error))) from None
 
 
+class CheckBox(BooleanField):
+    """Ticked or not, also by programs that say so in words."""
+
+    false_values = (False, "", "0", "false", "no", "off")
+
+
 class SecretField(PasswordField):
     """A password, as it was typed."""
 
@@ -132,7 +140,7 @@ class LoginForm(EmailForm):
     """Sign in."""
 
     password = SecretField(validators=[typed(N_("Enter your password.")), short_enough])
-    remember = BooleanField()
+    remember = CheckBox()
     next = HiddenField()
 
 
@@ -144,13 +152,13 @@ class RegistrationForm(EmailForm):
     last_name = StringField(validators=[required(N_("Enter your last name.")), plain_text])
     phone = StringField(validators=[plain_text, phone_number])
     company_name = StringField(validators=[plain_text])
-    newsletter = BooleanField()
+    newsletter = CheckBox()
     ref = HiddenField()
 
     @property
     def referral(self) -> str | None:
         """Who sent them; a bad number is ignored."""
-        text = (self.ref.data or "").strip()
+        text = (self.ref.data or request.args.get("ref", "")).strip()
         return text if is_customer_reference(text) else None
 
 
@@ -158,10 +166,45 @@ class ConfirmForm(PortalForm):
     """Nothing to type: a button."""
 
 
-class ChosenPasswordForm(PortalForm):
+class CodeField(StringField):
+    """The code of a mail, as it was pasted."""
+
+    def pre_validate(self, form: object) -> None:
+        """Something must be typed, and not more than a code with its spaces."""
+        if not (self.data or "").strip():
+            raise StopValidation(translate(N_("Enter the code from the mail.")))
+        if len(self.data or "") > CODE_LENGTH:
+            raise StopValidation(translate(N_("The code has six digits. Please check it.")))
+
+
+class SignInByMailForm(EmailForm):
+    """Have a mail sent that signs in."""
+
+    next = HiddenField()
+
+
+class RememberForm(PortalForm):
+    """A button, and whether to be kept signed in."""
+
+    remember = CheckBox()
+
+
+class ResendForm(RememberForm):
+    """A button beside the field for the code, which need not be filled in for it."""
+
+    code = StringField()
+
+
+class ChosenPasswordForm(RememberForm):
     """The password that was chosen at registration, typed again in another browser."""
 
     password = SecretField(validators=[typed(N_("Enter the password you chose when registering.")), short_enough])
+
+
+class CodeForm(RememberForm):
+    """The code of a mail."""
+
+    code = CodeField()
 
 
 class NewPasswordForm(PortalForm):

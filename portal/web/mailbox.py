@@ -25,16 +25,7 @@ from portal.web.requests import CONTENT_SECURITY_POLICY
 pages = Blueprint("mailbox", __name__, url_prefix="/dev/mailbox")
 
 NEWEST = 200
-_FORWARDED = (
-    "Forwarded",
-    "X-Forwarded-For",
-    "X-Forwarded-Host",
-    "X-Forwarded-Proto",
-    "X-Forwarded-Port",
-    "X-Forwarded-Prefix",
-    "X-Real-IP",
-    "Via",
-)
+_FORWARDED = ("forwarded", "x-forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "via")
 _BODY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'; "
@@ -65,7 +56,7 @@ def exist_here_only() -> None:
     host = urlsplit(f"//{request.host}").hostname or ""
     if not is_loopback_host(request.remote_addr or "") or not is_loopback_host(host):
         abort(404)
-    if any(name in request.headers for name in _FORWARDED):
+    if any(name.lower().startswith(_FORWARDED) for name in request.headers.keys()):  # noqa: SIM118 - iterating gives pairs
         abort(404)
 
 

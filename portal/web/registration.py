@@ -1,18 +1,18 @@
 """Creating an account, and confirming its address."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.assembly import current_context
-from portal.domain.confirmation import Confirmation, confirm, look_at_confirmation
+from portal.domain.confirmation import Confirmation, confirm, look_at_confirmation, look_at_confirmation_code
 from portal.domain.errors import N_
 from portal.domain.registration import Application, register, resend
 from portal.languages import translate
 from portal.web import session
 from portal.web.form_page import FormPage
-from portal.web.forms import ChosenPasswordForm, ConfirmForm, PortalForm, RegistrationForm
+from portal.web.forms import ChosenPasswordForm, CodeForm, PortalForm, RegistrationForm, RememberForm, ResendForm
 
 pages = Blueprint("register", __name__)
 
@@ -47,34 +47,51 @@ class RegistrationPage(FormPage):
         session.remember_registration(
             register(current_context(), session.current_visitor(), application), address.email
         )
-        return redirect(url_for("register.sent"))
+        return redirect(url_for("register.code"))
 
 
 pages.add_url_rule("/register", view_func=RegistrationPage.as_view("register"))
 
 
-class SentPage(FormPage):
-    """What to do now, and a button to have the mail sent once more."""
+class CodePage(FormPage):
+    """What to do now: type the code of the mail, or open its link."""
 
-    form_class = ConfirmForm
-    template = "register/sent.html"
+    form_class = CodeForm
+    template = "register/code.html"
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """The address as it was typed."""
         return {"email": session.mailed_to()}
 
-    def submitted(self, form: ConfirmForm, shown: dict[str, Any]) -> ResponseReturnValue:
+    def submitted(self, form: CodeForm, shown: dict[str, Any]) -> ResponseReturnValue:
+        """Confirm and sign in."""
+        confirmation = look_at_confirmation_code(
+            current_context(), session.current_visitor(), session.remembered_registration(), form.code.data or ""
+        )
+        return _confirm(confirmation, None, kept=form.remember.data)
+
+
+class ResendPage(FormPage):
+    """Have the mail sent once more; shows the page with the code."""
+
+    methods: ClassVar[set[str]] = {"POST"}
+    form_class = ResendForm
+    template = CodePage.template
+    opened = CodePage.opened
+
+    def submitted(self, form: PortalForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Send it again; the answer is the same for every address."""
         registration = session.remembered_registration()
         if registration is None:
             return redirect(url_for("register.register"))
-        resend(current_context(), session.current_visitor(), registration)
+        if resend(current_context(), session.current_visitor(), registration) is None:
+            return redirect(url_for("register.register"))
         session.give_notice(translate(N_("We have sent the mail again.")))
-        return redirect(url_for("register.sent"))
+        return redirect(url_for("register.code"))
 
 
-pages.add_url_rule("/register/sent", view_func=SentPage.as_view("sent"), methods=["GET"])
-pages.add_url_rule("/register/resend", view_func=SentPage.as_view("resend"), methods=["POST"])
+pages.add_url_rule("/register/code", view_func=CodePage.as_view("code"))
+pages.add_url_rule("/register/resend", view_func=ResendPage.as_view("resend"))
 
 
 class VerifyPage(FormPage):
@@ -99,18 +116,28 @@ class VerifyPage(FormPage):
 
     def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
         """A button in the browser that registered, the password elsewhere."""
-        return ConfirmForm if shown["same_browser"] else ChosenPasswordForm
+        return RememberForm if shown["same_browser"] else ChosenPasswordForm
 
     def submitted(self, form: PortalForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Confirm and sign in."""
         confirmation: Confirmation = shown["confirmation"]
-        password = form["password"].data if confirmation.needs_password else None
-        identity = confirm(
-            current_context(), session.current_visitor(), confirmation, password, replacing=session.carried_identity()
+        return _confirm(
+            confirmation, form["password"].data if confirmation.needs_password else None, kept=form["remember"].data
         )
-        session.sign_in(identity, kept=False)
-        session.give_notice(translate(N_("Your address is confirmed. Welcome!")))
-        return redirect(url_for("account.home"))
+
+
+def _confirm(confirmation: Confirmation, password: str | None, *, kept: bool) -> ResponseReturnValue:
+    identity = confirm(
+        current_context(),
+        session.current_visitor(),
+        confirmation,
+        password,
+        kept=kept,
+        replacing=session.carried_identity(),
+    )
+    session.sign_in(identity, kept=kept)
+    session.give_notice(translate(N_("Your address is confirmed. Welcome!")))
+    return redirect(url_for("account.home"))
 
 
 pages.add_url_rule("/register/verify/<token>", view_func=VerifyPage.as_view("verify"))

@@ -14,7 +14,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-_HEADERS = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # no-referrer would make browsers send "Origin: null" with our own forms
@@ -28,7 +28,7 @@ _HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 
 def register(app: Flask) -> None:
     """Put them around every request of an app."""
-    headers = (_HEADERS | _HSTS if settings_of(app).is_https else _HEADERS).items()
+    headers = (SECURITY_HEADERS | _HSTS if settings_of(app).is_https else SECURITY_HEADERS).items()
 
     @app.before_request
     def begin() -> None:
@@ -37,7 +37,7 @@ def register(app: Flask) -> None:
 
     @app.after_request
     def finish(response: Response) -> Response:
-        if request.endpoint == "static" and response.status_code in (200, 206, 304):
+        if request.endpoint == "static" and "v" in request.args and response.status_code in (200, 206, 304):
             # The address of a static file changes with its content (presentation.py).
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         else:

@@ -15,6 +15,9 @@ _IDENTITY = "identity"
 _KEPT = "kept"
 _REGISTRATION = "registration"
 _MAILED_TO = "mailed_to"
+_SIGN_INS = "sign_ins"
+_REMEMBERED_SIGN_INS = 3
+"""As many mails as somebody may have asked for one after another; the code of each is accepted."""
 
 
 def current_visitor() -> Visitor:
@@ -96,6 +99,23 @@ def remember_registration(public_id: str, email: str) -> None:
 def remembered_registration() -> str | None:
     """The registration that this browser made, by its public id."""
     return session.get(_REGISTRATION)
+
+
+def remember_sign_in_request(public_id: str, email: str, after: str | None) -> None:
+    """Know this browser as the one that asked for a mail to sign in, and where it wanted to go."""
+    session[_SIGN_INS] = [*sign_in_requests(), public_id][-_REMEMBERED_SIGN_INS:]
+    session[_MAILED_TO] = email
+    session["next"] = after
+
+
+def sign_in_requests() -> list[str]:
+    """The mails to sign in that this browser asked for, by their public ids, the newest last."""
+    return list(session.get(_SIGN_INS, ()))
+
+
+def wanted_path() -> str | None:
+    """Where this browser wanted to go when it asked for a mail to sign in."""
+    return session.get("next")
 
 
 def remember_mailed_to(email: str) -> None:

@@ -80,6 +80,35 @@ def sent_too_often(stage: Stage) -> Visitor:
     return visitor
 
 
+def sign_in_code(stage: Stage, email: str = "asking@example.com") -> Visitor:
+    visitor = stage.cleared()
+    visitor.go("/login/link")
+    visitor.type(email=email)
+    assert visitor.press("Mail me a link") == 200
+    return visitor
+
+
+def sign_in_code_wrong(stage: Stage) -> Visitor:
+    visitor = sign_in_code(stage, "typing@example.com")
+    visitor.type(code="12 34-56")
+    assert visitor.press("Sign in") == 422
+    return visitor
+
+
+def sign_in_link(stage: Stage) -> Visitor:
+    assert stage.ada
+    link = sign_in_code(stage, ADA).link_to(ADA, "Sign in to")
+    visitor = stage.cleared()
+    visitor.go(link)
+    return visitor
+
+
+def sign_in_letter(stage: Stage) -> Visitor:
+    assert stage.forgetful
+    sign_in_code(stage, FORGETFUL)
+    return _letter_alone(stage, "Sign in to")
+
+
 def verify(stage: Stage) -> Visitor:
     link, cookies = stage.waiting
     visitor = stage.cleared(cookies)
@@ -193,15 +222,15 @@ def letter(stage: Stage) -> Visitor:
 
 
 def letter_alone(subject: str) -> State:
+    return lambda stage: _letter_alone(stage, subject)
+
+
+def _letter_alone(stage: Stage, subject: str) -> Visitor:
     """The HTML of a mail, as a mail program shows it: the frame that it has here lets no scanner in."""
-
-    def open_it(stage: Stage) -> Visitor:
-        assert stage.forgetful
-        visitor = stage.cleared()
-        letter = visitor.find_mail(FORGETFUL, subject).get_attribute("href")
-        html = visitor.context.request.get(f"{visitor.url}{letter}/html").text()
-        visitor.page.goto("about:blank")
-        visitor.page.set_content(html)
-        return visitor
-
-    return open_it
+    assert stage.forgetful
+    visitor = stage.cleared()
+    letter = visitor.find_mail(FORGETFUL, subject).get_attribute("href")
+    html = visitor.context.request.get(f"{visitor.url}{letter}/html").text()
+    visitor.page.goto("about:blank")
+    visitor.page.set_content(html)
+    return visitor

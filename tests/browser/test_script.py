@@ -105,9 +105,9 @@ def test_no_token_stays_in_the_address_bar(new_visitor: NewVisitor) -> None:
 
     other = new_visitor()
     other.go(confirmation)
-    assert other.path == "/register/sent"
+    assert other.path == "/register/code"
     assert other.press("Confirm my address") == 422
-    assert other.path == "/register/sent"
+    assert other.path == "/register/code"
     other.type(password=PASSWORD)
     assert other.press("Confirm my address") == 200
     assert other.path == "/account"

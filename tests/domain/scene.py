@@ -75,7 +75,7 @@ class Scene:
     ) -> str:
         """Open a verification link; `browser` is the registration that this browser remembers."""
         found = look_at_confirmation(self.context, self.visitor, token, registration=browser)
-        return confirm(self.context, self.visitor, found, password, replacing=replacing)
+        return confirm(self.context, self.visitor, found, password, kept=False, replacing=replacing)
 
     def join(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> str:
         """Become a customer: register and confirm in one browser. Returns the identity."""

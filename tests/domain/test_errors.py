@@ -8,7 +8,8 @@ import pytest
 from portal import domain
 from portal.domain.errors import Busy, Failure, Refused
 
-# use case, code, message: the reference pages' own. TOO_MANY_MAILS has no page; its endpoint always says success.
+# use case, code, message: the reference pages' own. Codes are typed on pages only.
+# TOO_MANY_MAILS has no page; its endpoint always says success.
 DOCUMENTED = {
     "LOGIN_FAILED": ("login", "E001", "Customer login failed."),
     "UNKNOWN_CONTACT": ("login", "E002", "Customer e-mail does not exist."),
@@ -29,6 +30,8 @@ DOCUMENTED = {
     "NO_SUCH_LINK": ("set-new-password", "E003", "Reset password request does not exist."),
     "LINK_ENDED": ("set-new-password", "E003", "Reset password request does not exist."),
     "LINK_EXPIRED": ("set-new-password", "E004", "Reset password request has been expired."),
+    "WRONG_CODE": ("login", "E001", "Customer login failed."),
+    "CODE_ENDED": ("login", "E001", "Customer login failed."),
     "TOO_MANY_MAILS": ("reset-password", "E001", "Too many mails."),
 }
 # What a stranger may not tell apart until the password was right.

@@ -102,14 +102,14 @@ def lift_a_ban(scene: Scene) -> None:
     customers.unban(scene.context, scene.visitor.organisation_id, parse_email(ADA))
 
 
-JOINED: list[Row] = [("register", None, True), ("confirm", None, True)]
+JOINED: list[Row] = [("register", None, True), ("confirm", None, True), ("sign_in", None, True)]
 
 
 @pytest.mark.parametrize(
     ("happens", "rows"),
     [
         (register, [("register", None, True)]),
-        (send_again, [("register", None, True)] * 2),
+        (send_again, [("register", None, True), ("resend", None, True)]),
         (confirm, JOINED),
         (confirm_with_a_wrong_password, [("register", None, True), ("confirm", "WRONG_PASSWORD", True)]),
         (sign_in, [*JOINED, ("sign_in", None, True)]),

@@ -13,7 +13,9 @@ PERSONAL = ("jana.novotna-svobodova@example.com", "Jana", "Novotn\u00e1 Svobodov
 COMMON = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= 8][:50]
 ONE_OF_THE_MOST_COMMON = "This is one of the most common passwords. Choose one that others cannot guess."
 EASY = "This password is easy to guess. Choose a longer one, for example of several unusual words."
-MADE_OF_YOURSELF = "This password is made of your name or address. Choose one that others cannot guess from them."
+MADE_OF_YOURSELF = (
+    "This password is made of your name or address, or of the name of this service. Choose one that nobody can guess."
+)
 EIGHT_EMOJI = "\U0001f984\U0001f34b\U0001f6f6\U0001f9c2\U0001f3b7\U0001f9ed\U0001fa81\U0001f407"
 
 

@@ -46,14 +46,14 @@ class Office:
     ) -> int:
         """Queue one mail as the domain does, with a link that lasts half an hour where the mail carries one."""
         now = self.context.clock()
-        purpose = {Notice.VERIFY: Purpose.VERIFY, Notice.RESET: Purpose.RESET}.get(notice)
+        purpose = {str(purpose): purpose for purpose in Purpose}.get(notice)
         with self.context.database.write() as connection:
             link_id = None
             if purpose:
                 expires_at = now + timedelta(minutes=30)
                 link_id = links.issue(
                     connection, purpose, contact_id=None, email=recipient, now=now, expires_at=expires_at
-                )
+                ).id
             outbox.queue(
                 connection,
                 self._visitor,

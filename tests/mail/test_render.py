@@ -64,7 +64,11 @@ def test_each_mail_is_text_first_then_html_with_every_header(
 
 @pytest.mark.parametrize(
     ("notice", "purpose", "path"),
-    [(Notice.VERIFY, Purpose.VERIFY, "/register/verify/"), (Notice.RESET, Purpose.RESET, "/password/reset/")],
+    [
+        (Notice.VERIFY, Purpose.VERIFY, "/register/verify/"),
+        (Notice.RESET, Purpose.RESET, "/password/reset/"),
+        (Notice.SIGN_IN, Purpose.SIGN_IN, "/login/link/"),
+    ],
 )
 def test_a_link_begins_with_the_base_url_stands_alone_and_opens_its_purpose_only(
     open_office: OpenOffice, rendered: Rendered, notice: Notice, purpose: Purpose, path: str

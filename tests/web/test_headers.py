@@ -23,7 +23,7 @@ def every_answer(site: Site) -> dict[str, Page]:
     open_paths = (
         "/login",
         "/register",
-        "/register/sent",
+        "/register/code",
         "/password/reset",
         "/password/reset-sent",
         "/healthz",

@@ -89,7 +89,7 @@ def test_the_verification_mail_is_sent_again_and_both_links_stay_good(site: Site
     browser = site.browser()
     browser.register(EMAIL, PASSWORD)
     first = site.link(EMAIL)
-    again = browser.fill("/register/sent")
+    again = browser.fill("/register/code", submit_to="/register/resend")
     assert "sent the mail again" in browser.follow(again).words
     second = site.link(EMAIL)
 
@@ -100,7 +100,7 @@ def test_the_verification_mail_is_sent_again_and_both_links_stay_good(site: Site
 
 
 def test_asking_for_the_mail_again_without_a_registration_leads_to_the_form(site: Site) -> None:
-    page = site.browser().fill("/register/sent")
+    page = site.browser().fill("/register/code", submit_to="/register/resend")
 
     assert page.location == "/register"
     assert site.mails() == []
@@ -114,7 +114,7 @@ def test_an_unverified_customer_with_the_right_password_may_have_the_mail_sent_a
     assert told.status == 422
     assert "not confirmed yet" in told.words
     before = len(site.mails(EMAIL))
-    assert elsewhere.post(told.form("/register/resend")).location == "/register/sent"
+    assert elsewhere.post(told.form("/register/resend")).location == "/register/code"
     assert len(site.mails(EMAIL)) == before + 1
 
 

@@ -27,10 +27,20 @@ def reset_link(site: Site) -> str:
     return site.link(EMAIL)
 
 
+def sign_in_link(site: Site) -> str:
+    site.customer(EMAIL)
+    site.browser().fill("/login/link", {"email": EMAIL})
+    return site.link(EMAIL)
+
+
 KINDS = pytest.mark.parametrize(
     ("make", "password", "lifetime"),
-    [(verify_link, PASSWORD, timedelta(hours=24)), (reset_link, SECOND, timedelta(minutes=30))],
-    ids=["verify", "reset"],
+    [
+        (verify_link, PASSWORD, timedelta(hours=24)),
+        (reset_link, SECOND, timedelta(minutes=30)),
+        (sign_in_link, None, timedelta(minutes=15)),
+    ],
+    ids=["verify", "reset", "sign in"],
 )
 
 

@@ -50,7 +50,7 @@ def failed(site: Site) -> dict[str, tuple[Page, set[str]]]:
             {"email", "password", "first_name", "last_name", "phone", "company_name"},
         ),
         "/password/reset": (browser.fill("/password/reset", {"email": "x"}), {"email"}),
-        "wrong password": (browser.sign_in(EMAIL, "wrong"), {""}),
+        "wrong password": (browser.sign_in(EMAIL, "wrong"), {"password"}),
     }
     browser.register(EMAIL, PASSWORD)
     pages["verify elsewhere"] = elsewhere.fill(site.link(EMAIL), {"password": "wrong"}), {"password"}
@@ -79,7 +79,7 @@ def test_every_form_page_is_a_page_like_every_other(forms: dict[str, Page]) -> N
 def test_the_pages_without_a_form_are_like_every_other(site: Site) -> None:
     browser = site.customer(EMAIL)
 
-    for path in ("/account", "/register/sent", "/password/reset-sent"):
+    for path in ("/account", "/register/code", "/password/reset-sent"):
         assert_page(browser.open(path), 200)
         assert_page(site.browser().open(path), 200)
 

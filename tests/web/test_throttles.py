@@ -179,16 +179,18 @@ def test_registrations_from_one_network_are_limited(site: Site) -> None:
     assert len(site.mails()) == 21
 
 
-def test_mails_to_one_address_are_limited_over_all_forms(site: Site) -> None:
+def test_mails_to_one_address_are_limited_and_those_that_let_in_apart_from_those_of_registrations(site: Site) -> None:
     browser = site.browser()
     browser.register(EMAIL, PASSWORD)
-    assert statuses(2, lambda _: browser.fill("/register/sent")) == [302, 302]
-    assert statuses(2, lambda n: site.browser(f"198.51.100.{n}").ask_for_reset(EMAIL)) == [302, 302]
-
-    assert 0 < wait_of(site.browser("198.51.100.9").ask_for_reset(EMAIL)) <= 3600
-    assert wait_of(browser.fill("/register/sent")) > 0
+    assert statuses(4, lambda _: browser.fill("/register/code", submit_to="/register/resend")) == [302] * 4
+    assert wait_of(browser.fill("/register/code", submit_to="/register/resend")) > 0
     assert wait_of(site.browser().register(EMAIL, PASSWORD)) > 0
-    assert len(site.mails(EMAIL)) == 5
+
+    assert statuses(3, lambda n: site.browser(f"198.51.100.{n}").ask_for_reset(EMAIL)) == [302] * 3
+    assert statuses(2, lambda _: site.browser().fill("/login/link", {"email": EMAIL})) == [302] * 2
+    assert 0 < wait_of(site.browser("198.51.100.9").ask_for_reset(EMAIL)) <= 3600
+    assert wait_of(site.browser().fill("/login/link", {"email": EMAIL})) > 0
+    assert len(site.mails(EMAIL)) == 10
 
 
 @pytest.mark.parametrize("form", ["reset", "register"])

@@ -1,0 +1,63 @@
+"""Signing in by mail: a link, and a code beside it, are one proof of the mailbox."""
+
+from collections.abc import Sequence
+
+from portal.domain import contacts, identities, links
+from portal.domain.addresses import Address
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
+from portal.domain.events import EventKind, record, refusals_recorded
+from portal.domain.links import OpenLink
+from portal.domain.mailed_link import mail_link
+from portal.domain.outbox import Notice
+from portal.domain.tokens import Purpose
+from portal.domain.waiting import end_waiting
+
+
+def request_sign_in(context: Context, visitor: Visitor, address: Address) -> str:
+    """Mail a link and a code to a known contact, with or without an account; returns what the browser remembers of it.
+
+    The answer is the same for every address (mailed_link.py). Raises Refused(TOO_MANY_MAILS).
+    """
+    return mail_link(
+        context,
+        visitor,
+        address,
+        purpose=Purpose.SIGN_IN,
+        notice=Notice.SIGN_IN,
+        kind=EventKind.SIGN_IN_REQUEST,
+        lifetime=context.rules.magic_lifetime,
+    )
+
+
+def look_at_sign_in(context: Context, visitor: Visitor, token: str) -> OpenLink:
+    """The sign-in link of a token, unused. Raises Refused."""
+    return links.look_at(context, visitor, Purpose.SIGN_IN, token)
+
+
+def look_at_sign_in_code(context: Context, visitor: Visitor, requests: Sequence[str], code: str) -> OpenLink:
+    """The sign-in link whose code was typed, of those this browser asked for; counts the try. Raises Refused."""
+    return links.look_at_code(context, visitor, Purpose.SIGN_IN, requests, code)
+
+
+def sign_in_by_mail(context: Context, visitor: Visitor, link: OpenLink, *, kept: bool, replacing: str | None) -> str:
+    """Sign in whoever has the mailbox, and return the new identity; the one so far (`replacing`) ends.
+
+    Of any number of parallel uses of link and code one succeeds, and every other open one of the customer ends with
+    it. The address is proven: it is confirmed, a password that too many tries had closed opens, and one that waits is
+    dropped. Raises Refused (LINK_ENDED, LINK_EXPIRED).
+    """
+    now = context.clock()
+    refusals = refusals_recorded(context, visitor, EventKind.SIGN_IN_BY_MAIL, link.contact_id)
+    with refusals, context.database.write() as connection:
+        contact = contacts.lock(connection, link.contact_id)
+        links.consume(connection, link, now)
+        if contact is None or contact.banned_at:
+            raise Refused(Failure.LINK_ENDED)
+        links.end_all(connection, contact.id, now, Purpose.SIGN_IN)
+        contacts.prove_mailbox(connection, contact.id, now)
+        end_waiting(connection, contact.id, now)
+        record(connection, visitor, EventKind.SIGN_IN_BY_MAIL, contact_id=contact.id, now=now)
+        return identities.start(
+            connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now, replacing=replacing
+        )

@@ -1,0 +1,82 @@
+"""Signing in by a mailed link, or by the code beside it."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.assembly import current_context
+from portal.domain.links import OpenLink
+from portal.domain.magic_link import look_at_sign_in, look_at_sign_in_code, request_sign_in, sign_in_by_mail
+from portal.web import session
+from portal.web.form_page import FormPage
+from portal.web.forms import CodeForm, PortalForm, RememberForm, SignInByMailForm
+from portal.web.redirects import own_path, redirect_to
+
+pages = Blueprint("mail_sign_in", __name__, url_prefix="/login")
+
+
+class RequestPage(FormPage):
+    """Ask for a mail."""
+
+    form_class = SignInByMailForm
+    template = "login/link.html"
+
+    def filled(self, form: PortalForm) -> None:
+        """Where to go on afterwards."""
+        form["next"].data = own_path(request.args.get("next"))
+
+    def submitted(self, form: SignInByMailForm, shown: dict[str, Any]) -> ResponseReturnValue:
+        """Have a mail sent; the answer is the same for every address."""
+        address = form.email.address
+        public_id = request_sign_in(current_context(), session.current_visitor(), address)
+        session.remember_sign_in_request(public_id, address.email, own_path(form.next.data))
+        return redirect(url_for("mail_sign_in.code"))
+
+
+class CodePage(FormPage):
+    """Type the code, in the browser that asked."""
+
+    form_class = CodeForm
+    template = "login/code.html"
+
+    def opened(self, **_arguments: Any) -> dict[str, Any]:
+        """The address as it was typed."""
+        return {"email": session.mailed_to(), "asked": bool(session.sign_in_requests())}
+
+    def submitted(self, form: CodeForm, shown: dict[str, Any]) -> ResponseReturnValue:
+        """Sign in."""
+        requests = session.sign_in_requests()
+        link = look_at_sign_in_code(current_context(), session.current_visitor(), requests, form.code.data or "")
+        return _sign_in(link, kept=form.remember.data)
+
+
+class LinkPage(FormPage):
+    """Whose account the link opens, and a button: looking signs nobody in, and uses nothing up."""
+
+    form_class = RememberForm
+    template = "login/open.html"
+
+    def opened(self, **arguments: Any) -> dict[str, Any]:
+        """Whose account it is."""
+        link = look_at_sign_in(current_context(), session.current_visitor(), arguments["token"])
+        return {"token": arguments["token"], "email": link.email, "link": link}
+
+    def submitted(self, form: RememberForm, shown: dict[str, Any]) -> ResponseReturnValue:
+        """Sign in."""
+        return _sign_in(shown["link"], kept=form.remember.data)
+
+
+def _sign_in(link: OpenLink, *, kept: bool) -> ResponseReturnValue:
+    identity = sign_in_by_mail(
+        current_context(), session.current_visitor(), link, kept=kept, replacing=session.carried_identity()
+    )
+    # Only the browser that asked remembers where it wanted to go.
+    after = session.wanted_path() if link.public_id in session.sign_in_requests() else None
+    session.sign_in(identity, kept=kept)
+    return redirect_to(after, url_for("account.home"))
+
+
+pages.add_url_rule("/link", view_func=RequestPage.as_view("request"))
+pages.add_url_rule("/code", view_func=CodePage.as_view("code"))
+pages.add_url_rule("/link/<token>", view_func=LinkPage.as_view("open"))

@@ -1,0 +1,55 @@
+"""No mail is lost: the mail server away, and the whole portal killed twice while it delivers."""
+
+import signal
+from collections import defaultdict
+from pathlib import Path
+
+from tests.cli.process import serving, wait_until
+from tests.mail.sink import Sink
+from tests.web.post import link_in
+from tests.web.test_served import Visitor
+
+MAILS = 40
+ROOMY = {
+    "ARGON2_TIME_COST": "1",
+    "ARGON2_MEMORY_KIB": "8",
+    "REGISTER_LIMIT_NETWORK": "1000 per hour",
+    "MAIL_LIMIT_NETWORK": "1000 per hour",
+}
+
+
+def test_a_mail_server_that_is_away_and_two_kills_lose_no_mail_of_40(tmp_path: Path) -> None:
+    instance = tmp_path / "private" / "instance"
+    sink = Sink()
+    sink.start()
+    sink.stop()  # it keeps its port
+    settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), **ROOMY}
+    recipients = [f"customer{number}@example.com" for number in range(MAILS)]
+    with serving(instance, **settings) as served:
+        for email in recipients:
+            typed = {"email": email, "password": "six calm geese honk", "first_name": "Ada", "last_name": "Quill"}
+            assert Visitor(served).fill("/register", **typed)[0] == 302
+        sink.start()
+        wait_until(lambda: len(sink.messages) >= 3)
+        served.signal_group(signal.SIGKILL)
+        served.process.wait()
+    with serving(instance, **settings) as served:
+        before = len(sink.messages)
+        wait_until(lambda: len(sink.messages) >= min(MAILS - 5, before + 3))
+        served.signal_group(signal.SIGKILL)
+        served.process.wait()
+    try:
+        with serving(instance, **settings):
+            arrived: dict[str, set[tuple[str, str]]] = defaultdict(set)
+
+            def all_are_there() -> bool:
+                for message in sink.messages:
+                    arrived[message["To"]].add((message["Message-ID"], link_in(message)))
+                return len(arrived) == MAILS
+
+            wait_until(all_are_there)
+    finally:
+        sink.stop()
+    assert set(arrived) == set(recipients)
+    # A mail may come twice (RFC 1047), but then it is the same one, with the same link.
+    assert [len(copies) for copies in arrived.values()] == [1] * MAILS

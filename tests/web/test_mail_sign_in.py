@@ -1,0 +1,257 @@
+"""Signing in by a mailed link or the code beside it."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from tests.web.browser import Browser, Page
+from tests.web.conftest import PASSWORD, Site, in_parallel
+from tests.web.expectations import assert_error_page
+
+EMAIL = "ada@example.com"
+
+
+def ask(browser: Browser, email: str = EMAIL, **fields: str) -> Page:
+    return browser.fill("/login/link", {"email": email, **fields})
+
+
+def code_for(site: Site, email: str = EMAIL) -> str:
+    """The code of the last mail to an address: alone on its line."""
+    text = site.mails(email)[-1].get_body(("plain",))
+    assert text is not None
+    (code,) = re.findall(r"^([0-9]{6})$", text.get_content().replace("\r", ""), re.MULTILINE)
+    return str(code)
+
+
+def wrong(code: str) -> str:
+    return f"{(int(code) + 1) % 10**6:06}"
+
+
+def type_code(browser: Browser, code: str, path: str = "/login/code", **fields: str) -> Page:
+    return browser.fill(path, {"code": code, **fields}, submit_to=path)
+
+
+def test_the_link_shows_whose_account_it_opens_and_only_its_button_signs_in(site: Site) -> None:
+    site.customer(EMAIL)
+    assert ask(site.browser()).location == "/login/code"
+    elsewhere = site.browser()
+    link = site.link(EMAIL)
+    for method in ("GET", "HEAD") * 3:
+        assert elsewhere.send(link, method).status == 200
+    page = elsewhere.open(link)
+    assert EMAIL in page.words
+    assert not elsewhere.is_signed_in
+
+    assert elsewhere.post(page.form()).location == "/account"
+    assert elsewhere.is_signed_in
+    assert_error_page(site.browser().open(link), 410)
+
+
+@pytest.mark.parametrize("shape", ["{0}{1}", " {0} {1} ", "{0}-{1}", "{0} - {1}"])
+def test_the_code_signs_in_the_browser_that_asked_however_it_was_pasted(site: Site, shape: str) -> None:
+    site.customer(EMAIL)
+    browser = site.browser()
+    ask(browser, next="/account/password")
+    code = code_for(site)
+
+    assert type_code(browser, shape.format(code[:3], code[3:])).location == "/account/password"
+    assert browser.is_signed_in
+
+
+def test_the_code_is_nothing_in_another_browser(site: Site) -> None:
+    site.customer(EMAIL)
+    ask(site.browser())
+    elsewhere = site.browser()
+    ask(elsewhere, "grace@example.com")
+
+    assert type_code(elsewhere, code_for(site)).status == 422
+    assert not elsewhere.is_signed_in
+    assert type_code(site.browser(), code_for(site)).status == 422
+
+
+def test_five_tries_end_a_code_and_leave_its_link_good(site: Site) -> None:
+    site.customer(EMAIL)
+    browser = site.browser()
+    ask(browser)
+    code = code_for(site)
+    for _ in range(5):
+        assert type_code(browser, wrong(code)).status == 422
+    page = type_code(browser, code)
+    assert page.status == 422
+    assert "cannot be used any more" in page.words
+    assert not browser.is_signed_in
+
+    assert browser.fill(site.link(EMAIL)).status == 302
+
+
+def test_of_many_codes_at_once_five_are_looked_at(site: Site) -> None:
+    site.customer(EMAIL)
+    browser = site.browser()
+    ask(browser)
+    code = code_for(site)
+    form = browser.open("/login/code").form()
+    cookie = browser.cookie()
+    assert cookie is not None
+
+    def try_once(number: int) -> int:
+        one = site.browser()
+        one.set_cookie(cookie)
+        return one.post(form, {"code": f"{(int(code) + 1 + number) % 10**6:06}"}).status
+
+    assert set(in_parallel([partial(try_once, number) for number in range(20)])) == {422}
+    assert [row["code_tries"] for row in site.rows()["link"] if row["purpose"] == "sign_in"] == [5]
+    assert type_code(browser, code).status == 422
+
+
+def test_of_link_and_code_used_at_once_one_signs_in(site: Site) -> None:
+    site.customer(EMAIL)
+    asking, elsewhere = site.browser(), site.browser()
+    ask(asking)
+    code, link = code_for(site), site.link(EMAIL)
+    by_code, by_link = asking.open("/login/code").form(), elsewhere.open(link).form()
+    before = len(site.rows()["identity"])
+
+    statuses = in_parallel(
+        [lambda: asking.post(by_code, {"code": code}).status, lambda: elsewhere.post(by_link).status]
+    )
+
+    assert statuses.count(302) == 1
+    assert len(site.rows()["identity"]) == before + 1
+    assert [asking.is_signed_in, elsewhere.is_signed_in].count(True) == 1
+
+
+def test_one_use_ends_every_other_mail_and_asking_again_ends_none(site: Site) -> None:
+    site.customer(EMAIL)
+    browser = site.browser()
+    ask(browser)
+    first, first_code = site.link(EMAIL), code_for(site)
+    ask(site.browser())  # somebody else asks for the same address
+    ask(browser)
+    last = site.link(EMAIL)
+
+    assert site.browser().open(first).status == 200
+    assert type_code(browser, first_code).status == 302
+    for link in (first, last):
+        assert_error_page(site.browser().open(link), 410)
+
+
+def test_a_known_contact_without_an_account_signs_in_too(site: Site) -> None:
+    site.guest(EMAIL)
+    browser = site.browser()
+    ask(browser)
+
+    assert type_code(browser, code_for(site)).status == 302
+    assert EMAIL in browser.open("/account").words
+
+
+def test_a_proof_by_mail_confirms_the_address_and_drops_the_password_that_waits(site: Site) -> None:
+    attacker = site.browser()
+    attacker.register(EMAIL, PASSWORD)
+    waiting = site.link(EMAIL)
+    owner = site.browser()
+    ask(owner)
+
+    assert type_code(owner, code_for(site)).status == 302
+    assert_error_page(attacker.open(waiting), 410)
+    assert attacker.sign_in(EMAIL, PASSWORD).status == 422
+
+
+def test_an_unknown_or_banned_address_gets_no_mail_and_the_same_answers(site: Site) -> None:
+    site.customer(EMAIL)
+    site.customer("eve@example.com")
+    site.ban("eve@example.com")
+    answers = []
+    for email in (EMAIL, "eve@example.com", "bob@example.com"):
+        browser = site.browser()
+        asked = ask(browser, email)
+        shown = browser.open("/login/code")
+        tries = [type_code(browser, "000000") for _ in range(6)]
+        answers.append(
+            (
+                asked.status,
+                asked.location,
+                shown.words.replace(email, "…"),
+                [each.status for each in tries],
+                [each.words.replace(email, "…") for each in tries],
+            )
+        )
+
+    assert answers[0] == answers[1] == answers[2]
+    assert [mail["Subject"] for mail in site.mails("bob@example.com")] == []
+    assert not any("Sign in" in mail["Subject"] for mail in site.mails("eve@example.com"))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_every_way_in_asks_whether_to_be_kept_signed_in(site: Site, kept: bool) -> None:
+    fields = {"remember": "y"} if kept else {}
+    registering = site.browser()
+    registering.register(EMAIL, PASSWORD)
+    ways: list[Callable[[], Page]] = [
+        lambda: type_code(registering, code_for(site), "/register/code", **fields),
+        lambda: (by_code := site.browser(), ask(by_code), type_code(by_code, code_for(site), **fields))[-1],
+        lambda: (ask(site.browser()), site.browser().fill(site.link(EMAIL), fields))[-1],
+    ]
+    for way in ways:
+        answer = way()
+        assert answer.status == 302
+        (cookie,) = answer.headers.getlist("Set-Cookie")
+        assert ("Expires=" in cookie) is kept
+    assert [bool(row["kept"]) for row in site.rows()["identity"]] == [kept] * 3
+
+
+def test_the_code_of_a_registration_confirms_it_where_it_was_made(site: Site) -> None:
+    browser = site.browser()
+    browser.register(EMAIL, PASSWORD)
+    code = code_for(site)
+    assert type_code(site.browser(), code, "/register/code").status == 422
+    assert type_code(browser, wrong(code), "/register/code").status == 422
+
+    assert type_code(browser, code, "/register/code").location == "/account"
+    assert browser.is_signed_in
+    assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
+
+
+def test_codes_tell_nobody_whether_an_address_has_an_account(site: Site) -> None:
+    site.customer("old@example.com")
+    told = []
+    for email in ("old@example.com", "new@example.com"):
+        browser = site.browser()
+        browser.register(email, PASSWORD)
+        tries = [type_code(browser, "000000", "/register/code") for _ in range(6)]
+        told.append([(page.status, page.words.replace(email, "…")) for page in tries])
+    assert told[0] == told[1]
+
+
+def test_odd_codes_are_refused_in_words(site: Site) -> None:
+    browser = site.browser()
+    ask(browser)
+    for code in (
+        "",
+        " ",
+        "12345",
+        "1234567",
+        "\N{FULLWIDTH DIGIT ONE}" * 6,
+        "\N{ARABIC-INDIC DIGIT THREE}" * 6,
+        "a" * 10_000,
+        "\x00",
+        "12\n3456",
+        "<b>",
+    ):
+        page = type_code(browser, code)
+        assert page.status == 422
+        assert page.problems[0][0] == "code"
+
+
+def test_after_ten_wrong_passwords_the_mailed_link_still_works(site: Site) -> None:
+    site.customer(EMAIL)
+    browser = site.browser()
+    for _ in range(10):
+        browser.sign_in(EMAIL, "wrong")
+    refused = browser.sign_in(EMAIL, PASSWORD)
+    assert refused.status == 429
+    assert "/login/link" in refused.text
+
+    ask(browser)
+    assert type_code(browser, code_for(site)).status == 302
