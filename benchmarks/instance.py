@@ -75,7 +75,7 @@ def _register(context: Context, email: str) -> None:
         ).scalar_one()
     token = context.signer.token(Purpose.VERIFY, link)
     confirmation = look_at_confirmation(context, visitor, token, registration=public_id)
-    confirm(context, visitor, confirmation, password=None, replacing=None)
+    confirm(context, visitor, confirmation, password=None, kept=False, replacing=None)
 
 
 def _make_bare_database(path: str, email: str, password_hash: str) -> None:
