@@ -39,14 +39,14 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
 
     settings = _with_base_url(load_settings(), host, port)
     configure_logging(settings)
-    if workers > 1 and settings.ratelimit_storage_uri == "memory://":
-        click.echo(
-            f"Warning: each of {workers} processes counts limits for itself; set {PREFIX}RATELIMIT_STORAGE_URI to redis://…",
-            err=True,
-        )
     with _listen(host, port) as listener:  # closed again, unless the server has taken it
         secret_key(settings)
         prepare_database(settings)
+        if workers > 1 and settings.ratelimit_storage_uri == "memory://":
+            click.echo(
+                f"Warning: each of {workers} processes counts limits for itself; set {PREFIX}RATELIMIT_STORAGE_URI.",
+                err=True,
+            )
         server = Server(settings, listener, workers=workers, threads=threads)
     server.run()
 

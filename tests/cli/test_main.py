@@ -78,7 +78,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(run: Run, instance: Path) -> N
 
 
 def test_a_database_without_a_schema_is_one_line(run: Run) -> None:
-    assert "no such table" in run("customer", "list").complaint
+    assert "run `portal db upgrade`" in run("customer", "list").complaint
 
 
 def test_ctrl_c_ends_a_command_quietly(instance: Path) -> None:

@@ -93,6 +93,13 @@ def test_a_taken_port_is_one_line_and_leaves_the_other_alone(instance: Path, wor
         assert urllib.request.urlopen(f"{served.url}/healthz", timeout=30).status == 200
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_several_processes_that_count_apart_are_warned_of(instance: Path, workers: str) -> None:
+    with serving(instance, "--workers", workers) as served:
+        warnings = [line for line in served.complaints() if "RATELIMIT_STORAGE_URI" in line]
+        assert len(warnings) == (workers == "2")
+
+
 def test_it_prints_where_the_portal_and_the_mailbox_are(instance: Path) -> None:
     with serving(instance) as served:
         served.process.terminate()
