@@ -82,6 +82,8 @@ def upgrade_database(settings: Settings) -> None:
 
 def _upgrade_file(settings: Settings, path: Path, database: Database) -> None:
     # Before SQLite opens it: the files beside it (-wal, -shm) get the mode that the database has then.
+    if path.is_dir():
+        raise DatabaseProblem(f"The database {path} cannot be used: it is a folder.")
     try:
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, _PRIVATE_FILE))

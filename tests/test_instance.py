@@ -183,3 +183,12 @@ def test_a_database_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> 
     settings = load_settings({"PORTAL_INSTANCE_PATH": str(tmp_path), "PORTAL_DATABASE_URL": url})
     with pytest.raises(DatabaseProblem, match="No such file or directory"):
         prepare_database(settings)
+
+
+def test_a_database_that_names_a_folder_is_refused_and_the_folder_left_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir(0o755)
+    environ = {"PORTAL_INSTANCE_PATH": str(tmp_path / "instance"), "PORTAL_DATABASE_URL": f"sqlite:///{folder}"}
+    with pytest.raises(DatabaseProblem, match="it is a folder"):
+        prepare_database(load_settings(environ))
+    assert folder.stat().st_mode & 0o777 == 0o755
