@@ -7,7 +7,7 @@ because a unit of work costs more than everything else in a sign-in but the hash
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -62,7 +62,43 @@ class Organisation(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
+    hostname: Mapped[str | None] = mapped_column(index=True, unique=True)
+    """Where its pages are; without one they are those of BASE_URL only if it is the default organisation."""
+    frame_ancestors: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """The exact origins whose pages may show the portal in a frame."""
+    return_origins: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """The exact origins that a return address may lie on."""
+    locale: Mapped[str | None] = mapped_column(String(35))
+    sender: Mapped[str | None]
+    """The From of its mails; without one MAIL_DEFAULT_SENDER."""
+    accent: Mapped[str | None] = mapped_column(String(7))
+    """A colour such as #0b5fff."""
+    logo: Mapped[bytes | None]
+    logo_type: Mapped[str | None]
+    privacy_url: Mapped[str | None]
+    terms_url: Mapped[str | None]
+    support_email: Mapped[str | None]
+    magic_auth_creates: Mapped[bool] = mapped_column(default=True)
+    """Whether the API's magic-auth makes a contact of an unknown address."""
     created_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """What a shop's server shows to use the API; random, so a digest of it is enough and safe to keep."""
+
+    __tablename__ = "api_key"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    kind: Mapped[str] = mapped_column(String(4))
+    """PROD, DEV_ or ROOT: what the key begins with."""
+    label: Mapped[str | None]
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
 
 
 class Contact(Base):
@@ -81,12 +117,25 @@ class Contact(Base):
     """The customer reference number."""
     password_salt: Mapped[bytes]
     """Shared by all of this customer's passwords: see domain/passwords.py for why."""
+    name: Mapped[str | None]
+    """The whole name as a shop's server gave it; else it is made of first and last name."""
     first_name: Mapped[str | None]
     last_name: Mapped[str | None]
     phone: Mapped[str | None]
     company_name: Mapped[str | None]
+    company_registration_number: Mapped[str | None]
+    tax_identification_number: Mapped[str | None]
+    street_address: Mapped[str | None]
+    city: Mapped[str | None]
+    city_part: Mapped[str | None]
+    state_region: Mapped[str | None]
+    postal_code: Mapped[str | None]
+    country: Mapped[str | None] = mapped_column(String(2))
+    """ISO 3166-1 alpha-2."""
     newsletter: Mapped[bool] = mapped_column(default=False)
     locale: Mapped[str | None] = mapped_column(String(35))
+    ip: Mapped[str | None] = mapped_column(String(45))
+    """Where the registration came from that was confirmed."""
     referred_by_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", ondelete="SET NULL"), index=True)
     failed_passwords: Mapped[int] = mapped_column(default=0)
     """Wrong passwords in a row, however slow."""
@@ -95,6 +144,17 @@ class Contact(Base):
     banned_at: Mapped[datetime | None]
     ban_reason: Mapped[str | None]
     created_at: Mapped[datetime]
+
+
+class ContactGroup(Base):
+    """A group that a contact is in, as a shop's server named it."""
+
+    __tablename__ = "contact_group"
+
+    contact_id: Mapped[int] = mapped_column(
+        ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    name: Mapped[str] = mapped_column(primary_key=True)
 
 
 class Account(Base):
@@ -137,13 +197,26 @@ class Registration(Base):
     email: Mapped[str]
     """The address as it was typed: of all that are the same by their key, the one that is confirmed is kept."""
     password_hash: Mapped[str]
+    name: Mapped[str | None]
     first_name: Mapped[str | None]
     last_name: Mapped[str | None]
     phone: Mapped[str | None]
     company_name: Mapped[str | None]
+    company_registration_number: Mapped[str | None]
+    tax_identification_number: Mapped[str | None]
+    street_address: Mapped[str | None]
+    city: Mapped[str | None]
+    city_part: Mapped[str | None]
+    state_region: Mapped[str | None]
+    postal_code: Mapped[str | None]
+    country: Mapped[str | None] = mapped_column(String(2))
     newsletter: Mapped[bool]
     locale: Mapped[str | None] = mapped_column(String(35))
+    groups: Mapped[list[str]] = mapped_column(JSON, default=list)
     referral: Mapped[str | None] = mapped_column(String(16))
+    ip: Mapped[str | None] = mapped_column(String(45))
+    return_url: Mapped[str | None]
+    """Where the customer goes on after confirming; on one of the organisation's return origins."""
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
 
