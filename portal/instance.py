@@ -1,6 +1,7 @@
 """The instance folder: the portal's own files, closed to other users of the machine, and never lost by surprise."""
 
 import fcntl
+import logging
 import os
 import re
 import secrets
@@ -12,9 +13,13 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
 from portal import schema
+from portal.backup import settle_copy
 from portal.config import Settings, WrongSetting
+from portal.domain.clock import utc_now
 from portal.domain.database import Database, open_database
 from portal.schema import DatabaseProblem
+
+_log = logging.getLogger("portal.instance")
 
 KEY_FILE = "secret.key"
 LOCK_FILE = "instance.lock"
@@ -53,6 +58,7 @@ def prepare_database(settings: Settings) -> None:
 
     On SQLite a new instance gets its database and an older one is migrated, by one process at a time; an instance that
     had a database and lost it is refused, since an empty one in its place would look like the loss of every customer.
+    A copy that `portal backup` made and somebody put back is settled first (`portal after-restore`).
     Any other database is only looked at: on several machines it is the operator who says when it is migrated.
     """
     with _prepared(settings), _opened(settings) as database:
@@ -68,6 +74,8 @@ def prepare_database(settings: Settings) -> None:
                     " or run `portal db upgrade` to begin anew."
                 )
             _upgrade_file(settings, path, database)
+            if settled := settle_copy(database, utc_now()):
+                _log.warning("the database is a copy that was put back: %s", settled)
 
 
 def upgrade_database(settings: Settings) -> None:

@@ -11,9 +11,17 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
-from portal.cli import customer, db, mail, serve, worker
+from portal.cli import backup, customer, db, mail, serve, worker
 
-COMMANDS: tuple[click.Command, ...] = (serve.serve, worker.worker, db.db, customer.customer, mail.mail)
+COMMANDS: tuple[click.Command, ...] = (
+    serve.serve,
+    worker.worker,
+    db.db,
+    customer.customer,
+    mail.mail,
+    backup.backup,
+    backup.after_restore,
+)
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C has ended (128 + SIGINT)."""
 

@@ -10,6 +10,7 @@ from flask.cli import with_appcontext
 
 from portal import schema
 from portal.assembly import current_context, settings_of
+from portal.backup import is_copy
 from portal.cli.errors import PlainCommand
 from portal.logs import configure_logging
 
@@ -46,6 +47,9 @@ def worker() -> None:
     configure_logging(settings_of(current_app))
     if problem := schema.current_problem(current_context().database):
         raise schema.DatabaseProblem(problem)
+    with current_context().database.read() as connection:
+        if is_copy(connection):
+            raise schema.DatabaseProblem("This database is a copy that was put back: run `portal after-restore`.")
     ended: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
         # All that the handler does is safe wherever it interrupts, itself included: a second signal changes nothing.
