@@ -11,7 +11,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
-from portal.cli import backup, customer, db, mail, serve, worker
+from portal.cli import backup, check, customer, db, mail, serve, worker
 
 COMMANDS: tuple[click.Command, ...] = (
     serve.serve,
@@ -21,6 +21,7 @@ COMMANDS: tuple[click.Command, ...] = (
     mail.mail,
     backup.backup,
     backup.after_restore,
+    check.check,
 )
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C has ended (128 + SIGINT)."""

@@ -1,0 +1,114 @@
+"""`portal check`: each unsafe setting is named, and only that."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Outcome, Run
+
+SAFE = {
+    "BASE_URL": "https://portal.example.com",
+    "TRUSTED_PROXIES": "1",
+    "MAIL_SERVER": "mail.example.com",
+    "MAIL_USE_TLS": "true",
+    "MAIL_DEFAULT_SENDER": "portal@example.com",
+}
+KEY = "p0Wq-7rLz2NvXk9sTe4JbUy8"
+AWAY = "postgresql+psycopg://portal:a-word@database.invalid/portal"
+
+
+@pytest.fixture
+def checked(run: Run, monkeypatch: pytest.MonkeyPatch) -> "Checked":
+    return Checked(run, monkeypatch)
+
+
+class Checked:
+    """`portal check` with safe settings but for some."""
+
+    def __init__(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._run = run
+        self._monkeypatch = monkeypatch
+
+    def outcome(self, **changed: str) -> Outcome:
+        assert self._run("db", "upgrade").status == 0
+        for name, value in {**SAFE, **changed}.items():
+            self._monkeypatch.setenv(f"PORTAL_{name}", value)
+        return self._run("check")
+
+    def named(self, **changed: str) -> set[str]:
+        """The settings that a failing check names."""
+        outcome = self.outcome(**changed)
+        assert outcome.status == 1
+        assert outcome.err == ""
+        return {line.split(":")[0] for line in outcome.out.splitlines()}
+
+
+def test_safe_settings_pass(checked: Checked) -> None:
+    outcome = checked.outcome()
+    assert (outcome.status, outcome.out) == (0, "Nothing unsafe or incomplete was found.\n")
+
+
+def test_the_defaults_are_for_trying_only(run: Run) -> None:
+    outcome = run("check")
+    assert outcome.status == 1
+    named = {line.split(":")[0] for line in outcome.out.splitlines()}
+    assert named == {"BASE_URL", "MAIL_SERVER", "MAIL_DEFAULT_SENDER", "DATABASE_URL"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"BASE_URL": "http://portal.example.com"}, {"BASE_URL"}),
+        ({"BASE_URL": "https://127.0.0.1:8443"}, {"BASE_URL"}),
+        ({"TRUSTED_PROXIES": "0"}, {"TRUSTED_PROXIES"}),
+        ({"MAIL_USE_TLS": "false"}, {"MAIL_USE_TLS"}),
+        ({"MAIL_DEFAULT_SENDER": "portal@localhost"}, {"MAIL_DEFAULT_SENDER"}),
+        ({"MAIL_SERVER": ""}, {"MAIL_SERVER"}),
+        ({"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": KEY}, {"SECRET_KEY_FALLBACKS"}),
+        ({"SECRET_KEY": KEY, "MAIL_USERNAME": "portal", "MAIL_PASSWORD": KEY}, {"SECRET_KEY"}),
+        ({"PASSWORD_MIN_LENGTH": "7"}, {"PASSWORD_MIN_LENGTH"}),
+        ({"ARGON2_TIME_COST": "1"}, {"ARGON2_MEMORY_KIB"}),
+        ({"ARGON2_MEMORY_KIB": "8192"}, {"ARGON2_MEMORY_KIB"}),
+        ({"LOGIN_LIMITS": "5 per hour"}, {"LOGIN_LIMITS"}),
+        ({"SECRET_KEY": KEY, "DATABASE_URL": AWAY}, {"DATABASE_URL", "RATELIMIT_STORAGE_URI"}),
+        ({"RATELIMIT_STORAGE_URI": "redis://limits.example.com/0"}, {"RATELIMIT_STORAGE_URI"}),
+    ],
+)
+def test_each_unsafe_setting_is_named(checked: Checked, changed: dict[str, str], named: set[str]) -> None:
+    assert checked.named(**changed) == named
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"MAIL_SERVER": "127.0.0.1", "MAIL_USE_TLS": "false"},
+        {"ARGON2_TIME_COST": "3", "ARGON2_MEMORY_KIB": "12288"},
+        {"RATELIMIT_STORAGE_URI": "redis://127.0.0.1:6379/0"},
+        {"RATELIMIT_STORAGE_URI": "rediss://limits.example.com/0"},
+    ],
+)
+def test_what_is_safe_is_not_named(checked: Checked, changed: dict[str, str]) -> None:
+    assert checked.outcome(**changed).status == 0
+
+
+def test_debugging_is_named(checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    assert checked.named() == {"FLASK_DEBUG"}
+
+
+def test_a_settings_file_that_others_may_read_is_named(checked: Checked, instance: Path) -> None:
+    instance.mkdir(mode=0o700)
+    (instance / "portal.toml").write_text('password_min_length = "10"\n')
+    (instance / "portal.toml").chmod(0o644)
+    assert checked.named() == {"INSTANCE_PATH"}
+
+
+def test_no_secret_is_shown(checked: Checked) -> None:
+    outcome = checked.outcome(SECRET_KEY=KEY, SECRET_KEY_FALLBACKS=KEY, DATABASE_URL=AWAY)
+    assert KEY not in outcome.out
+    assert "a-word" not in outcome.out
+
+
+def test_a_weak_key_is_refused_by_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTAL_SECRET_KEY", "changeme-changeme-changeme")
+    assert "PORTAL_SECRET_KEY" in run("check").complaint
