@@ -1,19 +1,35 @@
-"""Normal forms of what people can be reached under: e-mail addresses, phone numbers.
+"""Normal forms of what people can be reached under: e-mail addresses, phone numbers, countries, languages.
 
-Each is computed once, here, and stored; nothing else in the portal folds, trims or compares addresses.
+Each is computed once, here, and stored; nothing else in the portal folds, trims or compares them.
 """
 
 import re
 from dataclasses import dataclass
 
 import phonenumbers
+from babel import Locale
 from email_validator import EmailNotValidError, validate_email
 
 from portal.domain.errors import N_
-from portal.domain.models import STRING_LENGTH
+from portal.domain.models import LOCALE_LENGTH, STRING_LENGTH
 
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 _CUSTOMER_REFERENCE = re.compile(r"[A-Za-z0-9]{16}", re.ASCII)
+_NO_COUNTRIES = frozenset(["AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "XK", "ZZ"])
+"""Two letters that Babel (CLDR) knows and ISO 3166-1 has not assigned to a country."""
+_COUNTRIES = {str(code) for code in Locale("en").territories if len(str(code)) == 2} - _NO_COUNTRIES
+_LANGUAGE_TAG = re.compile(
+    r"""[a-z]{2,3}(-[a-z]{3}){0,3}    # language, and an extension of it
+        (-[a-z]{4})?                  # script
+        (-(?:[a-z]{2}|[0-9]{3}))?     # region
+        (-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*   # variants
+        (-[a-wyz0-9](-[a-z0-9]{2,8})+)*          # extensions
+        (-x(-[a-z0-9]{1,8})+)?        # private use
+    """,
+    re.ASCII | re.IGNORECASE | re.VERBOSE,
+)
+"""RFC 5646, 2.1, without the tags that it only keeps for their age and those of private use alone."""
+_SINGLETON = re.compile(r"-.(-|$)")
 
 
 class InvalidAddress(ValueError):
@@ -84,6 +100,31 @@ def parse_phone(text: str) -> str:
     if not text.startswith("+") or not phonenumbers.is_possible_number(number) or number.extension:
         raise InvalidAddress(message)
     return f"+{number.country_code} {phonenumbers.national_significant_number(number)}"
+
+
+def parse_country(text: str) -> str:
+    """A country as its ISO 3166-1 alpha-2 code in capitals; raises InvalidAddress."""
+    code = text.strip().upper()
+    if not text.isascii() or code not in _COUNTRIES:  # "\u00df" has the capitals SS
+        raise InvalidAddress(N_("Enter the country as its two-letter code, like CZ or GB."))
+    return code
+
+
+def parse_locale(text: str) -> str:
+    """A language as a BCP 47 tag, in the usual case ("zh-Hant-TW"); raises InvalidAddress.
+
+    Any well-formed tag is kept, also of a language that the portal does not speak: mails then come in its own.
+    """
+    text = text.strip()
+    if len(text) > LOCALE_LENGTH or not _LANGUAGE_TAG.fullmatch(text):
+        raise InvalidAddress(N_("Enter the language as a tag such as cs or en-GB."))
+    tag = ""
+    for part in text.lower().split("-"):
+        # Behind the language stand script and region; behind a single letter or digit all is lower case (2.1.1).
+        if tag and part.isalpha() and not _SINGLETON.search(tag):
+            part = {2: part.upper(), 4: part.title()}.get(len(part), part)
+        tag = f"{tag}-{part}" if tag else part
+    return tag
 
 
 def is_customer_reference(text: str) -> bool:

@@ -1,6 +1,5 @@
 """What every use-case is given from outside: its tools, and who is asking."""
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,6 +7,7 @@ from limits import RateLimitItem
 
 from portal.domain.clock import Clock
 from portal.domain.database import Database
+from portal.domain.networks import network_of
 from portal.domain.passwords import Hasher
 from portal.domain.throttling import Throttle
 from portal.domain.tokens import LinkSigner
@@ -49,37 +49,20 @@ class Visitor:
 
     organisation_id: int
     ip: str | None
+    """In canonical form (networks.py); None when it is not known."""
     organisation_name: str = ""
     user_agent: str | None = None
     """Printable, and no longer than is stored."""
     request_id: str | None = None
     locale: str | None = None
+    through_shop: bool = False
+    """Whether a shop's server asks on behalf of a customer, and `ip` is what it says of that customer."""
 
     @property
-    def network(self) -> str:
-        """What counts as one place: an IPv4 address, or the /64 that one IPv6 customer is given as a whole."""
-        return network_of(self.ip)
+    def network(self) -> str | None:
+        """What counts as one place: an IPv4 address, or the /64 that one IPv6 customer is given as a whole.
 
-
-def read_ip(text: str | None) -> str | None:
-    """An IP address in its canonical form, or None for what is none (a forwarded header can hold anything)."""
-    try:
-        return str(_ip(text))
-    except ValueError:
-        return None
-
-
-def network_of(text: str | None) -> str:
-    """The canonical network of an address; all unreadable ones share one."""
-    try:
-        address = _ip(text)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((int(address), 64), strict=False))
-    return str(address)
-
-
-def _ip(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    address = ipaddress.ip_address(text or "")
-    return getattr(address, "ipv4_mapped", None) or address
+        None for a customer of whom the shop's server says nothing: no network is counted then, or all customers of the
+        shop would be held up together. Whoever comes by themselves from an unreadable address shares one network.
+        """
+        return None if self.through_shop and self.ip is None else network_of(self.ip)

@@ -9,11 +9,14 @@
 | mails that somebody asks   | mail-network/address  | network, address          | MAIL_LIMIT_*             |
 | mails of registrations     | register-address      | address (network: above)  | MAIL_LIMIT_ADDRESS       |
 
-Unknown addresses count as known ones do. Every key begins with the organisation: nothing crosses over.
+Unknown addresses count as known ones do. Every key begins with the organisation: nothing crosses over. Where a shop's
+server says nothing of its customer's network, none is counted (context.py, Visitor.network).
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+
+from limits import RateLimitItem
 
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
@@ -23,9 +26,8 @@ from portal.domain.throttling import Guard, Throttled
 
 def password_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
     """For every check of a password: one counter for login, change of password and confirmation."""
-    network = (str(visitor.organisation_id), visitor.network)
     return [
-        Guard("login-network", context.rules.login_limit_network, network),
+        *_network_guards("login-network", context.rules.login_limit_network, visitor),
         account_guard(context, visitor, key),
     ]
 
@@ -37,7 +39,7 @@ def account_guard(context: Context, visitor: Visitor, key: str) -> Guard:
 
 def link_guards(context: Context, visitor: Visitor) -> list[Guard]:
     """For tokens that were never issued."""
-    return [Guard("link", context.rules.login_limit_network, (str(visitor.organisation_id), visitor.network))]
+    return _network_guards("link", context.rules.login_limit_network, visitor)
 
 
 def new_password_guards(context: Context, contact_id: int) -> list[Guard]:
@@ -50,7 +52,7 @@ def new_password_guards(context: Context, contact_id: int) -> list[Guard]:
 
 def registration_guards(context: Context, visitor: Visitor) -> list[Guard]:
     """For registrations."""
-    return [Guard("register", context.rules.register_limit_network, (str(visitor.organisation_id), visitor.network))]
+    return _network_guards("register", context.rules.register_limit_network, visitor)
 
 
 def mail_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
@@ -64,11 +66,14 @@ def registration_mail_guards(context: Context, visitor: Visitor, key: str) -> li
 
 
 def _mail_guards(context: Context, visitor: Visitor, scope: str, key: str) -> list[Guard]:
-    rules, organisation = context.rules, str(visitor.organisation_id)
     return [
-        Guard("mail-network", rules.mail_limit_network, (organisation, visitor.network)),
-        Guard(scope, rules.mail_limit_address, (organisation, key)),
+        *_network_guards("mail-network", context.rules.mail_limit_network, visitor),
+        Guard(scope, context.rules.mail_limit_address, (str(visitor.organisation_id), key)),
     ]
+
+
+def _network_guards(scope: str, limit: RateLimitItem, visitor: Visitor) -> list[Guard]:
+    return [] if visitor.network is None else [Guard(scope, limit, (str(visitor.organisation_id), visitor.network))]
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 STRING_LENGTH = 255
+LOCALE_LENGTH = 35
+"""What RFC 5646, 4.4.1 wants there to be room for."""
 USER_AGENT_LENGTH = 255
 
 
@@ -68,7 +70,7 @@ class Organisation(Base):
     """The exact origins whose pages may show the portal in a frame."""
     return_origins: Mapped[list[str]] = mapped_column(JSON, default=list)
     """The exact origins that a return address may lie on."""
-    locale: Mapped[str | None] = mapped_column(String(35))
+    locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
     sender: Mapped[str | None]
     """The From of its mails; without one MAIL_DEFAULT_SENDER."""
     accent: Mapped[str | None] = mapped_column(String(7))
@@ -133,7 +135,7 @@ class Contact(Base):
     country: Mapped[str | None] = mapped_column(String(2))
     """ISO 3166-1 alpha-2."""
     newsletter: Mapped[bool] = mapped_column(default=False)
-    locale: Mapped[str | None] = mapped_column(String(35))
+    locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
     ip: Mapped[str | None] = mapped_column(String(45))
     """Where the registration came from that was confirmed."""
     referred_by_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", ondelete="SET NULL"), index=True)
@@ -211,7 +213,7 @@ class Registration(Base):
     postal_code: Mapped[str | None]
     country: Mapped[str | None] = mapped_column(String(2))
     newsletter: Mapped[bool]
-    locale: Mapped[str | None] = mapped_column(String(35))
+    locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
     groups: Mapped[list[str]] = mapped_column(JSON, default=list)
     referral: Mapped[str | None] = mapped_column(String(16))
     ip: Mapped[str | None] = mapped_column(String(45))
@@ -291,7 +293,7 @@ class OutboxMail(Base):
     notice: Mapped[str] = mapped_column(String(40))
     """Which mail: the name of a folder in templates/mail."""
     recipient: Mapped[str | None]
-    locale: Mapped[str | None] = mapped_column(String(35))
+    locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
     message_id: Mapped[str] = mapped_column(String(64), unique=True)
     """The left part of the Message-ID, the same on every try."""
     state: Mapped[str] = mapped_column(String(16))

@@ -5,9 +5,10 @@ from werkzeug.wrappers import Response
 
 from portal.assembly import current_context
 from portal.domain import identities
-from portal.domain.context import Visitor, read_ip
+from portal.domain.context import Visitor
 from portal.domain.identities import Customer
 from portal.domain.models import USER_AGENT_LENGTH
+from portal.domain.networks import read_ip
 from portal.languages import current_language
 from portal.web.presentation import current_organisation
 

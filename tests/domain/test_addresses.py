@@ -1,10 +1,20 @@
-"""E-mail addresses and phone numbers: one normal form each."""
+"""E-mail addresses, phone numbers, countries, languages: one normal form each."""
+
+import string
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.domain.addresses import InvalidAddress, is_customer_reference, parse_email, parse_phone
+from portal.domain.addresses import (
+    InvalidAddress,
+    is_customer_reference,
+    parse_country,
+    parse_email,
+    parse_locale,
+    parse_phone,
+)
+from portal.domain.models import LOCALE_LENGTH
 
 ATOM = st.text("abcdefghijklmnopqrstuvwxyz0123456789_-", min_size=1, max_size=12)
 LOCAL = st.lists(ATOM, min_size=1, max_size=3).map(".".join)
@@ -214,6 +224,96 @@ def test_any_text_is_a_clean_phone_number_or_refused(text: str) -> None:
     assert stored.startswith("+")
     assert set(stored[1:]) <= set("0123456789 ")
     assert parse_phone(stored) == stored
+
+
+@pytest.mark.parametrize("text", ["CZ", "cz", " Cz "])
+def test_a_country_is_two_capitals(text: str) -> None:
+    assert parse_country(text) == "CZ"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "C", "CZE", "203", "UK", "EU", "XK", "XX", "ZZ", "\u010cR", "C Z", "Czechia", "\u0131t", "\u00df"]
+)
+def test_what_is_no_code_of_iso_3166_1_is_refused(text: str) -> None:
+    with pytest.raises(InvalidAddress, match="two-letter"):
+        parse_country(text)
+
+
+def test_every_country_of_iso_3166_1_is_known() -> None:
+    letters = string.ascii_uppercase
+    known = [first + second for first in letters for second in letters if is_country(first + second)]
+    assert len(known) == 249
+
+
+def is_country(text: str) -> bool:
+    try:
+        return parse_country(text) == text
+    except InvalidAddress:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ("cs", "cs"),
+        ("CS", "cs"),
+        (" en-gb ", "en-GB"),
+        ("zh-hant-tw", "zh-Hant-TW"),
+        ("SR-LATN", "sr-Latn"),
+        ("es-419", "es-419"),
+        ("de-ch-1996", "de-CH-1996"),
+        ("sl-Rozaj-Biske", "sl-rozaj-biske"),
+        ("zh-yue-HK", "zh-yue-HK"),
+        ("en-us-u-CA-gregory", "en-US-u-ca-gregory"),
+        ("en-a-Latn-x-CZ", "en-a-latn-x-cz"),
+        ("gsw", "gsw"),
+        ("DE-1A2B", "de-1a2b"),
+    ],
+)
+def test_a_language_is_a_tag_in_its_usual_case(text: str, tag: str) -> None:
+    assert parse_locale(text) == tag
+    assert parse_locale(tag) == tag
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "c",
+        "cs_CZ",
+        "cs-",
+        "-cs",
+        "cs--CZ",
+        "cs-C",
+        "czech",
+        "english",
+        "en-GB\n-x",
+        "x-own",
+        "c\u0161",
+        "1",
+        "en-u",
+        "en" + "-variant1" * 4,
+    ],
+    ids=ascii,
+)
+def test_what_is_no_language_tag_is_refused(text: str) -> None:
+    with pytest.raises(InvalidAddress, match="en-GB"):
+        parse_locale(text)
+
+
+def test_50_000_letters_are_no_language() -> None:
+    with pytest.raises(InvalidAddress):
+        parse_locale("e" * 50_000)
+
+
+@given(st.one_of(st.text(max_size=40), st.from_regex(r"[a-z]{2,3}(-[A-Za-z0-9]{1,9}){0,5}", fullmatch=True)))
+def test_reading_a_language_twice_changes_nothing(text: str) -> None:
+    try:
+        tag = parse_locale(text)
+    except InvalidAddress:
+        return
+    assert len(tag) <= LOCALE_LENGTH
+    assert parse_locale(tag) == tag
 
 
 def test_a_customer_reference_is_16_alphanumerics() -> None:
