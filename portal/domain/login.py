@@ -19,8 +19,9 @@ def log_in(
 
     Checks in the order of contract.md, section 4: throttle (before any hashing, for unknown addresses too), contact,
     account, password, ban, confirmation. Whatever is refused, the same statements run and one hash is computed, so that
-    time tells a stranger nothing (but for accounts not seen since a change of the Argon2 parameters). Raises Refused,
-    or Busy when too many passwords wait (the try is then given back).
+    time tells a stranger nothing (but for accounts not seen since a change of the Argon2 parameters, or since they were
+    imported: a hash from elsewhere costs what it costs). Raises Refused, or Busy when too many passwords wait (the try
+    is then given back).
     """
     guards = password_guards(context, visitor, address.key)
     count_or_refuse(context, visitor, guards, EventKind.SIGN_IN, Failure.TOO_MANY_LOGINS)

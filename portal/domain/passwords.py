@@ -3,28 +3,36 @@
 A customer's current and former passwords share one random salt of that customer, so one hash of a new password is
 compared with all of them, however long the history. After a change of the Argon2 parameters it costs one hash more
 for each set of parameters that is still stored. What this trades: whoever steals the table tries a guess against all
-passwords that one customer ever had at once, but never against two customers.
+passwords that one customer ever had at once, but never against two customers. A hash that another system made
+(foreign_hashes.py) is checked on its own.
 """
 
 import base64
 import hmac
 import os
+import re
 import secrets
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import argon2.low_level
 from zxcvbn import zxcvbn
 
 from portal.domain.errors import N_, Busy, Failure, Refused
+from portal.domain.foreign_hashes import InvalidHash, parse_foreign_hash
+
+Result = TypeVar("Result")
 
 MAX_LENGTH = 256
 SALT_LENGTH = 16
 _HASH_LENGTH = 32
+_OWN = re.compile(r"(\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]{22})\$[A-Za-z0-9+/]{43}")
+"""How the portal writes a hash; the group is what a computation needs."""
 _ANALYSED_LENGTH = 64
 """zxcvbn's time grows faster than its input; what is longer than this is judged by its beginning."""
 _PERSONAL = N_(
@@ -46,6 +54,10 @@ class Parameters:
 def normalised(password: str) -> str:
     """The form that is counted, checked and hashed: NFC, so that "é" is one character however it was typed (63B)."""
     return unicodedata.normalize("NFC", password)
+
+
+def _encoded(password: str) -> bytes:
+    return password.encode("utf-8", "surrogatepass")
 
 
 def new_salt() -> bytes:
@@ -129,12 +141,17 @@ class Hasher:
     def matching(self, password: str, hashes: Iterable[str]) -> set[str]:
         """Those of the hashes that the password fits; one computation for each salt and set of parameters among them.
 
-        With no hash to compare, one is computed all the same: an unknown customer costs what a known one does.
+        With no hash to compare, one is computed all the same: an unknown customer costs what a known one does. A hash
+        from elsewhere costs what it costs; one that nobody can check fits nothing, and costs what one of ours does.
         """
         by_prefix: dict[str, list[str]] = {}
+        foreign: list[str] = []
         for known in list(hashes) or [self._decoy]:
-            by_prefix.setdefault(known.rpartition("$")[0], []).append(known)
-        found: set[str] = set()
+            if own := _OWN.fullmatch(known):
+                by_prefix.setdefault(own[1], []).append(known)
+            else:
+                foreign.append(known)
+        found = {known for known in foreign if self._fits_foreign(password, known)}
         for prefix, group in by_prefix.items():
             computed = self._compute(password, prefix)
             found.update(known for known in group if hmac.compare_digest(known, computed))
@@ -162,10 +179,20 @@ class Hasher:
         text = base64.b64encode(salt).decode().rstrip("=")
         return f"$argon2id$v=19$m={cost.memory_kib},t={cost.time_cost},p={cost.parallelism}${text}"
 
+    def _fits_foreign(self, password: str, known: str) -> bool:
+        """Whether a hash from elsewhere was made of a password, as we normalise it or, as its system may have, not."""
+        try:
+            check = parse_foreign_hash(known).fits
+        except InvalidHash:
+            self.matching(password, [])
+            return False
+        candidates = {_encoded(normalised(password)), _encoded(password)}
+        return any(self._bounded(partial(check, secret)) for secret in candidates)
+
     def _compute(self, password: str, prefix: str) -> str:
         _, _, _, costs, salt = prefix.split("$")
         cost = dict(item.split("=") for item in costs.split(","))
-        secret = normalised(password).encode("utf-8", "surrogatepass")
+        secret = _encoded(normalised(password))
 
         def run() -> bytes:
             return argon2.low_level.hash_secret(
@@ -180,7 +207,7 @@ class Hasher:
 
         return self._bounded(run).decode()
 
-    def _bounded(self, work: Callable[[], bytes]) -> bytes:
+    def _bounded(self, work: Callable[[], Result]) -> Result:
         with self._lock:
             if self._admitted >= self._bound:
                 raise Busy(retry_after=2)
