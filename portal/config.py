@@ -28,7 +28,7 @@ SETTINGS_FILE = "portal.toml"
 DATABASE_FILE = "portal.sqlite3"
 SECRET_KEY_MIN_LENGTH = 20
 SECRET_KEY_MIN_VARIETY = 8
-_LONGEST = timedelta(days=36_500)
+LONGEST = timedelta(days=36_500)
 """Added to any moment it is still a date; with more, each sign-in would fail."""
 _CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -64,6 +64,8 @@ class Settings:
     register_limit_network: RateLimitItem
     mail_limit_address: RateLimitItem
     mail_limit_network: RateLimitItem
+    api_limit_prod: RateLimitItem
+    api_limit_dev: RateLimitItem
     reset_lifetime: timedelta
     magic_lifetime: timedelta
     verify_lifetime: timedelta
@@ -170,6 +172,8 @@ def _readers(instance_path: Path) -> dict[str, tuple[Any, Callable[[str], Any]]]
         "register_limit_network": ("20 per hour", _limit),
         "mail_limit_address": ("5 per hour", _limit),
         "mail_limit_network": ("30 per hour", _limit),
+        "api_limit_prod": ("6000 per minute", _limit),
+        "api_limit_dev": ("60 per minute", _limit),
         "reset_lifetime": ("30m", _duration),
         "magic_lifetime": ("15m", _duration),
         "verify_lifetime": ("24h", _duration),
@@ -270,7 +274,7 @@ def _duration(text: str) -> timedelta:
         duration = parse_duration(text)
     except InvalidDuration as error:
         raise ValueError(f'{error}; write it like "3h 20m"') from None
-    if duration > _LONGEST:
+    if duration > LONGEST:
         raise ValueError("is longer than 100 years")
     return duration
 

@@ -11,12 +11,13 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
-from portal.cli import backup, check, customer, db, mail, serve, worker
+from portal.cli import api_key, backup, check, customer, db, mail, serve, worker
 
 COMMANDS: tuple[click.Command, ...] = (
     serve.serve,
     worker.worker,
     db.db,
+    api_key.api_key,
     customer.customer,
     mail.mail,
     backup.backup,
@@ -52,7 +53,8 @@ def main() -> None:
         error.show()
         status = error.exit_code
     except click.ClickException as error:
-        click.echo(f"Error: {error.format_message()}", err=True)
+        message = " ".join(error.format_message().split())  # click lists what may be chosen on lines of their own
+        click.echo(f"Error: {message}", err=True)
         status = error.exit_code
     except click.Abort:
         status = INTERRUPTED

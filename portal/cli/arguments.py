@@ -1,11 +1,14 @@
 """What commands take, checked before anything is done with it."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import click
 
+from portal.config import LONGEST
 from portal.domain.addresses import Address, InvalidAddress, parse_email
+from portal.domain.expiration import InvalidDuration, parse_duration
 from portal.domain.models import STRING_LENGTH
 
 
@@ -37,6 +40,22 @@ class Email(click.ParamType[Address]):
             return parse_email(Text().convert(value, param, ctx))
         except InvalidAddress as error:
             self.fail(str(error), param, ctx)
+
+
+class Duration(click.ParamType[timedelta]):
+    """A length of time, written like 90d or "3h 20m"."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Refuse what the parser refuses, in its words, and what no date can be made of."""
+        try:
+            duration = parse_duration(str(value))
+        except InvalidDuration as error:
+            self.fail(f'{error}; write it like 90d or "3h 20m"', param, ctx)
+        if duration > LONGEST:
+            self.fail("is longer than 100 years", param, ctx)
+        return duration
 
 
 def with_organisation(command: Callable[..., Any]) -> Callable[..., Any]:

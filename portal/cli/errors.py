@@ -10,6 +10,7 @@ import click
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from portal.config import WrongSetting
+from portal.domain.api_keys import UnknownKey
 from portal.domain.customers import UnknownCustomer
 from portal.domain.errors import Refused
 from portal.domain.organisations import UnknownOrganisation
@@ -40,7 +41,7 @@ def plain_errors() -> Iterator[None]:
 
 def _one_line(error: Exception) -> str:
     match error:
-        case WrongSetting() | DatabaseProblem() | UnknownOrganisation() | UnknownCustomer():
+        case WrongSetting() | DatabaseProblem() | UnknownOrganisation() | UnknownCustomer() | UnknownKey():
             return str(error)
         case Refused():
             return (error.detail or error.failure.value.words) % error.values

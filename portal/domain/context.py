@@ -22,6 +22,8 @@ class Rules:
     register_limit_network: RateLimitItem
     mail_limit_address: RateLimitItem
     mail_limit_network: RateLimitItem
+    api_limit_prod: RateLimitItem
+    api_limit_dev: RateLimitItem
     reset_lifetime: timedelta
     magic_lifetime: timedelta
     verify_lifetime: timedelta

@@ -23,6 +23,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._writing = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        self._writing_at_once = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE", sqlite_waits=False)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -37,6 +38,12 @@ class Database:
         A SQLite transaction that reads first and writes later fails without waiting when another writer was quicker.
         """
         with self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write_at_once(self) -> Iterator[Connection]:
+        """As `write`, for what may be left undone: on SQLite OperationalError at once when somebody else writes."""
+        with self._writing_at_once.begin() as connection:
             yield connection
 
 
@@ -66,4 +73,12 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+    options = connection.get_execution_options()
+    if options.get("sqlite_waits", True):
+        connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
+        return
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {SQLITE_BUSY_SECONDS * 1000}")

@@ -35,6 +35,10 @@ class EventKind(StrEnum):
     LINK_GUESS = "link_guess"
     BAN = "ban"
     UNBAN = "unban"
+    KEY_CREATE = "key_create"
+    KEY_REVOKE = "key_revoke"
+    KEY_LIMIT = "key_limit"
+    """A key was used more often than its rate allows; recorded once in each window."""
 
 
 @contextmanager

@@ -8,6 +8,8 @@
 | registrations              | register              | network                   | REGISTER_LIMIT_NETWORK   |
 | mails that somebody asks   | mail-network/address  | network, address          | MAIL_LIMIT_*             |
 | mails of registrations     | register-address      | address (network: above)  | MAIL_LIMIT_ADDRESS       |
+| API requests               | api                   | key                       | API_LIMIT_*              |
+| API keys that do not exist | api-key               | network of the connection | LOGIN_LIMIT_NETWORK      |
 
 Unknown addresses count as known ones do. Every key begins with the organisation: nothing crosses over. Where a shop's
 server says nothing of its customer's network, none is counted (context.py, Visitor.network).
@@ -18,6 +20,7 @@ from contextlib import contextmanager
 
 from limits import RateLimitItem
 
+from portal.domain.api_keys import KeyKind
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record
@@ -74,6 +77,17 @@ def _mail_guards(context: Context, visitor: Visitor, scope: str, key: str) -> li
 
 def _network_guards(scope: str, limit: RateLimitItem, visitor: Visitor) -> list[Guard]:
     return [] if visitor.network is None else [Guard(scope, limit, (str(visitor.organisation_id), visitor.network))]
+
+
+def key_rate_guard(context: Context, kind: str, key_id: int) -> Guard:
+    """For the requests that come with an API key."""
+    limit = context.rules.api_limit_dev if kind == KeyKind.DEVELOPER else context.rules.api_limit_prod
+    return Guard("api", limit, (str(key_id),))
+
+
+def key_guess_guard(context: Context, network: str) -> Guard:
+    """For API keys that do not exist: of no organisation, so counted for all together."""
+    return Guard("api-key", context.rules.login_limit_network, (network,))
 
 
 @contextmanager

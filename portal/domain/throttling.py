@@ -36,6 +36,36 @@ class Throttled(Exception):
         self.first = first
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Where somebody stands in the window of a limit, the try just counted included."""
+
+    limit: int
+    hits: int
+    resets_at: float
+    """When the window ends, in seconds since the epoch."""
+
+    @property
+    def remaining(self) -> int:
+        """How many more tries the window allows."""
+        return max(0, self.limit - self.hits)
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether the try was one too many."""
+        return self.hits > self.limit
+
+    @property
+    def is_first_excess(self) -> bool:
+        """True for one try in each window, so that the record of it stays small."""
+        return self.hits == self.limit + 1
+
+    @property
+    def retry_after(self) -> int:
+        """Seconds after which another try is worth it."""
+        return max(1, ceil(self.resets_at - time()))
+
+
 class Throttle:
     """Counts tries in a storage of the `limits` library."""
 
@@ -50,8 +80,15 @@ class Throttle:
         for guard in guards:
             hits = self._storage.incr(guard.storage_key, guard.limit.get_expiry())
             if hits > guard.limit.amount:
-                wait = max(1, ceil(self._storage.get_expiry(guard.storage_key) - time()))
-                raise Throttled(wait, first=hits == guard.limit.amount + 1)
+                standing = self._standing(guard, hits)
+                raise Throttled(standing.retry_after, first=standing.is_first_excess)
+
+    def stand(self, guard: Guard) -> Standing:
+        """Count one try and say where that leads, for who is told with every answer."""
+        return self._standing(guard, self._storage.incr(guard.storage_key, guard.limit.get_expiry()))
+
+    def _standing(self, guard: Guard, hits: int) -> Standing:
+        return Standing(guard.limit.amount, hits, self._storage.get_expiry(guard.storage_key))
 
     def forget(self, guard: Guard) -> None:
         """Begin to count anew."""

@@ -1,0 +1,156 @@
+"""The keys that shops' servers show to use the API: made, listed, revoked by the operator.
+
+A key is random, so its digest is enough to know it again and is safe to keep: it is readable once, when it is made.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+
+from sqlalchemy import Connection, insert, select, update
+
+from portal.domain.context import Context, Visitor
+from portal.domain.events import EventKind, record
+from portal.domain.models import ApiKey, Organisation
+from portal.domain.tokens import random_id
+
+_RANDOM_LENGTH = 28
+_FORMAT = re.compile(rf"(PROD|DEV_|ROOT)[A-Za-z0-9]{{{_RANDOM_LENGTH}}}", re.ASCII)
+
+
+class KeyKind(StrEnum):
+    """What a key begins with."""
+
+    PRODUCTION = "PROD"
+    DEVELOPER = "DEV_"
+    ROOT = "ROOT"
+    """Without a rate of its own; the guards of accounts and mailboxes count for it too."""
+
+
+class Scope(StrEnum):
+    """What a key may be used for."""
+
+    LOGIN = "login"
+    MAGIC_AUTH = "magic-auth"
+    REGISTER = "register"
+    RESET = "reset"
+    IDENTITY = "identity"
+    GROUPS = "groups"
+    """To put a registration into groups: only for a shop that decides by itself who gets into one."""
+
+
+DEFAULT_SCOPES = tuple(scope for scope in Scope if scope is not Scope.GROUPS)
+
+
+class UnknownKey(LookupError):
+    """There is no key with this id; the message is one sentence for the operator."""
+
+    def __init__(self, key_id: int) -> None:
+        super().__init__(f"There is no API key {key_id}.")
+
+
+@dataclass(frozen=True)
+class KeyRecord:
+    """A key as the operator sees it. Nothing in it opens anything."""
+
+    id: int
+    organisation: str
+    kind: str
+    label: str | None
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+    def state(self, now: datetime) -> str:
+        """Whether it opens anything."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now else "active"
+
+
+def is_key(text: str) -> bool:
+    """Whether a text has the form of a key."""
+    return _FORMAT.fullmatch(text) is not None
+
+
+def digest(key: str) -> bytes:
+    """Under which a key is stored."""
+    return sha256(key.encode()).digest()
+
+
+def create(
+    context: Context,
+    organisation_id: int,
+    kind: KeyKind,
+    *,
+    label: str | None = None,
+    lifetime: timedelta | None = None,
+    scopes: Iterable[Scope] = DEFAULT_SCOPES,
+) -> tuple[int, str]:
+    """Make a key for an organisation; returns its id and the key itself, which nothing can show again."""
+    key, now = kind + random_id(_RANDOM_LENGTH), context.clock()
+    wanted = set(scopes)
+    with context.database.write() as connection:
+        key_id = connection.execute(
+            insert(ApiKey).returning(ApiKey.id),
+            {
+                "organisation_id": organisation_id,
+                "digest": digest(key),
+                "kind": kind,
+                "label": label,
+                "scopes": [scope.value for scope in Scope if scope in wanted],
+                "created_at": now,
+                "expires_at": now + lifetime if lifetime else None,
+            },
+        ).scalar_one()
+        _record(connection, organisation_id, EventKind.KEY_CREATE, now)
+    return key_id, key
+
+
+def list_keys(connection: Connection, organisation_id: int | None = None) -> list[KeyRecord]:
+    """All keys, or those of one organisation, in the order in which they were made."""
+    statement = (
+        select(
+            ApiKey.id,
+            Organisation.slug,
+            ApiKey.kind,
+            ApiKey.label,
+            ApiKey.scopes,
+            ApiKey.created_at,
+            ApiKey.expires_at,
+            ApiKey.revoked_at,
+            ApiKey.last_used_at,
+        )
+        .join(Organisation, Organisation.id == ApiKey.organisation_id)
+        .order_by(ApiKey.id)
+    )
+    if organisation_id is not None:
+        statement = statement.where(ApiKey.organisation_id == organisation_id)
+    return [KeyRecord(*row) for row in connection.execute(statement)]
+
+
+def revoke(context: Context, key_id: int) -> bool:
+    """End a key, from the next request on. False when it was revoked before. Raises UnknownKey."""
+    now = context.clock()
+    with context.database.write() as connection:
+        organisation_id = connection.execute(
+            update(ApiKey)
+            .where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+            .values(revoked_at=now)
+            .returning(ApiKey.organisation_id)
+        ).scalar_one_or_none()
+        if organisation_id is not None:
+            _record(connection, organisation_id, EventKind.KEY_REVOKE, now)
+        elif connection.execute(select(ApiKey.id).where(ApiKey.id == key_id)).one_or_none() is None:
+            raise UnknownKey(key_id)
+    return organisation_id is not None
+
+
+def _record(connection: Connection, organisation_id: int, kind: EventKind, now: datetime) -> None:
+    operator = Visitor(organisation_id=organisation_id, ip=None)
+    record(connection, operator, kind, contact_id=None, now=now)

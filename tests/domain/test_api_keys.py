@@ -1,0 +1,220 @@
+"""Keys of the API: made once, kept as digests, checked in one order, counted."""
+
+import logging
+import re
+import sqlite3
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from limits import parse as parse_limit
+from sqlalchemy import select
+from sqlalchemy.engine import make_url
+
+from portal.config import Settings
+from portal.domain import api_keys
+from portal.domain.api_access import Caller, KeyProblem, KeyRefused, admit
+from portal.domain.api_keys import DEFAULT_SCOPES, KeyKind, Scope
+from portal.domain.context import Context
+from portal.domain.models import ApiKey, Event
+from tests.conftest import MovableClock
+from tests.domain.scene import Scene
+
+FORMAT = re.compile(r"(PROD|DEV_|ROOT)[A-Za-z0-9]{28}")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A shop's server, somewhere on the net."""
+
+    scene: Scene
+    network: str = "198.51.100.7"
+
+    @property
+    def context(self) -> Context:
+        return self.scene.context
+
+    def key(self, kind: KeyKind = KeyKind.PRODUCTION, **options: Any) -> str:
+        return api_keys.create(self.context, self.scene.visitor.organisation_id, kind, **options)[1]
+
+    def use(self, key: str | None) -> Caller:
+        return admit(self.context, key, network=self.network, request_id="e" * 16)
+
+    def problem(self, key: str | None) -> KeyProblem:
+        with pytest.raises(KeyRefused) as caught:
+            self.use(key)
+        return caught.value.problem
+
+    def last_used(self) -> object:
+        return self.scene.rows(select(ApiKey.last_used_at))[0][0]
+
+
+@pytest.fixture
+def shop(scene: Scene) -> Shop:
+    return Shop(scene)
+
+
+@pytest.mark.parametrize("kind", KeyKind)
+def test_a_key_has_the_form_of_the_reference_and_its_kind(shop: Shop, kind: KeyKind) -> None:
+    key = shop.key(kind)
+    assert FORMAT.fullmatch(key)
+    assert key.startswith(kind.value)
+
+
+def test_only_a_digest_of_a_key_is_kept(shop: Shop) -> None:
+    key = shop.key(label="Till")
+    (row,) = shop.scene.rows(select(ApiKey.__table__))
+    assert row.digest == sha256(key.encode()).digest()
+    assert key[4:] not in repr(tuple(row))
+
+
+def test_a_key_opens_what_its_organisation_gave_it(shop: Shop) -> None:
+    caller = shop.use(shop.key(scopes=[Scope.LOGIN, Scope.GROUPS]))
+    assert (caller.organisation_id, caller.organisation_name) == (
+        shop.scene.visitor.organisation_id,
+        shop.scene.visitor.organisation_name,
+    )
+    caller.require(Scope.LOGIN)
+    for scope in set(Scope) - {Scope.LOGIN, Scope.GROUPS}:
+        with pytest.raises(KeyRefused) as caught:
+            caller.require(scope)
+        assert caught.value.problem is KeyProblem.NO_SCOPE
+
+
+def test_a_key_may_do_all_but_groups_unless_it_is_said(shop: Shop) -> None:
+    assert shop.use(shop.key()).scopes == set(DEFAULT_SCOPES) == set(Scope) - {Scope.GROUPS}
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        (None, KeyProblem.EMPTY),
+        ("", KeyProblem.EMPTY),
+        ("PROD", KeyProblem.MALFORMED),
+        ("TEST" + "a" * 28, KeyProblem.MALFORMED),
+        ("prod" + "a" * 28, KeyProblem.MALFORMED),
+        ("PROD" + "a" * 27, KeyProblem.MALFORMED),
+        ("PROD" + "a" * 29, KeyProblem.MALFORMED),
+        ("PROD" + "a" * 28 + "\n", KeyProblem.MALFORMED),
+        ("PROD" + "á" * 28, KeyProblem.MALFORMED),
+        ("PROD" + "٣" * 28, KeyProblem.MALFORMED),
+        ("PROD" + "\ud800" * 28, KeyProblem.MALFORMED),
+        (" PROD" + "a" * 28, KeyProblem.MALFORMED),
+        ("PROD" + "a" * 28, KeyProblem.UNKNOWN),
+    ],
+    ids=ascii,
+)
+def test_what_is_no_key_is_told_by_its_kind(shop: Shop, key: str | None, problem: KeyProblem) -> None:
+    shop.key()
+    assert shop.problem(key) is problem
+
+
+def test_a_key_is_compared_whole_and_by_case(shop: Shop) -> None:
+    key = shop.key()
+    assert shop.problem(key[:-1] + ("a" if key[-1] != "a" else "b")) is KeyProblem.UNKNOWN
+    assert shop.problem(key[:4] + key[4:].swapcase()) is KeyProblem.UNKNOWN
+    assert shop.problem(("DEV_" if key[:4] != "DEV_" else "ROOT") + key[4:]) is KeyProblem.UNKNOWN
+
+
+def test_a_key_ends_at_its_time(shop: Shop, clock: MovableClock) -> None:
+    key = shop.key(lifetime=timedelta(days=90))
+    clock.advance(timedelta(days=90, seconds=-1))
+    shop.use(key)
+    clock.advance(timedelta(seconds=1))
+    assert shop.problem(key) is KeyProblem.EXPIRED
+
+
+def test_a_revoked_key_is_refused_from_the_next_request_on(shop: Shop) -> None:
+    key = shop.key()
+    shop.use(key)
+    assert api_keys.revoke(shop.context, 1)
+    assert shop.problem(key) is KeyProblem.REVOKED
+    assert not api_keys.revoke(shop.context, 1)
+
+
+def test_a_rate_is_counted_for_each_key_and_told(shop: Shop) -> None:
+    shop = Shop(shop.scene.with_rules(api_limit_dev=parse_limit("2 per minute")))
+    key, other = shop.key(KeyKind.DEVELOPER), shop.key(KeyKind.DEVELOPER)
+    standings = [shop.use(key).standing for _ in range(2)]
+    assert [standing and (standing.limit, standing.remaining) for standing in standings] == [(2, 1), (2, 0)]
+    with pytest.raises(KeyRefused) as caught:
+        shop.use(key)
+    assert caught.value.problem is KeyProblem.TOO_MANY
+    assert caught.value.standing is not None
+    assert 1 <= caught.value.standing.retry_after <= 60
+    shop.use(other)
+
+
+def test_a_root_key_has_no_rate(shop: Shop) -> None:
+    shop = Shop(shop.scene.with_rules(api_limit_prod=parse_limit("1 per minute")))
+    key = shop.key(KeyKind.ROOT)
+    assert [shop.use(key).standing for _ in range(5)] == [None] * 5
+
+
+def test_scopes_are_asked_after_the_rate(shop: Shop) -> None:
+    shop = Shop(shop.scene.with_rules(api_limit_prod=parse_limit("1 per minute")))
+    key = shop.key(scopes=[])
+    with pytest.raises(KeyRefused) as caught:
+        shop.use(key).require(Scope.LOGIN)
+    assert caught.value.problem is KeyProblem.NO_SCOPE
+    assert shop.problem(key) is KeyProblem.TOO_MANY
+
+
+def test_guessing_is_throttled_by_network_and_a_good_key_goes_on(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    shop = Shop(shop.scene.with_rules(login_limit_network=parse_limit("3 per hour")))
+    guess = "PROD" + "a" * 28
+    with caplog.at_level(logging.WARNING, logger="portal.events"):
+        problems = [shop.problem(guess) for _ in range(6)]
+    assert problems == [KeyProblem.UNKNOWN] * 3 + [KeyProblem.TOO_MANY] * 3
+    assert Shop(shop.scene, network="203.0.113.9").problem(guess) is KeyProblem.UNKNOWN
+    shop.use(shop.key())
+    (entry,) = [record for record in caplog.records if "key_guess" in record.message]
+    assert "198.51.100.7" in entry.message
+    assert guess not in entry.message
+
+
+def test_the_last_use_is_written_once_a_minute(shop: Shop, clock: MovableClock) -> None:
+    key = shop.key()
+    assert shop.last_used() is None
+    shop.use(key)
+    first = clock()
+    clock.advance(timedelta(seconds=59))
+    shop.use(key)
+    assert shop.last_used() == first
+    clock.advance(timedelta(seconds=1))
+    shop.use(key)
+    assert shop.last_used() == clock()
+
+
+def test_the_last_use_waits_for_nobody_who_writes(shop: Shop, settings: Settings) -> None:
+    key = shop.key()
+    path = make_url(settings.database_url).database
+    assert path
+    assert Path(path).exists()
+    other = sqlite3.connect(path, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        shop.use(key)
+        assert shop.last_used() is None
+        other.execute("ROLLBACK")
+    finally:
+        other.close()
+    shop.use(key)
+    assert shop.last_used() is not None
+    with shop.context.database.write() as connection:  # who must write still waits for others
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() > 0
+
+
+def test_what_the_operator_does_and_a_reached_rate_are_recorded_once(shop: Shop) -> None:
+    shop = Shop(shop.scene.with_rules(api_limit_prod=parse_limit("1 per minute")))
+    key = shop.key()
+    shop.use(key)
+    for _ in range(3):
+        assert shop.problem(key) is KeyProblem.TOO_MANY
+    api_keys.revoke(shop.context, 1)
+    events = shop.scene.rows(select(Event.kind, Event.organisation_id).order_by(Event.id))
+    assert [event.kind for event in events] == ["key_create", "key_limit", "key_revoke"]
+    assert {event.organisation_id for event in events} == {shop.scene.visitor.organisation_id}
