@@ -1,6 +1,5 @@
 """Forms: shape only. What must be known of the database to say no is the domain's."""
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,10 +13,8 @@ from portal.domain.errors import N_
 from portal.domain.models import STRING_LENGTH
 from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.passwords import normalised
+from portal.domain.texts import is_plain
 from portal.languages import translate
-
-_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Control characters, lone surrogates, line and paragraph separators: no name or address holds one."""
 
 CODE_LENGTH = 40
 """Characters: six digits and whatever white space was pasted with them."""
@@ -80,7 +77,7 @@ def plain_text(form: PortalForm, field: Field) -> None:
     text = (field.data or "").strip()
     if len(text) > STRING_LENGTH:
         raise StopValidation(translate(N_("Use at most %(count)d characters."), count=STRING_LENGTH))
-    if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
+    if not is_plain(text):
         raise StopValidation(translate(N_("This holds a character that cannot be used here. Please type it anew.")))
     field.data = text or None
 

@@ -1,0 +1,17 @@
+"""Which texts are kept as they are."""
+
+import pytest
+
+from portal.domain.texts import is_plain
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Jana Nov\u00e1kov\u00e1", "\U0001f469\u200d\U0001f52c", "a\u00a0b", "\u0645\u200f"]
+)
+def test_names_of_every_script_are_plain(text: str) -> None:
+    assert is_plain(text)
+
+
+@pytest.mark.parametrize("character", ["\x00", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u2029", "\ud800"])
+def test_what_breaks_a_line_a_header_or_a_database_is_not(character: str) -> None:
+    assert not is_plain(f"Jana{character}Nov\u00e1kov\u00e1")
