@@ -76,6 +76,7 @@ class Settings:
     argon2_time_cost: int
     argon2_memory_kib: int
     argon2_parallelism: int
+    metrics_port: int | None
     log_format: str | None
     event_retention: timedelta
 
@@ -184,6 +185,7 @@ def _readers(instance_path: Path) -> dict[str, tuple[Any, Callable[[str], Any]]]
         "argon2_time_cost": (2, _whole_number(1, 100)),
         "argon2_memory_kib": (19456, _whole_number(8, 4 * 1024 * 1024)),
         "argon2_parallelism": (1, _whole_number(1, 64)),
+        "metrics_port": (None, _whole_number(1, 65535)),
         "log_format": (None, _one_of("text", "json")),
         "event_retention": ("180d", _duration),
     }

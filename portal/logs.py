@@ -1,4 +1,8 @@
-"""Logs: JSON for machines, one line an event whatever it holds; text for people, a traceback over its own lines."""
+"""Logs: JSON for machines, one line an event whatever it holds; text for people, a traceback over its own lines.
+
+A record may carry its facts as `fields` besides its message: a request's in the logger `portal.access`, an event's in
+`portal.events`. JSON shows them under their own names, and metrics count them (portal/metrics.py).
+"""
 
 import json
 import logging
@@ -18,6 +22,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **getattr(record, "fields", {}),
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)

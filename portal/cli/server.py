@@ -1,8 +1,13 @@
 """gunicorn, embedded: its signals, its mail thread and its silence as the portal wants them."""
 
 import logging
+import os
+import shutil
 import signal
 import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
@@ -14,8 +19,9 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
 from gunicorn.http import wsgi
+from gunicorn.workers.base import Worker
 
-from portal.assembly import settings_of
+from portal.assembly import context_of, settings_of
 from portal.cli.errors import plain_errors
 from portal.cli.gathering import GatheringWorker
 from portal.cli.plain_answer import write_error
@@ -53,6 +59,7 @@ class Server(BaseApplication):
             "forwarded_allow_ips": "",
             "secure_scheme_headers": {},
             "control_socket_disable": True,
+            **({"child_exit": _forget_process} if settings.metrics_port else {}),
         }
         super().__init__()
 
@@ -78,7 +85,27 @@ class Server(BaseApplication):
         # gunicorn has no setting for these.
         util.write_error = write_error
         wsgi.Response = QuietResponse  # type: ignore[misc]
-        GracefulArbiter(self).run()
+        with _shared_counters() if self._settings.metrics_port else nullcontext():
+            GracefulArbiter(self).run()
+
+
+@contextmanager
+def _shared_counters() -> Iterator[None]:
+    """A folder in which all processes count; prometheus_client looks for it when it is imported."""
+    own, folder = os.getpid(), tempfile.mkdtemp(prefix="portal-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    try:
+        yield
+    finally:
+        if os.getpid() == own:  # a forked worker ends on the same way
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _forget_process(_arbiter: Arbiter, worker: Worker) -> None:
+    """A worker process has ended: what it had in hand is over, what it counted stays counted."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)
 
 
 class QuietResponse(wsgi.Response):
@@ -154,6 +181,10 @@ class PortalWorker(GatheringWorker):
         settings = settings_of(app)
         if self.age == 1:
             _announce(settings)
+        if settings.metrics_port:
+            from portal.metrics import serve_metrics  # only who wants metrics pays for them
+
+            serve_metrics(context_of(app), self.sockets[0].getsockname()[0], settings.metrics_port)
         if not settings.is_embedded:
             super().run()
             return

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, or_, select, update
+from sqlalchemy import Connection, bindparam, case, func, or_, select, update
 
 from portal.domain.models import Link, Organisation, OutboxMail
 from portal.domain.outbox import MailState
@@ -206,6 +206,15 @@ def list_mails(connection: Connection, organisation_id: int | None, limit: int) 
     if organisation_id is not None:
         statement = statement.where(OutboxMail.organisation_id == organisation_id)
     return [ListedMail(*row) for row in connection.execute(statement)]
+
+
+_backlog = select(func.count(), func.min(OutboxMail.created_at)).where(OutboxMail.state == MailState.QUEUED)
+
+
+def backlog(connection: Connection) -> tuple[int, datetime | None]:
+    """How many mails wait to be sent, and since when the oldest does."""
+    waiting, oldest = connection.execute(_backlog).one()
+    return waiting, oldest
 
 
 _requeue = (

@@ -76,6 +76,10 @@ def record(
             "occurred_at": now,
         },
     )
-    _log.info(
-        "%s contact=%s refusal=%s request=%s", kind.value, contact_id, refusal and refusal.name, visitor.request_id
-    )
+    fields = {
+        "kind": kind.value,
+        "contact": contact_id,
+        "refusal": refusal and refusal.name,
+        "request": visitor.request_id,
+    }
+    _log.info("%(kind)s contact=%(contact)s refusal=%(refusal)s request=%(request)s", fields, extra={"fields": fields})

@@ -134,6 +134,11 @@ class Hasher:
         self._admitted = 0
         self._decoy = self.hash(secrets.token_urlsafe(), new_salt())
 
+    @property
+    def admitted(self) -> int:
+        """How many hashes are being computed or wait for their turn."""
+        return self._admitted
+
     def hash(self, password: str, salt: bytes) -> str:
         """One hash, in PHC notation. Raises Busy."""
         return self._compute(password, self._prefix(salt))

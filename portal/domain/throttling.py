@@ -4,6 +4,7 @@ A try is counted before the work it guards, in one atomic step, so that parallel
 turned out right is given back, alone. Nobody's success clears what others have counted.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -11,6 +12,8 @@ from time import time
 
 from limits import RateLimitItem
 from limits.storage import Storage
+
+_log = logging.getLogger("portal.throttle")
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Throttle:
         for guard in guards:
             hits = self._storage.incr(guard.storage_key, guard.limit.get_expiry())
             if hits > guard.limit.amount:
+                _log.debug("throttled", extra={"fields": {"scope": guard.scope}})  # for metrics; a log would be flooded
                 standing = self._standing(guard, hits)
                 raise Throttled(standing.retry_after, first=standing.is_first_excess)
 

@@ -44,13 +44,13 @@ def register(app: Flask) -> None:
             response.vary.add("Cookie")
         for name, value in headers:
             response.headers.setdefault(name, value)
-        # The route and not the path: paths hold tokens.
-        _log.info(
-            "%s %s %d %.1fms request=%s",
-            request.method,
-            request.url_rule or "-",
-            response.status_code,
-            (perf_counter() - g.started) * 1000,
-            g.request_id,
-        )
+        seconds = perf_counter() - g.started
+        fields = {
+            "method": request.method,
+            "route": str(request.url_rule or "-"),  # and not the path: paths hold tokens
+            "status": response.status_code,
+            "ms": round(seconds * 1000, 1),
+            "request": g.request_id,
+        }
+        _log.info("%(method)s %(route)s %(status)d %(ms).1fms request=%(request)s", fields, extra={"fields": fields})
         return response

@@ -1,0 +1,99 @@
+"""Metrics for Prometheus, on a port of their own: what the log says, counted, and how long the queues are.
+
+Only a worker process of `portal serve` with METRICS_PORT imports this, after `shared_folder` was made. All processes
+count into files of that folder, so that whichever of them answers a scrape tells of all.
+"""
+
+import logging
+import socket
+from collections.abc import Iterator
+from socketserver import ThreadingMixIn
+from threading import Thread
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.domain.context import Context
+from portal.domain.delivery import backlog
+
+_requests = Counter("portal_requests", "Requests answered.", ["method", "route", "status"])
+_seconds = Histogram("portal_request_seconds", "Time to answer a request.", ["route"])
+_events = Counter("portal_events", "What happened, sign-ins among it, by result.", ["kind", "result"])
+_throttled = Counter("portal_throttled", "Tries that a limit refused.", ["scope"])
+_hashes = Gauge(
+    "portal_hashes_waiting", "Hashes computed or waiting, when last looked at.", multiprocess_mode="livesum"
+)
+
+
+class _Counting(logging.Handler):
+    """Counts what is logged instead of writing it."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count one record."""
+        fields: dict[str, Any] = getattr(record, "fields", {})
+        match record.name:
+            case "portal.access":
+                _requests.labels(fields["method"], fields["route"], str(fields["status"])).inc()
+                _seconds.labels(fields["route"]).observe(fields["ms"] / 1000)
+                _hashes.set(self._context.hasher.admitted)
+            case "portal.events":
+                _events.labels(fields["kind"], fields["refusal"] or "done").inc()
+            case "portal.throttle":
+                _throttled.labels(fields["scope"]).inc()
+
+
+class _Outbox(Collector):
+    """What the database tells, asked at each scrape; while it is away, nothing."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def collect(self) -> Iterator[Metric]:
+        """How many mails wait, and how long the oldest has waited."""
+        try:
+            with self._context.database.read() as connection:
+                waiting, oldest = backlog(connection)
+        except SQLAlchemyError:
+            return
+        age = (self._context.clock() - oldest).total_seconds() if oldest else 0.0
+        yield GaugeMetricFamily("portal_outbox_mails", "Mails that wait to be sent.", value=waiting)
+        yield GaugeMetricFamily("portal_outbox_age_seconds", "How long the oldest of them has waited.", value=age)
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, *_arguments: object) -> None:
+        """Scrapes are no news."""
+
+
+class _SharedServer(ThreadingMixIn, WSGIServer):
+    """Listens beside the other worker processes; a scrape goes to one of them."""
+
+    daemon_threads = True
+    allow_reuse_port = True
+
+
+def serve_metrics(context: Context, host: str, port: int) -> None:
+    """Count from now on, and answer scrapes from a thread of this process until it ends. Raises OSError."""
+    counting = _Counting(context)
+    for name in ("portal.access", "portal.events"):
+        logging.getLogger(name).addHandler(counting)
+    throttle = logging.getLogger("portal.throttle")
+    throttle.setLevel(logging.DEBUG)
+    throttle.propagate = False
+    throttle.handlers = [counting]
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    registry.register(_Outbox(context))
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    listening = type("_Listening", (_SharedServer,), {"address_family": family})
+    server: WSGIServer = make_server(host, port, make_wsgi_app(registry), listening, _QuietHandler)
+    Thread(target=server.serve_forever, name="metrics", daemon=True).start()

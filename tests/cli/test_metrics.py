@@ -1,0 +1,73 @@
+"""Metrics, scraped from a portal that serves."""
+
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.cli.process import Served, free_port, serving
+
+
+def scrape(port: int) -> dict[str, float]:
+    """Each sample by its name and labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    return {name: float(value) for line in lines if line[0] != "#" for name, value in [line.rsplit(" ", 1)]}
+
+
+def ask(served: Served, path: str) -> None:
+    try:
+        urllib.request.urlopen(f"{served.url}{path}", timeout=20).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_requests_of_all_processes_are_counted(tmp_path: Path, workers: str) -> None:
+    port = free_port()
+    with serving(tmp_path / "instance", "--workers", workers, METRICS_PORT=str(port)) as served:
+        for _ in range(20):
+            ask(served, "/login")
+        ask(served, "/password/reset/a-token-that-is-none")
+        found = scrape(port)
+        served.process.terminate()
+        assert served.end() == 0
+    assert found['portal_requests_total{method="GET",route="/login",status="200"}'] == 20
+    assert found['portal_requests_total{method="GET",route="/password/reset/<token>",status="404"}'] == 1
+    assert found['portal_request_seconds_count{route="/login"}'] == 20
+    assert found["portal_outbox_mails"] == 0
+    assert found["portal_outbox_age_seconds"] == 0
+    assert found["portal_hashes_waiting"] == 0
+    assert not [name for name in found if "a-token" in name]
+
+
+def sign_in_wrongly(served: Served) -> None:
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with browser.open(f"{served.url}/login", timeout=20) as page:
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page.read().decode())
+    assert token is not None
+    typed = {"csrf_token": token[1], "email": "ada@example.com", "password": "seven tall herons wade"}
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        browser.open(f"{served.url}/login", urlencode(typed).encode(), timeout=20)
+    refused.value.close()
+
+
+def test_sign_ins_and_limits_are_counted(tmp_path: Path) -> None:
+    port = free_port()
+    cheap = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "8", "LOGIN_LIMIT_ACCOUNT": "2 per hour"}
+    with serving(tmp_path / "instance", METRICS_PORT=str(port), **cheap) as served:
+        for _ in range(5):
+            sign_in_wrongly(served)
+        found = scrape(port)
+    assert found['portal_events_total{kind="sign_in",result="UNKNOWN_CONTACT"}'] == 2
+    assert found['portal_throttled_total{scope="login-account"}'] == 3
+    assert not [name for name in found if "ada" in name]
+
+
+def test_there_are_none_without_a_port(tmp_path: Path) -> None:
+    with serving(tmp_path / "instance") as served:
+        ask(served, "/metrics")
+        assert re.search(r'"route": "-", "status": 404', served.log.read_text())
