@@ -15,7 +15,7 @@ LOCK_ARGS ?=
 # Two targets at once would write into one environment.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test check format bench lock clean
+.PHONY: help run test check format bench messages language lock clean
 
 help:
 	@echo "make run      serve the portal on http://127.0.0.1:5000"
@@ -23,6 +23,8 @@ help:
 	@echo "make check    linters, types, rules of imports"
 	@echo "make format   put the code into shape"
 	@echo "make bench    measure"
+	@echo "make messages bring the catalogues of all languages in line with the sources"
+	@echo "make language LOCALE=de   the same, and begin a catalogue for one more language"
 	@echo "make lock     write the lock files anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)"
 	@echo "make clean    remove what these made; instance/ stays"
 
@@ -46,6 +48,13 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+messages: $(VENV)/.dev
+	@$(BIN)/python -m portal.translations
+
+language: $(VENV)/.dev
+	@test -n "$(LOCALE)" || { echo "Which language? make language LOCALE=de" >&2; exit 1; }
+	@$(BIN)/python -m portal.translations $(LOCALE)
 
 # The hashes of every file of a version are locked, for every platform and every Python from 3.11 on, so one lock
 # serves all machines. No index is written down: pip and uv know theirs. The development lock is held to the runtime's

@@ -1,7 +1,6 @@
 """The Flask extensions, one instance each; create_app connects them."""
 
 from flask import current_app, request
-from flask_babel import Babel
 from flask_wtf.csrf import CSRFProtect, validate_csrf
 from wtforms import ValidationError
 
@@ -30,4 +29,3 @@ class RotatingCSRFProtect(CSRFProtect):
 
 
 csrf = RotatingCSRFProtect()
-babel = Babel()

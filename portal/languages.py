@@ -1,20 +1,83 @@
 """The language of a page or a mail: chosen once, kept as an object for all its strings."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
 
-from babel import Locale
+from babel import Locale, negotiate_locale
 from babel.support import NullTranslations
-from flask import Flask, g, has_request_context, request
-from flask_babel import get_locale, get_translations
+from flask import Flask, current_app, g, has_request_context
 
-from portal.extensions import babel
+from portal import translations
+from portal.domain.errors import Message, Plural
 
-LANGUAGES = ("en",)
+SOURCE = Locale("en")
+"""What stands in the code and the templates."""
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language that the portal speaks."""
+
+    locale: Locale
+    folder: Path | None
+    """Where its catalogue lies; none for the language of the sources."""
+
+    @cached_property
+    def tag(self) -> str:
+        """As BCP 47 writes it."""
+        return str(self.locale).replace("_", "-")
+
+    @cached_property
+    def name(self) -> str:
+        """What its speakers call it."""
+        name = self.locale.display_name or self.tag
+        return name[0].upper() + name[1:]
+
+    @cached_property
+    def direction(self) -> str:
+        """Which way it is written: ltr or rtl."""
+        return self.locale.text_direction
+
+    @cached_property
+    def translations(self) -> NullTranslations:
+        """Its words, read when first spoken."""
+        return NullTranslations() if self.folder is None else translations.read(self.locale, self.folder)
+
+
+class Languages:
+    """All languages of an app: English, and each that has a catalogue in a folder."""
+
+    def __init__(self, folder: Path = translations.FOLDER) -> None:
+        spoken = [Language(SOURCE, None), *(Language(locale, folder) for locale in translations.locales(folder))]
+        self._by_tag = {language.tag: language for language in spoken}
+        self.source = spoken[0]
+        self.choose: Callable[[], Language] = lambda: self.source
+        """Chooses the language of a request; the pages put their own way here."""
+
+    def __iter__(self) -> Iterator[Language]:
+        return iter(self._by_tag.values())
+
+    @cached_property
+    def tags(self) -> list[str]:
+        """Their tags, English first."""
+        return list(self._by_tag)
+
+    def find(self, tag: str | None) -> Language | None:
+        """The language with exactly this tag."""
+        return self._by_tag.get(tag or "")
+
+    def nearest(self, tag: str | None) -> Language | None:
+        """The language that is nearest to any BCP 47 tag, such as cs for cs-CZ."""
+        return self.find(negotiate_locale([tag or ""], self.tags, sep="-"))
 
 
 def register(app: Flask) -> None:
     """Let an app and its templates speak."""
-    babel.init_app(app, locale_selector=_chosen_locale)
+    app.extensions["portal_languages"] = Languages()
 
     def gettext(message: str) -> str:
         return current_language().translations.ugettext(message)
@@ -26,31 +89,34 @@ def register(app: Flask) -> None:
     app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined] # added by the extension
 
 
-@dataclass(frozen=True)
-class Language:
-    """The language of an answer: looked up once, then kept as an object."""
-
-    tag: str
-    direction: str
-    translations: NullTranslations
+def languages_of(app: Flask) -> Languages:
+    """All languages of an app."""
+    return cast(Languages, app.extensions["portal_languages"])
 
 
 def current_language() -> Language:
     """The language of the page or mail that is being made."""
     if "language" not in g:
-        locale = get_locale() or Locale("en")
-        g.language = Language(str(locale).replace("_", "-"), locale.text_direction, get_translations())
+        languages = languages_of(current_app)
+        g.language = languages.choose() if has_request_context() else languages.source
     language: Language = g.language
     return language
 
 
-def translate(message: str, **values: object) -> str:
-    """A message in the current language, with its values filled in."""
-    text: str = current_language().translations.ugettext(message)
+@contextmanager
+def speaking(app: Flask, tag: str | None) -> Iterator[Language]:
+    """Speak the language nearest to a tag, English if there is none, in an app context of its own."""
+    languages = languages_of(app)
+    with app.app_context():
+        g.language = languages.nearest(tag) or languages.source
+        yield g.language
+
+
+def translate(message: Message, **values: Any) -> str:
+    """A message in the current language, with its values filled in; `num` says which form of a plural."""
+    found = current_language().translations
+    if isinstance(message, Plural):
+        text: str = found.ungettext(message.singular, message.plural, values["num"])
+    else:
+        text = found.ugettext(message)
     return text % values if values else text
-
-
-def _chosen_locale() -> str:
-    if not has_request_context():
-        return LANGUAGES[0]
-    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]

@@ -44,7 +44,7 @@ def _one_line(error: Exception) -> str:
         case WrongSetting() | DatabaseProblem() | UnknownOrganisation() | UnknownCustomer() | UnknownKey():
             return str(error)
         case Refused():
-            return (error.detail or error.failure.value.words) % error.values
+            return error.in_english
         case DBAPIError():
             # Of the driver's words only: SQLAlchemy's own quote the statement and its values.
             words = str(error.orig).strip()

@@ -6,11 +6,29 @@ portal's own pages. Failures that a stranger may not tell apart share their word
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name for a string that is translated later
     """Marks a string for the translators; whoever shows it translates it."""
     return text
+
+
+@dataclass(frozen=True)
+class Plural:
+    """A message whose words depend on a number, which is its value `num`."""
+
+    singular: str
+    plural: str
+
+
+def NN_(singular: str, plural: str) -> Plural:  # noqa: N802 - as N_
+    """Marks a message with a number for the translators, who may need more forms than these two."""
+    return Plural(singular, plural)
+
+
+Message = str | Plural
+"""What a page or a mail can say, in English; languages.py translates it."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +132,7 @@ class Failure(Enum):
 class Refused(Exception):
     """The domain says no.
 
-    `detail` is a sentence (a message for the translators) that says more than the failure's own words, with `values` to
+    `detail` is a message that says more than the failure's own words, with `values` to
     fill in; `field` is the form field it is about; `retry_after` are the seconds after which another try is worth it;
     `registration` is the public id of the one whose password was right, when its address is unverified.
     """
@@ -123,8 +141,8 @@ class Refused(Exception):
         self,
         failure: Failure,
         *,
-        detail: str | None = None,
-        values: dict[str, object] | None = None,
+        detail: Message | None = None,
+        values: dict[str, Any] | None = None,
         field: str | None = None,
         retry_after: int | None = None,
         registration: str | None = None,
@@ -136,6 +154,14 @@ class Refused(Exception):
         self.field = field
         self.retry_after = retry_after
         self.registration = registration
+
+    @property
+    def in_english(self) -> str:
+        """What it says, for operators and programs; pages say it in their own language."""
+        message = self.detail or self.failure.value.words
+        if isinstance(message, Plural):
+            message = message.singular if self.values["num"] == 1 else message.plural
+        return message % self.values if self.values else message
 
 
 class Busy(Exception):

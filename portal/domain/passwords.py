@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import argon2.low_level
 from zxcvbn import zxcvbn
 
-from portal.domain.errors import N_, Busy, Failure, Refused
+from portal.domain.errors import N_, NN_, Busy, Failure, Message, Refused
 from portal.domain.foreign_hashes import InvalidHash, parse_foreign_hash
 
 Result = TypeVar("Result")
@@ -35,6 +35,8 @@ _OWN = re.compile(r"(\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]
 """How the portal writes a hash; the group is what a computation needs."""
 _ANALYSED_LENGTH = 64
 """zxcvbn's time grows faster than its input; what is longer than this is judged by its beginning."""
+TOO_LONG = NN_("Use at most %(num)d character.", "Use at most %(num)d characters.")
+_TOO_SHORT = NN_("Use at least %(num)d character.", "Use at least %(num)d characters.")
 _PERSONAL = N_(
     "This password is made of your name or address, or of the name of this service. Choose one that nobody can guess."
 )
@@ -72,16 +74,16 @@ def refuse_unfit(password: str, failure: Failure, *, min_length: int, personal: 
     Common passwords and those made of the customer's own name or address (`personal`) are refused, offline.
     """
     password = normalised(password)
+    detail: Message | None
+    values: dict[str, Any] = {}
     if len(password) < min_length:
-        detail, values = N_("Use at least %(count)d characters."), {"count": min_length}
+        detail, values = _TOO_SHORT, {"num": min_length}
     elif len(password) > MAX_LENGTH:
-        detail, values = N_("Use at most %(count)d characters."), {"count": MAX_LENGTH}
+        detail, values = TOO_LONG, {"num": MAX_LENGTH}
     else:
-        found, values = _objection(password, personal), {}
-        if found is None:
-            return
-        detail = found
-    raise Refused(failure, detail=detail, values=dict(values), field="password")
+        detail = _objection(password, personal)
+    if detail:
+        raise Refused(failure, detail=detail, values=values, field="password")
 
 
 def _objection(password: str, personal: Iterable[str | None]) -> str | None:

@@ -6,16 +6,15 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 
-from babel import negotiate_locale
 from babel.dates import format_datetime
 from flask import Flask
-from flask_babel import force_locale, get_locale, ngettext
 
 from portal.assembly import context_of, settings_of
 from portal.domain.delivery import DueMail
+from portal.domain.errors import NN_
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
-from portal.languages import LANGUAGES, current_language
+from portal.languages import Language, speaking, translate
 from portal.mail.transport import own_host
 
 _POLICY = SMTP.clone(cte_type="7bit")
@@ -32,6 +31,12 @@ _NAME_LENGTH = 60
 Python's email package drops the quotes of a name that it must fold, and a comma in it would begin another address.
 """
 _ADDRESS_LENGTH = 254
+# Translators: how long something lasts, as in "The link expires after 24 hours."
+_DAYS = NN_("%(num)d day", "%(num)d days")
+# Translators: how long something lasts, as in "The link expires after 24 hours."
+_HOURS = NN_("%(num)d hour", "%(num)d hours")
+# Translators: how long something lasts, as in "The link expires after 24 hours."
+_MINUTES = NN_("%(num)d minute", "%(num)d minutes")
 
 
 class Unmailable(ValueError):
@@ -45,9 +50,8 @@ def render(app: Flask, mail: DueMail) -> EmailMessage:
     request behind it named. No header holds anything a customer typed but the address.
     """
     notice = Notice(mail.notice)
-    # A context of its own for each mail: languages and translations are kept in it.
-    with app.app_context(), force_locale(_locale(mail.locale)):
-        values = _values(app, mail, notice)
+    with speaking(app, mail.locale) as language:
+        values = _values(app, mail, notice, language)
 
         def part(name: str) -> str:
             return app.jinja_env.get_template(f"mail/{notice}/{name}").render(values)
@@ -84,22 +88,16 @@ def duration_text(duration: timedelta) -> str:
     days, hours = divmod(hours, 24) if hours >= 48 else (0, hours)
     parts = []
     if days:
-        parts.append(ngettext("%(num)s day", "%(num)s days", days))
+        parts.append(translate(_DAYS, num=days))
     if hours:
-        parts.append(ngettext("%(num)s hour", "%(num)s hours", hours))
+        parts.append(translate(_HOURS, num=hours))
     if minutes:
-        parts.append(ngettext("%(num)s minute", "%(num)s minutes", minutes))
+        parts.append(translate(_MINUTES, num=minutes))
     return " ".join(parts)
 
 
-def _locale(wanted: str | None) -> str:
-    """The language of ours that is nearest to a BCP 47 tag."""
-    return (negotiate_locale([wanted or ""], LANGUAGES, sep="-") or LANGUAGES[0]).replace("-", "_")
-
-
-def _values(app: Flask, mail: DueMail, notice: Notice) -> dict[str, object]:
+def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> dict[str, object]:
     base_url = settings_of(app).base_url
-    language = current_language()
     values: dict[str, object] = {
         "lang": language.tag,
         "text_direction": language.direction,
@@ -107,7 +105,7 @@ def _values(app: Flask, mail: DueMail, notice: Notice) -> dict[str, object]:
         "email": mail.recipient,
         "login_url": f"{base_url}/login",
         "reset_url": f"{base_url}/password/reset",
-        "occurred_at": format_datetime(mail.created_at, "long", tzinfo=UTC, locale=get_locale()),
+        "occurred_at": format_datetime(mail.created_at, "long", tzinfo=UTC, locale=language.locale),
     }
     if notice in _LINK_PATHS:
         if mail.link is None:

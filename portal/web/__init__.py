@@ -12,6 +12,7 @@ from portal.web import (
     errors,
     forgery,
     health,
+    language,
     login,
     mail_sign_in,
     mailbox,
@@ -51,6 +52,7 @@ def register(app: Flask) -> None:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_port=hops)  # type: ignore[method-assign] # Flask's documented way to add middleware
     requests.register(app)
+    language.register(app)
     forgery.register(app)
     presentation.register(app)
     errors.register(app)

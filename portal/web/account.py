@@ -8,7 +8,6 @@ from flask.typing import ResponseReturnValue
 from portal.assembly import current_context
 from portal.domain.errors import N_
 from portal.domain.password_change import change_password
-from portal.languages import translate
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import ChangePasswordForm
@@ -46,7 +45,7 @@ class ChangePasswordPage(FormPage):
             kept=kept,
         )
         session.sign_in(identity, kept=kept)
-        session.give_notice(translate(N_("Your password is changed. Every other browser has been signed out.")))
+        session.give_notice(N_("Your password is changed. Every other browser has been signed out."))
         return redirect(url_for("account.home"))
 
 

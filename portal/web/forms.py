@@ -12,7 +12,7 @@ from portal.domain.addresses import Address, InvalidAddress, is_customer_referen
 from portal.domain.errors import N_
 from portal.domain.models import STRING_LENGTH
 from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
-from portal.domain.passwords import normalised
+from portal.domain.passwords import TOO_LONG, normalised
 from portal.domain.texts import is_plain
 from portal.languages import translate
 
@@ -76,7 +76,7 @@ def plain_text(form: PortalForm, field: Field) -> None:
     """One line of text, trimmed, within the length that is stored; empty becomes None."""
     text = (field.data or "").strip()
     if len(text) > STRING_LENGTH:
-        raise StopValidation(translate(N_("Use at most %(count)d characters."), count=STRING_LENGTH))
+        raise StopValidation(translate(TOO_LONG, num=STRING_LENGTH))
     if not is_plain(text):
         raise StopValidation(translate(N_("This holds a character that cannot be used here. Please type it anew.")))
     field.data = text or None
@@ -94,7 +94,7 @@ def phone_number(form: PortalForm, field: Field) -> None:
 def short_enough(form: PortalForm, field: Field) -> None:
     """No password is longer than what is hashed."""
     if len(normalised(field.data)) > PASSWORD_MAX_LENGTH:
-        raise StopValidation(translate(N_("Use at most %(count)d characters."), count=PASSWORD_MAX_LENGTH))
+        raise StopValidation(translate(TOO_LONG, num=PASSWORD_MAX_LENGTH))
 
 
 class EmailField(StringField):

@@ -9,7 +9,6 @@ from werkzeug.wrappers import Response
 from portal.assembly import current_context
 from portal.domain.errors import N_, Refused
 from portal.domain.login import log_in, log_out
-from portal.languages import translate
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import ConfirmForm, LoginForm, PortalForm
@@ -76,7 +75,7 @@ class LogoutPage(FormPage):
         identity = session.sign_out()
         if identity:
             log_out(current_context(), session.current_visitor(), identity)
-        session.give_notice(translate(N_("You are signed out.")))
+        session.give_notice(N_("You are signed out."))
         return redirect(url_for("login.login"))
 
 

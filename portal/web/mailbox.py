@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 
 from babel.dates import format_datetime
 from flask import Blueprint, Response, abort, current_app, make_response, render_template, request
-from flask_babel import get_locale
 
 from portal.assembly import settings_of
 from portal.config import is_loopback_host
+from portal.domain.errors import N_
+from portal.languages import current_language, translate
 from portal.mail.transport import mailbox_folder, make_mailbox
 from portal.web.requests import CONTENT_SECURITY_POLICY
 
@@ -113,7 +114,10 @@ def _letter(key: str, mail: EmailMessage) -> Letter:
         subject=str(mail["Subject"]),
         from_=str(mail["From"]),
         to=str(mail["To"]),
-        sent_at=format_datetime(mail["Date"].datetime, "medium", tzinfo=UTC, locale=get_locale()) + " UTC",
+        sent_at=translate(
+            N_("%(time)s UTC"),
+            time=format_datetime(mail["Date"].datetime, "medium", tzinfo=UTC, locale=current_language().locale),
+        ),
         # The pattern has one group, so that every other part is what it matched.
         text_parts=[("link" if number % 2 else "text", part) for number, part in enumerate(parts) if part],
     )

@@ -9,7 +9,6 @@ from werkzeug.wrappers import Response
 from portal.assembly import current_context
 from portal.domain.errors import N_
 from portal.domain.password_reset import look_at_reset, request_reset, set_new_password
-from portal.languages import translate
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import EmailForm, NewPasswordForm
@@ -66,7 +65,7 @@ class NewPasswordPage(FormPage):
         """Set it. Nobody is signed in by it, and whoever was is signed out, here too."""
         set_new_password(current_context(), session.current_visitor(), shown["token"], form.password.text)
         session.sign_out()
-        session.give_notice(translate(N_("Your new password is set. You can sign in with it now.")))
+        session.give_notice(N_("Your new password is set. You can sign in with it now."))
         return redirect(url_for("login.login"))
 
 

@@ -8,8 +8,9 @@ from flask import Flask, current_app, g, session
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.assembly import current_context
+from portal.domain.errors import N_
 from portal.domain.organisations import Organisation, get_organisation
-from portal.languages import current_language
+from portal.languages import current_language, translate
 
 DEFAULT_ORGANISATION = "default"
 
@@ -29,7 +30,7 @@ def _shown_organisation() -> Organisation:
     try:
         return current_organisation()
     except SQLAlchemyError:
-        return Organisation(id=0, slug=DEFAULT_ORGANISATION, name="Customer portal")
+        return Organisation(id=0, slug=DEFAULT_ORGANISATION, name=translate(N_("Customer portal")))
 
 
 def register(app: Flask) -> None:
@@ -53,5 +54,5 @@ def register(app: Flask) -> None:
             "text_direction": language.direction,
             "organisation": _shown_organisation(),
             "customer": g.get("customer"),
-            "notice": session.pop("notice", None) if "notice" in session else None,
+            "notice": translate(session.pop("notice")) if "notice" in session else None,
         }

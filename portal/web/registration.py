@@ -9,7 +9,6 @@ from portal.assembly import current_context
 from portal.domain.confirmation import Confirmation, confirm, look_at_confirmation, look_at_confirmation_code
 from portal.domain.errors import N_
 from portal.domain.registration import Application, register, resend
-from portal.languages import translate
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import ChosenPasswordForm, CodeForm, PortalForm, RegistrationForm, RememberForm, ResendForm
@@ -86,7 +85,7 @@ class ResendPage(FormPage):
             return redirect(url_for("register.register"))
         if resend(current_context(), session.current_visitor(), registration) is None:
             return redirect(url_for("register.register"))
-        session.give_notice(translate(N_("We have sent the mail again.")))
+        session.give_notice(N_("We have sent the mail again."))
         return redirect(url_for("register.code"))
 
 
@@ -136,7 +135,7 @@ def _confirm(confirmation: Confirmation, password: str | None, *, kept: bool) ->
         replacing=session.carried_identity(),
     )
     session.sign_in(identity, kept=kept)
-    session.give_notice(translate(N_("Your address is confirmed. Welcome!")))
+    session.give_notice(N_("Your address is confirmed. Welcome!"))
     return redirect(url_for("account.home"))
 
 

@@ -130,5 +130,5 @@ def mailed_to() -> str | None:
 
 
 def give_notice(message: str) -> None:
-    """Show a message, once, on the next page."""
+    """Show a message (one for the translators), once, on the next page, in the language that page will have."""
     session["notice"] = message

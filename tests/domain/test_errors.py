@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from portal import domain
-from portal.domain.errors import Busy, Failure, Refused
+from portal.domain.errors import NN_, Busy, Failure, Refused
 
 # use case, code, message: the reference pages' own. Codes are typed on pages only.
 # TOO_MANY_MAILS has no page; its endpoint always says success.
@@ -83,3 +83,10 @@ def test_a_refusal_says_its_failure_and_nothing_that_was_typed() -> None:
     assert str(refusal) == "WRONG_PASSWORD"
     assert (refusal.detail, refusal.values, refusal.field, refusal.retry_after) == ("Try again.", {}, "password", 3)
     assert Busy(2).retry_after == 2
+
+
+@pytest.mark.parametrize(("number", "words"), [(1, "Use at most 1 character."), (2, "Use at most 2 characters.")])
+def test_a_refusal_says_in_english_what_stands_in_the_sources(number: int, words: str) -> None:
+    plural = NN_("Use at most %(num)d character.", "Use at most %(num)d characters.")
+    assert Refused(Failure.PASSWORD_REFUSED, detail=plural, values={"num": number}).in_english == words
+    assert Refused(Failure.PASSWORD_REFUSED).in_english == "Please choose another password."

@@ -7,13 +7,13 @@ from email.message import EmailMessage
 from email.policy import default
 
 import pytest
-from flask_babel import force_locale
 from sqlalchemy import update
 
 from portal.domain import delivery
 from portal.domain.models import Organisation
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
+from portal.languages import speaking
 from portal.mail.render import duration_text, one_line, render
 from tests.mail.conftest import OpenOffice
 from tests.mail.office import ADA, Office
@@ -95,11 +95,38 @@ def test_a_notice_says_when_it_happened_and_in_which_zone(open_office: OpenOffic
     assert "12:00:00 PM UTC" in text.replace("\u202f", " ")
 
 
-@pytest.mark.parametrize("locale", [None, "en", "en-GB", "cs-CZ", "xx", "zz-zz-zz-zz", "../..", "\0"])
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [
+        (None, "en"),
+        ("en", "en"),
+        ("en-GB", "en"),
+        ("cs", "cs"),
+        ("cs-CZ", "cs"),
+        ("xx", "en"),
+        ("zz-zz-zz-zz", "en"),
+        ("../..", "en"),
+        ("\0", "en"),
+    ],
+)
 def test_every_language_tag_gives_a_mail_in_a_language_that_there_is(
-    open_office: OpenOffice, rendered: Rendered, locale: str | None
+    open_office: OpenOffice, rendered: Rendered, locale: str | None, language: str
 ) -> None:
-    assert rendered(open_office(), locale=locale)["Content-Language"] == "en"
+    assert rendered(open_office(), locale=locale)["Content-Language"] == language
+
+
+def test_a_mail_speaks_its_recipients_language_in_all_its_parts(open_office: OpenOffice, rendered: Rendered) -> None:
+    mail = rendered(open_office(), ADA, Notice.RESET, locale="cs")
+    html = mail.get_body(("html",))
+    assert html is not None
+    assert mail["Subject"] == "Nové heslo k účtu Customer portal"
+    assert "Odkaz funguje jednou a platí 30 minut." in _text(mail)
+    assert '<html lang="cs" dir="ltr">' in str(html.get_content())
+    assert "Odkaz funguje jednou a platí 30 minut." in str(html.get_content())
+
+
+def test_a_date_is_written_as_the_language_writes_it(open_office: OpenOffice, rendered: Rendered) -> None:
+    assert "1. března 2026 12:00:00 UTC" in " ".join(_text(rendered(open_office(), locale="cs")).split())
 
 
 @pytest.mark.parametrize(
@@ -116,7 +143,20 @@ def test_every_language_tag_gives_a_mail_in_a_language_that_there_is(
     ],
 )
 def test_a_lifetime_is_told_in_words(open_office: OpenOffice, duration: timedelta, words: str) -> None:
-    with open_office().app.app_context(), force_locale("en"):
+    with speaking(open_office().app, "en"):
+        assert duration_text(duration) == words
+
+
+@pytest.mark.parametrize(
+    ("duration", "words"),
+    [
+        (timedelta(hours=3, minutes=20), "3 hodiny 20 minut"),
+        (timedelta(hours=1, minutes=1), "1 hodinu 1 minutu"),
+        (timedelta(days=7), "7 dní"),
+    ],
+)
+def test_a_lifetime_is_told_in_czech_words(open_office: OpenOffice, duration: timedelta, words: str) -> None:
+    with speaking(open_office().app, "cs"):
         assert duration_text(duration) == words
 
 
