@@ -95,19 +95,19 @@ class Failure(Enum):
         "set-new-password",
         "E003",
         "Reset password request does not exist.",
-        N_("This link is not valid. It may have been cut in two by your mail program: copy all of it."),
+        N_("This is not one of our links, or only a part of one. Copy all of it from the mail, or ask for a new one."),
     )
     LINK_ENDED = Wording(
         "set-new-password",
         "E003",
         "Reset password request does not exist.",
-        N_("This link has been used already, or a newer change has ended it. Please ask for a new one."),
+        N_("This link has been used already, or a newer link or a change of password has ended it."),
     )
     LINK_EXPIRED = Wording(
         "set-new-password",
         "E004",
         "Reset password request has been expired.",
-        N_("This link is too old. Please ask for a new one."),
+        N_("Links in mails work for a short time only, and this one is too old. Please ask for a new one."),
     )
     WRONG_CODE = Wording(
         "login",

@@ -35,11 +35,16 @@ _OWN = re.compile(r"(\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]
 """How the portal writes a hash; the group is what a computation needs."""
 _ANALYSED_LENGTH = 64
 """zxcvbn's time grows faster than its input; what is longer than this is judged by its beginning."""
-TOO_LONG = NN_("Use at most %(num)d character.", "Use at most %(num)d characters.")
-_TOO_SHORT = NN_("Use at least %(num)d character.", "Use at least %(num)d characters.")
+_TOO_LONG = NN_("The password can have at most %(num)d character.", "The password can have at most %(num)d characters.")
+_TOO_SHORT = NN_("The password needs at least %(num)d character.", "The password needs at least %(num)d characters.")
 _PERSONAL = N_(
-    "This password is made of your name or address, or of the name of this service. Choose one that nobody can guess."
+    "This password is too easy to guess: it is made of your name or address, or of the name of this service. "
+    "Choose one that says nothing about you."
 )
+_COMMON = N_(
+    "This password is too easy to guess: it is one of the most common ones. Choose one that others do not use."
+)
+_EASY = N_("This password is too easy to guess. Choose a longer one, for example of several unusual words.")
 _EASY_GUESSES = 10**6
 """zxcvbn's own bound between "very guessable" and what withstands throttled guessing over a network."""
 
@@ -79,7 +84,7 @@ def refuse_unfit(password: str, failure: Failure, *, min_length: int, personal: 
     if len(password) < min_length:
         detail, values = _TOO_SHORT, {"num": min_length}
     elif len(password) > MAX_LENGTH:
-        detail, values = TOO_LONG, {"num": MAX_LENGTH}
+        detail, values = _TOO_LONG, {"num": MAX_LENGTH}
     else:
         detail = _objection(password, personal)
     if detail:
@@ -116,8 +121,8 @@ def _reason(sequence: Iterable[Mapping[str, Any]]) -> str:
     if "user_inputs" in patterns:
         return _PERSONAL
     if "passwords" in patterns:
-        return N_("This is one of the most common passwords. Choose one that others cannot guess.")
-    return N_("This password is easy to guess. Choose a longer one, for example of several unusual words.")
+        return _COMMON
+    return _EASY
 
 
 class Hasher:

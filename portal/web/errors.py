@@ -14,29 +14,48 @@ from werkzeug.wrappers import Response
 from portal.domain.errors import N_, Busy, Failure, Refused
 from portal.languages import translate
 from portal.web.form_page import LINK_STATUS, FormPage, words_of
-from portal.web.session import NotSignedIn, current_customer, to_sign_in
+from portal.web.redirects import own_path
+from portal.web.session import NotSignedIn, current_customer, remembered_registration, to_sign_in
 
 _log = logging.getLogger("portal.errors")
 
 _WORDS = {
     400: (
         N_("That did not work"),
-        N_("We could not read what your browser sent. Go back, reload the page and try again."),
+        N_("Your browser sent something that we could not read. Nothing was changed: go back, reload and try again."),
     ),
-    403: (N_("Not allowed"), N_("You may not open this page.")),
-    404: (N_("Page not found"), N_("There is nothing at this address. Check it, or start from the beginning.")),
-    405: (N_("That did not work"), N_("This page cannot be used in this way. Start from the beginning.")),
-    410: (N_("This link has ended"), N_("This link cannot be used any more.")),
-    413: (N_("That was too much"), N_("What you sent is too large. Send less and try again.")),
+    403: (N_("Not allowed"), N_("You may not open this page. If you have another account, sign in with that one.")),
+    404: (
+        N_("Page not found"),
+        N_("There is nothing at this address. Check it for a slip of the pen, or start from the beginning."),
+    ),
+    405: (
+        N_("That did not work"),
+        N_("This address does not open a page; it only takes what a form sends. Start from the beginning."),
+    ),
+    410: (N_("This page has gone"), N_("What was at this address is not there any more. Start from the beginning.")),
+    413: (
+        N_("That was too much"),
+        N_("What you sent is larger than anything we ask for, and nothing was changed. Send less and try again."),
+    ),
     422: (N_("There is a problem"), N_("We could not use what you sent. Go back, check it and try again.")),
     429: (N_("Please wait a while"), N_("Too many tries came from here. Wait a while and try again.")),
     500: (
         N_("Something went wrong"),
-        N_("The fault is ours. Try again in a moment; if it stays, tell us the reference below."),
+        N_("The fault is ours, not yours. Try again in a moment; if it stays, tell us the reference below."),
     ),
     503: (N_("Back in a moment"), N_("Too much is going on right now. Wait a few seconds and try again.")),
 }
+_LINK_TITLES = {
+    Failure.NO_SUCH_LINK: N_("This link does not work"),
+    Failure.LINK_ENDED: N_("This link cannot be used any more"),
+    Failure.LINK_EXPIRED: N_("This link is too old"),
+}
+_PASSING = frozenset({429, 500, 503})
+"""What may be gone when the same page is opened again."""
 _RETRY_SECONDS = 2
+Way = tuple[str, str]
+"""Where a page leads on: an endpoint, and the words of the link."""
 
 
 def register(app: Flask) -> None:
@@ -51,21 +70,34 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def _page(status: int, message: str | None = None, action: tuple[str, str] | None = None) -> Response:
-    title, words = _WORDS.get(status, _WORDS[400])
+def _page(
+    status: int, *, title: str | None = None, message: str | None = None, ways_on: list[Way] | None = None
+) -> Response:
+    known_title, words = _WORDS.get(status, _WORDS[400])
     with suppress(SQLAlchemyError):  # the page stands without, too
         current_customer()
     return make_response(
         render_template(
             "errors/error.html",
             status=status,
-            title=translate(title),
+            title=translate(title or known_title),
             message=message or translate(words),
-            action=action or (url_for("login.home"), translate(N_("Go to the start"))),
+            ways_on=[(url_for(endpoint), translate(label)) for endpoint, label in ways_on or [_start()]],
+            again=_same_page() if status in _PASSING else None,
             request_id=g.request_id if status >= 500 else None,
         ),
         status,
     )
+
+
+def _start() -> Way:
+    return ("account.home", N_("Go to your account")) if g.get("customer") else ("login.login", N_("Go to sign in"))
+
+
+def _same_page() -> str | None:
+    """The address to try again, where opening it is enough."""
+    methods = (request.url_rule.methods if request.url_rule else None) or set()
+    return own_path(request.full_path.rstrip("?")) if "GET" in methods else None
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
@@ -96,22 +128,29 @@ def _stale_form(_error: CSRFError) -> ResponseReturnValue:
 def _refused(refusal: Refused) -> Response:
     """A refusal that leaves no form to show: a link that is of no use."""
     if refusal.retry_after is not None:
-        page = _page(429, words_of(refusal))
+        page = _page(429, message=words_of(refusal))
         page.headers["Retry-After"] = str(refusal.retry_after)
         return page
-    return _page(LINK_STATUS.get(refusal.failure, 422), words_of(refusal), _way_on(refusal.failure))
+    status = LINK_STATUS.get(refusal.failure, 422)
+    return _page(
+        status, title=_LINK_TITLES.get(refusal.failure), message=words_of(refusal), ways_on=_ways_on(refusal.failure)
+    )
 
 
-def _way_on(failure: Failure) -> tuple[str, str] | None:
+def _ways_on(failure: Failure) -> list[Way] | None:
+    """How somebody goes on whose mailed link is of no use: by what the link was for."""
+    sign_in = ("login.login", N_("Sign in"))
     if request.blueprint == "password":
-        return url_for("password.request_reset"), translate(N_("Ask for a new link"))
+        return [("password.request_reset", N_("Ask for a new link")), sign_in]
     if request.blueprint == "mail_sign_in":
-        return url_for("mail_sign_in.request"), translate(N_("Ask for a new link"))
-    if request.blueprint == "register" and failure is Failure.LINK_ENDED:  # most often: confirmed already
-        return url_for("login.login"), translate(N_("Sign in"))
-    if request.blueprint == "register":
-        return url_for("register.register"), translate(N_("Create an account"))
-    return None
+        return [("mail_sign_in.request", N_("Ask for a new link")), ("login.login", N_("Sign in with a password"))]
+    if request.blueprint != "register":
+        return None
+    if failure is Failure.LINK_ENDED:  # most often: confirmed already
+        return [sign_in, ("password.request_reset", N_("Forgotten password?"))]
+    if remembered_registration():
+        return [("register.code", N_("Type the code, or have the mail sent again")), sign_in]
+    return [("login.login", N_("Sign in to have the mail sent again")), ("register.register", N_("Create an account"))]
 
 
 def _unavailable(retry_after: int) -> Response:

@@ -17,6 +17,7 @@ LINK_STATUS = {Failure.NO_SUCH_LINK: 404, Failure.LINK_ENDED: 410, Failure.LINK_
 _STALE = N_(
     "The form was open for too long, or your browser keeps no cookies from us. Check what you typed and send it again."
 )
+_STALE_BUTTON = N_("The page was open for too long, or your browser keeps no cookies from us. Press the button again.")
 
 
 def words_of(refusal: Refused) -> str:
@@ -83,7 +84,7 @@ class FormPage(MethodView):
         """The form again with what was typed, because its token was missing, foreign or stale; nothing was done."""
         shown = self.opened(**arguments)
         form = self.form_for(shown)(formdata=request.form)
-        return self._page(form, shown, [Problem("", translate(_STALE))]), 400
+        return self._page(form, shown, [Problem("", translate(_STALE if form.holds_text else _STALE_BUTTON))]), 400
 
     def _page(self, form: PortalForm, shown: dict[str, Any], problems: list[Problem]) -> str:
         current_customer()  # the header of every page offers the way out to who is signed in

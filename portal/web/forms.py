@@ -1,4 +1,7 @@
-"""Forms: shape only. What must be known of the database to say no is the domain's."""
+"""Forms: shape only. What must be known of the database to say no is the domain's.
+
+A field's label stands here, so that what is wrong with it can name it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,12 +15,15 @@ from portal.domain.addresses import Address, InvalidAddress, is_customer_referen
 from portal.domain.errors import N_
 from portal.domain.models import STRING_LENGTH
 from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
-from portal.domain.passwords import TOO_LONG, normalised
+from portal.domain.passwords import normalised
 from portal.domain.texts import is_plain
 from portal.languages import translate
 
 CODE_LENGTH = 40
 """Characters: six digits and whatever white space was pasted with them."""
+REMEMBER = N_("Keep me signed in on this device")
+CODE = N_("Code from the mail")
+_TOO_LONG = N_("%(field)s: use at most %(count)d characters.")
 Validator = Callable[["PortalForm", Field], None]
 
 
@@ -34,6 +40,11 @@ class PortalForm(FlaskForm):
 
     class Meta:
         csrf = False
+
+    @property
+    def holds_text(self) -> bool:
+        """Whether there is anything to type in it, beside boxes to tick and the button."""
+        return any(isinstance(field, StringField) and not isinstance(field, HiddenField) for field in self)
 
     def problems(self) -> list[Problem]:
         """What is wrong with what was sent, in the order of the fields; empty when nothing is."""
@@ -74,11 +85,12 @@ def typed(message: str) -> Validator:
 
 def plain_text(form: PortalForm, field: Field) -> None:
     """One line of text, trimmed, within the length that is stored; empty becomes None."""
-    text = (field.data or "").strip()
+    text, label = (field.data or "").strip(), translate(field.label.text)
     if len(text) > STRING_LENGTH:
-        raise StopValidation(translate(TOO_LONG, num=STRING_LENGTH))
+        raise StopValidation(translate(_TOO_LONG, field=label, count=STRING_LENGTH))
     if not is_plain(text):
-        raise StopValidation(translate(N_("This holds a character that cannot be used here. Please type it anew.")))
+        words = N_("%(field)s: there is a character in it that cannot be used here. Please type it anew.")
+        raise StopValidation(translate(words, field=label))
     field.data = text or None
 
 
@@ -94,7 +106,7 @@ def phone_number(form: PortalForm, field: Field) -> None:
 def short_enough(form: PortalForm, field: Field) -> None:
     """No password is longer than what is hashed."""
     if len(normalised(field.data)) > PASSWORD_MAX_LENGTH:
-        raise StopValidation(translate(TOO_LONG, num=PASSWORD_MAX_LENGTH))
+        raise StopValidation(translate(_TOO_LONG, field=translate(field.label.text), count=PASSWORD_MAX_LENGTH))
 
 
 class EmailField(StringField):
@@ -130,26 +142,26 @@ class SecretField(PasswordField):
 class EmailForm(PortalForm):
     """Just an address."""
 
-    email = EmailField()
+    email = EmailField(N_("E-mail address"))
 
 
 class LoginForm(EmailForm):
     """Sign in."""
 
-    password = SecretField(validators=[typed(N_("Enter your password.")), short_enough])
-    remember = CheckBox()
+    password = SecretField(N_("Password"), [typed(N_("Enter your password.")), short_enough])
+    remember = CheckBox(REMEMBER)
     next = HiddenField()
 
 
 class RegistrationForm(EmailForm):
     """Create an account."""
 
-    password = SecretField(validators=[typed(N_("Choose a password.")), short_enough])
-    first_name = StringField(validators=[required(N_("Enter your first name.")), plain_text])
-    last_name = StringField(validators=[required(N_("Enter your last name.")), plain_text])
-    phone = StringField(validators=[plain_text, phone_number])
-    company_name = StringField(validators=[plain_text])
-    newsletter = CheckBox()
+    password = SecretField(N_("Password"), [typed(N_("Choose a password.")), short_enough])
+    first_name = StringField(N_("First name"), [required(N_("Enter your first name.")), plain_text])
+    last_name = StringField(N_("Last name"), [required(N_("Enter your last name.")), plain_text])
+    phone = StringField(N_("Phone"), [plain_text, phone_number])
+    company_name = StringField(N_("Company"), [plain_text])
+    newsletter = CheckBox(N_("Send me news by e-mail now and then"))
     ref = HiddenField()
 
     @property
@@ -183,35 +195,38 @@ class SignInByMailForm(EmailForm):
 class RememberForm(PortalForm):
     """A button, and whether to be kept signed in."""
 
-    remember = CheckBox()
+    remember = CheckBox(REMEMBER)
 
 
 class ResendForm(RememberForm):
     """A button beside the field for the code, which need not be filled in for it."""
 
-    code = StringField()
+    code = StringField(CODE)
 
 
 class ChosenPasswordForm(RememberForm):
     """The password that was chosen at registration, typed again in another browser."""
 
-    password = SecretField(validators=[typed(N_("Enter the password you chose when registering.")), short_enough])
+    password = SecretField(
+        N_("Password you chose when registering"),
+        [typed(N_("Enter the password you chose when registering.")), short_enough],
+    )
 
 
 class CodeForm(RememberForm):
     """The code of a mail."""
 
-    code = CodeField()
+    code = CodeField(CODE)
 
 
 class NewPasswordForm(PortalForm):
     """Set a new password."""
 
-    password = SecretField(validators=[typed(N_("Choose a new password.")), short_enough])
+    password = SecretField(N_("New password"), [typed(N_("Choose a new password.")), short_enough])
 
 
 class ChangePasswordForm(PortalForm):
     """Change the password, knowing the current one."""
 
-    current_password = SecretField(validators=[typed(N_("Enter your current password.")), short_enough])
-    password = SecretField(validators=[typed(N_("Choose a new password.")), short_enough])
+    current_password = SecretField(N_("Current password"), [typed(N_("Enter your current password.")), short_enough])
+    password = SecretField(N_("New password"), [typed(N_("Choose a new password.")), short_enough])

@@ -60,7 +60,7 @@ class CodePage(FormPage):
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """The address as it was typed."""
-        return {"email": session.mailed_to()}
+        return {"email": session.mailed_to(), "registered": session.remembered_registration() is not None}
 
     def submitted(self, form: CodeForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Confirm and sign in."""

@@ -11,10 +11,12 @@ from tests.domain.scene import refused
 
 PERSONAL = ("jana.novotna-svobodova@example.com", "Jana", "Novotn\u00e1 Svobodov\u00e1", "Hedgehog Books")
 COMMON = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= 8][:50]
-ONE_OF_THE_MOST_COMMON = "This is one of the most common passwords. Choose one that others cannot guess."
-EASY = "This password is easy to guess. Choose a longer one, for example of several unusual words."
+TOO_EASY = "This password is too easy to guess"
+ONE_OF_THE_MOST_COMMON = f"{TOO_EASY}: it is one of the most common ones. Choose one that others do not use."
+EASY = f"{TOO_EASY}. Choose a longer one, for example of several unusual words."
 MADE_OF_YOURSELF = (
-    "This password is made of your name or address, or of the name of this service. Choose one that nobody can guess."
+    f"{TOO_EASY}: it is made of your name or address, or of the name of this service. "
+    "Choose one that says nothing about you."
 )
 EIGHT_EMOJI = "\U0001f984\U0001f34b\U0001f6f6\U0001f9c2\U0001f3b7\U0001f9ed\U0001fa81\U0001f407"
 
@@ -44,7 +46,7 @@ def reason_against(password: str) -> str:
 def test_seven_characters_are_too_few_and_eight_are_enough(seven: str, eight: str) -> None:
     with refused(Failure.PASSWORD_REFUSED) as refusal:
         check(seven)
-    assert refusal.value.in_english == "Use at least 8 characters."
+    assert refusal.value.in_english == "The password needs at least 8 characters."
     check(eight)
 
 
@@ -65,7 +67,7 @@ def test_256_characters_are_accepted_and_257_refused() -> None:
     check(long[:MAX_LENGTH])
     with refused(Failure.PASSWORD_REFUSED) as refusal:
         check(long[: MAX_LENGTH + 1])
-    assert refusal.value.in_english == "Use at most 256 characters."
+    assert refusal.value.in_english == "The password can have at most 256 characters."
 
 
 def test_the_maximum_too_counts_characters_not_bytes_or_code_points() -> None:
@@ -77,7 +79,7 @@ def test_the_maximum_too_counts_characters_not_bytes_or_code_points() -> None:
 
 @pytest.mark.parametrize("length", [10_000, 1_000_000])
 def test_a_very_long_password_is_refused_by_its_length(length: int) -> None:
-    assert reason_against("x" * length) == "Use at most 256 characters."
+    assert reason_against("x" * length) == "The password can have at most 256 characters."
 
 
 @pytest.mark.parametrize("password", COMMON)

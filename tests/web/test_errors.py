@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -11,6 +12,7 @@ from typing import Any
 
 import argon2.low_level
 import pytest
+import time_machine
 from sqlalchemy import event, text
 
 from tests.web.browser import Page
@@ -18,6 +20,7 @@ from tests.web.conftest import PASSWORD, Site, Start, in_parallel
 from tests.web.expectations import assert_error_page, assert_headers, assert_page
 
 EMAIL = "ada@example.com"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MANY = len(os.sched_getaffinity(0)) + 40
 """More sign-ins than are let wait, on a machine of any size."""
 
@@ -52,18 +55,75 @@ def test_a_body_that_is_too_large_is_a_413(site: Site) -> None:
     assert_error_page(site.browser().send("/login", "POST", data={"password": "x" * 1_000_000}), 413)
 
 
-def test_links_that_are_of_no_use_say_so_and_show_a_way_on(site: Site) -> None:
-    browser = site.customer(EMAIL)
-    browser.ask_for_reset(EMAIL)
-    link = site.link(EMAIL)
-    browser.fill(link, {"password": "nine grey otters swim"})
+def ways_on(page: Page) -> list[str]:
+    """Where the links of a page lead, the most useful first."""
+    return [link.get("href") for link in page.tree.one("main").all("a")]
 
-    ended = browser.open(link)
-    assert_error_page(ended, 410)
-    assert ended.tree.one("main").one("a").get("href") == "/password/reset"
-    unknown = browser.open("/register/verify/none")
-    assert_error_page(unknown, 404)
-    assert unknown.tree.one("main").one("a").get("href") == "/register"
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/password/reset/none", ["/password/reset", "/login"]),
+        ("/login/link/none", ["/login/link", "/login"]),
+        ("/register/verify/none", ["/login", "/register"]),
+    ],
+)
+def test_a_link_that_is_none_of_ours_is_called_a_link_and_leads_to_a_new_one(
+    site: Site, path: str, expected: list[str]
+) -> None:
+    page = site.browser().open(path)
+
+    assert_error_page(page, 404)
+    assert page.tree.one("h1").text == "This link does not work"
+    assert "Copy all of it" in page.words
+    assert ways_on(page) == expected
+
+
+def test_a_link_that_is_used_up_leads_to_what_comes_after_it(site: Site) -> None:
+    browser = site.browser()
+    browser.register(EMAIL, PASSWORD)
+    confirmation = site.link(EMAIL)
+    browser.fill(confirmation)
+    browser.ask_for_reset(EMAIL)
+    reset = site.link(EMAIL)
+    browser.fill(reset, {"password": "nine grey otters swim"})
+
+    for link, expected in ((confirmation, ["/login", "/password/reset"]), (reset, ["/password/reset", "/login"])):
+        page = browser.open(link)
+        assert_error_page(page, 410)
+        assert page.tree.one("h1").text == "This link cannot be used any more"
+        assert ways_on(page) == expected
+
+
+def test_a_confirmation_that_is_too_old_leads_to_the_mail_being_sent_again(site: Site) -> None:
+    with time_machine.travel(NOW, tick=False) as clock:
+        browser = site.browser()
+        browser.register(EMAIL, PASSWORD)
+        link = site.link(EMAIL)
+        clock.shift(timedelta(hours=25))
+
+        page = browser.open(link)
+        assert_error_page(page, 410)
+        assert page.tree.one("h1").text == "This link is too old"
+        assert ways_on(page) == ["/register/code", "/login"]
+        assert ways_on(site.browser().open(link)) == ["/login", "/register"]
+        assert browser.follow(browser.fill("/register/code", submit_to="/register/resend")).status == 200
+        assert browser.open(site.link(EMAIL)).status == 200
+
+
+def test_an_error_page_leads_to_the_account_of_who_is_signed_in(site: Site) -> None:
+    assert ways_on(site.browser().open("/none")) == ["/login"]
+    assert ways_on(site.customer(EMAIL).open("/none")) == ["/account"]
+
+
+def test_what_may_pass_can_be_tried_again_on_the_same_page(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    run(site, "UPDATE account SET password_hash = 'no hash at all'")
+    assert ways_on(site.browser().sign_in(EMAIL, PASSWORD)) == ["/login", "/login"]
+
+    run(site, "DROP TABLE identity")
+    assert ways_on(browser.open("/account?x=1"))[0] == "/account?x=1"
+    assert ways_on(browser.open("/account?\\evil.example")) == ["/login"]
 
 
 def test_too_many_wrong_links_are_a_429_that_says_when_to_come_back(start: Start) -> None:

@@ -184,3 +184,55 @@ def test_a_notice_is_shown_once(site: Site) -> None:
 
     assert browser.open("/account").tree.one("p", role="status").text == "Your address is confirmed. Welcome!"
     assert browser.open("/account").tree.all("p", role="status") == []
+
+
+def test_what_is_wrong_with_a_field_names_it(site: Site) -> None:
+    long = {"password": "x" * 300, "company_name": "x" * 256, "first_name": "a\x01b", "last_name": "L"}
+    page = site.browser().fill("/register", {"email": EMAIL, **long})
+
+    assert dict(page.problems) == {
+        "password": "Password: use at most 256 characters.",
+        "first_name": "First name: there is a character in it that cannot be used here. Please type it anew.",
+        "company_name": "Company: use at most 255 characters.",
+    }
+
+
+def test_a_stale_page_with_nothing_to_type_asks_for_nothing_to_be_checked(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    stale = browser.fill("/account", {"csrf_token": "x"}, submit_to="/logout")
+
+    assert stale.status == 400
+    assert stale.problems == [
+        ("", "The page was open for too long, or your browser keeps no cookies from us. Press the button again.")
+    ]
+    assert "You are still signed in." in stale.words
+    stranger = site.browser()
+    forgotten = stranger.post(stale.forms[-1], {"csrf_token": "x"})
+    assert "You are not signed in in this browser" in forgotten.words
+
+
+def test_a_browser_that_asked_for_no_code_is_told_so(site: Site) -> None:
+    for path in ("/login/code", "/register/code"):
+        assert "Open the link in our mail." in site.browser().open(path).words
+    browser = site.browser()
+    assert "asks@example.com" in browser.follow(browser.fill("/login/link", {"email": "asks@example.com"})).words
+
+
+def focused(page: Page) -> list[str]:
+    """The fields that have the focus when a page opens."""
+    return [field.get("name") for field in page.tree.all("input") if "autofocus" in field.attributes]
+
+
+def test_the_focus_waits_in_a_field_only_where_nothing_must_be_read_before(site: Site, forms: dict[str, Page]) -> None:
+    assert {name: focused(page) for name, page in forms.items() if focused(page)} == {"/login": ["email"]}
+    browser = site.browser()
+    for done in (browser.fill("/login/link", {"email": EMAIL}), browser.register("new@example.com", PASSWORD)):
+        assert focused(browser.follow(done)) == ["code"]
+    browser = site.browser()
+    assert focused(browser.open("/login/code")) == []
+    leaving = site.customer("leaves@example.com")
+    assert focused(leaving.follow(leaving.fill("/account", submit_to="/logout"))) == []
+
+
+def test_no_field_takes_the_focus_from_what_went_wrong(failed: dict[str, tuple[Page, set[str]]]) -> None:
+    assert [name for name, (page, _) in failed.items() if focused(page)] == []
