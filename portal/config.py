@@ -91,9 +91,14 @@ class Settings:
         return make_url(self.database_url).get_backend_name() == "sqlite"
 
     @property
+    def hostname(self) -> str:
+        """The host of the public address."""
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the public address is this machine only."""
-        return is_loopback_host(urlsplit(self.base_url).hostname or "")
+        return is_loopback_host(self.hostname)
 
     @property
     def argon2(self) -> Parameters:

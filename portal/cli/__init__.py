@@ -11,12 +11,13 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
-from portal.cli import api_key, backup, check, customer, db, mail, serve, worker
+from portal.cli import api_key, backup, check, customer, db, mail, organisation, serve, worker
 
 COMMANDS: tuple[click.Command, ...] = (
     serve.serve,
     worker.worker,
     db.db,
+    organisation.organisation,
     api_key.api_key,
     customer.customer,
     mail.mail,

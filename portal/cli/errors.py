@@ -13,7 +13,7 @@ from portal.config import WrongSetting
 from portal.domain.api_keys import UnknownKey
 from portal.domain.customers import UnknownCustomer
 from portal.domain.errors import Refused
-from portal.domain.organisations import UnknownOrganisation
+from portal.domain.organisations import InvalidOrganisation, UnknownOrganisation
 from portal.schema import DatabaseProblem
 
 
@@ -42,6 +42,8 @@ def plain_errors() -> Iterator[None]:
 def _one_line(error: Exception) -> str:
     match error:
         case WrongSetting() | DatabaseProblem() | UnknownOrganisation() | UnknownCustomer() | UnknownKey():
+            return str(error)
+        case InvalidOrganisation():
             return str(error)
         case Refused():
             return error.in_english

@@ -35,6 +35,8 @@ class EventKind(StrEnum):
     LINK_GUESS = "link_guess"
     BAN = "ban"
     UNBAN = "unban"
+    ORGANISATION_ADD = "organisation_add"
+    ORGANISATION_CHANGE = "organisation_change"
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
     KEY_LIMIT = "key_limit"

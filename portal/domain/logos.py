@@ -1,0 +1,53 @@
+"""Logos: pictures that an operator gives, known by what is in them and not by what they are called."""
+
+from xml.parsers.expat import ExpatError, ParserCreate
+
+MAX_BYTES = 256 * 1024
+_SVG_ROOT = "http://www.w3.org/2000/svg svg"
+_SIGNATURES = (
+    ("image/png", 0, b"\x89PNG\r\n\x1a\n"),
+    ("image/jpeg", 0, b"\xff\xd8\xff"),
+    ("image/webp", 8, b"WEBP"),
+)
+
+
+def media_type(logo: bytes) -> str:
+    """What kind of picture it is; raises ValueError, with a sentence for the operator.
+
+    An SVG may hold script: it is to be shown as an image only, where browsers run none.
+    """
+    if len(logo) > MAX_BYTES:
+        raise ValueError(f"The logo is larger than {MAX_BYTES // 1024} KiB.")
+    for name, start, signature in _SIGNATURES:
+        if logo.startswith(signature, start):
+            return name
+    if _is_svg(logo):
+        return "image/svg+xml"
+    raise ValueError("The logo is no PNG, JPEG, WebP or SVG image.")
+
+
+class _NotSvg(Exception):
+    pass
+
+
+def _is_svg(text: bytes) -> bool:
+    """Whether it is a whole XML document with the root that SVG has. Own entities could grow without end: refused."""
+    roots: list[str] = []
+
+    def begin(name: str, _attributes: dict[str, str]) -> None:
+        if not roots and name != _SVG_ROOT:
+            raise _NotSvg
+        roots.append(name)
+
+    def declare(_name: str, _system: str | None, _public: str | None, has_internal_subset: bool) -> None:
+        if has_internal_subset:
+            raise _NotSvg
+
+    parser = ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler = begin
+    parser.StartDoctypeDeclHandler = declare
+    try:
+        parser.Parse(text, True)
+    except (ExpatError, _NotSvg):
+        return False
+    return True
