@@ -37,7 +37,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def served(portal: Path, instance: Path) -> Iterator[str]:
     port = free_port()
-    command = [portal, "serve", "--port", str(port)]
+    command = [str(portal), "serve", "--port", str(port)]
     with subprocess.Popen(command, env=environment(instance), cwd=instance.parent, text=True) as process:
         try:
             wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
