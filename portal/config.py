@@ -64,6 +64,7 @@ class Settings:
     register_limit_network: RateLimitItem
     mail_limit_address: RateLimitItem
     mail_limit_network: RateLimitItem
+    register_retry: timedelta
     api_limit_prod: RateLimitItem
     api_limit_dev: RateLimitItem
     reset_lifetime: timedelta
@@ -178,6 +179,7 @@ def _readers(instance_path: Path) -> dict[str, tuple[Any, Callable[[str], Any]]]
         "register_limit_network": ("20 per hour", _limit),
         "mail_limit_address": ("5 per hour", _limit),
         "mail_limit_network": ("30 per hour", _limit),
+        "register_retry": ("10m", _duration),
         "api_limit_prod": ("6000 per minute", _limit),
         "api_limit_dev": ("60 per minute", _limit),
         "reset_lifetime": ("30m", _duration),

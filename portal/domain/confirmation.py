@@ -1,12 +1,17 @@
 """Confirming a registration by the link that was mailed: the mailbox is proven, the account begins."""
 
 import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from sqlalchemy import Connection, case, func, or_, select, update
+from sqlalchemy import Connection, bindparam, select
 
 from portal.domain import accounts, contacts, identities, links
+from portal.domain.contacts import Known
 from portal.domain.context import Context, Visitor
+from portal.domain.details import TEXTS, Details, fill_empty
 from portal.domain.errors import N_, Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import count_or_refuse, given_back_unless_done, password_guards
@@ -29,7 +34,14 @@ class Confirmation:
     email_key: str
     needs_password: bool
     """Whether the chosen password must be typed, because this is not the browser that registered."""
+    return_url: str | None
+    """Where the customer wants to go on, as it was allowed when they registered: to be checked again."""
     password_hash: str = field(repr=False)
+
+
+_typed = select(
+    *(getattr(Registration, name) for name in (*TEXTS, "newsletter", "groups", "referral", "email", "ip"))
+).where(Registration.id == bindparam("registration_id"))
 
 
 def look_at_confirmation(context: Context, visitor: Visitor, token: str, *, registration: str | None) -> Confirmation:
@@ -51,7 +63,7 @@ def look_at_confirmation_code(context: Context, visitor: Visitor, registration: 
 
 def _of_link(context: Context, link: OpenLink, registration: str | None) -> Confirmation:
     find = (
-        select(Registration.public_id, Registration.password_hash, Contact.email_key)
+        select(Registration.public_id, Registration.password_hash, Registration.return_url, Contact.email_key)
         .join(Contact, Contact.id == Registration.contact_id)
         .where(Registration.id == link.registration_id, Registration.ended_at.is_(None))
     )
@@ -60,7 +72,7 @@ def _of_link(context: Context, link: OpenLink, registration: str | None) -> Conf
     if row is None:
         raise Refused(Failure.LINK_ENDED)
     same_browser = registration is not None and hmac.compare_digest(row.public_id, registration)
-    return Confirmation(link, link.email, row.email_key, not same_browser, row.password_hash)
+    return Confirmation(link, link.email, row.email_key, not same_browser, row.return_url, row.password_hash)
 
 
 def confirm(
@@ -80,22 +92,44 @@ def confirm(
     """
     if confirmation.needs_password:
         _check_password(context, visitor, confirmation, password or "")
-    now = context.clock()
-    refusals = refusals_recorded(context, visitor, EventKind.CONFIRM, confirmation.link.contact_id)
+    with begin_account(context, visitor, confirmation) as begun:
+        record(begun.connection, visitor, EventKind.SIGN_IN, contact_id=begun.contact_id, now=begun.now)
+        return identities.start(
+            begun.connection,
+            context.rules,
+            visitor,
+            contact_id=begun.contact_id,
+            kept=kept,
+            now=begun.now,
+            replacing=replacing,
+        )
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An account that has just begun, in a transaction that is still open."""
+
+    connection: Connection
+    contact_id: int
+    now: datetime
+
+
+@contextmanager
+def begin_account(context: Context, visitor: Visitor, confirmation: Confirmation) -> Iterator[Begun]:
+    """Make an account of a registration, in one transaction with what the block does. Raises Refused."""
+    now, link = context.clock(), confirmation.link
+    refusals = refusals_recorded(context, visitor, EventKind.CONFIRM, link.contact_id)
     with refusals, context.database.write() as connection:
-        contact = contacts.lock(connection, confirmation.link.contact_id)
-        links.consume(connection, confirmation.link, now)
+        contact = contacts.lock(connection, link.contact_id)
+        links.consume(connection, link, now)
         if contact is None or contact.banned_at or contact.password_hash:
             raise Refused(Failure.LINK_ENDED)
         accounts.set_password(connection, contact, confirmation.password_hash, now)
-        _fill_empty_fields(connection, visitor, contact.id, confirmation.link.registration_id)
+        _take_over(connection, visitor.organisation_id, contact, link.registration_id, now)
         contacts.prove_mailbox(connection, contact.id, now)
         end_waiting(connection, contact.id, now)
         record(connection, visitor, EventKind.CONFIRM, contact_id=contact.id, now=now)
-        record(connection, visitor, EventKind.SIGN_IN, contact_id=contact.id, now=now)
-        return identities.start(
-            connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now, replacing=replacing
-        )
+        yield Begun(connection, contact.id, now)
 
 
 def _check_password(context: Context, visitor: Visitor, confirmation: Confirmation, password: str) -> None:
@@ -114,41 +148,11 @@ def _check_password(context: Context, visitor: Visitor, confirmation: Confirmati
     raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CHOSEN_PASSWORD, field="password")
 
 
-def _fill_empty_fields(connection: Connection, visitor: Visitor, contact_id: int, registration_id: int | None) -> None:
-    """Take over what was typed at registration where nothing was known before."""
-    typed = connection.execute(
-        select(
-            Registration.email,
-            Registration.first_name,
-            Registration.last_name,
-            Registration.phone,
-            Registration.company_name,
-            Registration.locale,
-            Registration.newsletter,
-            Registration.referral,
-        ).where(Registration.id == registration_id)
-    ).one()
-    referrer = (
-        select(Contact.id)
-        .where(
-            Contact.organisation_id == visitor.organisation_id,
-            Contact.cu_ref_no == typed.referral,
-            Contact.id != contact_id,
-        )
-        .scalar_subquery()
-    )
-    connection.execute(
-        update(Contact)
-        .where(Contact.id == contact_id)
-        .values(
-            # The first who registered the address may have been a stranger with another way to write it.
-            email=case((Contact.confirmed_at.is_(None), typed.email), else_=Contact.email),
-            first_name=func.coalesce(Contact.first_name, typed.first_name),
-            last_name=func.coalesce(Contact.last_name, typed.last_name),
-            phone=func.coalesce(Contact.phone, typed.phone),
-            company_name=func.coalesce(Contact.company_name, typed.company_name),
-            locale=func.coalesce(Contact.locale, typed.locale),
-            newsletter=or_(Contact.newsletter, typed.newsletter),
-            referred_by_id=func.coalesce(Contact.referred_by_id, referrer),
-        )
-    )
+def _take_over(
+    connection: Connection, organisation_id: int, contact: Known, registration_id: int | None, now: datetime
+) -> None:
+    """What was typed at registration counts now, where nothing was known before."""
+    typed = connection.execute(_typed, {"registration_id": registration_id}).one()._asdict()
+    email, ip, groups = typed.pop("email"), typed.pop("ip"), typed.pop("groups")
+    contacts.confirm(connection, contact.id, email, now)
+    fill_empty(connection, organisation_id, contact.id, Details(**typed, groups=tuple(groups)), ip=ip)

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Insert, Row, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.domain.addresses import Address
-from portal.domain.models import Account, Contact, FormerPassword
+from portal.domain.models import Account, Base, Contact, FormerPassword
 from portal.domain.tokens import random_id
 
 CLOSING_FAILURES = 100
@@ -24,6 +24,7 @@ class Known:
     id: int
     email: str
     password_salt: bytes = field(repr=False)
+    name: str | None
     first_name: str | None
     last_name: str | None
     locale: str | None
@@ -40,13 +41,19 @@ class Known:
     @property
     def personal(self) -> tuple[str | None, ...]:
         """What a password should not be made of."""
-        return self.email, self.first_name, self.last_name
+        return self.email, self.name, self.first_name, self.last_name
+
+
+def whole_name(name: str | None, first_name: str | None, last_name: str | None) -> str:
+    """What somebody is called: the name as it was given, else made of first and last name, as far as known."""
+    return name or " ".join(part for part in (first_name, last_name) if part)
 
 
 _known = select(
     Contact.id,
     Contact.email,
     Contact.password_salt,
+    Contact.name,
     Contact.first_name,
     Contact.last_name,
     Contact.locale,
@@ -71,6 +78,11 @@ _prove = (
     .where(Contact.id == bindparam("of_contact"))
     .values(failed_passwords=0, confirmed_at=func.coalesce(Contact.confirmed_at, bindparam("now")))
 )
+_confirm = (
+    update(Contact)
+    .where(Contact.id == bindparam("of_contact"), Contact.confirmed_at.is_(None))
+    .values(email=bindparam("written"), confirmed_at=bindparam("now"))
+)
 
 
 def _known_from(row: Row[*tuple[Any, ...]]) -> Known:
@@ -94,19 +106,21 @@ def lock(connection: Connection, contact_id: int) -> Known | None:
     return _known_from(row) if row else None
 
 
-def lock_by_key(connection: Connection, organisation_id: int, key: str) -> Known:
-    """The contact with an address that is there, held until the transaction ends."""
-    parameters = {"organisation_id": organisation_id, "email_key": key}
-    return _known_from(connection.execute(_locked_by_key, parameters).one())
+def lock_by_key(connection: Connection, organisation_id: int, key: str) -> Known | None:
+    """The contact with an address, held until the transaction ends."""
+    row = connection.execute(_locked_by_key, {"organisation_id": organisation_id, "email_key": key}).one_or_none()
+    return _known_from(row) if row else None
 
 
-def create_unless_known(
+def get_or_create(
     connection: Connection, organisation_id: int, address: Address, *, salt: bytes, now: datetime
-) -> None:
-    """Store a contact that is known from a registration only, unless the address is there already."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+) -> Known:
+    """The contact with an address, held until the transaction ends; an unknown address becomes one, not confirmed yet.
+
+    Of any number of parallel callers one creates it, with its salt.
+    """
     connection.execute(
-        dialect.insert(Contact).on_conflict_do_nothing(index_elements=["organisation_id", "email_key"]),
+        insert_unless_there(connection, Contact, "organisation_id", "email_key"),
         {
             "organisation_id": organisation_id,
             "email": address.email,
@@ -116,6 +130,15 @@ def create_unless_known(
             "created_at": now,
         },
     )
+    parameters = {"organisation_id": organisation_id, "email_key": address.key}
+    return _known_from(connection.execute(_locked_by_key, parameters).one())
+
+
+def insert_unless_there(connection: Connection, table: type[Base], *unique: str) -> Insert:
+    """A statement that adds a row, and does nothing where one with the same `unique` columns is there."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement: Insert = dialect.insert(table).on_conflict_do_nothing(index_elements=unique)
+    return statement
 
 
 def former_passwords(connection: Connection, contact_id: int) -> list[str]:
@@ -131,6 +154,14 @@ def count_wrong_password(connection: Connection, contact_id: int) -> None:
 def forget_wrong_passwords(connection: Connection, contact_id: int) -> None:
     """The right password came."""
     connection.execute(_forget_failures, {"of_contact": contact_id})
+
+
+def confirm(connection: Connection, contact_id: int, email: str, now: datetime) -> None:
+    """Know a contact from now on, by an address as it was written now.
+
+    The first who wrote it may have been a stranger with another spelling of the same.
+    """
+    connection.execute(_confirm, {"of_contact": contact_id, "written": email, "now": now})
 
 
 def prove_mailbox(connection: Connection, contact_id: int, now: datetime) -> None:

@@ -22,9 +22,11 @@ class Rules:
     register_limit_network: RateLimitItem
     mail_limit_address: RateLimitItem
     mail_limit_network: RateLimitItem
+    register_retry: timedelta
     api_limit_prod: RateLimitItem
     api_limit_dev: RateLimitItem
     reset_lifetime: timedelta
+    reset_lifetime_max: timedelta
     magic_lifetime: timedelta
     verify_lifetime: timedelta
     identity_lifetime: timedelta

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select,
 
 from portal.domain import identities, links
 from portal.domain.addresses import Address
+from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
 from portal.domain.events import EventKind, record
 from portal.domain.models import Account, Contact, Event, Identity
@@ -43,6 +44,7 @@ class CustomerRecord:
 
     id: int
     email: str | None
+    name_as_given: str | None
     first_name: str | None
     last_name: str | None
     company_name: str | None
@@ -55,8 +57,8 @@ class CustomerRecord:
 
     @property
     def name(self) -> str:
-        """First and last name, as far as known."""
-        return " ".join(part for part in (self.first_name, self.last_name) if part)
+        """What they are called."""
+        return whole_name(self.name_as_given, self.first_name, self.last_name)
 
     @property
     def state(self) -> State:
@@ -80,6 +82,7 @@ class PastEvent(NamedTuple):
 _records = select(
     Contact.id,
     Contact.email,
+    Contact.name.label("name_as_given"),
     Contact.first_name,
     Contact.last_name,
     Contact.company_name,
@@ -97,7 +100,7 @@ def find_customer(connection: Connection, organisation_id: int, email_key: str) 
     row = connection.execute(
         _records.where(Contact.organisation_id == organisation_id, Contact.email_key == email_key)
     ).one_or_none()
-    return CustomerRecord(*row) if row else None
+    return CustomerRecord(**row._asdict()) if row else None
 
 
 def list_customers(connection: Connection, organisation_id: int, search: str | None = None) -> list[CustomerRecord]:
@@ -107,10 +110,11 @@ def list_customers(connection: Connection, organisation_id: int, search: str | N
     """
     statement = _records.where(Contact.organisation_id == organisation_id)
     if search:
-        places = (Contact.email, Contact.first_name, Contact.last_name, Contact.company_name, Contact.cu_ref_no)
+        names = (Contact.name, Contact.first_name, Contact.last_name)
+        places = (Contact.email, *names, Contact.company_name, Contact.cu_ref_no)
         statement = statement.where(or_(*(place.icontains(search, autoescape=True) for place in places)))
     rows = connection.execute(statement.order_by(Contact.email_key, Contact.id).limit(LIST_LIMIT))
-    return [CustomerRecord(*row) for row in rows]
+    return [CustomerRecord(**row._asdict()) for row in rows]
 
 
 def count_live_identities(connection: Connection, rules: Rules, contact_id: int, now: datetime) -> int:

@@ -75,6 +75,18 @@ class Failure(Enum):
         "Customer register failed.",
         N_("We could not create the account. Check what you typed and try again."),
     )
+    ALREADY_REGISTERED = Wording(
+        "register-account",
+        "E002",
+        "Customer has been registered.",
+        N_("There is an account with this address already. Please sign in, or set a new password by mail."),
+    )
+    REGISTRATION_BANNED = Wording(
+        "register-account",
+        "E003",
+        "Customer account has been banned.",
+        N_("The account with this address has been closed. Please ask the shop or service that it was for."),
+    )
     TOO_MANY_REGISTRATIONS = Wording(
         "register-account",
         "E004",

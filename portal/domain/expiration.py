@@ -17,6 +17,8 @@ _TERM = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([^\W\d_]*)")
 _BETWEEN = re.compile(r"[\s,]*")
 _MICROSECOND = timedelta(microseconds=1)
 
+SHORTEST_EXPIRATION = timedelta(minutes=1)
+
 
 class InvalidDuration(ValueError):
     """The text is no duration; the message says what is wrong with it, in plain words."""
@@ -45,6 +47,26 @@ def parse_duration(text: str) -> timedelta:
         if position < len(text):
             position = _end_of_gap(text, position)
     return _as_timedelta(total)
+
+
+def parse_expiration(text: str, longest: timedelta) -> timedelta:
+    """The life of a link that a caller asks for: a duration from a minute to `longest`. Raises InvalidDuration."""
+    duration = parse_duration(text)
+    if duration < SHORTEST_EXPIRATION:
+        raise InvalidDuration("is shorter than 1 minute")
+    if duration > longest:
+        raise InvalidDuration(f"is longer than {_in_units(longest)}")
+    return duration
+
+
+def _in_units(duration: timedelta) -> str:
+    """A duration as it could have been written, in its largest units: "1d", "1h 30m"."""
+    terms = []
+    for unit, name in ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "m")):
+        amount, duration = divmod(duration, unit)
+        terms += [f"{amount}{name}"] if amount else []
+    seconds = duration.total_seconds()
+    return " ".join(terms + ([f"{seconds:g}s"] if seconds else []))
 
 
 def _read_term(text: str, position: int) -> tuple[timedelta, Decimal, int]:

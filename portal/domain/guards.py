@@ -3,6 +3,7 @@
 | what                       | scope                 | counted on                | limit                    |
 |----------------------------|-----------------------|---------------------------|--------------------------|
 | wrong passwords            | login-network/account | network, address          | LOGIN_LIMIT_*            |
+| vouched: refused, or first  | vouched-network/account | network, address        | LOGIN_LIMIT_*            |
 | tokens never issued        | link                  | network                   | LOGIN_LIMIT_NETWORK      |
 | passwords used before      | new-password          | contact                   | LOGIN_LIMIT_ACCOUNT      |
 | registrations              | register              | network                   | REGISTER_LIMIT_NETWORK   |
@@ -38,6 +39,17 @@ def password_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]
 def account_guard(context: Context, visitor: Visitor, key: str) -> Guard:
     """Of these, the one on the address."""
     return Guard("login-account", context.rules.login_limit_account, (str(visitor.organisation_id), key))
+
+
+def vouched_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
+    """For sign-ins that a shop vouches for: those that are refused, and the first of a new contact.
+
+    Their own counters, so that a stranger's wrong passwords never close this way to the owner.
+    """
+    return [
+        *_network_guards("vouched-network", context.rules.login_limit_network, visitor),
+        Guard("vouched-account", context.rules.login_limit_account, (str(visitor.organisation_id), key)),
+    ]
 
 
 def link_guards(context: Context, visitor: Visitor) -> list[Guard]:

@@ -9,10 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy.exc import OperationalError
 
+from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
 from portal.domain.models import Contact, Identity
 from portal.domain.tokens import random_id
@@ -33,13 +35,21 @@ class Customer:
     organisation_id: int
     email: str
     cu_ref_no: str
+    name: str
     first_name: str | None
     last_name: str | None
 
-    @property
-    def name(self) -> str:
-        """First and last name, as far as known."""
-        return " ".join(part for part in (self.first_name, self.last_name) if part)
+
+@dataclass(frozen=True)
+class AccountInfo:
+    """Who is signed in, as a shop's server is told."""
+
+    cu_ref_no: str
+    email: str | None
+    phone: str | None
+    first_name: str | None
+    last_name: str | None
+    company_name: str | None
 
 
 _insert = insert(Identity)
@@ -50,8 +60,11 @@ _find = (
         Contact.organisation_id,
         Contact.email,
         Contact.cu_ref_no,
+        Contact.name,
         Contact.first_name,
         Contact.last_name,
+        Contact.phone,
+        Contact.company_name,
         Identity.kept,
         Identity.seen_at,
         Identity.expires_at,
@@ -107,6 +120,37 @@ def start(
 
 def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
     """The customer an identity stands for, while it lives; being found keeps it from falling idle."""
+    row = _find_alive(context, organisation_id, raw)
+    if row is None:
+        return None
+    return Customer(
+        id=row.id,
+        identity_id=row.identity_id,
+        organisation_id=row.organisation_id,
+        email=row.email,
+        cu_ref_no=row.cu_ref_no,
+        name=whole_name(row.name, row.first_name, row.last_name),
+        first_name=row.first_name,
+        last_name=row.last_name,
+    )
+
+
+def account_of(context: Context, organisation_id: int, raw: str) -> AccountInfo | None:
+    """What a shop may know of the customer an identity stands for, while it lives; keeps it from falling idle."""
+    row = _find_alive(context, organisation_id, raw)
+    if row is None:
+        return None
+    return AccountInfo(
+        cu_ref_no=row.cu_ref_no,
+        email=row.email,
+        phone=row.phone,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        company_name=row.company_name,
+    )
+
+
+def _find_alive(context: Context, organisation_id: int, raw: str) -> Row[*tuple[Any, ...]] | None:
     now = context.clock()
     with context.database.read() as connection:
         row = connection.execute(_find, {"digest": _digest(raw), "organisation_id": organisation_id}).one_or_none()
@@ -119,15 +163,7 @@ def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
         # A page that only shows something goes on when nothing can be written (another writer, a full disk).
         with suppress(OperationalError), context.database.write() as connection:
             connection.execute(_see, {"identity_id": row.identity_id, "now": now})
-    return Customer(
-        id=row.id,
-        identity_id=row.identity_id,
-        organisation_id=row.organisation_id,
-        email=row.email,
-        cu_ref_no=row.cu_ref_no,
-        first_name=row.first_name,
-        last_name=row.last_name,
-    )
+    return row
 
 
 def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -> int | None:

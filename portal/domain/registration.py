@@ -4,6 +4,8 @@ Nobody gains from registering somebody else's address: what waits signs nobody i
 other way drops it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,6 +15,7 @@ from portal.domain import contacts, links, outbox
 from portal.domain.addresses import Address
 from portal.domain.contacts import Known
 from portal.domain.context import Context, Visitor
+from portal.domain.details import Details
 from portal.domain.errors import Failure
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import (
@@ -29,17 +32,23 @@ from portal.domain.waiting import WAITING_LIFETIME
 
 
 @dataclass(frozen=True)
-class Application:
+class Application(Details):
     """What somebody types to register; shapes are checked before (forms, schemas)."""
 
     address: Address
     password: str = field(repr=False)
-    first_name: str | None = None
-    last_name: str | None = None
-    phone: str | None = None
-    company_name: str | None = None
-    newsletter: bool = False
-    referral: str | None = None
+    return_url: str | None = field(default=None, kw_only=True)
+    """Where the customer goes on after confirming; on one of the organisation's return origins."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """The contact that a registration is for, locked, and the hash of the password: what is left is to store it."""
+
+    connection: Connection
+    contact: Known
+    password_hash: str = field(repr=False)
+    now: datetime
 
 
 def register(context: Context, visitor: Visitor, application: Application) -> str:
@@ -49,18 +58,28 @@ def register(context: Context, visitor: Visitor, application: Application) -> st
     statements, one hash and one row in the outbox in each case. Nothing that is sent here changes an existing contact.
     Raises Refused (TOO_MANY_REGISTRATIONS, or REGISTRATION_FAILED with the reason against the password) and Busy.
     """
+    with held_contact(context, visitor, application) as held:
+        return store(context, visitor, application, held)
+
+
+@contextmanager
+def held_contact(context: Context, visitor: Visitor, application: Application) -> Iterator[Held]:
+    """Count the try, check and hash the password, and hold the contact, which is created for a new address.
+
+    What the block does is one transaction with that; no lock is held while hashing. Raises what `register` does.
+    """
     address = application.address
     guards = registration_guards(context, visitor)
-    count_or_refuse(context, visitor, guards, EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
-    with refusals_recorded(context, visitor, EventKind.REGISTER, None):
+    mails = registration_mail_guards(context, visitor, address.key)
+    count_or_refuse(context, visitor, [*guards, *mails], EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
+    with given_back_unless_done(context, mails), refusals_recorded(context, visitor, EventKind.REGISTER, None):
+        names = (application.name, application.first_name, application.last_name)
         refuse_unfit(
             application.password,
             Failure.REGISTRATION_FAILED,
             min_length=context.rules.password_min_length,
-            personal=(address.email, application.first_name, application.last_name, visitor.organisation_name),
+            personal=(address.email, *names, visitor.organisation_name),
         )
-    mails = registration_mail_guards(context, visitor, address.key)
-    count_or_refuse(context, visitor, mails, EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
     with context.database.read() as connection:
         known = contacts.find(connection, visitor.organisation_id, address.key)
     salt = known.password_salt if known else new_salt()
@@ -69,43 +88,38 @@ def register(context: Context, visitor: Visitor, application: Application) -> st
             password_hash = context.hasher.hash(application.password, salt)
         now = context.clock()
         with context.database.write() as connection:
-            contacts.create_unless_known(connection, visitor.organisation_id, address, salt=salt, now=now)
-            contact = contacts.lock_by_key(connection, visitor.organisation_id, address.key)
+            contact = contacts.get_or_create(connection, visitor.organisation_id, address, salt=salt, now=now)
             if contact.password_salt == salt:
-                return _store(connection, context, visitor, contact, application, password_hash, now)
+                yield Held(connection, contact, password_hash, now)
+                return
         salt = contact.password_salt  # another registration of a new address was quicker: hash with its salt
 
 
-def _store(
-    connection: Connection,
-    context: Context,
-    visitor: Visitor,
-    contact: Known,
-    application: Application,
-    password_hash: str,
-    now: datetime,
-) -> str:
+def store(context: Context, visitor: Visitor, application: Application, held: Held) -> str:
+    """Store a registration with its mail, in the transaction that holds the contact; returns its public id."""
+    connection, contact, now = held.connection, held.contact, held.now
     waits = contact.password_hash is None and contact.banned_at is None
     public_id = random_id()
+    locale = application.locale or visitor.locale
     registration_id = connection.execute(
         insert(Registration).returning(Registration.id),
         {
+            **application.texts(),
+            "locale": locale,
+            "newsletter": application.newsletter,
+            "groups": list(application.groups),
+            "referral": application.referral,
             "public_id": public_id,
             "contact_id": contact.id,
-            "password_hash": password_hash,
             "email": application.address.email,
-            "first_name": application.first_name,
-            "last_name": application.last_name,
-            "phone": application.phone,
-            "company_name": application.company_name,
-            "newsletter": application.newsletter,
-            "locale": visitor.locale,
-            "referral": application.referral,
+            "password_hash": held.password_hash,
+            "ip": visitor.ip,
+            "return_url": application.return_url,
             "created_at": now,
             "ended_at": None if waits else now,
         },
     ).scalar_one()
-    _mail(connection, context, visitor, contact, registration_id, now, waits=waits)
+    _mail(connection, context, visitor, contact, registration_id, now, locale=locale, waits=waits)
     record(connection, visitor, EventKind.REGISTER, contact_id=contact.id, now=now)
     return public_id
 
@@ -118,7 +132,7 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
     """
     now = context.clock()
     find = (
-        select(Registration.id, Registration.contact_id, Registration.ended_at, Contact.email_key)
+        select(Registration.id, Registration.contact_id, Registration.locale, Registration.ended_at, Contact.email_key)
         .join(Contact, Contact.id == Registration.contact_id)
         .where(
             Registration.public_id == registration,
@@ -136,7 +150,8 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
         contact = contacts.lock(connection, row.contact_id)
         if contact is None:
             return None
-        _mail(connection, context, visitor, contact, row.id, now, waits=row.ended_at is None)
+        waits = row.ended_at is None
+        _mail(connection, context, visitor, contact, row.id, now, locale=row.locale, waits=waits)
         record(connection, visitor, EventKind.RESEND, contact_id=contact.id, now=now)
     return contact.email
 
@@ -149,9 +164,13 @@ def _mail(
     registration_id: int,
     now: datetime,
     *,
+    locale: str | None,
     waits: bool,
 ) -> None:
-    """Queue the mail that a registration leads to: a link while it waits, or word that there is an account already."""
+    """Queue the mail that a registration leads to: a link while it waits, or word that there is an account already.
+
+    `locale` is the registration's, for a contact whose own is not known.
+    """
     has_account = contact.password_hash is not None
     link = links.issue(
         connection,
@@ -170,7 +189,7 @@ def _mail(
         contact_id=contact.id,
         recipient=contact.email,
         now=now,
-        locale=contact.locale,
+        locale=contact.locale or locale,
         link_id=link.id if waits else None,
         wanted=contact.banned_at is None and (waits or has_account),
     )

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from portal.domain import links
 from portal.domain.models import Registration
@@ -16,6 +16,15 @@ _waiting = select(Registration.password_hash, Registration.public_id).where(
     Registration.ended_at.is_(None),
     Registration.created_at > bindparam("oldest"),
 )
+
+_newest = select(func.max(Registration.created_at)).where(
+    Registration.contact_id == bindparam("contact_id"), Registration.ended_at.is_(None)
+)
+
+
+def newest_waiting(connection: Connection, contact_id: int) -> datetime | None:
+    """When the last registration of a contact was made that waits."""
+    return connection.execute(_newest, {"contact_id": contact_id}).scalar_one()
 
 
 def waiting_registrations(connection: Connection, contact_id: int, now: datetime) -> dict[str, str]:

@@ -82,8 +82,7 @@ def add_contact(context: Context, email: str, *, account: bool = False, confirme
     address = parse_email(email)
     with context.database.write() as connection:
         organisation_id = connection.execute(select(Organisation.id)).scalar_one()
-        contacts.create_unless_known(connection, organisation_id, address, salt=new_salt(), now=now)
-        contact_id = contacts.lock_by_key(connection, organisation_id, address.key).id
+        contact_id = contacts.get_or_create(connection, organisation_id, address, salt=new_salt(), now=now).id
         if confirmed:
             contacts.prove_mailbox(connection, contact_id, now)
         if account:

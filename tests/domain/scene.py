@@ -10,7 +10,16 @@ import pytest
 from limits import parse as parse_limit
 from sqlalchemy import Executable, func, insert, select
 
-from portal.domain import customers, identities, login, password_change, password_reset, registration
+from portal.domain import (
+    customers,
+    identities,
+    login,
+    password_change,
+    password_reset,
+    registration,
+    shop_registration,
+    vouched_sign_in,
+)
 from portal.domain.addresses import parse_email
 from portal.domain.confirmation import confirm, look_at_confirmation
 from portal.domain.context import Context, Visitor
@@ -20,6 +29,7 @@ from portal.domain.models import Base, Contact, Link, Organisation, OutboxMail
 from portal.domain.outbox import MailState, Notice
 from portal.domain.passwords import new_salt
 from portal.domain.registration import Application
+from portal.domain.shop_registration import Confirmed
 from portal.domain.tokens import Purpose, random_id
 
 ADA = "ada@example.com"
@@ -48,6 +58,10 @@ class Scene:
         """The same portal, seen by somebody in another network."""
         return replace(self, visitor=replace(self.visitor, ip=ip))
 
+    def through_shop(self, ip: str | None = None) -> "Scene":
+        """The same portal, asked by the shop's server for a customer, whose IP it gives or not."""
+        return replace(self, visitor=replace(self.visitor, ip=ip, locale=None, through_shop=True))
+
     def at_another_organisation(self) -> "Scene":
         """The same visitor at a second shop that this portal serves."""
         values = {"slug": "second", "name": "Second shop", "created_at": self.context.clock()}
@@ -69,6 +83,17 @@ class Scene:
     def register(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> str:
         application = Application(parse_email(email), password, **typed)
         return registration.register(self.context, self.visitor, application)
+
+    def register_for_shop(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> None:
+        application = Application(parse_email(email), password, **typed)
+        shop_registration.register_for_shop(self.context, self.visitor, application)
+
+    def confirm_for_shop(self, token: str | None = None) -> Confirmed:
+        """Bring a verification link to the shop; the one that was mailed last, if none is given."""
+        return shop_registration.confirm_for_shop(self.context, self.visitor, token or self.token(Notice.VERIFY))
+
+    def vouch(self, email: str = ADA, **known: str | None) -> str:
+        return vouched_sign_in.sign_in_vouched(self.context, self.visitor, parse_email(email), **known)
 
     def confirm(
         self, token: str, *, browser: str | None = None, password: str | None = None, replacing: str | None = None

@@ -20,6 +20,8 @@ DOCUMENTED = {
     "PASSWORD_CLOSED": ("login", "E006", "Too many login attempts."),
     "UNVERIFIED": ("login", "E007", "Customer mail has not been authorized."),
     "REGISTRATION_FAILED": ("register-account", "E001", "Customer register failed."),
+    "ALREADY_REGISTERED": ("register-account", "E002", "Customer has been registered."),
+    "REGISTRATION_BANNED": ("register-account", "E003", "Customer account has been banned."),
     "TOO_MANY_REGISTRATIONS": ("register-account", "E004", "Too many registration attempts."),
     "PASSWORD_REFUSED": ("set-new-password", "E001", "Change password failed."),
     "PASSWORD_REUSED": (

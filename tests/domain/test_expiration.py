@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.domain.expiration import MAX_LENGTH, InvalidDuration, parse_duration
+from portal.domain.expiration import MAX_LENGTH, InvalidDuration, parse_duration, parse_expiration
 
 UNITS = {
     timedelta(seconds=1): ("s", "sec", "secs", "second", "seconds"),
@@ -117,3 +117,26 @@ def test_any_text_is_a_positive_duration_or_refused(text: str) -> None:
     except InvalidDuration:
         return
     assert duration > timedelta()
+
+
+@pytest.mark.parametrize("text", ["1m", "60s", "0.5m 30s", "3h 20m", "1440 minutes", "1d"])
+def test_a_link_may_be_asked_to_live_from_a_minute_to_the_longest_time(text: str) -> None:
+    assert parse_expiration(text, timedelta(days=1)) == parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "longest", "problem"),
+    [
+        ("59s", timedelta(days=1), "is shorter than 1 minute"),
+        ("0.999m", timedelta(days=1), "is shorter than 1 minute"),
+        ("1d 1s", timedelta(days=1), "is longer than 1d"),
+        ("2w", timedelta(hours=1.5), "is longer than 1h 30m"),
+        ("1d", timedelta(days=1, seconds=-0.5), "is longer than 23h 59m 59.5s"),
+        ("", timedelta(days=1), "is empty"),
+        ("0m", timedelta(days=1), "is zero"),
+    ],
+)
+def test_any_other_life_is_refused_with_its_bound(text: str, longest: timedelta, problem: str) -> None:
+    with pytest.raises(InvalidDuration) as refusal:
+        parse_expiration(text, longest)
+    assert str(refusal.value) == problem

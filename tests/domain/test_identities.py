@@ -2,7 +2,6 @@
 
 import re
 import sqlite3
-from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +12,7 @@ from sqlalchemy import select
 from portal.config import DATABASE_FILE
 from portal.domain import customers, identities
 from portal.domain.addresses import parse_email
+from portal.domain.identities import SHORT_IDLE, AccountInfo
 from portal.domain.models import Identity
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, Scene
@@ -44,7 +44,36 @@ def test_an_identity_shows_who_is_signed_in(scene: Scene) -> None:
     customer = scene.get(scene.join(first_name="Ada", last_name="Lovelace"))
     assert (customer.email, customer.name) == (ADA, "Ada Lovelace")
     assert re.fullmatch(r"[A-Za-z0-9]{16}", customer.cu_ref_no)
-    assert replace(customer, first_name=None).name == "Lovelace"
+
+
+def test_a_shop_is_told_who_is_signed_in(scene: Scene) -> None:
+    identity = scene.join(first_name="Ada", phone="+420 777123456", company_name="Engines & Sons")
+    assert account_of(scene, identity) == AccountInfo(
+        cu_ref_no=scene.get(identity).cu_ref_no,
+        email=ADA,
+        phone="+420 777123456",
+        first_name="Ada",
+        last_name=None,
+        company_name="Engines & Sons",
+    )
+
+
+def test_a_shop_is_told_of_nobody_whose_identity_has_ended(scene: Scene, clock: MovableClock) -> None:
+    identity, signed_out = scene.join(), scene.log_in()
+    scene.log_out(signed_out)
+    assert account_of(scene, signed_out) is None
+    assert account_of(scene, "A" * 32) is None
+    assert account_of(scene.at_another_organisation(), identity) is None
+    clock.advance(SHORT_IDLE - timedelta(seconds=1))
+    assert account_of(scene, identity)
+    clock.advance(timedelta(minutes=10))  # being asked for counts as use
+    assert account_of(scene, identity)
+    scene.ban()
+    assert account_of(scene, identity) is None
+
+
+def account_of(scene: Scene, identity: str) -> AccountInfo | None:
+    return identities.account_of(scene.context, scene.visitor.organisation_id, identity)
 
 
 @pytest.mark.parametrize("raw", ["", "A" * 32, "\u017e", "\ud800", "x" * 100_000])

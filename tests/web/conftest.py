@@ -98,8 +98,8 @@ class Site:
         address = parse_email(email)
         now = self.context.clock()
         with self.context.database.write() as connection:
-            contacts.create_unless_known(connection, 1, address, salt=new_salt(), now=now)
-            contacts.prove_mailbox(connection, contacts.lock_by_key(connection, 1, address.key).id, now)
+            contact = contacts.get_or_create(connection, 1, address, salt=new_salt(), now=now)
+            contacts.prove_mailbox(connection, contact.id, now)
 
     def ban(self, email: str) -> None:
         """What `portal customer ban` does."""
