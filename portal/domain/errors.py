@@ -133,6 +133,18 @@ class Failure(Enum):
         "Customer login failed.",
         N_("This code cannot be used any more. Open the link in the mail, or ask for a new mail."),
     )
+    NO_SUCH_HANDOVER = Wording(
+        "redeem-handover",
+        "E003",
+        "Handover code does not exist.",
+        N_("This sign-in cannot be taken over. Sign in again."),
+    )
+    HANDOVER_EXPIRED = Wording(
+        "redeem-handover",
+        "E004",
+        "Handover code has been expired.",
+        N_("This sign-in was taken over too late. Sign in again."),
+    )
     TOO_MANY_MAILS = Wording(
         "reset-password",
         "E001",

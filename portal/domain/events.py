@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     SIGN_IN_VOUCHED = "sign_in_vouched"
     """A shop's server vouched for the mailbox."""
     SIGN_OUT = "sign_out"
+    HANDOVER = "handover"
     REGISTER = "register"
     RESEND = "resend"
     CONFIRM = "confirm"

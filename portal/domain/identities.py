@@ -8,16 +8,15 @@ off.
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
 from portal.domain.models import Contact, Identity
-from portal.domain.tokens import random_id
+from portal.domain.tokens import digest_of, random_id
 
 SHORT_LIFETIME = timedelta(hours=12)
 SHORT_IDLE = timedelta(hours=2)
@@ -77,6 +76,7 @@ _find = (
         Contact.banned_at.is_(None),
     )
 )
+_bound = Identity.__table__.alias("bound")
 _see = update(Identity).where(Identity.id == bindparam("identity_id")).values(seen_at=bindparam("now"))
 _end_all = (
     update(Identity)
@@ -94,6 +94,7 @@ def start(
     kept: bool,
     now: datetime,
     replacing: str | None = None,
+    bond: str | None = None,
 ) -> str:
     """Start an identity and return it; this is the only time it is readable. The one the browser carried so far ends.
 
@@ -106,8 +107,9 @@ def start(
         _insert,
         {
             "contact_id": contact_id,
-            "digest": _digest(raw),
+            "digest": digest_of(raw),
             "kept": kept,
+            "bond": bond,
             "ip": visitor.ip,
             "user_agent": visitor.user_agent,
             "created_at": now,
@@ -153,7 +155,7 @@ def account_of(context: Context, organisation_id: int, raw: str) -> AccountInfo 
 def _find_alive(context: Context, organisation_id: int, raw: str) -> Row[*tuple[Any, ...]] | None:
     now = context.clock()
     with context.database.read() as connection:
-        row = connection.execute(_find, {"digest": _digest(raw), "organisation_id": organisation_id}).one_or_none()
+        row = connection.execute(_find, {"digest": digest_of(raw), "organisation_id": organisation_id}).one_or_none()
     if row is None or now >= row.expires_at:
         return None
     idle = context.rules.identity_idle if row.kept else SHORT_IDLE
@@ -167,20 +169,23 @@ def _find_alive(context: Context, organisation_id: int, raw: str) -> Row[*tuple[
 
 
 def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -> int | None:
-    """End one identity. Returns whose it was, or None when it was not alive."""
+    """End one identity, and those that it is bound to. Returns whose it was, or None when it was not alive."""
+    digest = digest_of(raw)
+    bond = select(_bound.c.bond).where(_bound.c.digest == digest, _bound.c.ended_at.is_(None)).scalar_subquery()
     of_organisation = select(Contact.id).where(Contact.organisation_id == organisation_id)
-    return connection.execute(
+    ended = (
         update(Identity)
-        .where(Identity.digest == _digest(raw), Identity.ended_at.is_(None), Identity.contact_id.in_(of_organisation))
+        .where(
+            or_(Identity.digest == digest, Identity.bond == bond),
+            Identity.ended_at.is_(None),
+            Identity.contact_id.in_(of_organisation),
+        )
         .values(ended_at=now)
         .returning(Identity.contact_id)
-    ).scalar_one_or_none()
+    )
+    return connection.execute(ended).scalars().first()
 
 
 def end_all(connection: Connection, contact_id: int, now: datetime) -> None:
     """End every identity of a contact."""
     connection.execute(_end_all, {"of_contact": contact_id, "now": now})
-
-
-def _digest(raw: str) -> bytes:
-    return sha256(raw.encode("utf-8", "surrogatepass")).digest()

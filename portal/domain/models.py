@@ -254,6 +254,8 @@ class Identity(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     kept: Mapped[bool]
     """Whether the customer asked to be kept signed in."""
+    bond: Mapped[str | None] = mapped_column(String(32), index=True)
+    """Shared by identities of which one was handed over from the other: ending one ends all."""
     ip: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[str | None]
     created_at: Mapped[datetime]
@@ -261,6 +263,20 @@ class Identity(Base):
     expires_at: Mapped[datetime]
     """The end that no use puts off."""
     ended_at: Mapped[datetime | None]
+
+
+class Handover(Base):
+    """A code by which a shop's server gets an identity of its own for a customer who signed in on its page."""
+
+    __tablename__ = "handover"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    identity_id: Mapped[int] = mapped_column(ForeignKey("identity.id", ondelete="CASCADE"), index=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    nonce: Mapped[str]
+    """What the page made up for this sign-in; its server must know it."""
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
 
 
 class Event(Base):

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, sel
 from sqlalchemy.orm import InstrumentedAttribute
 
 from portal.domain.context import Context
-from portal.domain.models import Account, Contact, Event, Identity, Link, OutboxMail, Registration
+from portal.domain.models import Account, Contact, Event, Handover, Identity, Link, OutboxMail, Registration
 from portal.domain.outbox import MailState
 from portal.domain.waiting import WAITING_LIFETIME
 
@@ -19,6 +19,7 @@ LINKS_KEPT = timedelta(days=7)
 """After its end a link still tells its visitor that it was used, has expired or was withdrawn."""
 MAILS_KEPT = timedelta(days=30)
 VOID_MAILS_KEPT = timedelta(days=1)
+HANDOVERS_KEPT = timedelta(days=1)
 IDENTITIES_KEPT = timedelta(days=30)
 BATCH = 500
 
@@ -39,6 +40,7 @@ def purge(context: Context) -> dict[str, int]:
             ("outbox", OutboxMail.id, _finished_mails(now)),
             ("link", Link.id, _ended_links(now)),
             ("registration", Registration.id, _stale_registrations(now)),
+            ("handover", Handover.id, Handover.expires_at <= now - HANDOVERS_KEPT),
             ("identity", Identity.id, _ended_identities(now)),
             ("event", Event.id, Event.occurred_at <= now - context.rules.event_retention),
             ("contact", Contact.id, _unconfirmed_contacts()),

@@ -8,9 +8,9 @@ ask for a new link; nothing else of theirs changes.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, delete, update
 
-from portal.domain.models import Identity, Link, OutboxMail
+from portal.domain.models import Handover, Identity, Link, OutboxMail
 from portal.domain.outbox import MailState
 
 HELD_BACK = "held back after a restore: it may have been sent already"
@@ -37,4 +37,5 @@ def settle(connection: Connection, now: datetime) -> Settled:
         .where(OutboxMail.state == MailState.QUEUED)
         .values(state=MailState.DEAD, finished_at=now, claim=None, lease_until=None, reason=HELD_BACK)
     )
+    connection.execute(delete(Handover))  # they lived for a minute
     return Settled(*(connection.execute(statement).rowcount for statement in (links, identities, mails)))

@@ -36,6 +36,11 @@ def random_id(length: int = PUBLIC_ID_LENGTH) -> str:
     return "".join(_random.choices(ALPHANUMERICS, k=length))
 
 
+def digest_of(secret: str) -> bytes:
+    """What is stored of a random secret. It is random, so a fast digest keeps it (a slow one would only cost time)."""
+    return sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
 class LinkSigner:
     """Makes and reads the tokens of mailed links. `keys` as itsdangerous wants them: the newest last."""
 

@@ -34,6 +34,8 @@ DOCUMENTED = {
     "LINK_EXPIRED": ("set-new-password", "E004", "Reset password request has been expired."),
     "WRONG_CODE": ("login", "E001", "Customer login failed."),
     "CODE_ENDED": ("login", "E001", "Customer login failed."),
+    "NO_SUCH_HANDOVER": ("redeem-handover", "E003", "Handover code does not exist."),
+    "HANDOVER_EXPIRED": ("redeem-handover", "E004", "Handover code has been expired."),
     "TOO_MANY_MAILS": ("reset-password", "E001", "Too many mails."),
 }
 # What a stranger may not tell apart until the password was right.

@@ -1,0 +1,97 @@
+"""Handing an identity over: whoever signs in on a shop's page is signed in at the shop's server, too.
+
+The browser carries a code that is worth nothing without the shop's API key, once, for a minute, and only together with
+the nonce that the shop's page made up: a code that leaks from an address or a message opens nothing, and one that is
+slipped into somebody else's browser does not fit there (OAuth 2.0 Security Best Current Practice, 4.5 and 4.7).
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from portal.domain import contacts, identities
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
+from portal.domain.events import EventKind, record, refusals_recorded
+from portal.domain.identities import Customer
+from portal.domain.models import Contact, Handover, Identity
+from portal.domain.tokens import digest_of, random_id
+
+LIFETIME = timedelta(seconds=60)
+
+_open = (
+    select(Handover.id, Handover.identity_id, Handover.nonce, Handover.expires_at, Identity.contact_id, Identity.kept)
+    .join(Identity, Identity.id == Handover.identity_id)
+    .join(Contact, Contact.id == Identity.contact_id)
+    .where(
+        Handover.digest == bindparam("digest"),
+        Handover.used_at.is_(None),
+        Identity.ended_at.is_(None),
+        Contact.organisation_id == bindparam("organisation_id"),
+    )
+)
+_use = (
+    update(Handover)
+    .where(Handover.id == bindparam("handover_id"), Handover.used_at.is_(None))
+    .values(used_at=bindparam("now"))
+    .returning(Handover.id)
+)
+_bind = (
+    update(Identity)
+    .where(Identity.id == bindparam("of_identity"), Identity.ended_at.is_(None))
+    .values(bond=func.coalesce(Identity.bond, bindparam("new_bond")))
+    .returning(Identity.bond)
+)
+
+
+def hand_over(context: Context, customer: Customer, nonce: str) -> str:
+    """A new code for the identity of a customer who is signed in; `nonce` comes from the page that asked."""
+    code = random_id()
+    with context.database.write() as connection:
+        connection.execute(
+            insert(Handover),
+            {
+                "identity_id": customer.identity_id,
+                "digest": digest_of(code),
+                "nonce": nonce,
+                "expires_at": context.clock() + LIFETIME,
+            },
+        )
+    return code
+
+
+def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
+    """A new identity for whoever holds a code and its nonce; ending it or the one it was made from ends both.
+
+    It lasts as long as the one it was made from was meant to. Of any number of parallel uses one succeeds. Raises
+    Refused(NO_SUCH_HANDOVER) for a code that is unknown, used, of another organisation or nonce, or whose identity has
+    ended, and Refused(HANDOVER_EXPIRED) for one that is older than a minute.
+    """
+    now = context.clock()
+    with (
+        refusals_recorded(context, visitor, EventKind.HANDOVER, None),
+        context.database.write() as connection,
+    ):
+        parameters = {"digest": digest_of(code), "organisation_id": visitor.organisation_id}
+        row = connection.execute(_open, parameters).one_or_none()
+        if row is None or row.nonce != nonce:
+            raise Refused(Failure.NO_SUCH_HANDOVER)
+        if now >= row.expires_at:
+            raise Refused(Failure.HANDOVER_EXPIRED)
+        contact = contacts.lock(connection, row.contact_id)
+        bond = _take(connection, row.id, row.identity_id, now)
+        if contact is None or contact.banned_at or bond is None:
+            raise Refused(Failure.NO_SUCH_HANDOVER)
+        record(connection, visitor, EventKind.HANDOVER, contact_id=contact.id, now=now)
+        return identities.start(
+            connection, context.rules, visitor, contact_id=contact.id, kept=row.kept, now=now, bond=bond
+        )
+
+
+def _take(connection: Connection, handover_id: int, identity_id: int, now: datetime) -> str | None:
+    """Use a code up, and return the bond of its identity; None when somebody was quicker or the identity has ended."""
+    if connection.execute(_use, {"handover_id": handover_id, "now": now}).one_or_none() is None:
+        return None
+    parameters = {"of_identity": identity_id, "new_bond": random_id()}
+    bond: str | None = connection.execute(_bind, parameters).scalar_one_or_none()
+    return bond

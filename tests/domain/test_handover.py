@@ -1,0 +1,142 @@
+"""An identity is handed over: once, within a minute, to the right organisation, with the right nonce."""
+
+from datetime import timedelta
+from threading import Barrier, Thread
+
+import pytest
+
+from portal.domain import handover, identities
+from portal.domain.errors import Failure, Refused
+from portal.domain.models import Handover
+from portal.domain.purge import purge
+from tests.conftest import MovableClock
+from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
+
+NONCE = "made-up-by-the-page"
+
+
+def hand_over(scene: Scene, identity: str, nonce: str = NONCE) -> str:
+    return handover.hand_over(scene.context, scene.get(identity), nonce)
+
+
+def redeem(scene: Scene, code: str, nonce: str = NONCE) -> str:
+    return handover.redeem(scene.context, scene.visitor, code, nonce)
+
+
+def test_a_code_gives_a_new_identity_of_the_same_customer(scene: Scene) -> None:
+    frame = scene.join()
+    shop = redeem(scene, hand_over(scene, frame))
+    assert shop != frame
+    assert scene.get(shop).email == ADA
+    assert scene.is_signed_in(frame)
+
+
+@pytest.mark.parametrize("ended_first", ["frame", "shop"])
+def test_ending_either_ends_both(scene: Scene, ended_first: str) -> None:
+    frame = scene.join()
+    shop = redeem(scene, hand_over(scene, frame))
+    another = redeem(scene, hand_over(scene, frame))
+    scene.log_out({"frame": frame, "shop": shop}[ended_first])
+    assert [scene.is_signed_in(identity) for identity in (frame, shop, another)] == [False] * 3
+
+
+def test_no_other_identity_of_the_customer_ends_with_them(scene: Scene) -> None:
+    frame = scene.join()
+    elsewhere = scene.log_in()
+    scene.log_out(redeem(scene, hand_over(scene, frame)))
+    assert scene.is_signed_in(elsewhere)
+
+
+def test_a_used_code_is_refused(scene: Scene) -> None:
+    code = hand_over(scene, scene.join())
+    redeem(scene, code)
+    with refused(Failure.NO_SUCH_HANDOVER):
+        redeem(scene, code)
+
+
+def test_of_parallel_uses_one_succeeds(scene: Scene) -> None:
+    code = hand_over(scene, scene.join())
+    barrier, results = Barrier(8), list[str]()
+
+    def use() -> None:
+        barrier.wait()
+        try:
+            results.append(redeem(scene, code))
+        except Refused as refusal:
+            results.append(refusal.failure.name)
+
+    threads = [Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(results), results.count("NO_SUCH_HANDOVER")) == (8, 7)
+
+
+def test_a_code_lasts_a_minute(scene: Scene, clock: MovableClock) -> None:
+    identity = scene.join()
+    code, late = hand_over(scene, identity), hand_over(scene, identity)
+    clock.advance(timedelta(seconds=59))
+    redeem(scene, code)
+    clock.advance(timedelta(seconds=1))
+    with refused(Failure.HANDOVER_EXPIRED):
+        redeem(scene, late)
+
+
+def test_another_nonce_is_refused_and_does_not_use_the_code_up(scene: Scene) -> None:
+    code = hand_over(scene, scene.join())
+    for nonce in ("another", "", NONCE.upper()):
+        with refused(Failure.NO_SUCH_HANDOVER):
+            redeem(scene, code, nonce)
+    redeem(scene, code)
+
+
+def test_another_organisation_is_refused(scene: Scene) -> None:
+    code = hand_over(scene, scene.join())
+    with refused(Failure.NO_SUCH_HANDOVER):
+        redeem(scene.at_another_organisation(), code)
+
+
+@pytest.mark.parametrize("code", ["", "x" * 32, "\ud800", "ř" * 5000])
+def test_a_code_that_was_never_given_is_refused(scene: Scene, code: str) -> None:
+    with refused(Failure.NO_SUCH_HANDOVER):
+        redeem(scene, code)
+
+
+def test_a_code_dies_with_its_identity(scene: Scene) -> None:
+    identity = scene.join()
+    code = hand_over(scene, identity)
+    scene.log_out(identity)
+    with refused(Failure.NO_SUCH_HANDOVER):
+        redeem(scene, code)
+
+
+def test_a_code_dies_with_a_ban(scene: Scene) -> None:
+    code = hand_over(scene, scene.join())
+    scene.ban()
+    with refused(Failure.NO_SUCH_HANDOVER):
+        redeem(scene, code)
+
+
+def test_a_change_of_password_ends_what_was_handed_over(scene: Scene) -> None:
+    frame = scene.join()
+    shop = redeem(scene, hand_over(scene, frame))
+    renewed = scene.change(frame, PASSWORD, SECOND_PASSWORD)
+    assert not scene.is_signed_in(shop)
+    assert scene.is_signed_in(renewed)
+
+
+def test_what_was_handed_over_lasts_as_long_as_the_first_was_meant_to(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    kept = redeem(scene, hand_over(scene, scene.log_in(kept=True)))
+    short = redeem(scene, hand_over(scene, scene.log_in()))
+    clock.advance(identities.SHORT_IDLE)
+    assert scene.is_signed_in(kept)
+    assert not scene.is_signed_in(short)
+
+
+def test_old_codes_are_forgotten(scene: Scene, clock: MovableClock) -> None:
+    hand_over(scene, scene.join())
+    clock.advance(timedelta(days=2))
+    assert purge(scene.context)["handover"] == 1
+    assert scene.count(Handover) == 0
