@@ -156,6 +156,17 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
     return contact.email
 
 
+def return_url_of(context: Context, visitor: Visitor, registration: str) -> str | None:
+    """Where the customer of a registration, by its public id, wants to go on; to be checked again."""
+    find = (
+        select(Registration.return_url)
+        .join(Contact, Contact.id == Registration.contact_id)
+        .where(Registration.public_id == registration, Contact.organisation_id == visitor.organisation_id)
+    )
+    with context.database.read() as connection:
+        return connection.execute(find).scalar_one_or_none()
+
+
 def _mail(
     connection: Connection,
     context: Context,

@@ -68,6 +68,12 @@ def parse_page_url(text: str, most: int) -> str:
     return url
 
 
+def origin_of(url: str) -> str:
+    """The origin of an address in the form of parse_page_url."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _host(text: str) -> str | None:
     """A host name or an IPv4 address; IPv6 has no place in a content security policy."""
     try:

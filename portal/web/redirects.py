@@ -1,9 +1,14 @@
-"""Where a redirect may lead: one function decides, and it knows only this site's own paths."""
+"""Where a redirect may lead: this site's own paths, and what its organisation has listed as places to return to."""
 
 import re
 
-from flask import redirect
+from flask import g, redirect
 from werkzeug.wrappers import Response
+
+from portal.domain.addresses import InvalidAddress
+from portal.domain.return_urls import parse_return_url
+from portal.domain.web_addresses import origin_of
+from portal.web.presentation import current_organisation
 
 _OWN_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*", re.ASCII)
 """One slash, then printable ASCII without a backslash: browsers read "\\" as "/", and drop tabs and line ends."""
@@ -20,3 +25,19 @@ def own_path(target: str | None) -> str | None:
 def redirect_to(target: str | None, otherwise: str) -> Response:
     """Redirect to a target that somebody brought, if it is a path on this site; else to our own choice."""
     return redirect(own_path(target) or otherwise)
+
+
+def return_target(url: str | None) -> str | None:
+    """A return address, if it lies on one of the return origins that the organisation has now; else None.
+
+    The page that is being made may then send its form where that address is: browsers hold what a form redirects to
+    against the page's policy (requests.py).
+    """
+    if url is None:
+        return None
+    try:
+        target = parse_return_url(url, current_organisation().return_origins)
+    except InvalidAddress:  # the origin was listed when the address was stored
+        return None
+    g.form_origin = origin_of(target)
+    return target

@@ -8,10 +8,11 @@ from flask.typing import ResponseReturnValue
 from portal.assembly import current_context
 from portal.domain.confirmation import Confirmation, confirm, look_at_confirmation, look_at_confirmation_code
 from portal.domain.errors import N_
-from portal.domain.registration import Application, register, resend
+from portal.domain.registration import Application, register, resend, return_url_of
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import ChosenPasswordForm, CodeForm, PortalForm, RegistrationForm, RememberForm, ResendForm
+from portal.web.redirects import return_target
 
 pages = Blueprint("register", __name__)
 
@@ -60,7 +61,10 @@ class CodePage(FormPage):
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """The address as it was typed."""
-        return {"email": session.mailed_to(), "registered": session.remembered_registration() is not None}
+        registration = session.remembered_registration()
+        if registration is not None:
+            return_target(return_url_of(current_context(), session.current_visitor(), registration))
+        return {"email": session.mailed_to(), "registered": registration is not None}
 
     def submitted(self, form: CodeForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Confirm and sign in."""
@@ -106,6 +110,7 @@ class VerifyPage(FormPage):
             arguments["token"],
             registration=session.remembered_registration(),
         )
+        return_target(confirmation.return_url)
         return {
             "token": arguments["token"],
             "email": confirmation.email,
@@ -135,8 +140,10 @@ def _confirm(confirmation: Confirmation, password: str | None, *, kept: bool) ->
         replacing=session.carried_identity(),
     )
     session.sign_in(identity, kept=kept)
-    session.give_notice(N_("Your address is confirmed. Welcome!"))
-    return redirect(url_for("account.home"))
+    onward = return_target(confirmation.return_url)
+    if onward is None:
+        session.give_notice(N_("Your address is confirmed. Welcome!"))
+    return redirect(onward or url_for("account.home"))
 
 
 pages.add_url_rule("/register/verify/<token>", view_func=VerifyPage.as_view("verify"))

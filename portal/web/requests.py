@@ -23,6 +23,7 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "Cache-Control": "no-store",
 }
+_FORM_ACTION = "form-action 'self'"
 _HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
@@ -44,6 +45,11 @@ def register(app: Flask) -> None:
             response.vary.add("Cookie")
         for name, value in headers:
             response.headers.setdefault(name, value)
+        if "form_origin" in g:  # checked against the organisation's list (redirects.py)
+            policy = response.headers["Content-Security-Policy"]
+            response.headers["Content-Security-Policy"] = policy.replace(
+                _FORM_ACTION, f"{_FORM_ACTION} {g.form_origin}"
+            )
         seconds = perf_counter() - g.started
         fields = {
             "method": request.method,

@@ -5,6 +5,8 @@ from email.message import EmailMessage
 
 _LINK = re.compile(r"https?://\S+/[A-Za-z0-9_.-]{40,}")
 
+_CODE = re.compile(r"[0-9]{6}")
+
 
 def text_of(mail: EmailMessage) -> str:
     """The plain text part."""
@@ -26,3 +28,9 @@ def link_in(mail: EmailMessage) -> str:
     """The one-time link: the only line of the text part that is nothing but an address with a token."""
     (link,) = (line for line in text_of(mail).splitlines() if _LINK.fullmatch(line))
     return link
+
+
+def code_in(mail: EmailMessage) -> str:
+    """The code beside the link: alone on its line."""
+    (code,) = (line for line in text_of(mail).splitlines() if _CODE.fullmatch(line))
+    return code

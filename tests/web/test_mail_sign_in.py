@@ -1,6 +1,5 @@
 """Signing in by a mailed link or the code beside it."""
 
-import re
 from collections.abc import Callable
 from functools import partial
 
@@ -9,6 +8,7 @@ import pytest
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, in_parallel
 from tests.web.expectations import assert_error_page
+from tests.web.post import code_in
 
 EMAIL = "ada@example.com"
 
@@ -18,11 +18,8 @@ def ask(browser: Browser, email: str = EMAIL, **fields: str) -> Page:
 
 
 def code_for(site: Site, email: str = EMAIL) -> str:
-    """The code of the last mail to an address: alone on its line."""
-    text = site.mails(email)[-1].get_body(("plain",))
-    assert text is not None
-    (code,) = re.findall(r"^([0-9]{6})$", text.get_content().replace("\r", ""), re.MULTILINE)
-    return str(code)
+    """The code of the last mail to an address."""
+    return code_in(site.mails(email)[-1])
 
 
 def wrong(code: str) -> str:
