@@ -27,6 +27,45 @@ for (const box of document.querySelectorAll(".password")) {
   box.append(button);
 }
 
+// While a new password is typed, the server says what it will say of it. Whoever cannot see hears it in a pause.
+const BESIDE = ["csrf_token", "email", "first_name", "last_name"];
+for (const box of document.querySelectorAll("[data-judged-by]")) {
+  const input = box.querySelector("input");
+  const verdict = document.createElement("p");
+  verdict.className = "verdict";
+  verdict.setAttribute("role", "status");
+  box.after(verdict);
+  let pause = 0;
+  let newest = 0;
+  const say = ({ words = "", fit = false }) => {
+    verdict.dataset.fit = fit;
+    if (verdict.textContent !== words) verdict.textContent = words;
+  };
+  const forget = () => {
+    clearTimeout(pause);
+    newest += 1; // an answer that is still on its way comes too late
+  };
+  const ask = async () => {
+    const asked = newest;
+    const typed = new URLSearchParams({ password: input.value });
+    for (const name of BESIDE) typed.set(name, input.form.elements[name]?.value ?? "");
+    if (!typed.get("email")) typed.set("email", input.form.elements.username?.value ?? "");
+    let answer = {}; // of what cannot be asked nothing is said
+    try {
+      const response = await fetch(box.dataset.judgedBy, { method: "POST", body: typed });
+      if (response.ok) answer = await response.json();
+    } catch {}
+    if (asked === newest) say(answer);
+  };
+  input.form.addEventListener("input", (event) => {
+    if (event.target !== input && !BESIDE.includes(event.target.name)) return;
+    forget();
+    if (input.value) pause = setTimeout(ask, 400);
+    else say({});
+  });
+  input.form.addEventListener("submit", forget);
+}
+
 // A form is sent once, however often it is pressed; after a while it may be tried again.
 const setBusy = (form, busy) => {
   form.toggleAttribute("data-busy", busy);

@@ -6,6 +6,7 @@
 | vouched: refused, or first  | vouched-network/account | network, address        | LOGIN_LIMIT_*            |
 | tokens never issued        | link                  | network                   | LOGIN_LIMIT_NETWORK      |
 | passwords used before      | new-password          | contact                   | LOGIN_LIMIT_ACCOUNT      |
+| passwords being typed      | typing                | network                   | 600 per 10 minutes       |
 | registrations              | register              | network                   | REGISTER_LIMIT_NETWORK   |
 | mails that somebody asks   | mail-network/address  | network, address          | MAIL_LIMIT_*             |
 | mails of registrations     | register-address      | address (network: above)  | MAIL_LIMIT_ADDRESS       |
@@ -19,13 +20,15 @@ server says nothing of its customer's network, none is counted (context.py, Visi
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from limits import RateLimitItem
+from limits import RateLimitItem, RateLimitItemPerMinute
 
 from portal.domain.api_keys import KeyKind
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record
 from portal.domain.throttling import Guard, Throttled
+
+_TYPING_LIMIT = RateLimitItemPerMinute(600, 10)
 
 
 def password_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
@@ -63,6 +66,11 @@ def new_password_guards(context: Context, contact_id: int) -> list[Guard]:
     Its own counter, so that wrong passwords at the login never close the way by mail.
     """
     return [Guard("new-password", context.rules.login_limit_account, (str(contact_id),))]
+
+
+def typing_guards(visitor: Visitor) -> list[Guard]:
+    """For passwords that are judged while they are typed: nobody learns anything by it, but it costs some work."""
+    return _network_guards("typing", _TYPING_LIMIT, visitor)
 
 
 def registration_guards(context: Context, visitor: Visitor) -> list[Guard]:

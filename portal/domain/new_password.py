@@ -7,9 +7,25 @@ from portal.domain.contacts import Known
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, refusals_recorded
-from portal.domain.guards import count_or_refuse, given_back_unless_done
+from portal.domain.guards import count_or_refuse, given_back_unless_done, typing_guards
+from portal.domain.models import STRING_LENGTH
 from portal.domain.passwords import refuse_unfit
 from portal.domain.throttling import Guard
+
+
+def judge_while_typed(context: Context, visitor: Visitor, password: str, personal: Sequence[str | None]) -> None:
+    """Raise Refused (PASSWORD_REFUSED with the reason) for a password that would be refused when it is sent.
+
+    By the same policy, on what was typed beside it (`personal`) alone: nothing is hashed, stored, recorded, or compared
+    with what is known of a customer, so that it tells nobody anything. Raises Throttled past the limit.
+    """
+    context.throttle.count(typing_guards(visitor))
+    refuse_unfit(
+        password,
+        Failure.PASSWORD_REFUSED,
+        min_length=context.rules.password_min_length,
+        personal=(*(text and text[:STRING_LENGTH] for text in personal), visitor.organisation_name),
+    )
 
 
 def hash_new_password(

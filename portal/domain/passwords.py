@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import argon2.low_level
 from zxcvbn import zxcvbn
+from zxcvbn.matching import L33T_TABLE
 
 from portal.domain.errors import N_, NN_, Busy, Failure, Message, Refused
 from portal.domain.foreign_hashes import InvalidHash, parse_foreign_hash
@@ -35,6 +36,11 @@ _OWN = re.compile(r"(\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]
 """How the portal writes a hash; the group is what a computation needs."""
 _ANALYSED_LENGTH = 64
 """zxcvbn's time grows faster than its input; what is longer than this is judged by its beginning."""
+_ANALYSED_SIGNS = 8
+"""zxcvbn reads signs as the letters they may stand for, in every combination: its time grows with their variety too."""
+_SIGNS = frozenset(sign for signs in L33T_TABLE.values() for sign in signs)
+_one_analysis = Lock()
+"""zxcvbn keeps the personal words of the password in hand in a dictionary of the whole process."""
 _TOO_LONG = NN_("The password can have at most %(num)d character.", "The password can have at most %(num)d characters.")
 _TOO_SHORT = NN_("The password needs at least %(num)d character.", "The password needs at least %(num)d characters.")
 _PERSONAL = N_(
@@ -112,8 +118,20 @@ def _weakness(password: str, personal: list[str]) -> str | None:
     """Why a password is easy to guess, by what zxcvbn finds in its beginning; None when it is not."""
     if not password:
         return _PERSONAL
-    found = zxcvbn(password[:_ANALYSED_LENGTH], user_inputs=personal, max_length=_ANALYSED_LENGTH)
+    with _one_analysis:
+        found = zxcvbn(_beginning(password), user_inputs=personal, max_length=_ANALYSED_LENGTH)
     return _reason(found["sequence"]) if found["guesses"] < _EASY_GUESSES else None
+
+
+def _beginning(password: str) -> str:
+    """As much of a password as is analysed."""
+    signs: set[str] = set()
+    for length, character in enumerate(password[:_ANALYSED_LENGTH]):
+        if character in _SIGNS:
+            signs.add(character)
+        if len(signs) > _ANALYSED_SIGNS:
+            return password[:length]
+    return password[:_ANALYSED_LENGTH]
 
 
 def _reason(sequence: Iterable[Mapping[str, Any]]) -> str:

@@ -225,6 +225,15 @@ class NewPasswordForm(PortalForm):
     password = SecretField(N_("New password"), [typed(N_("Choose a new password.")), short_enough])
 
 
+class TypingForm(PortalForm):
+    """A new password that is being typed, and what was typed beside it so far."""
+
+    password = SecretField()
+    email = StringField()
+    first_name = StringField()
+    last_name = StringField()
+
+
 class ChangePasswordForm(PortalForm):
     """Change the password, knowing the current one."""
 

@@ -2,16 +2,19 @@
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from portal.assembly import current_context
-from portal.domain.errors import N_
+from portal.domain.errors import N_, Refused
+from portal.domain.new_password import judge_while_typed
 from portal.domain.password_reset import look_at_reset, request_reset, set_new_password
+from portal.domain.throttling import Throttled
+from portal.languages import translate
 from portal.web import session
-from portal.web.form_page import FormPage
-from portal.web.forms import EmailForm, NewPasswordForm
+from portal.web.form_page import FormPage, words_of
+from portal.web.forms import EmailForm, NewPasswordForm, TypingForm
 
 pages = Blueprint("password", __name__)
 
@@ -44,6 +47,25 @@ def reset_sent() -> str:
     """What to do now; the same words for every address."""
     session.current_customer()
     return render_template("password/reset_sent.html", email=session.mailed_to())
+
+
+@pages.post("/password/strength")
+def strength() -> ResponseReturnValue:
+    """What will be said of a new password, while it is typed; `words` are for people, in their language.
+
+    The page's script asks (static/portal.js). The password is not kept, and an answer tells nothing but the policy.
+    """
+    form = TypingForm(formdata=request.form)
+    if form.problems():
+        abort(422)
+    personal = (form.email.data, form.first_name.data, form.last_name.data)
+    try:
+        judge_while_typed(current_context(), session.current_visitor(), form.password.text, personal)
+    except Refused as refusal:
+        return {"fit": False, "words": words_of(refusal)}
+    except Throttled as throttled:
+        return {}, 429, {"Retry-After": str(throttled.retry_after)}
+    return {"fit": True, "words": translate(N_("Strong enough."))}
 
 
 class NewPasswordPage(FormPage):

@@ -1,11 +1,15 @@
 """Which new passwords are accepted."""
 
+import sys
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from zxcvbn import matching
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from portal.domain.errors import Failure
+from portal.domain.errors import Failure, Refused
 from portal.domain.passwords import MAX_LENGTH, refuse_unfit
 from tests.domain.scene import refused
 
@@ -148,3 +152,46 @@ def test_a_passphrase_of_any_characters_is_accepted(password: str) -> None:
 def test_the_failure_is_the_callers() -> None:
     with refused(Failure.REGISTRATION_FAILED):
         refuse_unfit("short", Failure.REGISTRATION_FAILED, min_length=8, personal=())
+
+
+def test_each_password_is_held_against_the_words_of_its_own_customer_only() -> None:
+    # zxcvbn keeps those of the one it judges in a dictionary of the whole process.
+    names = ["quillobar", "marzipetto", "vondelaker", "brixatoru"]
+
+    def reason(name: str, password: str) -> str | None:
+        try:
+            refuse_unfit(password, Failure.PASSWORD_REFUSED, min_length=8, personal=(name,))
+        except Refused as refusal:
+            return refusal.in_english
+        return None
+
+    def judge(number: int) -> set[tuple[bool, str | None]]:
+        own, other = names[number], names[number - 1]
+        return {
+            result for _ in range(50) for result in [(True, reason(own, own + "x")), (False, reason(own, other + "x"))]
+        }
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(len(names)) as pool:
+            results = set().union(*pool.map(judge, range(len(names))))
+    finally:
+        sys.setswitchinterval(interval)
+    assert results == {(True, MADE_OF_YOURSELF), (False, None)}
+
+
+@pytest.mark.parametrize("length", [24, 64, MAX_LENGTH])
+def test_signs_that_may_stand_for_letters_are_not_read_in_every_way_there_is(
+    length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    look_up = matching.dictionary_match
+
+    def noted(text: str, *arguments: Any, **options: Any) -> Any:
+        read.append(text)
+        return look_up(text, *arguments, **options)
+
+    monkeypatch.setattr(matching, "dictionary_match", noted)
+    check(("4@8({[<369&#!1|0$5+7%2" * 12)[:length])
+    assert sum(len(text) ** 2 for text in read) < 100_000

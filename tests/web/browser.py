@@ -1,5 +1,6 @@
 """A browser without script: it keeps cookies, reads pages, and sends the forms that it was shown."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,12 @@ class Page:
     @property
     def text(self) -> str:
         return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        """What a script is told."""
+        assert self.headers["Content-Type"] == "application/json"
+        return json.loads(self.body)
 
     @property
     def location(self) -> str:

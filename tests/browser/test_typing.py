@@ -1,0 +1,108 @@
+"""What a page says of a new password while it is typed."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Route, expect
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import PASSWORD, Visitor
+
+pytestmark = pytest.mark.browser
+
+WEAK = "password"
+TOO_EASY = re.compile("^This password is too easy to guess")
+FIT = "Strong enough."
+
+
+def verdict(visitor: Visitor) -> Locator:
+    return visitor.page.locator(".verdict")
+
+
+def typing(visitor: Visitor, text: str) -> None:
+    """Somebody types, letter by letter."""
+    field = visitor.page.locator("main [name=password]")
+    field.clear()
+    field.press_sequentially(text, delay=5)
+
+
+def test_the_server_says_how_the_password_does_and_readers_of_the_screen_hear_it(visitor: Visitor) -> None:
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    visitor.go("/register")
+    expect(verdict(visitor)).to_have_attribute("role", "status")
+    expect(verdict(visitor)).to_have_text("")
+
+    typing(visitor, WEAK)
+    expect(verdict(visitor)).to_have_text(TOO_EASY)
+    assert len(asked) == 1
+    typing(visitor, PASSWORD)
+    expect(verdict(visitor)).to_have_text(FIT)
+    typing(visitor, "")
+    expect(verdict(visitor)).to_have_text("")
+
+
+def test_what_is_typed_in_the_other_fields_counts_whenever_it_comes(visitor: Visitor) -> None:
+    visitor.go("/register")
+    typing(visitor, "marzipetto77")
+    expect(verdict(visitor)).to_have_text(FIT)
+
+    visitor.type(first_name="Marzipetto")
+    expect(verdict(visitor)).to_have_text(TOO_EASY)
+    visitor.type(first_name="Ada", email="marzipetto@example.com")
+    expect(verdict(visitor)).to_have_text(TOO_EASY)
+
+
+def test_it_is_said_wherever_a_password_is_chosen_and_in_its_language(new_visitor: NewVisitor) -> None:
+    visitor = new_visitor()
+    email = "marzipetto@example.com"
+    visitor.register(email)
+    visitor.confirm(email)
+    visitor.go("/account/password")
+    typing(visitor, "marzipetto")
+    expect(verdict(visitor)).to_have_text(re.compile("made of your name or address"))
+
+    visitor.ask_for_reset(email)
+    czech = new_visitor(locale="cs-CZ")
+    czech.go(visitor.link_to(email, "Set a new password"))
+    typing(czech, "marzipetto")
+    expect(verdict(czech)).to_have_text(re.compile("vychází z vašeho jména"))
+
+
+def test_an_answer_that_comes_late_is_not_heard(visitor: Visitor) -> None:
+    visitor.go("/register")
+    held: list[Route] = []
+    visitor.page.route("**/password/strength", lambda route: held.append(route))  # Playwright takes no built-in
+    for asked, text in enumerate((WEAK, PASSWORD), 1):
+        typing(visitor, text)
+        while len(held) < asked:
+            visitor.page.wait_for_timeout(20)
+
+    first, second = held
+    second.continue_()
+    expect(verdict(visitor)).to_have_text(FIT)
+    with visitor.page.expect_response("**/password/strength"):
+        first.continue_()
+    visitor.page.wait_for_timeout(200)
+    expect(verdict(visitor)).to_have_text(FIT)
+
+
+@pytest.mark.parametrize("status", [None, 429, 503], ids=["no network", "too often", "busy"])
+def test_of_what_cannot_be_asked_nothing_is_said(visitor: Visitor, status: int | None) -> None:
+    visitor.go("/register")
+    typing(visitor, WEAK)
+    expect(verdict(visitor)).to_have_text(TOO_EASY)
+
+    answer = (lambda route: route.abort()) if status is None else (lambda route: route.fulfill(status=status))
+    visitor.page.route("**/password/strength", answer)
+    typing(visitor, "password1")
+    expect(verdict(visitor)).to_have_text("")
+    assert [fault for fault in visitor.faults if fault.startswith("script")] == []
+    visitor.faults.clear()  # the browser's own words on it
+
+
+def test_without_script_the_rule_is_all_that_is_said(new_visitor: NewVisitor) -> None:
+    visitor = new_visitor(java_script_enabled=False)
+    visitor.go("/register")
+    expect(verdict(visitor)).to_have_count(0)
+    expect(visitor.page.locator("[name=password]")).to_have_accessible_description(re.compile("At least 8 characters"))
