@@ -229,18 +229,5 @@ def test_a_password_that_was_changed_while_it_was_checked_lets_nobody_in(scene: 
     assert scene.rows(select(Identity).where(Identity.ended_at.is_(None))) == []
 
 
-def test_two_organisations_know_nothing_of_each_other(scene: Scene) -> None:
-    identity = scene.join()
-    foreign = scene.at_another_organisation()
-    assert not foreign.is_signed_in(identity)
-    foreign.log_out(identity)
-    assert scene.is_signed_in(identity)
-    with refused(Failure.UNKNOWN_CONTACT):
-        foreign.log_in()
-    with refused(Failure.NO_SUCH_LINK):
-        foreign.reset(scene.ask_reset())
-    assert foreign.get(foreign.join(ADA, SECOND_PASSWORD)).id != scene.get(identity).id
-
-
 def stored_hash(scene: Scene) -> str:
     return str(scene.rows(select(Account.password_hash))[0][0])

@@ -1,0 +1,305 @@
+"""Two organisations on one portal: both may know the same address, and nothing of one is anything in the other."""
+
+from collections.abc import Callable
+
+import pytest
+from limits import parse as parse_limit
+from sqlalchemy import select
+
+from portal.domain import customers, identities, magic_link
+from portal.domain.addresses import parse_email
+from portal.domain.confirmation import look_at_confirmation, look_at_confirmation_code
+from portal.domain.errors import Failure, Refused
+from portal.domain.models import Account, Contact, ContactGroup, Event, Identity, Registration
+from portal.domain.outbox import Notice
+from portal.domain.password_reset import look_at_reset
+from portal.domain.registration import resend, return_url_of
+from portal.domain.tokens import Purpose
+from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
+
+
+@pytest.fixture
+def first(scene: Scene) -> Scene:
+    return scene
+
+
+@pytest.fixture
+def second(scene: Scene) -> Scene:
+    return scene.at_another_organisation()
+
+
+def test_the_same_address_is_another_customer_in_each(first: Scene, second: Scene) -> None:
+    one = first.get(first.join(first_name="Ada"))
+    other = second.get(second.join(ADA, SECOND_PASSWORD, first_name="Adela"))
+    assert one.id != other.id
+    assert one.cu_ref_no != other.cu_ref_no
+    assert (one.first_name, other.first_name) == ("Ada", "Adela")
+    for scene, right, wrong in ((first, PASSWORD, SECOND_PASSWORD), (second, SECOND_PASSWORD, PASSWORD)):
+        assert scene.log_in(ADA, right)
+        with refused(Failure.WRONG_PASSWORD):
+            scene.log_in(ADA, wrong)
+
+
+@pytest.mark.parametrize("known_in_both", [True, False])
+def test_an_identity_of_one_is_nobody_in_the_other(first: Scene, second: Scene, known_in_both: bool) -> None:
+    identity = first.join()
+    if known_in_both:
+        second.join(ADA, SECOND_PASSWORD)
+    assert not second.is_signed_in(identity)
+    assert identities.account_of(second.context, second.visitor.organisation_id, identity) is None
+    second.log_out(identity)
+    if known_in_both:
+        second.log_in(ADA, SECOND_PASSWORD, replacing=identity)
+    assert first.is_signed_in(identity)
+
+
+def sign_in_link(scene: Scene) -> str:
+    magic_link.request_sign_in(scene.context, scene.visitor, parse_email(ADA))
+    return scene.token(Notice.SIGN_IN)
+
+
+def verification_link(scene: Scene) -> str:
+    scene.register()
+    return scene.token(Notice.VERIFY)
+
+
+def reset_link(scene: Scene) -> str:
+    scene.add_guest()
+    return scene.ask_reset()
+
+
+def sign_in_link_of_a_guest(scene: Scene) -> str:
+    scene.add_guest()
+    return sign_in_link(scene)
+
+
+def look_at_sign_in(scene: Scene, token: str) -> object:
+    return magic_link.look_at_sign_in(scene.context, scene.visitor, token)
+
+
+def confirm_elsewhere(scene: Scene, token: str) -> object:
+    return look_at_confirmation(scene.context, scene.visitor, token, registration=None)
+
+
+def confirm_through_the_shop(scene: Scene, token: str) -> object:
+    return scene.confirm_for_shop(token)
+
+
+def look_at_the_reset(scene: Scene, token: str) -> object:
+    return look_at_reset(scene.context, scene.visitor, token)
+
+
+def set_a_password(scene: Scene, token: str) -> None:
+    scene.reset(token)
+
+
+@pytest.mark.parametrize("known_in_both", [True, False])
+@pytest.mark.parametrize(
+    ("have_mailed", "use"),
+    [
+        (verification_link, confirm_elsewhere),
+        (verification_link, confirm_through_the_shop),
+        (reset_link, look_at_the_reset),
+        (reset_link, set_a_password),
+        (sign_in_link_of_a_guest, look_at_sign_in),
+    ],
+)
+def test_a_link_of_one_is_none_in_the_other_and_stays_good(
+    first: Scene,
+    second: Scene,
+    have_mailed: Callable[[Scene], str],
+    use: Callable[[Scene, str], object],
+    known_in_both: bool,
+) -> None:
+    token = have_mailed(first)
+    if known_in_both:
+        second.add_guest()
+    with refused(Failure.NO_SUCH_LINK):
+        use(second, token)
+    use(first, token)
+
+
+def test_a_code_of_one_is_wrong_in_the_other(first: Scene, second: Scene) -> None:
+    registration = first.register()
+    token = first.token(Notice.VERIFY)
+    public_id = first.context.signer.public_id(Purpose.VERIFY, token)
+    code = first.context.signer.code(Purpose.VERIFY, public_id)
+    with pytest.raises(Refused):
+        look_at_confirmation_code(second.context, second.visitor, registration, code)
+    assert look_at_confirmation_code(first.context, first.visitor, registration, code).email == ADA
+
+
+def test_a_code_that_signs_in_at_one_is_wrong_in_the_other(first: Scene, second: Scene) -> None:
+    first.add_guest()
+    second.add_guest()
+    public_id = magic_link.request_sign_in(first.context, first.visitor, parse_email(ADA))
+    code = first.context.signer.code(Purpose.SIGN_IN, public_id)
+    with pytest.raises(Refused):
+        magic_link.look_at_sign_in_code(second.context, second.visitor, [public_id], code)
+    assert magic_link.look_at_sign_in_code(first.context, first.visitor, [public_id], code).email == ADA
+
+
+def test_a_registration_at_one_is_none_in_the_other(first: Scene, second: Scene) -> None:
+    public_id = first.register(return_url="https://shop.example.com/")
+    mails = len(first.mails())
+    assert resend(second.context, second.visitor, public_id) is None
+    assert return_url_of(second.context, second.visitor, public_id) is None
+    assert len(first.mails()) == mails
+    with refused(Failure.UNKNOWN_CONTACT):
+        second.log_in()
+    second.register_for_shop()  # not held up by the one that waits at the first
+    first.confirm_for_shop(first.mails(Notice.VERIFY)[0].token)
+    second.confirm_for_shop()
+    assert (second.count(Account), second.count(Registration)) == (2, 2)
+
+
+def test_an_account_at_one_is_registered_anew_in_the_other(first: Scene, second: Scene) -> None:
+    first.join()
+    with refused(Failure.ALREADY_REGISTERED):
+        first.register_for_shop()
+    second.register_for_shop(ADA, SECOND_PASSWORD)
+    second.confirm_for_shop()
+    assert second.log_in(ADA, SECOND_PASSWORD)
+
+
+def test_a_ban_at_one_closes_nothing_in_the_other(first: Scene, second: Scene) -> None:
+    first.join()
+    identity = second.join(ADA, SECOND_PASSWORD)
+    token = second.ask_reset()
+    first.ban()
+    with refused(Failure.BANNED):
+        first.vouch()
+    assert second.is_signed_in(identity)
+    assert second.is_signed_in(second.vouch())
+    second.reset(token, WRONG_PASSWORD)
+
+
+def test_a_new_password_at_one_ends_nothing_in_the_other(first: Scene, second: Scene) -> None:
+    first.join()
+    identity = second.join(ADA, SECOND_PASSWORD)
+    first.reset(first.ask_reset(), SECOND_PASSWORD)  # nor is it one that was used before
+    assert second.is_signed_in(identity)
+
+
+def test_nobody_is_vouched_for_in_another_organisation(first: Scene, second: Scene) -> None:
+    known = first.get(first.join(first_name="Ada"))
+    stranger = second.get(second.vouch())
+    assert (stranger.id != known.id, stranger.first_name) == (True, None)
+
+
+def referred_by_registration(scene: Scene, referral: str) -> None:
+    scene.register_for_shop("eve@example.com", referral=referral)
+    scene.confirm_for_shop()
+
+
+def referred_by_the_shops_word(scene: Scene, referral: str) -> None:
+    scene.vouch("eve@example.com", referral=referral)
+
+
+@pytest.mark.parametrize("refer", [referred_by_registration, referred_by_the_shops_word])
+def test_a_customer_of_one_refers_nobody_to_the_other(
+    first: Scene, second: Scene, refer: Callable[[Scene, str], None]
+) -> None:
+    referrer = first.get(first.join())
+    refer(second, referrer.cu_ref_no)
+    refer(first, referrer.cu_ref_no)
+    found = first.rows(
+        select(Contact.organisation_id, Contact.referred_by_id).where(Contact.email == "eve@example.com")
+    )
+    assert set(found) == {(second.visitor.organisation_id, None), (first.visitor.organisation_id, referrer.id)}
+
+
+def test_groups_of_one_are_not_those_of_the_other(first: Scene, second: Scene) -> None:
+    first.register_for_shop(groups=("gold",))
+    first.confirm_for_shop()
+    second.register_for_shop(groups=("silver",))
+    second.confirm_for_shop()
+    groups = select(Contact.organisation_id, ContactGroup.name).join(Contact, Contact.id == ContactGroup.contact_id)
+    assert set(first.rows(groups)) == {
+        (first.visitor.organisation_id, "gold"),
+        (second.visitor.organisation_id, "silver"),
+    }
+
+
+def guess(scene: Scene) -> None:
+    scene.log_in(ADA, WRONG_PASSWORD)
+
+
+def register(scene: Scene) -> None:
+    scene.register(ADA)
+
+
+def ask_for_a_reset(scene: Scene) -> None:
+    scene.request_reset()
+
+
+def guess_a_link(scene: Scene) -> None:
+    scene.reset("nonsense")
+
+
+def vouch_for_who_is_banned(scene: Scene) -> None:
+    scene.vouch("banned@example.com")
+
+
+@pytest.mark.parametrize(
+    ("limit", "work"),
+    [
+        ("login_limit_account", guess),
+        ("login_limit_account", vouch_for_who_is_banned),
+        ("login_limit_network", guess),
+        ("login_limit_network", guess_a_link),
+        ("login_limit_network", vouch_for_who_is_banned),
+        ("register_limit_network", register),
+        ("mail_limit_network", register),
+        ("mail_limit_network", ask_for_a_reset),
+        ("mail_limit_address", register),
+        ("mail_limit_address", ask_for_a_reset),
+    ],
+)
+def test_no_limit_that_is_reached_at_one_holds_anybody_up_in_the_other(
+    first: Scene, second: Scene, limit: str, work: Callable[[Scene], None]
+) -> None:
+    rules = {limit: parse_limit("1 per hour")}
+    for scene in (first, second):
+        scene.add_guest("banned@example.com")
+        scene.ban("banned@example.com")
+    first, second = first.with_rules(**rules), second.with_rules(**rules)
+    assert not is_throttled(first, work)
+    assert is_throttled(first, work)
+    assert not is_throttled(second, work)
+    assert is_throttled(second, work)
+
+
+def is_throttled(scene: Scene, work: Callable[[Scene], None]) -> bool:
+    try:
+        work(scene)
+    except Refused as refusal:
+        return refusal.failure in (
+            Failure.TOO_MANY_LOGINS,
+            Failure.TOO_MANY_MAILS,
+            Failure.TOO_MANY_REGISTRATIONS,
+        )
+    return False
+
+
+def test_each_operator_sees_only_their_own(first: Scene, second: Scene) -> None:
+    first.join("first@example.com")
+    second.join("second@example.com")
+    with first.context.database.read() as connection:
+        for scene, own, foreign in (
+            (first, "first@example.com", "second@example.com"),
+            (second, "second@example.com", "first@example.com"),
+        ):
+            organisation_id = scene.visitor.organisation_id
+            assert [one.email for one in customers.list_customers(connection, organisation_id)] == [own]
+            assert customers.list_customers(connection, organisation_id, foreign) == []
+            assert customers.find_customer(connection, organisation_id, parse_email(foreign).key) is None
+
+
+def test_what_happens_is_recorded_where_it_happened(first: Scene, second: Scene) -> None:
+    first.vouch()
+    second.vouch()
+    second.fail_to_log_in()
+    rows = select(Event.organisation_id, Contact.organisation_id).outerjoin(Contact, Contact.id == Event.contact_id)
+    assert all(where == whose for where, whose in first.rows(rows))
+    assert first.count(Identity) == 2
