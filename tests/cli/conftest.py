@@ -1,3 +1,4 @@
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -52,6 +53,8 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(instance: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """The `portal` command, in this process."""
     umask = os.umask(0o022)
+    log = logging.getLogger("portal")
+    before = log.handlers, log.level, log.propagate
 
     def run_command(*arguments: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["portal", *arguments])
@@ -64,6 +67,8 @@ def run(instance: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
     yield run_command
     os.umask(umask)
+    # A command that serves sends the log to its stderr, which is gone after the test.
+    log.handlers, log.level, log.propagate = before
 
 
 @pytest.fixture
