@@ -10,6 +10,7 @@ from portal.cli.tables import echo_fields, echo_table
 from portal.domain import customers
 from portal.domain.addresses import Address
 from portal.domain.customers import LIST_LIMIT, CustomerRecord, UnknownCustomer
+from portal.domain.details import Details, get_details
 from portal.domain.organisations import get_organisation
 
 
@@ -46,8 +47,11 @@ def show(email: Address, slug: str) -> None:
         if record is None:
             raise UnknownCustomer(email.email)
         live = customers.count_live_identities(connection, context.rules, record.id, context.clock())
+        details = get_details(connection, record.id)
         events = customers.recent_events(connection, record.id)
     echo_fields([*_fields(record), ("Live identities", live)])
+    click.echo("\nDetails:")
+    echo_fields(_detail_fields(record, details))
     click.echo("\nLast events:")
     echo_table(("WHEN", "WHAT", "REFUSED", "FROM"), events)
 
@@ -56,7 +60,6 @@ def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
     fields: list[tuple[str, object]] = [
         ("E-mail", record.email),
         ("Name", record.name),
-        ("Company", record.company_name),
         ("Reference number", record.cu_ref_no),
         ("State", record.state),
         ("Known since", record.created_at),
@@ -66,6 +69,28 @@ def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
     if record.banned_at is not None:
         fields += [("Banned at", record.banned_at), ("Ban reason", record.ban_reason)]
     return fields
+
+
+def _detail_fields(record: CustomerRecord, details: Details) -> list[tuple[str, object]]:
+    return [
+        ("First name", details.first_name),
+        ("Last name", details.last_name),
+        ("Phone", details.phone),
+        ("Company", details.company_name),
+        ("Company registration number", details.company_registration_number),
+        ("Tax identification number", details.tax_identification_number),
+        ("Street", details.street_address),
+        ("City", details.city),
+        ("Part of the city", details.city_part),
+        ("State or region", details.state_region),
+        ("Postal code", details.postal_code),
+        ("Country", details.country),
+        ("Language", details.locale),
+        ("Newsletter", "yes" if details.newsletter else "no"),
+        ("Groups", ", ".join(details.groups)),
+        ("Referred by", details.referral),
+        ("Registered from", record.ip),
+    ]
 
 
 @customer.command(cls=PlainCommand)

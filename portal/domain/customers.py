@@ -49,6 +49,7 @@ class CustomerRecord:
     last_name: str | None
     company_name: str | None
     cu_ref_no: str
+    ip: str | None
     created_at: datetime
     confirmed_at: datetime | None
     registered_at: datetime | None
@@ -87,6 +88,7 @@ _records = select(
     Contact.last_name,
     Contact.company_name,
     Contact.cu_ref_no,
+    Contact.ip,
     Contact.created_at,
     Contact.confirmed_at,
     Account.created_at.label("registered_at"),

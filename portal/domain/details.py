@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, ScalarSelect, func, literal, or_, select, update
+from sqlalchemy import Connection, ScalarSelect, bindparam, func, literal, or_, select, update
+from sqlalchemy.orm import aliased
 
 from portal.domain.contacts import insert_unless_there
 from portal.domain.models import Contact, ContactGroup
@@ -54,6 +55,24 @@ class Details:
     def texts(self) -> dict[str, str | None]:
         """Those that are a text, by the names of their columns."""
         return {name: getattr(self, name) for name in TEXTS}
+
+
+_referring = aliased(Contact)
+_known = (
+    select(*(getattr(Contact, name) for name in (*TEXTS, "newsletter")), _referring.cu_ref_no.label("referral"))
+    .outerjoin(_referring, _referring.id == Contact.referred_by_id)
+    .where(Contact.id == bindparam("contact_id"))
+)
+_groups = (
+    select(ContactGroup.name).where(ContactGroup.contact_id == bindparam("contact_id")).order_by(ContactGroup.name)
+)
+
+
+def get_details(connection: Connection, contact_id: int) -> Details:
+    """What is known of a contact."""
+    known = connection.execute(_known, {"contact_id": contact_id}).one()
+    groups = connection.execute(_groups, {"contact_id": contact_id}).scalars()
+    return Details(**known._asdict(), groups=tuple(groups))
 
 
 def fill_empty(

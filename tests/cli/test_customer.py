@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from portal.domain.context import Context, Visitor
 from portal.domain.events import EventKind, record
 from portal.domain.models import Contact, Event, Identity, Link, Registration
 from portal.domain.registration import Application, register
+from portal.domain.shop_registration import confirm_for_shop, register_for_shop
 from portal.domain.tokens import Purpose
 from tests.cli.conftest import Run, add_contact
 
@@ -60,6 +62,47 @@ def test_show_tells_how_far_a_customer_is_known(
     add_contact(context, "jana@example.com", account=account, confirmed=confirmed)
     lines = run("customer", "show", "Jana@Example.com").out.splitlines()
     assert f"State             {state}" in lines
+
+
+def test_show_tells_everything_that_a_shop_has_registered(run: Run, context: Context) -> None:
+    referrer = add_contact(context, "petr@example.com")
+    with context.database.read() as connection:
+        reference = connection.execute(select(Contact.cu_ref_no).where(Contact.id == referrer)).scalar_one()
+    typed = {
+        "name": "Jana Nováková, MBA",
+        "first_name": "Jana",
+        "last_name": "Nováková",
+        "phone": "+420 777123456",
+        "company_name": "Sklo a syn",
+        "company_registration_number": "12345678",
+        "tax_identification_number": "CZ12345678",
+        "street_address": "Dlouhá 5",
+        "city": "Kladno",
+        "city_part": "Kročehlavy",
+        "state_region": "Středočeský kraj",
+        "postal_code": "272 01",
+        "country": "CZ",
+        "locale": "cs",
+    }
+    application = Application(
+        parse_email("jana@example.com"),
+        "seven green bottles hang",
+        **typed,
+        newsletter=True,
+        groups=("b2b", "gold"),
+        referral=reference,
+    )
+    visitor = Visitor(organisation_id=1, ip="192.0.2.1", through_shop=True)
+    register_for_shop(context, visitor, application)
+    with context.database.read() as connection:
+        public_id = connection.execute(select(Link.public_id)).scalar_one()
+    confirm_for_shop(context, visitor, context.signer.token(Purpose.VERIFY, public_id))
+    out = run("customer", "show", "jana@example.com").out
+    shown = dict(re.split(r"  +", line, maxsplit=1) for line in out.splitlines() if "  " in line)
+    assert set(typed.values()) <= set(shown.values())
+    assert (shown["Name"], shown["First name"]) == ("Jana Nováková, MBA", "Jana")
+    assert (shown["Newsletter"], shown["Groups"]) == ("yes", "b2b, gold")
+    assert (shown["Referred by"], shown["Registered from"]) == (reference, "192.0.2.1")
 
 
 def test_show_counts_live_identities_only(run: Run, context: Context) -> None:
