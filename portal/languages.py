@@ -104,11 +104,11 @@ def current_language() -> Language:
 
 
 @contextmanager
-def speaking(app: Flask, tag: str | None) -> Iterator[Language]:
-    """Speak the language nearest to a tag, English if there is none, in an app context of its own."""
+def speaking(app: Flask, *tags: str | None) -> Iterator[Language]:
+    """Speak the language nearest to the first tag that we speak, else English, in an app context of its own."""
     languages = languages_of(app)
     with app.app_context():
-        g.language = languages.nearest(tag) or languages.source
+        g.language = next(filter(None, map(languages.nearest, tags)), languages.source)
         yield g.language
 
 

@@ -13,7 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, or_, select, update
 
-from portal.domain.models import Link, Organisation, OutboxMail
+from portal.domain.models import Link, OutboxMail
+from portal.domain.models import Organisation as OrganisationRow
+from portal.domain.organisations import COLUMNS, Organisation, read_organisation
 from portal.domain.outbox import MailState
 
 LEASE = timedelta(seconds=60)
@@ -51,6 +53,7 @@ class DueMail:
     """A mail that this worker has claimed, with all that is needed to render it."""
 
     link: MailedLink | None
+    organisation: Organisation
     id: int
     claim: str
     notice: str
@@ -60,7 +63,6 @@ class DueMail:
     attempts: int
     created_at: datetime
     due_at: datetime
-    organisation_name: str
 
     def obsolete(self, now: datetime) -> str | None:
         """Why the mail is of no use any more, if so: nobody wants a link that opens nothing."""
@@ -116,7 +118,7 @@ _claimed = (
         OutboxMail.attempts,
         OutboxMail.created_at,
         OutboxMail.due_at,
-        Organisation.name,
+        *COLUMNS,
         Link.purpose,
         Link.public_id,
         Link.created_at,
@@ -124,7 +126,7 @@ _claimed = (
         Link.used_at,
         Link.ended_at,
     )
-    .join(Organisation, Organisation.id == OutboxMail.organisation_id)
+    .join(OrganisationRow, OrganisationRow.id == OutboxMail.organisation_id)
     .outerjoin(Link, Link.id == OutboxMail.link_id)
     .where(OutboxMail.id == bindparam("mail_id"))
 )
@@ -142,9 +144,10 @@ def claim_next(connection: Connection, now: datetime, claim: str) -> DueMail | N
     if mail_id is None:
         return None
     row = connection.execute(_claimed, {"mail_id": mail_id}).one()
-    *mail, purpose, public_id, created_at, expires_at, used_at, ended_at = row
+    *values, purpose, public_id, created_at, expires_at, used_at, ended_at = row
+    mail, organisation = values[: -len(COLUMNS)], read_organisation(values[-len(COLUMNS) :])
     link = MailedLink(purpose, public_id, created_at, expires_at, used_at, ended_at) if public_id is not None else None
-    return DueMail(link, *mail)
+    return DueMail(link, organisation, *mail)
 
 
 def renew(connection: Connection, mail: DueMail, now: datetime) -> bool:

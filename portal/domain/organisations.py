@@ -1,10 +1,10 @@
 """Organisations: whose customers the portal serves, and what each may set for itself."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -45,6 +45,16 @@ class Organisation:
     terms_url: str | None = None
     support_email: str | None = None
     magic_auth_creates: bool = True
+
+    @property
+    def support_url(self) -> str | None:
+        """A link that writes to its support."""
+        return self.support_email and f"mailto:{quote(self.support_email, safe='@')}"
+
+    @property
+    def has_links(self) -> bool:
+        """Whether it has anything to offer in a footer."""
+        return bool(self.support_email or self.privacy_url or self.terms_url)
 
     def url(self, base_url: str) -> str:
         """Where its pages are: BASE_URL, or BASE_URL's scheme and port at its own host name.
@@ -96,7 +106,7 @@ class InvalidOrganisation(ValueError):
     """What was given cannot be set, and nothing was changed; the message is one sentence for the operator."""
 
 
-_COLUMNS = (
+COLUMNS = (
     OrganisationRow.id,
     OrganisationRow.slug,
     OrganisationRow.name,
@@ -112,9 +122,15 @@ _COLUMNS = (
     OrganisationRow.support_email,
     OrganisationRow.magic_auth_creates,
 )
-"""In the order of Organisation's fields."""
-_all = select(*_COLUMNS).order_by(OrganisationRow.slug)
-_by_slug = select(*_COLUMNS).where(OrganisationRow.slug == bindparam("slug"))
+"""What is read of an organisation, in the order of its fields."""
+_all = select(*COLUMNS).order_by(OrganisationRow.slug)
+_by_slug = select(*COLUMNS).where(OrganisationRow.slug == bindparam("slug"))
+
+
+def read_organisation(values: Iterable[Any]) -> Organisation:
+    """The organisation that a row of COLUMNS tells of."""
+    fields: list[Any] = [tuple(value) if isinstance(value, list) else value for value in values]
+    return Organisation(*fields)
 
 
 def get_organisation(connection: Connection, slug: str) -> Organisation:
@@ -122,12 +138,12 @@ def get_organisation(connection: Connection, slug: str) -> Organisation:
     row = connection.execute(_by_slug, {"slug": slug}).one_or_none()
     if row is None:
         raise UnknownOrganisation(slug)
-    return _organisation(row)
+    return read_organisation(row)
 
 
 def list_organisations(connection: Connection) -> list[Organisation]:
     """All organisations, by their slugs."""
-    return [_organisation(row) for row in connection.execute(_all)]
+    return [read_organisation(row) for row in connection.execute(_all)]
 
 
 def add_organisation(context: Context, slug: str, given: Given, portal: Portal) -> None:
@@ -160,13 +176,6 @@ def change_organisation(context: Context, slug: str, given: Given, portal: Porta
             _record(connection, context, organisation_id, EventKind.ORGANISATION_CHANGE)
     except IntegrityError:
         raise _taken(context, "", given) from None
-
-
-def _organisation(row: Any) -> Organisation:
-    values = row._asdict()
-    for field in ("frame_ancestors", "return_origins"):
-        values[field] = tuple(values[field])
-    return Organisation(**values)
 
 
 def _record(connection: Connection, context: Context, organisation_id: int, kind: EventKind) -> None:

@@ -46,25 +46,26 @@ class Unmailable(ValueError):
 def render(app: Flask, mail: DueMail) -> EmailMessage:
     """The mail of a row of the outbox, in its recipient's language.
 
-    Every try gives the same Message-ID and the same token. Addresses in it begin with BASE_URL, whatever host the
-    request behind it named. No header holds anything a customer typed but the address.
+    Every try gives the same Message-ID and the same token. The addresses of its links are made of BASE_URL and the
+    organisation's stored host, whatever host the request behind it named. No header holds anything a customer typed
+    but the address.
     """
-    notice = Notice(mail.notice)
-    with speaking(app, mail.locale) as language:
+    notice, organisation = Notice(mail.notice), mail.organisation
+    with speaking(app, mail.locale, organisation.locale) as language:
         values = _values(app, mail, notice, language)
 
         def part(name: str) -> str:
-            return app.jinja_env.get_template(f"mail/{notice}/{name}").render(values)
+            return app.jinja_env.get_template(f"mail/{name}").render(values).strip()
 
         message = EmailMessage(_POLICY)
-        message["From"] = _sender(mail.organisation_name, settings_of(app).mail_default_sender)
+        message["From"] = _sender(organisation.name, organisation.sender or settings_of(app).mail_default_sender)
         message["To"] = _recipient(mail.recipient)
-        message["Subject"] = one_line(part("subject.txt"))
+        message["Subject"] = one_line(part(f"{notice}/subject.txt"))
         message["Date"] = mail.created_at
         message["Message-ID"] = f"<{mail.message_id}@{own_host(settings_of(app))}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
-        message.set_content(part("body.txt").strip() + "\n")
-        message.add_alternative(part("body.html"), subtype="html")
+        message.set_content(f"{part(f'{notice}/body.txt')}\n\n{part('_footer.txt')}".strip() + "\n")
+        message.add_alternative(part(f"{notice}/body.html") + "\n", subtype="html")
         # Not before: it would belong to the first part alone.
         message["Content-Language"] = values["lang"]
     return message
@@ -97,11 +98,11 @@ def duration_text(duration: timedelta) -> str:
 
 
 def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> dict[str, object]:
-    base_url = settings_of(app).base_url
+    base_url = mail.organisation.url(settings_of(app).base_url)
     values: dict[str, object] = {
         "lang": language.tag,
         "text_direction": language.direction,
-        "organisation": {"name": mail.organisation_name},
+        "organisation": mail.organisation,
         "email": mail.recipient,
         "login_url": f"{base_url}/login",
         "reset_url": f"{base_url}/password/reset",

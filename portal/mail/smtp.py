@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 import flask_mail
 
 from portal.config import Settings
-from portal.mail.transport import Misconfigured, NotSent, RecipientRefused, ServerUnavailable, TryLater, own_host
+from portal.mail.transport import (
+    Misconfigured,
+    NotSent,
+    RecipientRefused,
+    SenderRefused,
+    ServerUnavailable,
+    TryLater,
+    own_host,
+)
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -202,8 +210,10 @@ def _failed_sending(error: OSError) -> NotSent:
     reason = _reason(text, code)
     if not _is_final(code):
         return TryLater(reason)
+    if code in _NOT_LET_IN:
+        return Misconfigured(reason)
     is_ours = isinstance(error, smtplib.SMTPSenderRefused) and code != _TOO_LARGE
-    return Misconfigured(reason) if is_ours or code in _NOT_LET_IN else RecipientRefused(reason)
+    return SenderRefused(reason) if is_ours else RecipientRefused(reason)
 
 
 def _is_final(code: int) -> bool:

@@ -40,6 +40,10 @@ class Misconfigured(ServerUnavailable):
     """No mail can be sent until somebody puts right what the server objects to: our login, our sender, our settings."""
 
 
+class SenderRefused(Misconfigured):
+    """The server does not let us send in this name; in another it may."""
+
+
 class Transport(Protocol):
     """Somewhere to send mails to, one after another."""
 

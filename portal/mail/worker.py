@@ -23,6 +23,7 @@ from portal.mail.transport import (
     MaildirTransport,
     Misconfigured,
     RecipientRefused,
+    SenderRefused,
     ServerUnavailable,
     Transport,
     TryLater,
@@ -114,12 +115,18 @@ class MailWorker:
     def _send(self, mail: DueMail) -> None:
         try:
             message = render(self._app, mail)
-            self._transport.send(message, message["To"].addresses[0].addr_spec, self._sender)
+            sender = mail.organisation.sender or self._sender
+            self._transport.send(message, message["To"].addresses[0].addr_spec, sender)
         except RecipientRefused as error:
             self._record(mail, "refused, set aside", _with_reason(delivery.set_aside, mail, error.reason))
         except TryLater as error:
             self._record(mail, "put off", _with_reason(delivery.retry_later, mail, error.reason))
-        except ServerUnavailable:
+        except ServerUnavailable as error:
+            if isinstance(error, SenderRefused) and mail.organisation.sender is not None:
+                # Its own sender: the mails of the others are not to wait for that.
+                _log.error("the mail server refuses the sender of %s (%s)", mail.organisation.slug, error.reason)
+                self._record(mail, "put off", _with_reason(delivery.retry_later, mail, error.reason))
+                return
             self._record(mail, None, lambda connection, _now: delivery.hand_back(connection, mail, mail.due_at))
             raise
         except Exception as error:  # noqa: BLE001 - a mail that cannot be built must not hold up the others

@@ -16,6 +16,7 @@ from portal.web import (
     login,
     mail_sign_in,
     mailbox,
+    organisation,
     password,
     presentation,
     registration,
@@ -51,6 +52,7 @@ def register(app: Flask) -> None:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_port=hops)  # type: ignore[method-assign] # Flask's documented way to add middleware
+    organisation.register(app)
     requests.register(app)
     language.register(app)
     forgery.register(app)

@@ -4,25 +4,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app, g, session
+from flask import Flask, g, session
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.assembly import current_context
 from portal.domain.errors import N_
-from portal.domain.organisations import Organisation, get_organisation
+from portal.domain.organisations import DEFAULT, Organisation
 from portal.languages import current_language, translate
-
-DEFAULT_ORGANISATION = "default"
-
-
-def current_organisation() -> Organisation:
-    """The organisation whose portal this is."""
-    organisation: Organisation | None = current_app.extensions.get("portal_organisation")
-    if organisation is None:
-        with current_context().database.read() as connection:
-            organisation = get_organisation(connection, DEFAULT_ORGANISATION)
-        current_app.extensions["portal_organisation"] = organisation
-    return organisation
+from portal.web.organisation import current_organisation
 
 
 def _shown_organisation() -> Organisation:
@@ -30,7 +18,7 @@ def _shown_organisation() -> Organisation:
     try:
         return current_organisation()
     except SQLAlchemyError:
-        return Organisation(id=0, slug=DEFAULT_ORGANISATION, name=translate(N_("Customer portal")))
+        return Organisation(id=0, slug=DEFAULT, name=translate(N_("Customer portal")))
 
 
 def register(app: Flask) -> None:

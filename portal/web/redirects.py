@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from portal.domain.addresses import InvalidAddress
 from portal.domain.return_urls import parse_return_url
 from portal.domain.web_addresses import origin_of
-from portal.web.presentation import current_organisation
+from portal.web.organisation import current_organisation
 
 _OWN_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*", re.ASCII)
 """One slash, then printable ASCII without a backslash: browsers read "\\" as "/", and drop tabs and line ends."""

@@ -10,7 +10,7 @@ from portal.domain.identities import Customer
 from portal.domain.models import USER_AGENT_LENGTH
 from portal.domain.networks import read_ip
 from portal.languages import current_language
-from portal.web.presentation import current_organisation
+from portal.web.organisation import current_organisation
 
 _IDENTITY = "identity"
 _KEPT = "kept"

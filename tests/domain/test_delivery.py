@@ -96,7 +96,7 @@ def test_a_claimed_mail_knows_all_that_it_is_rendered_from(outbox: Outbox, scene
     scene.request_reset(ADA, timedelta(minutes=45))
     mail = outbox.claim()
     assert (mail.notice, mail.recipient, mail.locale) == ("reset", ADA, "en")
-    assert mail.organisation_name == "Customer portal"
+    assert mail.organisation.name == "Customer portal"
     assert mail.link is not None
     assert (mail.link.purpose, mail.link.lifetime) == ("reset", timedelta(minutes=45))
     assert mail.obsolete(outbox.context.clock()) is None

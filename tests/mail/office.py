@@ -13,7 +13,7 @@ from portal.assembly import context_of
 from portal.config import load_settings
 from portal.domain import links, outbox
 from portal.domain.context import Visitor
-from portal.domain.models import Link, OutboxMail
+from portal.domain.models import Link, Organisation, OutboxMail
 from portal.domain.outbox import MailState, Notice
 from portal.domain.tokens import Purpose, random_id
 from portal.mail.worker import MailWorker
@@ -90,6 +90,11 @@ class Office:
         """The states of all mails, in order."""
         with self.context.database.read() as connection:
             return list(connection.scalars(select(OutboxMail.state).order_by(OutboxMail.id)))
+
+    def change_organisation(self, **values: Any) -> None:
+        """What the operator did to every organisation."""
+        with self.context.database.write() as connection:
+            connection.execute(update(Organisation).values(**values))
 
     def change_link(self, **values: Any) -> None:
         """What a customer or time did to all links."""

@@ -102,9 +102,9 @@ def _read_form(element: Element) -> Form:
 class Browser:
     """One browser, with its own cookies, somewhere on the network."""
 
-    def __init__(self, app: Flask, address: str = "192.0.2.10") -> None:
+    def __init__(self, app: Flask, address: str = "192.0.2.10", base_url: str | None = None) -> None:
         self._client = app.test_client()
-        self._base_url = settings_of(app).base_url
+        self._base_url = base_url or settings_of(app).base_url
         self.address = address
 
     def send(

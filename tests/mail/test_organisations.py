@@ -1,0 +1,100 @@
+"""Mails of several organisations: each in its own name, and none waits for another's sender."""
+
+import logging
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert
+
+from portal.domain.models import Organisation
+from portal.domain.outbox import Notice
+from tests.conftest import MovableClock
+from tests.mail.conftest import OpenOffice
+from tests.mail.office import ADA, Office
+from tests.mail.sink import Sink, Stage
+
+
+def _add_second(office: Office) -> int:
+    values = {
+        "slug": "second",
+        "name": "Second",
+        "sender": "mail@second.example.com",
+        "created_at": office.context.clock(),
+    }
+    with office.context.database.write() as connection:
+        return connection.execute(insert(Organisation).returning(Organisation.id), values).scalar_one()
+
+
+def test_its_sender_stands_in_the_mail_and_on_the_envelope(office: Office, sink: Sink) -> None:
+    office.queue_raw(organisation_id=_add_second(office))
+    office.queue()
+    office.work()
+    ours, defaults = sink.messages
+    assert (ours["From"], ours.envelope.sender) == ("Second <mail@second.example.com>", "mail@second.example.com")
+    assert (defaults["From"], defaults.envelope.sender) == ("Customer portal <portal@localhost>", "portal@localhost")
+
+
+def test_the_message_id_is_the_portals_whoever_sends(office: Office, sink: Sink) -> None:
+    office.change_organisation(hostname="login.example.com")
+    office.queue()
+    office.work()
+    assert sink.messages[0]["Message-ID"].endswith("@[127.0.0.1]>")
+
+
+@pytest.mark.parametrize("code", ["550 5.7.1 you may not send as that", "553 5.7.1 not yours"])
+def test_a_refused_sender_of_one_holds_nobody_else_up(
+    office: Office, sink: Sink, clock: MovableClock, caplog: pytest.LogCaptureFixture, code: str
+) -> None:
+    refused = office.queue_raw(organisation_id=_add_second(office))
+    sink.script[Stage.MAIL] = code
+    assert office.work() == 0, "the worker pauses for all"
+    row = office.row(refused)
+    assert (row.state, row.attempts, row.reason) == ("queued", 1, code)
+    assert "refuses the sender of second" in caplog.text
+    assert [record.levelname for record in caplog.records if record.levelno >= logging.ERROR] == ["ERROR"]
+    sink.script.clear()
+    office.queue()
+    office.work()
+    assert [received["From"].addresses[0].display_name for received in sink.messages] == ["Customer portal"]
+    clock.advance(timedelta(seconds=15))
+    office.work()
+    assert office.row(refused).state == "sent"
+
+
+@pytest.mark.parametrize("code", ["530 5.7.0 log in first", "535 5.7.8 wrong password"])
+def test_a_login_that_is_refused_pauses_whoever_sends(office: Office, sink: Sink, code: str) -> None:
+    mail = office.queue_raw(organisation_id=_add_second(office))
+    sink.script[Stage.MAIL] = code
+    assert office.work() > 0
+    assert (office.row(mail).state, office.row(mail).attempts) == ("queued", 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "of_organisation", "spoken"),
+    [
+        (None, "cs-CZ", "cs"),
+        ("xx", "cs", "cs"),
+        ("en", "cs", "en"),
+        ("cs-CZ", "en", "cs"),
+        ("xx", "yy", "en"),
+        (None, None, "en"),
+    ],
+)
+def test_who_has_no_language_of_ours_is_written_to_in_the_organisations(
+    office: Office, sink: Sink, asked: str | None, of_organisation: str | None, spoken: str
+) -> None:
+    office.change_organisation(locale=of_organisation)
+    office.queue_raw(locale=asked)
+    office.work()
+    assert sink.messages[0]["Content-Language"] == spoken
+
+
+@pytest.mark.parametrize("notice", [Notice.VERIFY, Notice.RESET, Notice.SIGN_IN, Notice.ACCOUNT_EXISTS])
+def test_every_address_in_a_mail_is_at_its_host(open_office: OpenOffice, sink: Sink, notice: Notice) -> None:
+    office = open_office(sink, BASE_URL="https://portal.example.com:8443")
+    office.change_organisation(hostname="login.shop.example")
+    office.queue(ADA, notice)
+    office.work()
+    content = "".join(str(part.get_content()) for part in sink.messages[0].iter_parts())
+    assert "https://login.shop.example:8443/" in content
+    assert "portal.example.com" not in content
