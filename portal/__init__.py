@@ -4,8 +4,8 @@ from pathlib import Path
 
 from flask import Flask
 
-from portal import cli, languages, web
-from portal.assembly import assemble
+from portal import api, cli, languages, web
+from portal.assembly import assemble, context_of
 from portal.config import Settings, load_settings
 from portal.extensions import csrf
 from portal.instance import secret_key
@@ -29,6 +29,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["portal_settings"] = settings
     app.extensions["portal"] = assemble(settings, key)
     languages.register(app)
+    # Within what `web` puts around both: a proxy's word for where a request came from.
+    app.wsgi_app = api.Beside(app.wsgi_app, api.create_api(settings, context_of(app)))  # type: ignore[method-assign] # Flask's documented way to add middleware
     web.register(app)
     csrf.init_app(app)
     cli.register(app)

@@ -17,7 +17,7 @@ from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from portal.cli.plain_answer import write_error
-from portal.web import MAX_BODY
+from portal.requests import MAX_BODY
 
 REQUEST_SECONDS = 15.0
 """From the first sign of a request to its last byte."""

@@ -2,7 +2,7 @@
 
 import socket
 
-from portal.web.requests import SECURITY_HEADERS
+from portal.requests import SECURITY_HEADERS
 
 
 def write_error(sock: socket.socket, status_int: int, reason: str, mesg: str = "") -> None:

@@ -17,7 +17,7 @@ from portal.domain.guards import key_guess_guard, key_rate_guard
 from portal.domain.models import ApiKey, Organisation
 from portal.domain.throttling import Standing
 
-_log = logging.getLogger("portal.events")
+_log = logging.getLogger("portal.keys")
 _USE_PRECISION = timedelta(minutes=1)
 """Not every request is a write."""
 
@@ -63,6 +63,7 @@ class Caller:
     key_id: int
     organisation_id: int
     organisation_name: str
+    return_origins: tuple[str, ...]
     scopes: frozenset[str]
     standing: Standing | None
     """Where the key stands in its rate; None for one without a rate."""
@@ -78,6 +79,7 @@ _find = (
         ApiKey.id,
         ApiKey.organisation_id,
         Organisation.name.label("organisation_name"),
+        Organisation.return_origins,
         ApiKey.kind,
         ApiKey.scopes,
         ApiKey.expires_at,
@@ -125,7 +127,14 @@ def admit(context: Context, key: str | None, *, network: str, request_id: str | 
     standing = _count(context, row, now, request_id)
     if row.last_used_at is None or row.last_used_at <= now - _USE_PRECISION:
         _note_use(context, row.id, now)
-    return Caller(row.id, row.organisation_id, row.organisation_name, frozenset(row.scopes), standing)
+    return Caller(
+        row.id,
+        row.organisation_id,
+        row.organisation_name,
+        tuple(row.return_origins),
+        frozenset(row.scopes),
+        standing,
+    )
 
 
 def _refuse_unknown(context: Context, network: str, request_id: str | None) -> NoReturn:
@@ -133,7 +142,8 @@ def _refuse_unknown(context: Context, network: str, request_id: str | None) -> N
     if not standing.is_exceeded:
         raise KeyRefused(KeyProblem.UNKNOWN)
     if standing.is_first_excess:  # no organisation's event: nobody knows whose key was meant
-        _log.warning("key_guess refused network=%s request=%s", network, request_id)
+        fields = {"network": network, "request": request_id}
+        _log.warning("keys are guessed from network=%(network)s request=%(request)s", fields, extra={"fields": fields})
     raise KeyRefused(KeyProblem.TOO_MANY, standing=standing)
 
 

@@ -5,8 +5,9 @@ turned out right is given back, alone. Nobody's success clears what others have 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from math import ceil
 from time import time
 
@@ -45,8 +46,12 @@ class Standing:
 
     limit: int
     hits: int
-    resets_at: float
-    """When the window ends, in seconds since the epoch."""
+    _expiry: Callable[[], float]
+
+    @cached_property
+    def resets_at(self) -> float:
+        """When the window ends, in seconds since the epoch; asked of the storage only when somebody wants to know."""
+        return self._expiry()
 
     @property
     def remaining(self) -> int:
@@ -81,18 +86,17 @@ class Throttle:
         Later guards are then not counted: a network that is blocked cannot use up the tries of an address.
         """
         for guard in guards:
-            hits = self._storage.incr(guard.storage_key, guard.limit.get_expiry())
-            if hits > guard.limit.amount:
-                _log.debug("throttled", extra={"fields": {"scope": guard.scope}})  # for metrics; a log would be flooded
-                standing = self._standing(guard, hits)
+            standing = self.stand(guard)
+            if standing.is_exceeded:
                 raise Throttled(standing.retry_after, first=standing.is_first_excess)
 
     def stand(self, guard: Guard) -> Standing:
         """Count one try and say where that leads, for who is told with every answer."""
-        return self._standing(guard, self._storage.incr(guard.storage_key, guard.limit.get_expiry()))
-
-    def _standing(self, guard: Guard, hits: int) -> Standing:
-        return Standing(guard.limit.amount, hits, self._storage.get_expiry(guard.storage_key))
+        hits = self._storage.incr(guard.storage_key, guard.limit.get_expiry())
+        standing = Standing(guard.limit.amount, hits, partial(self._storage.get_expiry, guard.storage_key))
+        if standing.is_exceeded:
+            _log.debug("throttled", extra={"fields": {"scope": guard.scope}})  # for metrics; a log would be flooded
+        return standing
 
     def forget(self, guard: Guard) -> None:
         """Begin to count anew."""

@@ -5,8 +5,10 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from portal import requests
 from portal.config import Settings
 from portal.domain.identities import SHORT_LIFETIME
+from portal.requests import MAX_BODY
 from portal.web import (
     account,
     errors,
@@ -20,11 +22,7 @@ from portal.web import (
     password,
     presentation,
     registration,
-    requests,
 )
-
-MAX_BODY = 64 * 1024
-"""Bytes. No form here comes near it, and nobody gets to have more parsed."""
 
 
 def flask_config(settings: Settings, secret_key: str) -> dict[str, Any]:

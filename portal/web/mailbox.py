@@ -21,7 +21,7 @@ from portal.config import is_loopback_host
 from portal.domain.errors import N_
 from portal.languages import current_language, translate
 from portal.mail.transport import mailbox_folder, make_mailbox
-from portal.web.requests import CONTENT_SECURITY_POLICY
+from portal.requests import CONTENT_SECURITY_POLICY
 
 pages = Blueprint("mailbox", __name__, url_prefix="/dev/mailbox")
 

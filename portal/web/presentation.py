@@ -4,7 +4,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, g, session
+from flask import Flask, Response, g, request, session
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.domain.errors import N_
@@ -33,6 +33,14 @@ def register(app: Flask) -> None:
     }
 
     app.jinja_env.globals["asset"] = addresses.__getitem__
+
+    @app.after_request
+    def who_may_keep_it(response: Response) -> Response:
+        if request.endpoint == "static" and "v" in request.args and response.status_code in (200, 206, 304):
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        else:
+            response.vary.add("Cookie")
+        return response
 
     @app.context_processor
     def page() -> dict[str, Any]:

@@ -166,12 +166,12 @@ def test_scopes_are_asked_after_the_rate(shop: Shop) -> None:
 def test_guessing_is_throttled_by_network_and_a_good_key_goes_on(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     shop = Shop(shop.scene.with_rules(login_limit_network=parse_limit("3 per hour")))
     guess = "PROD" + "a" * 28
-    with caplog.at_level(logging.WARNING, logger="portal.events"):
+    with caplog.at_level(logging.WARNING, logger="portal.keys"):
         problems = [shop.problem(guess) for _ in range(6)]
     assert problems == [KeyProblem.UNKNOWN] * 3 + [KeyProblem.TOO_MANY] * 3
     assert Shop(shop.scene, network="203.0.113.9").problem(guess) is KeyProblem.UNKNOWN
     shop.use(shop.key())
-    (entry,) = [record for record in caplog.records if "key_guess" in record.message]
+    (entry,) = [record for record in caplog.records if "guessed" in record.message]
     assert "198.51.100.7" in entry.message
     assert guess not in entry.message
 

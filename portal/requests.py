@@ -1,4 +1,4 @@
-"""Around each request: an id, the security headers, one line in the log."""
+"""Around each request, of either face: an id, the security headers, one line in the log."""
 
 import logging
 import secrets
@@ -23,6 +23,8 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "Cache-Control": "no-store",
 }
+MAX_BODY = 64 * 1024
+"""Bytes. No form or JSON here comes near it, and nobody gets to have more parsed."""
 _FORM_ACTION = "form-action 'self'"
 _HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 
@@ -38,11 +40,6 @@ def register(app: Flask) -> None:
 
     @app.after_request
     def finish(response: Response) -> Response:
-        if request.endpoint == "static" and "v" in request.args and response.status_code in (200, 206, 304):
-            # The address of a static file changes with its content (presentation.py).
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        else:
-            response.vary.add("Cookie")
         for name, value in headers:
             response.headers.setdefault(name, value)
         if "form_origin" in g:  # checked against the organisation's list (redirects.py)

@@ -1,0 +1,86 @@
+"""The JSON face: an application of its own beside the pages, so that nothing of a browser reaches it.
+
+It has no session, sets no cookie, asks for no form token and looks at no origin: who asks is told by the key alone. It
+answers everything under /api/, in JSON, whatever goes wrong.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask, request
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException
+
+from portal import requests
+from portal.api import errors, keys, v1
+from portal.api.answers import bad_request
+from portal.assembly import settings_of
+from portal.requests import MAX_BODY
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from portal.config import Settings
+    from portal.domain.context import Context
+
+_PATH = "/api"
+
+
+class JsonApi(Api):
+    """flask-smorest, with the errors of this API."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None  # type: ignore[assignment] # flask-smorest's way to say that there is none
+
+    def handle_http_exception(self, error: HTTPException) -> object:
+        """What every other error looks like."""
+        return errors.http_error(error)
+
+
+def create_api(settings: "Settings", context: "Context") -> Flask:
+    """The API as an application of its own."""
+    app = Flask(__name__, static_folder=None, instance_path=str(settings.instance_path))
+    app.config.update(
+        API_TITLE="Customer portal",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        MAX_CONTENT_LENGTH=MAX_BODY,
+        PROVIDE_AUTOMATIC_OPTIONS=False,  # no other site's page may call this, so nobody needs to ask
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's own provider; in the order of the reference pages
+    app.url_map.merge_slashes = False  # it would redirect
+    app.extensions["portal_settings"] = settings
+    app.extensions["portal"] = context
+    requests.register(app)
+    _refuse_plain_http(app)
+    keys.register(app)
+    JsonApi(app).register_blueprint(v1.customer)
+    errors.register(app)
+    return app
+
+
+def _refuse_plain_http(app: Flask) -> None:
+    """Refuse what came unencrypted to a portal that is reached by https; a redirect would teach nobody to encrypt."""
+    if not settings_of(app).is_https:
+        return
+
+    @app.before_request
+    def refuse() -> None:
+        if request.scheme != "https":
+            raise bad_request(
+                "This API is reached by https only. (Behind a proxy that speaks https for the portal, the operator sets"
+                " TRUSTED_PROXIES.)"
+            )
+
+
+class Beside:
+    """Two applications in one: the API under /api/, the pages everywhere else."""
+
+    def __init__(self, pages: "WSGIApplication", api: "WSGIApplication") -> None:
+        self._pages = pages
+        self._api = api
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer one request."""
+        path = environ.get("PATH_INFO", "")
+        is_api = path == _PATH or path.startswith(_PATH + "/")
+        return (self._api if is_api else self._pages)(environ, start_response)

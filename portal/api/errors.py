@@ -1,0 +1,101 @@
+"""Every way a request to the API can fail, as JSON. Details stay in the log, under the request's id."""
+
+import logging
+from http import HTTPStatus
+
+from flask import Flask, Response, g, request
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from portal.api.answers import PlatformError, answer
+from portal.domain.api_access import KeyProblem, KeyRefused
+from portal.domain.errors import Busy, Failure, Refused
+
+_log = logging.getLogger("portal.errors")
+
+
+def _failures_of(use_case: str) -> tuple[Failure, ...]:
+    return tuple(failure for failure in Failure if failure.value.use_case == use_case)
+
+
+FAILURES = {
+    "login": _failures_of("login"),
+    "magic_auth": _failures_of("login"),
+    "register_account": _failures_of("register-account"),
+    "register_account_verify": (Failure.REGISTRATION_FAILED,),
+    "set_new_password": _failures_of("set-new-password"),
+}
+"""What each endpoint tells by a code of its own. All else that is refused there is told as the first of them."""
+
+_PLATFORM = {
+    400: ("BAD_REQUEST", "The request cannot be read.", "Look at its address, headers and body."),
+    404: ("NOT_FOUND", "There is nothing at this address.", "The endpoints are listed at /api/v1/docs."),
+    405: ("METHOD_NOT_ALLOWED", "This address does not take this method.", "The header Allow names those it takes."),
+    413: ("CONTENT_TOO_LARGE", "The body is too large.", "Send at most 64 KiB."),
+    415: ("UNSUPPORTED_MEDIA_TYPE", "The body is not JSON.", "Send JSON as Content-Type: application/json, in UTF-8."),
+    500: ("INTERNAL_SERVER_ERROR", "Something went wrong.", "The fault is ours. Name the reference {reference}."),
+    503: ("SERVICE_UNAVAILABLE", "Too much is going on right now.", "Nothing was changed. Try again in a moment."),
+}
+_KEY_STATUS = {KeyProblem.TOO_MANY: 429, KeyProblem.NO_SCOPE: 403}
+_KEY_ADVICE = {
+    KeyProblem.TOO_MANY: "Wait as long as retry_after says, in seconds, and try again.",
+    KeyProblem.NO_SCOPE: "The operator of the portal decides what a key may be used for.",
+}
+_NO_KEY_ADVICE = "The operator of the portal hands out keys."
+_RETRY_SECONDS = 2
+
+
+def register(app: Flask) -> None:
+    """Answer all failures of an app in JSON."""
+    app.register_error_handler(PlatformError, PlatformError.answer)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(KeyRefused, _key_refused)
+    app.register_error_handler(Refused, _refused)
+    app.register_error_handler(Busy, lambda busy: _platform(503, retry_after=busy.retry_after))
+    app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(PoolTimeout, _database_away)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def http_error(error: HTTPException) -> Response:
+    """What Flask and Werkzeug refuse: no such address or method, a body that is too large or of another kind."""
+    return _platform(error.code or 500, allow=dict(error.get_headers()).get("Allow"))
+
+
+def _platform(status: int, *, retry_after: int | None = None, allow: str | None = None) -> Response:
+    default = (HTTPStatus(status).name, HTTPStatus(status).phrase, _PLATFORM[400][2])
+    code, message, description = _PLATFORM.get(status, default)
+    description = description.format(reference=g.request_id)
+    return PlatformError(status, code, message, description, retry_after=retry_after, allow=allow).answer()
+
+
+def _key_refused(refused: KeyRefused) -> Response:
+    problem = refused.problem
+    return PlatformError(
+        _KEY_STATUS.get(problem, 404),
+        problem.code,
+        problem.message,
+        _KEY_ADVICE.get(problem, _NO_KEY_ADVICE),
+        retry_after=refused.standing.retry_after if refused.standing else None,
+    ).answer()
+
+
+def _refused(refusal: Refused) -> Response:
+    """What the domain refuses, by the code that the endpoint has for it; `detail` says more where there is more."""
+    known = FAILURES[(request.endpoint or "").rpartition(".")[2]]
+    told = refusal.failure if refusal.failure in known else known[0]
+    content = {"success": False, "errorCode": told.value.code, "message": told.value.message}
+    if refusal.detail or told is not refusal.failure:
+        content["detail"] = refusal.in_english
+    return answer(content)
+
+
+def _database_away(error: Exception) -> Response:
+    _log.error("database: %s request=%s", type(error).__name__, g.request_id)
+    return _platform(503, retry_after=_RETRY_SECONDS)
+
+
+def _unexpected(error: Exception) -> Response:
+    _log.exception("unexpected %s request=%s", type(error).__name__, g.request_id)
+    return _platform(500)

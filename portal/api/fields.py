@@ -1,0 +1,126 @@
+"""The kinds of fields that requests are made of: strict, each read into its normal form.
+
+Nothing is coerced: a number is no text and no truth value. An optional field that is null, or a text that is empty, is
+not given.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from portal.domain.expiration import InvalidDuration
+from portal.domain.models import STRING_LENGTH
+from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
+from portal.domain.passwords import normalised
+from portal.domain.texts import is_plain
+
+MAX_GROUPS = 50
+_REQUIRED = "This field is required."
+_NO_TEXT = "This must be a string."
+
+Reader = Callable[[str], Any]
+"""Makes the normal form of a text; raises ValueError with a sentence."""
+
+
+_MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {"required": _REQUIRED, "null": _REQUIRED}
+
+
+class Line(fields.String):
+    """A line of text, without the white space around it."""
+
+    default_error_messages = _MESSAGES
+
+    def __init__(self, reader: Reader | None = None, **options: Any) -> None:
+        super().__init__(**_optional(options))
+        self._reader = reader
+
+    def _deserialize(self, value: Any, *_arguments: Any, **_options: Any) -> Any:
+        text = _text(value)
+        if len(text) > STRING_LENGTH:
+            raise ValidationError(f"This may have at most {STRING_LENGTH} characters.")
+        if not is_plain(text):
+            raise ValidationError("This holds a character that cannot be used here, such as a line break.")
+        text = text.strip()
+        if not text:
+            if self.required:
+                raise self.make_error("required")
+            return None
+        return self._read(text)
+
+    def _read(self, text: str) -> Any:
+        try:
+            return self._reader(text) if self._reader else text
+        except InvalidDuration as error:
+            raise ValidationError(f'This {error}; write it like "3h 20m".') from None
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+class Duration(Line):
+    """A length of time; one that is empty is refused like any other that cannot be read (contract.md, section 5)."""
+
+    def _deserialize(self, value: Any, *_arguments: Any, **_options: Any) -> Any:
+        if isinstance(value, str) and not value.strip():
+            return self._read("")
+        return super()._deserialize(value, *_arguments, **_options)
+
+
+class Secret(fields.String):
+    """A password: every character of it counts, white space too."""
+
+    default_error_messages = _MESSAGES
+
+    def _deserialize(self, value: Any, *_arguments: Any, **_options: Any) -> str:
+        text = _text(value)
+        if not text:
+            raise self.make_error("required")
+        if len(normalised(text)) > PASSWORD_MAX_LENGTH:
+            raise ValidationError(f"This may have at most {PASSWORD_MAX_LENGTH} characters.")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValidationError("This holds half a character.")
+        return text
+
+
+class Flag(fields.Boolean):
+    """True or false, and no word or number for it."""
+
+    default_error_messages = _MESSAGES
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**_optional(options))
+
+    def _deserialize(self, value: Any, *_arguments: Any, **_options: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("This must be true or false.")
+        return value
+
+
+class Lines(fields.List[str]):
+    """Several lines of text, each once."""
+
+    default_error_messages = _MESSAGES
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(Line(required=True), **_optional(options))
+
+    def _deserialize(  # type: ignore[override] # a tuple, which nobody can change
+        self, value: Any, *_arguments: Any, **_options: Any
+    ) -> tuple[str, ...]:
+        if not isinstance(value, list):
+            raise ValidationError("This must be a list of strings.")
+        if len(value) > MAX_GROUPS:
+            raise ValidationError(f"This may have at most {MAX_GROUPS} entries.")
+        lines: list[Any] = super()._deserialize(value, *_arguments, **_options)
+        return tuple(dict.fromkeys(lines))
+
+
+def _optional(options: dict[str, Any]) -> dict[str, Any]:
+    """What is not required may be null, and is None when it is not given."""
+    return options if options.get("required") else {"allow_none": True, "load_default": None, **options}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValidationError(_NO_TEXT)
+    return value

@@ -1,0 +1,116 @@
+"""The key of a request: found where it may stand, checked, its rate told with the answer."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from portal.api.answers import PlatformError, bad_request
+from portal.api.reading import read_body, read_query
+from portal.assembly import current_context
+from portal.domain.api_access import Caller, KeyProblem, KeyRefused, admit
+from portal.domain.api_keys import Scope
+from portal.domain.context import Visitor
+from portal.domain.networks import network_of
+from portal.domain.throttling import Standing
+
+KEY_FIELD = "apiKey"
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def keyed(scope: Scope) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A view for callers whose key has a scope; `current_caller` and what was sent are known inside.
+
+    The key is checked before the fields are, and before a body that cannot be read is complained of, wherever the key
+    does not stand in that body itself: a stranger learns nothing but what is wrong with the key.
+    """
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def checked(*arguments: P.args, **named: P.kwargs) -> R:
+            g.query = read_query(request)
+            unreadable = _read_body_if_any()
+            key = _find_key()
+            if key is None and unreadable:
+                raise unreadable
+            _admit(key)
+            if unreadable:
+                raise unreadable
+            current_caller().require(scope)
+            return view(*arguments, **named)
+
+        return checked
+
+    return decorate
+
+
+def current_caller() -> Caller:
+    """Whose key this request came with."""
+    caller: Caller = g.caller
+    return caller
+
+
+def current_visitor(customer_ip: str | None = None) -> Visitor:
+    """Who is asking, for limits and the record of events: the caller's customer, as far as the caller tells of them.
+
+    The caller's own address and program are nobody's but its own, and told of no customer.
+    """
+    caller = current_caller()
+    return Visitor(
+        organisation_id=caller.organisation_id,
+        organisation_name=caller.organisation_name,
+        ip=customer_ip,
+        request_id=g.request_id,
+        through_shop=True,
+    )
+
+
+def register(app: Flask) -> None:
+    """Tell each caller of an app where its key stands in its rate."""
+
+    @app.after_request
+    def tell_rate(response: Response) -> Response:
+        standing: Standing | None = g.get("standing")
+        if standing is not None:
+            response.headers["X-RateLimit-Limit"] = str(standing.limit)
+            response.headers["X-RateLimit-Remaining"] = str(standing.remaining)
+            response.headers["X-RateLimit-Reset"] = str(int(standing.resets_at))
+        return response
+
+
+def _read_body_if_any() -> PlatformError | HTTPException | None:
+    """Read the body of a request that has one; returns what is wrong with it."""
+    g.body = {}
+    if request.method != "POST":
+        return None
+    try:
+        g.body = read_body(request)
+    except (PlatformError, HTTPException) as error:
+        return error
+    return None
+
+
+def _find_key() -> str | None:
+    """The key, wherever it stands; in several places it must be the same. Raises PlatformError."""
+    authorization = request.authorization
+    bearer = authorization.token if authorization and authorization.type == "bearer" else None
+    places: list[Any] = [g.query.get(KEY_FIELD), bearer, g.body.get(KEY_FIELD)]
+    found = [key for key in places if key not in (None, "")]
+    if any(key != found[0] for key in found):
+        raise bad_request("The request holds two different API keys: send one, in one place.")
+    if not found:
+        return None
+    # What is no text is no key either; it is left to the check of the format to say so.
+    return found[0] if isinstance(found[0], str) else "?"
+
+
+def _admit(key: str | None) -> None:
+    try:
+        g.caller = admit(current_context(), key, network=network_of(request.remote_addr), request_id=g.request_id)
+    except KeyRefused as refused:
+        g.standing = refused.standing if refused.problem is KeyProblem.TOO_MANY else None
+        raise
+    g.standing = g.caller.standing

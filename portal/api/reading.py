@@ -1,0 +1,57 @@
+"""Reads what was sent, strictly: what two readers could take for two things is refused.
+
+Python's own reader would take NaN, the last of two fields with one name, and brackets until its stack ends.
+"""
+
+import json
+from typing import Any, NoReturn
+
+from flask import Request
+from werkzeug.exceptions import UnsupportedMediaType
+
+from portal.api.answers import bad_request, validation_failed
+from portal.domain.texts import is_plain
+
+_NAME_SHOWN = 80
+_NOT_JSON = "The body is not JSON in UTF-8, as RFC 8259 has it."
+
+
+def read_query(request: Request) -> dict[str, str]:
+    """The query; a parameter that comes twice is refused."""
+    query = {}
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise bad_request("The same query parameter was sent more than once.")
+        query[name] = values[0]
+    return query
+
+
+def read_body(request: Request) -> dict[str, Any]:
+    """The JSON object that was sent. Raises PlatformError (400, 422), UnsupportedMediaType, RequestEntityTooLarge."""
+    if request.mimetype != "application/json" or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
+        raise UnsupportedMediaType
+    body = request.get_data(cache=False)
+    try:
+        found = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise bad_request("The JSON is nested too deep.") from None
+    except ValueError:  # neither UTF-8 nor JSON, or a number with thousands of digits
+        raise bad_request(_NOT_JSON) from None
+    if not isinstance(found, dict):
+        raise bad_request("The body must be a JSON object.")
+    return found
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        if len(twice) > _NAME_SHOWN or not is_plain(twice):
+            raise bad_request("A field was sent more than once.")
+        raise validation_failed({twice: ["This field was sent more than once."]})
+    return found
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise bad_request(_NOT_JSON)  # NaN and Infinity

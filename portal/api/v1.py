@@ -1,0 +1,130 @@
+"""The endpoints: each is one use-case of the domain, for a shop's server that vouches for its customer."""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from flask import Response
+
+from portal.api.answers import answer, success
+from portal.api.endpoints import Endpoints
+from portal.api.keys import current_caller, current_visitor
+from portal.api.schemas import (
+    AccountInfoRequest,
+    LoginRequest,
+    LogoutRequest,
+    MagicAuthRequest,
+    RegisterAccountRequest,
+    RegisterAccountVerifyRequest,
+    ResetPasswordRequest,
+    SetNewPasswordRequest,
+)
+from portal.assembly import current_context
+from portal.domain.addresses import Address
+from portal.domain.api_keys import Scope
+from portal.domain.errors import Refused
+from portal.domain.identities import account_of
+from portal.domain.login import log_in, log_out
+from portal.domain.password_reset import request_reset
+from portal.domain.password_reset import set_new_password as set_password_by_link
+from portal.domain.registration import Application
+from portal.domain.shop_registration import confirm_for_shop, register_for_shop
+from portal.domain.vouched_sign_in import sign_in_vouched
+
+customer = Endpoints("customer", __name__, url_prefix="/api/v1/customer")
+
+
+@customer.post("/login", LoginRequest, Scope.LOGIN)
+def login(email: Address, password: str, customer_ip: str | None) -> Response:
+    """Sign a customer in and return the identity."""
+    identity = log_in(current_context(), current_visitor(customer_ip), email, password, kept=True)
+    return success(identityId=identity)
+
+
+@customer.post("/magic-auth", MagicAuthRequest, Scope.MAGIC_AUTH)
+def magic_auth(
+    email: Address, first_name: str | None, last_name: str | None, customer_ip: str | None, referral: str | None
+) -> Response:
+    """Sign in whoever has this mailbox by the caller's word, and return the identity."""
+    identity = sign_in_vouched(
+        current_context(),
+        current_visitor(customer_ip),
+        email,
+        first_name=first_name,
+        last_name=last_name,
+        referral=referral,
+    )
+    return success(identityId=identity)
+
+
+@customer.post("/register-account", RegisterAccountRequest, Scope.REGISTER)
+def register_account(
+    email: Address,
+    password: str,
+    customer_ip: str | None,
+    newsletter: bool | None,
+    groups: tuple[str, ...] | None,
+    **details: Any,
+) -> Response:
+    """Register a customer; a mail with a link asks them to confirm."""
+    may_group = Scope.GROUPS in current_caller().scopes
+    application = Application(
+        email, password, newsletter=bool(newsletter), groups=(groups or ()) if may_group else (), **details
+    )
+    register_for_shop(current_context(), current_visitor(customer_ip), application)
+    return success()
+
+
+@customer.post("/register-account-verify", RegisterAccountVerifyRequest, Scope.REGISTER)
+def register_account_verify(token: str) -> Response:
+    """Confirm a registration by the token of the mailed link; the caller vouches for who brings it."""
+    confirmed = confirm_for_shop(current_context(), current_visitor(), token)
+    return success(email=confirmed.email, returnUrl=confirmed.return_url)
+
+
+@customer.post("/reset-password", ResetPasswordRequest, Scope.RESET)
+def reset_password(email: Address, lifetime: timedelta | None, customer_ip: str | None) -> Response:
+    """Mail a link to set a new password by; the answer is the same for every address."""
+    with suppress(Refused):  # too many mails
+        request_reset(current_context(), current_visitor(customer_ip), email, lifetime)
+    return success()
+
+
+@customer.post("/set-new-password", SetNewPasswordRequest, Scope.RESET)
+def set_new_password(token: str, password: str, customer_ip: str | None) -> Response:
+    """Set the password that a mailed link was asked for; every identity of the customer ends."""
+    set_password_by_link(current_context(), current_visitor(customer_ip), token, password)
+    return success()
+
+
+@customer.post("/logout", LogoutRequest, Scope.IDENTITY)
+def logout(identity_id: str) -> Response:
+    """End an identity; one that has ended already is no failure."""
+    log_out(current_context(), current_visitor(), identity_id)
+    return success()
+
+
+@customer.get("/get-account-info", AccountInfoRequest, Scope.IDENTITY)
+def get_account_info(identity_id: str) -> Response:
+    """Tell who is signed in; asking keeps an identity from falling idle."""
+    account = account_of(current_context(), current_caller().organisation_id, identity_id)
+    if account is None:
+        return answer({"loggedIn": False})
+    known = {
+        "cuRefNo": account.cu_ref_no,
+        "email": account.email,
+        "phone": account.phone,
+        "firstName": account.first_name,
+        "lastName": account.last_name,
+        "companyName": account.company_name,
+    }
+    return answer(
+        {
+            "loggedIn": True,
+            "identityId": identity_id,
+            **{name: value for name, value in known.items() if value is not None},
+            "premium": False,
+            "ban": False,  # a ban ends every identity
+            "creditBalance": 0,
+        }
+    )

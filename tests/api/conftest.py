@@ -1,0 +1,12 @@
+import pytest
+
+from tests.api.shop import Shop, new_shop
+from tests.web.conftest import Site, hashes, site, start
+
+__all__ = ["hashes", "site", "start"]  # fixtures of the pages' tests that hold here too
+
+
+@pytest.fixture
+def shop(site: Site) -> Shop:
+    """The server of the default organisation."""
+    return new_shop(site)
