@@ -10,6 +10,7 @@ from portal.domain.clock import Clock, utc_now
 from portal.domain.context import Context, Rules
 from portal.domain.database import open_database
 from portal.domain.passwords import Hasher
+from portal.domain.places import Atlas
 from portal.domain.throttling import Throttle
 from portal.domain.tokens import LinkSigner
 from portal.domain.window_storage import WindowStorage
@@ -23,6 +24,7 @@ def assemble(settings: Settings, secret_key: str, clock: Clock = utc_now) -> Con
         hasher=Hasher(settings.argon2),
         throttle=Throttle(_storage(settings.ratelimit_storage_uri)),
         signer=LinkSigner([*settings.secret_key_fallbacks, secret_key]),
+        atlas=Atlas(settings.geoip_database),
         rules=Rules(
             login_limit_account=settings.login_limit_account,
             login_limit_network=settings.login_limit_network,

@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 from email_validator import EmailNotValidError, validate_email
 from limits import RateLimitItem
 from limits import parse as parse_limit
+from maxminddb import InvalidDatabaseError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.domain.expiration import InvalidDuration, parse_duration
 from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.passwords import Parameters
+from portal.domain.places import Atlas
 from portal.domain.waiting import WAITING_LIFETIME
 
 PREFIX = "PORTAL_"
@@ -77,6 +79,7 @@ class Settings:
     argon2_time_cost: int
     argon2_memory_kib: int
     argon2_parallelism: int
+    geoip_database: Path | None
     metrics_port: int | None
     log_format: str | None
     event_retention: timedelta
@@ -192,6 +195,7 @@ def _readers(instance_path: Path) -> dict[str, tuple[Any, Callable[[str], Any]]]
         "argon2_time_cost": (2, _whole_number(1, 100)),
         "argon2_memory_kib": (19456, _whole_number(8, 4 * 1024 * 1024)),
         "argon2_parallelism": (1, _whole_number(1, 64)),
+        "geoip_database": (None, _places),
         "metrics_port": (None, _whole_number(1, 65535)),
         "log_format": (None, _one_of("text", "json")),
         "event_retention": ("180d", _duration),
@@ -253,6 +257,17 @@ def _storage_uri(text: str) -> str:
     if text != "memory://" and find_spec("redis") is None:
         raise ValueError("needs the Python package redis, which is not installed")
     return text
+
+
+def _places(text: str) -> Path | None:
+    if not text:
+        return None
+    path = Path(text).absolute()
+    try:
+        Atlas(path)
+    except (OSError, ValueError, InvalidDatabaseError):
+        raise ValueError("is not a file of places in MaxMind's format (.mmdb) that can be read") from None
+    return path
 
 
 def _sender(text: str) -> str:

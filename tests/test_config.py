@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from portal.config import WrongSetting, is_loopback_host, load_settings
 from portal.domain.passwords import Parameters
+from tests.mmdb import write_mmdb
 
 STRONG_KEY = "Xq3vN8rT1yLw6ZkP0sHd5JbG9cFm2AeU"
 
@@ -189,6 +190,16 @@ def test_a_wrong_file_is_refused_by_name_in_one_line(
 def test_a_file_that_cannot_be_read_is_refused(bare: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "portal.toml").mkdir()
     assert problem_of(bare).startswith("PORTAL_INSTANCE_PATH ")
+
+
+def test_a_file_of_places_is_found_and_another_file_is_refused(bare: dict[str, str], tmp_path: Path) -> None:
+    assert load_settings(bare).geoip_database is None
+    path = write_mmdb(tmp_path / "places.mmdb", {"192.0.2.0/24": {"country": {"names": {"en": "Czechia"}}}})
+    assert load_settings({**bare, "PORTAL_GEOIP_DATABASE": str(path)}).geoip_database == path
+    (tmp_path / "text.mmdb").write_text("Czechia")
+    for name in ("text.mmdb", "none.mmdb", ".", "\x00"):
+        problem = problem_of({**bare, "PORTAL_GEOIP_DATABASE": str(tmp_path / name)})
+        assert problem.startswith("PORTAL_GEOIP_DATABASE is not a file of places")
 
 
 class ServerDialect(SQLiteDialect_pysqlite):

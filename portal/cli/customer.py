@@ -12,6 +12,7 @@ from portal.domain.addresses import Address
 from portal.domain.customers import LIST_LIMIT, CustomerRecord, UnknownCustomer
 from portal.domain.details import Details, get_details
 from portal.domain.organisations import get_organisation
+from portal.domain.places import Atlas
 
 
 @click.group(cls=AppGroup)
@@ -51,9 +52,11 @@ def show(email: Address, slug: str) -> None:
         events = customers.recent_events(connection, record.id)
     echo_fields([*_fields(record), ("Live identities", live)])
     click.echo("\nDetails:")
-    echo_fields(_detail_fields(record, details))
+    registered_from = _with_place(context.atlas, record.ip)
+    echo_fields([*_detail_fields(details), ("Registered from", registered_from)])
     click.echo("\nLast events:")
-    echo_table(("WHEN", "WHAT", "REFUSED", "FROM"), events)
+    rows = ((event.occurred_at, event.kind, event.refusal, _with_place(context.atlas, event.ip)) for event in events)
+    echo_table(("WHEN", "WHAT", "REFUSED", "FROM"), rows)
 
 
 def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
@@ -71,7 +74,7 @@ def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
     return fields
 
 
-def _detail_fields(record: CustomerRecord, details: Details) -> list[tuple[str, object]]:
+def _detail_fields(details: Details) -> list[tuple[str, object]]:
     return [
         ("First name", details.first_name),
         ("Last name", details.last_name),
@@ -89,8 +92,12 @@ def _detail_fields(record: CustomerRecord, details: Details) -> list[tuple[str, 
         ("Newsletter", "yes" if details.newsletter else "no"),
         ("Groups", ", ".join(details.groups)),
         ("Referred by", details.referral),
-        ("Registered from", record.ip),
     ]
+
+
+def _with_place(atlas: Atlas, ip: str | None) -> str | None:
+    place = atlas.place_of(ip)
+    return f"{ip}, {place}" if place else ip
 
 
 @customer.command(cls=PlainCommand)

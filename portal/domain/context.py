@@ -9,6 +9,7 @@ from portal.domain.clock import Clock
 from portal.domain.database import Database
 from portal.domain.networks import network_of
 from portal.domain.passwords import Hasher
+from portal.domain.places import Atlas
 from portal.domain.throttling import Throttle
 from portal.domain.tokens import LinkSigner
 
@@ -44,6 +45,7 @@ class Context:
     hasher: Hasher
     throttle: Throttle
     signer: LinkSigner
+    atlas: Atlas
     rules: Rules
 
 

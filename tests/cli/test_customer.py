@@ -1,8 +1,9 @@
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from portal.domain import contacts, identities, links
 from portal.domain.addresses import parse_email
@@ -13,6 +14,7 @@ from portal.domain.registration import Application, register
 from portal.domain.shop_registration import confirm_for_shop, register_for_shop
 from portal.domain.tokens import Purpose
 from tests.cli.conftest import Run, add_contact
+from tests.mmdb import write_mmdb
 
 NOW = datetime.now(UTC)
 
@@ -128,6 +130,25 @@ def test_show_ends_with_the_last_ten_events(run: Run, context: Context) -> None:
     events = lines[lines.index("Last events:") + 2 :]
     assert len(events) == 10
     assert events[0].split() == ["2026-03-01", "12:11:00", "UTC", "sign_in", "-", "192.0.2.1"]
+
+
+def test_show_tells_the_places_of_addresses_that_the_operators_file_knows(
+    run: Run, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact_id = add_contact(context, "jana@example.com")
+    with context.database.write() as connection:
+        connection.execute(update(Contact).values(ip="192.0.2.77"))
+        for ip in ("192.0.2.1", "198.51.100.1"):
+            visitor = Visitor(organisation_id=1, ip=ip)
+            record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=NOW)
+    place = {"city": {"names": {"en": "Kladno"}}, "country": {"names": {"en": "Czechia"}}}
+    path = write_mmdb(tmp_path / "places.mmdb", {"192.0.2.0/24": place})
+    assert "Kladno" not in run("customer", "show", "jana@example.com").out
+    monkeypatch.setenv("PORTAL_GEOIP_DATABASE", str(path))
+    lines = run("customer", "show", "jana@example.com").out.splitlines()
+    assert sum(line.endswith("192.0.2.77, Kladno, Czechia (192.0.2.0/24)") for line in lines) == 1
+    assert lines[-2].endswith(" 198.51.100.1")
+    assert lines[-1].endswith(" 192.0.2.1, Kladno, Czechia (192.0.2.0/24)")
 
 
 def test_show_holds_no_secret(run: Run, context: Context) -> None:
