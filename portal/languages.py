@@ -58,6 +58,9 @@ class Languages:
         self.choose: Callable[[], Language] = lambda: self.source
         """Chooses the language of a request; the pages put their own way here."""
 
+    def __len__(self) -> int:
+        return len(self._by_tag)
+
     def __iter__(self) -> Iterator[Language]:
         return iter(self._by_tag.values())
 
@@ -70,9 +73,9 @@ class Languages:
         """The language with exactly this tag."""
         return self._by_tag.get(tag or "")
 
-    def nearest(self, tag: str | None) -> Language | None:
-        """The language that is nearest to any BCP 47 tag, such as cs for cs-CZ."""
-        return self.find(negotiate_locale([tag or ""], self.tags, sep="-"))
+    def nearest(self, *wanted: str | None) -> Language | None:
+        """The first language that is near to one of these BCP 47 tags, such as cs to cs-CZ."""
+        return self.find(negotiate_locale([tag or "" for tag in wanted], self.tags, sep="-"))
 
 
 def register(app: Flask) -> None:
@@ -104,11 +107,11 @@ def current_language() -> Language:
 
 
 @contextmanager
-def speaking(app: Flask, *tags: str | None) -> Iterator[Language]:
-    """Speak the language nearest to the first tag that we speak, else English, in an app context of its own."""
+def speaking(app: Flask, *wanted: str | None) -> Iterator[Language]:
+    """Speak the first language that is near to one of these tags, else English, in an app context of its own."""
     languages = languages_of(app)
     with app.app_context():
-        g.language = next(filter(None, map(languages.nearest, tags)), languages.source)
+        g.language = languages.nearest(*wanted) or languages.source
         yield g.language
 
 

@@ -37,6 +37,7 @@ class Customer:
     name: str
     first_name: str | None
     last_name: str | None
+    locale: str | None
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ _find = (
         Contact.name,
         Contact.first_name,
         Contact.last_name,
+        Contact.locale,
         Contact.phone,
         Contact.company_name,
         Identity.kept,
@@ -134,6 +136,7 @@ def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
         name=whole_name(row.name, row.first_name, row.last_name),
         first_name=row.first_name,
         last_name=row.last_name,
+        locale=row.locale,
     )
 
 

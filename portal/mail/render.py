@@ -44,7 +44,7 @@ class Unmailable(ValueError):
 
 
 def render(app: Flask, mail: DueMail) -> EmailMessage:
-    """The mail of a row of the outbox, in its recipient's language.
+    """The mail of a row of the outbox, in its recipient's language, else in the organisation's.
 
     Every try gives the same Message-ID and the same token. The addresses of its links are made of BASE_URL and the
     organisation's stored host, whatever host the request behind it named. No header holds anything a customer typed

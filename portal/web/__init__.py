@@ -56,5 +56,5 @@ def register(app: Flask) -> None:
     forgery.register(app)
     presentation.register(app)
     errors.register(app)
-    for module in (login, mail_sign_in, registration, password, account, health, mailbox):
+    for module in (login, mail_sign_in, registration, password, account, language, health, mailbox):
         app.register_blueprint(module.pages)

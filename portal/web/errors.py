@@ -1,7 +1,6 @@
 """Every way a request can fail, as a page that says what to do next. Details stay in the log, under its id."""
 
 import logging
-from contextlib import suppress
 
 from flask import Flask, current_app, g, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,7 +13,7 @@ from werkzeug.wrappers import Response
 from portal.domain.errors import N_, Busy, Failure, Refused
 from portal.languages import translate
 from portal.web.form_page import LINK_STATUS, FormPage, words_of
-from portal.web.redirects import own_path
+from portal.web.redirects import this_page
 from portal.web.session import NotSignedIn, current_customer, remembered_registration, to_sign_in
 
 _log = logging.getLogger("portal.errors")
@@ -74,8 +73,10 @@ def _page(
     status: int, *, title: str | None = None, message: str | None = None, ways_on: list[Way] | None = None
 ) -> Response:
     known_title, words = _WORDS.get(status, _WORDS[400])
-    with suppress(SQLAlchemyError):  # the page stands without, too
+    try:
         current_customer()
+    except SQLAlchemyError:  # the page stands without, and does not wait for the database again and again
+        g.customer = None
     return make_response(
         render_template(
             "errors/error.html",
@@ -83,7 +84,7 @@ def _page(
             title=translate(title or known_title),
             message=message or translate(words),
             ways_on=[(url_for(endpoint), translate(label)) for endpoint, label in ways_on or [_start()]],
-            again=_same_page() if status in _PASSING else None,
+            again=this_page() if status in _PASSING else None,
             request_id=g.request_id if status >= 500 else None,
         ),
         status,
@@ -92,12 +93,6 @@ def _page(
 
 def _start() -> Way:
     return ("account.home", N_("Go to your account")) if g.get("customer") else ("login.login", N_("Go to sign in"))
-
-
-def _same_page() -> str | None:
-    """The address to try again, where opening it is enough."""
-    methods = (request.url_rule.methods if request.url_rule else None) or set()
-    return own_path(request.full_path.rstrip("?")) if "GET" in methods else None
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:

@@ -9,6 +9,7 @@ from flask.views import MethodView
 from portal.domain.errors import N_, Failure, Refused
 from portal.languages import translate
 from portal.web.forms import PortalForm, Problem
+from portal.web.redirects import this_page
 from portal.web.session import current_customer
 
 LINK_STATUS = {Failure.NO_SUCH_LINK: 404, Failure.LINK_ENDED: 410, Failure.LINK_EXPIRED: 410}
@@ -88,4 +89,6 @@ class FormPage(MethodView):
 
     def _page(self, form: PortalForm, shown: dict[str, Any], problems: list[Problem]) -> str:
         current_customer()  # the header of every page offers the way out to who is signed in
+        if request.method == "POST":
+            shown = {"here": this_page(form.carried), **shown}
         return render_template(self.template, form=form, problems=problems, **shown)

@@ -6,24 +6,24 @@ A field's label stands here, so that what is wrong with it can name it.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import request
+from flask import current_app, request
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField
 from wtforms.validators import StopValidation
 
 from portal.domain.addresses import Address, InvalidAddress, is_customer_reference, parse_email, parse_phone
-from portal.domain.errors import N_
+from portal.domain.errors import N_, NN_
 from portal.domain.models import STRING_LENGTH
 from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.passwords import normalised
 from portal.domain.texts import is_plain
-from portal.languages import translate
+from portal.languages import Language, languages_of, translate
 
 CODE_LENGTH = 40
 """Characters: six digits and whatever white space was pasted with them."""
 REMEMBER = N_("Keep me signed in on this device")
 CODE = N_("Code from the mail")
-_TOO_LONG = N_("%(field)s: use at most %(count)d characters.")
+_TOO_LONG = NN_("%(field)s: use at most %(num)d character.", "%(field)s: use at most %(num)d characters.")
 Validator = Callable[["PortalForm", Field], None]
 
 
@@ -46,16 +46,26 @@ class PortalForm(FlaskForm):
         """Whether there is anything to type in it, beside boxes to tick and the button."""
         return any(isinstance(field, StringField) and not isinstance(field, HiddenField) for field in self)
 
+    @property
+    def carried(self) -> dict[str, str]:
+        """What its hidden fields carry from where the form was opened."""
+        return {field.name: field.data for field in self if isinstance(field, HiddenField) and field.data}
+
     def problems(self) -> list[Problem]:
         """What is wrong with what was sent, in the order of the fields; empty when nothing is."""
         self.validate()
         for name, values in request.form.lists():
             if len(values) > 1:
                 words = translate(N_("A field was sent more than once. Please send the form again."))
-                if name not in self or isinstance(self[name], HiddenField):  # no field that a line could lead to
+                if name not in self:
                     return [Problem("", words)]
                 self[name].errors = [words]
-        return [Problem(field.name, field.errors[0]) for field in self if field.errors]
+        # A line of the summary leads to its field, unless that is one which nobody sees.
+        return [
+            Problem("" if isinstance(field, HiddenField) else field.name, field.errors[0])
+            for field in self
+            if field.errors
+        ]
 
     def refuse(self, field: str, message: str) -> None:
         """Put what the domain says against a field beside it."""
@@ -87,7 +97,7 @@ def plain_text(form: PortalForm, field: Field) -> None:
     """One line of text, trimmed, within the length that is stored; empty becomes None."""
     text, label = (field.data or "").strip(), translate(field.label.text)
     if len(text) > STRING_LENGTH:
-        raise StopValidation(translate(_TOO_LONG, field=label, count=STRING_LENGTH))
+        raise StopValidation(translate(_TOO_LONG, field=label, num=STRING_LENGTH))
     if not is_plain(text):
         words = N_("%(field)s: there is a character in it that cannot be used here. Please type it anew.")
         raise StopValidation(translate(words, field=label))
@@ -106,7 +116,7 @@ def phone_number(form: PortalForm, field: Field) -> None:
 def short_enough(form: PortalForm, field: Field) -> None:
     """No password is longer than what is hashed."""
     if len(normalised(field.data)) > PASSWORD_MAX_LENGTH:
-        raise StopValidation(translate(_TOO_LONG, field=translate(field.label.text), count=PASSWORD_MAX_LENGTH))
+        raise StopValidation(translate(_TOO_LONG, field=translate(field.label.text), num=PASSWORD_MAX_LENGTH))
 
 
 class EmailField(StringField):
@@ -189,6 +199,26 @@ class CodeField(StringField):
 class SignInByMailForm(EmailForm):
     """Have a mail sent that signs in."""
 
+    next = HiddenField()
+
+
+class LanguageField(HiddenField):
+    """The tag of a language that the portal speaks, sent by its button; `language` is which it is."""
+
+    language: Language
+
+    def pre_validate(self, form: object) -> None:
+        """There must be such a language."""
+        found = languages_of(current_app).find(self.data)
+        if found is None:
+            raise StopValidation(translate(N_("We do not speak this language yet. Please choose one of these.")))
+        self.language = found
+
+
+class LanguageForm(PortalForm):
+    """Choose a language, and go back to where the switch was pressed."""
+
+    locale = LanguageField()
     next = HiddenField()
 
 

@@ -1,13 +1,35 @@
-"""Which language a page speaks."""
+"""Which language a page speaks, and the switch in its footer.
 
-from flask import Flask, Response, current_app, g, request
+The choice of somebody who is not known yet lives in a cookie of its own: it must outlast the session, which is emptied
+at every sign-in and sign-out, and it is no secret, so that nothing signs it; what it holds counts only if it is the tag
+of a language that there is.
+"""
 
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from flask import Blueprint, Flask, Response, current_app, g, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.assembly import current_context, settings_of
+from portal.domain.profile import choose_language
 from portal.languages import Language, languages_of
+from portal.web import session
+from portal.web.form_page import FormPage
+from portal.web.forms import LanguageForm
+from portal.web.organisation import current_organisation
+from portal.web.redirects import own_path, redirect_to, this_page
+
+pages = Blueprint("language", __name__)
+
+_LIFETIME = timedelta(days=365)
 
 
 def register(app: Flask) -> None:
-    """Choose the language of each page of an app, and say in its headers which it is."""
-    languages_of(app).choose = _choose
+    """Choose the language of each page of an app, say in its headers which it is, and offer the others."""
+    languages = languages_of(app)
+    languages.choose = _choose
 
     @app.after_request
     def tell(response: Response) -> Response:
@@ -16,7 +38,69 @@ def register(app: Flask) -> None:
             response.headers["Content-Language"] = g.language.tag
         return response
 
+    @app.context_processor
+    def switch() -> dict[str, Any]:
+        return {"languages": languages, "here": this_page()}
+
 
 def _choose() -> Language:
+    """What the customer has settled on, else this browser, else what the browser asks for, else the organisation's."""
     languages = languages_of(current_app)
-    return languages.find(request.accept_languages.best_match(languages.tags)) or languages.source
+    return (
+        languages.nearest(_customers_own())
+        or languages.find(request.cookies.get(_cookie_name()))
+        or languages.find(request.accept_languages.best_match(languages.tags))
+        or languages.nearest(_organisations_own())
+        or languages.source
+    )
+
+
+def _customers_own() -> str | None:
+    try:
+        customer = session.current_customer()
+    except SQLAlchemyError:  # the page that tells of it has a language, too
+        return None
+    return customer.locale if customer else None
+
+
+def _organisations_own() -> str | None:
+    try:
+        return current_organisation().locale
+    except SQLAlchemyError:
+        return None
+
+
+def _cookie_name() -> str:
+    return "__Host-language" if settings_of(current_app).is_https else "language"
+
+
+class LanguagePage(FormPage):
+    """Choose a language; the page itself is only seen when something was wrong with what was sent."""
+
+    methods: ClassVar[set[str]] = {"POST"}
+    form_class = LanguageForm
+    template = "language.html"
+
+    def opened(self, **_arguments: Any) -> dict[str, Any]:
+        """The switch of this page too leads back to the page where it all began."""
+        return {"here": own_path(request.form.get("next"))}
+
+    def submitted(self, form: LanguageForm, shown: dict[str, Any]) -> ResponseReturnValue:
+        """Keep it in this browser, and with the customer who is signed in; then back to the same page."""
+        language = form.locale.language
+        customer = session.current_customer()
+        if customer:
+            choose_language(current_context(), customer, language.tag)
+        response = redirect_to(form.next.data, url_for("login.home"))
+        response.set_cookie(
+            _cookie_name(),
+            language.tag,
+            max_age=_LIFETIME,
+            secure=settings_of(current_app).is_https,
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+
+pages.add_url_rule("/language", view_func=LanguagePage.as_view("choose"))

@@ -1,8 +1,10 @@
 """Where a redirect may lead: this site's own paths, and what its organisation has listed as places to return to."""
 
 import re
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode
 
-from flask import g, redirect
+from flask import g, redirect, request
 from werkzeug.wrappers import Response
 
 from portal.domain.addresses import InvalidAddress
@@ -20,6 +22,18 @@ def own_path(target: str | None) -> str | None:
     if target and len(target) <= _MAX_LENGTH and _OWN_PATH.fullmatch(target):
         return target
     return None
+
+
+def this_page(carried: Mapping[str, str] | None = None) -> str | None:
+    """The address of the page that is being shown, for opening it again; None where only a form leads to it.
+
+    What the answer to a form carries in its hidden fields stood in the query when the form was opened: given here, it
+    takes the query's place.
+    """
+    if request.url_rule is not None and "GET" not in (request.url_rule.methods or ()):
+        return None
+    query = request.query_string.decode("ascii", "replace") if carried is None else urlencode(carried)
+    return own_path(quote(request.path, safe="/!$&'()*+,:;=@~") + (f"?{query}" if query else ""))
 
 
 def redirect_to(target: str | None, otherwise: str) -> Response:

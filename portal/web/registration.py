@@ -60,11 +60,15 @@ class CodePage(FormPage):
     template = "register/code.html"
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
-        """The address as it was typed."""
+        """The address as it was typed; whoever changes the language comes back here, also from ResendPage."""
         registration = session.remembered_registration()
         if registration is not None:
             return_target(return_url_of(current_context(), session.current_visitor(), registration))
-        return {"email": session.mailed_to(), "registered": registration is not None}
+        return {
+            "email": session.mailed_to(),
+            "registered": registration is not None,
+            "here": url_for("register.code"),
+        }
 
     def submitted(self, form: CodeForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Confirm and sign in."""

@@ -71,6 +71,7 @@ STATES: dict[str, State] = {
         press=NEW_PASSWORD,
     ),
     "logout-stale": states.logout_stale,
+    "language-stale": stale("/register", "Čeština"),
     "error-400": states.forged,
     "error-404": opened("/nothing-here"),
     "error-404-signed-in": signed_in("/account/nothing-here"),
