@@ -78,7 +78,7 @@ def failing_url(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iter
     def busy() -> str:
         raise Busy(2)
 
-    with _serving_here(app) as url:
+    with serving_here(app) as url:
         yield url
     context = context_of(app)
     context.hasher._pool.shutdown()
@@ -86,7 +86,8 @@ def failing_url(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iter
 
 
 @contextmanager
-def _serving_here(app: Flask) -> Iterator[str]:
+def serving_here(app: Flask) -> Iterator[str]:
+    """An app on a free port, in a thread; its address."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

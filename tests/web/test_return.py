@@ -25,7 +25,6 @@ def list_origins(site: Site, *origins: str) -> None:
     """What `portal organisation set --return-origin` does."""
     with site.context.database.write() as connection:
         connection.execute(update(Organisation).values(return_origins=list(origins)))
-    site.app.extensions.pop("portal_organisation", None)
 
 
 @pytest.fixture

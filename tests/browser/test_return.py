@@ -1,0 +1,70 @@
+"""Back to the shop after confirming, as a browser goes: its policy on forms lets it go there and nowhere else."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser
+
+from tests.browser.conftest import serving_here
+from tests.browser.visitor import PASSWORD, Visitor
+from tests.cli.process import Served, run_portal, serving
+
+pytestmark = pytest.mark.browser
+
+CHEAP = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "8"}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A site of its own, and its portal."""
+
+    url: str
+    portal: Served
+    key: str
+
+    def register(self, email: str, return_url: str) -> None:
+        """What the shop's server does when somebody has filled in its form."""
+        body = json.dumps({"email": email, "password": PASSWORD, "returnUrl": return_url}).encode()
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        address = f"{self.portal.url}/api/v1/customer/register-account"
+        with urllib.request.urlopen(urllib.request.Request(address, body, headers)) as answer:
+            assert json.load(answer) == {"success": True}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Shop]:
+    site = Flask("shop")
+
+    @site.get("/welcome")
+    def welcome() -> str:
+        return '<!doctype html><link rel="icon" href="data:,"><title>Shop</title><h1>Welcome back</h1>'
+
+    instance = tmp_path_factory.mktemp("shop") / "instance"
+    with serving_here(site) as url:
+        run_portal(instance, "db", "upgrade").check_returncode()
+        run_portal(instance, "organisation", "set", "default", "--return-origin", url).check_returncode()
+        made = run_portal(instance, "api-key", "create", "--kind", "PROD")
+        with serving(instance, **CHEAP) as portal:
+            yield Shop(url, portal, made.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_whoever_confirms_goes_on_to_the_shop(shop: Shop, browser: Browser, script: bool) -> None:
+    email = f"ada-{script}@example.com".lower()
+    shop.register(email, f"{shop.url}/welcome?from=portal")
+    visitor = Visitor(browser.new_context(java_script_enabled=script), shop.portal.url)
+    visitor.go(visitor.link_to(email))
+    visitor.type(password="five wrong geese")
+    assert visitor.press("Confirm my address") == 422
+    visitor.type(password=PASSWORD)
+    visitor.press("Confirm my address")
+    assert visitor.page.url == f"{shop.url}/welcome?from=portal"
+    assert visitor.heading.text_content() == "Welcome back"
+    assert visitor.faults == [f"another host: {shop.url}/welcome?from=portal"]
+    visitor.go("/account")
+    assert visitor.path == "/account"
+    visitor.context.close()
