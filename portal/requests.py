@@ -26,6 +26,7 @@ SECURITY_HEADERS = {
 MAX_BODY = 64 * 1024
 """Bytes. No form or JSON here comes near it, and nobody gets to have more parsed."""
 _FORM_ACTION = "form-action 'self'"
+_FRAME_ANCESTORS = "frame-ancestors 'none'"
 _HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
@@ -42,11 +43,12 @@ def register(app: Flask) -> None:
     def finish(response: Response) -> Response:
         for name, value in headers:
             response.headers.setdefault(name, value)
+        policy = response.headers["Content-Security-Policy"]
         if "form_origin" in g:  # checked against the organisation's list (redirects.py)
-            policy = response.headers["Content-Security-Policy"]
-            response.headers["Content-Security-Policy"] = policy.replace(
-                _FORM_ACTION, f"{_FORM_ACTION} {g.form_origin}"
-            )
+            policy = policy.replace(_FORM_ACTION, f"{_FORM_ACTION} {g.form_origin}")
+        if g.get("frame_ancestors"):  # the organisation's list (embedding.py)
+            policy = policy.replace(_FRAME_ANCESTORS, f"frame-ancestors {' '.join(g.frame_ancestors)}")
+        response.headers["Content-Security-Policy"] = policy
         seconds = perf_counter() - g.started
         fields = {
             "method": request.method,

@@ -5,6 +5,21 @@
 const cleanPath = document.querySelector("main").dataset.cleanPath;
 if (cleanPath) history.replaceState(null, "", cleanPath);
 
+// In a frame on somebody's site: that site is told how high the page is, and who has signed in or out by a code that
+// only its server can use. Only the sites that the organisation has listed hear of it.
+const page = document.documentElement;
+const framed = "parents" in page.dataset && window.parent !== window;
+if (framed) {
+  const listed = page.dataset.parents.split(" ");
+  const parent = location.ancestorOrigins?.[0];
+  const told = listed.filter((origin) => !parent || origin === parent);
+  const tell = (message) => {
+    for (const origin of told) window.parent.postMessage({ source: "portal", v: 1, ...message }, origin);
+  };
+  new ResizeObserver(() => tell({ type: "resize", height: document.body.offsetHeight })).observe(document.body);
+  if (page.dataset.event) tell(JSON.parse(page.dataset.event));
+}
+
 // Whoever sent a form with mistakes hears and sees them first.
 document.querySelector(".problems")?.focus();
 
@@ -52,7 +67,7 @@ for (const box of document.querySelectorAll("[data-judged-by]")) {
     if (!typed.get("email")) typed.set("email", input.form.elements.username?.value ?? "");
     let answer = {}; // of what cannot be asked nothing is said
     try {
-      const response = await fetch(box.dataset.judgedBy, { method: "POST", body: typed });
+      const response = await fetch(box.dataset.judgedBy, { method: "POST", body: typed, headers: framed ? { "X-Portal-Framed": "1" } : {} });
       if (response.ok) answer = await response.json();
     } catch {}
     if (asked === newest) say(answer);

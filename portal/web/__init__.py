@@ -11,6 +11,7 @@ from portal.domain.identities import SHORT_LIFETIME
 from portal.requests import MAX_BODY
 from portal.web import (
     account,
+    embedding,
     errors,
     forgery,
     health,
@@ -23,6 +24,7 @@ from portal.web import (
     presentation,
     registration,
 )
+from portal.web.cookies import TwoCookies
 
 
 def flask_config(settings: Settings, secret_key: str) -> dict[str, Any]:
@@ -54,7 +56,9 @@ def register(app: Flask) -> None:
     requests.register(app)
     language.register(app)
     forgery.register(app)
+    app.session_interface = TwoCookies()
     presentation.register(app)
+    embedding.register(app)
     errors.register(app)
-    for module in (login, mail_sign_in, registration, password, account, language, health, mailbox):
+    for module in (login, mail_sign_in, registration, password, account, embedding, language, health, mailbox):
         app.register_blueprint(module.pages)

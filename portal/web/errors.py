@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from portal.domain.errors import N_, Busy, Failure, Refused
 from portal.languages import translate
+from portal.web.embedding import new_tab_address
 from portal.web.form_page import LINK_STATUS, FormPage, words_of
 from portal.web.redirects import this_page
 from portal.web.session import NotSignedIn, current_customer, remembered_registration, to_sign_in
@@ -108,6 +109,8 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _stale_form(_error: CSRFError) -> ResponseReturnValue:
+    if elsewhere := new_tab_address():
+        return render_template("errors/new_tab.html", address=elsewhere), 400
     view = getattr(current_app.view_functions.get(request.endpoint or ""), "view_class", None)
     if view is None or not issubclass(view, FormPage):
         return _page(400)

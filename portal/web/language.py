@@ -44,10 +44,11 @@ def register(app: Flask) -> None:
 
 
 def _choose() -> Language:
-    """What the customer has settled on, else this browser, else what the browser asks for, else the organisation's."""
+    """What the customer has settled on, else the site around the frame, this browser, its wishes, the organisation."""
     languages = languages_of(current_app)
     return (
         languages.nearest(_customers_own())
+        or languages.nearest(session.visited_in())
         or languages.find(request.cookies.get(_cookie_name()))
         or languages.find(request.accept_languages.best_match(languages.tags))
         or languages.nearest(_organisations_own())

@@ -10,9 +10,10 @@ from portal.assembly import current_context
 from portal.domain.errors import N_, Refused
 from portal.domain.login import log_in, log_out
 from portal.web import session
+from portal.web.embedding import arrive, go_on, note_sign_out
 from portal.web.form_page import FormPage
 from portal.web.forms import ConfirmForm, LoginForm, PortalForm
-from portal.web.redirects import own_path, redirect_to
+from portal.web.redirects import own_path
 
 pages = Blueprint("login", __name__)
 
@@ -32,7 +33,7 @@ class LoginPage(FormPage):
     def get(self, **arguments: Any) -> ResponseReturnValue:
         """The form, unless somebody is signed in already."""
         if session.current_customer():
-            return redirect_to(request.args.get("next"), url_for("account.home"))
+            return go_on(request.args.get("next"))
         return super().get(**arguments)
 
     def filled(self, form: PortalForm) -> None:
@@ -56,8 +57,7 @@ class LoginPage(FormPage):
                 session.remember_registration(refusal.registration, form.email.address.email)
                 shown["unverified"] = True
             raise
-        session.sign_in(identity, kept=kept)
-        return redirect_to(form.next.data, url_for("account.home"))
+        return arrive(identity, kept=kept, after=form.next.data)
 
 
 pages.add_url_rule("/login", view_func=LoginPage.as_view("login"))
@@ -75,6 +75,7 @@ class LogoutPage(FormPage):
         identity = session.sign_out()
         if identity:
             log_out(current_context(), session.current_visitor(), identity)
+        note_sign_out()
         session.give_notice(N_("You are signed out."))
         return redirect(url_for("login.login"))
 

@@ -9,9 +9,10 @@ from portal.assembly import current_context
 from portal.domain.links import OpenLink
 from portal.domain.magic_link import look_at_sign_in, look_at_sign_in_code, request_sign_in, sign_in_by_mail
 from portal.web import session
+from portal.web.embedding import arrive
 from portal.web.form_page import FormPage
 from portal.web.forms import CodeForm, PortalForm, RememberForm, SignInByMailForm
-from portal.web.redirects import own_path, redirect_to
+from portal.web.redirects import own_path
 
 pages = Blueprint("mail_sign_in", __name__, url_prefix="/login")
 
@@ -73,8 +74,7 @@ def _sign_in(link: OpenLink, *, kept: bool) -> ResponseReturnValue:
     )
     # Only the browser that asked remembers where it wanted to go.
     after = session.wanted_path() if link.public_id in session.sign_in_requests() else None
-    session.sign_in(identity, kept=kept)
-    return redirect_to(after, url_for("account.home"))
+    return arrive(identity, kept=kept, after=after)
 
 
 pages.add_url_rule("/link", view_func=RequestPage.as_view("request"))

@@ -13,7 +13,7 @@ from portal.languages import current_language, translate
 from portal.web.organisation import current_organisation
 
 
-def _shown_organisation() -> Organisation:
+def shown_organisation() -> Organisation:
     """The organisation as pages name it; the page that tells of a database that is away must do without it."""
     try:
         return current_organisation()
@@ -48,7 +48,7 @@ def register(app: Flask) -> None:
         return {
             "lang": language.tag,
             "text_direction": language.direction,
-            "organisation": _shown_organisation(),
+            "organisation": shown_organisation(),
             "customer": g.get("customer"),
             "notice": translate(session.pop("notice")) if "notice" in session else None,
         }

@@ -10,6 +10,7 @@ from portal.domain.confirmation import Confirmation, confirm, look_at_confirmati
 from portal.domain.errors import N_
 from portal.domain.registration import Application, register, resend, return_url_of
 from portal.web import session
+from portal.web.embedding import arrive, current_visit
 from portal.web.form_page import FormPage
 from portal.web.forms import ChosenPasswordForm, CodeForm, PortalForm, RegistrationForm, RememberForm, ResendForm
 from portal.web.redirects import return_target
@@ -43,6 +44,7 @@ class RegistrationPage(FormPage):
             company_name=form.company_name.data,
             newsletter=form.newsletter.data,
             referral=form.referral,
+            return_url=current_visit().return_url,
         )
         session.remember_registration(
             register(current_context(), session.current_visitor(), application), address.email
@@ -143,11 +145,10 @@ def _confirm(confirmation: Confirmation, password: str | None, *, kept: bool) ->
         kept=kept,
         replacing=session.carried_identity(),
     )
-    session.sign_in(identity, kept=kept)
-    onward = return_target(confirmation.return_url)
-    if onward is None:
+    onward = arrive(identity, kept=kept, after=None, return_url=confirmation.return_url)
+    if onward.location == url_for("account.home"):
         session.give_notice(N_("Your address is confirmed. Welcome!"))
-    return redirect(onward or url_for("account.home"))
+    return onward
 
 
 pages.add_url_rule("/register/verify/<token>", view_func=VerifyPage.as_view("verify"))

@@ -12,6 +12,7 @@ from portal.domain.networks import read_ip
 from portal.languages import current_language
 from portal.web.organisation import current_organisation
 
+VISIT = "visit"
 _IDENTITY = "identity"
 _KEPT = "kept"
 _REGISTRATION = "registration"
@@ -38,12 +39,27 @@ def _printable(text: str) -> str:
     return "".join(character for character in text[:USER_AGENT_LENGTH] if character.isprintable())
 
 
-def sign_in(identity: str, *, kept: bool) -> None:
-    """Put a new identity into a cookie that holds nothing of before, the form token neither."""
+def _clear() -> None:
+    """Forget everything, the form token too, but for the site that the customer came from (embedding.py)."""
+    visit = session.get(VISIT)
     session.clear()
+    if visit is not None:
+        session[VISIT] = visit
+
+
+def sign_in(identity: str, *, kept: bool) -> None:
+    """Put a new identity into a cookie that holds nothing of before."""
+    _clear()
+    g.pop("customer", None)
     session[_IDENTITY] = identity
     session[_KEPT] = kept
     session.permanent = kept  # else the cookie ends with the browser
+
+
+def visited_in() -> str | None:
+    """The language of the site that the customer came from, if it said so (embedding.py)."""
+    locale: str | None = session.get(VISIT, {}).get("locale")
+    return locale
 
 
 def carried_identity() -> str | None:
@@ -54,7 +70,7 @@ def carried_identity() -> str | None:
 def sign_out() -> str | None:
     """Empty the cookie; returns the identity that was in it."""
     identity = session.get(_IDENTITY)
-    session.clear()
+    _clear()
     return identity
 
 

@@ -1,0 +1,67 @@
+"""The two cookies: one for pages at top level, one for pages in a frame on somebody's site.
+
+A browser that blocks third-party cookies loses one with `SameSite=None` alone; with `Partitioned` it keeps it, for this
+one pair of sites. The other cookie stays `Lax`, so no foreign site can make a browser send it. Neither is seen on the
+other side, hence two names.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from flask import Flask, Request, Response, has_request_context, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from itsdangerous import BadSignature
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.web.organisation import current_organisation
+
+FRAMED_HEADER = "X-Portal-Framed"
+"""What our own script says of requests that it makes in a frame; browsers say it only of pages that are opened."""
+_CLOCK_STEP = timedelta(days=1)
+"""How far a clock may be set back before cookies of the time after are refused."""
+
+
+def is_framed() -> bool:
+    """Whether the page that is asked for is to stand in a frame."""
+    return request.headers.get("Sec-Fetch-Dest") in ("iframe", "frame") or FRAMED_HEADER in request.headers
+
+
+class TwoCookies(SecureCookieSessionInterface):
+    """Flask's signed cookie, with name and attributes by where the page is shown."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Read the cookie. Its age is measured here, since Flask's way refuses all cookies when a clock steps back."""
+        serializer = self.get_signing_serializer(app)
+        value = request.cookies.get(self.get_cookie_name(app))
+        if serializer is None or not value:
+            return self.session_class()
+        try:
+            content, signed_at = serializer.loads(value, return_timestamp=True)
+        except BadSignature:
+            return self.session_class()
+        is_fresh = -_CLOCK_STEP <= datetime.now(UTC) - signed_at <= app.permanent_session_lifetime
+        return self.session_class(content if is_fresh else {})
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Set the cookie; in a frame only where somebody may show the portal in one."""
+        if not is_framed() or _may_be_framed():
+            super().save_session(app, session, response)
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """The name on this side."""
+        name = super().get_cookie_name(app)
+        return f"{name}-frame" if has_request_context() and is_framed() else name
+
+    def get_cookie_samesite(self, app: Flask) -> str | None:
+        """`None` in a frame, which browsers take over https only."""
+        return "None" if self.get_cookie_partitioned(app) else super().get_cookie_samesite(app)
+
+    def get_cookie_partitioned(self, app: Flask) -> bool:
+        """Only in a frame."""
+        return is_framed() and self.get_cookie_secure(app)
+
+
+def _may_be_framed() -> bool:
+    try:
+        return bool(current_organisation().frame_ancestors)
+    except SQLAlchemyError:
+        return False

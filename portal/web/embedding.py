@@ -1,0 +1,155 @@
+"""The portal on somebody's site: shown in a frame there, or visited from there and left again.
+
+With the first page that it opens, a site says where to return to (`return_url`), what it wants to get back (`state`),
+and a `nonce` of its own. They are kept in the cookie of this visit. When the customer has signed in, the site gets a
+code that its server redeems for an identity (domain/handover.py): in a frame by a message, else with the return
+address.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from flask import Blueprint, Flask, current_app, g, redirect, request, send_from_directory, session, url_for
+from werkzeug.wrappers import Response
+
+from portal.assembly import current_context
+from portal.domain.handover import hand_over
+from portal.domain.models import STRING_LENGTH
+from portal.domain.texts import is_plain
+from portal.web.cookies import is_framed
+from portal.web.presentation import shown_organisation
+from portal.web.redirects import redirect_to, return_target
+from portal.web.session import VISIT, current_customer, sign_in
+
+_SCRIPT_KEPT = 300
+"""Seconds."""
+_ANNOUNCED = "announced"
+_SIGNED_OUT = "signed_out"
+NEVER_FRAMED = frozenset({"account.change_password", "password.set_new", "register.verify", "mail_sign_in.open"})
+"""Pages that change a credential, or that a mailed link opens: nobody may be led to press their buttons unseen."""
+
+_BEGINNINGS = frozenset({"login.login", "register.register", "mail_sign_in.request", "password.request_reset"})
+"""Pages that can be opened without anything before them."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What the site that brought the customer has said."""
+
+    return_url: str | None = None
+    state: str | None = None
+    nonce: str = ""
+    locale: str | None = None
+    """In which language the site around the frame speaks."""
+
+
+pages = Blueprint("embedding", __name__)
+
+
+@pages.get("/embed.js")
+def script() -> Response:
+    """The script for sites that show the portal: one address for good, so it is asked for anew after a few minutes."""
+    response = send_from_directory(str(current_app.static_folder), "embed.js", max_age=_SCRIPT_KEPT)
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+def register(app: Flask) -> None:
+    """Note what a site says with the first page, and tell templates how a page is shown."""
+
+    @app.before_request
+    def note_visit() -> None:
+        if request.method == "GET" and not {"return_url", "nonce"}.isdisjoint(request.args):
+            return_url = return_target(request.args.get("return_url"))
+            visit = Visit(return_url, _short("state") if return_url else None, _short("nonce") or "", _short("locale"))
+            session[VISIT] = asdict(visit)
+
+    app.jinja_env.globals["framed_visit"] = _framed_visit
+
+    @app.context_processor
+    def page() -> dict[str, Any]:
+        framed = is_framed()
+        if request.endpoint not in NEVER_FRAMED:
+            g.frame_ancestors = shown_organisation().frame_ancestors
+        visit = current_visit()
+        if not framed:
+            return_target(visit.return_url)  # its origin joins the page's policy: the form ends up there
+        return {
+            "framed": framed,
+            "frame_event": _event(visit) if framed else None,
+            "visit": visit,
+        }
+
+
+def current_visit() -> Visit:
+    """What the site that brought the customer has said, if there is one."""
+    return Visit(**session.get(VISIT, {}))
+
+
+def arrive(identity: str, *, kept: bool, after: str | None, return_url: str | None = None) -> Response:
+    """Sign the browser in and lead it on: back to the site that it came from, or to a path of our own.
+
+    `return_url` is where a shop's server wants its new customer to go on; no code goes there, since this browser need
+    not be the one that the shop knows.
+    """
+    sign_in(identity, kept=kept)
+    return go_on(after, return_url)
+
+
+def go_on(after: str | None, return_url: str | None = None) -> Response:
+    """Lead a customer who is signed in on; the visit ends with the code that its site gets."""
+    customer = current_customer()
+    visit = current_visit()
+    target = return_target(visit.return_url)
+    if customer is None or is_framed():  # in a frame the next page tells the site around it
+        return redirect_to(after, url_for("account.home"))
+    if target is None:
+        onward = return_target(return_url)
+        return redirect(onward) if onward else redirect_to(after, url_for("account.home"))
+    del session[VISIT]
+    answer = {"code": hand_over(current_context(), customer, visit.nonce)}
+    if visit.state is not None:
+        answer["state"] = visit.state
+    parts = urlsplit(target)
+    query = "&".join(part for part in (parts.query, urlencode(answer)) if part)
+    return redirect(parts._replace(query=query).geturl())
+
+
+def note_sign_out() -> None:
+    """Have the next page in the frame tell the site around it."""
+    if is_framed():
+        session[_SIGNED_OUT] = True
+
+
+def _framed_visit() -> dict[str, str]:
+    """What forms in a frame carry beside their token: where the browser keeps no cookie, it says how to go on."""
+    return {name: value for name, value in asdict(current_visit()).items() if value} if is_framed() else {}
+
+
+def new_tab_address() -> str | None:
+    """Where to go on outside the frame, when the browser keeps no cookie in it; None for every other request.
+
+    The page is the same one, and leads back to the site that shows the frame.
+    """
+    if not is_framed() or request.cookies:
+        return None
+    said = {name: request.form[name] for name in asdict(Visit()) if request.form.get(name)}
+    path = url_for(request.endpoint) if request.endpoint in _BEGINNINGS else url_for("login.login")
+    return f"{path}?{urlencode(said)}" if said else path
+
+
+def _event(visit: Visit) -> dict[str, str] | None:
+    """What the site around the frame is told with this page: each sign-in once for each of its nonces."""
+    customer = g.get("customer")
+    if session.pop(_SIGNED_OUT, False):
+        return {"type": "signed-out"}
+    if customer is None or session.get(_ANNOUNCED) == visit.nonce:
+        return None
+    session[_ANNOUNCED] = visit.nonce
+    return {"type": "signed-in", "code": hand_over(current_context(), customer, visit.nonce)}
+
+
+def _short(name: str) -> str | None:
+    value = request.args.get(name, "")
+    return value if value and len(value) <= STRING_LENGTH and is_plain(value) else None

@@ -1,0 +1,310 @@
+"""The portal in a frame on a shop's page, and visited from there: what the server does. A browser: tests/browser."""
+
+import json
+import re
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+import pytest
+from sqlalchemy import update
+
+from portal.domain.context import Visitor
+from portal.domain.errors import Failure, Refused
+from portal.domain.handover import redeem
+from portal.domain.identities import find
+from portal.domain.models import Organisation
+from tests.web.browser import Browser, Page
+from tests.web.conftest import PASSWORD, Site, Start
+from tests.web.expectations import CONTENT_SECURITY_POLICY
+from tests.web.post import code_in
+
+EMAIL = "ada@example.com"
+SHOP = "https://shop.example.com"
+FRAME = {"Sec-Fetch-Dest": "iframe"}
+NONCE = "made-up-by-the-page"
+
+
+def allow(site: Site, *, frame: tuple[str, ...] = (SHOP,), back: tuple[str, ...] = (SHOP,)) -> Site:
+    """What `portal organisation set` does."""
+    with site.context.database.write() as connection:
+        connection.execute(update(Organisation).values(frame_ancestors=list(frame), return_origins=list(back)))
+    site.app.extensions["portal_directory"]._snapshot = None  # some seconds later
+    return site
+
+
+@pytest.fixture
+def shop(start: Start) -> Site:
+    """A portal that one shop may show, over https."""
+    return allow(start(BASE_URL="https://portal.example.com"))
+
+
+class Framed(Browser):
+    """A browser that shows the portal in a frame."""
+
+    def send(self, path: str, method: str = "GET", **options: object) -> Page:
+        headers = {**FRAME, **dict(options.pop("headers", None) or {})}  # type: ignore[call-overload]
+        return super().send(path, method, headers=headers, **options)
+
+
+def framed(site: Site) -> Framed:
+    return Framed(site.app, "192.0.2.10")
+
+
+def ancestors(page: Page) -> str:
+    found = re.search(r"frame-ancestors ([^;]*)", page.headers["Content-Security-Policy"])
+    assert found is not None
+    return found[1]
+
+
+def event(page: Page) -> dict[str, str] | None:
+    """What the site around the frame is told."""
+    said = page.tree.one("html").attributes.get("data-event")
+    return json.loads(said) if said else None
+
+
+def redeemed(site: Site, code: str, nonce: str = NONCE) -> str | None:
+    """The address of whom the shop's server gets an identity for."""
+    identity = redeem(site.context, Visitor(organisation_id=1, ip=None), code, nonce)
+    customer = find(site.context, 1, identity)
+    return customer.email if customer else None
+
+
+class TestWhoMayShowIt:
+    def test_nobody_by_default(self, site: Site) -> None:
+        page = site.browser().open("/login")
+        assert page.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+        assert ancestors(page) == "'none'"
+
+    @pytest.mark.parametrize("path", ["/login", "/register", "/login/link", "/password/reset", "/nothing-here"])
+    def test_exactly_the_organisations_list(self, shop: Site, path: str) -> None:
+        allow(shop, frame=(SHOP, "https://other.example.com:8443"))
+        assert ancestors(framed(shop).open(path)) == f"{SHOP} https://other.example.com:8443"
+
+    def test_pages_that_change_a_credential_are_never_framed(self, shop: Site) -> None:
+        browser = shop.customer(EMAIL)
+        assert ancestors(browser.open("/account/password")) == "'none'"
+        browser.ask_for_reset(EMAIL)
+        assert ancestors(browser.open(shop.link(EMAIL))) == "'none'"
+        browser.fill("/login/link", {"email": EMAIL})
+        assert ancestors(browser.open(shop.link(EMAIL))) == "'none'"
+        browser.register("eve@example.com", PASSWORD)
+        assert ancestors(browser.open(shop.link("eve@example.com"))) == "'none'"
+
+    def test_such_a_page_opens_in_a_tab_of_its_own(self, shop: Site) -> None:
+        browser = framed(shop)
+        shop.customer(EMAIL)
+        page = browser.follow(browser.sign_in(EMAIL, PASSWORD))
+        (link,) = (a for a in page.tree.all("a") if a.get("href") == "/account/password")
+        assert (link.get("target"), link.get("rel")) == ("_blank", "noopener")
+
+
+class TestCookies:
+    def test_the_frame_has_one_of_its_own(self, shop: Site) -> None:
+        cookie = framed(shop).send("/login").headers["Set-Cookie"]
+        assert cookie.startswith("__Host-portal-frame=")
+        for attribute in ("Secure", "HttpOnly", "Path=/", "SameSite=None", "Partitioned"):
+            assert f"; {attribute}" in cookie
+        assert "Domain" not in cookie
+
+    def test_the_top_level_keeps_its_own(self, shop: Site) -> None:
+        cookie = shop.browser().send("/login").headers["Set-Cookie"]
+        assert cookie.startswith("__Host-portal=")
+        assert "; SameSite=Lax" in cookie
+        assert "Partitioned" not in cookie
+
+    def test_there_is_none_where_nobody_may_show_it(self, start: Start) -> None:
+        site = start(BASE_URL="https://portal.example.com")
+        assert "Set-Cookie" not in framed(site).send("/login").headers
+
+    def test_a_session_of_the_frame_is_not_seen_at_top_level(self, shop: Site) -> None:
+        shop.customer(EMAIL)
+        browser = framed(shop)
+        browser.sign_in(EMAIL, PASSWORD)
+        assert browser.is_signed_in
+        assert Browser.send(browser, "/account").status == 302
+
+    def test_our_script_in_the_frame_has_the_frames_cookie(self, shop: Site) -> None:
+        browser = framed(shop)
+        form = browser.open("/register").form()
+        typed = {"csrf_token": form.token, "password": "tall herons", "email": "", "first_name": "", "last_name": ""}
+        script = {"Sec-Fetch-Dest": "empty", "X-Portal-Framed": "1"}
+        assert Browser.send(browser, "/password/strength", "POST", data=typed, headers=script).status == 200
+        without = {"Sec-Fetch-Dest": "empty"}
+        assert Browser.send(browser, "/password/strength", "POST", data=typed, headers=without).status == 400
+
+
+class TestInTheFrame:
+    def test_the_page_is_compact(self, shop: Site) -> None:
+        page = framed(shop).open("/login")
+        assert page.tree.all("header") == []
+        assert page.tree.all("footer") == []
+
+    def test_who_signs_in_is_handed_over_once_for_each_nonce(self, shop: Site) -> None:
+        shop.customer(EMAIL)
+        browser = framed(shop)
+        assert event(browser.open(f"/login?nonce={NONCE}")) is None
+        page = browser.follow(browser.sign_in(EMAIL, PASSWORD))
+        said = event(page)
+        assert said is not None
+        assert said["type"] == "signed-in"
+        assert redeemed(shop, said["code"]) == EMAIL
+        assert event(browser.open("/account")) is None
+        again = event(browser.open("/login?nonce=of-the-next-page"))
+        assert again is not None
+        assert redeemed(shop, again["code"], "of-the-next-page") == EMAIL
+
+    def test_a_code_of_one_page_is_nothing_to_another(self, shop: Site) -> None:
+        shop.customer(EMAIL)
+        browser = framed(shop)
+        browser.open(f"/login?nonce={NONCE}")
+        said = event(browser.follow(browser.sign_in(EMAIL, PASSWORD)))
+        assert said is not None
+        with pytest.raises(Refused) as refusal:
+            redeemed(shop, said["code"], "of-somebody-else")
+        assert refusal.value.failure is Failure.NO_SUCH_HANDOVER
+
+    def test_a_code_typed_in_the_frame_signs_it_in(self, shop: Site) -> None:
+        browser = framed(shop)
+        browser.open(f"/register?nonce={NONCE}")
+        browser.register(EMAIL, PASSWORD)
+        page = browser.follow(
+            browser.fill("/register/code", {"code": code_in(shop.mails(EMAIL)[-1])}, submit_to="/register/code")
+        )
+        said = event(page)
+        assert said is not None
+        assert redeemed(shop, said["code"]) == EMAIL
+
+    def test_it_speaks_the_language_of_the_site(self, shop: Site) -> None:
+        browser = framed(shop)
+        assert browser.open("/login?nonce=n&locale=cs-CZ").tree.one("html").get("lang") == "cs"
+        assert browser.open("/register").tree.one("html").get("lang") == "cs"
+
+    def test_signing_out_is_told(self, shop: Site) -> None:
+        shop.customer(EMAIL)
+        browser = framed(shop)
+        browser.sign_in(EMAIL, PASSWORD)
+        page = browser.follow(browser.post(browser.open("/account").form("/logout")))
+        assert event(page) == {"type": "signed-out"}
+        assert event(browser.open("/login")) is None
+
+    def test_the_page_names_whom_it_may_tell(self, shop: Site) -> None:
+        assert framed(shop).open("/login").tree.one("html").get("data-parents") == SHOP
+        assert "data-parents" not in shop.browser().open("/login").tree.one("html").attributes
+
+    def test_at_top_level_nothing_is_told(self, shop: Site) -> None:
+        browser = shop.customer(EMAIL)
+        assert event(browser.open(f"/account?nonce={NONCE}")) is None
+
+    def test_the_mailed_link_says_where_else_the_code_may_belong(self, shop: Site) -> None:
+        shop.customer(EMAIL)
+        framed(shop).fill("/login/link", {"email": EMAIL})
+        page = shop.browser().open(shop.link(EMAIL))
+        assert "type the code of the mail there" in page.words
+
+
+class TestWithoutCookies:
+    def test_a_form_leads_to_a_tab_of_its_own_that_ends_at_the_site(self, shop: Site) -> None:
+        shop.customer(EMAIL)
+        said = {"return_url": f"{SHOP}/cart?item=1", "state": "s1", "nonce": NONCE}
+        form = framed(shop).open(f"/login?{urlencode(said)}").form()
+        page = framed(shop).post(form, {"email": EMAIL, "password": PASSWORD})  # another browser: no cookie
+        assert page.status == 400
+        (link,) = page.tree.one("main").all("a")
+        assert (link.text, link.get("target")) == ("Continue in a new tab", "_blank")
+        tab = shop.browser()
+        tab.open(link.get("href"))
+        ended = urlsplit(tab.sign_in(EMAIL, PASSWORD).location)
+        assert f"{ended.scheme}://{ended.netloc}{ended.path}" == f"{SHOP}/cart"
+        answer = parse_qs(ended.query)
+        assert (answer["item"], answer["state"]) == (["1"], ["s1"])
+        assert redeemed(shop, answer["code"][0]) == EMAIL
+
+    def test_registration_goes_on_as_registration(self, shop: Site) -> None:
+        form = framed(shop).open("/register").form()
+        (link,) = framed(shop).post(form).tree.one("main").all("a")
+        assert link.get("href") == "/register"
+
+    def test_a_stale_form_with_a_cookie_is_shown_again(self, shop: Site) -> None:
+        browser = framed(shop)
+        form = browser.open("/login").form()
+        page = browser.post(form, {"csrf_token": "stale", "email": EMAIL})
+        assert (page.status, page.form().fields["email"]) == (400, EMAIL)
+
+
+class TestReturning:
+    def visit(self, site: Site, return_url: str = f"{SHOP}/welcome", **said: str) -> tuple[Browser, Page]:
+        browser = site.browser()
+        return browser, browser.open(f"/login?{urlencode({'return_url': return_url, **said})}")
+
+    def test_whoever_signs_in_returns_with_a_code_and_the_state(self, shop: Site) -> None:
+        shop.customer(EMAIL)
+        browser, page = self.visit(shop, state="basket 7", nonce=NONCE)
+        assert f"form-action 'self' {SHOP};" in page.headers["Content-Security-Policy"]
+        ended = urlsplit(browser.sign_in(EMAIL, PASSWORD).location)
+        answer = parse_qs(ended.query)
+        assert (ended.path, answer["state"]) == ("/welcome", ["basket 7"])
+        assert redeemed(shop, answer["code"][0]) == EMAIL
+
+    def test_whoever_is_signed_in_already_returns_at_once(self, shop: Site) -> None:
+        browser = shop.customer(EMAIL)
+        page = browser.send(f"/login?return_url={quote(SHOP + '/welcome')}&nonce={NONCE}")
+        assert redeemed(shop, parse_qs(urlsplit(page.location).query)["code"][0]) == EMAIL
+
+    def test_a_visit_ends_with_its_return(self, shop: Site) -> None:
+        browser = shop.customer(EMAIL)
+        browser.send(f"/login?return_url={quote(SHOP + '/welcome')}")
+        assert browser.send("/login").location == "/account"
+
+    def test_a_new_customer_returns_after_confirming(self, shop: Site) -> None:
+        browser = shop.browser()
+        browser.open(f"/register?return_url={quote(SHOP + '/welcome')}&nonce={NONCE}")
+        browser.register(EMAIL, PASSWORD)
+        ended = browser.fill(shop.link(EMAIL)).location
+        assert ended.startswith(f"{SHOP}/welcome?code=")
+
+    def test_the_link_opened_elsewhere_returns_without_a_code(self, shop: Site) -> None:
+        browser = shop.browser()
+        browser.open(f"/register?return_url={quote(SHOP + '/welcome')}&nonce={NONCE}")
+        browser.register(EMAIL, PASSWORD)
+        assert shop.browser().fill(shop.link(EMAIL), {"password": PASSWORD}).location == f"{SHOP}/welcome"
+
+    @pytest.mark.parametrize(
+        "elsewhere",
+        [
+            "https://evil.example/welcome",
+            "https://shop.example.com.evil.example/",
+            "https://shop.example.com@evil.example/",
+            "http://shop.example.com/welcome",
+            "https://shop.example.com:8443/",
+            "//shop.example.com/",
+            "javascript:alert(1)",
+            "/account",
+            "",
+        ],
+    )
+    def test_an_address_that_is_not_listed_is_ignored(self, shop: Site, elsewhere: str) -> None:
+        shop.customer(EMAIL)
+        browser, page = self.visit(shop, elsewhere, nonce=NONCE)
+        assert "evil" not in page.headers["Content-Security-Policy"]
+        assert browser.sign_in(EMAIL, PASSWORD).location == "/account"
+
+    def test_an_origin_that_was_struck_off_meanwhile_is_ignored(self, shop: Site) -> None:
+        shop.customer(EMAIL)
+        browser, _ = self.visit(shop)
+        allow(shop, back=())
+        assert browser.sign_in(EMAIL, PASSWORD).location == "/account"
+
+    @pytest.mark.parametrize("state", ["x" * 256, "a\nb", "\x00"])
+    def test_a_state_that_cannot_be_kept_is_left_out(self, shop: Site, state: str) -> None:
+        shop.customer(EMAIL)
+        browser, _ = self.visit(shop, state=state)
+        assert "state" not in parse_qs(urlsplit(browser.sign_in(EMAIL, PASSWORD).location).query)
+
+
+def test_the_script_may_be_loaded_from_everywhere_and_is_small(site: Site) -> None:
+    page = site.browser().send("/embed.js")
+    assert page.status == 200
+    assert page.headers["Content-Type"].startswith("text/javascript")
+    assert page.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert page.headers["Cache-Control"] == "public, max-age=300"
+    assert "Set-Cookie" not in page.headers
+    assert len(page.body) < 3 * 1024
