@@ -45,14 +45,12 @@ def written(texts: Mapping[str, str], folder: Path) -> list[Path]:
 @pytest.fixture(scope="module")
 def of_pages(answers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """The complaints about all pages: the checker takes longer to start than to read them."""
-    assert len(answers) > 50
     return complaints(written(answers, tmp_path_factory.mktemp("pages")))
 
 
-@pytest.mark.parametrize("name", STATES)
+@pytest.mark.parametrize("name", [name for name in STATES if not name.startswith("mail-")])
 def test_each_page_is_valid(answers: dict[str, str], of_pages: dict[str, list[str]], name: str) -> None:
-    if name not in answers:
-        pytest.skip("a mail, read below")
+    assert answers[name].startswith("<!doctype html>")
     assert of_pages.get(name, []) == []
 
 
