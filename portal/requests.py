@@ -23,6 +23,8 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "Cache-Control": "no-store",
 }
+FOR_EVER = "public, max-age=31536000, immutable"
+"""The Cache-Control of addresses that change with what is at them."""
 MAX_BODY = 64 * 1024
 """Bytes. No form or JSON here comes near it, and nobody gets to have more parsed."""
 _FORM_ACTION = "form-action 'self'"

@@ -60,5 +60,16 @@ def register(app: Flask) -> None:
     presentation.register(app)
     embedding.register(app)
     errors.register(app)
-    for module in (login, mail_sign_in, registration, password, account, embedding, language, health, mailbox):
+    for module in (
+        organisation,
+        login,
+        mail_sign_in,
+        registration,
+        password,
+        account,
+        embedding,
+        language,
+        health,
+        mailbox,
+    ):
         app.register_blueprint(module.pages)

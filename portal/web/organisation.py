@@ -1,12 +1,18 @@
-"""Whose pages are asked for: told by the host, which shows pages and opens nothing."""
+"""Whose pages are asked for: told by the host, which shows pages and opens nothing. And their colour."""
 
+from functools import lru_cache
+from hashlib import sha256
 from typing import cast
 
-from flask import Flask, current_app, g, request
+from flask import Blueprint, Flask, Response, abort, current_app, g, request, url_for
 
 from portal.assembly import context_of, settings_of
+from portal.domain.colours import DARK, LIGHT, readable
 from portal.domain.directory import Directory
 from portal.domain.organisations import Organisation
+from portal.requests import FOR_EVER
+
+pages = Blueprint("organisation", __name__)
 
 _DIRECTORY = "portal_directory"
 
@@ -24,3 +30,32 @@ def current_organisation() -> Organisation:
         g.organisation = directory.serving(request.host.partition(":")[0].lower())
     organisation: Organisation = g.organisation
     return organisation
+
+
+@pages.get("/organisation.css")
+def stylesheet() -> Response:
+    """The organisation's accent colour, readable in the light and in the dark; 404 without one."""
+    accent = current_organisation().accent
+    if accent is None:
+        abort(404)
+    css, version = _stylesheet(accent)
+    response = Response(css, mimetype="text/css")
+    if request.args.get("v") == version:  # else a page was made before the colour changed, or after
+        response.headers["Cache-Control"] = FOR_EVER
+    return response
+
+
+def stylesheet_url(organisation: Organisation) -> str | None:
+    """The address of an organisation's stylesheet, which changes with what is in it; None when it has none."""
+    if organisation.accent is None:
+        return None
+    return url_for("organisation.stylesheet", v=_stylesheet(organisation.accent)[1])
+
+
+@lru_cache(maxsize=1000)
+def _stylesheet(accent: str) -> tuple[str, str]:
+    light, dark = (
+        f":root {{ --accent: {readable(accent, scheme)}; --accent-ink: {scheme.ink}; }}" for scheme in (LIGHT, DARK)
+    )
+    css = f"{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}\n"
+    return css, sha256(css.encode()).hexdigest()[:12]

@@ -10,7 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.domain.errors import N_
 from portal.domain.organisations import DEFAULT, Organisation
 from portal.languages import current_language, translate
-from portal.web.organisation import current_organisation
+from portal.requests import FOR_EVER
+from portal.web.organisation import current_organisation, stylesheet_url
 
 
 def shown_organisation() -> Organisation:
@@ -37,18 +38,20 @@ def register(app: Flask) -> None:
     @app.after_request
     def who_may_keep_it(response: Response) -> Response:
         if request.endpoint == "static" and "v" in request.args and response.status_code in (200, 206, 304):
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        else:
+            response.headers["Cache-Control"] = FOR_EVER
+        if not response.cache_control.public:
             response.vary.add("Cookie")
         return response
 
     @app.context_processor
     def page() -> dict[str, Any]:
         language = current_language()
+        organisation = shown_organisation()
         return {
             "lang": language.tag,
             "text_direction": language.direction,
-            "organisation": shown_organisation(),
+            "organisation": organisation,
+            "organisation_stylesheet": stylesheet_url(organisation),
             "customer": g.get("customer"),
             "notice": translate(session.pop("notice")) if "notice" in session else None,
         }

@@ -2,13 +2,14 @@
 
 from tests.browser import states
 from tests.browser.stage import State, opened, signed_in
-from tests.browser.states import LONG_EMAIL, LONG_FIRST, LONG_LAST, UNKNOWN, failing, letter_alone, stale
+from tests.browser.states import LONG_EMAIL, LONG_FIRST, LONG_LAST, UNKNOWN, at_the_shop, failing, letter_alone, stale
 from tests.browser.visitor import PASSWORD
 
 NEW_PASSWORD = "Save the new password"
 
 STATES: dict[str, State] = {
     "login": opened("/login"),
+    "login-shop": at_the_shop("/login"),
     "login-empty": opened("/login", press="Sign in"),
     "login-refused": opened("/login", email="nobody@example.com", password=PASSWORD, press="Sign in"),
     "login-long": opened("/login", email=LONG_EMAIL, password="x" * 300, press="Sign in"),
@@ -19,6 +20,7 @@ STATES: dict[str, State] = {
     "login-signed-out": states.signed_out,
     "login-password-set": states.reset_done,
     "register": opened("/register"),
+    "register-shop": at_the_shop("/register"),
     "register-empty": opened("/register", press="Create an account"),
     "register-refused": opened(
         "/register",

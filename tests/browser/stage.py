@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser.visitor import Visitor
+from tests.cli.process import run_portal, wait_until
 
+SHOP_HOST = "kamen.localhost"
 ADA = "ada@example.com"
 FORGETFUL = "forgetful@example.com"
 
@@ -57,6 +59,26 @@ class Stage:
         visitor = self.cleared()
         visitor.register("waiting@example.com")
         return visitor.link_to("waiting@example.com"), visitor.context.cookies()
+
+    @cached_property
+    def shop_url(self) -> str:
+        """The pages of an organisation that says all it can of itself, at a host that leads to this machine."""
+        added = run_portal(
+            self.instance,
+            *("organisation", "add", "kamen", "--name", "Kámen & syn", "--hostname", SHOP_HOST, "--accent", "ffcc00"),
+            *("--privacy-url", "https://kamen.example/privacy", "--terms-url", "https://kamen.example/terms"),
+            *("--support-email", "help@kamen.example.com"),
+        )
+        assert added.returncode == 0, added.stderr
+        url = self.url.replace("127.0.0.1", SHOP_HOST)
+        visitor = self.cleared(url=url)
+
+        def is_known() -> bool:
+            visitor.go("/login")
+            return "Kámen" in visitor.page.title()
+
+        wait_until(is_known)  # the server has read the organisations before
+        return url
 
     @cached_property
     def forgetful(self) -> str:

@@ -173,6 +173,11 @@ def reset_throttled(stage: Stage) -> Visitor:
     return visitor
 
 
+def at_the_shop(path: str) -> State:
+    """A page of another organisation than the default one."""
+    return lambda stage: show(stage.cleared(url=stage.shop_url), path, "", {})
+
+
 def failing(path: str, status: int) -> State:
     def open_it(stage: Stage) -> Visitor:
         visitor = stage.cleared(url=stage.failing_url)

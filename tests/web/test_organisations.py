@@ -189,7 +189,7 @@ def test_each_of_the_links_may_stand_alone(many: Site) -> None:
 def test_an_organisation_without_links_shows_none(kamen: Shop) -> None:
     page = kamen.browser().open("/register")
     assert page.tree.one("footer").all("a") == []
-    assert page.tree.one("form").all("a") == []
+    assert page.tree.one("main").one("form").all("a") == []
     mail = _registered(kamen)
     assert "Privacy" not in text_of(mail) + html_of(mail)
 
@@ -228,6 +228,48 @@ def test_links_follow_the_stored_host_and_not_the_one_that_was_named(kamen: Shop
     spoofed = {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example", "Host": "login.kamen.example:8080"}
     assert browser.post(form, typed, headers=spoofed).status == 302
     assert link_in(kamen.mails()[-1]).startswith("http://login.kamen.example:5000/register/verify/")
+
+
+# Its colour.
+
+
+def _sheet(page: Page) -> str | None:
+    """The address of the second stylesheet of a page."""
+    sheets = [link.get("href") for link in page.tree.all("link") if link.get("rel") == "stylesheet"]
+    return sheets[1] if len(sheets) > 1 else None
+
+
+def test_an_accent_is_a_stylesheet_that_browsers_keep_until_it_changes(many: Site) -> None:
+    change_organisation(many.context, "sklo", {"accent": "#ffcc00"}, _portal(many))
+    browser = _shop(many, "sklo").browser()
+    page = browser.open("/login")
+    assert_headers(page)
+    path = _sheet(page) or ""
+    assert path.startswith("/organisation.css?v=")
+    sheet = browser.send(path)
+    assert sheet.headers["Content-Type"] == "text/css; charset=utf-8"
+    assert sheet.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert "Vary" not in sheet.headers
+    assert "Set-Cookie" not in sheet.headers
+    assert_headers(sheet, private=False)
+    assert sheet.text == (
+        ":root { --accent: #846a00; --accent-ink: #ffffff; }\n"
+        "@media (prefers-color-scheme: dark) { :root { --accent: #ffcc00; --accent-ink: #0f1515; } }\n"
+    )
+
+
+@pytest.mark.parametrize("version", ["", "?v=", "?v=000000000000", "?v=1&v=2"])
+def test_a_stylesheet_under_another_version_is_not_kept(many: Site, version: str) -> None:
+    change_organisation(many.context, "sklo", {"accent": "#ffcc00"}, _portal(many))
+    sheet = _shop(many, "sklo").browser().send(f"/organisation.css{version}")
+    assert sheet.status == 200
+    assert_headers(sheet)
+
+
+def test_without_an_accent_there_is_no_stylesheet(kamen: Shop) -> None:
+    browser = kamen.browser()
+    assert _sheet(browser.open("/login")) is None
+    assert_error_page(browser.open("/organisation.css"), 404)
 
 
 # Nothing crosses.
