@@ -32,14 +32,18 @@ class PlatformError(Exception):
         self.retry_after = retry_after
         self.allow = allow
 
-    def answer(self) -> Response:
-        """The answer to the request."""
+    def content(self) -> dict[str, Any]:
+        """What is told."""
         error: dict[str, Any] = {"code": self.code, "message": self.message, "description": self.description}
         if self.fields is not None:
             error["fields"] = self.fields
         if self.retry_after is not None:
             error["retry_after"] = self.retry_after
-        response = answer({"error": error})
+        return {"error": error}
+
+    def answer(self) -> Response:
+        """The answer to the request."""
+        response = answer(self.content())
         response.status_code = self.status
         if self.retry_after is not None:
             response.headers["Retry-After"] = str(self.retry_after)

@@ -25,6 +25,7 @@ FAILURES = {
     "register_account": _failures_of("register-account"),
     "register_account_verify": (Failure.REGISTRATION_FAILED,),
     "set_new_password": _failures_of("set-new-password"),
+    "redeem_handover": _failures_of("redeem-handover"),
 }
 """What each endpoint tells by a code of its own. All else that is refused there is told as the first of them."""
 
@@ -63,11 +64,18 @@ def http_error(error: HTTPException) -> Response:
     return _platform(error.code or 500, allow=dict(error.get_headers()).get("Allow"))
 
 
-def _platform(status: int, *, retry_after: int | None = None, allow: str | None = None) -> Response:
+def platform_error(
+    status: int, *, reference: str, retry_after: int | None = None, allow: str | None = None
+) -> PlatformError:
+    """What is told of a status; `reference` is where the log says more of a fault of ours."""
     default = (HTTPStatus(status).name, HTTPStatus(status).phrase, _PLATFORM[400][2])
     code, message, description = _PLATFORM.get(status, default)
-    description = description.format(reference=g.request_id)
-    return PlatformError(status, code, message, description, retry_after=retry_after, allow=allow).answer()
+    description = description.format(reference=reference)
+    return PlatformError(status, code, message, description, retry_after=retry_after, allow=allow)
+
+
+def _platform(status: int, *, retry_after: int | None = None, allow: str | None = None) -> Response:
+    return platform_error(status, reference=g.request_id, retry_after=retry_after, allow=allow).answer()
 
 
 def _key_refused(refused: KeyRefused) -> Response:

@@ -182,6 +182,25 @@ class LogoutRequest(Schema):
     identity_id = _identity_id()
 
 
+class RedeemHandoverRequest(Schema):
+    """Take a sign-in over."""
+
+    code = Line(
+        required=True,
+        metadata={
+            "description": "The code that the frame or the redirect brought; it works once, for 60 seconds.",
+            "example": "Z9CPkS2o3UV163VQn5OUv0T8BQi8Fvdg",
+        },
+    )
+    nonce = Line(
+        required=True,
+        metadata={
+            "description": "What the shop's own page gave the frame or the link as `nonce`.",
+            "example": "n-0S6_WzA2Mj",
+        },
+    )
+
+
 class AccountInfoRequest(Schema):
     """Ask who is signed in."""
 

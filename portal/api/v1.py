@@ -14,6 +14,7 @@ from portal.api.schemas import (
     LoginRequest,
     LogoutRequest,
     MagicAuthRequest,
+    RedeemHandoverRequest,
     RegisterAccountRequest,
     RegisterAccountVerifyRequest,
     ResetPasswordRequest,
@@ -22,8 +23,9 @@ from portal.api.schemas import (
 from portal.assembly import current_context
 from portal.domain.addresses import Address
 from portal.domain.api_keys import Scope
-from portal.domain.errors import Refused
-from portal.domain.identities import account_of
+from portal.domain.errors import Failure, Refused
+from portal.domain.handover import redeem
+from portal.domain.identities import AccountInfo, account_of
 from portal.domain.login import log_in, log_out
 from portal.domain.password_reset import request_reset
 from portal.domain.password_reset import set_new_password as set_password_by_link
@@ -110,6 +112,21 @@ def get_account_info(identity_id: str) -> Response:
     account = account_of(current_context(), current_caller().organisation_id, identity_id)
     if account is None:
         return answer({"loggedIn": False})
+    return answer({"loggedIn": True, "identityId": identity_id, **_told(account)})
+
+
+@customer.post("/redeem-handover", RedeemHandoverRequest, Scope.IDENTITY)
+def redeem_handover(code: str, nonce: str) -> Response:
+    """Take over the sign-in of a frame or a redirect; the new identity ends with that one, and that one with it."""
+    identity = redeem(current_context(), current_visitor(), code, nonce)
+    account = account_of(current_context(), current_caller().organisation_id, identity)
+    if account is None:  # ended at this very moment
+        raise Refused(Failure.NO_SUCH_HANDOVER)
+    return success(identityId=identity, account=_told(account))
+
+
+def _told(account: AccountInfo) -> dict[str, Any]:
+    """What a shop is told of a customer; what is not known is left out."""
     known = {
         "cuRefNo": account.cu_ref_no,
         "email": account.email,
@@ -118,13 +135,9 @@ def get_account_info(identity_id: str) -> Response:
         "lastName": account.last_name,
         "companyName": account.company_name,
     }
-    return answer(
-        {
-            "loggedIn": True,
-            "identityId": identity_id,
-            **{name: value for name, value in known.items() if value is not None},
-            "premium": False,
-            "ban": False,  # a ban ends every identity
-            "creditBalance": 0,
-        }
-    )
+    return {
+        **{name: value for name, value in known.items() if value is not None},
+        "premium": False,
+        "ban": False,  # a ban ends every identity
+        "creditBalance": 0,
+    }

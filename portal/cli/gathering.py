@@ -8,6 +8,7 @@ thread gets a request that is complete, or that will be refused whatever follows
 import re
 import socket
 from contextlib import suppress
+from enum import Enum
 from functools import partial
 from selectors import EVENT_READ
 from time import monotonic
@@ -16,6 +17,7 @@ from typing import Any
 from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from portal.cli.chunks import Arrival, ChunkedBody
 from portal.cli.plain_answer import write_error
 from portal.requests import MAX_BODY
 
@@ -24,7 +26,7 @@ REQUEST_SECONDS = 15.0
 MAX_HEAD = 32 * 1024
 """Bytes of a request line and headers; the longest the portal itself can bring about are a tenth of that."""
 _HEAD_END = b"\r\n\r\n"
-_CHUNKED = re.compile(rb"\r\ntransfer-encoding[ \t]*:", re.IGNORECASE)
+_CODING = re.compile(rb"\r\ntransfer-encoding[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
 
 
@@ -34,6 +36,7 @@ class GatheredConnection(TConn):
     def __init__(self, cfg: Config, client: socket.socket, address: tuple[str, int], server: tuple[str, int]) -> None:
         super().__init__(cfg, client, address, server)
         self.gathered = bytearray()
+        self.chunks = ChunkedBody()
 
 
 Connection = Any
@@ -67,18 +70,15 @@ class GatheringWorker(ThreadWorker):
         except OSError:
             arrived = b""
         conn.gathered += arrived
-        if arrived and not _is_enough(conn.gathered) and not _is_chunked(conn.gathered):
+        step = _next_step(conn) if arrived else Step.HAND_OVER
+        if step is Step.WAIT:
             return
         self.poller.unregister(client)
         self.pending_conns.remove(conn)
         if not arrived:
             self._close(conn)
-        elif len(conn.gathered) > MAX_HEAD and _HEAD_END not in conn.gathered:
-            self._answer(conn, 431, "Request Header Fields Too Large")
-        elif _is_chunked(conn.gathered):
-            self._answer(conn, 411, "Length Required")
         else:
-            self._hand_over(conn)
+            self._take(conn, step)
 
     def murder_pending(self) -> None:
         """Give up on requests that have not come to an end in time."""
@@ -97,13 +97,12 @@ class GatheringWorker(ThreadWorker):
     def enqueue_req(self, conn: Connection) -> None:
         """Go on with what was read beyond the request before: it may be the next one, or a part of it."""
         conn.gathered += conn.parser.unreader.take_buffered()
-        if _is_chunked(conn.gathered):
-            self._answer(conn, 411, "Length Required")
-        elif _is_enough(conn.gathered):
-            self._hand_over(conn)
-        else:
+        step = _next_step(conn)
+        if step is Step.WAIT:
             conn.sock.setblocking(False)
             self._gather(conn)
+        else:
+            self._take(conn, step)
 
     def hurry(self, seconds: float) -> None:
         """Wait no longer than this for connections that have not begun a request: the worker is about to end."""
@@ -117,12 +116,20 @@ class GatheringWorker(ThreadWorker):
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
+    def _take(self, conn: Connection, step: "Step") -> None:
+        """Do what is next with a request that is waited for no longer."""
+        if step is Step.HAND_OVER:
+            self._hand_over(conn)
+        else:
+            self._answer(conn, *step.value)
+
     def _hand_over(self, conn: Connection) -> None:
         """Let a thread answer, with what was gathered."""
         conn.data_ready = True
         conn.init()
         conn.parser.unreader.unread(bytes(conn.gathered))
         conn.gathered.clear()
+        conn.chunks = ChunkedBody()
         super().enqueue_req(conn)
 
     def _answer(self, conn: Connection, status: int, reason: str) -> None:
@@ -135,18 +142,39 @@ class GatheringWorker(ThreadWorker):
         conn.close()
 
 
-def _is_chunked(gathered: bytearray) -> bool:
-    """Whether a body of unknown length is announced: no browser sends a form so, and a thread would wait for it."""
-    head, end, _ = gathered.partition(_HEAD_END)
-    return bool(end) and _CHUNKED.search(bytes(head) + b"\r\n") is not None
+class Step(Enum):
+    """What is next with a request; a status and its words where it is refused."""
+
+    WAIT = "wait"
+    HAND_OVER = "hand over"
+    """It is complete, or nothing that may follow will change its answer."""
+    HEAD_TOO_LARGE = (431, "Request Header Fields Too Large")
+    LENGTH_REQUIRED = (411, "Length Required")
+    BODY_TOO_LARGE = (413, "Content Too Large")
+    NONSENSE = (400, "Bad Request")
 
 
-def _is_enough(gathered: bytearray) -> bool:
-    """Whether a request is complete, or nothing that may follow will change its answer."""
-    head, end, body = gathered.partition(_HEAD_END)
+def _next_step(conn: Connection) -> Step:
+    head, end, body = conn.gathered.partition(_HEAD_END)
     if not end:
-        return len(gathered) > MAX_HEAD
-    lengths = _LENGTH.findall(bytes(head) + b"\r\n")
+        return Step.HEAD_TOO_LARGE if len(conn.gathered) > MAX_HEAD else Step.WAIT
+    head = bytes(head) + b"\r\n"
+    codings, lengths = _CODING.findall(head), _LENGTH.findall(head)
+    if codings:
+        # One way alone to say where the body ends: with two of them, who stands in front could see another end.
+        is_clear = [coding.strip().lower() for coding in codings] == [
+            b"chunked"
+        ] and b"content-length" not in head.lower()
+        return _step_of_chunks(conn, body) if is_clear and b" HTTP/1.1\r\n" in head else Step.LENGTH_REQUIRED
     if len(lengths) != 1:
-        return True  # no body, or nonsense
-    return len(body) >= int(lengths[0]) or int(lengths[0]) > MAX_BODY
+        return Step.HAND_OVER  # no body, or nonsense
+    return Step.HAND_OVER if len(body) >= int(lengths[0]) or int(lengths[0]) > MAX_BODY else Step.WAIT
+
+
+def _step_of_chunks(conn: Connection, body: bytearray) -> Step:
+    arrival = conn.chunks.look(body)
+    if arrival is Arrival.NONSENSE:
+        return Step.NONSENSE
+    if len(body) > MAX_BODY:  # with its framing: more than any form or JSON comes near
+        return Step.BODY_TOO_LARGE
+    return Step.HAND_OVER if arrival is Arrival.COMPLETE else Step.WAIT

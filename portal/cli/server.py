@@ -81,7 +81,9 @@ class Server(BaseApplication):
     def run(self) -> None:
         """Serve until a signal ends it; exits the process."""
         # What gunicorn has to say goes where, and looks as, the portal's own log does.
-        logging.getLogger("gunicorn.error").handlers = logging.getLogger("portal").handlers
+        log = logging.getLogger("gunicorn.error")
+        log.handlers = logging.getLogger("portal").handlers
+        log.addFilter(_without_what_was_sent)
         # gunicorn has no setting for these.
         util.write_error = write_error
         wsgi.Response = QuietResponse  # type: ignore[misc]
@@ -106,6 +108,15 @@ def _forget_process(_arbiter: Arbiter, worker: Worker) -> None:
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)
+
+
+def _without_what_was_sent(record: logging.LogRecord) -> bool:
+    """Cut what gunicorn quotes of a request that it cannot read or answer: it may be a key or a token."""
+    if isinstance(record.msg, str) and record.msg.startswith("Invalid request from ip="):
+        record.msg = record.msg.partition(": ")[0]
+    elif isinstance(record.msg, str) and record.msg.startswith("Error handling request"):
+        record.msg, record.args = "Error handling request", ()
+    return True
 
 
 class QuietResponse(wsgi.Response):

@@ -1,0 +1,328 @@
+"""Whatever goes wrong under /api/, the answer is JSON, and nothing that a browser carries plays a part."""
+
+from functools import partial
+from threading import Event
+from typing import Any
+
+import argon2.low_level
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from tests.api.shop import Answer, Shop, new_shop
+from tests.web.conftest import PASSWORD, Site, Start, in_parallel
+from tests.web.expectations import HEADERS
+from tests.web.test_errors import MANY, run, writing
+
+EMAIL = "ada@example.com"
+LOGIN = {"email": EMAIL, "password": PASSWORD}
+CODES = {
+    400: "BAD_REQUEST",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "CONTENT_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    500: "INTERNAL_SERVER_ERROR",
+    503: "SERVICE_UNAVAILABLE",
+}
+
+
+def assert_platform_error(answer: Answer, status: int) -> None:
+    """A platform error as the contract has it, with what every answer has."""
+    assert (answer.status, answer.code) == (status, CODES[status])
+    error = answer.json["error"]
+    assert answer.json.keys() == {"error"}
+    assert error.keys() <= {"code", "message", "description", "fields", "retry_after"}
+    assert all(isinstance(error[name], str) and error[name] for name in ("code", "message", "description"))
+    assert_api_headers(answer)
+
+
+def assert_api_headers(answer: Answer) -> None:
+    for name, value in HEADERS.items():
+        assert answer.headers.getlist(name) == [value], name
+    assert answer.headers.getlist("Cache-Control") == ["no-store"]
+    names = {name.lower() for name, _ in answer.headers}
+    assert not names & {"set-cookie", "vary", "server", "content-language", "location"}
+    assert not [name for name in names if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api",
+        "/api/",
+        "/api/v1",
+        "/api/v1/",
+        "/api/v2/customer/login",
+        "/api/v1/customer/",
+        "/api/v1/customer/login/",
+        "/api/v1//customer/login",
+        "/api/v1/customer/none",
+        "/api/login",
+        "/api/%00",
+        "/api/\N{SNOWMAN}",
+        "/api/v1/customer/login/../../../../login",
+        "/api/" + "a" * 5000,
+    ],
+    ids=lambda path: ascii(path[:40]),
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "OPTIONS"])
+def test_what_is_not_there_is_404(shop: Shop, path: str, method: str) -> None:
+    assert_platform_error(shop.ask(method, path), 404)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get"])
+def test_another_method_is_405_and_the_right_one_named(shop: Shop, method: str) -> None:
+    answer = shop.ask(method, "login", body=LOGIN)
+    assert_platform_error(answer, 405)
+    assert answer.headers["Allow"] == "POST"
+
+
+def test_head_of_an_endpoint_has_no_body(shop: Shop) -> None:
+    assert shop.ask("HEAD", "login").status == 405
+    assert shop.ask("HEAD", "get-account-info", query={"identityId": "x"}).status == 200
+    answer = shop.ask("POST", "get-account-info", body={})
+    assert_platform_error(answer, 405)
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD"}
+
+
+def test_a_method_in_disguise_is_none(shop: Shop) -> None:
+    for headers in ({"X-HTTP-Method-Override": "POST"}, {"X-Method-Override": "POST"}):
+        assert_platform_error(shop.ask("GET", "login", headers=headers, query={"_method": "POST"}), 405)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "",
+        "text/plain",
+        "text/html",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+        "application/vnd.api+json",
+        "text/json",
+        "application/json; charset=iso-8859-1",
+        "application/json; charset=utf-16",
+        "application/jsonx",
+    ],
+)
+def test_what_is_not_json_is_415(shop: Shop, content_type: str) -> None:
+    data = '{"email": "ada@example.com", "password": "x"}'
+    assert_platform_error(shop.ask("POST", "login", data=data, headers={"Content-Type": content_type}), 415)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        'application/json;charset="UTF-8"',
+        "Application/JSON",
+        "application/json; profile=x",
+    ],
+)
+def test_json_is_json_however_it_is_spelled(shop: Shop, content_type: str) -> None:
+    data = '{"email": "ada@example.com", "password": "x"}'
+    assert shop.ask("POST", "login", data=data, headers={"Content-Type": content_type}).code == "E002"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b" ",
+        b"{",
+        b"nonsense",
+        b"[]",
+        b"[1]",
+        b"null",
+        b"true",
+        b"7",
+        b'"text"',
+        b"{} {}",
+        b"{'email': 'a'}",
+        b'{"email": undefined}',
+        b'{"email": NaN}',
+        b'{"x": Infinity}',
+        b'{"x": -Infinity}',
+        b'{"x": ' + b"9" * 5000 + b"}",
+        b'\xef\xbb\xbf{"email": "a"}',
+        b'{"email": "\xff"}',
+        b'{"email": "\xed\xa0\x80"}',
+        '{"email": "a"}'.encode("utf-16"),
+        b"[" * 60_000,
+        b'{"a":' * 10_000,
+        b'{"x": ' + b"[" * 30_000 + b"]" * 30_000 + b"}",
+        b"a=b",
+    ],
+    ids=lambda data: ascii(data[:24]),
+)
+def test_what_is_no_object_in_json_is_400(shop: Shop, data: bytes) -> None:
+    assert_platform_error(shop.ask("POST", "login", data=data), 400)
+
+
+@pytest.mark.parametrize("size", [64 * 1024 + 1, 200_000 * 2, 10_000_000])
+def test_what_is_too_large_is_413(shop: Shop, size: int) -> None:
+    assert_platform_error(shop.ask("POST", "login", data=b"[" * size), 413)
+
+
+def test_a_large_body_within_the_bound_is_read(shop: Shop) -> None:
+    many = {f"field{number}": number for number in range(3000)}
+    assert shop.post("login", email=EMAIL, password="x", **many).code == "E002"
+
+
+class TestPlainHttp:
+    def test_is_refused_and_not_redirected_where_the_portal_is_reached_by_https(self, start: Start) -> None:
+        site = start(BASE_URL="https://portal.example.com", TRUSTED_PROXIES="1")
+        shop = new_shop(site)
+        plain = {"base_url": "http://portal.example.com"}
+        for headers in ({}, {"X-Forwarded-Proto": "http"}, {"X-Forwarded-Proto": "https, http"}):
+            answer = Answer(shop.client.post("/api/v1/customer/login", json=LOGIN, headers=headers, **plain))
+            assert (answer.status, answer.code) == (400, "BAD_REQUEST")
+        answer = Answer(
+            shop.client.post(
+                "/api/v1/customer/login",
+                json=LOGIN,
+                headers={"X-Forwarded-Proto": "https", "Authorization": f"Bearer {shop.key}"},
+                **plain,
+            )
+        )
+        assert answer.code == "E002"
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+    def test_no_header_makes_it_https_without_a_proxy(self, start: Start) -> None:
+        shop = new_shop(start(BASE_URL="https://portal.example.com"))
+        answer = Answer(
+            shop.client.post(
+                "/api/v1/customer/login",
+                json=LOGIN,
+                headers={"X-Forwarded-Proto": "https", "Forwarded": "proto=https"},
+                base_url="http://portal.example.com",
+            )
+        )
+        assert answer.code == "BAD_REQUEST"
+        assert shop.post("login", **LOGIN).code == "E002"
+
+    def test_is_good_enough_where_the_portal_is_reached_by_it(self, shop: Shop) -> None:
+        assert shop.post("login", **LOGIN).code == "E002"
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "https://localhost.evil.example", "http://localhost"]
+)
+def test_origins_cookies_and_languages_play_no_part(site: Site, shop: Shop, origin: str) -> None:
+    cookie = site.customer(EMAIL).cookie()
+    plain = shop.post("login", email=EMAIL, password="x")
+    headers = {
+        "Origin": origin,
+        "Sec-Fetch-Site": "cross-site",
+        "Cookie": f"portal={cookie}",
+        "Accept-Language": "cs",
+        "Accept": "text/html",
+        "Referer": origin,
+    }
+    answer = shop.ask("POST", "login", body={"email": EMAIL, "password": "x"}, headers=headers)
+    assert (
+        answer.json
+        == plain.json
+        == {
+            "success": False,
+            "errorCode": "E004",
+            "message": "Wrong e-mail or password.",
+        }
+    )
+    assert_api_headers(answer)
+    assert_platform_error(
+        shop.ask("OPTIONS", "login", headers={**headers, "Access-Control-Request-Method": "POST"}), 405
+    )
+
+
+def test_a_browsers_cookie_opens_nothing(site: Site) -> None:
+    cookie = site.customer(EMAIL).cookie()
+    answer = Shop(site, None).ask("POST", "login", body=LOGIN, headers={"Cookie": f"portal={cookie}"})
+    assert (answer.status, answer.code) == (404, "PUBLIC_API_KEY_IS_EMPTY")
+
+
+def test_success_has_the_same_headers_and_no_cookie(site: Site, shop: Shop) -> None:
+    site.customer(EMAIL)
+    answer = shop.post("login", **LOGIN)
+    assert answer.json["success"] is True
+    assert_api_headers(answer)
+
+
+def test_a_fault_of_ours_is_a_500_that_names_a_reference_and_nothing_else(
+    site: Site, shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.customer(EMAIL)
+    run(site, "UPDATE contact SET confirmed_at = 'no date at all'")
+    answer = shop.post("login", **LOGIN)
+    assert_platform_error(answer, 500)
+    assert not any(word in str(answer.json) for word in ("ValueError", "no date", ".py", "sqlite", EMAIL))
+    reference = answer.json["error"]["description"].split()[-1].rstrip(".")
+    assert len(reference) == 16
+    assert f"unexpected ValueError request={reference}" in caplog.text
+    assert PASSWORD not in caplog.text
+    assert shop.post("logout", identityId="x").status == 200
+
+
+def test_a_database_that_is_gone_is_a_503(site: Site, shop: Shop) -> None:
+    run(site, "DROP TABLE api_key")
+    answer = shop.post("login", **LOGIN)
+    assert_platform_error(answer, 503)
+    assert answer.headers["Retry-After"] == str(answer.json["error"]["retry_after"])
+
+
+def test_a_locked_database_is_a_503_and_nothing_is_lost(site: Site, shop: Shop) -> None:
+    site.customer(EMAIL)
+    shop.post("logout", identityId="x")
+    before = site.rows()
+    with writing(site):
+        for endpoint, body in (("login", LOGIN), ("reset-password", {"email": EMAIL})):
+            answer = shop.post(endpoint, **body)
+            assert_platform_error(answer, 503)
+            assert 0 < int(answer.headers["Retry-After"]) <= 60
+    assert site.rows() == before
+    assert shop.post("login", **LOGIN).json["success"]
+
+
+def test_a_pool_without_a_free_connection_is_a_503(site: Site, shop: Shop) -> None:
+    def nobody(*_arguments: Any) -> None:
+        raise PoolTimeout
+
+    event.listen(site.context.database.engine, "checkout", nobody)
+    try:
+        assert_platform_error(shop.post("login", **LOGIN), 503)
+    finally:
+        event.remove(site.context.database.engine, "checkout", nobody)
+
+
+def test_too_many_passwords_at_once_is_a_503(site: Site, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    released, compute = Event(), argon2.low_level.hash_secret
+
+    def held_up(*arguments: Any, **options: Any) -> bytes:
+        released.wait(20)
+        return compute(*arguments, **options)
+
+    turned_away: list[Answer] = []
+
+    def log_in(number: int) -> Answer:
+        answer = shop.post("login", email=f"a{number}@example.com", password="wrong")
+        if answer.status == 503:
+            turned_away.append(answer)
+            if len(turned_away) > 10:
+                released.set()
+        return answer
+
+    monkeypatch.setattr(argon2.low_level, "hash_secret", held_up)
+    answers = in_parallel([partial(log_in, number) for number in range(MANY)])
+    assert {answer.status for answer in answers} == {200, 503}
+    for answer in turned_away:
+        assert_platform_error(answer, 503)
+        assert 0 < int(answer.headers["Retry-After"]) <= 60
+
+
+def test_a_host_that_is_none_is_answered_in_json(shop: Shop) -> None:
+    for host in ("", "[", "a" * 300, "evil.example:x", "<xss>"):
+        answer = shop.ask("POST", "login", body=LOGIN, headers={"Host": host})
+        assert answer.status in (200, 400), host
