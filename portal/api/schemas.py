@@ -192,12 +192,10 @@ class RedeemHandoverRequest(Schema):
             "example": "Z9CPkS2o3UV163VQn5OUv0T8BQi8Fvdg",
         },
     )
-    nonce = Line(
-        required=True,
-        metadata={
-            "description": "What the shop's own page gave the frame or the link as `nonce`.",
-            "example": "n-0S6_WzA2Mj",
-        },
+    nonce = _line(
+        "nonce",
+        "What the shop's own page gave the frame or the link as `nonce`; none where it gave none.",
+        "n-0S6_WzA2Mj",
     )
 
 

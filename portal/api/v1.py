@@ -112,21 +112,21 @@ def get_account_info(identity_id: str) -> Response:
     account = account_of(current_context(), current_caller().organisation_id, identity_id)
     if account is None:
         return answer({"loggedIn": False})
-    return answer({"loggedIn": True, "identityId": identity_id, **_told(account)})
+    return answer(_told(identity_id, account))
 
 
 @customer.post("/redeem-handover", RedeemHandoverRequest, Scope.IDENTITY)
-def redeem_handover(code: str, nonce: str) -> Response:
+def redeem_handover(code: str, nonce: str | None) -> Response:
     """Take over the sign-in of a frame or a redirect; the new identity ends with that one, and that one with it."""
-    identity = redeem(current_context(), current_visitor(), code, nonce)
+    identity = redeem(current_context(), current_visitor(), code, nonce or "")
     account = account_of(current_context(), current_caller().organisation_id, identity)
     if account is None:  # ended at this very moment
         raise Refused(Failure.NO_SUCH_HANDOVER)
-    return success(identityId=identity, account=_told(account))
+    return success(identityId=identity, account=_told(identity, account))
 
 
-def _told(account: AccountInfo) -> dict[str, Any]:
-    """What a shop is told of a customer; what is not known is left out."""
+def _told(identity_id: str, account: AccountInfo) -> dict[str, Any]:
+    """What a shop is told of a customer who is signed in; what is not known is left out."""
     known = {
         "cuRefNo": account.cu_ref_no,
         "email": account.email,
@@ -136,6 +136,8 @@ def _told(account: AccountInfo) -> dict[str, Any]:
         "companyName": account.company_name,
     }
     return {
+        "loggedIn": True,
+        "identityId": identity_id,
         **{name: value for name, value in known.items() if value is not None},
         "premium": False,
         "ban": False,  # a ban ends every identity

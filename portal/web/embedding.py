@@ -62,7 +62,12 @@ def register(app: Flask) -> None:
     def note_visit() -> None:
         if request.method == "GET" and not {"return_url", "nonce"}.isdisjoint(request.args):
             return_url = return_target(request.args.get("return_url"))
-            visit = Visit(return_url, _short("state") if return_url else None, _short("nonce") or "", _short("locale"))
+            visit = Visit(
+                return_url=return_url,
+                state=_short("state") if return_url else None,
+                nonce=(_short("nonce") or "").strip(),
+                locale=_short("locale"),
+            )
             session[VISIT] = asdict(visit)
 
     app.jinja_env.globals["framed_visit"] = _framed_visit

@@ -60,7 +60,7 @@ NEEDED = {
     "reset-password": {"email"},
     "set-new-password": {"token", "password"},
     "logout": {"identityId"},
-    "redeem-handover": {"code", "nonce"},
+    "redeem-handover": {"code"},
 }
 KINDS: dict[str, Any] = {
     "number": 7,

@@ -1,0 +1,118 @@
+"""A shop's server takes over whoever has signed in on the portal's pages."""
+
+from datetime import timedelta
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+import time_machine
+from sqlalchemy import insert, update
+
+from portal.domain.api_keys import Scope
+from portal.domain.models import Organisation
+from tests.api.shop import Shop, new_shop
+from tests.web.browser import Browser
+from tests.web.conftest import PASSWORD, Site
+
+EMAIL = "ada@example.com"
+RETURN = "https://shop.example.com/welcome"
+NONCE = "made-up-by-the-page"
+
+
+@pytest.fixture
+def customer(site: Site) -> Browser:
+    """Somebody who is signed in on the portal's pages."""
+    with site.context.database.write() as connection:
+        connection.execute(update(Organisation).values(return_origins=["https://shop.example.com"]))
+    site.app.extensions["portal_directory"]._snapshot = None  # some seconds later
+    return site.customer(EMAIL, first_name="Ada", last_name="Quill")
+
+
+def new_code(customer: Browser, **said: str) -> str:
+    """The code that a signed-in customer brings to the shop."""
+    page = customer.send(f"/login?{urlencode({'return_url': RETURN, **said})}")
+    return parse_qs(urlsplit(page.location).query)["code"][0]
+
+
+def test_a_code_gives_an_identity_and_the_account(shop: Shop, customer: Browser) -> None:
+    answer = shop.post("redeem-handover", code=new_code(customer, nonce=NONCE), nonce=NONCE)
+    assert (answer.status, answer.json.keys()) == (200, {"success", "identityId", "account"})
+    assert answer.json["success"] is True
+    assert answer.json["account"] == shop.account(answer.json["identityId"])
+    assert (answer.json["account"]["loggedIn"], answer.json["account"]["email"]) == (True, EMAIL)
+
+
+def test_signing_out_at_either_side_signs_out_at_both(shop: Shop, customer: Browser) -> None:
+    identity = shop.post("redeem-handover", code=new_code(customer, nonce=NONCE), nonce=NONCE).json["identityId"]
+    assert shop.post("logout", identityId=identity).json == {"success": True}
+    assert not customer.is_signed_in
+    customer.sign_in(EMAIL, PASSWORD)
+    identity = shop.post("redeem-handover", code=new_code(customer, nonce=NONCE), nonce=NONCE).json["identityId"]
+    customer.post(customer.open("/account").form("/logout"))
+    assert shop.account(identity) == {"loggedIn": False}
+
+
+@pytest.mark.parametrize("sent", [{}, {"nonce": ""}, {"nonce": None}])
+def test_a_page_that_gave_no_nonce_needs_none(shop: Shop, customer: Browser, sent: dict[str, str | None]) -> None:
+    assert shop.post("redeem-handover", code=new_code(customer), **sent).json["success"] is True
+
+
+@pytest.mark.parametrize("nonce", ["of-another-page", NONCE.upper(), "", None])
+def test_another_nonce_is_refused_and_leaves_the_code_good(shop: Shop, customer: Browser, nonce: str | None) -> None:
+    code = new_code(customer, nonce=NONCE)
+    answer = shop.post("redeem-handover", code=code, nonce=nonce)
+    assert (answer.code, answer.json["message"]) == ("E003", "Handover code does not exist.")
+    assert answer.json.keys() == {"success", "errorCode", "message"}
+    assert shop.post("redeem-handover", code=code, nonce=NONCE).json["success"] is True
+
+
+def test_a_nonce_slipped_in_where_none_was_given_is_refused(shop: Shop, customer: Browser) -> None:
+    assert shop.post("redeem-handover", code=new_code(customer), nonce=NONCE).code == "E003"
+
+
+def test_a_code_works_once(shop: Shop, customer: Browser) -> None:
+    code = new_code(customer, nonce=NONCE)
+    assert shop.post("redeem-handover", code=code, nonce=NONCE).json["success"] is True
+    assert shop.post("redeem-handover", code=code, nonce=NONCE).code == "E003"
+
+
+def test_a_code_lasts_a_minute(site: Site, shop: Shop, customer: Browser) -> None:
+    code = new_code(customer, nonce=NONCE)
+    with time_machine.travel(site.context.clock() + timedelta(seconds=61)):
+        answer = shop.post("redeem-handover", code=code, nonce=NONCE)
+    assert (answer.code, answer.json["message"]) == ("E004", "Handover code has been expired.")
+
+
+def test_another_organisations_key_opens_nothing_and_leaves_the_code_good(
+    site: Site, shop: Shop, customer: Browser
+) -> None:
+    code = new_code(customer, nonce=NONCE)
+    assert other_shop(site).post("redeem-handover", code=code, nonce=NONCE).code == "E003"
+    assert shop.post("redeem-handover", code=code, nonce=NONCE).json["success"] is True
+
+
+def test_what_was_taken_over_is_nobody_at_another_organisation(site: Site, shop: Shop, customer: Browser) -> None:
+    identity = shop.post("redeem-handover", code=new_code(customer, nonce=NONCE), nonce=NONCE).json["identityId"]
+    other = other_shop(site)
+    assert other.account(identity) == {"loggedIn": False}
+    other.post("logout", identityId=identity)
+    assert shop.account(identity)["loggedIn"] is True
+
+
+def test_a_key_without_the_scope_opens_nothing(site: Site, customer: Browser) -> None:
+    login_only = new_shop(site, scopes=[Scope.LOGIN])
+    answer = login_only.post("redeem-handover", code=new_code(customer, nonce=NONCE), nonce=NONCE)
+    assert (answer.status, answer.code) == (403, "PUBLIC_API_KEY_HAS_NO_PERMISSION")
+
+
+@pytest.mark.parametrize("code", [None, "", 7, ["x"], "x" * 256, "a\nb"])
+def test_what_cannot_be_a_code_is_named(shop: Shop, code: object) -> None:
+    assert shop.post("redeem-handover", code=code, nonce=NONCE).fields.keys() == {"code"}
+
+
+def other_shop(site: Site) -> Shop:
+    """A server with a key of another organisation."""
+    values = {"slug": "other", "name": "Other", "frame_ancestors": [], "return_origins": []}
+    with site.context.database.write() as connection:
+        statement = insert(Organisation).values(**values, magic_auth_creates=True, created_at=site.context.clock())
+        organisation_id = connection.execute(statement.returning(Organisation.id)).scalar_one()
+    return new_shop(site, organisation_id=organisation_id)
