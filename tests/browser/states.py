@@ -1,8 +1,10 @@
 """The states that take more than opening a page or sending a form once: how a visitor gets there."""
 
+from playwright.sync_api import expect
+
 from tests.browser.conftest import LOGIN_TRIES, MAILS
 from tests.browser.stage import ADA, FORGETFUL, Stage, State, show
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import PASSWORD, Visitor
 from tests.cli.process import run_portal
 
 LONG_EMAIL = "maximiliana.featherstonehaugh-cholmondeley@customers.a-rather-long-company-name.example.com"
@@ -22,6 +24,26 @@ def stale(path: str, press: str, **fields: str) -> State:
         return visitor
 
     return open_it
+
+
+def typing(path: str, verdict: str, **fields: str) -> State:
+    """A form that is being filled in, once the page has said how the password does."""
+
+    def open_it(stage: Stage) -> Visitor:
+        visitor = show(stage.cleared(), path, "", fields)
+        expect(visitor.page.locator(".verdict")).to_contain_text(verdict)
+        return visitor
+
+    return open_it
+
+
+def login_busy(stage: Stage) -> Visitor:
+    """A form that is on its way; it never arrives."""
+    visitor = show(stage.cleared(), "/login", "", {"email": ADA, "password": PASSWORD})
+    visitor.page.evaluate("document.addEventListener('submit', event => event.preventDefault())")
+    visitor.page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(visitor.page.locator("form[data-busy]")).to_have_count(1)
+    return visitor
 
 
 def login_throttled(stage: Stage) -> Visitor:

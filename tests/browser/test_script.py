@@ -158,5 +158,5 @@ def test_a_personal_page_that_comes_back_from_memory_is_asked_for_anew(visitor: 
 def test_without_script_nothing_is_missing_but_comfort(new_visitor: NewVisitor) -> None:
     visitor = new_visitor(java_script_enabled=False)
     visitor.go("/login")
-    expect(visitor.page.locator("button")).to_have_text(["Sign in"])
+    expect(visitor.page.locator("main button")).to_have_text(["Sign in"])
     expect(visitor.page.get_by_label("Password")).to_be_editable()

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.web.conftest import PASSWORD, Site
+from tests.web.html import read
 from tests.web.post import link_in, text_of
 
 EMAIL = "ada@example.com"
@@ -63,7 +64,8 @@ def test_a_customer_can_do_everything_by_script(site: Site) -> None:
 
 
 def _reference(html: str) -> str:
-    reference = html.split('class="reference" dir="ltr">')[1].split("<")[0]
+    (shown,) = read(html)[0].all("span", class_="reference")
+    reference = shown.text
     assert len(reference) == 16
     assert reference.isalnum()
     return reference
