@@ -17,7 +17,7 @@ LOCK_ARGS ?=
 # Two targets at once would write into one environment.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test audit check format bench messages language lock clean
+.PHONY: help run test audit check format bench soak messages language lock clean
 
 help:
 	@echo "make run      serve the portal on http://127.0.0.1:5000"
@@ -26,6 +26,7 @@ help:
 	@echo "make check    linters, types, rules of imports"
 	@echo "make format   put the code into shape"
 	@echo "make bench    measure"
+	@echo "make soak     kill the portal at random under load, 500 times, and look for what was lost"
 	@echo "make messages bring the catalogues of all languages in line with the sources"
 	@echo "make language LOCALE=de   the same, and begin a catalogue for one more language"
 	@echo "make lock     write the lock files anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)"
@@ -53,6 +54,11 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
+
+# KILLS=50 for a shorter one.
+KILLS ?= 500
+soak: $(VENV)/.dev
+	@$(BIN)/python -m tests.faults.kills $(KILLS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -86,11 +86,17 @@ class Served:
 @contextmanager
 def serving(instance: Path, *arguments: str, **settings: str) -> Iterator[Served]:
     """`portal serve` on a free port, up when the block begins and gone when it ends."""
-    port = free_port()
+    with serving_at(free_port(), instance, *arguments, **settings) as served:
+        yield served
+
+
+@contextmanager
+def serving_at(port: int, instance: Path, *arguments: str, **settings: str) -> Iterator[Served]:
+    """The same on a port of one's choice; what several of one port have to say goes into one log."""
     instance.parent.mkdir(exist_ok=True)
     log = instance.parent / f"{port}.log"
     with (
-        log.open("w") as stderr,
+        log.open("a") as stderr,
         subprocess.Popen(
             [PORTAL, "serve", "--port", str(port), *arguments],
             env=environment(instance, **settings),
