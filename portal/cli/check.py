@@ -15,6 +15,7 @@ from portal import schema
 from portal.assembly import current_context, settings_of
 from portal.cli.errors import PlainCommand
 from portal.config import PREFIX, SETTINGS_FILE, Settings, is_loopback_host
+from portal.domain.organisations import DEFAULT, Organisation, list_organisations
 from portal.instance import KEY_FILE
 
 _DEFAULT_SENDER_HOST = "localhost"
@@ -24,7 +25,7 @@ _PASSWORD_MINIMUM = 8
 """NIST SP 800-63B-4, 3.1.1.2, for a password that is not the only factor; as security.md P1 has it."""
 
 Finding = tuple[str, str]
-"""The name of a setting, and what is wrong with it and what to do."""
+"""The name of a setting or an organisation, and what is wrong with it and what to do."""
 
 
 @click.command(cls=PlainCommand)
@@ -37,7 +38,7 @@ def check(ctx: click.Context) -> None:
     """
     settings = settings_of(current_app)
     found = [*_address(settings), *_keys(settings), *_services(settings), *_mail(settings), *_passwords(settings)]
-    found += [*_environment(), *_files(settings), *_database()]
+    found += [*_environment(), *_files(settings), *_database(settings)]
     for name, problem in found:
         click.echo(f"{name}: {problem}")
     if found:
@@ -123,10 +124,26 @@ def _files(settings: Settings) -> Iterator[Finding]:
             yield "INSTANCE_PATH", f"holds a {name} that others on this machine may read: chmod 600 {path}"
 
 
-def _database() -> Iterator[Finding]:
+def _database(settings: Settings) -> Iterator[Finding]:
+    database = current_context().database
     try:
-        problem = schema.current_problem(current_context().database)
+        problem = schema.current_problem(database)
     except SQLAlchemyError as error:
         problem = f"cannot be used: {type(error).__name__}."
     if problem:
         yield "DATABASE_URL", problem
+        return
+    with database.read() as connection:
+        found = list_organisations(connection)
+    for organisation in found:
+        yield from _organisation(organisation, settings)
+
+
+def _organisation(organisation: Organisation, settings: Settings) -> Iterator[Finding]:
+    if organisation.slug == DEFAULT:
+        return
+    name = f"organisation {organisation.slug}"
+    if organisation.hostname is None:
+        yield name, f"has no host name: links in its mails lead to the pages of {DEFAULT}. Set --hostname."
+    elif organisation.hostname == settings.hostname:
+        yield name, f"has the host of BASE_URL, where the pages of {DEFAULT} are. Set another --hostname."

@@ -13,7 +13,8 @@ from portal.config import WrongSetting
 from portal.domain.api_keys import UnknownKey
 from portal.domain.customers import UnknownCustomer
 from portal.domain.errors import Refused
-from portal.domain.organisations import InvalidOrganisation, UnknownOrganisation
+from portal.domain.organisation_settings import InvalidOrganisation
+from portal.domain.organisations import UnknownOrganisation
 from portal.schema import DatabaseProblem
 
 

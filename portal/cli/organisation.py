@@ -13,8 +13,9 @@ from portal.cli.arguments import Text
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_table
 from portal.config import PREFIX
-from portal.domain import logos, organisations
-from portal.domain.organisations import DEFAULT, Given, Portal, get_organisation, list_organisations
+from portal.domain import logos
+from portal.domain.organisation_settings import Given, Portal, add_organisation, change_organisation
+from portal.domain.organisations import DEFAULT, Organisation, get_organisation, list_organisations
 from portal.languages import languages_of
 
 _OPTIONS = (
@@ -65,7 +66,7 @@ def organisation() -> None:
 @_with_settings
 def add(slug: str, **options: Any) -> None:
     """Add an organisation."""
-    organisations.add_organisation(current_context(), slug, _given(options), _portal())
+    add_organisation(current_context(), slug, _given(options), _portal())
     click.echo(f"Organisation {slug} is added.")
     _warn(slug)
 
@@ -83,7 +84,7 @@ def set_(slug: str, **options: Any) -> None:
     given = _given(options)
     if not given:
         raise click.UsageError("Say what to set; `portal organisation set --help` lists the options.")
-    organisations.change_organisation(current_context(), slug, given, _portal())
+    change_organisation(current_context(), slug, given, _portal())
     click.echo(f"Organisation {slug} is changed.")
     _warn(slug)
 
@@ -150,7 +151,7 @@ def _portal() -> Portal:
     return Portal(languages=languages_of(current_app).tags, hostname=settings_of(current_app).hostname)
 
 
-def _pages(one: organisations.Organisation, base_url: str) -> str | None:
+def _pages(one: Organisation, base_url: str) -> str | None:
     return None if one.hostname is None and one.slug != DEFAULT else one.url(base_url)
 
 

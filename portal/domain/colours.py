@@ -23,11 +23,13 @@ class Scheme:
     page: str
     surface: str
     ink: str
+    own: str
+    """The portal's own accent."""
     is_dark: bool
 
 
-LIGHT = Scheme(page="#f4f6f5", surface="#ffffff", ink="#ffffff", is_dark=False)
-DARK = Scheme(page="#0f1515", surface="#182020", ink="#0f1515", is_dark=True)
+LIGHT = Scheme(page="#f4f6f5", surface="#ffffff", ink="#ffffff", own="#0d5f5b", is_dark=False)
+DARK = Scheme(page="#0f1515", surface="#182020", ink="#0f1515", own="#7bd3c4", is_dark=True)
 
 
 def readable(accent: str, scheme: Scheme) -> str:
@@ -38,6 +40,11 @@ def readable(accent: str, scheme: Scheme) -> str:
         lightness += _STEP if scheme.is_dark else -_STEP
         colour = _hex(hls_to_rgb(hue, min(max(lightness, 0), 1), saturation))
     return colour
+
+
+def shown(accent: str | None, scheme: Scheme) -> str:
+    """An organisation's accent as a scheme shows it; of one that has none, the portal's own."""
+    return scheme.own if accent is None else readable(accent, scheme)
 
 
 def contrast(one: str, other: str) -> float:

@@ -10,6 +10,7 @@ from babel.dates import format_datetime
 from flask import Flask
 
 from portal.assembly import context_of, settings_of
+from portal.domain.colours import DARK, LIGHT, shown
 from portal.domain.delivery import DueMail
 from portal.domain.errors import NN_
 from portal.domain.outbox import Notice
@@ -103,6 +104,9 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         "lang": language.tag,
         "text_direction": language.direction,
         "organisation": mail.organisation,
+        "accent": shown(mail.organisation.accent, LIGHT),
+        "dark_accent": shown(mail.organisation.accent, DARK),
+        "dark_ink": DARK.ink,
         "email": mail.recipient,
         "login_url": f"{base_url}/login",
         "reset_url": f"{base_url}/password/reset",

@@ -1,4 +1,4 @@
-"""Whose pages are asked for: told by the host, which shows pages and opens nothing. And their colour."""
+"""Whose pages are asked for: told by the host, which shows pages and opens nothing. And their looks."""
 
 from functools import lru_cache
 from hashlib import sha256
@@ -6,15 +6,19 @@ from typing import cast
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, request, url_for
 
-from portal.assembly import context_of, settings_of
+from portal.assembly import context_of, current_context, settings_of
 from portal.domain.colours import DARK, LIGHT, readable
 from portal.domain.directory import Directory
-from portal.domain.organisations import Organisation
+from portal.domain.organisations import Organisation, find_logo
 from portal.requests import FOR_EVER
 
 pages = Blueprint("organisation", __name__)
 
 _DIRECTORY = "portal_directory"
+_LOGO_KEPT = 300
+"""Seconds: its address stays the same when it changes."""
+_LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; sandbox"
+"""An SVG may hold script, and styles of its own."""
 
 
 def register(app: Flask) -> None:
@@ -42,6 +46,22 @@ def stylesheet() -> Response:
     response = Response(css, mimetype="text/css")
     if request.args.get("v") == version:  # else a page was made before the colour changed, or after
         response.headers["Cache-Control"] = FOR_EVER
+    return response
+
+
+@pages.get("/organisation/logo")
+def logo() -> Response:
+    """The organisation's logo; 404 without one. Nothing in it runs or is loaded, should it be opened by itself."""
+    with current_context().database.read() as connection:
+        found = find_logo(connection, current_organisation().id)
+    if found is None:
+        abort(404)
+    picture, media_type = found
+    response = Response(picture, mimetype=media_type)
+    response.headers["Content-Security-Policy"] = _LOGO_POLICY
+    response.headers["Cache-Control"] = f"public, max-age={_LOGO_KEPT}"
+    response.add_etag()
+    response.make_conditional(request)
     return response
 
 

@@ -81,6 +81,7 @@ STATES: dict[str, State] = {
     "language-stale": stale("/register", "Čeština"),
     "error-400": states.forged,
     "error-404": opened("/nothing-here"),
+    "error-404-shop": at_the_shop("/nothing-here"),
     "error-404-signed-in": signed_in("/account/nothing-here"),
     "error-405": opened("/logout"),
     "error-413": states.too_large,

@@ -10,6 +10,7 @@ from tests.browser.visitor import Visitor
 from tests.cli.process import run_portal, wait_until
 
 SHOP_HOST = "kamen.localhost"
+_LOGO = Path(__file__).resolve().parents[2] / "static" / "favicon.svg"
 ADA = "ada@example.com"
 FORGETFUL = "forgetful@example.com"
 
@@ -67,7 +68,7 @@ class Stage:
             self.instance,
             *("organisation", "add", "kamen", "--name", "Kámen & syn", "--hostname", SHOP_HOST, "--accent", "ffcc00"),
             *("--privacy-url", "https://kamen.example/privacy", "--terms-url", "https://kamen.example/terms"),
-            *("--support-email", "help@kamen.example.com"),
+            *("--support-email", "help@kamen.example.com", "--logo", str(_LOGO)),
         )
         assert added.returncode == 0, added.stderr
         url = self.url.replace("127.0.0.1", SHOP_HOST)

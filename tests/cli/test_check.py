@@ -48,6 +48,13 @@ def test_safe_settings_pass(checked: Checked) -> None:
     assert (outcome.status, outcome.out) == (0, "Nothing unsafe or incomplete was found.\n")
 
 
+def test_an_organisation_whose_pages_are_nowhere_is_named(run: Run, checked: Checked) -> None:
+    run("db", "upgrade")
+    for slug, host in (("good", "login.example.com"), ("lost", ""), ("hidden", "portal.example.com")):
+        assert run("organisation", "add", slug, "--name", "The Shop", "--hostname", host).status == 0
+    assert checked.named() == {"organisation lost", "organisation hidden"}
+
+
 def test_the_defaults_are_for_trying_only(run: Run) -> None:
     outcome = run("check")
     assert outcome.status == 1

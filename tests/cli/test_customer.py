@@ -49,6 +49,16 @@ def test_an_unknown_organisation_is_named(run: Run, context: Context) -> None:
     assert "'elsewhere'" in run("customer", "list", "--organisation", "elsewhere").complaint
 
 
+def test_each_command_means_the_customers_of_one_organisation(run: Run, context: Context) -> None:
+    run("organisation", "add", "shop", "--name", "The Shop", "--hostname", "login.shop.example")
+    add_contact(context, "jana@example.com")
+    shop = ("--organisation", "shop")
+    assert len(run("customer", "list", *shop).out.splitlines()) == 1
+    for command in (("show",), ("ban", "--reason", "spam"), ("unban",)):
+        assert "jana@example.com" in run("customer", *command, "jana@example.com", *shop).complaint
+    assert "guest" in run("customer", "list").out
+
+
 @pytest.mark.parametrize("command", [("show",), ("ban", "--reason", "spam"), ("unban",)])
 def test_an_unknown_address_is_named(run: Run, context: Context, command: tuple[str, ...]) -> None:
     assert "nobody@example.com" in run("customer", *command, "nobody@example.com").complaint

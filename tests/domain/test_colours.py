@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.domain.colours import DARK, LIGHT, Scheme, contrast, readable
+from portal.domain.colours import DARK, LIGHT, Scheme, contrast, readable, shown
 
 CSS = Path(__file__).resolve().parents[2] / "static" / "portal.css"
 SCHEMES = pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
@@ -56,8 +56,14 @@ def test_a_colour_that_serves_one_scheme_is_changed_for_the_other_only(
 
 def test_the_colours_of_the_schemes_are_those_of_the_stylesheet() -> None:
     light, dark = (
-        dict(re.findall(r"--(page|surface): (#[0-9a-f]+);", part))
+        dict(re.findall(r"--(page|surface|accent): (#[0-9a-f]+);", part))
         for part in CSS.read_text("utf-8").split("@media (prefers-color-scheme: dark)")[:2]
     )
-    assert (light["page"], light["surface"] + "fff") == (LIGHT.page, LIGHT.surface)
-    assert (dark["page"], dark["surface"]) == (DARK.page, DARK.surface)
+    assert (light["page"], light["surface"] + "fff", light["accent"]) == (LIGHT.page, LIGHT.surface, LIGHT.own)
+    assert (dark["page"], dark["surface"], dark["accent"]) == (DARK.page, DARK.surface, DARK.own)
+
+
+@SCHEMES
+def test_an_organisation_without_an_accent_has_the_portals_own(scheme: Scheme) -> None:
+    assert shown(None, scheme) == scheme.own == readable(scheme.own, scheme)
+    assert shown("#808080", scheme) == readable("#808080", scheme)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from portal.domain.context import Context
 from portal.domain.directory import FRESH_FOR, Directory
-from portal.domain.organisations import Portal, add_organisation, change_organisation
+from portal.domain.organisation_settings import Portal, add_organisation, change_organisation
 from tests.conftest import MovableClock
 
 HOST = "portal.example.com"

@@ -6,19 +6,17 @@ from typing import cast
 import pytest
 from sqlalchemy import select
 
-from portal.domain import organisations
 from portal.domain.context import Context
 from portal.domain.models import Event
 from portal.domain.models import Organisation as OrganisationRow
-from portal.domain.organisations import (
+from portal.domain.organisation_settings import (
     Given,
     InvalidOrganisation,
-    Organisation,
     Portal,
-    UnknownOrganisation,
-    get_organisation,
-    list_organisations,
+    add_organisation,
+    change_organisation,
 )
+from portal.domain.organisations import Organisation, UnknownOrganisation, get_organisation, list_organisations
 
 PORTAL = Portal(languages=("en", "cs"), hostname="portal.example.com")
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
@@ -39,11 +37,11 @@ EVERYTHING: Given = {
 
 
 def _add(context: Context, slug: str, given: Given) -> None:
-    organisations.add_organisation(context, slug, given, PORTAL)
+    add_organisation(context, slug, given, PORTAL)
 
 
 def _set(context: Context, slug: str, given: Given) -> None:
-    organisations.change_organisation(context, slug, given, PORTAL)
+    change_organisation(context, slug, given, PORTAL)
 
 
 def _get(context: Context, slug: str) -> Organisation:

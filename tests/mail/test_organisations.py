@@ -89,6 +89,21 @@ def test_who_has_no_language_of_ours_is_written_to_in_the_organisations(
     assert sink.messages[0]["Content-Language"] == spoken
 
 
+@pytest.mark.parametrize("notice", Notice)
+def test_its_mails_have_its_colour_readable_in_the_light_and_in_the_dark(
+    office: Office, sink: Sink, notice: Notice
+) -> None:
+    office.change_organisation(accent="#ffcc00")
+    office.queue(ADA, notice)
+    office.work()
+    _, html = sink.messages[0].iter_parts()
+    content = str(html.get_content())
+    assert ".link { color: #ffcc00 !important; }" in content
+    assert 'style="color: #846a00;"' in content
+    assert "#0d5f5b" not in content
+    assert "#7bd3c4" not in content
+
+
 @pytest.mark.parametrize("notice", [Notice.VERIFY, Notice.RESET, Notice.SIGN_IN, Notice.ACCOUNT_EXISTS])
 def test_every_address_in_a_mail_is_at_its_host(open_office: OpenOffice, sink: Sink, notice: Notice) -> None:
     office = open_office(sink, BASE_URL="https://portal.example.com:8443")

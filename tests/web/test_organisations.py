@@ -8,7 +8,7 @@ import pytest
 
 from portal.domain import customers
 from portal.domain.addresses import parse_email
-from portal.domain.organisations import Given, Portal, add_organisation, change_organisation
+from portal.domain.organisation_settings import Given, Portal, add_organisation, change_organisation
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page, assert_headers
@@ -264,6 +264,43 @@ def test_a_stylesheet_under_another_version_is_not_kept(many: Site, version: str
     sheet = _shop(many, "sklo").browser().send(f"/organisation.css{version}")
     assert sheet.status == 200
     assert_headers(sheet)
+
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+@pytest.mark.parametrize(
+    ("picture", "kind"),
+    [(b"\x89PNG\r\n\x1a\n", "image/png"), (SVG, "image/svg+xml; charset=utf-8")],
+    ids=["png", "svg"],
+)
+def test_a_logo_is_shown_as_an_image_and_runs_nothing(many: Site, picture: bytes, kind: str) -> None:
+    change_organisation(many.context, "sklo", {"logo": picture}, _portal(many))
+    browser = _shop(many, "sklo").browser()
+    image = browser.open("/login").tree.one("header").one("img")
+    assert (image.get("src"), image.get("alt")) == ("/organisation/logo", "")
+    shown = browser.send(image.get("src"))
+    assert (shown.status, shown.body, shown.headers["Content-Type"]) == (200, picture, kind)
+    policy = shown.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert "script-src" not in policy
+    assert policy.endswith("; sandbox")
+    assert shown.headers["X-Content-Type-Options"] == "nosniff"
+    assert shown.headers["Cache-Control"] == "public, max-age=300"
+    assert "Vary" not in shown.headers
+    known = {"If-None-Match": shown.headers["ETag"]}
+    again = browser.send("/organisation/logo", headers=known)
+    assert (again.status, again.body) == (304, b"")
+    change_organisation(many.context, "sklo", {"logo": picture + b"\n"}, _portal(many))
+    assert browser.send("/organisation/logo", headers=known).status == 200
+
+
+def test_a_logo_is_its_organisations_only(many: Site, kamen: Shop, default: Shop) -> None:
+    change_organisation(many.context, "sklo", {"logo": SVG}, _portal(many))
+    for shop in (kamen, default):
+        browser = shop.browser()
+        assert browser.open("/login").tree.one("header").all("img") == []
+        assert_error_page(browser.open("/organisation/logo"), 404)
 
 
 def test_without_an_accent_there_is_no_stylesheet(kamen: Shop) -> None:
