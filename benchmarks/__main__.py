@@ -1,10 +1,10 @@
-"""`python -m benchmarks [login] [timing] [throttle]`: all of them when none is named."""
+"""`python -m benchmarks [login] [timing] [throttle] [importing]`: all of them when none is named."""
 
 import argparse
 
-from benchmarks import login, throttle, timing
+from benchmarks import importing, login, throttle, timing
 
-BENCHMARKS = {"login": login.run, "timing": timing.run, "throttle": throttle.run}
+BENCHMARKS = {"login": login.run, "timing": timing.run, "throttle": throttle.run, "importing": importing.run}
 
 
 def main() -> None:

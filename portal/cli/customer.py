@@ -1,14 +1,21 @@
 """`portal customer`: the customers of an organisation."""
 
+import os
+import stat
+import sys
+from typing import IO
+
 import click
 from flask.cli import AppGroup
 
 from portal.assembly import current_context
 from portal.cli.arguments import Email, Text, with_organisation
+from portal.cli.customer_file import read_customers
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_table
 from portal.domain import customers
 from portal.domain.addresses import Address
+from portal.domain.customer_import import begin_import
 from portal.domain.customers import LIST_LIMIT, CustomerRecord, UnknownCustomer
 from portal.domain.details import Details, get_details
 from portal.domain.organisations import get_organisation
@@ -126,3 +133,46 @@ def unban(email: Address, slug: str) -> None:
         organisation = get_organisation(connection, slug)
     was_banned = customers.unban(context, organisation.id, email)
     click.echo(f"{email.email} is {'no longer' if was_banned else 'not'} banned.")
+
+
+@customer.command("import", cls=PlainCommand)
+@click.argument("file", type=click.File("rb"))
+@click.option("--skip-bad", is_flag=True, help="Leave bad rows out in place of importing nothing.")
+@with_organisation
+def import_(file: IO[bytes], skip_bad: bool, slug: str) -> None:
+    """Bring in customers of another system.
+
+    FILE is CSV with a header, or JSON Lines, in UTF-8, with the API's field names; "-" reads from standard input. Each
+    bad row is reported by its line, and nothing is imported when there is one.
+    """
+    context = current_context()
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, slug)
+    bad = 0
+    with begin_import(context, organisation.id) as begun:
+        bar = click.progressbar(length=_size(file), label="Reading", file=sys.stderr, hidden=not _is_watched(file))
+        with bar:
+            for row in begun.check(read_customers(file, bar.update)):
+                bad += 1
+                click.echo(f"{'' if bar.hidden else _CLEAR_LINE}Line {row.line}: {row.problem}", err=True)
+        if bad and not skip_bad:
+            raise click.ClickException(
+                f"Nothing was imported: {bad} {'row is' if bad == 1 else 'rows are'} bad."
+                " Repair them, or leave them out with --skip-bad."
+            )
+        imported = begun.store()
+    click.echo(f"Customers imported: {imported.customers}, with an account: {imported.accounts}, left out: {bad}.")
+
+
+_CLEAR_LINE = "\r\x1b[K"
+
+
+def _is_watched(file: IO[bytes]) -> bool:
+    """Whether somebody sees how far a file is read, and it is known how long it is."""
+    return sys.stderr.isatty() and _size(file) > 0
+
+
+def _size(file: IO[bytes]) -> int:
+    """The bytes of a file; 0 of what is none, such as a pipe."""
+    found = os.fstat(file.fileno())
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0

@@ -1,5 +1,6 @@
 """Turns what a command may meet into one line on stderr and exit status 1, under `portal` and `flask` alike."""
 
+import sqlite3
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +10,10 @@ from typing import Any
 import click
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from portal.cli.customer_file import UnreadableFile
 from portal.config import WrongSetting
 from portal.domain.api_keys import UnknownKey
+from portal.domain.customer_import import ImportHindered
 from portal.domain.customers import UnknownCustomer
 from portal.domain.errors import Refused
 from portal.domain.organisation_settings import InvalidOrganisation
@@ -46,6 +49,10 @@ def _one_line(error: Exception) -> str:
             return str(error)
         case InvalidOrganisation():
             return str(error)
+        case UnreadableFile() | ImportHindered():
+            return f"Nothing was imported: {error}"
+        case sqlite3.Error():  # not the portal's database: SQLAlchemy has other names for what happens there
+            return f"The temporary file of the import cannot be used: {error}."
         case Refused():
             return error.in_english
         case DBAPIError():

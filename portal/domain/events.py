@@ -40,6 +40,8 @@ class EventKind(StrEnum):
     UNBAN = "unban"
     ORGANISATION_ADD = "organisation_add"
     ORGANISATION_CHANGE = "organisation_change"
+    IMPORT = "import"
+    """Customers were brought in from another system; of no contact."""
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
     KEY_LIMIT = "key_limit"

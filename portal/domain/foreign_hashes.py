@@ -76,7 +76,7 @@ def parse_foreign_hash(text: str) -> ForeignHash:
             if found := pattern.fullmatch(text):
                 return read(found)
     raise InvalidHash(
-        "is no password hash that the portal knows: Argon2, bcrypt and PBKDF2 in PHC or Django notation are"
+        "This is no password hash that the portal knows: Argon2, bcrypt and PBKDF2 in PHC or Django notation are."
     )
 
 
@@ -85,11 +85,11 @@ def _argon2(found: re.Match[str]) -> ForeignHash:
     memory, passes, lanes = int(found["m"]), int(found["t"]), int(found["p"])
     salt, digest = _decode(found["salt"]), _decode(found["digest"])
     if version not in (16, 19) or not (lanes >= 1 and 8 * lanes <= memory and passes >= 1):
-        raise InvalidHash("has Argon2 parameters that do not exist")
+        raise InvalidHash("Its Argon2 parameters do not exist.")
     if memory > MAX_ARGON2_KIB or memory * passes > MAX_ARGON2_PASSES_KIB or lanes > MAX_ARGON2_LANES:
         raise InvalidHash(
-            f"costs too much to be checked at every sign-in: Argon2 may take {MAX_ARGON2_KIB // 1024} MiB,"
-            f" {MAX_ARGON2_PASSES_KIB // 1024} MiB times passes, and {MAX_ARGON2_LANES} lanes"
+            f"It costs too much to be checked at every sign-in: Argon2 may take {MAX_ARGON2_KIB // 1024} MiB,"
+            f" {MAX_ARGON2_PASSES_KIB // 1024} MiB times passes, and {MAX_ARGON2_LANES} lanes."
         )
     _refuse_sizes(salt, digest, least_salt=MIN_ARGON2_SALT)
     costs = f"m={memory},t={passes},p={lanes}"
@@ -106,7 +106,7 @@ def _argon2(found: re.Match[str]) -> ForeignHash:
 
 def _bcrypt(found: re.Match[str]) -> ForeignHash:
     if not 4 <= int(found["cost"]) <= MAX_BCRYPT_COST:
-        raise InvalidHash(f"has a bcrypt cost that is not between 4 and {MAX_BCRYPT_COST}")
+        raise InvalidHash(f"Its bcrypt cost is not between 4 and {MAX_BCRYPT_COST}.")
     # The last character of each part holds fewer bits than it could; some systems leave rubbish in the others.
     salt, digest = _without_spare_bits(found["salt"], 0x30), _without_spare_bits(found["digest"], 0x3C)
     known = f"{found['kind']}{found['cost']}${salt}{digest}"
@@ -135,7 +135,7 @@ def _pbkdf2_of(found: re.Match[str], salt: bytes) -> ForeignHash:
     _refuse_sizes(salt, digest, least_salt=1)
     blocks = -(-len(digest) // hashlib.new(function).digest_size)
     if not 1 <= rounds * blocks <= MAX_PBKDF2_ROUNDS:
-        raise InvalidHash(f"has a number of PBKDF2 iterations that is not between 1 and {MAX_PBKDF2_ROUNDS}")
+        raise InvalidHash(f"Its number of PBKDF2 iterations is not between 1 and {MAX_PBKDF2_ROUNDS}.")
     compute = partial(hashlib.pbkdf2_hmac, function, salt=salt, iterations=rounds, dklen=len(digest))
     return ForeignHash(found.string, lambda secret: hmac.compare_digest(compute(password=secret), digest))
 
@@ -143,7 +143,7 @@ def _pbkdf2_of(found: re.Match[str], salt: bytes) -> ForeignHash:
 def _refuse_sizes(salt: bytes, digest: bytes, *, least_salt: int) -> None:
     if not (least_salt <= len(salt) <= MAX_BYTES and MIN_DIGEST <= len(digest) <= MAX_BYTES):
         raise InvalidHash(
-            f"must have a salt of {least_salt} to {MAX_BYTES} bytes and a digest of {MIN_DIGEST} to {MAX_BYTES}"
+            f"Its salt must have {least_salt} to {MAX_BYTES} bytes, and its digest {MIN_DIGEST} to {MAX_BYTES}."
         )
 
 
@@ -153,7 +153,7 @@ def _decode(text: str) -> bytes:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidHash("is broken: a part of it is no Base64") from None
+        raise InvalidHash("It is broken: a part of it is no Base64.") from None
 
 
 def _b64(value: bytes) -> str:

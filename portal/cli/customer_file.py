@@ -1,0 +1,149 @@
+"""Files of customers, CSV or JSON Lines, read row by row: however long, never a whole file in memory."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+from portal.domain.customer_import import BadRow, Row
+from portal.domain.newcomers import READERS, shown
+
+MAX_LINE = 256 * 1024
+"""Bytes: twice what all fields hold at their longest."""
+_BOM = b"\xef\xbb\xbf"
+_FOREIGN_BEGINNINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"PK": "a spreadsheet or an archive"}
+_SWITCH = {"true": True, "yes": True, "1": True, "": False, "false": False, "no": False, "0": False}
+
+
+class UnreadableFile(Exception):
+    """No row of the file, or none from here on, can be told from the next; the message is one line."""
+
+
+def read_customers(file: IO[bytes], advance: Callable[[int], object]) -> Iterator[Row | BadRow]:
+    """The rows of a file; JSON Lines when it begins with a brace, else CSV. `advance` is told of bytes read.
+
+    Lines are counted from 1, and a row that spans several (quoted line breaks) is named by its first. Raises
+    UnreadableFile.
+    """
+    lines = _Lines(file, advance)
+    first = next(lines, None)
+    while first is not None and not first.strip():
+        first = next(lines, None)
+    if first is None:
+        raise UnreadableFile("The file is empty.")
+    lines.put_back(first)
+    yield from (_json_rows(lines) if first.lstrip().startswith("{") else _csv_rows(lines))
+
+
+class _Lines:
+    """The lines of a file as text. What is not UTF-8 becomes lone surrogates, which no field accepts."""
+
+    def __init__(self, file: IO[bytes], advance: Callable[[int], object]) -> None:
+        self._file = file
+        self._advance = advance
+        self._next: str | None = None
+        self.number = 0
+        """Of the last line that was given out."""
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self._next is not None:
+            line, self._next = self._next, None
+        else:
+            line = self._read()
+        self.number += 1
+        return line
+
+    def put_back(self, line: str) -> None:
+        """Have the last line come once more."""
+        self._next = line
+        self.number -= 1
+
+    def _read(self) -> str:
+        raw = self._file.readline(MAX_LINE + 1)
+        if not raw:
+            raise StopIteration
+        self._advance(len(raw))
+        if len(raw) > MAX_LINE:
+            raise UnreadableFile(f"Line {self.number + 1} is longer than {MAX_LINE} bytes.")
+        if self.number == 0:
+            for beginning, kind in _FOREIGN_BEGINNINGS.items():
+                if raw.startswith(beginning):
+                    raise UnreadableFile(f"The file is {kind}: save it as CSV in UTF-8.")
+            raw = raw.removeprefix(_BOM)
+        return raw.decode("utf-8", "surrogateescape")
+
+
+def _csv_rows(lines: _Lines) -> Iterator[Row | BadRow]:
+    csv.field_size_limit(MAX_LINE)
+    rows = csv.reader(lines, strict=True)
+    names: list[str] | None = None
+    while True:
+        begins = lines.number + 1
+        cells = _next_cells(rows, lines)
+        if cells is None:
+            return
+        if not cells:  # an empty line
+            continue
+        if names is None:
+            names = _header(cells)
+        elif len(cells) != len(names):
+            yield BadRow(begins, f"It has not as many cells as the header: {len(cells)} in place of {len(names)}.")
+        else:
+            yield Row(begins, {name: _typed(name, cell) for name, cell in zip(names, cells, strict=True)})
+
+
+def _next_cells(rows: Iterator[list[str]], lines: _Lines) -> list[str] | None:
+    try:
+        return next(rows, None)
+    except csv.Error:
+        # What comes next may be the rest of this row or another one: to go on would lose customers unseen.
+        raise UnreadableFile(
+            f"Line {lines.number}: The quotes of this row, or of one before it, do not match."
+        ) from None
+
+
+def _header(cells: list[str]) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    for number, name in enumerate(names, 1):
+        if name not in READERS:
+            hint = " Columns are separated by commas." if len(names) == 1 else ""
+            told = f"column {shown(name)!r}" if shown(name) == name else f"name of column {number}"
+            raise UnreadableFile(f"The header has an unknown {told}; known are: {', '.join(READERS)}.{hint}")
+        if name in names[: number - 1]:
+            raise UnreadableFile(f"The header has the column {name!r} twice.")
+    if not {"email", "phone"} & set(names):
+        raise UnreadableFile("The header has neither a column 'email' nor a column 'phone'.")
+    return names
+
+
+def _typed(name: str, cell: str) -> object:
+    """A cell as JSON would have it; what cannot be read stays text, which the field then refuses."""
+    if name == "groups":
+        return cell.split(";")
+    if name == "newsletter":
+        return _SWITCH.get(cell.strip().lower(), cell)
+    return cell
+
+
+def _json_rows(lines: _Lines) -> Iterator[Row | BadRow]:
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line, object_pairs_hook=_without_repetition)
+        except (ValueError, RecursionError):
+            values = None
+        if isinstance(values, dict):
+            yield Row(lines.number, values)
+        else:
+            yield BadRow(lines.number, "It is not one JSON object with each name once.")
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a name comes twice")
+    return values
