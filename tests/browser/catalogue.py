@@ -13,7 +13,6 @@ STATES: dict[str, State] = {
     "login-empty": opened("/login", press="Sign in"),
     "login-refused": opened("/login", email="nobody@example.com", password=PASSWORD, press="Sign in"),
     "login-long": opened("/login", email=LONG_EMAIL, password="x" * 300, press="Sign in"),
-    "login-busy": states.login_busy,
     "login-throttled": states.login_throttled,
     "login-unverified": states.login_unverified,
     "login-banned": states.login_banned,
@@ -41,10 +40,6 @@ STATES: dict[str, State] = {
         last_name="Quill",
         press="Create an account",
     ),
-    "register-typing-easy": states.typing(
-        "/register", "too easy to guess", email="ada@example.com", password="Password1"
-    ),
-    "register-typing-fit": states.typing("/register", "Strong enough.", email="ada@example.com", password=PASSWORD),
     "register-stale": stale("/register", "Create an account", email="ada@example.com", first_name="Ada"),
     "register-sent": states.sent,
     "register-sent-unknown": opened("/register/code"),
@@ -102,3 +97,12 @@ STATES: dict[str, State] = {
     "mail-password-changed": letter_alone("Your password"),
     "mail-account-exists": letter_alone("You already have an account"),
 }
+
+STATES_OF_SCRIPT: dict[str, State] = {
+    "login-busy": states.login_busy,
+    "register-typing-easy": states.typing(
+        "/register", "too easy to guess", email="ada@example.com", password="Password1"
+    ),
+    "register-typing-fit": states.typing("/register", "Strong enough.", email="ada@example.com", password=PASSWORD),
+}
+"""What no page shows without script; their HTML is that of others."""

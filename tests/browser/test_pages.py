@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.catalogue import STATES
+from tests.browser.catalogue import STATES, STATES_OF_SCRIPT
 from tests.browser.conftest import visitors
 from tests.browser.stage import Stage
 from tests.browser.visitor import Visitor
@@ -18,6 +18,7 @@ from tests.cli.process import Served
 
 pytestmark = pytest.mark.browser
 
+REACHED = STATES | STATES_OF_SCRIPT
 WIDTHS = {320: 640, 1280: 800}
 AXE = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
@@ -53,13 +54,13 @@ def stage(browser: Browser, portal: Served, failing_url: str) -> Iterator[Stage]
         yield Stage(new_visitor(), portal.log.parent / "instance", portal.url, failing_url)
 
 
-@pytest.fixture(scope="module", params=STATES)
+@pytest.fixture(scope="module", params=REACHED)
 def shown(request: pytest.FixtureRequest, stage: Stage) -> Shown:
     """The state is reached once, for all tests that look at it."""
     stage.visitor.page.set_viewport_size({"width": 1280, "height": 800})
     stage.visitor.page.emulate_media(color_scheme="light")
     stage.visitor.faults.clear()
-    STATES[request.param](stage)
+    REACHED[request.param](stage)
     return Shown(request.param, stage.visitor)
 
 
