@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Response
+from playwright.sync_api import Browser
 
 from portal.domain.outbox import Notice
 from portal.languages import Languages
@@ -35,19 +35,13 @@ def answers(browser: Browser, portal: Served, failing_url: str) -> dict[str, str
     with visitors(browser, portal.url) as new_visitor:
         visitor = new_visitor(java_script_enabled=False)
         stage = Stage(visitor, portal.log.parent / "instance", portal.url, failing_url)
-        received: list[Response] = []
-        visitor.page.on("response", lambda response: received.append(response) if _is_page(response) else None)
         html: dict[str, str] = {}
         for name, reach in STATES.items():
             reach(stage)
             if visitor.page.url != "about:blank":  # what is shown there is a mail
-                html[name] = received[-1].text()
-            received.clear()
+                assert visitor.answer is not None
+                html[name] = visitor.answer.text()
         return html
-
-
-def _is_page(response: Response) -> bool:
-    return response.request.is_navigation_request() and response.frame.parent_frame is None
 
 
 @pytest.fixture

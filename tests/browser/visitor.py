@@ -22,6 +22,8 @@ class Visitor:
     page: Page = field(init=False)
     faults: list[str] = field(default_factory=list, init=False)
     """What a page must never do: say something in the console, fail to load something, ask another host."""
+    answer: Response | None = field(default=None, init=False)
+    """What the page was made of, as it came from the server."""
 
     def __post_init__(self) -> None:
         self.page = self.context.new_page()
@@ -46,6 +48,8 @@ class Visitor:
             self.faults.append(f"{request.failure}: {request.url}")
 
     def _on_response(self, response: Response) -> None:
+        if response.request.is_navigation_request() and response.frame.parent_frame is None:
+            self.answer = response
         if response.status >= 400 and not response.request.is_navigation_request():
             self.faults.append(f"{response.status}: {response.url}")
 
