@@ -33,7 +33,7 @@ def auditors() -> None:
 def answers(browser: Browser, portal: Served, failing_url: str) -> dict[str, str]:  # noqa: F811 - fixtures
     """The HTML that is sent for every state in the catalogue, as it comes from the server."""
     with visitors(browser, portal.url) as new_visitor:
-        visitor = new_visitor(java_script_enabled=False)
+        visitor = new_visitor()
         stage = Stage(visitor, portal.log.parent / "instance", portal.url, failing_url)
         html: dict[str, str] = {}
         for name, reach in STATES.items():

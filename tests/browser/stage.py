@@ -26,7 +26,7 @@ class Stage:
 
     def cleared(self, cookies: Any = (), *, url: str | None = None) -> Visitor:
         """The visitor, as somebody who was never here before, or with somebody's cookies."""
-        self.visitor.url = url or self.url
+        self.visitor.move_to(url or self.url)
         self.visitor.context.clear_cookies()
         self.visitor.context.add_cookies(cookies)
         return self.visitor

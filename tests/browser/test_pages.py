@@ -76,7 +76,7 @@ class WithoutScript:
         answer = shown.visitor.answer
         assert answer is not None
         body, page = answer.body(), self._visitor.page
-        self._visitor.url = shown.visitor.url
+        self._visitor.move_to(shown.visitor.url)
         page.route(answer.url, lambda route: route.fulfill(status=answer.status, headers=answer.headers, body=body))
         self._devtools.send("Emulation.setScriptExecutionDisabled", {"value": True})
         page.goto(answer.url)
