@@ -49,9 +49,10 @@ class Language:
 
 
 class Languages:
-    """All languages of an app: English, and each that has a catalogue in a folder."""
+    """All languages of an app: English, and each that has a catalogue in a folder, by default the portal's own."""
 
-    def __init__(self, folder: Path = translations.FOLDER) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        folder = folder or translations.FOLDER
         spoken = [Language(SOURCE, None), *(Language(locale, folder) for locale in translations.locales(folder))]
         self._by_tag = {language.tag: language for language in spoken}
         self.source = spoken[0]

@@ -79,6 +79,14 @@ def test_every_form_of_a_plural_is_spoken() -> None:
     assert said == ["1 hodinu", "2 hodiny", "4 hodiny", "5 hodin", "24 hodin"]
 
 
+def test_czech_ends_no_line_with_a_word_of_one_letter(tmp_path: Path) -> None:
+    (tmp_path / "cs.po").write_text('msgid "x"\nmsgstr "Odkaz i kód, a k tomu kus v e-mailu (u nás)"\n', "utf-8")
+    assert read(Locale("cs"), tmp_path).ugettext("x") == (
+        "Odkaz i\N{NO-BREAK SPACE}kód, a\N{NO-BREAK SPACE}k\N{NO-BREAK SPACE}tomu kus v\N{NO-BREAK SPACE}e-mailu "
+        "(u\N{NO-BREAK SPACE}nás)"
+    )
+
+
 def test_a_fuzzy_translation_is_not_shown(tmp_path: Path) -> None:
     (tmp_path / "de.po").write_text('#, fuzzy\nmsgid "Sign in"\nmsgstr "Abmelden"\n', "utf-8")
     german = read(Locale("de"), tmp_path)

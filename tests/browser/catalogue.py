@@ -73,7 +73,7 @@ STATES: dict[str, State] = {
         press=NEW_PASSWORD,
     ),
     "logout-stale": states.logout_stale,
-    "language-stale": stale("/register", "Čeština"),
+    "language-stale": states.language_stale,
     "error-400": states.forged,
     "error-404": opened("/nothing-here"),
     "error-404-shop": at_the_shop("/nothing-here"),

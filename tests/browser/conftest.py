@@ -20,7 +20,7 @@ from tests.cli.process import Served, serving
 
 LOGIN_TRIES = 3
 MAILS = 3
-_SETTINGS = {
+SETTINGS = {
     "ARGON2_TIME_COST": "1",
     "ARGON2_MEMORY_KIB": "8",
     "LOGIN_LIMIT_ACCOUNT": f"{LOGIN_TRIES} per 20 minutes",
@@ -59,14 +59,20 @@ def browser(chromium: str, playwright: Playwright) -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def portal(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Served]:
     """A portal as `make run` serves it, only with cheap hashes and other limits."""
-    with serving(tmp_path_factory.mktemp("portal") / "instance", **_SETTINGS) as served:
+    with serving(tmp_path_factory.mktemp("portal") / "instance", **SETTINGS) as served:
         yield served
 
 
 @pytest.fixture(scope="package")
 def failing_url(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[str]:
-    """A portal of its own that nobody has used, whose /fails and /busy do what their names say."""
-    settings = load_settings({"PORTAL_INSTANCE_PATH": str(tmp_path_factory.mktemp("failing"))})
+    with failing_portal(tmp_path_factory.mktemp("failing")) as url:
+        yield url
+
+
+@contextmanager
+def failing_portal(instance: Path) -> Iterator[str]:
+    """A portal of its own that nobody has used, whose /fails and /busy do what their names say; its address."""
+    settings = load_settings({"PORTAL_INSTANCE_PATH": str(instance)})
     upgrade_database(settings)
     app = create_app(settings)
 

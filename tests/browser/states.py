@@ -217,6 +217,15 @@ def logout_stale(stage: Stage) -> Visitor:
     return visitor
 
 
+def language_stale(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    visitor.go("/register")
+    other = visitor.page.locator("footer form[action='/language'] button").first.inner_text()
+    visitor.context.clear_cookies()
+    assert visitor.press(other) == 400
+    return visitor
+
+
 def forged(stage: Stage) -> Visitor:
     """A form on a page of somebody else."""
     visitor = stage.cleared()

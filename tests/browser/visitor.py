@@ -2,15 +2,20 @@
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from babel.support import NullTranslations
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response, expect
 
+from portal.domain.outbox import Notice
 from tests.cli.process import wait_until
 
 PASSWORD = "seven plain ducks walk"
 _STATUS_OF_A_PAGE = "Failed to load resource: the server responded with a status of"
 """Chromium says so of every page that is answered with 4xx or 5xx; the tests look at those themselves."""
+_MAILS = Path(__file__).resolve().parents[2] / "templates" / "mail"
+_SUBJECTS = [text for notice in Notice for text in re.findall("'(.*?)'", (_MAILS / notice / "subject.txt").read_text())]
 
 
 @dataclass
@@ -19,6 +24,8 @@ class Visitor:
 
     context: BrowserContext
     url: str
+    translations: NullTranslations = field(default_factory=NullTranslations)
+    """From English, which the tests are written in, into the language of the pages."""
     page: Page = field(init=False)
     faults: list[str] = field(default_factory=list, init=False)
     """What a page must never do: say something in the console, fail to load something, ask another host."""
@@ -87,16 +94,27 @@ class Visitor:
         for name, text in fields.items():
             self.page.fill(f"main [name={name}]", text)
 
+    def said(self, words: str) -> str:
+        """English words, as the pages say them."""
+        text: str = self.translations.ugettext(words)
+        return text
+
+    def subject(self, beginning: str) -> str:
+        """The subject that begins like this in English, as far as it is the same in every mail of its kind."""
+        whole = next((subject for subject in _SUBJECTS if subject.startswith(beginning)), beginning)
+        translated = self.said(whole)
+        return beginning if translated == whole else max(translated.split("%(organisation)s"), key=len).strip()
+
     def press(self, button: str) -> int:
         """Press the button with these words, by keyboard, and wait for the page it leads to; its status."""
         with self.page.expect_navigation() as navigation:
-            self.page.get_by_role("button", name=button, exact=True).press("Enter")
+            self.page.get_by_role("button", name=self.said(button), exact=True).press("Enter")
         return navigation.value.status
 
     def follow(self, link: str) -> int:
         """Click the link with these words; the status of the page it leads to."""
         with self.page.expect_navigation() as navigation:
-            self.page.get_by_role("link", name=link, exact=True).click()
+            self.page.get_by_role("link", name=self.said(link), exact=True).click()
         return navigation.value.status
 
     def register(self, email: str, password: str = PASSWORD, first: str = "Ada", last: str = "Quill") -> int:
@@ -124,7 +142,7 @@ class Visitor:
 
     def find_mail(self, email: str, subject: str) -> Locator:
         """Open the local mailbox until it has such a mail; the link to the newest one."""
-        letters = self.page.locator("li", has_text=email).get_by_role("link", name=subject)
+        letters = self.page.locator("li", has_text=email).get_by_role("link", name=self.subject(subject))
 
         def has_arrived() -> bool:
             self.go("/dev/mailbox")
@@ -138,7 +156,7 @@ class Visitor:
         letter = self.find_mail(email, subject)
         with self.page.expect_navigation():
             letter.click()
-        expect(self.heading).to_contain_text(subject)
+        expect(self.heading).to_contain_text(self.subject(subject))
 
     def link_to(self, email: str, subject: str = "Confirm your e-mail") -> str:
         """The link in the newest such mail, without looking at the mail."""

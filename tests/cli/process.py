@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +84,9 @@ class Served:
 
 
 @contextmanager
-def serving(instance: Path, *arguments: str, **settings: str) -> Iterator[Served]:
+def serving(
+    instance: Path, *arguments: str, program: Sequence[str | Path] = (PORTAL,), **settings: str
+) -> Iterator[Served]:
     """`portal serve` on a free port, up when the block begins and gone when it ends."""
     with serving_at(free_port(), instance, *arguments, **settings) as served:
         yield served
@@ -98,7 +100,7 @@ def serving_at(port: int, instance: Path, *arguments: str, **settings: str) -> I
     with (
         log.open("a") as stderr,
         subprocess.Popen(
-            [PORTAL, "serve", "--port", str(port), *arguments],
+            [*program, "serve", "--port", str(port), *arguments],
             env=environment(instance, **settings),
             stdout=subprocess.PIPE,
             stderr=stderr,

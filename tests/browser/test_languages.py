@@ -1,0 +1,155 @@
+"""Every page in every state, in Czech and in a language that is two fifths longer than English."""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from babel import Locale
+from playwright.sync_api import Browser, Page
+
+from portal import translations
+from tests import pseudo
+from tests.browser.catalogue import STATES
+from tests.browser.conftest import SETTINGS, failing_portal, visitors
+from tests.browser.stage import Stage
+from tests.browser.states import LONG_FIRST, LONG_LAST
+from tests.browser.test_pages import AXE, sideways_scroll
+from tests.cli.process import PORTAL, serving
+
+pytestmark = pytest.mark.browser
+
+_DATA = re.compile(
+    r"https?://\S+|\S+@\S+"  # links and addresses
+    r"|\b[0-9a-f]{16}\b|\b[0-9A-Za-z]{16}\b"  # references of a request and of a customer
+    r"|Customer portal|UTC"
+    r"|^\s*[A-Z]\s*$"  # how a name begins, in place of a picture
+    rf"|\b(?:Ada|Quill|Dr\. Ada Quill|{LONG_FIRST}|{LONG_LAST})\b"
+)
+"""What no language changes."""
+
+# What can be read, heard or comes by script, but for names of languages, which are each in its own.
+_WORDS = """() => {
+  const found = [document.title];
+  const own = (element) => element.closest("[lang]")?.lang ?? document.documentElement.lang;
+  const spoken = (element) => own(element) === document.documentElement.lang;
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const parent = walker.currentNode.parentElement;
+    if (!parent.closest("script, style") && spoken(parent)) found.push(walker.currentNode.data);
+  }
+  for (const element of document.body.querySelectorAll("*")) {
+    if (!spoken(element)) continue;
+    for (const name of ["aria-label", "aria-description", "title", "alt", "placeholder"])
+      if (element.hasAttribute(name)) found.push(element.getAttribute(name));
+    for (const [name, value] of Object.entries(element.dataset))
+      if (/\\s|^[A-Z]/.test(value) || ["show", "hide"].includes(name)) found.push(value);
+  }
+  return found;
+}"""
+
+# Text that sticks out of what it stands in, or is cut off there.
+_CUT = """() => {
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode, range = document.createRange();
+    range.selectNodeContents(text);
+    const box = range.getBoundingClientRect();
+    if (!text.data.trim() || !box.width || text.parentElement.closest(".visually-hidden, .skip-link")) continue;
+    for (let around = text.parentElement; around !== document.documentElement; around = around.parentElement) {
+      if (getComputedStyle(around).display === "inline") continue;
+      const edge = around.getBoundingClientRect();
+      const beside = box.left < edge.left - 1 || box.right > edge.right + 1;
+      const above = box.top < edge.top - 6 || box.bottom > edge.bottom + 6;  // lines are higher than their letters
+      if (beside || above) {
+        found.push(`${text.data.trim()} in <${around.tagName} class="${around.className}">`);
+        break;
+      }
+    }
+  }
+  return found;
+}"""
+
+
+@contextmanager
+def staged(
+    browser: Browser, folder: Path, locale: Locale, catalogues: Path, program: Sequence[str | Path] = (PORTAL,)
+) -> Iterator[Stage]:
+    """A portal of its own, and a visitor whose browser asks for one of its languages."""
+    with (
+        serving(folder / "instance", program=program, **SETTINGS) as portal,
+        failing_portal(folder / "failing") as failing_url,
+        visitors(browser, portal.url) as new_visitor,
+    ):
+        visitor = new_visitor(locale=str(locale))
+        visitor.translations = translations.read(locale, catalogues)
+        yield Stage(visitor, folder / "instance", portal.url, failing_url)
+
+
+@pytest.fixture(scope="module")
+def czech(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with staged(browser, tmp_path_factory.mktemp("czech"), Locale("cs"), translations.FOLDER) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def longer(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("pseudo")
+    pseudo.write_catalogue(folder)
+    program = (sys.executable, "-m", "tests.pseudo", folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(translations, "FOLDER", folder)  # for the failing portal, which is served by this process
+        with staged(browser, folder, pseudo.LOCALE, folder, program) as stage:
+            yield stage
+
+
+def played(stage: Stage, name: str) -> Page:
+    """A state on a small screen."""
+    page = stage.visitor.page
+    page.set_viewport_size({"width": 320, "height": 640})
+    stage.visitor.faults.clear()
+    STATES[name](stage)
+    page.set_viewport_size({"width": 320, "height": page.evaluate("document.documentElement.scrollHeight")})
+    return page
+
+
+@pytest.fixture(scope="module", params=STATES)
+def in_czech(request: pytest.FixtureRequest, czech: Stage, screenshots: Path) -> Page:
+    page = played(czech, request.param)
+    page.screenshot(path=screenshots / f"{request.param}-320-czech.png")
+    return page
+
+
+@pytest.fixture(scope="module", params=STATES)
+def in_longer(request: pytest.FixtureRequest, longer: Stage, screenshots: Path) -> Page:
+    page = played(longer, request.param)
+    page.screenshot(path=screenshots / f"{request.param}-320-longer.png")
+    return page
+
+
+def test_axe_finds_nothing_in_czech(in_czech: Page) -> None:
+    assert in_czech.locator("html").get_attribute("lang") == "cs"
+    in_czech.evaluate(AXE_SCRIPT)
+    violations: list[dict[str, Any]] = in_czech.evaluate("options => axe.run(options).then(it => it.violations)", AXE)
+    assert {violation["id"]: [node["html"] for node in violation["nodes"]] for violation in violations} == {}
+
+
+def test_czech_fits_on_a_small_screen(in_czech: Page) -> None:
+    assert sideways_scroll(in_czech) <= 0
+    assert in_czech.evaluate(_CUT) == []
+
+
+def test_no_words_are_shown_that_translators_never_saw(in_longer: Page) -> None:
+    assert in_longer.locator("html").get_attribute("lang") == "el"
+    left = [_DATA.sub("", words) for words in in_longer.evaluate(_WORDS)]
+    assert [words.strip() for words in left if re.search("[A-Za-z]", words)] == []
+
+
+def test_longer_words_are_neither_cut_nor_make_a_small_screen_scroll_sideways(in_longer: Page) -> None:
+    assert sideways_scroll(in_longer) <= 0
+    assert in_longer.evaluate(_CUT) == []

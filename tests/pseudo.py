@@ -1,0 +1,54 @@
+"""A language that nobody speaks: English with an accent on every letter, and two fifths longer.
+
+Where its portal shows a plain letter, words have gone past gettext; where something is cut off or scrolls sideways,
+other languages will not fit either. It goes by the name of Greek, whose dates have no plain letter. As a program, this
+is the `portal` command of such a portal: python -m tests.pseudo FOLDER serve ...
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from babel import Locale
+from babel.messages.pofile import write_po
+
+from portal import translations
+from portal.translations import sources
+
+LOCALE = Locale("el")
+_ACCENTED = str.maketrans(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+    "ÅƁÇÐÉƑĜĤÎĴĶĻṀÑÖÞǪŔŠŢÛṼŴẊÝŽåƀçðéƒĝĥîĵķļɱñöþǫŕšţûṽŵẋýž",
+)
+_PLACEHOLDER = re.compile(r"(%\(\w+\)[a-z])")
+
+
+def pseudo(text: str) -> str:
+    """A message in it; placeholders stay."""
+    parts = _PLACEHOLDER.split(text)
+    return "".join(part if number % 2 else _spoken(part) for number, part in enumerate(parts))
+
+
+def _spoken(text: str) -> str:
+    return re.sub("[aeiouyAEIOUY]", r"\g<0>\g<0>", text).translate(_ACCENTED)
+
+
+def write_catalogue(folder: Path) -> None:
+    """Put its catalogue into a folder."""
+    catalogue = sources.messages()
+    catalogue.locale = LOCALE
+    for message in catalogue:
+        if isinstance(message.id, str):
+            message.string = pseudo(message.id)
+        else:
+            message.string = tuple(map(pseudo, message.id))
+        message.flags.discard("fuzzy")
+    with (folder / f"{LOCALE}.po").open("wb") as file:
+        write_po(file, catalogue)
+
+
+if __name__ == "__main__":
+    translations.FOLDER = Path(sys.argv.pop(1))
+    from portal.cli import main
+
+    main()

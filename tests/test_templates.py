@@ -1,0 +1,60 @@
+"""Templates: whatever they say goes through gettext, on every branch, shown in a test or not."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+_READ_ALOUD = frozenset({"alt", "aria-description", "aria-label", "content", "placeholder", "title"})
+_FOR_MACHINES = frozenset({"color-scheme", "supported-color-schemes", "viewport", "robots", "referrer"})
+"""Names of <meta> whose content nobody reads."""
+_MARKUP = re.compile(r"(?s)\{% block main_(?:class|data) %\}.*?\{% endblock %\}|\{%- macro state\(.*?endmacro")
+"""What of the templates stands inside a tag of another one."""
+_JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
+
+
+class _Words(HTMLParser):
+    """Collects what a reader would see or hear."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._in_style = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in_style = tag in ("style", "script")
+        given = dict(attrs)
+        if tag == "meta" and (given.get("name") in _FOR_MACHINES or "http-equiv" in given):
+            return
+        self.found += [value or "" for name, value in attrs if name in _READ_ALOUD]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_style = self._in_style and tag not in ("style", "script")
+
+    def handle_data(self, data: str) -> None:
+        if not self._in_style:
+            self.found.append(data)
+
+
+def words_outside_gettext(text: str) -> Iterator[str]:
+    """What a template says by itself, without its tags and expressions."""
+    reader = _Words()
+    reader.feed(_JINJA.sub("", _MARKUP.sub("", text)))
+    reader.close()
+    return (words.strip() for words in reader.found if re.search(r"[^\W\d_]", words))
+
+
+@pytest.mark.parametrize("path", sorted(TEMPLATES.rglob("*.*")), ids=lambda path: path.name)
+def test_no_template_says_anything_outside_gettext(path: Path) -> None:
+    assert list(words_outside_gettext(path.read_text("utf-8"))) == []
+
+
+def test_words_outside_gettext_are_found_wherever_they_stand() -> None:
+    found = words_outside_gettext(
+        """<p class="a" title="One">{% if x %}Two{% endif %} {{ _('three') }}</p><style>.four {}</style><b alt="">5</b>
+        """
+    )
+    assert list(found) == ["One", "Two"]
