@@ -16,6 +16,7 @@ from portal.assembly import current_context, settings_of
 from portal.domain.profile import choose_language
 from portal.languages import Language, languages_of
 from portal.web import session
+from portal.web.cookies import is_framed
 from portal.web.form_page import FormPage
 from portal.web.forms import LanguageForm
 from portal.web.organisation import current_organisation
@@ -44,12 +45,17 @@ def register(app: Flask) -> None:
 
 
 def _choose() -> Language:
-    """What the customer has settled on, else the site around the frame, this browser, its wishes, the organisation."""
+    """What the customer has settled on, else the switch, the site they came from, the browser, the organisation.
+
+    In a frame there is no switch, and the site around it comes before one that was pressed elsewhere.
+    """
     languages = languages_of(current_app)
+    site = languages.nearest(session.visited_in())
     return (
         languages.nearest(_customers_own())
-        or languages.nearest(session.visited_in())
+        or (site if is_framed() else None)
         or languages.find(request.cookies.get(_cookie_name()))
+        or site
         or languages.find(request.accept_languages.best_match(languages.tags))
         or languages.nearest(_organisations_own())
         or languages.source

@@ -101,7 +101,10 @@ STATES: dict[str, State] = {
 STATES_OF_SCRIPT: dict[str, State] = {
     "login-busy": states.login_busy,
     "register-typing-easy": states.typing(
-        "/register", "too easy to guess", email="ada@example.com", password="Password1"
+        "/register",
+        "This password is too easy to guess: it is one of the most common ones. Choose one that others do not use.",
+        email="ada@example.com",
+        password="Password1",
     ),
     "register-typing-fit": states.typing("/register", "Strong enough.", email="ada@example.com", password=PASSWORD),
 }

@@ -10,6 +10,7 @@ from tests.browser.visitor import Visitor
 from tests.cli.process import run_portal, wait_until
 
 SHOP_HOST = "kamen.localhost"
+SHOP_NAME = "Kámen & syn"
 _LOGO = Path(__file__).resolve().parents[2] / "static" / "favicon.svg"
 ADA = "ada@example.com"
 FORGETFUL = "forgetful@example.com"
@@ -66,7 +67,7 @@ class Stage:
         """The pages of an organisation that says all it can of itself, at a host that leads to this machine."""
         added = run_portal(
             self.instance,
-            *("organisation", "add", "kamen", "--name", "Kámen & syn", "--hostname", SHOP_HOST, "--accent", "ffcc00"),
+            *("organisation", "add", "kamen", "--name", SHOP_NAME, "--hostname", SHOP_HOST, "--accent", "ffcc00"),
             *("--privacy-url", "https://kamen.example/privacy", "--terms-url", "https://kamen.example/terms"),
             *("--support-email", "help@kamen.example.com", "--logo", str(_LOGO)),
         )
@@ -76,7 +77,7 @@ class Stage:
 
         def is_known() -> bool:
             visitor.go("/login")
-            return "Kámen" in visitor.page.title()
+            return SHOP_NAME in visitor.page.title()
 
         wait_until(is_known)  # the server has read the organisations before
         return url

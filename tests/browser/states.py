@@ -31,7 +31,7 @@ def typing(path: str, verdict: str, **fields: str) -> State:
 
     def open_it(stage: Stage) -> Visitor:
         visitor = show(stage.cleared(), path, "", fields)
-        expect(visitor.page.locator(".verdict")).to_contain_text(verdict)
+        expect(visitor.page.locator(".verdict")).to_contain_text(visitor.said(verdict))
         return visitor
 
     return open_it
@@ -41,7 +41,7 @@ def login_busy(stage: Stage) -> Visitor:
     """A form that is on its way; it never arrives."""
     visitor = show(stage.cleared(), "/login", "", {"email": ADA, "password": PASSWORD})
     visitor.page.evaluate("document.addEventListener('submit', event => event.preventDefault())")
-    visitor.page.get_by_role("button", name="Sign in", exact=True).click()
+    visitor.page.get_by_role("button", name=visitor.said("Sign in"), exact=True).click()
     expect(visitor.page.locator("form[data-busy]")).to_have_count(1)
     return visitor
 

@@ -14,25 +14,25 @@ from playwright.sync_api import Browser, Page
 
 from portal import translations
 from tests import pseudo
-from tests.browser.catalogue import STATES
+from tests.browser.catalogue import STATES, STATES_OF_SCRIPT
 from tests.browser.conftest import SETTINGS, failing_portal, visitors
-from tests.browser.stage import Stage
+from tests.browser.stage import SHOP_NAME, Stage
 from tests.browser.states import LONG_FIRST, LONG_LAST
 from tests.browser.test_pages import AXE, sideways_scroll
 from tests.cli.process import PORTAL, serving
 
 pytestmark = pytest.mark.browser
 
+REACHED = STATES | STATES_OF_SCRIPT
 _DATA = re.compile(
     r"https?://\S+|\S+@\S+"  # links and addresses
-    r"|\b[0-9a-f]{16}\b|\b[0-9A-Za-z]{16}\b"  # references of a request and of a customer
-    r"|Customer portal|UTC"
+    rf"|Customer portal|{SHOP_NAME}|UTC"
     r"|^\s*[A-Z]\s*$"  # how a name begins, in place of a picture
     rf"|\b(?:Ada|Quill|Dr\. Ada Quill|{LONG_FIRST}|{LONG_LAST})\b"
 )
 """What no language changes."""
 
-# What can be read, heard or comes by script, but for names of languages, which are each in its own.
+# What can be read, heard or comes by script, but for references, and names of languages, which are each in its own.
 _WORDS = """() => {
   const found = [document.title];
   const own = (element) => element.closest("[lang]")?.lang ?? document.documentElement.lang;
@@ -40,7 +40,7 @@ _WORDS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const parent = walker.currentNode.parentElement;
-    if (!parent.closest("script, style") && spoken(parent)) found.push(walker.currentNode.data);
+    if (!parent.closest("script, style, .reference") && spoken(parent)) found.push(walker.currentNode.data);
   }
   for (const element of document.body.querySelectorAll("*")) {
     if (!spoken(element)) continue;
@@ -113,19 +113,19 @@ def played(stage: Stage, name: str) -> Page:
     page = stage.visitor.page
     page.set_viewport_size({"width": 320, "height": 640})
     stage.visitor.faults.clear()
-    STATES[name](stage)
+    REACHED[name](stage)
     page.set_viewport_size({"width": 320, "height": page.evaluate("document.documentElement.scrollHeight")})
     return page
 
 
-@pytest.fixture(scope="module", params=STATES)
+@pytest.fixture(scope="module", params=REACHED)
 def in_czech(request: pytest.FixtureRequest, czech: Stage, screenshots: Path) -> Page:
     page = played(czech, request.param)
     page.screenshot(path=screenshots / f"{request.param}-320-czech.png")
     return page
 
 
-@pytest.fixture(scope="module", params=STATES)
+@pytest.fixture(scope="module", params=REACHED)
 def in_longer(request: pytest.FixtureRequest, longer: Stage, screenshots: Path) -> Page:
     page = played(longer, request.param)
     page.screenshot(path=screenshots / f"{request.param}-320-longer.png")

@@ -88,12 +88,14 @@ def serving(
     instance: Path, *arguments: str, program: Sequence[str | Path] = (PORTAL,), **settings: str
 ) -> Iterator[Served]:
     """`portal serve` on a free port, up when the block begins and gone when it ends."""
-    with serving_at(free_port(), instance, *arguments, **settings) as served:
+    with serving_at(free_port(), instance, *arguments, program=program, **settings) as served:
         yield served
 
 
 @contextmanager
-def serving_at(port: int, instance: Path, *arguments: str, **settings: str) -> Iterator[Served]:
+def serving_at(
+    port: int, instance: Path, *arguments: str, program: Sequence[str | Path] = (PORTAL,), **settings: str
+) -> Iterator[Served]:
     """The same on a port of one's choice; what several of one port have to say goes into one log."""
     instance.parent.mkdir(exist_ok=True)
     log = instance.parent / f"{port}.log"

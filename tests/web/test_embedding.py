@@ -178,6 +178,13 @@ class TestInTheFrame:
         assert browser.open("/login?nonce=n&locale=cs-CZ").tree.one("html").get("lang") == "cs"
         assert browser.open("/register").tree.one("html").get("lang") == "cs"
 
+    def test_its_switch_outside_the_frame_counts_for_more_than_the_site(self, shop: Site) -> None:
+        browser = shop.browser()
+        page = browser.open("/login?nonce=n&locale=cs-CZ")
+        assert page.tree.one("html").get("lang") == "cs"
+        answer = browser.post(page.form("/language"), {"locale": "en"})
+        assert browser.follow(answer).tree.one("html").get("lang") == "en"
+
     def test_signing_out_is_told(self, shop: Site) -> None:
         shop.customer(EMAIL)
         browser = framed(shop)
