@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -17,12 +16,13 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment, free_port, run_portal, wait_until
+from tests.deploy.nginx import find_nginx, find_openssl
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "portal.conf"
-NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+NGINX = find_nginx()
 HOST = "portal.example.com"
 
-pytestmark = pytest.mark.skipif(NGINX is None or shutil.which("openssl") is None, reason="no nginx or no openssl here")
+pytestmark = pytest.mark.skipif(NGINX is None or find_openssl() is None, reason="no nginx or no openssl here")
 
 
 class Upstream:
