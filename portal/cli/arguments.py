@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from portal.config import LONGEST
-from portal.domain.addresses import Address, InvalidAddress, parse_email
+from portal.domain.addresses import InvalidAddress, is_customer_reference, parse_email
+from portal.domain.customers import Reference, Whom
 from portal.domain.expiration import InvalidDuration, parse_duration
 from portal.domain.models import STRING_LENGTH
 
@@ -29,17 +30,25 @@ class Text(click.ParamType[str]):
         return text
 
 
-class Email(click.ParamType[Address]):
-    """An e-mail address, read into its two forms."""
+class Customer(click.ParamType[Whom]):
+    """An e-mail address, or a customer reference number: whoever is known by phone only has no other name."""
 
     name = "email"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
-        """Refuse what is no address, in the words that the pages use."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Whom:
+        """Refuse what is neither, in the words that the pages use for addresses."""
+        text = Text().convert(value, param, ctx)
+        if is_customer_reference(text):
+            return Reference(text)
         try:
-            return parse_email(Text().convert(value, param, ctx))
+            return parse_email(text)
         except InvalidAddress as error:
             self.fail(str(error), param, ctx)
+
+
+def names_customer(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the argument EMAIL, and `--organisation SLUG`."""
+    return click.argument("whom", type=Customer(), metavar="EMAIL")(with_organisation(command))
 
 
 class Duration(click.ParamType[timedelta]):

@@ -9,15 +9,16 @@ import click
 from flask.cli import AppGroup
 
 from portal.assembly import current_context
-from portal.cli.arguments import Email, Text, with_organisation
+from portal.cli.arguments import Text, names_customer, with_organisation
 from portal.cli.customer_file import read_customers
 from portal.cli.errors import PlainCommand
-from portal.cli.tables import echo_fields, echo_table
+from portal.cli.tables import echo_fields, echo_json, echo_table
 from portal.domain import customers
-from portal.domain.addresses import Address
 from portal.domain.customer_import import begin_import
-from portal.domain.customers import LIST_LIMIT, CustomerRecord, UnknownCustomer
+from portal.domain.customers import LIST_LIMIT, CustomerRecord, Whom
+from portal.domain.deletion import delete_customer
 from portal.domain.details import Details, get_details
+from portal.domain.export import export_customer
 from portal.domain.organisations import get_organisation
 from portal.domain.places import Atlas
 
@@ -29,31 +30,33 @@ def customer() -> None:
 
 @customer.command("list", cls=PlainCommand)
 @with_organisation
-@click.option("--search", type=Text(), metavar="TEXT", help="A part of the address, name, company or reference number.")
+@click.option(
+    "--search", type=Text(), metavar="TEXT", help="A part of the address, name, company, phone or reference number."
+)
 def list_(slug: str, search: str | None) -> None:
     """List customers by their addresses."""
     with current_context().database.read() as connection:
         organisation = get_organisation(connection, slug)
         found = customers.list_customers(connection, organisation.id, search)
     echo_table(
-        ("E-MAIL", "NAME", "STATE", "REFERENCE", "KNOWN SINCE"),
-        ((record.email, record.name, record.state, record.cu_ref_no, record.created_at) for record in found),
+        ("E-MAIL", "PHONE", "NAME", "STATE", "REFERENCE", "KNOWN SINCE"),
+        (
+            (record.email, record.phone, record.name, record.state, record.cu_ref_no, record.created_at)
+            for record in found
+        ),
     )
     if len(found) == LIST_LIMIT:
         click.echo(f"Only the first {LIST_LIMIT} are shown: narrow the list with --search.", err=True)
 
 
 @customer.command(cls=PlainCommand)
-@click.argument("email", type=Email())
-@with_organisation
-def show(email: Address, slug: str) -> None:
+@names_customer
+def show(whom: Whom, slug: str) -> None:
     """Show what is known of one customer, and what happened last."""
     context = current_context()
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
-        record = customers.find_customer(connection, organisation.id, email.key)
-        if record is None:
-            raise UnknownCustomer(email.email)
+        record = customers.get_customer(connection, organisation.id, whom)
         live = customers.count_live_identities(connection, context.rules, record.id, context.clock())
         details = get_details(connection, record.id)
         events = customers.recent_events(connection, record.id)
@@ -108,10 +111,9 @@ def _with_place(atlas: Atlas, ip: str | None) -> str | None:
 
 
 @customer.command(cls=PlainCommand)
-@click.argument("email", type=Email())
+@names_customer
 @click.option("--reason", type=Text(), metavar="R", required=True, help="Why; kept with the customer.")
-@with_organisation
-def ban(email: Address, reason: str, slug: str) -> None:
+def ban(whom: Whom, reason: str, slug: str) -> None:
     """Close a customer's account and end everything that is open.
 
     Every identity, every mailed link and every waiting registration ends at once.
@@ -119,20 +121,49 @@ def ban(email: Address, reason: str, slug: str) -> None:
     context = current_context()
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
-    customers.ban(context, organisation.id, email, reason)
-    click.echo(f"{email.email} is banned.")
+    customers.ban(context, organisation.id, whom, reason)
+    click.echo(f"{whom} is banned.")
 
 
 @customer.command(cls=PlainCommand)
-@click.argument("email", type=Email())
-@with_organisation
-def unban(email: Address, slug: str) -> None:
+@names_customer
+def unban(whom: Whom, slug: str) -> None:
     """Open a banned account again; what the ban has ended stays ended."""
     context = current_context()
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
-    was_banned = customers.unban(context, organisation.id, email)
-    click.echo(f"{email.email} is {'no longer' if was_banned else 'not'} banned.")
+    was_banned = customers.unban(context, organisation.id, whom)
+    click.echo(f"{whom} is {'no longer' if was_banned else 'not'} banned.")
+
+
+@customer.command(cls=PlainCommand)
+@names_customer
+def export(whom: Whom, slug: str) -> None:
+    """Print everything kept about one customer as JSON, but for secrets."""
+    with current_context().database.read() as connection:
+        organisation = get_organisation(connection, slug)
+        record = customers.get_customer(connection, organisation.id, whom)
+        everything = export_customer(connection, record.id)
+    echo_json(everything)
+
+
+@customer.command(cls=PlainCommand)
+@names_customer
+@click.option("--yes", is_flag=True, help="Do not ask. Without a terminal nobody is asked either.")
+def delete(whom: Whom, yes: bool, slug: str) -> None:
+    """Delete a customer and everything kept about them, for good.
+
+    They are signed out everywhere, and no link that they were mailed works any more. It cannot be taken back.
+    """
+    context = current_context()
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, slug)
+        customers.get_customer(connection, organisation.id, whom)
+    if not yes and sys.stdin.isatty() and not click.confirm(f"Delete {whom} and everything kept about them?", err=True):
+        raise click.ClickException("Nothing was deleted.")
+    removed = delete_customer(context, organisation.id, whom)
+    click.echo(f"{whom} is deleted. Removed were:")
+    echo_fields((what.capitalize(), count) for what, count in removed.items())
 
 
 @customer.command("import", cls=PlainCommand)

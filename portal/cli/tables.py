@@ -1,5 +1,6 @@
-"""What commands print: aligned columns and fields, safe to show in a terminal."""
+"""What commands print: aligned columns and fields, and JSON, safe to show in a terminal."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -23,6 +24,12 @@ def echo_fields(fields: Iterable[tuple[str, object]]) -> None:
     width = max(len(name) for name, _ in cells)
     for name, cell in cells:
         click.echo(f"{name.ljust(width)}{_GAP}{cell}")
+
+
+def echo_json(value: object) -> None:
+    """Print a value as JSON, in letters that people read; what a terminal would obey is escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def _cell(value: object) -> str:

@@ -45,6 +45,9 @@ class Address:
     key: str
     """Canonical: under which it is unique and counted. Drops what Gmail ignores; no other provider's rules."""
 
+    def __str__(self) -> str:
+        return self.email
+
     @property
     def local_part(self) -> str:
         """What stands before the @."""

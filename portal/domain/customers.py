@@ -31,11 +31,26 @@ class State(StrEnum):
     BANNED = "banned"
 
 
-class UnknownCustomer(LookupError):
-    """The organisation knows nobody under this address; the message is one sentence for the operator."""
+@dataclass(frozen=True)
+class Reference:
+    """A customer reference number: the way to name a customer who has no address."""
 
-    def __init__(self, email: str) -> None:
-        super().__init__(f"There is no customer with the address {email}.")
+    number: str
+
+    def __str__(self) -> str:
+        return self.number
+
+
+Whom = Address | Reference
+"""How an operator names one customer of an organisation."""
+
+
+class UnknownCustomer(LookupError):
+    """The organisation knows nobody by this name; the message is one sentence for the operator."""
+
+    def __init__(self, whom: Whom) -> None:
+        kind = "address" if isinstance(whom, Address) else "reference number"
+        super().__init__(f"There is no customer with the {kind} {whom}.")
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,7 @@ class CustomerRecord:
     first_name: str | None
     last_name: str | None
     company_name: str | None
+    phone: str | None
     cu_ref_no: str
     ip: str | None
     created_at: datetime
@@ -87,6 +103,7 @@ _records = select(
     Contact.first_name,
     Contact.last_name,
     Contact.company_name,
+    Contact.phone,
     Contact.cu_ref_no,
     Contact.ip,
     Contact.created_at,
@@ -97,25 +114,34 @@ _records = select(
 ).outerjoin(Account, Account.contact_id == Contact.id)
 
 
-def find_customer(connection: Connection, organisation_id: int, email_key: str) -> CustomerRecord | None:
-    """The customer with an address, by its canonical key (domain/addresses.py)."""
-    row = connection.execute(
-        _records.where(Contact.organisation_id == organisation_id, Contact.email_key == email_key)
-    ).one_or_none()
-    return CustomerRecord(**row._asdict()) if row else None
+def get_customer(connection: Connection, organisation_id: int, whom: Whom) -> CustomerRecord:
+    """One customer of an organisation. Raises UnknownCustomer."""
+    row = connection.execute(_records.where(_is(organisation_id, whom))).one_or_none()
+    if row is None:
+        raise UnknownCustomer(whom)
+    return CustomerRecord(**row._asdict())
+
+
+def _is(organisation_id: int, whom: Whom) -> ColumnElement[bool]:
+    named = Contact.email_key == whom.key if isinstance(whom, Address) else Contact.cu_ref_no == whom.number
+    return and_(Contact.organisation_id == organisation_id, named)
 
 
 def list_customers(connection: Connection, organisation_id: int, search: str | None = None) -> list[CustomerRecord]:
-    """The customers of an organisation by address, at most LIST_LIMIT.
+    """The customers of an organisation by address, at most LIST_LIMIT; those without one come last.
 
-    `search` is a part, in any case, of the address, a name, the company or the customer reference number.
+    `search` is a part, in any case, of the address, a name, the company or the customer reference number, or of the
+    phone number, with spaces or without.
     """
     statement = _records.where(Contact.organisation_id == organisation_id)
     if search:
         names = (Contact.name, Contact.first_name, Contact.last_name)
         places = (Contact.email, *names, Contact.company_name, Contact.cu_ref_no)
-        statement = statement.where(or_(*(place.icontains(search, autoescape=True) for place in places)))
-    rows = connection.execute(statement.order_by(Contact.email_key, Contact.id).limit(LIST_LIMIT))
+        found = [place.icontains(search, autoescape=True) for place in places]
+        if dialled := search.replace(" ", ""):
+            found.append(func.replace(Contact.phone, " ", "").contains(dialled, autoescape=True))
+        statement = statement.where(or_(*found))
+    rows = connection.execute(statement.order_by(Contact.email_key.nulls_last(), Contact.id).limit(LIST_LIMIT))
     return [CustomerRecord(**row._asdict()) for row in rows]
 
 
@@ -145,7 +171,7 @@ def recent_events(connection: Connection, contact_id: int) -> list[PastEvent]:
     return [PastEvent(*row) for row in rows]
 
 
-def ban(context: Context, organisation_id: int, address: Address, reason: str) -> None:
+def ban(context: Context, organisation_id: int, whom: Whom, reason: str) -> None:
     """Close a customer's account: nothing signs in any more, and whatever was open has ended.
 
     All of it in one transaction, so that no identity outlives the ban. A customer who is banned already gets the new
@@ -153,7 +179,7 @@ def ban(context: Context, organisation_id: int, address: Address, reason: str) -
     """
     now = context.clock()
     with context.database.write() as connection:
-        contact_id = _lock(connection, organisation_id, address)
+        contact_id = lock_customer(connection, organisation_id, whom)
         connection.execute(
             update(Contact)
             .where(Contact.id == contact_id)
@@ -165,14 +191,14 @@ def ban(context: Context, organisation_id: int, address: Address, reason: str) -
         _record(connection, organisation_id, EventKind.BAN, contact_id, now)
 
 
-def unban(context: Context, organisation_id: int, address: Address) -> bool:
+def unban(context: Context, organisation_id: int, whom: Whom) -> bool:
     """Open a banned account again; what the ban has ended stays ended. False when it was not banned.
 
     Raises UnknownCustomer.
     """
     now = context.clock()
     with context.database.write() as connection:
-        contact_id = _lock(connection, organisation_id, address)
+        contact_id = lock_customer(connection, organisation_id, whom)
         banned = update(Contact).where(Contact.id == contact_id, Contact.banned_at.is_not(None))
         if connection.execute(banned.values(banned_at=None, ban_reason=None)).rowcount == 0:
             return False
@@ -180,15 +206,16 @@ def unban(context: Context, organisation_id: int, address: Address) -> bool:
     return True
 
 
-def _lock(connection: Connection, organisation_id: int, address: Address) -> int:
-    """The customer's id; the row is held until the transaction ends, as by everything that changes credentials."""
+def lock_customer(connection: Connection, organisation_id: int, whom: Whom) -> int:
+    """The customer's id; the row is held until the transaction ends, as by everything that changes credentials.
+
+    Raises UnknownCustomer.
+    """
     contact_id = connection.execute(
-        select(Contact.id)
-        .where(Contact.organisation_id == organisation_id, Contact.email_key == address.key)
-        .with_for_update()
+        select(Contact.id).where(_is(organisation_id, whom)).with_for_update()
     ).scalar_one_or_none()
     if contact_id is None:
-        raise UnknownCustomer(address.email)
+        raise UnknownCustomer(whom)
     return contact_id
 
 

@@ -46,6 +46,20 @@ class Database:
         with self._writing_at_once.begin() as connection:
             yield connection
 
+    def scrub(self) -> None:
+        """Leave nothing of deleted rows in SQLite's log, unless somebody reads for so long that it has to wait.
+
+        In the database itself nothing is left of them at any time (secure_delete); PostgreSQL has its vacuum.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return
+        with self.engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection  # past SQLAlchemy, which would begin a transaction
+            # Writers wait while it waits for readers: it must not take all of their patience.
+            driver.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_SECONDS * 200}")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            driver.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_SECONDS * 1000}")
+
 
 def open_database(url: str) -> Database:
     """The database at a SQLAlchemy URL; connects at the first use only."""
@@ -70,6 +84,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # a commit that was answered survives a power cut
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten: it may be a customer's
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -9,14 +9,17 @@ from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, bindparam, insert, select
 
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.models import Event
+from portal.domain.models import Contact, Event
 
 _log = logging.getLogger("portal.events")
-_insert = insert(Event)
+# Whoever is deleted while somebody tries their password is nobody by the time that it is recorded.
+_insert = insert(Event).values(
+    contact_id=select(Contact.id).where(Contact.id == bindparam("of_contact")).scalar_subquery()
+)
 
 
 class EventKind(StrEnum):
@@ -42,6 +45,8 @@ class EventKind(StrEnum):
     ORGANISATION_CHANGE = "organisation_change"
     IMPORT = "import"
     """Customers were brought in from another system; of no contact."""
+    DELETE = "delete"
+    """A customer was deleted; of no contact."""
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
     KEY_LIMIT = "key_limit"
@@ -74,7 +79,7 @@ def record(
         _insert,
         {
             "organisation_id": visitor.organisation_id,
-            "contact_id": contact_id,
+            "of_contact": contact_id,
             "kind": kind,
             "refusal": refusal and refusal.name,
             "ip": visitor.ip,

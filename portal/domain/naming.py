@@ -1,6 +1,6 @@
 """What the API calls what is kept about a customer: the names of import files and exports."""
 
-_OTHERWISE = {"locale": "primaryLocale", "ip": "customerRealIp", "referral": "referralId"}
+_OTHERWISE = {"locale": "primaryLocale", "referral": "referralId"}
 
 
 def api_name(column: str) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from portal.domain import customers, identities, magic_link
 from portal.domain.addresses import parse_email
 from portal.domain.confirmation import look_at_confirmation, look_at_confirmation_code
+from portal.domain.customers import UnknownCustomer
 from portal.domain.errors import Failure, Refused
 from portal.domain.models import Account, Contact, ContactGroup, Event, Identity, Registration
 from portal.domain.outbox import Notice
@@ -293,7 +294,8 @@ def test_each_operator_sees_only_their_own(first: Scene, second: Scene) -> None:
             organisation_id = scene.visitor.organisation_id
             assert [one.email for one in customers.list_customers(connection, organisation_id)] == [own]
             assert customers.list_customers(connection, organisation_id, foreign) == []
-            assert customers.find_customer(connection, organisation_id, parse_email(foreign).key) is None
+            with pytest.raises(UnknownCustomer):
+                customers.get_customer(connection, organisation_id, parse_email(foreign))
 
 
 def test_what_happens_is_recorded_where_it_happened(first: Scene, second: Scene) -> None:

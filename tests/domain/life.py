@@ -1,0 +1,84 @@
+"""A customer who has done everything: each table that can say something of a customer says something of this one."""
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select, update
+
+from portal.domain import handover
+from portal.domain.models import Contact
+from tests.domain.scene import PASSWORD, SECOND_PASSWORD, Scene
+
+EMAIL = "jana.novakova+shop@gmail.com"
+KEY = "jananovakova@gmail.com"
+FRIEND = "petr.dvorak@example.com"
+DETAILS = {
+    "name": "Jana Novákobová",
+    "first_name": "Janička",
+    "last_name": "Nováčková",
+    "phone": "+420 777123456",
+    "company_name": "Sklo Nováková",
+    "company_registration_number": "05103118",
+    "tax_identification_number": "CZ9609040727",
+    "street_address": "Dlouhá 1505",
+    "city": "Kladno",
+    "city_part": "Kročehlavy",
+    "state_region": "Středočeský kraj",
+    "postal_code": "272 01",
+    "country": "CZ",
+    "locale": "cs-CZ",
+}
+GROUPS = ("sklárny", "velkoodběratelé")
+IP, USER_AGENT = "203.0.113.77", "Netscape/4.08 (Jana's own)"
+RETURN_URL = "https://shop.example/jana"
+BAN_REASON = "Jana never paid"
+FRIENDS_IP = "198.51.100.5"
+NONCE = "a nonce that the page made up"
+
+
+@dataclass(frozen=True)
+class Life:
+    """What is left of it to look at."""
+
+    contact_id: int
+    cu_ref_no: str
+    referral: str
+    """The reference number of the friend who sent her."""
+    identity: str
+    """Alive."""
+    reset: str
+    """A token out of a mail, unused."""
+
+    @property
+    def traces(self) -> tuple[str, ...]:
+        """Each of them tells of this customer wherever it stands."""
+        texts = [text for name, text in DETAILS.items() if name not in ("country", "locale")]
+        return (EMAIL, KEY, self.cu_ref_no, *texts, *GROUPS, IP, USER_AGENT, RETURN_URL, BAN_REASON, NONCE)
+
+
+def live(portal: Scene) -> Life:
+    """Live it."""
+    everybody = portal.without_limits()
+    jana = replace(everybody, visitor=replace(everybody.visitor, ip=IP, user_agent=USER_AGENT))
+    friend = everybody.elsewhere(FRIENDS_IP)
+    friend.join(FRIEND)
+    referral = reference_of(friend, FRIEND)
+    identity = jana.join(
+        EMAIL, PASSWORD, **DETAILS, groups=GROUPS, newsletter=True, referral=referral, return_url=RETURN_URL
+    )
+    cu_ref_no = reference_of(jana, EMAIL)
+    friend.join("referred@example.com", referral=cu_ref_no)
+    friend.register("waiting@example.com", referral=cu_ref_no)
+    jana.log_out(identity)
+    jana.reset(jana.ask_reset(EMAIL))
+    jana.fail_to_log_in(EMAIL)
+    jana.register(EMAIL)  # which tells her by mail that she is a customer already
+    identity = jana.log_in(EMAIL, SECOND_PASSWORD, kept=True)
+    handover.hand_over(jana.context, jana.get(identity), NONCE)
+    ((contact_id,),) = jana.rows(select(Contact.id).where(Contact.email == EMAIL))
+    jana.change_row(update(Contact).where(Contact.id == contact_id).values(ban_reason=BAN_REASON))
+    return Life(contact_id, cu_ref_no, referral, identity, jana.ask_reset(EMAIL))
+
+
+def reference_of(scene: Scene, email: str) -> str:
+    """The reference number of a customer."""
+    return str(scene.rows(select(Contact.cu_ref_no).where(Contact.email == email))[0][0])
