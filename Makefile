@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 
 AUDIT := tests/audit
 
-# Paths for mypy: benchmarks/ joins in as soon as it exists.
-TYPED := $(wildcard portal tests benchmarks)
+# Paths for mypy.
+TYPED := $(wildcard portal tests benchmarks demo)
 
 # `make run ARGS="--port 8000"`, `make test ARGS="-k login"`, `make lock LOCK_ARGS=--upgrade`
 ARGS ?=

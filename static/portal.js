@@ -17,7 +17,21 @@ if (framed) {
     for (const origin of told) window.parent.postMessage({ source: "portal", v: 1, ...message }, origin);
   };
   new ResizeObserver(() => tell({ type: "resize", height: document.body.offsetHeight })).observe(document.body);
-  if (page.dataset.event) tell(JSON.parse(page.dataset.event));
+  if (page.dataset.event) tell({ type: page.dataset.event });
+  // The nonce of the page around this frame stays in the frame's name from page to page.
+  const nonce = new URLSearchParams(location.search).get("nonce");
+  if (nonce) window.name = `portal:${nonce}`;
+  const { handover } = page.dataset;
+  if (handover) {
+    const body = new URLSearchParams({
+      csrf_token: document.querySelector("[name=csrf_token]").value,
+      nonce: window.name.startsWith("portal:") ? window.name.slice(7) : page.dataset.nonce,
+    });
+    fetch(handover, { method: "POST", body, headers: { "X-Portal-Framed": "1" } })
+      .then((response) => (response.ok ? response.json() : {}))
+      .then(({ code }) => code && tell({ type: "signed-in", code }))
+      .catch(() => {}); // without a network; the next page asks again
+  }
 }
 
 // Whoever sent a form with mistakes hears and sees them first.

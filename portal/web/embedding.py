@@ -24,7 +24,9 @@ from portal.web.session import VISIT, current_customer, sign_in
 
 _SCRIPT_KEPT = 300
 """Seconds."""
-_ANNOUNCED = "announced"
+_TOLD = "told"
+_REMEMBERED_NONCES = 10
+"""As many pages of a site as may have been told of one sign-in; an older one may be told again."""
 _SIGNED_OUT = "signed_out"
 NEVER_FRAMED = frozenset({"account.change_password", "password.set_new", "register.verify", "mail_sign_in.open"})
 """Pages that change a credential, or that a mailed link opens: nobody may be led to press their buttons unseen."""
@@ -55,6 +57,21 @@ def script() -> Response:
     return response
 
 
+@pages.post("/handover")
+def tell_site() -> dict[str, str]:
+    """The code that the site around a frame is told when somebody is signed in: each sign-in once for each nonce.
+
+    The page's script asks (static/portal.js) and names the nonce: all frames of a site share one cookie, so only the
+    frame itself knows which page it stands in.
+    """
+    customer, nonce, told = current_customer(), _nonce(), session.get(_TOLD, [])
+    if customer is None or not is_framed() or nonce in told:
+        return {}
+    code = hand_over(current_context(), customer, nonce)
+    session[_TOLD] = [*told, nonce][-_REMEMBERED_NONCES:]
+    return {"code": code}
+
+
 def register(app: Flask) -> None:
     """Note what a site says with the first page, and tell templates how a page is shown."""
 
@@ -65,7 +82,7 @@ def register(app: Flask) -> None:
             visit = Visit(
                 return_url=return_url,
                 state=_short("state") if return_url else None,
-                nonce=(_short("nonce") or "").strip(),
+                nonce=_nonce(),
                 locale=_short("locale"),
             )
             session[VISIT] = asdict(visit)
@@ -82,7 +99,7 @@ def register(app: Flask) -> None:
             return_target(visit.return_url)  # its origin joins the page's policy: the form ends up there
         return {
             "framed": framed,
-            "frame_event": _event(visit) if framed else None,
+            "frame_event": "signed-out" if framed and session.pop(_SIGNED_OUT, False) else None,
             "visit": visit,
         }
 
@@ -117,7 +134,9 @@ def go_on(after: str | None, return_url: str | None = None) -> Response:
     if visit.state is not None:
         answer["state"] = visit.state
     parts = urlsplit(target)
-    query = "&".join(part for part in (parts.query, urlencode(answer)) if part)
+    # The page may have been returned to before, and still stand at the address that it got then.
+    said_before = [part for part in parts.query.split("&") if part and part.partition("=")[0] not in ("code", "state")]
+    query = "&".join([*said_before, urlencode(answer)])
     return redirect(parts._replace(query=query).geturl())
 
 
@@ -137,24 +156,18 @@ def new_tab_address() -> str | None:
 
     The page is the same one, and leads back to the site that shows the frame.
     """
-    if not is_framed() or request.cookies:
+    name = current_app.session_interface.get_cookie_name(current_app)
+    if not is_framed() or name in request.cookies:
         return None
     said = {name: request.form[name] for name in asdict(Visit()) if request.form.get(name)}
     path = url_for(request.endpoint) if request.endpoint in _BEGINNINGS else url_for("login.login")
     return f"{path}?{urlencode(said)}" if said else path
 
 
-def _event(visit: Visit) -> dict[str, str] | None:
-    """What the site around the frame is told with this page: each sign-in once for each of its nonces."""
-    customer = g.get("customer")
-    if session.pop(_SIGNED_OUT, False):
-        return {"type": "signed-out"}
-    if customer is None or session.get(_ANNOUNCED) == visit.nonce:
-        return None
-    session[_ANNOUNCED] = visit.nonce
-    return {"type": "signed-in", "code": hand_over(current_context(), customer, visit.nonce)}
+def _nonce() -> str:
+    return (_short("nonce") or "").strip()
 
 
 def _short(name: str) -> str | None:
-    value = request.args.get(name, "")
+    value = request.values.get(name, "")
     return value if value and len(value) <= STRING_LENGTH and is_plain(value) else None

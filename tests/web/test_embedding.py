@@ -55,10 +55,20 @@ def ancestors(page: Page) -> str:
     return found[1]
 
 
-def event(page: Page) -> dict[str, str] | None:
-    """What the site around the frame is told."""
-    said = page.tree.one("html").attributes.get("data-event")
-    return json.loads(said) if said else None
+def event(page: Page) -> str | None:
+    """What the site around the frame is told with this page."""
+    return page.tree.one("html").attributes.get("data-event")
+
+
+def told(browser: Browser, page: Page, nonce: str = NONCE) -> dict[str, str]:
+    """What our script is given for the site around the frame; it reads where to ask in the page."""
+    address = page.tree.one("html").get("data-handover")
+    body = {"csrf_token": page.form("/logout").token, "nonce": nonce}
+    headers = {"Sec-Fetch-Dest": "empty", "X-Portal-Framed": "1"}
+    answer = browser.send(address, "POST", data=body, headers=headers)
+    assert answer.status == 200
+    found: dict[str, str] = json.loads(answer.body)
+    return found
 
 
 def redeemed(site: Site, code: str, nonce: str = NONCE) -> str | None:
@@ -141,26 +151,47 @@ class TestInTheFrame:
     def test_who_signs_in_is_handed_over_once_for_each_nonce(self, shop: Site) -> None:
         shop.customer(EMAIL)
         browser = framed(shop)
-        assert event(browser.open(f"/login?nonce={NONCE}")) is None
+        assert "data-handover" not in browser.open(f"/login?nonce={NONCE}").tree.one("html").attributes
         page = browser.follow(browser.sign_in(EMAIL, PASSWORD))
-        said = event(page)
-        assert said is not None
-        assert said["type"] == "signed-in"
-        assert redeemed(shop, said["code"]) == EMAIL
-        assert event(browser.open("/account")) is None
-        again = event(browser.open("/login?nonce=of-the-next-page"))
-        assert again is not None
+        assert page.tree.one("html").get("data-nonce") == NONCE
+        assert redeemed(shop, told(browser, page)["code"]) == EMAIL
+        assert told(browser, browser.open("/account")) == {}
+        again = told(browser, browser.open("/account"), "of-the-next-page")
         assert redeemed(shop, again["code"], "of-the-next-page") == EMAIL
+
+    def test_each_sign_in_is_handed_over(self, shop: Site) -> None:
+        shop.customer(EMAIL)
+        browser = framed(shop)
+        for _ in range(2):
+            page = browser.follow(browser.sign_in(EMAIL, PASSWORD))
+            assert redeemed(shop, told(browser, page)["code"]) == EMAIL
+            browser.post(page.form("/logout"))
 
     def test_a_code_of_one_page_is_nothing_to_another(self, shop: Site) -> None:
         shop.customer(EMAIL)
         browser = framed(shop)
-        browser.open(f"/login?nonce={NONCE}")
-        said = event(browser.follow(browser.sign_in(EMAIL, PASSWORD)))
-        assert said is not None
+        code = told(browser, browser.follow(browser.sign_in(EMAIL, PASSWORD)))["code"]
         with pytest.raises(Refused) as refusal:
-            redeemed(shop, said["code"], "of-somebody-else")
+            redeemed(shop, code, "of-somebody-else")
         assert refusal.value.failure is Failure.NO_SUCH_HANDOVER
+
+    def test_nobody_is_handed_over_outside_a_frame_or_signed_out(self, shop: Site) -> None:
+        browser = shop.customer(EMAIL)
+        form = browser.open("/account").form("/logout")
+        body = {"csrf_token": form.token, "nonce": NONCE}
+        assert json.loads(browser.send("/handover", "POST", data=body).body) == {}
+        stranger = framed(shop)
+        body["csrf_token"] = stranger.open("/login").form().token
+        assert json.loads(stranger.send("/handover", "POST", data=body).body) == {}
+
+    def test_a_handover_needs_the_form_token_and_our_own_origin(self, shop: Site) -> None:
+        shop.customer(EMAIL)
+        browser = framed(shop)
+        page = browser.follow(browser.sign_in(EMAIL, PASSWORD))
+        assert browser.send("/handover", "POST", data={"nonce": NONCE}).status == 400
+        body = {"csrf_token": page.form("/logout").token, "nonce": NONCE}
+        assert browser.send("/handover", "POST", data=body, headers={"Origin": SHOP}).status == 400
+        assert shop.rows()["handover"] == []
 
     def test_a_code_typed_in_the_frame_signs_it_in(self, shop: Site) -> None:
         browser = framed(shop)
@@ -169,9 +200,7 @@ class TestInTheFrame:
         page = browser.follow(
             browser.fill("/register/code", {"code": code_in(shop.mails(EMAIL)[-1])}, submit_to="/register/code")
         )
-        said = event(page)
-        assert said is not None
-        assert redeemed(shop, said["code"]) == EMAIL
+        assert redeemed(shop, told(browser, page)["code"]) == EMAIL
 
     def test_it_speaks_the_language_of_the_site(self, shop: Site) -> None:
         browser = framed(shop)
@@ -190,7 +219,7 @@ class TestInTheFrame:
         browser = framed(shop)
         browser.sign_in(EMAIL, PASSWORD)
         page = browser.follow(browser.post(browser.open("/account").form("/logout")))
-        assert event(page) == {"type": "signed-out"}
+        assert event(page) == "signed-out"
         assert event(browser.open("/login")) is None
 
     def test_the_page_names_whom_it_may_tell(self, shop: Site) -> None:
@@ -199,7 +228,8 @@ class TestInTheFrame:
 
     def test_at_top_level_nothing_is_told(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
-        assert event(browser.open(f"/account?nonce={NONCE}")) is None
+        attributes = browser.open(f"/account?nonce={NONCE}").tree.one("html").attributes
+        assert not {"data-event", "data-handover", "data-parents"} & attributes.keys()
 
     def test_the_mailed_link_says_where_else_the_code_may_belong(self, shop: Site) -> None:
         shop.customer(EMAIL)
@@ -224,6 +254,13 @@ class TestWithoutCookies:
         answer = parse_qs(ended.query)
         assert (answer["item"], answer["state"]) == (["1"], ["s1"])
         assert redeemed(shop, answer["code"][0]) == EMAIL
+
+    def test_a_cookie_of_the_top_level_is_none_of_the_frame(self, shop: Site) -> None:
+        form = framed(shop).open("/register").form()
+        subdomain = shop.browser()  # on the portal's own site, where the frame is sent those of the top level too
+        subdomain.open("/login")
+        page = subdomain.post(form, headers=FRAME)
+        assert page.tree.one("h1").text == "Continue in a new tab"
 
     def test_registration_goes_on_as_registration(self, shop: Site) -> None:
         form = framed(shop).open("/register").form()
@@ -255,6 +292,14 @@ class TestReturning:
         browser = shop.customer(EMAIL)
         page = browser.send(f"/login?return_url={quote(SHOP + '/welcome')}&nonce={NONCE}")
         assert redeemed(shop, parse_qs(urlsplit(page.location).query)["code"][0]) == EMAIL
+
+    def test_a_page_that_was_returned_to_before_gets_the_new_code_only(self, shop: Site) -> None:
+        shop.customer(EMAIL)
+        browser, _ = self.visit(shop, f"{SHOP}/cart?code=old&item=1&state=s0", state="s1")
+        ended = urlsplit(browser.sign_in(EMAIL, PASSWORD).location)
+        answer = parse_qs(ended.query)
+        assert (answer["item"], answer["state"], len(answer["code"])) == (["1"], ["s1"], 1)
+        assert redeemed(shop, answer["code"][0], "") == EMAIL
 
     def test_a_visit_ends_with_its_return(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
