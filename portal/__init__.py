@@ -30,7 +30,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["portal"] = assemble(settings, key)
     languages.register(app)
     # Within what `web` puts around both: a proxy's word for where a request came from.
-    app.wsgi_app = api.Beside(app.wsgi_app, api.create_api(settings, context_of(app)))  # type: ignore[method-assign] # Flask's documented way to add middleware
+    json_face = api.create_api(settings, context_of(app), str(_RESOURCES / "templates"))
+    app.wsgi_app = api.Beside(app.wsgi_app, json_face)  # type: ignore[method-assign] # Flask's documented way to add middleware
     web.register(app)
     csrf.init_app(app)
     cli.register(app)

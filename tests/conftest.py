@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from portal import schema
@@ -13,6 +14,10 @@ from portal.config import DATABASE_FILE, Settings, load_settings
 from portal.domain.context import Context, Visitor
 from portal.domain.database import open_database
 from portal.domain.organisations import get_organisation
+
+# Neither of the two says anything about the code: both ask how busy the machine is.
+hypothesis.settings.register_profile("portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("portal")
 
 SECRET_KEY = "Xq3vN8rT1yLw6ZkP0sHd5JbG9cFm2AeU-for-tests"
 

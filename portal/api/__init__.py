@@ -12,8 +12,9 @@ from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
 
 from portal import requests
-from portal.api import errors, keys, v1
+from portal.api import docs, errors, keys, v1
 from portal.api.answers import bad_request
+from portal.api.description import describe
 from portal.assembly import settings_of
 from portal.requests import MAX_BODY
 
@@ -36,9 +37,9 @@ class JsonApi(Api):
         return errors.http_error(error)
 
 
-def create_api(settings: "Settings", context: "Context") -> Flask:
-    """The API as an application of its own."""
-    app = Flask(__name__, static_folder=None, instance_path=str(settings.instance_path))
+def create_api(settings: "Settings", context: "Context", templates: str) -> Flask:
+    """The API as an application of its own; `templates` is where the page lies that describes it."""
+    app = Flask(__name__, static_folder=None, template_folder=templates, instance_path=str(settings.instance_path))
     app.config.update(
         API_TITLE="Customer portal",
         API_VERSION="v1",
@@ -53,8 +54,10 @@ def create_api(settings: "Settings", context: "Context") -> Flask:
     requests.register(app)
     _refuse_plain_http(app)
     keys.register(app)
-    JsonApi(app).register_blueprint(v1.customer)
+    described = JsonApi(app)
+    described.register_blueprint(v1.customer)
     errors.register(app)
+    app.register_blueprint(docs.pages(describe(described.spec.to_dict(), settings.base_url)))
     return app
 
 

@@ -12,6 +12,8 @@ from portal.api.answers import validation_failed
 from portal.api.keys import keyed
 from portal.domain.api_keys import Scope
 
+SCOPE = "x-scope"
+"""Where the description of an endpoint says which scope it needs."""
 View = TypeVar("View", bound=Callable[..., Response])
 
 
@@ -51,7 +53,8 @@ class Endpoints(Blueprint):
         def decorate(view: View) -> View:
             location = "json" if method == "POST" else "query"
             read = self.arguments(schema, location=location, as_kwargs=True)(view)
-            self.route(path, methods=[method])(keyed(scope)(read))
+            described = self.doc(operationId=view.__name__, **{SCOPE: scope.value})(keyed(scope)(read))
+            self.route(path, methods=[method])(described)
             return view
 
         return decorate

@@ -38,12 +38,12 @@ _PLATFORM = {
     500: ("INTERNAL_SERVER_ERROR", "Something went wrong.", "The fault is ours. Name the reference {reference}."),
     503: ("SERVICE_UNAVAILABLE", "Too much is going on right now.", "Nothing was changed. Try again in a moment."),
 }
-_KEY_STATUS = {KeyProblem.TOO_MANY: 429, KeyProblem.NO_SCOPE: 403}
+KEY_STATUS = {KeyProblem.TOO_MANY: 429, KeyProblem.NO_SCOPE: 403}
+"""All other problems of a key are 404."""
 _KEY_ADVICE = {
     KeyProblem.TOO_MANY: "Wait as long as retry_after says, in seconds, and try again.",
     KeyProblem.NO_SCOPE: "The operator of the portal decides what a key may be used for.",
 }
-_NO_KEY_ADVICE = "The operator of the portal hands out keys."
 _RETRY_SECONDS = 2
 
 
@@ -78,15 +78,15 @@ def _platform(status: int, *, retry_after: int | None = None, allow: str | None 
     return platform_error(status, reference=g.request_id, retry_after=retry_after, allow=allow).answer()
 
 
+def key_error(problem: KeyProblem, *, retry_after: int | None = None) -> PlatformError:
+    """What is told of a key that opens nothing."""
+    advice = _KEY_ADVICE.get(problem, "The operator of the portal hands out keys.")
+    return PlatformError(KEY_STATUS.get(problem, 404), problem.code, problem.message, advice, retry_after=retry_after)
+
+
 def _key_refused(refused: KeyRefused) -> Response:
-    problem = refused.problem
-    return PlatformError(
-        _KEY_STATUS.get(problem, 404),
-        problem.code,
-        problem.message,
-        _KEY_ADVICE.get(problem, _NO_KEY_ADVICE),
-        retry_after=refused.standing.retry_after if refused.standing else None,
-    ).answer()
+    standing = refused.standing
+    return key_error(refused.problem, retry_after=standing.retry_after if standing else None).answer()
 
 
 def _refused(refusal: Refused) -> Response:

@@ -19,6 +19,12 @@ MAX_GROUPS = 50
 _REQUIRED = "This field is required."
 _NO_TEXT = "This must be a string."
 
+_UNPRINTABLE = r"\u0000-\u001F\u007F-\u009F\u2028\u2029"
+_PLAIN = f"^[^{_UNPRINTABLE}]*$"
+_PLAIN_AND_NOT_BLANK = rf"^[^{_UNPRINTABLE}]*[^\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*$"
+"""How the description tells what domain/texts.py decides."""
+_SHAPES = frozenset({"pattern", "format", "enum", "anyOf"})
+
 Reader = Callable[[str], Any]
 """Makes the normal form of a text; raises ValueError with a sentence."""
 
@@ -32,7 +38,7 @@ class Line(fields.String):
     default_error_messages = _MESSAGES
 
     def __init__(self, reader: Reader | None = None, **options: Any) -> None:
-        super().__init__(**_optional(options))
+        super().__init__(**_optional({**options, "metadata": _described(options)}))
         self._reader = reader
 
     def _deserialize(self, value: Any, *_arguments: Any, **_options: Any) -> Any:
@@ -71,6 +77,10 @@ class Secret(fields.String):
 
     default_error_messages = _MESSAGES
 
+    def __init__(self, **options: Any) -> None:
+        metadata = {"minLength": 1, "maxLength": PASSWORD_MAX_LENGTH, **options.pop("metadata", {})}
+        super().__init__(metadata=metadata, **options)
+
     def _deserialize(self, value: Any, *_arguments: Any, **_options: Any) -> str:
         text = _text(value)
         if not text:
@@ -102,7 +112,8 @@ class Lines(fields.List[str]):
     default_error_messages = _MESSAGES
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(Line(required=True), **_optional(options))
+        metadata = {"maxItems": MAX_GROUPS, **options.pop("metadata", {})}
+        super().__init__(Line(required=True), metadata=metadata, **_optional(options))
 
     def _deserialize(  # type: ignore[override] # a tuple, which nobody can change
         self, value: Any, *_arguments: Any, **_options: Any
@@ -113,6 +124,13 @@ class Lines(fields.List[str]):
             raise ValidationError(f"This may have at most {MAX_GROUPS} entries.")
         lines: list[Any] = super()._deserialize(value, *_arguments, **_options)
         return tuple(dict.fromkeys(lines))
+
+
+def _described(options: dict[str, Any]) -> dict[str, Any]:
+    """What the description tells of a line: its length, and its shape where none more narrow is given."""
+    given = options.get("metadata", {})
+    shape = {} if given.keys() & _SHAPES else {"pattern": _PLAIN_AND_NOT_BLANK if options.get("required") else _PLAIN}
+    return {"maxLength": STRING_LENGTH, **shape, **given}
 
 
 def _optional(options: dict[str, Any]) -> dict[str, Any]:

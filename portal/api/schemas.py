@@ -1,22 +1,100 @@
 """The requests of the API: names, kinds and meanings as the reference pages have them."""
 
 from datetime import timedelta
+from typing import Any
 
-from marshmallow import Schema
+from marshmallow import EXCLUDE, Schema
 
 from portal.api.fields import Duration, Flag, Line, Lines, Reader, Secret
 from portal.api.keys import current_caller
 from portal.assembly import current_context
-from portal.domain.addresses import is_customer_reference, parse_country, parse_email, parse_locale, parse_phone
+from portal.domain.addresses import (
+    COUNTRIES,
+    is_customer_reference,
+    parse_country,
+    parse_email,
+    parse_locale,
+    parse_phone,
+)
 from portal.domain.expiration import parse_expiration
 from portal.domain.networks import parse_customer_ip
 from portal.domain.return_urls import parse_return_url
+
+_LANGUAGE_TAG = (
+    "^([A-Za-z]{2,3}(-[A-Za-z]{3}){0,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*"
+    "(-[A-WY-Za-wy-z0-9](-[A-Za-z0-9]{2,8})+)*(-[Xx](-[A-Za-z0-9]{1,8})+)?)?$"
+)
+"""How the description tells what domain/addresses.py decides (RFC 5646); empty is not given."""
+_IP: list[dict[str, Any]] = [
+    {"type": "string", "format": "ipv4"},
+    {"type": "string", "format": "ipv6"},
+    {"enum": ["", "localhost", None]},
+]
+
+
+def _line(name: str, description: str, example: str, reader: Reader | None = None, **shape: Any) -> Line:
+    """An optional line."""
+    return Line(reader, data_key=name, metadata={"description": description, "examples": [example], **shape})
+
+
+def _needed(name: str, description: str, example: str, reader: Reader | None = None, **shape: Any) -> Line:
+    """A line that must be there."""
+    metadata = {"description": description, "examples": [example], **shape}
+    return Line(reader, data_key=name, required=True, metadata=metadata)
+
+
+def _email() -> Line:
+    return _needed(
+        "email",
+        "E-mail address. Answers give its normalised form. What stands before the @ is ASCII.",
+        "ada@example.com",
+        parse_email,
+        format="email",
+        maxLength=254,
+    )
+
+
+def _password(description: str) -> Secret:
+    return Secret(required=True, metadata={"description": description, "examples": ["violet harbour kettle 41"]})
+
+
+def _customer_ip() -> Line:
+    return _line(
+        "customerRealIp",
+        "The customer's IP address, IPv4 or IPv6: limits are counted on its network. Empty, `::1`, `0.0.0.0` and"
+        " `localhost` become `127.0.0.1`, which counts as not given.",
+        "192.0.2.10",
+        parse_customer_ip,
+        anyOf=_IP,
+    )
 
 
 def _reference(text: str) -> str:
     if not is_customer_reference(text):
         raise ValueError("This is not a customer reference number: 16 letters and digits.")
     return text
+
+
+def _referral() -> Line:
+    return _line(
+        "referralId",
+        "Customer reference number of who sent them; one that nobody has is ignored.",
+        "7hQ2mVx9LpR4sTzK",
+        _reference,
+        pattern="^([A-Za-z0-9]{16})?$",
+    )
+
+
+def _token() -> Line:
+    return _needed(
+        "token",
+        "The token of the mailed link: what follows its last slash.",
+        "k9TzR4bWq2LxM7sYcV0pHd5nJe8uGa3f.b5nXw1QyT6vKzP8cRm2LsD9hJ4gFa7eU0iOoVrNtYkE",
+    )
+
+
+def _identity_id() -> Line:
+    return _needed("identityId", "What a sign-in gave: 32 letters and digits.", "w3Ks8Pz0QeYt5LrB7uNxC1mVdG6hJa2f")
 
 
 def _expiration(text: str) -> timedelta:
@@ -27,112 +105,73 @@ def _return_url(text: str) -> str:
     return parse_return_url(text, current_caller().return_origins)
 
 
-def _email() -> Line:
-    return Line(
-        parse_email,
-        required=True,
-        metadata={"description": "E-mail address. Answers give its normalised form.", "example": "ada@example.com"},
-    )
+class Request(Schema):
+    """What is sent to an endpoint; fields that are not described are dropped."""
+
+    class Meta:
+        unknown = EXCLUDE
 
 
-def _line(name: str, description: str, example: str, *, reader: Reader | None = None) -> Line:
-    return Line(reader, data_key=name, metadata={"description": description, "example": example})
-
-
-def _token() -> Line:
-    return Line(
-        required=True,
-        metadata={
-            "description": "The token of the mailed link: what follows its last slash.",
-            "example": "Hm2cDfmTS8x49Mo67gOxId8gEwNBwf1A.c2lnbmF0dXJlLW9mLXRoaXMtbGluaw",
-        },
-    )
-
-
-def _identity_id() -> Line:
-    return Line(
-        data_key="identityId",
-        required=True,
-        metadata={
-            "description": "What a sign-in gave: 32 letters and digits.",
-            "example": "9jq49ZE1xoKI7S5ys4J0a70y3Xp2hQqc",
-        },
-    )
-
-
-def _password(description: str) -> Secret:
-    return Secret(required=True, metadata={"description": description, "example": "violet harbour kettle 41"})
-
-
-def _customer_ip() -> Line:
-    return Line(
-        parse_customer_ip,
-        data_key="customerRealIp",
-        metadata={
-            "description": "The customer's IP address, IPv4 or IPv6: limits are counted on its network. Empty, `::1`,"
-            " `0.0.0.0` and `localhost` become `127.0.0.1`, which counts as not given.",
-            "example": "192.0.2.10",
-        },
-    )
-
-
-def _referral() -> Line:
-    return Line(
-        _reference,
-        data_key="referralId",
-        metadata={
-            "description": "Customer reference number of who sent them; one that nobody has is ignored.",
-            "example": "1cGIHvFoQDGLAbcA",
-        },
-    )
-
-
-class LoginRequest(Schema):
+class LoginRequest(Request):
     """Sign in with a password."""
 
     email = _email()
-    password = _password("The customer's password, at most 256 characters.")
+    password = _password("The customer's password.")
     customer_ip = _customer_ip()
 
 
-class MagicAuthRequest(Schema):
+class MagicAuthRequest(Request):
     """Sign in on the caller's word."""
 
     email = _email()
-    first_name = _line("firstName", "Kept when the contact is new.", "Ada")
-    last_name = _line("lastName", "Kept when the contact is new.", "Quill")
+    first_name = _line("firstName", "First name; kept when the contact is new.", "Ada")
+    last_name = _line("lastName", "Last name; kept when the contact is new.", "Quill")
     customer_ip = _customer_ip()
     referral = _referral()
 
 
-class RegisterAccountRequest(Schema):
+class RegisterAccountRequest(Request):
     """Register a customer, who confirms by mail."""
 
     email = _email()
-    name = _line("name", "The whole name; without it the names below make it.", "Ada Quill")
+    name = _line("name", "The whole name; without it first and last name make it.", "Ada Quill")
     first_name = _line("firstName", "First name.", "Ada")
     last_name = _line("lastName", "Last name.", "Quill")
     phone = _line(
-        "phone", "Number with its country code; stored as `+420 777123456`.", "+420 777123456", reader=parse_phone
+        "phone",
+        "Phone number with its country code; stored as `+420 777123456`.",
+        "+420 777123456",
+        parse_phone,
+        format="phone",
     )
     company_name = _line("companyName", "Company.", "Quill & Sons")
     company_registration_number = _line(
         "companyRegistrationNumber", "Its number in the companies register.", "05000001"
     )
     tax_identification_number = _line("taxIdentificationNumber", "Its tax number.", "CZ05000001")
-    street_address = _line("streetAddress", "Street and number.", "12 Harbour Road")
+    street_address = _line("streetAddress", "Street and number.", "Harbour Road 12")
     city = _line("city", "City.", "Kladno")
     city_part = _line("cityPart", "Part of the city.", "Harbour")
     state_region = _line("stateRegion", "State or region.", "Central Bohemia")
     postal_code = _line("postalCode", "Postal code.", "272 01")
-    country = _line("country", "Two-letter code, ISO 3166-1 alpha-2.", "CZ", reader=parse_country)
-    newsletter = Flag(metadata={"description": "Whether the customer wants the newsletter.", "example": False})
-    locale = _line("primaryLocale", "The customer's language, a BCP 47 tag.", "cs", reader=parse_locale)
+    country = _line(
+        "country", "Country by ISO 3166-1 alpha-2.", "CZ", parse_country, enum=[*sorted(COUNTRIES), "", None]
+    )
+    newsletter = Flag(
+        load_default=False, metadata={"description": "Whether the customer wants the newsletter.", "examples": [False]}
+    )
+    locale = _line(
+        "primaryLocale",
+        "The customer's language, a BCP 47 tag.",
+        "cs",
+        parse_locale,
+        pattern=_LANGUAGE_TAG,
+        maxLength=35,
+    )
     groups = Lines(
         metadata={
-            "description": "Groups to put the customer into; only a key with the scope `groups` may, else they are"
-            " ignored.",
-            "example": ["wholesale"],
+            "description": "Groups to put the customer into. They are ignored of a key without the scope `groups`.",
+            "examples": [["wholesale"]],
         }
     )
     customer_ip = _customer_ip()
@@ -140,19 +179,20 @@ class RegisterAccountRequest(Schema):
     password = _password("The password that the customer chose.")
     return_url = _line(
         "returnUrl",
-        "Where the customer goes on after confirming: on one of the organisation's return origins.",
+        "Where the customer goes on after confirming: a page on one of the organisation's return origins.",
         "https://shop.example.com/welcome",
-        reader=_return_url,
+        _return_url,
+        anyOf=[{"type": "string", "format": "uri"}, {"enum": ["", None]}],
     )
 
 
-class RegisterAccountVerifyRequest(Schema):
+class RegisterAccountVerifyRequest(Request):
     """Confirm a registration by the token of the mailed link."""
 
     token = _token()
 
 
-class ResetPasswordRequest(Schema):
+class ResetPasswordRequest(Request):
     """Have a reset link mailed."""
 
     email = _email()
@@ -160,15 +200,18 @@ class ResetPasswordRequest(Schema):
         _expiration,
         data_key="expirationTime",
         metadata={
-            "description": "How long the link works, such as `3h 20m`: from one minute to the portal's"
-            " RESET_LIFETIME_MAX (24 hours unless the operator chose otherwise).",
-            "example": "3h 20m",
+            "description": "How long the link works, such as `3h 20m`: terms of a number and a unit (s, m, h, d, w)."
+            " From one minute to the portal's RESET_LIFETIME_MAX: 24 hours, unless the operator chose otherwise.",
+            "examples": ["3h 20m"],
+            "format": "human-duration",
+            "maxLength": 64,
+            "minLength": 1,
         },
     )
     customer_ip = _customer_ip()
 
 
-class SetNewPasswordRequest(Schema):
+class SetNewPasswordRequest(Request):
     """Set a password by the token of a reset link."""
 
     token = _token()
@@ -176,21 +219,19 @@ class SetNewPasswordRequest(Schema):
     customer_ip = _customer_ip()
 
 
-class LogoutRequest(Schema):
+class LogoutRequest(Request):
     """End an identity."""
 
     identity_id = _identity_id()
 
 
-class RedeemHandoverRequest(Schema):
+class RedeemHandoverRequest(Request):
     """Take a sign-in over."""
 
-    code = Line(
-        required=True,
-        metadata={
-            "description": "The code that the frame or the redirect brought; it works once, for 60 seconds.",
-            "example": "Z9CPkS2o3UV163VQn5OUv0T8BQi8Fvdg",
-        },
+    code = _needed(
+        "code",
+        "The code that the frame or the redirect brought; it works once, for 60 seconds.",
+        "r7YcN2kVb5HsQx0TzL9mWd4pGe8uJa3f",
     )
     nonce = _line(
         "nonce",
@@ -199,7 +240,7 @@ class RedeemHandoverRequest(Schema):
     )
 
 
-class AccountInfoRequest(Schema):
+class AccountInfoRequest(Request):
     """Ask who is signed in."""
 
     identity_id = _identity_id()

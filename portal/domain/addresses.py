@@ -17,7 +17,8 @@ _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 _CUSTOMER_REFERENCE = re.compile(r"[A-Za-z0-9]{16}", re.ASCII)
 _NO_COUNTRIES = frozenset(["AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "XK", "ZZ"])
 """Two letters that Babel (CLDR) knows and ISO 3166-1 has not assigned to a country."""
-_COUNTRIES = {str(code) for code in Locale("en").territories if len(str(code)) == 2} - _NO_COUNTRIES
+COUNTRIES = {str(code) for code in Locale("en").territories if len(str(code)) == 2} - _NO_COUNTRIES
+"""ISO 3166-1 alpha-2."""
 _LANGUAGE_TAG = re.compile(
     r"""[a-z]{2,3}(-[a-z]{3}){0,3}    # language, and an extension of it
         (-[a-z]{4})?                  # script
@@ -108,7 +109,7 @@ def parse_phone(text: str) -> str:
 def parse_country(text: str) -> str:
     """A country as its ISO 3166-1 alpha-2 code in capitals; raises InvalidAddress."""
     code = text.strip().upper()
-    if not text.isascii() or code not in _COUNTRIES:  # "\u00df" has the capitals SS
+    if not text.isascii() or code not in COUNTRIES:  # "\u00df" has the capitals SS
         raise InvalidAddress(N_("Enter the country as its two-letter code, like CZ or GB."))
     return code
 

@@ -254,7 +254,7 @@ def a_former_password(site: Site, shop: Shop) -> Answer:
 
 
 def bad_token(_site: Site, shop: Shop) -> Answer:
-    return set_password(shop, "Hm2cDfmTS8x49Mo67gOxId8gEwNBwf1A")
+    return set_password(shop, "k9TzR4bWq2LxM7sYcV0pHd5nJe8uGa3f")
 
 
 def used_token(site: Site, shop: Shop) -> Answer:
@@ -429,7 +429,7 @@ def test_account_info_of_a_full_registration(site: Site, shop: Shop) -> None:
     assert (account["firstName"], account["lastName"], account["companyName"]) == ("Ada", "Quill", "Quill & Sons")
 
 
-@pytest.mark.parametrize("identity", ["nonsense", "9jq49ZE1xoKI7S5ys4J0a70y3Xp2hQqc"])
+@pytest.mark.parametrize("identity", ["nonsense", "w3Ks8Pz0QeYt5LrB7uNxC1mVdG6hJa2f"])
 def test_an_unknown_identity_is_nobody(shop: Shop, identity: str) -> None:
     assert shop.account(identity) == {"loggedIn": False}
     assert shop.post("logout", identityId=identity).json == {"success": True}

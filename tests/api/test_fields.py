@@ -29,7 +29,7 @@ FULL: dict[str, Any] = {
     "primaryLocale": "cs",
     "groups": ["wholesale"],
     "customerRealIp": "192.0.2.10",
-    "referralId": "1cGIHvFoQDGLAbcA",
+    "referralId": "7hQ2mVx9LpR4sTzK",
     "password": PASSWORD,
     "returnUrl": "https://shop.example.com/welcome",
 }
@@ -43,14 +43,14 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
         "firstName": "Ada",
         "lastName": "Quill",
         "customerRealIp": "192.0.2.10",
-        "referralId": "1cGIHvFoQDGLAbcA",
+        "referralId": "7hQ2mVx9LpR4sTzK",
     },
     "register-account": FULL,
     "register-account-verify": {"token": "token"},
     "reset-password": {"email": "ada@example.com", "expirationTime": "3h 20m", "customerRealIp": "192.0.2.10"},
     "set-new-password": {"token": "token", "password": PASSWORD, "customerRealIp": "192.0.2.10"},
-    "logout": {"identityId": "9jq49ZE1xoKI7S5ys4J0a70y3Xp2hQqc"},
-    "redeem-handover": {"code": "Z9CPkS2o3UV163VQn5OUv0T8BQi8Fvdg", "nonce": "n-0S6_WzA2Mj"},
+    "logout": {"identityId": "w3Ks8Pz0QeYt5LrB7uNxC1mVdG6hJa2f"},
+    "redeem-handover": {"code": "r7YcN2kVb5HsQx0TzL9mWd4pGe8uJa3f", "nonce": "n-0S6_WzA2Mj"},
 }
 NEEDED = {
     "login": {"email", "password"},
@@ -185,9 +185,9 @@ def test_every_character_of_a_password_counts(site: Site, shop: Shop) -> None:
         ("country", "C"),
         ("primaryLocale", "Czech language"),
         ("primaryLocale", "c"),
-        ("referralId", "1cGIHvFoQDGLAbc"),
-        ("referralId", "1cGIHvFoQDGLAbcAA"),
-        ("referralId", "1cGIHvFoQDGLAbc-"),
+        ("referralId", "7hQ2mVx9LpR4sTz"),
+        ("referralId", "7hQ2mVx9LpR4sTzKA"),
+        ("referralId", "7hQ2mVx9LpR4sTz-"),
         ("customerRealIp", "1.1.1"),
         ("customerRealIp", "1.1.1.1.1"),
         ("customerRealIp", "999.1.1.1"),
@@ -274,7 +274,7 @@ def test_all_21_fields_are_stored_in_their_normal_forms(site: Site, shop: Shop) 
         "newsletter": True,
         "locale": "cs-CZ",
         "groups": [],
-        "referral": "1cGIHvFoQDGLAbcA",
+        "referral": "7hQ2mVx9LpR4sTzK",
         "ip": "2001:db8::1",
         "return_url": "https://shop.example.com/welcome",
     }
@@ -324,7 +324,7 @@ def test_a_field_whose_name_cannot_be_told_is_refused_without(shop: Shop) -> Non
 
 
 def test_repeated_query_parameters_are_refused(shop: Shop) -> None:
-    query = "identityId=9jq49ZE1xoKI7S5ys4J0a70y3Xp2hQqc&identityId=9jq49ZE1xoKI7S5ys4J0a70y3Xp2hQqc"
+    query = "identityId=w3Ks8Pz0QeYt5LrB7uNxC1mVdG6hJa2f&identityId=w3Ks8Pz0QeYt5LrB7uNxC1mVdG6hJa2f"
     answer = shop.ask("GET", "get-account-info", query=query)
     assert (answer.status, answer.code) == (400, "BAD_REQUEST")
     answer = shop.ask("POST", "logout?x=1&x=2", body={"identityId": "a"})

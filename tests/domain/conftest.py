@@ -3,16 +3,11 @@
 from collections.abc import Iterator
 
 import argon2.low_level
-import hypothesis
 import pytest
 
 from portal.domain.context import Context, Visitor
 from tests.domain.scene import Scene
 from tests.domain.watching import HashCounter
-
-# Neither of the two says anything about the code: both ask how busy the machine is.
-hypothesis.settings.register_profile("portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("portal")
 
 
 @pytest.fixture

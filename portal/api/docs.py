@@ -1,0 +1,146 @@
+"""The description of the API, for programs and for people; whoever asks, without a key."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, render_template
+from markupsafe import Markup, escape
+
+from portal.api.description import SUCCESSES, Json, failures_of
+
+_CODE = re.compile(r"`([^`]+)`")
+_BLANK_LINE = "\n\n"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a request, as the page shows it."""
+
+    name: str
+    kind: str
+    is_required: bool
+    about: str
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint, as the page shows it."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    scope: str
+    fields: list[Field]
+    failures: dict[str, str]
+    request: str
+    answer: str
+
+
+def pages(description: Json) -> Blueprint:
+    """The description as JSON, and as a page of our own: no script, and nothing from elsewhere."""
+    docs = Blueprint("docs", __name__, url_prefix="/api/v1")
+    text = json.dumps(description, ensure_ascii=False)
+    endpoints = list(_endpoints(description))
+
+    @docs.get("/openapi.json")
+    def openapi() -> Response:
+        return Response(text, mimetype="application/json")
+
+    @docs.get("/docs")
+    def show() -> str:
+        return render_template(
+            "api/docs.html",
+            title=description["info"]["title"],
+            paragraphs=description["info"]["description"].split(_BLANK_LINE),
+            base_url=description["servers"][0]["url"],
+            endpoints=endpoints,
+            errors=_errors(description),
+        )
+
+    docs.add_app_template_filter(with_code)
+    return docs
+
+
+def with_code(text: str) -> Markup:
+    """A text as HTML, what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
+
+
+def _endpoints(description: Json) -> Iterator[Endpoint]:
+    for path, operations in description["paths"].items():
+        for method, operation in operations.items():
+            name = operation["operationId"]
+            schema = _request_schema(description, operation)
+            yield Endpoint(
+                name=path.rpartition("/")[2],
+                method=method.upper(),
+                path=path,
+                summary=operation["summary"],
+                scope=operation["x-scope"],
+                fields=_fields(schema),
+                failures=failures_of(name),
+                request=_shown(_example(schema)),
+                answer=_shown(_example(SUCCESSES[name])),
+            )
+
+
+def _request_schema(description: Json, operation: Json) -> Json:
+    """What is sent, in the body or in the query, as one object."""
+    if "requestBody" in operation:
+        reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        schema: Json = description["components"]["schemas"][reference.rpartition("/")[2]]
+        return schema
+    parameters = operation["parameters"]
+    return {
+        "properties": {each["name"]: {"description": each["description"], **each["schema"]} for each in parameters},
+        "required": [each["name"] for each in parameters if each["required"]],
+    }
+
+
+def _fields(schema: Json) -> list[Field]:
+    return [
+        Field(name, _kind(field), name in schema.get("required", []), field["description"])
+        for name, field in schema["properties"].items()
+    ]
+
+
+def _kind(field: Json) -> str:
+    kind = field["type"] if isinstance(field["type"], str) else field["type"][0]
+    if kind == "array":
+        return f"list of strings, at most {field['maxItems']}"
+    return f"{kind}, at most {field['maxLength']} characters" if "maxLength" in field else str(kind)
+
+
+def _example(schema: Json) -> Any:
+    """What stands as an example for a schema: the last of several, which says most."""
+    if "oneOf" in schema:
+        return _example(schema["oneOf"][-1])
+    if "const" in schema:
+        return schema["const"]
+    if "properties" in schema:
+        return {name: _example(field) for name, field in schema["properties"].items()}
+    defaults = {"boolean": False, "number": 0}
+    return schema["examples"][0] if "examples" in schema else defaults.get(schema["type"], "")
+
+
+def _shown(example: Any) -> str:
+    return json.dumps(example, ensure_ascii=False, indent=2)
+
+
+def _errors(description: Json) -> list[tuple[str, str, list[str]]]:
+    """Each status of a platform error, what it means, and the codes that come with it."""
+    responses = description["components"]["responses"]
+    operation = next(each for path in description["paths"].values() for each in path.values() if "requestBody" in each)
+    named = {
+        status: responses[answer["$ref"].rpartition("/")[2]]
+        for status, answer in operation["responses"].items()
+        if "$ref" in answer
+    }
+    return [
+        (status, answer["description"], list(answer["content"]["application/json"]["examples"]))
+        for status, answer in named.items()
+    ]

@@ -1,0 +1,26 @@
+"""The page that describes the API, on the screen."""
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser
+
+from tests.browser.test_pages import AXE, WIDTHS
+from tests.cli.process import Served
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_it_can_be_read_on_every_screen_and_axe_finds_nothing(
+    browser: Browser, portal: Served, width: int, scheme: str
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": WIDTHS[width]}, color_scheme=scheme)  # type: ignore[arg-type] # a literal
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(f"{portal.url}/api/v1/docs")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate(AXE_SCRIPT)
+    assert page.evaluate("options => axe.run(document, options)", AXE)["violations"] == []
+    assert said == []
+    page.close()
