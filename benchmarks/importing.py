@@ -11,7 +11,7 @@ from benchmarks.instance import temporary_instance
 from portal.assembly import assemble
 from portal.cli.customer_file import read_customers
 from portal.domain.customer_import import begin_import
-from portal.domain.database import SQLITE_BUSY_SECONDS
+from portal.domain.sqlite import BUSY_SECONDS
 from portal.instance import secret_key
 
 ROWS = 100_000
@@ -40,7 +40,7 @@ def run() -> None:
     _print("all", started, stored)
     print(_COLUMNS.format("csv.reader into executemany, bare SQLite", *(f"{seconds:.1f}" for seconds in bare)))
     print(f"ratio of CPU: {(stored[1] - started[1]) / bare[1]:.1f};", end=" ")
-    print(f"a writer that waits is turned away after {SQLITE_BUSY_SECONDS} s.")
+    print(f"a writer that waits is turned away after {BUSY_SECONDS} s.")
 
 
 def _file() -> bytes:

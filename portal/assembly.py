@@ -3,7 +3,7 @@
 from typing import cast
 
 from flask import Flask, current_app
-from limits.storage import Storage, storage_from_string
+from limits.storage import Storage
 
 from portal.config import Settings
 from portal.domain.clock import Clock, utc_now
@@ -62,4 +62,9 @@ def current_context() -> Context:
 
 
 def _storage(uri: str) -> Storage:
-    return WindowStorage() if uri == "memory://" else cast(Storage, storage_from_string(uri))
+    if uri == "memory://":
+        return WindowStorage()
+    # Only who shares counters pays for the import.
+    from portal.domain.shared_storage import SharedStorage
+
+    return SharedStorage(uri)

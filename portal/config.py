@@ -246,6 +246,8 @@ def _database_url(text: str) -> str:
         raise ValueError(
             "is not a SQLAlchemy URL of an installed driver, such as sqlite:////var/lib/portal.db"
         ) from None
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ValueError("must be SQLite or PostgreSQL, such as postgresql://portal@db.example.com/portal")
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
         raise ValueError("must name a file: a database in memory would be lost, and threads could not share it")
     return text

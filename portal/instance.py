@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError
 
 from portal import schema
 from portal.backup import settle_copy
 from portal.config import Settings, WrongSetting
 from portal.domain.clock import utc_now
-from portal.domain.database import Database, open_database
+from portal.domain.database import Database, DatabaseAway, open_database
 from portal.schema import DatabaseProblem
 
 _log = logging.getLogger("portal.instance")
@@ -128,10 +127,10 @@ def _opened(settings: Settings) -> Iterator[Database]:
     database = open_database(settings.database_url)
     try:
         yield database
-    except DatabaseError as error:
+    except DatabaseAway as error:
         if not settings.is_embedded:
             raise
-        raise DatabaseProblem(f"The database {_sqlite_file(settings)} cannot be used: {error.orig}.") from None
+        raise DatabaseProblem(f"The database {_sqlite_file(settings)} cannot be used: {error}.") from None
     finally:
         database.engine.dispose()
 

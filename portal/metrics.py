@@ -16,9 +16,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
-from sqlalchemy.exc import SQLAlchemyError
 
 from portal.domain.context import Context
+from portal.domain.database import DatabaseAway
 from portal.domain.delivery import backlog
 
 _requests = Counter("portal_requests", "Requests answered.", ["method", "route", "status"])
@@ -62,7 +62,7 @@ class _Outbox(Collector):
         try:
             with self._context.database.read() as connection:
                 waiting, oldest = backlog(connection)
-        except SQLAlchemyError:
+        except DatabaseAway:
             return
         age = (self._context.clock() - oldest).total_seconds() if oldest else 0.0
         yield GaugeMetricFamily("portal_outbox_mails", "Mails that wait to be sent.", value=waiting)

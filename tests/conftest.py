@@ -14,6 +14,9 @@ from portal.config import DATABASE_FILE, Settings, load_settings
 from portal.domain.context import Context, Visitor
 from portal.domain.database import open_database
 from portal.domain.organisations import get_organisation
+from tests.servers.postgres import Postgres
+from tests.servers.redis import Redis
+from tests.servers.slate import Slate
 
 # Neither of the two says anything about the code: both ask how busy the machine is.
 hypothesis.settings.register_profile("portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -44,16 +47,50 @@ def clock() -> MovableClock:
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with the code's schema, made once by the real migrations; to be copied, never opened."""
     path = tmp_path_factory.mktemp("migrated") / DATABASE_FILE
+    path.touch()
     database = open_database(f"sqlite:///{path}")
     schema.upgrade(database)
     database.engine.dispose()
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The PostgreSQL server of the whole run; a test that breaks servers brings its own."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """The Redis server of the whole run; a test that breaks servers brings its own."""
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def slate(postgres: Postgres) -> Iterator[Slate]:
+    slate = Slate(postgres)
+    yield slate
+    slate.close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whatever works on a database is tested on both kinds, unless a marker says that it is about one of them."""
+    if "database_url" in metafunc.fixturenames:
+        kinds = ("sqlite", "postgresql")
+        marked = [kind for kind in kinds if metafunc.definition.get_closest_marker(f"on_{kind}")]
+        metafunc.parametrize("database_url", marked or kinds, indirect=True)
+
+
 @pytest.fixture
-def database_url(tmp_path: Path, migrated_file: Path) -> str:
-    """A migrated database of the test's own: the one place that says which kind."""
-    return f"sqlite:///{shutil.copy(migrated_file, tmp_path / DATABASE_FILE)}"
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated database of the test's own: the one place that says which kinds there are."""
+    if request.param == "postgresql":
+        slate: Slate = request.getfixturevalue("slate")
+        return slate.wipe().url
+    migrated: Path = request.getfixturevalue("migrated_file")
+    return f"sqlite:///{shutil.copy(migrated, tmp_path / DATABASE_FILE)}"
 
 
 @pytest.fixture

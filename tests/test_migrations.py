@@ -1,25 +1,54 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import event, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import event, func, inspect, select, text
 
 from portal import schema
 from portal.domain.database import Database, open_database
-from portal.domain.models import Base
+from portal.domain.models import Base, Contact, Organisation
 from portal.domain.organisations import UnknownOrganisation, get_organisation
 from portal.schema import DatabaseProblem
+from tests.domain.watching import in_parallel
+from tests.servers.postgres import Postgres
+
+CUSTOMER = """
+INSERT INTO contact
+    (organisation_id, email, email_key, cu_ref_no, password_salt, newsletter, failed_passwords, created_at)
+SELECT id, 'ada@example.com', 'ada@example.com', 'AAAAAAAAAAAAAAAA', :salt, false, 0, :now FROM organisation
+"""
+"""Somebody, in the columns that every revision has."""
+Make = Callable[[str], Database]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
+    """Makes empty databases, by their names."""
+    with ExitStack() as stack:
+
+        def make_one(name: str) -> Database:
+            if request.param == "sqlite":
+                path = tmp_path / name
+                path.touch()
+                database = open_database(f"sqlite:///{path}")
+            else:
+                postgres: Postgres = request.getfixturevalue("postgres")
+                database = open_database(postgres.new_database(name))
+            stack.callback(database.engine.dispose)
+            return database
+
+        yield make_one
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = open_database(f"sqlite:///{tmp_path}/portal.sqlite3")
-    yield database
-    database.engine.dispose()
+def database(make: Make) -> Database:
+    return make("migrated")
 
 
 def tables(database: Database) -> list[str]:
@@ -38,13 +67,12 @@ def test_the_migrations_make_the_tables_of_the_models(database: Database) -> Non
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-def test_every_constraint_has_the_name_that_the_models_give_it(database: Database, tmp_path: Path) -> None:
+def test_every_constraint_has_the_name_that_the_models_give_it(database: Database, make: Make) -> None:
     schema.upgrade(database)
-    other = open_database(f"sqlite:///{tmp_path}/models.sqlite3")
+    other = make("of_models")
     with other.write() as connection:
         Base.metadata.create_all(connection)
     assert constraint_names(database) == constraint_names(other)
-    other.engine.dispose()
 
 
 def constraint_names(database: Database) -> set[str | None]:
@@ -95,14 +123,46 @@ def test_no_schema_is_a_problem(database: Database) -> None:
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing(database: Database) -> None:
-    def make_disk_small(connection: Any, _record: object) -> None:
-        connection.execute("PRAGMA max_page_count = 20")
+    done: list[str] = []
 
-    event.listen(database.engine, "connect", make_disk_small)
-    with pytest.raises(OperationalError, match="full"):
+    def fail_half_way(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        done.append(statement)
+        if "CREATE TABLE outbox" in statement:
+            raise KeyError("half way")
+
+    event.listen(database.engine, "before_cursor_execute", fail_half_way)
+    with pytest.raises(KeyError, match="half way"):
         schema.upgrade(database)
-    database.engine.dispose()
-    event.remove(database.engine, "connect", make_disk_small)
+    event.remove(database.engine, "before_cursor_execute", fail_half_way)
+    assert sum("CREATE TABLE" in statement for statement in done) > 5
     assert tables(database) == []
     schema.upgrade(database)
     assert schema.current_problem(database) is None
+
+
+@pytest.mark.parametrize("revision", [script.revision for script in schema._scripts().walk_revisions()])
+def test_a_database_of_every_earlier_revision_keeps_its_customers(database: Database, revision: str) -> None:
+    config = schema._config()
+    with database.unhurried().write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        connection.execute(text(CUSTOMER), {"salt": b"0123456789abcdef", "now": datetime.now(UTC).replace(tzinfo=None)})
+    schema.upgrade(database)
+    assert schema.current_problem(database) is None
+    with database.read() as connection:
+        [contact] = connection.execute(select(Contact.__table__)).all()
+        assert (contact.email, contact.newsletter, contact.name) == ("ada@example.com", False, None)
+        assert get_organisation(connection, "default").id == contact.organisation_id
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_upgrades_at_the_same_time_wait_for_each_other(database: Database) -> None:
+    url = database.engine.url.render_as_string(hide_password=False)
+    others = [open_database(url) for _ in range(4)]
+    outcomes = in_parallel([partial(schema.upgrade, other) for other in others])
+    for other in others:
+        other.engine.dispose()
+    assert outcomes == [None] * 4
+    assert schema.current_problem(database) is None
+    with database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(Organisation)).scalar_one() == 1

@@ -4,12 +4,11 @@ import logging
 from http import HTTPStatus
 
 from flask import Flask, Response, g, request
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from portal.api.answers import PlatformError, answer
 from portal.domain.api_access import KeyProblem, KeyRefused
+from portal.domain.database import DatabaseAway
 from portal.domain.errors import Busy, Failure, Refused
 
 _log = logging.getLogger("portal.errors")
@@ -54,8 +53,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(KeyRefused, _key_refused)
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(Busy, lambda busy: _platform(503, retry_after=busy.retry_after))
-    app.register_error_handler(OperationalError, _database_away)
-    app.register_error_handler(PoolTimeout, _database_away)
+    app.register_error_handler(DatabaseAway, _database_away)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -99,8 +97,8 @@ def _refused(refusal: Refused) -> Response:
     return answer(content)
 
 
-def _database_away(error: Exception) -> Response:
-    _log.error("database: %s request=%s", type(error).__name__, g.request_id)
+def _database_away(error: DatabaseAway) -> Response:
+    _log.error("database: %s request=%s", error, g.request_id)
     return _platform(503, retry_after=_RETRY_SECONDS)
 
 

@@ -9,12 +9,12 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from portal import schema
 from portal.assembly import current_context, settings_of
 from portal.cli.errors import PlainCommand
 from portal.config import PREFIX, SETTINGS_FILE, Settings, is_loopback_host
+from portal.domain.database import DatabaseAway
 from portal.domain.organisations import DEFAULT, Organisation, list_organisations
 from portal.instance import KEY_FILE
 
@@ -128,8 +128,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
     database = current_context().database
     try:
         problem = schema.current_problem(database)
-    except SQLAlchemyError as error:
-        problem = f"cannot be used: {type(error).__name__}."
+    except DatabaseAway as error:
+        problem = f"cannot be used: {error}."
     if problem:
         yield "DATABASE_URL", problem
         return

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal.cli.customer_file import UnreadableFile
 from portal.config import WrongSetting
 from portal.domain.api_keys import UnknownKey
 from portal.domain.customer_import import ImportHindered
 from portal.domain.customers import UnknownCustomer
+from portal.domain.database import DatabaseAway
 from portal.domain.errors import Refused
 from portal.domain.organisation_settings import InvalidOrganisation
 from portal.domain.organisations import UnknownOrganisation
@@ -55,13 +56,10 @@ def _one_line(error: Exception) -> str:
             return f"The temporary file of the import cannot be used: {error}."
         case Refused():
             return error.in_english
-        case DBAPIError():
-            # Of the driver's words only: SQLAlchemy's own quote the statement and its values.
-            words = str(error.orig).strip()
-            if "no such table" in words or "does not exist" in words:
-                return "The database has no schema yet, or not this version's: run `portal db upgrade`."
-            return f"The database cannot be used: {words.splitlines()[0] if words else type(error.orig).__name__}."
+        case DatabaseAway():
+            return _of_database(str(error))
         case SQLAlchemyError():
+            # Its words quote the statement and its values.
             return f"The database cannot be used: {type(error).__name__}."
         case OSError():
             return f"{error.strerror or error}: {error.filename}" if error.filename else str(error.strerror or error)
@@ -71,3 +69,11 @@ def _one_line(error: Exception) -> str:
                 f"A fault in the portal itself, please report it: {type(error).__name__}"
                 f" at {Path(place.filename).name}:{place.lineno}."
             )
+
+
+def _of_database(words: str) -> str:
+    if "no such table" in words or ("does not exist" in words and "relation" in words):
+        return "The database has no schema yet, or not this version's: run `portal db upgrade`."
+    if "unable to open" in words:
+        return "There is no database that could be opened: put it back, or run `portal db upgrade` to make one."
+    return f"The database cannot be used: {words}."

@@ -8,10 +8,10 @@ from enum import Enum
 from typing import Any, NoReturn
 
 from sqlalchemy import Row, bindparam, or_, select, update
-from sqlalchemy.exc import OperationalError
 
 from portal.domain.api_keys import KeyKind, Scope, digest, is_key
 from portal.domain.context import Context, Visitor
+from portal.domain.database import DatabaseAway
 from portal.domain.events import EventKind, record
 from portal.domain.guards import key_guess_guard, key_rate_guard
 from portal.domain.models import ApiKey, Organisation
@@ -165,5 +165,5 @@ def _note_use(context: Context, key_id: int, now: datetime) -> None:
 
     No request waits for this or fails with it.
     """
-    with suppress(OperationalError), context.database.write_at_once() as connection:
+    with suppress(DatabaseAway), context.database.write_at_once() as connection:
         connection.execute(_see, {"key_id": key_id, "now": now, "before": now - _USE_PRECISION})

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select
 from portal.domain import accounts, contacts, identities, links
 from portal.domain.contacts import Known
 from portal.domain.context import Context, Visitor
+from portal.domain.database import retried
 from portal.domain.details import TEXTS, Details, fill_empty
 from portal.domain.errors import N_, Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
@@ -75,6 +76,7 @@ def _of_link(context: Context, link: OpenLink, registration: str | None) -> Conf
     return Confirmation(link, link.email, row.email_key, not same_browser, row.return_url, row.password_hash)
 
 
+@retried
 def confirm(
     context: Context,
     visitor: Visitor,

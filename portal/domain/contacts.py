@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Insert, Row, Select, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.domain.addresses import Address
@@ -66,8 +66,11 @@ _by_key = _known.where(
     Contact.organisation_id == bindparam("organisation_id"), Contact.email_key == bindparam("email_key")
 )
 _by_id = _known.where(Contact.id == bindparam("contact_id"))
-_locked = _by_id.with_for_update(of=Contact)
-_locked_by_key = _by_key.with_for_update(of=Contact)
+_hold = select(Contact.id).with_for_update(key_share=True)
+_hold_by_id = _hold.where(Contact.id == bindparam("contact_id"))
+_hold_by_key = _hold.where(
+    Contact.organisation_id == bindparam("organisation_id"), Contact.email_key == bindparam("email_key")
+)
 _former = select(FormerPassword.password_hash).where(FormerPassword.contact_id == bindparam("contact_id"))
 _count_failure = (
     update(Contact).where(Contact.id == bindparam("of_contact")).values(failed_passwords=Contact.failed_passwords + 1)
@@ -101,37 +104,50 @@ def get(connection: Connection, contact_id: int) -> Known:
 
 
 def lock(connection: Connection, contact_id: int) -> Known | None:
-    """A contact, held until the transaction ends: whatever changes a credential goes one after another."""
-    row = connection.execute(_locked, {"contact_id": contact_id}).one_or_none()
+    """A contact, held until the transaction ends: whatever changes a credential goes one after another.
+
+    Held first and read then, by a statement of its own. PostgreSQL would join what it had seen of the account before it
+    waited for the contact: the password of before a change, say. What only refers to the contact does not wait.
+    """
+    _execute_hold(connection, _hold_by_id, {"contact_id": contact_id})
+    row = connection.execute(_by_id, {"contact_id": contact_id}).one_or_none()
     return _known_from(row) if row else None
 
 
 def lock_by_key(connection: Connection, organisation_id: int, key: str) -> Known | None:
-    """The contact with an address, held until the transaction ends."""
-    row = connection.execute(_locked_by_key, {"organisation_id": organisation_id, "email_key": key}).one_or_none()
-    return _known_from(row) if row else None
+    """The contact with an address, held as by `lock`."""
+    _execute_hold(connection, _hold_by_key, {"organisation_id": organisation_id, "email_key": key})
+    return find(connection, organisation_id, key)
+
+
+def _execute_hold(connection: Connection, hold: Select[int], parameters: dict[str, Any]) -> None:
+    if connection.dialect.name == "postgresql":  # SQLite has one writer: it is held already
+        connection.execute(hold, parameters)
 
 
 def get_or_create(
     connection: Connection, organisation_id: int, address: Address, *, salt: bytes, now: datetime
 ) -> Known:
-    """The contact with an address, held until the transaction ends; an unknown address becomes one, not confirmed yet.
+    """The contact with an address, held as by `lock`; an unknown address becomes one, not confirmed yet.
 
-    Of any number of parallel callers one creates it, with its salt.
+    Of any number of parallel callers one creates it, with its salt. One that is forgotten (purge.py) between the two
+    statements is made anew.
     """
-    connection.execute(
-        insert_unless_there(connection, Contact, "organisation_id", "email_key"),
-        {
-            "organisation_id": organisation_id,
-            "email": address.email,
-            "email_key": address.key,
-            "cu_ref_no": random_id(16),
-            "password_salt": salt,
-            "created_at": now,
-        },
-    )
-    parameters = {"organisation_id": organisation_id, "email_key": address.key}
-    return _known_from(connection.execute(_locked_by_key, parameters).one())
+    while True:
+        connection.execute(
+            insert_unless_there(connection, Contact, "organisation_id", "email_key"),
+            {
+                "organisation_id": organisation_id,
+                "email": address.email,
+                "email_key": address.key,
+                "cu_ref_no": random_id(16),
+                "password_salt": salt,
+                "created_at": now,
+            },
+        )
+        known = lock_by_key(connection, organisation_id, address.key)
+        if known is not None:
+            return known
 
 
 def insert_unless_there(connection: Connection, table: type[Base], *unique: str) -> Insert:

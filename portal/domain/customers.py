@@ -11,6 +11,7 @@ from portal.domain import identities, links
 from portal.domain.addresses import Address
 from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
+from portal.domain.database import retried
 from portal.domain.events import EventKind, record
 from portal.domain.models import Account, Contact, Event, Identity
 from portal.domain.waiting import end_waiting
@@ -171,6 +172,7 @@ def recent_events(connection: Connection, contact_id: int) -> list[PastEvent]:
     return [PastEvent(*row) for row in rows]
 
 
+@retried
 def ban(context: Context, organisation_id: int, whom: Whom, reason: str) -> None:
     """Close a customer's account: nothing signs in any more, and whatever was open has ended.
 
@@ -191,6 +193,7 @@ def ban(context: Context, organisation_id: int, whom: Whom, reason: str) -> None
         _record(connection, organisation_id, EventKind.BAN, contact_id, now)
 
 
+@retried
 def unban(context: Context, organisation_id: int, whom: Whom) -> bool:
     """Open a banned account again; what the ban has ended stays ended. False when it was not banned.
 
@@ -212,7 +215,7 @@ def lock_customer(connection: Connection, organisation_id: int, whom: Whom) -> i
     Raises UnknownCustomer.
     """
     contact_id = connection.execute(
-        select(Contact.id).where(_is(organisation_id, whom)).with_for_update()
+        select(Contact.id).where(_is(organisation_id, whom)).with_for_update(key_share=True)
     ).scalar_one_or_none()
     if contact_id is None:
         raise UnknownCustomer(whom)

@@ -1,34 +1,67 @@
-"""Transactions: short, explicit, committed in one place."""
+"""Transactions: short, explicit, committed in one place; and what is said when the database does not do its part."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-SQLITE_BUSY_SECONDS = 5
-"""How long a writer waits for another one before the request is answered with 503."""
+from portal.domain import postgresql, sqlite
+from portal.domain.breaker import Breaker
+
 POOL_SIZE = 24
 """Connections kept open: one for each request thread, the mail worker and its lease, and some to spare."""
+REST_SECONDS = 1.0
+"""How long nobody waits for a database that has just kept somebody waiting in vain; then one caller tries again."""
+TRIES = 3
+"""How often a use-case is begun that another one's transaction keeps from its end."""
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class DatabaseAway(SQLAlchemyError):
+    """The database cannot be used for now, and nothing was changed, unless it was the commit that got no answer.
+
+    It does not answer, is full, damaged, closed to writers, held by another writer, or has another schema. The message
+    is the driver's first line; no values stand in it.
+    """
+
+
+class Outrun(DatabaseAway):
+    """Another transaction was in the way (a deadlock, a serialisation failure): what was begun may be begun again."""
 
 
 class Database:
     """Opens transactions on an engine.
 
     `write` commits when its block ends and rolls back when it raises; nothing else in the portal commits. No block may
-    hash a password or speak to the network.
+    hash a password or speak to the network. Both raise DatabaseAway within `postgresql.PATIENCE_SECONDS`, or
+    `sqlite.BUSY_SECONDS`, and at once while the database is known not to answer.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, hurried: bool = True) -> None:
         self.engine = engine
-        self._writing = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
-        self._writing_at_once = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE", sqlite_waits=False)
+        is_postgresql = engine.dialect.name == "postgresql"
+        self._unhurried = is_postgresql and not hurried
+        self._reading = engine.execution_options(**postgresql.READING) if is_postgresql and hurried else engine
+        self._writing = engine.execution_options(**sqlite.WRITING)
+        self._writing_at_once = engine.execution_options(**sqlite.WRITING_AT_ONCE)
+        self._breaker = Breaker(REST_SECONDS)
+
+    def unhurried(self) -> "Database":
+        """The same database for work that nobody waits for: its statements may take their time."""
+        return Database(self.engine, hurried=False)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads."""
-        with self.engine.connect() as connection:
+        """For statements that only read; what one sees may be newer than what the one before it saw."""
+        with self._translated(), self._reading.connect() as connection, self._paced(connection):
             yield connection
 
     @contextmanager
@@ -37,13 +70,13 @@ class Database:
 
         A SQLite transaction that reads first and writes later fails without waiting when another writer was quicker.
         """
-        with self._writing.begin() as connection:
+        with self._translated(), self._writing.begin() as connection, self._paced(connection):
             yield connection
 
     @contextmanager
     def write_at_once(self) -> Iterator[Connection]:
-        """As `write`, for what may be left undone: on SQLite OperationalError at once when somebody else writes."""
-        with self._writing_at_once.begin() as connection:
+        """As `write`, for what may be left undone: on SQLite DatabaseAway at once when somebody else writes."""
+        with self._translated(), self._writing_at_once.begin() as connection:
             yield connection
 
     def scrub(self) -> None:
@@ -51,49 +84,75 @@ class Database:
 
         In the database itself nothing is left of them at any time (secure_delete); PostgreSQL has its vacuum.
         """
-        if self.engine.dialect.name != "sqlite":
-            return
-        with self.engine.connect() as connection:
-            driver: Any = connection.connection.driver_connection  # past SQLAlchemy, which would begin a transaction
-            # Writers wait while it waits for readers: it must not take all of their patience.
-            driver.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_SECONDS * 200}")
-            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            driver.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_SECONDS * 1000}")
+        if self.engine.dialect.name == "sqlite":
+            with self._translated(), self.engine.connect() as connection:
+                sqlite.truncate_log(connection.connection.driver_connection)
+
+    def _paced(self, connection: Connection) -> AbstractContextManager[None]:
+        return postgresql.unhurried(connection) if self._unhurried else nullcontext()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        if not self._breaker.may_try():
+            raise DatabaseAway("the database did not answer a moment ago")
+        try:
+            yield
+        except (DBAPIError, PoolTimeout) as error:
+            if isinstance(error, DBAPIError) and isinstance(error.orig, postgresql.NO_ANSWER):
+                self._breaker.failed()
+            else:
+                self._breaker.succeeded()
+            if away := _away(error):
+                raise away from error
+            raise
+        except BaseException:
+            self._breaker.succeeded()
+            raise
+        self._breaker.succeeded()
+
+
+def retried(use_case: Callable[P, T]) -> Callable[P, T]:
+    """Begin a use-case anew when another transaction was in its way, up to TRIES times in all.
+
+    It must be one that may be begun again: whatever it commits before its last transaction is a count.
+    """
+
+    @wraps(use_case)
+    def begin(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(TRIES - 1):
+            try:
+                return use_case(*args, **kwargs)
+            except Outrun:
+                continue
+        return use_case(*args, **kwargs)
+
+    return begin
 
 
 def open_database(url: str) -> Database:
     """The database at a SQLAlchemy URL; connects at the first use only."""
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return Database(create_engine(parsed, pool_pre_ping=True, hide_parameters=True))
+    module = sqlite if parsed.get_backend_name() == "sqlite" else postgresql
     engine = create_engine(
         parsed,
-        connect_args={"timeout": SQLITE_BUSY_SECONDS},
         pool_size=POOL_SIZE,
-        pool_timeout=SQLITE_BUSY_SECONDS,
         hide_parameters=True,  # hashes and addresses stay out of errors, and so out of logs
+        **module.engine_options(parsed),
     )
-    event.listen(engine, "connect", _set_up_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
+    module.prepare(engine)
     return Database(engine)
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:
-    # Python's sqlite3 opens transactions by its own rules unless it is told to keep its hands off.
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")  # a commit that was answered survives a power cut
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten: it may be a customer's
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get("sqlite_waits", True):
-        connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
-        return
-    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
-    try:
-        connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
-    finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {SQLITE_BUSY_SECONDS * 1000}")
+def _away(error: DBAPIError | PoolTimeout) -> DatabaseAway | None:
+    """What an error means, when it says something of the database and not of the statement."""
+    if isinstance(error, PoolTimeout):
+        return DatabaseAway("all connections to the database are in use")
+    words = str(error.orig).strip().partition("\n")[0] or type(error.orig).__name__
+    if isinstance(error.orig, psycopg.Error) and error.orig.sqlstate in postgresql.OUTRUN:
+        return Outrun(words)
+    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+        return DatabaseAway(words)
+    if isinstance(error.orig, psycopg.Error):
+        return DatabaseAway(words) if postgresql.is_unusable(error.orig) else None
+    # A damaged page is the one failure of SQLite's that has no class of its own.
+    return DatabaseAway(words) if type(error.orig) is sqlite3.DatabaseError else None

@@ -6,6 +6,7 @@ from sqlalchemy import BindParameter, Connection, Delete, Integer, bindparam, de
 
 from portal.domain.context import Context, Visitor
 from portal.domain.customers import Whom, lock_customer
+from portal.domain.database import retried
 from portal.domain.events import EventKind, record
 from portal.domain.models import (
     Account,
@@ -43,6 +44,7 @@ _forget_reference = (
 )
 
 
+@retried
 def delete_customer(context: Context, organisation_id: int, whom: Whom) -> dict[str, int]:
     """Delete everything kept about a customer, and say how many rows of what there were.
 

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from portal.domain.clock import Clock
-from portal.domain.database import Database
+from portal.domain.database import Database, DatabaseAway
 from portal.domain.organisations import DEFAULT, Organisation, UnknownOrganisation, list_organisations
 
 FRESH_FOR = timedelta(seconds=3)
@@ -72,7 +70,7 @@ class Directory:
         try:
             with self._database.read() as connection:
                 found = list_organisations(connection)
-        except SQLAlchemyError:
+        except DatabaseAway:
             if known is None:
                 raise
             return _Snapshot(now, known.default, known.by_hostname)  # asked again after a while

@@ -16,10 +16,9 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.models import Contact, Event
 
 _log = logging.getLogger("portal.events")
-# Whoever is deleted while somebody tries their password is nobody by the time that it is recorded.
-_insert = insert(Event).values(
-    contact_id=select(Contact.id).where(Contact.id == bindparam("of_contact")).scalar_subquery()
-)
+# Whoever was deleted while a request went on leaves an event of nobody; who is there stays until it is written.
+_whose = select(Contact.id).where(Contact.id == bindparam("of_contact")).with_for_update(read=True, key_share=True)
+_insert = insert(Event).values(contact_id=_whose.scalar_subquery())
 
 
 class EventKind(StrEnum):

@@ -100,9 +100,9 @@ def _network_guards(scope: str, limit: RateLimitItem, visitor: Visitor) -> list[
 
 
 def key_rate_guard(context: Context, kind: str, key_id: int) -> Guard:
-    """For the requests that come with an API key."""
+    """For the requests that come with an API key; a shop does not suffer for counters that cannot be shared."""
     limit = context.rules.api_limit_dev if kind == KeyKind.DEVELOPER else context.rules.api_limit_prod
-    return Guard("api", limit, (str(key_id),))
+    return Guard("api", limit, (str(key_id),), yields_alone=False)
 
 
 def key_guess_guard(context: Context, network: str) -> Guard:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from portal.domain import contacts, identities
 from portal.domain.context import Context, Visitor
+from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.identities import Customer
@@ -60,6 +61,7 @@ def hand_over(context: Context, customer: Customer, nonce: str) -> str:
     return code
 
 
+@retried
 def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
     """A new identity for whoever holds a code and its nonce; ending it or the one it was made from ends both.
 

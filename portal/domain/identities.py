@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
-from sqlalchemy.exc import OperationalError
 
 from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
+from portal.domain.database import DatabaseAway
 from portal.domain.models import Contact, Identity
 from portal.domain.tokens import digest_of, random_id
 
@@ -79,7 +79,8 @@ _find = (
     )
 )
 _bound = Identity.__table__.alias("bound")
-_see = update(Identity).where(Identity.id == bindparam("identity_id")).values(seen_at=bindparam("now"))
+_unless_held = select(Identity.id).where(Identity.id == bindparam("identity_id")).with_for_update(skip_locked=True)
+_see = update(Identity).where(Identity.id == _unless_held.scalar_subquery()).values(seen_at=bindparam("now"))
 _end_all = (
     update(Identity)
     .where(Identity.contact_id == bindparam("of_contact"), Identity.ended_at.is_(None))
@@ -166,7 +167,7 @@ def _find_alive(context: Context, organisation_id: int, raw: str) -> Row[*tuple[
         return None
     if now >= row.seen_at + min(_SEEN_PRECISION, idle / 10):
         # A page that only shows something goes on when nothing can be written (another writer, a full disk).
-        with suppress(OperationalError), context.database.write() as connection:
+        with suppress(DatabaseAway), context.database.write_at_once() as connection:
             connection.execute(_see, {"identity_id": row.identity_id, "now": now})
     return row
 

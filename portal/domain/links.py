@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
 from portal.domain.context import Context, Visitor
+from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind
 from portal.domain.guards import count_or_refuse, link_guards
@@ -114,6 +115,7 @@ def _open(context: Context, visitor: Visitor, purpose: Purpose, public_id: str) 
     return OpenLink(row.id, public_id, row.contact_id, row.registration_id, row.email)
 
 
+@retried
 def look_at_code(
     context: Context, visitor: Visitor, purpose: Purpose, public_ids: Sequence[str], code: str
 ) -> OpenLink:
@@ -124,10 +126,10 @@ def look_at_code(
     """
     now = context.clock()
     with context.database.write() as connection:
+        found = _held(connection, Link.public_id.in_(public_ids), Link.purpose == purpose)
         tried = connection.execute(
             update(Link)
-            .where(Link.public_id.in_(public_ids), Link.purpose == purpose)
-            .where(Link.code_tries < CODE_TRIES, Link.expires_at > now)
+            .where(Link.id.in_(found), Link.code_tries < CODE_TRIES, Link.expires_at > now)
             .values(code_tries=Link.code_tries + 1)
             .returning(Link.public_id, Link.code_tries)
         ).all()
@@ -160,7 +162,16 @@ def consume(connection: Connection, link: OpenLink, now: datetime) -> None:
 
 def end_all(connection: Connection, contact_id: int, now: datetime, purpose: Purpose | None = None) -> None:
     """Withdraw every open link of a contact, or every one of a purpose."""
-    statement = update(Link).where(Link.contact_id == contact_id, Link.used_at.is_(None), Link.ended_at.is_(None))
+    conditions = [Link.contact_id == contact_id, Link.used_at.is_(None), Link.ended_at.is_(None)]
     if purpose is not None:
-        statement = statement.where(Link.purpose == purpose)
-    connection.execute(statement.values(ended_at=now))
+        conditions.append(Link.purpose == purpose)
+    if found := _held(connection, *conditions):
+        connection.execute(update(Link).where(Link.id.in_(found)).values(ended_at=now))
+
+
+def _held(connection: Connection, *conditions: ColumnElement[bool]) -> list[int]:
+    """The links that conditions hold for, held until the transaction ends: by everybody in one order, lest two wait for
+    each other.
+    """
+    rows = select(Link.id).where(*conditions).order_by(Link.id).with_for_update(key_share=True)
+    return list(connection.scalars(rows))

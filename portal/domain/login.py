@@ -6,12 +6,14 @@ from portal.domain import accounts, contacts, identities
 from portal.domain.addresses import Address
 from portal.domain.contacts import NOBODY, Known
 from portal.domain.context import Context, Visitor
+from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record
 from portal.domain.guards import count_or_refuse, given_back_unless_done, password_guards
 from portal.domain.waiting import waiting_registrations
 
 
+@retried
 def log_in(
     context: Context, visitor: Visitor, address: Address, password: str, *, kept: bool, replacing: str | None = None
 ) -> str:
@@ -43,6 +45,7 @@ def log_in(
     return _sign_in(context, visitor, contact, renewed, kept=kept, replacing=replacing)
 
 
+@retried
 def log_out(context: Context, visitor: Visitor, identity: str) -> None:
     """End an identity on the server. One that is not alive is no failure: the wish is fulfilled."""
     now = context.clock()
@@ -99,12 +102,12 @@ def _sign_in(
     with context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
         # While the password was hashed it may have been changed or closed, or the customer banned.
-        changed = current is None or current.password_hash != contact.password_hash
-        failure = (
-            Failure.WRONG_PASSWORD if changed else _judge(current, {contact.password_hash or ""}, known_before=True)
-        )
-        if failure is None:
-            if contact.failed_passwords:
+        if current is None or current.password_hash != contact.password_hash:
+            failure = Failure.WRONG_PASSWORD
+        elif (judged := _judge(current, {contact.password_hash or ""}, known_before=True)) is not None:
+            failure = judged
+        else:
+            if current.failed_passwords:
                 contacts.forget_wrong_passwords(connection, contact.id)
             if renewed:
                 accounts.renew_hash(connection, contact, renewed)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from portal.domain import contacts, identities, links
 from portal.domain.addresses import Address
 from portal.domain.context import Context, Visitor
+from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.links import OpenLink
@@ -40,6 +41,7 @@ def look_at_sign_in_code(context: Context, visitor: Visitor, requests: Sequence[
     return links.look_at_code(context, visitor, Purpose.SIGN_IN, requests, code)
 
 
+@retried
 def sign_in_by_mail(context: Context, visitor: Visitor, link: OpenLink, *, kept: bool, replacing: str | None) -> str:
     """Sign in whoever has the mailbox, and return the new identity; the one so far (`replacing`) ends.
 

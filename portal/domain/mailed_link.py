@@ -5,6 +5,7 @@ from datetime import timedelta
 from portal.domain import contacts, links, outbox
 from portal.domain.addresses import Address
 from portal.domain.context import Context, Visitor
+from portal.domain.database import retried
 from portal.domain.errors import Failure
 from portal.domain.events import EventKind, record
 from portal.domain.guards import count_or_refuse, mail_guards
@@ -12,6 +13,7 @@ from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
 
 
+@retried
 def mail_link(
     context: Context,
     visitor: Visitor,
@@ -31,7 +33,7 @@ def mail_link(
     count_or_refuse(context, visitor, guards, kind, Failure.TOO_MANY_MAILS)
     now = context.clock()
     with context.database.write() as connection:
-        contact = contacts.find(connection, visitor.organisation_id, address.key)
+        contact = contacts.lock_by_key(connection, visitor.organisation_id, address.key)
         wanted = contact is not None and contact.banned_at is None
         contact_id = contact.id if contact else None
         link = links.issue(

@@ -3,6 +3,7 @@
 from portal.domain import accounts, contacts, identities
 from portal.domain.addresses import parse_email
 from portal.domain.context import Context, Visitor
+from portal.domain.database import retried
 from portal.domain.errors import N_, Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import count_or_refuse, given_back_unless_done, password_guards
@@ -14,6 +15,7 @@ _WRONG_CURRENT_PASSWORD = N_("This is not your current password. Try again, or s
 _CLOSED = N_("Too many wrong passwords were tried for this account. Set a new password by mail to open it again.")
 
 
+@retried
 def change_password(
     context: Context, visitor: Visitor, customer: Customer, current_password: str, password: str, *, kept: bool
 ) -> str:

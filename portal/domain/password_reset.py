@@ -5,6 +5,7 @@ from datetime import timedelta
 from portal.domain import accounts, contacts, links
 from portal.domain.addresses import Address, parse_email
 from portal.domain.context import Context, Visitor
+from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import account_guard, new_password_guards
@@ -37,6 +38,7 @@ def look_at_reset(context: Context, visitor: Visitor, token: str) -> OpenLink:
     return links.look_at(context, visitor, Purpose.RESET, token)
 
 
+@retried
 def set_new_password(context: Context, visitor: Visitor, token: str, password: str) -> None:
     """Set the password that a reset link was mailed for.
 

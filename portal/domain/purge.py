@@ -87,10 +87,11 @@ def _unconfirmed_contacts() -> ColumnElement[bool]:
 
 def _batches(context: Context, key: InstrumentedAttribute[int], condition: ColumnElement[bool]) -> Iterator[int]:
     """Delete the rows that a condition holds for; yields how many went with each batch."""
-    with context.database.read() as connection:  # the search may take its time: it holds no lock
+    database = context.database.unhurried()
+    with database.read() as connection:  # the search may take its time: it holds no lock
         found = list(connection.scalars(select(key).where(condition)))
     for start in range(0, len(found), BATCH):
-        with context.database.write() as connection:
+        with database.write() as connection:
             # Locked first, then looked at once more: meanwhile somebody may have begun to refer to a row (a
             # registration for a forgotten address), and whoever begins now finds it locked and waits.
             batch = select(key).where(key.in_(found[start : start + BATCH])).with_for_update(skip_locked=True)

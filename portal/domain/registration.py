@@ -15,6 +15,7 @@ from portal.domain import contacts, links, outbox
 from portal.domain.addresses import Address
 from portal.domain.contacts import Known
 from portal.domain.context import Context, Visitor
+from portal.domain.database import retried
 from portal.domain.details import Details
 from portal.domain.errors import Failure
 from portal.domain.events import EventKind, record, refusals_recorded
@@ -51,6 +52,7 @@ class Held:
     now: datetime
 
 
+@retried
 def register(context: Context, visitor: Visitor, application: Application) -> str:
     """Store a registration, queue its mail, and return its public id for the registering browser.
 
@@ -124,6 +126,7 @@ def store(context: Context, visitor: Visitor, application: Application, held: He
     return public_id
 
 
+@retried
 def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
     """Send the mail of a registration once more, by its public id, within the limits for mails.
 

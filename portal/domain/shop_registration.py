@@ -10,6 +10,7 @@ from portal.domain import contacts, registration
 from portal.domain.confirmation import begin_account, look_at_confirmation
 from portal.domain.contacts import Known
 from portal.domain.context import Context, Visitor
+from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, refusals_recorded
 from portal.domain.registration import Application
@@ -24,6 +25,7 @@ class Confirmed:
     return_url: str | None
 
 
+@retried
 def register_for_shop(context: Context, visitor: Visitor, application: Application) -> None:
     """Store a registration and queue its mail, or raise Refused with what the shop must know.
 
@@ -63,6 +65,7 @@ def _against(connection: Connection, context: Context, contact: Known, now: date
     return Refused(Failure.TOO_MANY_REGISTRATIONS, retry_after=ceil(wait.total_seconds()))
 
 
+@retried
 def confirm_for_shop(context: Context, visitor: Visitor, token: str) -> Confirmed:
     """Confirm a registration for whoever brought its link to the shop; nobody is signed in by it.
 

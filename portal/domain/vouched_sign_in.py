@@ -8,6 +8,7 @@ from portal.domain import contacts, identities
 from portal.domain.addresses import Address
 from portal.domain.contacts import Known
 from portal.domain.context import Context, Visitor
+from portal.domain.database import retried
 from portal.domain.details import Details, fill_empty
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
@@ -19,6 +20,7 @@ from portal.domain.waiting import waiting_registrations
 _creates = select(Organisation.magic_auth_creates).where(Organisation.id == bindparam("organisation_id"))
 
 
+@retried
 def sign_in_vouched(
     context: Context,
     visitor: Visitor,

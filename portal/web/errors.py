@@ -5,11 +5,10 @@ import logging
 from flask import Flask, current_app, g, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.wrappers import Response
 
+from portal.domain.database import DatabaseAway
 from portal.domain.errors import N_, Busy, Failure, Refused
 from portal.languages import translate
 from portal.web.embedding import new_tab_address
@@ -65,8 +64,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(NotSignedIn, lambda _error: to_sign_in())
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(Busy, lambda busy: _unavailable(busy.retry_after))
-    app.register_error_handler(OperationalError, _database_away)
-    app.register_error_handler(PoolTimeout, _database_away)
+    app.register_error_handler(DatabaseAway, _database_away)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -76,7 +74,7 @@ def _page(
     known_title, words = _WORDS.get(status, _WORDS[400])
     try:
         current_customer()
-    except SQLAlchemyError:  # the page stands without, and does not wait for the database again and again
+    except DatabaseAway:  # the page stands without, and does not wait for the database again and again
         g.customer = None
     return make_response(
         render_template(
@@ -157,8 +155,8 @@ def _unavailable(retry_after: int) -> Response:
     return page
 
 
-def _database_away(error: Exception) -> Response:
-    _log.error("database: %s request=%s", type(error).__name__, g.request_id)
+def _database_away(error: DatabaseAway) -> Response:
+    _log.error("database: %s request=%s", error, g.request_id)
     return _unavailable(_RETRY_SECONDS)
 
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 from flask import Blueprint, Flask, Response, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import SQLAlchemyError
 
 from portal.assembly import current_context, settings_of
+from portal.domain.database import DatabaseAway
 from portal.domain.profile import choose_language
 from portal.languages import Language, languages_of
 from portal.web import session
@@ -65,7 +65,7 @@ def _choose() -> Language:
 def _customers_own() -> str | None:
     try:
         customer = session.current_customer()
-    except SQLAlchemyError:  # the page that tells of it has a language, too
+    except DatabaseAway:  # the page that tells of it has a language, too
         return None
     return customer.locale if customer else None
 
@@ -73,7 +73,7 @@ def _customers_own() -> str | None:
 def _organisations_own() -> str | None:
     try:
         return current_organisation().locale
-    except SQLAlchemyError:
+    except DatabaseAway:
         return None
 
 

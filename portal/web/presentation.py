@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, g, request, session
-from sqlalchemy.exc import SQLAlchemyError
 
+from portal.domain.database import DatabaseAway
 from portal.domain.errors import N_
 from portal.domain.organisations import DEFAULT, Organisation
 from portal.languages import current_language, translate
@@ -18,7 +18,7 @@ def shown_organisation() -> Organisation:
     """The organisation as pages name it; the page that tells of a database that is away must do without it."""
     try:
         return current_organisation()
-    except SQLAlchemyError:
+    except DatabaseAway:
         return Organisation(id=0, slug=DEFAULT, name=translate(N_("Customer portal")))
 
 

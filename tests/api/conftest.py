@@ -1,9 +1,9 @@
 import pytest
 
 from tests.api.shop import Shop, new_shop
-from tests.web.conftest import Site, hashes, site, start
+from tests.web.conftest import Site, environ, hashes, site, start
 
-__all__ = ["hashes", "site", "start"]  # fixtures of the pages' tests that hold here too
+__all__ = ["environ", "hashes", "site", "start"]  # fixtures of the pages' tests that hold here too
 
 
 @pytest.fixture

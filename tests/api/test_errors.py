@@ -251,6 +251,7 @@ def test_success_has_the_same_headers_and_no_cookie(site: Site, shop: Shop) -> N
     assert_api_headers(answer)
 
 
+@pytest.mark.on_sqlite  # which keeps a value that is no date
 def test_a_fault_of_ours_is_a_500_that_names_a_reference_and_nothing_else(
     site: Site, shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -189,6 +189,7 @@ def test_the_last_use_is_written_once_a_minute(shop: Shop, clock: MovableClock) 
     assert shop.last_used() == clock()
 
 
+@pytest.mark.on_sqlite
 def test_the_last_use_waits_for_nobody_who_writes(shop: Shop, settings: Settings) -> None:
     key = shop.key()
     path = make_url(settings.database_url).database

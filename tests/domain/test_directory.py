@@ -11,6 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from portal.domain.context import Context
+from portal.domain.database import DatabaseAway
 from portal.domain.directory import FRESH_FOR, Directory
 from portal.domain.organisation_settings import Portal, add_organisation, change_organisation
 from tests.conftest import MovableClock
@@ -106,7 +107,7 @@ def test_what_was_known_stays_known_while_the_database_is_away(
     directory: Directory, queries: Queries, clock: MovableClock
 ) -> None:
     queries.away = True
-    with pytest.raises(OperationalError):
+    with pytest.raises(DatabaseAway):
         directory.serving(HOST)
     queries.away = False
     directory.serving(HOST)

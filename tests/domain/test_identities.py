@@ -1,17 +1,16 @@
 """Identities: who is signed in, for how long, and what ends it."""
 
 import re
-import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from portal.config import DATABASE_FILE
-from portal.domain import customers, identities
+from portal.domain import customers, identities, sqlite
 from portal.domain.addresses import parse_email
+from portal.domain.database import open_database
 from portal.domain.identities import SHORT_IDLE, AccountInfo
 from portal.domain.models import Identity
 from tests.conftest import MovableClock
@@ -136,19 +135,16 @@ def test_being_found_again_within_a_minute_writes_nothing(scene: Scene, clock: M
 
 
 def test_an_identity_is_found_even_while_nothing_can_be_written(
-    scene: Scene, clock: MovableClock, tmp_path: Path
+    scene: Scene, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0)
     identity = scene.join()
     clock.advance(timedelta(minutes=5))
-    with scene.context.database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA busy_timeout = 1")  # the pool hands out this connection next
-    writer = sqlite3.connect(tmp_path / DATABASE_FILE, isolation_level=None)
-    try:
-        writer.execute("BEGIN IMMEDIATE")
-        assert scene.is_signed_in(identity)
-        writer.execute("ROLLBACK")
-    finally:
-        writer.close()
+    impatient = open_database(scene.context.database.engine.url.render_as_string(hide_password=False))
+    with scene.context.database.write() as connection:
+        connection.execute(select(Identity.id).with_for_update())
+        assert replace(scene, context=replace(scene.context, database=impatient)).is_signed_in(identity)
+    impatient.engine.dispose()
 
 
 def test_logging_out_ends_this_identity_and_no_other(scene: Scene) -> None:

@@ -17,6 +17,7 @@ from tests.mail.conftest import OpenOffice
 from tests.mail.office import ADA, Office
 from tests.mail.sink import Sink
 
+pytestmark = pytest.mark.on_sqlite
 MAILBOX = "/dev/mailbox"
 HOST = {"Host": "127.0.0.1:5000"}
 

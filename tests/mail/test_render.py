@@ -23,6 +23,7 @@ from tests.mail.conftest import OpenOffice
 from tests.mail.office import ADA, Office
 from tests.web.html import read
 
+pytestmark = pytest.mark.on_sqlite
 LINE_ENDS = "\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 Rendered = Callable[..., EmailMessage]
 

@@ -12,6 +12,7 @@ from portal.mail.smtp import SmtpTransport
 from portal.mail.transport import Misconfigured, NotSent, RecipientRefused, ServerUnavailable, TryLater
 from tests.mail.sink import Act, Sink, Stage
 
+pytestmark = pytest.mark.on_sqlite
 ADA = "ada@example.com"
 SENDER = "portal@example.org"
 Send = Callable[..., None]

@@ -55,7 +55,7 @@ def test_a_woken_worker_sends_what_was_queued_meanwhile(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OperationalError("SELECT canary", {}, Exception("canary")), "the database does not answer (OperationalError)"),
+        (OperationalError("SELECT canary", {}, Exception("canary")), "the database does not answer (DatabaseAway)"),
         (KeyError("canary"), "something unexpected (KeyError)"),
     ],
 )

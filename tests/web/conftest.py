@@ -21,6 +21,7 @@ from portal.domain.models import Base
 from portal.domain.passwords import new_salt
 from portal.mail.worker import MailWorker
 from tests.mail.sink import Sink
+from tests.servers.redis import Redis
 from tests.web.browser import Browser
 from tests.web.post import link_in
 
@@ -148,6 +149,16 @@ def in_parallel(works: Sequence[Callable[[], T]]) -> list[T]:
         thread.join()
     assert len(results) == len(works), "a request raised"
     return results
+
+
+@pytest.fixture
+def environ(environ: Mapping[str, str], request: pytest.FixtureRequest) -> Mapping[str, str]:
+    """Whoever has PostgreSQL for more than one machine has Redis, too."""
+    if not environ["PORTAL_DATABASE_URL"].startswith("postgresql"):
+        return environ
+    redis: Redis = request.getfixturevalue("redis")
+    redis.client.flushall()
+    return {**environ, "PORTAL_RATELIMIT_STORAGE_URI": redis.uri}
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from http.cookies import SimpleCookie
 import pytest
 from sqlalchemy import update
 
-from portal.domain.models import Organisation
+from portal.domain.models import Contact, Organisation
 from tests.web.browser import Browser, Form, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page, assert_headers
@@ -255,7 +255,7 @@ def test_the_choice_outlasts_signing_in_and_out(site: Site) -> None:
 def speaks(site: Site, tag: str) -> None:
     """What an import or a shop's server knows of Ada."""
     with site.context.database.write() as connection:
-        connection.exec_driver_sql("UPDATE contact SET locale = ?", (tag,))
+        connection.execute(update(Contact).values(locale=tag))
 
 
 def locale_of_ada(site: Site) -> str | None:

@@ -15,6 +15,7 @@ from tests.web.browser import Browser
 from tests.web.conftest import Site, Start
 from tests.web.post import link_in
 
+pytestmark = pytest.mark.on_sqlite
 ADA = "ada@example.com"
 SINCE = "eleven grey otters dive"
 """The password that was set after the copy was made."""

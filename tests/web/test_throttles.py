@@ -39,6 +39,7 @@ def test_the_eleventh_wrong_password_for_an_address_is_refused_wherever_it_comes
     assert len(hashes) == 10
 
 
+@pytest.mark.on_sqlite  # it travels in time, and Redis has a clock of its own
 def test_the_block_ends_when_it_says(site: Site) -> None:
     site.customer(EMAIL)
     with time_machine.travel(NOW, tick=False) as clock:

@@ -1,0 +1,129 @@
+"""PostgreSQL, as the portal wants it: nobody waits for it longer than a moment, and the pool mends itself.
+
+| for                     | at most              | kept by                                              |
+|-------------------------|----------------------|------------------------------------------------------|
+| a connection            | 2 s for each address | psycopg                                              |
+| a statement             | 2 s                  | the server, which then stops working on it           |
+| any answer              | 2.4 s                | PatientConnection: a server that stands still        |
+| a transaction left idle | 15 s                 | the server: its locks stand in everybody's way       |
+| a free connection       | 2 s                  | the pool                                             |
+"""
+
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
+from sqlalchemy.exc import DisconnectionError
+
+CONNECT_SECONDS = 2
+STATEMENT_SECONDS = 2
+PATIENCE_SECONDS = 2.4
+IDLE_SECONDS = 15
+RECYCLE_SECONDS = 1800
+READING = {"isolation_level": "AUTOCOMMIT"}
+"""Execution options for reading: no transaction to begin and to end, which would be two more round trips."""
+OUTRUN = frozenset({"40001", "40P01"})
+"""SQLSTATEs of a serialisation failure and a deadlock."""
+_READ_ONLY = "25006"
+_UNUSABLE = frozenset({_READ_ONLY, "42P01", "42703"})
+"""A server that takes no writes (any more), a table or a column that this code knows and the schema does not."""
+_DAMAGED = "XX"
+RV = TypeVar("RV")
+
+
+class NoAnswer(psycopg.OperationalError):
+    """The server keeps the connection open and says nothing."""
+
+
+NO_ANSWER = (NoAnswer, psycopg.errors.ConnectionTimeout)
+
+
+class PatientConnection(psycopg.Connection[Any]):
+    """A connection that is given up when the server does not answer in time.
+
+    A server that stands still cannot keep its own statement time-out, and while its machine lives TCP takes it for
+    alive.
+    """
+
+    patience: float | None = PATIENCE_SECONDS
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Wait for an answer; raises NoAnswer, with the connection closed, when none comes."""
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                raise
+            self.close()
+            raise NoAnswer("the database does not answer") from None
+
+
+def engine_options(url: URL) -> dict[str, Any]:
+    """For create_engine. What the URL itself says goes first."""
+    own = {
+        "connect_timeout": CONNECT_SECONDS,
+        "tcp_user_timeout": int(PATIENCE_SECONDS * 1000),
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "application_name": "portal",
+    }
+    limits = f"-c statement_timeout={STATEMENT_SECONDS}s -c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
+    return {
+        "connect_args": {
+            **{name: value for name, value in own.items() if name not in url.query},
+            "options": f"{limits} {url.query.get('options', '')}".rstrip(),
+        },
+        # Whatever the server's default is: the statements are written for this one.
+        "isolation_level": "READ COMMITTED",
+        "pool_timeout": CONNECT_SECONDS,
+        "pool_recycle": RECYCLE_SECONDS,
+    }
+
+
+def prepare(engine: Engine) -> None:
+    """Set up whatever connections an engine will make."""
+    event.listen(engine, "do_connect", _connect)
+    event.listen(engine, "checkout", _check_that_it_is_open)
+    event.listen(engine, "handle_error", _leave_a_server_that_takes_no_writes)
+
+
+@contextmanager
+def unhurried(connection: Connection) -> Iterator[None]:
+    """Inside, and to the end of the transaction, statements may take as long as they will."""
+    driver_connection: Any = connection.connection.driver_connection
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    driver_connection.patience = None
+    try:
+        yield
+    finally:
+        driver_connection.patience = PATIENCE_SECONDS
+
+
+def is_unusable(error: psycopg.Error) -> bool:
+    """Whether an error says that the server, and not the statement, is at fault."""
+    state = error.sqlstate or ""
+    return state in _UNUSABLE or state.startswith(_DAMAGED)
+
+
+def _connect(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> PatientConnection:
+    return PatientConnection.connect(*arguments, **options)
+
+
+def _check_that_it_is_open(connection: Any, _record: object, _proxy: object) -> None:
+    """An idle connection has nothing to read but its end: a look that costs no round trip, unlike a ping."""
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    if poll.poll(0):
+        raise DisconnectionError("the server has closed the connection")
+
+
+def _leave_a_server_that_takes_no_writes(context: ExceptionContext) -> None:
+    """After a failover the old connections lead to what is a standby now; new ones find their way."""
+    if isinstance(context.original_exception, psycopg.Error) and context.original_exception.sqlstate == _READ_ONLY:
+        context.is_disconnect = True

@@ -1,0 +1,85 @@
+"""Counters in Redis or Valkey, shared by all processes; nobody waits for it long, or often, in vain."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from limits.storage.redis import RedisStorage
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from portal.domain.breaker import Breaker
+from portal.domain.throttling import StorageAway
+
+_log = logging.getLogger("portal.throttle")
+
+TIMEOUT_SECONDS = 0.25
+"""For a connection, and for each answer."""
+REST_SECONDS = 2.0
+"""How long nobody asks after an answer that did not come; then one caller tries again."""
+_INCREMENT = b"""
+local amount = tonumber(ARGV[2])
+if amount < 0 and redis.call("exists", KEYS[1]) == 0 then
+    redis.call("set", KEYS[1], 0, "ex", ARGV[1])
+    return 0
+end
+local hits = redis.call("incrby", KEYS[1], amount)
+if amount > 0 and hits == amount then
+    redis.call("expire", KEYS[1], ARGV[1])
+end
+return hits
+"""
+"""As the library's own, but what is given back to a window that has passed is no credit in the next one.
+
+It always writes: a server that takes no writes is found out by it, whatever was asked for.
+"""
+
+
+class SharedStorage(RedisStorage):
+    """The library's storage. Raises StorageAway for whatever goes wrong: away, slow, full, a replica, starting."""
+
+    SCRIPT_INCR_EXPIRE = _INCREMENT
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(
+            uri,
+            socket_timeout=TIMEOUT_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type] # handed through to redis-py
+        )
+        self._breaker = Breaker(REST_SECONDS)
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Add to a counter and return it; a new window of `expiry` seconds starts when there is none."""
+        with self._answering():
+            return super().incr(key, expiry, amount)
+
+    def get_expiry(self, key: str) -> float:
+        """When the counter's window ends, in seconds since the epoch."""
+        with self._answering():
+            return super().get_expiry(key)
+
+    def clear(self, key: str) -> None:
+        """Drop one counter."""
+        with self._answering():
+            super().clear(key)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        if not self._breaker.may_try():
+            raise StorageAway
+        try:
+            yield
+        except RedisError as error:
+            if self._breaker.failed():
+                _log.error("limits cannot be shared (%s): this process counts alone, and allows less", _name(error))
+            raise StorageAway from error
+        if self._breaker.succeeded():
+            _log.warning("limits are shared again")
+
+
+def _name(error: RedisError) -> str:
+    """Its class, and the first word of what the server said, which is its code; never an address with a password."""
+    word = str(error).partition(" ")[0]
+    return f"{type(error).__name__} {word}" if word.isupper() else type(error).__name__

@@ -1,0 +1,152 @@
+"""What the database does behind everybody's back: it is away, it is another one, it ends transactions."""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from sqlalchemy import Connection, Engine, select, text, update
+
+from portal.domain.context import Context
+from portal.domain.database import TRIES, DatabaseAway, Outrun, open_database, retried
+from portal.domain.models import Contact, Organisation
+from tests.domain.scene import Scene
+from tests.domain.watching import in_parallel
+
+OUTRUN = text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$")
+
+
+def file_of(context: Context) -> Path:
+    return Path(str(context.database.engine.url.database))
+
+
+def slug_in(context: Context) -> str:
+    with context.database.read() as connection:
+        return connection.execute(select(Organisation.slug)).scalar_one()
+
+
+@pytest.mark.on_sqlite
+def test_no_database_is_made_where_there_is_none(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/none.sqlite3")
+    with pytest.raises(DatabaseAway, match="unable to open"), database.write():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.on_sqlite
+def test_a_database_that_was_moved_away_is_away_until_it_is_back(context: Context) -> None:
+    file = file_of(context)
+    assert slug_in(context) == "default"
+    moved = file.rename(file.with_name("moved"))
+    with pytest.raises(DatabaseAway), context.database.write() as connection:
+        connection.execute(update(Organisation).values(slug="written into a file that nobody looks for"))
+    assert not file.exists()
+    moved.rename(file)
+    assert slug_in(context) == "default"
+
+
+@pytest.mark.on_sqlite
+def test_a_database_that_was_put_in_place_of_another_is_used(context: Context, migrated_file: Path) -> None:
+    with context.database.write() as connection:
+        connection.execute(update(Organisation).values(slug="other"))
+    with context.database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    file = file_of(context)
+    file.unlink()
+    file.write_bytes(migrated_file.read_bytes())
+    assert slug_in(context) == "default"
+
+
+@pytest.mark.on_sqlite
+def test_a_damaged_page_is_no_fault_of_the_statement(context: Context) -> None:
+    assert slug_in(context) == "default"
+    context.database.engine.dispose()
+    with file_of(context).open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\x5a" * 200_000)
+    with pytest.raises(DatabaseAway, match="malformed"):
+        slug_in(context)
+
+
+def test_a_missing_table_is_another_schema_and_no_fault_of_the_statement(context: Context) -> None:
+    with context.database.write() as connection:
+        connection.execute(text("ALTER TABLE identity RENAME TO elsewhere"))
+    with pytest.raises(DatabaseAway, match="identity"), context.database.read() as connection:
+        connection.execute(text("SELECT id FROM identity"))
+
+
+@pytest.mark.on_postgresql
+def test_a_server_that_takes_no_writes_any_more_is_left_for_the_one_that_does(context: Context) -> None:
+    assert slug_in(context) == "default"
+    with context.database.engine.connect() as connection:
+        connection.execute(text("SET default_transaction_read_only = on"))
+        connection.commit()
+    change = update(Organisation).values(name="Shop")
+    with pytest.raises(DatabaseAway, match="read-only"), context.database.write() as connection:
+        connection.execute(change)
+    with context.database.write() as connection:
+        connection.execute(change)
+
+
+@pytest.mark.on_postgresql
+def test_a_connection_that_the_server_has_ended_is_replaced(context: Context) -> None:
+    with context.database.read() as connection:
+        pid = backend_of(connection)
+    other = open_database(context.database.engine.url.render_as_string(hide_password=False))
+    with other.write() as connection:
+        assert connection.execute(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": pid}).scalar_one()
+    other.engine.dispose()
+    with context.database.read() as connection:
+        assert backend_of(connection) != pid
+
+
+def backend_of(connection: Connection) -> int:
+    return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+@pytest.mark.on_postgresql
+def test_two_that_wait_for_each_other_both_come_to_their_end(scene: Scene) -> None:
+    ids = [scene.add_guest("ada@example.com"), scene.add_guest("eve@example.com")]
+    both_hold_one = Barrier(2)
+    begun: list[str] = []
+
+    @retried
+    def name_both(order: list[int], name: str) -> None:
+        begun.append(name)
+        with scene.context.database.write() as connection:
+            for number, contact_id in enumerate(order):
+                if number and begun.count(name) == 1:
+                    both_hold_one.wait(10)
+                connection.execute(update(Contact).where(Contact.id == contact_id).values(first_name=name))
+
+    works: list[Callable[[], None]] = [lambda: name_both(ids, "A"), lambda: name_both(ids[::-1], "B")]
+    assert in_parallel(works) == [None, None]
+    assert len(begun) > 2, "nobody was begun anew"
+    assert len(set(scene.rows(select(Contact.first_name)))) == 1
+
+
+@pytest.mark.on_postgresql
+def test_after_three_tries_whoever_is_outrun_is_told_to_come_back_later(context: Context) -> None:
+    begun: list[int] = []
+
+    @retried
+    def always_outrun() -> None:
+        begun.append(1)
+        with context.database.write() as connection:
+            connection.execute(OUTRUN)
+
+    with pytest.raises(Outrun) as caught:
+        always_outrun()
+    assert isinstance(caught.value, DatabaseAway)
+    assert len(begun) == TRIES == 3
+
+
+@pytest.mark.on_postgresql
+def test_whoever_asks_for_an_unhurried_transaction_leaves_no_patience_behind(context: Context) -> None:
+    def time_out(engine: Engine) -> str:
+        with engine.connect() as connection:
+            return str(connection.execute(text("SHOW statement_timeout")).scalar_one())
+
+    with context.database.unhurried().write() as connection:
+        assert connection.execute(text("SHOW statement_timeout")).scalar_one() == "0"
+    assert time_out(context.database.engine) == "2s"

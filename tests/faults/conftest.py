@@ -1,0 +1,15 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.redis import Redis
+from tests.web.conftest import hashes, site, start
+
+__all__ = ["hashes", "site", "start"]
+
+
+@pytest.fixture
+def broken_redis() -> Iterator[Redis]:
+    """A Redis server of the test's own, whole until the test breaks it."""
+    with Redis() as server:
+        yield server

