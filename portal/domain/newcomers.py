@@ -36,6 +36,13 @@ class Newcomer(Details):
     password_hash: str | None = field(default=None, repr=False)
     created_at: datetime | None = None
 
+    @property
+    def key(self) -> str:
+        """Under which a customer is known: that of the address, else the phone number, which holds no @."""
+        key = self.address.key if self.address else self.phone
+        assert key is not None  # noqa: S101 - read_newcomer makes none without both
+        return key
+
 
 class InvalidNewcomer(ValueError):
     """Everything that is wrong with one customer, in sentences that name the fields and hold none of their values."""

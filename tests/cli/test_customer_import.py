@@ -16,7 +16,6 @@ from sqlalchemy import func, select
 from portal.domain import login
 from portal.domain.addresses import parse_email
 from portal.domain.context import Context, Visitor
-from portal.domain.customer_import import Row, begin_import
 from portal.domain.models import Account, Contact, ContactGroup, Event
 from tests.cli.conftest import Outcome, Run, add_contact
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment
@@ -123,20 +122,6 @@ def test_who_is_imported_with_a_hash_signs_in_with_the_old_password(import_file:
 def test_who_is_imported_without_a_hash_is_a_guest_who_is_not_forgotten(import_file: Import, run: Run) -> None:
     import_file("email\nada@example.com\n")
     assert "State             guest" in run("customer", "show", "ada@example.com").out
-
-
-def test_referrers_are_found_in_the_file_and_among_those_known(import_file: Import, context: Context) -> None:
-    import_file("email,cuRefNo\nold@example.com,OldOldOldOldOld1\n")
-    import_file(
-        "email,cuRefNo,referralId\n"
-        "a@example.com,,BbbbbbbbbbbbbbbB\n"
-        "b@example.com,BbbbbbbbbbbbbbbB,OldOldOldOldOld1\n"
-        "c@example.com,Cccccccccccccccc,Cccccccccccccccc\n"
-        "d@example.com,,NobodyNobodyNobo\n"
-    )
-    old, a, b, c, d = contacts(context)
-    assert (a["referred_by_id"], b["referred_by_id"]) == (b["id"], old["id"])
-    assert (c["referred_by_id"], d["referred_by_id"]) == (None, None)
 
 
 def test_another_organisations_customer_is_neither_known_nor_a_referrer(import_file: Import, run: Run) -> None:
@@ -246,33 +231,6 @@ def test_an_import_is_one_event_that_names_nobody(import_file: Import, context: 
     import_file("email\nada@example.com\nben@example.com\n")
     with context.database.read() as connection:
         assert connection.execute(select(Event.kind, Event.contact_id)).all() == [("import", None)]
-
-
-def test_who_becomes_known_while_the_file_is_read_stops_the_import(context: Context) -> None:
-    rows = [Row(number, {"email": f"customer{number}@example.com"}) for number in range(3)]
-    with begin_import(context, 1) as begun:
-        assert list(begun.check(rows)) == []
-        add_contact(context, "customer1@example.com")
-        with pytest.raises(Exception, match="has become known") as hindered:
-            begun.store()
-    assert "customer1" not in str(hindered.value)
-    assert count(context) == 1
-
-
-def test_nobody_waits_while_a_file_is_read(context: Context) -> None:
-    with begin_import(context, 1) as begun:
-        assert list(begun.check([Row(1, {"email": "ada@example.com"})])) == []
-        with context.database.write_at_once():  # which fails at once when somebody else writes
-            pass
-        begun.store()
-    assert count(context) == 1
-
-
-def test_nothing_of_a_file_stays_behind(context: Context) -> None:
-    with begin_import(context, 1) as begun:
-        assert list(begun.check([Row(1, {"email": "ada@example.com"})])) == []
-    with begin_import(context, 1) as begun:
-        assert begun.store().customers == 0
 
 
 def test_standard_input_is_read_as_a_file_is(context: Context, instance: Path) -> None:
