@@ -16,8 +16,9 @@ from portal.domain.throttling import Guard
 def judge_while_typed(context: Context, visitor: Visitor, password: str, personal: Sequence[str | None]) -> None:
     """Raise Refused (PASSWORD_REFUSED with the reason) for a password that would be refused when it is sent.
 
-    By the same policy, on what was typed beside it (`personal`) alone: nothing is hashed, stored, recorded, or compared
-    with what is known of a customer, so that it tells nobody anything. Raises Throttled past the limit.
+    By the same policy, on what was typed beside it and the name of who is signed in (`personal`) alone: nothing is
+    hashed, stored, recorded, or compared with what is known of another customer, so that it tells nobody anything.
+    Raises Throttled past the limit.
     """
     context.throttle.count(typing_guards(visitor))
     refuse_unfit(

@@ -58,7 +58,9 @@ def strength() -> ResponseReturnValue:
     form = TypingForm(formdata=request.form)
     if form.problems():
         abort(422)
-    personal = (form.email.data, form.first_name.data, form.last_name.data)
+    personal = [form.email.data, form.first_name.data, form.last_name.data]
+    if customer := session.current_customer():
+        personal += [customer.email, customer.first_name, customer.last_name]
     try:
         judge_while_typed(current_context(), session.current_visitor(), form.password.text, personal)
     except Refused as refusal:

@@ -57,6 +57,13 @@ def test_what_was_typed_beside_it_counts_as_personal(site: Site, beside: dict[st
     assert judge(site.browser(), "marzipetto1").json["fit"] is True
 
 
+def test_the_name_of_who_is_signed_in_counts_as_personal(site: Site) -> None:
+    browser = site.customer(EMAIL, first_name="Marzipetto")
+    form = browser.open("/account/password").form("/account/password")
+    answer = browser.send("/password/strength", "POST", data={"csrf_token": form.token, "password": "marzipetto1"})
+    assert "made of your name or address" in answer.json["words"]
+
+
 def test_the_words_are_in_the_language_of_the_page(site: Site) -> None:
     browser = site.browser()
     token = browser.open("/register").form("/register").token
