@@ -100,10 +100,10 @@ def languages_of(app: Flask) -> Languages:
 
 def current_language() -> Language:
     """The language of the page or mail that is being made."""
-    if "language" not in g:
+    language: Language | None = g.get("language")  # asked for with every string: one look at the context
+    if language is None:
         languages = languages_of(current_app)
-        g.language = languages.choose() if has_request_context() else languages.source
-    language: Language = g.language
+        language = g.language = languages.choose() if has_request_context() else languages.source
     return language
 
 

@@ -62,7 +62,7 @@ _CUT = """() => {
     const box = range.getBoundingClientRect();
     if (!text.data.trim() || !box.width || text.parentElement.closest(".visually-hidden, .skip-link")) continue;
     for (let around = text.parentElement; around !== document.documentElement; around = around.parentElement) {
-      if (getComputedStyle(around).display === "inline") continue;
+      if (["inline", "contents"].includes(getComputedStyle(around).display)) continue;
       const edge = around.getBoundingClientRect();
       const beside = box.left < edge.left - 1 || box.right > edge.right + 1;
       const above = box.top < edge.top - 6 || box.bottom > edge.bottom + 6;  // lines are higher than their letters
