@@ -37,10 +37,9 @@ def translated(catalogue: Catalog) -> list[Message]:
 
 
 def test_there_is_czech_beside_english() -> None:
-    assert [(language.tag, language.name, language.direction) for language in Languages()] == [
-        ("en", "English", "ltr"),
-        ("cs", "Čeština", "ltr"),
-    ]
+    spoken = [(language.tag, language.name, language.direction) for language in Languages()]
+    assert spoken[0] == ("en", "English", "ltr")
+    assert ("cs", "Čeština", "ltr") in spoken
 
 
 def test_a_catalogue_has_each_message_of_the_sources_and_no_other(catalogue: Catalog, in_sources: set[Key]) -> None:

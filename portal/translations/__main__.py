@@ -10,9 +10,12 @@ def _locale(_context: click.Context, _parameter: click.Parameter, text: str | No
     if text is None:
         return None
     try:
-        return Locale.parse(text.replace("-", "_"))
+        locale = Locale.parse(text.replace("-", "_"))
     except (ValueError, UnknownLocaleError):
         raise click.BadParameter(f"{text!r} is no language that Babel knows; write for example de or pt-BR.") from None
+    if locale.language == "en":
+        raise click.BadParameter("English is what stands in the sources; change its words there.")
+    return locale
 
 
 @click.command()
