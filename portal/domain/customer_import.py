@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Select, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
-from portal.domain import staging
+from portal.domain import sqlite, staging
 from portal.domain.context import Context, Visitor
 from portal.domain.events import EventKind, record
 from portal.domain.models import Contact
@@ -97,7 +97,7 @@ class CustomerImport:
         now = self._clock()
         with self._connection.begin():
             staging.count_rows(self._connection)
-        connection = self._connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        connection = self._connection.execution_options(**sqlite.WRITING)
         try:
             with connection.begin():
                 imported = staging.store(connection, self._organisation_id, now)
@@ -128,13 +128,10 @@ class CustomerImport:
 @contextmanager
 def begin_import(context: Context, organisation_id: int) -> Iterator[CustomerImport]:
     """An import, on a connection of its own; what was staged and not stored is gone when the block ends."""
-    with context.database.engine.connect() as connection:
+    with context.database.own_connection() as connection:
         with connection.begin():
             staging.create_tables(connection)
-        try:
-            yield CustomerImport(context, organisation_id, connection)
-        finally:
-            connection.invalidate()  # with the connection go its temporary tables
+        yield CustomerImport(context, organisation_id, connection)
 
 
 @dataclass

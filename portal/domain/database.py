@@ -79,6 +79,20 @@ class Database:
         with self._translated(), self._writing_at_once.begin() as connection:
             yield connection
 
+    @contextmanager
+    def own_connection(self) -> Iterator[Connection]:
+        """One connection for a work of several transactions, which it begins itself, and that nobody waits for.
+
+        Its temporary tables go with it, and whatever else was set on it: it is closed, and never given to anybody else.
+        """
+        with self._translated(), self.engine.connect() as connection:
+            try:
+                if self.engine.dialect.name == "postgresql":
+                    postgresql.take_time(connection)
+                yield connection
+            finally:
+                connection.invalidate()
+
     def scrub(self) -> None:
         """Leave nothing of deleted rows in SQLite's log, unless somebody reads for so long that it has to wait.
 

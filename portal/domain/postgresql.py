@@ -105,6 +105,14 @@ def unhurried(connection: Connection) -> Iterator[None]:
         driver_connection.patience = PATIENCE_SECONDS
 
 
+def take_time(connection: Connection) -> None:
+    """From now on, statements of a connection may take as long as they will."""
+    driver_connection: Any = connection.connection.driver_connection
+    connection.exec_driver_sql("SET statement_timeout = 0")
+    connection.commit()
+    driver_connection.patience = None
+
+
 def is_unusable(error: psycopg.Error) -> bool:
     """Whether an error says that the server, and not the statement, is at fault."""
     state = error.sqlstate or ""

@@ -150,3 +150,29 @@ def test_whoever_asks_for_an_unhurried_transaction_leaves_no_patience_behind(con
     with context.database.unhurried().write() as connection:
         assert connection.execute(text("SHOW statement_timeout")).scalar_one() == "0"
     assert time_out(context.database.engine) == "2s"
+
+
+@pytest.mark.on_postgresql
+def test_a_connection_of_ones_own_may_take_its_time_and_is_given_to_nobody_else(context: Context) -> None:
+    def ask(connection: Connection) -> tuple[str, int]:
+        found = connection.execute(text("SELECT current_setting('statement_timeout'), pg_backend_pid()")).one()
+        return found[0], found[1]
+
+    with context.database.own_connection() as connection:
+        time_out, own = ask(connection)
+        assert time_out == "0"
+    with context.database.read() as connection:
+        time_out, another = ask(connection)
+    assert time_out == "2s"
+    assert another != own
+
+
+def test_temporary_tables_go_with_the_connection_that_made_them(context: Context) -> None:
+    for _ in range(2):
+        with context.database.own_connection() as connection, connection.begin():
+            connection.execute(text("CREATE TEMPORARY TABLE staged (id INTEGER)"))
+
+
+def test_a_connection_of_ones_own_tells_of_a_database_that_is_away(context: Context) -> None:
+    with pytest.raises(DatabaseAway), context.database.own_connection() as connection, connection.begin():
+        connection.execute(text("SELECT nothing FROM nowhere"))

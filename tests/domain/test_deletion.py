@@ -39,9 +39,8 @@ def test_a_dump_of_the_database_holds_nothing_of_a_deleted_customer(scene: Scene
     assert [trace for trace in life.traces if trace in everything(scene)] == []
 
 
+@pytest.mark.on_sqlite
 def test_nor_do_the_files_of_sqlite(scene: Scene, life: Life, database_url: str) -> None:
-    if not database_url.startswith("sqlite"):
-        pytest.skip("PostgreSQL clears its files by itself (vacuum)")
     path = Path(make_url(database_url).database or "")
 
     def files() -> bytes:
