@@ -17,10 +17,11 @@ LOCK_ARGS ?=
 # Two targets at once would write into one environment.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test audit check format bench soak messages language lock clean
+.PHONY: help run demo test audit check format bench soak messages language lock clean
 
 help:
 	@echo "make run      serve the portal on http://127.0.0.1:5000"
+	@echo "make demo     a shop on another host name that shows the portal in a frame, over TLS"
 	@echo "make test     every test, a real browser and real servers included, with coverage"
 	@echo "make audit    what others' auditors say of pages, headers and mails"
 	@echo "make check    linters, types, rules of imports"
@@ -35,6 +36,9 @@ help:
 # `exec`: the server takes the shell's place, so that Ctrl-C and SIGTERM reach it and it can finish what it serves.
 run: $(VENV)/.runtime
 	@exec $(BIN)/portal serve $(ARGS)
+
+demo: $(VENV)/.runtime
+	@exec $(BIN)/python -m demo $(ARGS)
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.browser.chromium

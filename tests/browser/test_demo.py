@@ -1,0 +1,73 @@
+"""`make demo`: a shop that shows the portal, as somebody sees it who tries it out."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.visitor import PASSWORD
+from tests.cli.process import PATIENCE_SECONDS, wait_until
+
+pytestmark = pytest.mark.browser
+
+EMAIL = "ada@example.com"
+
+
+@pytest.fixture
+def demo(tmp_path: Path, chromium: str) -> Iterator[dict[str, str]]:
+    """The addresses that it prints."""
+    command = [sys.executable, "-m", "demo", "--port", "0", "--folder", str(tmp_path)]
+    errors = tmp_path / "errors.txt"
+    with errors.open("w") as stderr, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as run:
+        assert run.stdout is not None
+        try:
+            lines = [run.stdout.readline() for _ in range(4)]
+            assert all(lines), errors.read_text()
+            yield {name: address.strip() for name, _, address in (line.partition(":") for line in lines[:3])}
+        finally:
+            run.send_signal(signal.SIGTERM)
+            assert run.wait(PATIENCE_SECONDS) == 0
+
+
+def test_whoever_joins_in_the_frame_is_signed_in_at_the_shop(demo: dict[str, str], browser: Browser) -> None:
+    context = browser.new_context(ignore_https_errors=True, locale="en-US")
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text))
+    page.goto(demo["Shop"])
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("link", name="Create an account").click()
+    for name, text in {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}.items():
+        frame.locator(f"[name={name}]").fill(text)
+    frame.get_by_role("button", name="Create an account").press("Enter")
+    expect(frame.locator("h1")).to_have_text("Check your mail")
+
+    mails = context.new_page()
+
+    def has_mail() -> bool:
+        mails.goto(demo["Mails"])
+        return EMAIL in mails.inner_text("body")
+
+    wait_until(has_mail)
+    code = re.search(r"(?m)^\d{6}$", mails.inner_text("body"))
+    assert code is not None
+    frame.locator("[name=code]").fill(code[0])
+    frame.get_by_role("button", name="Confirm my address").press("Enter")
+    events, who = page.locator("#events"), page.locator("#who")
+    expect(events).to_contain_text("portal:signed-in")
+    expect(events).to_contain_text(f"The server redeemed it for {EMAIL}")
+    expect(who).to_have_text("Hello Ada")
+
+    page.reload()
+    expect(who).to_have_text("Hello Ada")
+    expect(events).to_contain_text("portal:resize")
+    frame.get_by_role("button", name="Sign out").press("Enter")
+    expect(events).to_contain_text("portal:signed-out")
+    expect(who).to_have_text("Not signed in")
+    assert faults == []
+    context.close()
