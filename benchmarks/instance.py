@@ -11,7 +11,9 @@ from sqlalchemy import select
 
 from portal.assembly import assemble
 from portal.config import PREFIX, Settings, load_settings
+from portal.domain import api_keys
 from portal.domain.addresses import parse_email
+from portal.domain.api_keys import KeyKind
 from portal.domain.confirmation import confirm, look_at_confirmation
 from portal.domain.context import Context, Visitor
 from portal.domain.models import Link, Registration
@@ -29,6 +31,7 @@ _LIMITS = (
     "register_limit_network",
     "mail_limit_address",
     "mail_limit_network",
+    "api_limit_prod",
 )
 
 
@@ -40,6 +43,7 @@ class Instance:
     environment: dict[str, str]
     customers: list[str]
     settings: Settings
+    api_key: str
 
 
 @contextmanager
@@ -58,8 +62,9 @@ def temporary_instance() -> Iterator[Instance]:
         cost = settings.argon2
         environment["BARE_ARGON2"] = f"{cost.time_cost},{cost.memory_kib},{cost.parallelism}"
         _make_bare_database(environment["BARE_DATABASE"], customers[0], context.hasher.hash(PASSWORD, b"0" * 16))
+        _, api_key = api_keys.create(context, 1, KeyKind.PRODUCTION)
         context.database.engine.dispose()
-        yield Instance(path, environment, customers, settings)
+        yield Instance(path, environment, customers, settings, api_key)
 
 
 def _register(context: Context, email: str) -> None:

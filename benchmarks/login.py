@@ -1,4 +1,4 @@
-"""What a sign-in costs: CPU of the server for GET and POST /login, portal beside bare Flask."""
+"""What a sign-in costs: CPU of the server for GET and POST /login, portal beside bare Flask, and by the API."""
 
 from collections.abc import Callable
 from time import process_time
@@ -13,6 +13,7 @@ BLOCKS = 10
 """Servers take turns by blocks, so that a machine that slows down or speeds up does it to both."""
 GETS = 150
 POSTS = 30
+_API = "/api/v1/customer/login"
 _COLUMNS = "{:<12} {:<24} {:<24} {}"
 
 Turn = Callable[[Browser], object]
@@ -29,7 +30,8 @@ def run() -> None:
             for server in servers:  # what is done once is not what a sign-in costs
                 _block(server, _get, GETS)
                 _block(server, _post_of(instance), POSTS)
-            gets, posts = _measure(servers, instance)
+            _block(portal, _call_of(instance), POSTS)
+            gets, posts, calls = _measure(servers, instance)
     print(_COLUMNS.format("", "portal", "bare Flask", "ratio"))
     for name, blocks in (("GET /login", gets), ("POST /login", posts)):
         ours, theirs = zip(*blocks, strict=True)
@@ -37,20 +39,23 @@ def run() -> None:
         print(_COLUMNS.format(name, with_range(ours), with_range(theirs), with_range(ratios)))
     ratios = [(get[0] + post[0]) / (get[1] + post[1]) for get, post in zip(gets, posts, strict=True)]
     print(_COLUMNS.format("both", "", "", with_range(ratios)))
+    ratios = [call / post[0] for call, post in zip(calls, posts, strict=True)]
+    print(f"POST {_API}: {with_range(calls)}; as a share of the portal's POST /login: {with_range(ratios)}")
 
 
 def _measure(
     servers: tuple[Server, Server], instance: Instance
-) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
-    """For each block the ms a GET and a POST cost on either server."""
-    gets, posts = [], []
+) -> tuple[list[tuple[float, float]], list[tuple[float, float]], list[float]]:
+    """For each block the ms a GET and a POST cost on either server, and a call of the API on the portal."""
+    gets, posts, calls = [], [], []
     for number in range(BLOCKS):
         order = servers if number % 2 else servers[::-1]
         get = {server: _block(server, _get, GETS) for server in order}
         post = {server: _block(server, _post_of(instance), POSTS) for server in order}
         gets.append((get[servers[0]], get[servers[1]]))
         posts.append((post[servers[0]], post[servers[1]]))
-    return gets, posts
+        calls.append(_block(servers[0], _call_of(instance), POSTS))
+    return gets, posts, calls
 
 
 def _block(server: Server, turn: Turn, times: int) -> float:
@@ -71,6 +76,10 @@ def _get(browser: Browser) -> object:
 
 def _post_of(instance: Instance) -> Turn:
     return lambda browser: browser.send("/login", 302, email=instance.customers[0], password=PASSWORD)
+
+
+def _call_of(instance: Instance) -> Turn:
+    return lambda browser: browser.call(_API, instance.api_key, email=instance.customers[0], password=PASSWORD)
 
 
 def _hash_cost(instance: Instance) -> float:

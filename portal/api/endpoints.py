@@ -52,7 +52,7 @@ class Endpoints(Blueprint):
     def _endpoint(self, method: str, path: str, schema: type[Schema], scope: Scope) -> Callable[[View], View]:
         def decorate(view: View) -> View:
             location = "json" if method == "POST" else "query"
-            read = self.arguments(schema, location=location, as_kwargs=True)(view)
+            read = self.arguments(schema(), location=location, as_kwargs=True)(view)  # made once, not for each request
             described = self.doc(operationId=view.__name__, **{SCOPE: scope.value})(keyed(scope)(read))
             self.route(path, methods=[method])(described)
             return view
