@@ -157,6 +157,7 @@ def test_a_database_of_every_earlier_revision_keeps_its_customers(database: Data
 
 
 def test_upgrades_at_the_same_time_wait_for_each_other(database: Database) -> None:
+    assert not schema.has_schema(database)  # whoever opens a new SQLite file first sets it up (portal/instance.py)
     url = database.engine.url.render_as_string(hide_password=False)
     others = [open_database(url) for _ in range(4)]
     outcomes = in_parallel([partial(schema.upgrade, other) for other in others])

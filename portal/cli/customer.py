@@ -35,7 +35,7 @@ def customer() -> None:
 )
 def list_(slug: str, search: str | None) -> None:
     """List customers by their addresses."""
-    with current_context().database.read() as connection:
+    with current_context().database.unhurried().read() as connection:
         organisation = get_organisation(connection, slug)
         found = customers.list_customers(connection, organisation.id, search)
     echo_table(

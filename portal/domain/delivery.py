@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, or_, select, update
+from sqlalchemy import Boolean, Connection, bindparam, case, func, or_, select, update
 
 from portal.domain.models import Link, OutboxMail
 from portal.domain.models import Organisation as OrganisationRow
@@ -94,10 +94,11 @@ _next_due = (
     select(OutboxMail.id)
     .where(
         OutboxMail.state == MailState.QUEUED,
+        OutboxMail.is_urgent == bindparam("urgent", type_=Boolean),
         OutboxMail.due_at <= bindparam("now"),
         or_(OutboxMail.lease_until.is_(None), OutboxMail.lease_until <= bindparam("now")),
     )
-    .order_by(OutboxMail.due_at)
+    .order_by(OutboxMail.due_at, OutboxMail.id)
     .limit(1)
     .with_for_update(skip_locked=True)  # PostgreSQL: workers pass each other by; SQLite has one writer and ignores it
 )
@@ -133,15 +134,18 @@ _claimed = (
 
 
 def claim_next(connection: Connection, now: datetime, claim: str) -> DueMail | None:
-    """Take the mail that has been due longest, for the length of a lease; None when none is due.
+    """Take the urgent mail that has been due longest, else any other, for the length of a lease; None when none is due.
 
-    `claim` must be a new random text each time: it is what tells this taking of the mail from every other. Of any
-    number of workers one gets the row.
+    However many others wait, an urgent one does not wait behind them. `claim` must be a new random text each time: it
+    is what tells this taking of the mail from every other. Of any number of workers one gets the row.
     """
-    mail_id = connection.execute(
-        _claim, {"now": now, "new_claim": claim, "new_lease": now + LEASE}
-    ).scalar_one_or_none()
-    if mail_id is None:
+    parameters = {"now": now, "new_claim": claim, "new_lease": now + LEASE}
+    # Two statements: each finds its row in the index at once, however long the other kind's queue is.
+    for urgent in (True, False):
+        mail_id = connection.execute(_claim, {**parameters, "urgent": urgent}).scalar_one_or_none()
+        if mail_id is not None:
+            break
+    else:
         return None
     row = connection.execute(_claimed, {"mail_id": mail_id}).one()
     *values, purpose, public_id, created_at, expires_at, used_at, ended_at = row

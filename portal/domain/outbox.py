@@ -20,6 +20,10 @@ class Notice(StrEnum):
     PASSWORD_CHANGED = "password_changed"
 
 
+_TOLD_LATER = frozenset({Notice.PASSWORD_CHANGED})
+"""Nobody sits and waits for these; all others are urgent."""
+
+
 class MailState(StrEnum):
     """The life of a mail: queued until it is sent, dead (with a reason) or expired with its link."""
 
@@ -51,6 +55,7 @@ def queue(
             "contact_id": contact_id,
             "link_id": link_id,
             "notice": notice,
+            "is_urgent": notice not in _TOLD_LATER,
             "recipient": recipient if wanted else None,
             "locale": locale or visitor.locale,
             "message_id": secrets.token_hex(16),

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, Select, insert, select, update
 from sqlalchemy.dialects import postgresql
 
 from portal.domain import delivery
@@ -285,3 +285,27 @@ def test_postgresql_workers_pass_over_rows_that_others_have_locked() -> None:
     claim = str(delivery._claim.compile(dialect=postgresql.dialect()))
     assert "FOR UPDATE SKIP LOCKED" in claim
     assert "RETURNING" in claim
+
+
+def test_an_urgent_mail_does_not_wait_behind_thousands_of_others(outbox: Outbox, scene: Scene) -> None:
+    now = outbox.context.clock()
+    others = [
+        {
+            "organisation_id": scene.visitor.organisation_id,
+            "notice": Notice.PASSWORD_CHANGED,
+            "is_urgent": False,
+            "recipient": ADA,
+            "message_id": f"other-{number}",
+            "state": MailState.QUEUED,
+            "due_at": now - timedelta(hours=1),
+            "created_at": now,
+        }
+        for number in range(5000)
+    ]
+    with outbox.context.database.write() as connection:
+        connection.execute(insert(OutboxMail), others)
+    assert outbox.claim().notice == Notice.PASSWORD_CHANGED
+    scene.add_guest()
+    scene.request_reset()
+    assert outbox.claim().notice == Notice.RESET
+    assert outbox.claim().notice == Notice.PASSWORD_CHANGED

@@ -29,7 +29,7 @@ class OutboxMail(Base):
     """A mail that is due: written with what caused it, rendered, signed and sent by the worker (portal/mail)."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_due", "state", "due_at"),)
+    __table_args__ = (Index("ix_outbox_due", "state", "is_urgent", "due_at", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"))
@@ -37,6 +37,8 @@ class OutboxMail(Base):
     link_id: Mapped[int | None] = mapped_column(ForeignKey("link.id", ondelete="CASCADE"), index=True)
     notice: Mapped[str] = mapped_column(String(40))
     """Which mail: the name of a folder in templates/mail."""
+    is_urgent: Mapped[bool] = mapped_column(default=True)
+    """Whether somebody sits and waits for it."""
     recipient: Mapped[str | None]
     locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
     message_id: Mapped[str] = mapped_column(String(64), unique=True)
