@@ -1,37 +1,26 @@
 """Settings: read once from the environment and `portal.toml`, typed, refused by name when wrong."""
 
-import math
 import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from email_validator import EmailNotValidError, validate_email
 from limits import RateLimitItem
-from limits import parse as parse_limit
-from maxminddb import InvalidDatabaseError
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
-from portal.domain.expiration import InvalidDuration, parse_duration
+from portal import setting_values
 from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.passwords import Parameters
-from portal.domain.places import Atlas
 from portal.domain.waiting import WAITING_LIFETIME
 
 PREFIX = "PORTAL_"
 SETTINGS_FILE = "portal.toml"
 DATABASE_FILE = "portal.sqlite3"
-SECRET_KEY_MIN_LENGTH = 20
-SECRET_KEY_MIN_VARIETY = 8
-LONGEST = timedelta(days=36_500)
-"""Added to any moment it is still a date; with more, each sign-in would fail."""
 _CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -164,41 +153,44 @@ def _plain_text(raw: object) -> str:
 def _readers(instance_path: Path) -> dict[str, tuple[Any, Callable[[str], Any]]]:
     """The default and the reader of each setting."""
     return {
-        "base_url": ("http://127.0.0.1:5000", _base_url),
-        "secret_key": (None, _secret_key),
-        "secret_key_fallbacks": ("", lambda text: tuple(_secret_key(key) for key in _listed(text))),
-        "database_url": (f"sqlite:///{instance_path / DATABASE_FILE}", _database_url),
-        "ratelimit_storage_uri": ("memory://", _storage_uri),
+        "base_url": ("http://127.0.0.1:5000", setting_values.base_url),
+        "secret_key": (None, setting_values.secret_key),
+        "secret_key_fallbacks": (
+            "",
+            lambda text: tuple(setting_values.secret_key(key) for key in setting_values.listed(text)),
+        ),
+        "database_url": (f"sqlite:///{instance_path / DATABASE_FILE}", setting_values.database_url),
+        "ratelimit_storage_uri": ("memory://", setting_values.storage_uri),
         "mail_server": (None, lambda text: text or None),
-        "mail_port": (25, _whole_number(1, 65535)),
+        "mail_port": (25, setting_values.whole_number(1, 65535)),
         "mail_username": (None, lambda text: text or None),
         "mail_password": (None, lambda text: text or None),
-        "mail_use_tls": (False, _switch),
-        "mail_use_ssl": (False, _switch),
-        "mail_default_sender": ("portal@localhost", _sender),
-        "trusted_proxies": (0, _whole_number(0, 20)),
-        "login_limit_account": ("10 per 20 minutes", _limit),
-        "login_limit_network": ("100 per 20 minutes", _limit),
-        "register_limit_network": ("20 per hour", _limit),
-        "mail_limit_address": ("5 per hour", _limit),
-        "mail_limit_network": ("30 per hour", _limit),
-        "register_retry": ("10m", _duration),
-        "api_limit_prod": ("6000 per minute", _limit),
-        "api_limit_dev": ("60 per minute", _limit),
-        "reset_lifetime": ("30m", _duration),
-        "magic_lifetime": ("15m", _duration),
-        "verify_lifetime": ("24h", _duration),
-        "reset_lifetime_max": ("24h", _duration),
-        "identity_lifetime": ("30d", _duration),
-        "identity_idle": ("7d", _duration),
-        "password_min_length": (8, _whole_number(1, PASSWORD_MAX_LENGTH)),
-        "argon2_time_cost": (2, _whole_number(1, 100)),
-        "argon2_memory_kib": (19456, _whole_number(8, 4 * 1024 * 1024)),
-        "argon2_parallelism": (1, _whole_number(1, 64)),
-        "geoip_database": (None, _places),
-        "metrics_port": (None, _whole_number(1, 65535)),
-        "log_format": (None, _one_of("text", "json")),
-        "event_retention": ("180d", _duration),
+        "mail_use_tls": (False, setting_values.switch),
+        "mail_use_ssl": (False, setting_values.switch),
+        "mail_default_sender": ("portal@localhost", setting_values.sender),
+        "trusted_proxies": (0, setting_values.whole_number(0, 20)),
+        "login_limit_account": ("10 per 20 minutes", setting_values.limit),
+        "login_limit_network": ("100 per 20 minutes", setting_values.limit),
+        "register_limit_network": ("20 per hour", setting_values.limit),
+        "mail_limit_address": ("5 per hour", setting_values.limit),
+        "mail_limit_network": ("30 per hour", setting_values.limit),
+        "register_retry": ("10m", setting_values.duration),
+        "api_limit_prod": ("6000 per minute", setting_values.limit),
+        "api_limit_dev": ("60 per minute", setting_values.limit),
+        "reset_lifetime": ("30m", setting_values.duration),
+        "magic_lifetime": ("15m", setting_values.duration),
+        "verify_lifetime": ("24h", setting_values.duration),
+        "reset_lifetime_max": ("24h", setting_values.duration),
+        "identity_lifetime": ("30d", setting_values.duration),
+        "identity_idle": ("7d", setting_values.duration),
+        "password_min_length": (8, setting_values.whole_number(1, PASSWORD_MAX_LENGTH)),
+        "argon2_time_cost": (2, setting_values.whole_number(1, 100)),
+        "argon2_memory_kib": (19456, setting_values.whole_number(8, 4 * 1024 * 1024)),
+        "argon2_parallelism": (1, setting_values.whole_number(1, 64)),
+        "geoip_database": (None, setting_values.places),
+        "metrics_port": (None, setting_values.whole_number(1, 65535)),
+        "log_format": (None, setting_values.one_of("text", "json")),
+        "event_retention": ("180d", setting_values.duration),
     }
 
 
@@ -217,119 +209,3 @@ def _check_together(settings: Settings) -> None:
         raise WrongSetting("reset_lifetime", "is longer than RESET_LIFETIME_MAX")
     if not settings.is_embedded and settings.secret_key is None:
         raise WrongSetting("secret_key", "must be set when the database is not SQLite: all machines need the same one")
-
-
-def _base_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an address such as https://portal.example.com")
-    if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("must be a scheme, a host and perhaps a port, nothing after them")
-    _ = parts.port  # raises ValueError when it is no port
-    return f"{parts.scheme}://{parts.netloc.lower()}"
-
-
-def _secret_key(text: str) -> str:
-    if len(text) < SECRET_KEY_MIN_LENGTH or len(set(text)) < SECRET_KEY_MIN_VARIETY:
-        raise ValueError("is too weak; make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'")
-    if any(word in text.lower() for word in ("changeme", "change-me", "change_me", "placeholder", "your-secret")):
-        raise ValueError("is a placeholder; put a random one in its place")
-    return text
-
-
-def _database_url(text: str) -> str:
-    try:
-        url = make_url(text)
-        url.get_dialect().import_dbapi()
-    except (SQLAlchemyError, ImportError, ValueError):
-        # The text may hold a password, and SQLAlchemy's message quotes it.
-        raise ValueError(
-            "is not a SQLAlchemy URL of an installed driver, such as sqlite:////var/lib/portal.db"
-        ) from None
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise ValueError("must be SQLite or PostgreSQL, such as postgresql://portal@db.example.com/portal")
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise ValueError("must name a file: a database in memory would be lost, and threads could not share it")
-    return text
-
-
-def _storage_uri(text: str) -> str:
-    if text != "memory://" and urlsplit(text).scheme not in ("redis", "rediss", "redis+unix"):
-        raise ValueError("must be memory:// or redis://host:port/number")
-    if text != "memory://" and find_spec("redis") is None:
-        raise ValueError("needs the Python package redis, which is not installed")
-    return text
-
-
-def _places(text: str) -> Path | None:
-    if not text:
-        return None
-    path = Path(text).absolute()
-    try:
-        Atlas(path)
-    except (OSError, ValueError, InvalidDatabaseError):
-        raise ValueError("is not a file of places in MaxMind's format (.mmdb) that can be read") from None
-    return path
-
-
-def _sender(text: str) -> str:
-    own = text.endswith("@localhost")  # this machine, which validate_email does not take for a domain
-    checked = text.removesuffix("@localhost") + "@example.com" if own else text
-    try:
-        found = validate_email(checked, check_deliverability=False)
-    except EmailNotValidError:
-        raise ValueError("must be one e-mail address, such as portal@example.com") from None
-    address = text if own else found.normalized
-    if not address.isascii():
-        raise ValueError("must be an ASCII e-mail address")
-    return address
-
-
-def _limit(text: str) -> RateLimitItem:
-    try:
-        item = parse_limit(text)
-    except ValueError:
-        raise ValueError('must be a number and a span, such as "10 per 20 minutes"') from None
-    if item.amount < 1:
-        raise ValueError("must allow at least 1: with 0 nobody could get in")
-    return item
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        duration = parse_duration(text)
-    except InvalidDuration as error:
-        raise ValueError(f'{error}; write it like "3h 20m"') from None
-    if duration > LONGEST:
-        raise ValueError("is longer than 100 years")
-    return duration
-
-
-def _whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            raise ValueError(f"must be a whole number from {least} to {most}")
-        return int(text)
-
-    return read
-
-
-def _switch(text: str) -> bool:
-    choices = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-    try:
-        return choices[text.lower() or "false"]
-    except KeyError:
-        raise ValueError("must be true or false") from None
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"must be one of: {', '.join(choices)}")
-        return text
-
-    return read
-
-
-def _listed(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",") if item.strip()]

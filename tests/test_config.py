@@ -5,8 +5,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from portal.config import WrongSetting, is_loopback_host, load_settings
 from portal.domain.passwords import Parameters
@@ -202,15 +200,8 @@ def test_a_file_of_places_is_found_and_another_file_is_refused(bare: dict[str, s
         assert problem.startswith("PORTAL_GEOIP_DATABASE is not a file of places")
 
 
-class ServerDialect(SQLiteDialect_pysqlite):
-    """Stands for any database on another machine: known to SQLAlchemy, with a driver that is installed."""
-
-    supports_statement_cache = True
-
-
 def test_another_database_than_sqlite_needs_a_key_of_its_own(bare: dict[str, str]) -> None:
-    registry.register("server", __name__, ServerDialect.__name__)
-    server = {**bare, "PORTAL_DATABASE_URL": "server://host/db"}
+    server = {**bare, "PORTAL_DATABASE_URL": "postgresql+psycopg://host/db"}
     assert problem_of(server).startswith("PORTAL_SECRET_KEY must be set")
     assert not load_settings({**server, "PORTAL_SECRET_KEY": STRONG_KEY}).is_embedded
 

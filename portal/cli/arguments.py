@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from portal.config import LONGEST
 from portal.domain.addresses import InvalidAddress, is_customer_reference, parse_email
 from portal.domain.customers import Reference, Whom
 from portal.domain.expiration import InvalidDuration, parse_duration
 from portal.domain.models import STRING_LENGTH
+from portal.setting_values import LONGEST
 
 
 class Text(click.ParamType[str]):

@@ -1,0 +1,153 @@
+"""Reads the text of a setting into its value; what cannot be read is a ValueError that says what to write instead."""
+
+import math
+from collections.abc import Callable
+from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from email_validator import EmailNotValidError, validate_email
+from limits import RateLimitItem
+from limits import parse as parse_limit
+from maxminddb import InvalidDatabaseError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.domain.expiration import InvalidDuration, parse_duration
+from portal.domain.places import Atlas
+
+SECRET_KEY_MIN_LENGTH = 20
+SECRET_KEY_MIN_VARIETY = 8
+LONGEST = timedelta(days=36_500)
+"""Added to any moment it is still a date; with more, each sign-in would fail."""
+
+
+def base_url(text: str) -> str:
+    """A scheme, a host and perhaps a port, lower-case."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address such as https://portal.example.com")
+    if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("must be a scheme, a host and perhaps a port, nothing after them")
+    _ = parts.port  # raises ValueError when it is no port
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def secret_key(text: str) -> str:
+    """A key that nobody guesses."""
+    if len(text) < SECRET_KEY_MIN_LENGTH or len(set(text)) < SECRET_KEY_MIN_VARIETY:
+        raise ValueError("is too weak; make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'")
+    if any(word in text.lower() for word in ("changeme", "change-me", "change_me", "placeholder", "your-secret")):
+        raise ValueError("is a placeholder; put a random one in its place")
+    return text
+
+
+def database_url(text: str) -> str:
+    """A SQLAlchemy URL that names what will last."""
+    try:
+        url = make_url(text)
+        url.get_dialect().import_dbapi()
+    except (SQLAlchemyError, ImportError, ValueError):
+        # The text may hold a password, and SQLAlchemy's message quotes it.
+        raise ValueError(
+            "is not a SQLAlchemy URL of an installed driver, such as sqlite:////var/lib/portal.db"
+        ) from None
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ValueError("must be SQLite or PostgreSQL, such as postgresql://portal@db.example.com/portal")
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ValueError("must name a file: a database in memory would be lost, and threads could not share it")
+    return text
+
+
+def storage_uri(text: str) -> str:
+    """Where limits are counted."""
+    if text != "memory://" and urlsplit(text).scheme not in ("redis", "rediss", "redis+unix"):
+        raise ValueError("must be memory:// or redis://host:port/number")
+    if text != "memory://" and find_spec("redis") is None:
+        raise ValueError("needs the Python package redis, which is not installed")
+    return text
+
+
+def places(text: str) -> Path | None:
+    """A readable file of places, if one is named."""
+    if not text:
+        return None
+    path = Path(text).absolute()
+    try:
+        Atlas(path)
+    except (OSError, ValueError, InvalidDatabaseError):
+        raise ValueError("is not a file of places in MaxMind's format (.mmdb) that can be read") from None
+    return path
+
+
+def sender(text: str) -> str:
+    """One e-mail address, in ASCII."""
+    own = text.endswith("@localhost")  # this machine, which validate_email does not take for a domain
+    checked = text.removesuffix("@localhost") + "@example.com" if own else text
+    try:
+        found = validate_email(checked, check_deliverability=False)
+    except EmailNotValidError:
+        raise ValueError("must be one e-mail address, such as portal@example.com") from None
+    address = text if own else found.normalized
+    if not address.isascii():
+        raise ValueError("must be an ASCII e-mail address")
+    return address
+
+
+def limit(text: str) -> RateLimitItem:
+    """A number of tries and a span."""
+    try:
+        item = parse_limit(text)
+    except ValueError:
+        raise ValueError('must be a number and a span, such as "10 per 20 minutes"') from None
+    if item.amount < 1:
+        raise ValueError("must allow at least 1: with 0 nobody could get in")
+    return item
+
+
+def duration(text: str) -> timedelta:
+    """A span of time."""
+    try:
+        duration = parse_duration(text)
+    except InvalidDuration as error:
+        raise ValueError(f'{error}; write it like "3h 20m"') from None
+    if duration > LONGEST:
+        raise ValueError("is longer than 100 years")
+    return duration
+
+
+def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
+    """A reader of whole numbers between two bounds."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def switch(text: str) -> bool:
+    """True or false, in the words that people use for them."""
+    choices = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    try:
+        return choices[text.lower() or "false"]
+    except KeyError:
+        raise ValueError("must be true or false") from None
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """A reader that takes one of some words."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of: {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def listed(text: str) -> list[str]:
+    """The parts between commas."""
+    return [item.strip() for item in text.split(",") if item.strip()]
