@@ -23,6 +23,7 @@ from portal.web import (
     password,
     presentation,
     registration,
+    theme,
 )
 from portal.web.cookies import TwoCookies
 
@@ -59,6 +60,7 @@ def register(app: Flask) -> None:
     app.session_interface = TwoCookies()
     presentation.register(app)
     embedding.register(app)
+    theme.register(app)
     errors.register(app)
     for module in (
         organisation,
@@ -68,6 +70,7 @@ def register(app: Flask) -> None:
         password,
         account,
         embedding,
+        theme,
         language,
         health,
         mailbox,

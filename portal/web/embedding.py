@@ -21,6 +21,7 @@ from portal.web.cookies import is_framed
 from portal.web.presentation import shown_organisation
 from portal.web.redirects import redirect_to, return_target
 from portal.web.session import VISIT, current_customer, sign_in
+from portal.web.theme import THEMES
 
 _SCRIPT_KEPT = 300
 """Seconds."""
@@ -44,6 +45,8 @@ class Visit:
     nonce: str = ""
     locale: str | None = None
     """In which language the site around the frame speaks."""
+    theme: str | None = None
+    """Whether it is light or dark."""
 
 
 pages = Blueprint("embedding", __name__)
@@ -84,6 +87,7 @@ def register(app: Flask) -> None:
                 state=_short("state") if return_url else None,
                 nonce=_nonce(),
                 locale=_short("locale"),
+                theme=theme if (theme := _short("theme")) in THEMES else None,
             )
             session[VISIT] = asdict(visit)
 
@@ -100,6 +104,7 @@ def register(app: Flask) -> None:
         return {
             "framed": framed,
             "frame_event": "signed-out" if framed and session.pop(_SIGNED_OUT, False) else None,
+            "theme": visit.theme if framed else None,
             "visit": visit,
         }
 

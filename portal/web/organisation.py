@@ -42,7 +42,7 @@ def stylesheet() -> Response:
     accent = current_organisation().accent
     if accent is None:
         abort(404)
-    css, version = _stylesheet(accent)
+    css, version = accent_stylesheet(accent)
     response = Response(css, mimetype="text/css")
     if request.args.get("v") == version:  # else a page was made before the colour changed, or after
         response.headers["Cache-Control"] = FOR_EVER
@@ -69,11 +69,12 @@ def stylesheet_url(organisation: Organisation) -> str | None:
     """The address of an organisation's stylesheet, which changes with what is in it; None when it has none."""
     if organisation.accent is None:
         return None
-    return url_for("organisation.stylesheet", v=_stylesheet(organisation.accent)[1])
+    return url_for("organisation.stylesheet", v=accent_stylesheet(organisation.accent)[1])
 
 
 @lru_cache(maxsize=1000)
-def _stylesheet(accent: str) -> tuple[str, str]:
+def accent_stylesheet(accent: str) -> tuple[str, str]:
+    """What sets the accent, readable in each scheme; and its version."""
     light, dark = (
         f":root {{ --accent: {readable(accent, scheme)}; --accent-ink: {scheme.ink}; }}" for scheme in (LIGHT, DARK)
     )

@@ -329,6 +329,19 @@ class TestScript:
         expect(shopper.frame.locator("html")).to_have_attribute("lang", "cs")
         assert shopper.told("portal:resize")[0]["on"] == "place"
 
+    @pytest.mark.parametrize(("theme", "colour"), [("light", "rgb(244, 246, 245)"), ("dark", "rgb(15, 21, 21)")])
+    def test_it_is_light_or_dark_as_the_page_wants(self, shopper: Shopper, theme: str, colour: str) -> None:
+        shopper.page.emulate_media(color_scheme="dark" if theme == "light" else "light")
+        shopper.visit(**{"data-theme": theme})
+        expect(shopper.frame.locator("body")).to_have_css("background-color", colour)
+        shopper.frame.get_by_role("link", name="Forgotten password?").press("Enter")
+        shopper.heading("Set a new password")
+        expect(shopper.frame.locator("body")).to_have_css("background-color", colour)
+        shopper.page.frames[1].evaluate(AXE_SCRIPT)
+        violations = shopper.page.frames[1].evaluate("options => axe.run(options).then(found => found.violations)", AXE)
+        assert [one["id"] for one in violations] == []
+        shopper.page.emulate_media(color_scheme="light")
+
     def test_the_element_may_come_after_the_script(self, shopper: Shopper) -> None:
         shopper.visit(early="1", **{"data-element": "#place"})
         expect(shopper.page.locator("#place > iframe")).to_have_count(1)

@@ -214,6 +214,31 @@ class TestInTheFrame:
         answer = browser.post(page.form("/language"), {"locale": "en"})
         assert browser.follow(answer).tree.one("html").get("lang") == "en"
 
+    @pytest.mark.parametrize("theme", ["light", "dark"])
+    def test_it_is_light_or_dark_as_the_site_wants(self, shop: Site, theme: str) -> None:
+        browser = framed(shop)
+        browser.open(f"/login?nonce=n&theme={theme}")
+        shown = browser.open("/register")
+        (stylesheet,) = (link.get("href") for link in shown.tree.all("link") if link.get("rel") == "stylesheet")
+        answer = browser.send(stylesheet)
+        assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
+        assert "immutable" in answer.headers["Cache-Control"]
+        css = answer.body.decode()
+        assert "prefers-color-scheme" not in css
+        assert f"color-scheme: {theme};" in css
+        meant_for_the_dark = css.partition("@media " + {"light": "not all", "dark": "all"}[theme])[2]
+        assert "--page: #0f1515" in meant_for_the_dark
+        assert browser.send(stylesheet.partition("?")[0]).headers["Cache-Control"] == "no-store"
+
+    @pytest.mark.parametrize("theme", ["", "blue", "../dark", "dark%00"])
+    def test_a_theme_that_there_is_not_is_ignored(self, shop: Site, theme: str) -> None:
+        shown = framed(shop).open(f"/login?nonce=n&theme={theme}")
+        assert not any("themed" in link.get("href") for link in shown.tree.all("link"))
+
+    def test_outside_a_frame_the_visitor_decides(self, shop: Site) -> None:
+        shown = shop.browser().open("/login?nonce=n&theme=dark")
+        assert not any("themed" in link.get("href") for link in shown.tree.all("link"))
+
     def test_signing_out_is_told(self, shop: Site) -> None:
         shop.customer(EMAIL)
         browser = framed(shop)
