@@ -335,7 +335,7 @@ class TestScript:
         shopper.visit(**{"data-theme": theme})
         expect(shopper.frame.locator("body")).to_have_css("background-color", colour)
         shopper.frame.get_by_role("link", name="Forgotten password?").press("Enter")
-        shopper.heading("Set a new password")
+        shopper.heading("Forgotten password")
         expect(shopper.frame.locator("body")).to_have_css("background-color", colour)
         shopper.page.frames[1].evaluate(AXE_SCRIPT)
         violations = shopper.page.frames[1].evaluate("options => axe.run(options).then(found => found.violations)", AXE)
