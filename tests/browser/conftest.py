@@ -110,7 +110,10 @@ def visitors(browser: Browser, url: str) -> Iterator[NewVisitor]:
 
     def new_visitor(**options: Any) -> Visitor:
         at = options.pop("url", url)
-        visitor = Visitor(browser.new_context(**{"locale": "en-US", "reduced_motion": "reduce"} | options), at)
+        context = options.pop("context", None)  # another tab of a visitor's browser
+        if context is None:
+            context = browser.new_context(**{"locale": "en-US", "reduced_motion": "reduce"} | options)
+        visitor = Visitor(context, at)
         made.append(visitor)
         return visitor
 

@@ -126,35 +126,6 @@ def test_no_token_stays_in_the_address_bar(new_visitor: NewVisitor) -> None:
     assert reset.rsplit("/", 1)[1] not in other.page.url
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
-def test_going_back_after_signing_out_shows_nothing_personal(new_visitor: NewVisitor, script: bool) -> None:
-    visitor = new_visitor(java_script_enabled=script)
-    email = f"leaves-{script}@example.com".lower()
-    visitor.register(email)
-    visitor.confirm(email)
-    visitor.follow("Change password")
-    visitor.follow("Back to your account")
-    assert email in visitor.page.content()
-    visitor.press("Sign out")
-
-    for _ in range(3):
-        visitor.page.go_back()
-        assert email not in visitor.page.content()
-        assert "Quill" not in visitor.page.content()
-        expect(visitor.heading).to_have_text("Sign in")
-
-
-def test_a_personal_page_that_comes_back_from_memory_is_asked_for_anew(visitor: Visitor) -> None:
-    visitor.register("remembered@example.com")
-    visitor.confirm("remembered@example.com")
-    visitor.context.clear_cookies()
-
-    with visitor.page.expect_navigation():
-        visitor.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
-    assert visitor.path == "/login?next=/account"
-    assert "remembered@example.com" not in visitor.page.content()
-
-
 def test_without_script_nothing_is_missing_but_comfort(new_visitor: NewVisitor) -> None:
     visitor = new_visitor(java_script_enabled=False)
     visitor.go("/login")

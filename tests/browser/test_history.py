@@ -1,0 +1,87 @@
+"""Back and forward, in a browser that keeps pages whole in its memory. Playwright's own has that turned off."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Playwright, expect
+
+from tests.browser.chromium import LAUNCH_ARGUMENTS
+from tests.browser.conftest import NewVisitor, visitors
+from tests.browser.visitor import PASSWORD, Visitor
+from tests.cli.process import Served
+
+pytestmark = pytest.mark.browser
+
+with_and_without_script = pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+_MARK = "window.keptInMemory = true"
+_IS_MARKED = "window.keptInMemory === true"
+
+
+@pytest.fixture(scope="module")
+def remembering(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(
+        executable_path=chromium, args=LAUNCH_ARGUMENTS, ignore_default_args=["--disable-back-forward-cache"]
+    )
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def new_visitor(remembering: Browser, portal: Served) -> Iterator[NewVisitor]:
+    with visitors(remembering, portal.url) as new:
+        yield new
+
+
+def member(new_visitor: NewVisitor, email: str, *, script: bool = True) -> Visitor:
+    visitor = new_visitor(java_script_enabled=script)
+    visitor.register(email)
+    visitor.confirm(email)
+    visitor.page.evaluate(_MARK)
+    return visitor
+
+
+@with_and_without_script
+def test_this_browser_keeps_pages_in_its_memory(new_visitor: NewVisitor, script: bool) -> None:
+    visitor = new_visitor(java_script_enabled=script)
+    visitor.go("/login")
+    visitor.page.evaluate(_MARK)
+    visitor.follow("Create an account")
+
+    visitor.page.go_back(wait_until="commit")  # a page out of memory is not loaded
+    expect(visitor.heading).to_have_text("Sign in")
+    assert visitor.page.evaluate(_IS_MARKED)
+
+
+@with_and_without_script
+def test_after_signing_out_no_way_leads_back_to_anything_personal(new_visitor: NewVisitor, script: bool) -> None:
+    """Chromium forgets a page that must not be stored as soon as a cookie changes that scripts cannot read."""
+    email = f"goes-{script}@example.com".lower()
+    visitor = member(new_visitor, email, script=script)
+    visitor.follow("Change password")
+    visitor.page.evaluate(_MARK)
+    visitor.follow("Back to your account")
+    visitor.page.evaluate(_MARK)
+    visitor.press("Sign out")
+
+    for step in (visitor.page.go_back, visitor.page.go_back, visitor.page.go_back, visitor.page.go_forward):
+        step(wait_until="commit")
+        expect(visitor.heading).to_have_text("Sign in")
+        assert not visitor.page.evaluate(_IS_MARKED)
+        for personal in (email, "Quill", "Hello"):
+            assert personal not in visitor.page.content()
+
+
+def test_a_page_of_an_identity_that_was_ended_elsewhere_is_asked_for_anew(new_visitor: NewVisitor) -> None:
+    email = "ended-elsewhere@example.com"
+    visitor = member(new_visitor, email)
+    visitor.go("/nothing-here")
+    elsewhere = new_visitor()
+    elsewhere.sign_in(email)
+    elsewhere.go("/account/password")
+    elsewhere.type(current_password=PASSWORD, password="nine grey otters swim")
+    assert elsewhere.press("Save the new password") == 200
+
+    visitor.page.go_back(wait_until="commit")
+    visitor.page.wait_for_url("**/login?next=/account")
+    expect(visitor.heading).to_have_text("Sign in")
+    assert email not in visitor.page.content()

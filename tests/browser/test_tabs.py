@@ -1,0 +1,252 @@
+"""Several tabs, several presses, several people: what one does never spoils or doubles what another does."""
+
+import re
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import PASSWORD, Visitor
+from tests.cli.process import Served, run_portal, wait_until
+
+pytestmark = pytest.mark.browser
+
+SECOND = "nine grey otters swim"
+OTHERS = "four red foxes sleep"
+with_and_without_script = pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+
+
+def member(new_visitor: NewVisitor, email: str, *, script: bool = True) -> Visitor:
+    visitor = new_visitor(java_script_enabled=script)
+    visitor.register(email)
+    visitor.confirm(email)
+    return visitor
+
+
+def fill_the_change_of_password(visitor: Visitor, *, script: bool) -> None:
+    visitor.go("/account/password")
+    visitor.type(current_password=PASSWORD, password=SECOND)
+    if script:  # it has asked how the password does, and asks no more
+        expect(visitor.page.locator(".verdict")).not_to_have_text("")
+
+
+def codes(visitor: Visitor, email: str) -> list[str]:
+    """The codes in all mails to sign in that an address has got, the oldest first."""
+    visitor.find_mail(email, "Sign in to")
+    letters = visitor.page.locator("li", has_text=email).get_by_role("link", name="Sign in to").all()
+    found = []
+    for path in reversed([letter.get_attribute("href") for letter in letters]):
+        code = re.search(r"(?m)^(\d{6})$", visitor.context.request.get(f"{visitor.url}{path}").text())
+        assert code
+        found.append(code[1])
+    return found
+
+
+# Two tabs.
+
+
+@with_and_without_script
+def test_a_tab_left_open_leads_to_signing_in_and_back_after_another_has_signed_out(
+    new_visitor: NewVisitor, script: bool
+) -> None:
+    email = f"two-tabs-{script}@example.com".lower()
+    tab = member(new_visitor, email, script=script)
+    other = new_visitor(context=tab.context)
+    other.go("/account")
+    other.press("Sign out")
+
+    tab.follow("Change password")
+    assert tab.path == "/login?next=/account/password"
+    tab.type(email=email, password=PASSWORD)
+    tab.press("Sign in")
+    assert tab.path == "/account/password"
+
+
+@with_and_without_script
+def test_a_form_left_open_changes_nothing_after_another_tab_has_signed_out(
+    new_visitor: NewVisitor, script: bool
+) -> None:
+    email = f"left-open-{script}@example.com".lower()
+    tab = member(new_visitor, email, script=script)
+    fill_the_change_of_password(tab, script=script)
+    other = new_visitor(context=tab.context)
+    other.go("/account")
+    other.press("Sign out")
+
+    tab.press("Save the new password")
+    assert tab.path == "/login?next=/account/password"
+    assert tab.sign_in(email) == 200
+
+
+@with_and_without_script
+def test_a_form_opened_as_one_customer_does_nothing_to_the_next(new_visitor: NewVisitor, script: bool) -> None:
+    one, next_one = (f"{name}-{script}@example.com".lower() for name in ("one", "next"))
+    member(new_visitor, next_one)
+    tab = member(new_visitor, one, script=script)
+    fill_the_change_of_password(tab, script=script)
+    other = new_visitor(context=tab.context)
+    other.go("/account")
+    other.press("Sign out")
+    other.sign_in(next_one)
+
+    assert tab.press("Save the new password") == 400
+    expect(tab.summary).to_contain_text("There is a problem")
+    expect(tab.page.locator("[autocomplete=username]")).to_have_value(next_one)
+    assert other.go("/account") == 200
+    assert next_one in other.page.content()
+    for email in (one, next_one):
+        assert new_visitor().sign_in(email) == 200
+
+
+def test_signing_out_in_a_tab_of_the_customer_before_asks_first(new_visitor: NewVisitor) -> None:
+    member(new_visitor, "after@example.com")
+    tab = member(new_visitor, "before@example.com")
+    other = new_visitor(context=tab.context)
+    other.go("/account")
+    other.press("Sign out")
+    other.sign_in("after@example.com")
+
+    assert tab.press("Sign out") == 400
+    assert other.go("/account") == 200
+    assert "after@example.com" in other.page.content()
+    assert tab.page.get_by_role("main").get_by_role("button", name="Sign out").count() == 1
+
+
+@with_and_without_script
+def test_a_form_that_has_become_stale_comes_again_as_typed_and_then_works(
+    new_visitor: NewVisitor, script: bool
+) -> None:
+    email = f"stale-{script}@example.com".lower()
+    tab = member(new_visitor, email, script=script)
+    tab.press("Sign out")
+    other = new_visitor(context=tab.context)
+    tab.go("/login")
+    tab.type(email=email, password=PASSWORD)
+    tab.page.check("[name=remember]")
+    other.sign_in(email)
+
+    assert tab.press("Sign in") == 400
+    expect(tab.summary).to_contain_text("The form was open for too long")
+    expect(tab.page.locator("main [name=email]")).to_have_value(email)
+    expect(tab.page.locator("main [name=password]")).to_have_value("")
+    expect(tab.page.locator("[name=remember]")).to_be_checked()
+    tab.type(password=PASSWORD)
+    assert tab.press("Sign in") == 200
+    assert tab.path == "/account"
+
+
+# Pressed twice.
+
+
+def test_what_is_pressed_again_before_the_answer_came_makes_one_account(
+    new_visitor: NewVisitor, portal: Served
+) -> None:
+    email = "impatient@example.com"
+    visitor = new_visitor(java_script_enabled=False)
+    visitor.go("/register")
+    visitor.type(email=email, password=PASSWORD, first_name="Ada", last_name="Quill")
+    unheard: list[Route] = []
+
+    def answer_the_second_only(route: Route) -> None:
+        if not unheard:
+            route.fetch(max_redirects=0)  # the server has done what it was asked to; the browser never hears of it
+            unheard.append(route)
+        else:
+            route.continue_()
+
+    visitor.page.route("**/register", answer_the_second_only)
+    visitor.page.get_by_role("button", name="Create an account", exact=True).focus()
+    visitor.page.keyboard.press("Enter")
+
+    def was_taken() -> bool:
+        visitor.page.wait_for_timeout(10)  # this thread is where the route is answered
+        return bool(unheard)
+
+    wait_until(was_taken)
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.heading).to_have_text("Check your mail")
+    visitor.page.unroute_all()
+
+    visitor.find_mail(email, "Confirm your e-mail")
+    letters = visitor.page.locator("li", has_text=email).get_by_role("link", name="Confirm your e-mail")
+    expect(letters).to_have_count(2)
+    assert visitor.confirm(email) == 200
+    assert visitor.path == "/account"
+    listed = run_portal(portal.log.parent / "instance", "customer", "list", "--search", email)
+    assert listed.stdout.count(email) == 1
+
+
+def test_link_and_code_of_one_mail_used_at_the_same_moment_sign_in_once(new_visitor: NewVisitor) -> None:
+    email = "both-ways@example.com"
+    member(new_visitor, email)
+    laptop, phone = new_visitor(), new_visitor()
+    laptop.go("/login/link")
+    laptop.type(email=email)
+    laptop.press("Mail me a link")
+    phone.go(phone.link_to(email, "Sign in to"))
+    laptop.type(code=codes(new_visitor(), email)[0])
+
+    for visitor in (laptop, phone):
+        visitor.page.evaluate(
+            "setTimeout(() => document.querySelector('main form').requestSubmit(), 100)"  # both are on their way then
+        )
+    for visitor in (laptop, phone):
+        expect(visitor.page).not_to_have_title(re.compile("^(Check your mail|Sign in) "))
+    ways = [visitor.path == "/account" for visitor in (laptop, phone)]
+    assert sorted(ways) == [False, True]
+    for visitor, way_in in zip((laptop, phone), ways, strict=True):
+        visitor.go("/account")
+        assert (visitor.path == "/account") == way_in
+
+
+# Other people.
+
+
+def test_others_who_ask_to_sign_in_with_my_address_end_no_mail_of_mine(new_visitor: NewVisitor) -> None:
+    email = "wanted@example.com"
+    member(new_visitor, email)
+    mine, stranger = new_visitor(), new_visitor()
+    for visitor in (mine, stranger, stranger):
+        visitor.go("/login/link")
+        visitor.type(email=email)
+        visitor.press("Mail me a link")
+    for wrong in ("000 001", "000 002", "000 003", "000 004", "000 005", "000 006"):
+        stranger.go("/login/code")
+        stranger.type(code=wrong)
+        assert stranger.press("Sign in") in (422, 429)
+
+    mine.type(code=codes(new_visitor(), email)[0])
+    assert mine.press("Sign in") == 200
+    assert mine.path == "/account"
+
+
+def test_others_who_register_my_address_end_no_registration_of_mine(new_visitor: NewVisitor) -> None:
+    email = "claimed@example.com"
+    mine, stranger = new_visitor(), new_visitor()
+    mine.register(email)
+    link = mine.link_to(email)
+    stranger.register(email, password=OTHERS, first="Eve", last="Dropper")
+
+    mine.go(link)
+    mine.press("Confirm my address")
+    assert mine.path == "/account"
+    expect(mine.heading).to_contain_text("Hello Ada")
+    assert new_visitor().sign_in(email, OTHERS) == 422
+    assert new_visitor().sign_in(email) == 200
+
+
+def test_others_who_ask_for_my_new_password_end_neither_my_sign_in_nor_my_link(new_visitor: NewVisitor) -> None:
+    email = "asked-for@example.com"
+    mine, stranger = member(new_visitor, email), new_visitor()
+    asking = new_visitor()
+    asking.ask_for_reset(email)
+    link = asking.link_to(email, "Set a new password")
+    for _ in range(2):
+        stranger.ask_for_reset(email)
+
+    assert mine.go("/account") == 200
+    assert mine.path == "/account"
+    assert asking.go(link) == 200
+    asking.type(password=SECOND)
+    assert asking.press("Save the new password") == 200
+    assert new_visitor().sign_in(email, SECOND) == 200
