@@ -7,7 +7,7 @@ slipped into somebody else's browser does not fit there (OAuth 2.0 Security Best
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
 
 from portal.domain import contacts, identities
 from portal.domain.context import Context, Visitor
@@ -30,6 +30,24 @@ _open = (
         Identity.ended_at.is_(None),
         Contact.organisation_id == bindparam("organisation_id"),
     )
+)
+_give_once = (
+    insert(Handover)
+    .from_select(
+        ["identity_id", "digest", "nonce", "expires_at"],
+        select(
+            bindparam("of_identity", type_=Handover.identity_id.type),
+            bindparam("new_digest", type_=Handover.digest.type),
+            bindparam("new_nonce", type_=Handover.nonce.type),
+            bindparam("until", type_=Handover.expires_at.type),
+        ).where(
+            ~exists().where(
+                Handover.identity_id == bindparam("of_identity"),
+                Handover.nonce == bindparam("new_nonce"),
+            )
+        ),
+    )
+    .returning(Handover.id)
 )
 _use = (
     update(Handover)
@@ -62,6 +80,23 @@ def hand_over(context: Context, customer: Customer, nonce: str) -> str:
 
 
 @retried
+def hand_over_once(context: Context, customer: Customer, nonce: str) -> str | None:
+    """The same, unless a code was made for this identity and nonce before: a page that is loaded again knows already.
+
+    It is remembered for a day (purge.py). Of two that ask at the same moment both may get a code; each is good.
+    """
+    code = random_id()
+    parameters = {
+        "of_identity": customer.identity_id,
+        "new_digest": digest_of(code),
+        "new_nonce": nonce,
+        "until": context.clock() + LIFETIME,
+    }
+    with context.database.write() as connection:
+        is_first = connection.execute(_give_once, parameters).one_or_none() is not None
+    return code if is_first else None
+
+
 def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
     """A new identity for whoever holds a code and its nonce; ending it or the one it was made from ends both.
 

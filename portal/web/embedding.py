@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, current_app, g, redirect, request, send_from
 from werkzeug.wrappers import Response
 
 from portal.assembly import current_context
-from portal.domain.handover import hand_over
+from portal.domain.handover import hand_over, hand_over_once
 from portal.domain.models import STRING_LENGTH
 from portal.domain.texts import is_plain
 from portal.web.cookies import is_framed
@@ -25,9 +25,6 @@ from portal.web.theme import THEMES
 
 _SCRIPT_KEPT = 300
 """Seconds."""
-_TOLD = "told"
-_REMEMBERED_NONCES = 10
-"""As many pages of a site as may have been told of one sign-in; an older one may be told again."""
 _SIGNED_OUT = "signed_out"
 NEVER_FRAMED = frozenset({"account.change_password", "password.set_new", "register.verify", "mail_sign_in.open"})
 """Pages that change a credential, or that a mailed link opens: nobody may be led to press their buttons unseen."""
@@ -65,14 +62,14 @@ def tell_site() -> dict[str, str]:
     """The code that the site around a frame is told when somebody is signed in: each sign-in once for each nonce.
 
     The page's script asks (static/portal.js) and names the nonce: all frames of a site share one cookie, so only the
-    frame itself knows which page it stands in.
+    frame itself knows which page it stands in. Nothing is written into that cookie: this may be answered while another
+    page of the frame signs out.
     """
-    customer, nonce, told = current_customer(), _nonce(), session.get(_TOLD, [])
-    if customer is None or not is_framed() or nonce in told:
+    customer = current_customer()
+    if customer is None or not is_framed():
         return {}
-    code = hand_over(current_context(), customer, nonce)
-    session[_TOLD] = [*told, nonce][-_REMEMBERED_NONCES:]
-    return {"code": code}
+    code = hand_over_once(current_context(), customer, _nonce())
+    return {} if code is None else {"code": code}
 
 
 def register(app: Flask) -> None:

@@ -135,6 +135,23 @@ def test_what_was_handed_over_lasts_as_long_as_the_first_was_meant_to(scene: Sce
     assert not scene.is_signed_in(short)
 
 
+def test_of_one_sign_in_a_page_is_told_once(scene: Scene) -> None:
+    customer = scene.get(scene.join())
+    code = handover.hand_over_once(scene.context, customer, NONCE)
+    assert code is not None
+    assert handover.hand_over_once(scene.context, customer, NONCE) is None
+    assert redeem(scene, code)
+    assert handover.hand_over_once(scene.context, customer, NONCE) is None
+
+
+def test_each_page_and_each_sign_in_is_told(scene: Scene) -> None:
+    customer = scene.get(scene.join())
+    for who, nonce in ((customer, NONCE), (customer, "another"), (customer, ""), (scene.get(scene.log_in()), NONCE)):
+        code = handover.hand_over_once(scene.context, who, nonce)
+        assert code is not None
+        assert scene.get(redeem(scene, code, nonce)).email == ADA
+
+
 def test_old_codes_are_forgotten(scene: Scene, clock: MovableClock) -> None:
     hand_over(scene, scene.join())
     clock.advance(timedelta(days=2))

@@ -156,8 +156,10 @@ class TestInTheFrame:
         assert page.tree.one("html").get("data-nonce") == NONCE
         assert redeemed(shop, told(browser, page)["code"]) == EMAIL
         assert told(browser, browser.open("/account")) == {}
+        cookie = browser.cookie("__Host-portal-frame")
         again = told(browser, browser.open("/account"), "of-the-next-page")
         assert redeemed(shop, again["code"], "of-the-next-page") == EMAIL
+        assert browser.cookie("__Host-portal-frame") == cookie  # else it could undo a sign-out at the same moment
 
     def test_each_sign_in_is_handed_over(self, shop: Site) -> None:
         shop.customer(EMAIL)
