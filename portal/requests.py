@@ -59,5 +59,9 @@ def register(app: Flask) -> None:
             "ms": round(seconds * 1000, 1),
             "request": g.request_id,
         }
-        _log.info("%(method)s %(route)s %(status)d %(ms).1fms request=%(request)s", fields, extra={"fields": fields})
+        message = "%(method)s %(route)s %(status)d %(ms).1fms request=%(request)s"
+        if "caller" in g:  # whose key the API was asked with (api/keys.py)
+            message += " key=%(key)s"
+            fields["key"] = g.caller.key_id
+        _log.info(message, fields, extra={"fields": fields})
         return response

@@ -95,8 +95,8 @@ def _read_body_if_any() -> PlatformError | HTTPException | None:
 
 def _find_key() -> str | None:
     """The key, wherever it stands; in several places it must be the same. Raises PlatformError."""
-    authorization = request.authorization
-    bearer = authorization.token if authorization and authorization.type == "bearer" else None
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else None
     places: list[Any] = [g.query.get(KEY_FIELD), bearer, g.body.get(KEY_FIELD)]
     found = [key for key in places if key not in (None, "")]
     if any(key != found[0] for key in found):

@@ -4,6 +4,7 @@ Python's own reader would take NaN, the last of two fields with one name, and br
 """
 
 import json
+from collections import Counter
 from typing import Any, NoReturn
 
 from flask import Request
@@ -45,8 +46,7 @@ def read_body(request: Request) -> dict[str, Any]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         if len(twice) > _NAME_SHOWN or not is_plain(twice):
             raise bad_request("A field was sent more than once.")
         raise validation_failed({twice: ["This field was sent more than once."]})

@@ -1,5 +1,6 @@
 """Where a key may stand, what is told of one that opens nothing, and how often it may be used."""
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -91,6 +92,12 @@ def test_two_keys_are_an_error(site: Site, keyless: Shop, options: Any) -> None:
 def test_what_is_no_key_is_404_wherever_it_stands(keyless: Shop, place: str, key: str, code: str) -> None:
     answer = keyless.ask("POST", "login", **PLACES[place](key))
     assert (answer.status, answer.code) == (404, code)
+
+
+@pytest.mark.parametrize("text", ["key=abc", f"{UNKNOWN}, {UNKNOWN}", f"{UNKNOWN} {UNKNOWN}", "\xff"])
+def test_a_header_that_holds_more_than_a_key_holds_none(keyless: Shop, text: str) -> None:
+    answer = keyless.ask("POST", "login", headers={"Authorization": f"Bearer {text}"}, body=LOGIN)
+    assert (answer.status, answer.code) == (404, "PUBLIC_API_KEY_IS_NOT_IN_VALID_FORMAT")
 
 
 @pytest.mark.parametrize("value", [7, True, ["PROD"], {"a": "b"}])
@@ -232,3 +239,12 @@ def test_the_last_use_of_a_key_is_known(site: Site, shop: Shop) -> None:
     assert before["last_used_at"] is None
     assert after["last_used_at"] is not None
     assert after["scopes"] == [scope.value for scope in DEFAULT_SCOPES]
+
+
+def test_the_log_says_whose_key_was_used(site: Site, shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="portal.access"):
+        shop.post("logout", identityId="x")
+        Shop(site, None).post("logout", identityId="x")
+    first, second = [record for record in caplog.records if record.name == "portal.access"]
+    assert first.getMessage().endswith(" key=1")
+    assert "key=" not in second.getMessage()

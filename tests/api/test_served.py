@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,3 +83,19 @@ def test_what_is_no_request_is_answered_in_json_too(
     assert b"no-store" in top
     error = json.loads(content)["error"]
     assert error.keys() == {"code", "message", "description"}
+
+
+def test_a_client_that_waits_to_be_told_is_told_to_send_its_body(served: Served, key: str) -> None:
+    body = json.dumps(LOGIN).encode()
+    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+        connection.sendall(head(key, f"Content-Length: {len(body)}", "Expect: 100-continue", "Connection: close"))
+        assert connection.recv(1024).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
+        connection.sendall(body)
+        assert b"E002" in b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_a_thousand_fields_that_come_twice_keep_nobody_busy(served: Served, key: str) -> None:
+    fields = ",".join(f'"{number}":1' for number in range(6000))
+    body = f'{{{fields},"5999":1}}'.encode()
+    answer = raw(served, head(key, f"Content-Length: {len(body)}", "Connection: close") + body)
+    assert answer.split(b" ")[1] == b"422"
