@@ -36,7 +36,7 @@ class Slate:
         """Begin anew."""
         try:
             self._connection.execute(self._wipe.encode())
-        except psycopg.ProgrammingError:  # a test took tables away
+        except psycopg.Error:  # a test took tables away, or the whole server for a while
             self._connection.close()
             self._connection = self._make()
         return self

@@ -1,0 +1,194 @@
+"""F10 and F11: PostgreSQL stopped, restarted, frozen, full, closed to writers, cut off."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from threading import Thread
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from tests.servers.postgres import Postgres
+from tests.servers.processes import wait_until
+from tests.servers.proxy import Proxy
+from tests.servers.slate import Slate
+from tests.web.browser import Page
+from tests.web.conftest import PASSWORD, Site, Start
+from tests.web.expectations import assert_error_page
+
+pytestmark = pytest.mark.on_postgresql
+
+EMAIL = "ada@example.com"
+PATIENCE_SECONDS = 25
+"""After which an answer is taken never to come. With a statement's time-out for each request it would take longer."""
+CONNECTIONS = 12
+Mend = Callable[[], object]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    # It is going to crash, and may lose nothing by it.
+    settings = {"max_connections": str(CONNECTIONS), "superuser_reserved_connections": "2", "synchronous_commit": "on"}
+    with Postgres(**settings) as server:
+        with server.connect() as connection:
+            connection.execute("CREATE ROLE portal LOGIN")  # which gets no reserved connection
+        yield server
+
+
+@pytest.fixture(scope="module")
+def slate(server: Postgres) -> Iterator[Slate]:
+    """A database on a server that may be broken, in place of the one that all tests share."""
+    slate = Slate(server)
+    yield slate
+    slate.close()
+
+
+@pytest.fixture
+def site(start: Start, slate: Slate, server: Postgres) -> Site:
+    with server.connect("slate") as connection:
+        connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO portal")
+        connection.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO portal")
+    roomy = dict.fromkeys(("MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK", "LOGIN_LIMIT_ACCOUNT"), "1000 per hour")
+    return start(DATABASE_URL=slate.url.replace("postgres@", "portal@"), **roomy)
+
+
+def stop(server: Postgres, _stack: ExitStack) -> Mend:
+    server.stop()
+    return server.start
+
+
+def freeze(server: Postgres, _stack: ExitStack) -> Mend:
+    server.freeze()
+    return server.thaw
+
+
+def use_up_connections(server: Postgres, stack: ExitStack) -> Mend:
+    # Those that the portal holds first: it must not live on what it had.
+    with server.connect() as connection:
+        end_connections = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'portal'"
+        connection.execute(end_connections)
+    for _ in range(CONNECTIONS - 2):
+        with_stack(stack, server)
+    return stack.close
+
+
+def with_stack(stack: ExitStack, server: Postgres) -> None:
+    try:
+        stack.enter_context(server.connect())
+    except Exception:  # noqa: BLE001 - there are none left: the slate and the tests have some, too
+        return
+
+
+def refuse_writes(server: Postgres, _stack: ExitStack) -> Mend:
+    set_read_only(server, "on")
+    return lambda: set_read_only(server, "off")
+
+
+def set_read_only(server: Postgres, value: str) -> None:
+    with server.connect() as connection:
+        connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}".encode())
+        connection.execute("SELECT pg_reload_conf()")
+    wait_until(lambda: shown(server) == value, "the setting is taken up")
+
+
+def shown(server: Postgres) -> str:
+    with server.connect() as connection:
+        row = connection.execute("SHOW default_transaction_read_only").fetchone()
+        assert row is not None
+        return str(row[0])
+
+
+Break = Callable[[Postgres, ExitStack], Mend]
+BREAKS: list[Break] = [stop, freeze, use_up_connections, refuse_writes]
+
+
+def patiently(do: Callable[[], Page]) -> Page:
+    """The answer, if it comes at all."""
+    answers: list[Page] = []
+    thread = Thread(target=lambda: answers.append(do()), daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+    assert answers, "no answer came"
+    return answers[0]
+
+
+@pytest.mark.parametrize("break_it", BREAKS)
+def test_a_database_that_is_away_is_a_503_until_it_is_back(site: Site, server: Postgres, break_it: Break) -> None:
+    signed_in, browser = site.customer(EMAIL), site.browser()
+    login, register = browser.open("/login").form(), browser.open("/register").form()
+    typed = {"email": "bob@example.com", "password": PASSWORD, "first_name": "B", "last_name": "B"}
+    before = site.rows()
+
+    with ExitStack() as stack:
+        mend = break_it(server, stack)
+        try:
+            for form, fields in ((login, {"email": EMAIL, "password": PASSWORD}), (register, typed)) * 8:
+                page = patiently(lambda form=form, fields=fields: browser.post(form, fields))  # type: ignore[misc]
+                assert_error_page(page, 503)
+                assert 0 < int(page.headers["Retry-After"]) <= 60
+            assert patiently(lambda: browser.send("/healthz")).status == 200
+            if break_it is not refuse_writes:  # whatever reads goes on
+                assert patiently(lambda: browser.send("/readyz")).status == 503
+                assert patiently(lambda: signed_in.send("/account")).status == 503
+        finally:
+            mend()
+
+    wait_until(lambda: browser.send("/readyz").status == 200, "the portal is ready again")
+    wait_until(lambda: browser.post(login, {"email": EMAIL, "password": PASSWORD}).status == 302, "signing in works")
+    assert signed_in.is_signed_in
+    assert {name: len(rows) for name, rows in site.rows().items() if name in ("contact", "registration", "outbox")} == {
+        name: len(before[name]) for name in ("contact", "registration", "outbox")
+    }
+
+
+def test_a_restart_between_two_requests_is_not_noticed(site: Site, server: Postgres) -> None:
+    site.customer(EMAIL)
+    browser = site.browser()
+    form = browser.open("/login").form()
+    server.stop()
+    server.start()
+    assert browser.post(form, {"email": EMAIL, "password": PASSWORD}).status == 302
+
+
+@pytest.mark.parametrize("table", ["contact", "registration", "link", "outbox", "event"])
+def test_a_connection_that_ends_in_the_middle_leaves_nothing(site: Site, server: Postgres, table: str) -> None:
+    engine = site.context.database.engine
+    form = site.browser().open("/register").form()
+    typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
+    cut: list[int] = []
+
+    def cut_off(_connection: Any, cursor: Any, statement: str, *_rest: Any) -> None:
+        if f"INSERT INTO {table} " in statement and not cut:
+            cut.append(cursor.connection.info.backend_pid)
+            with server.connect() as other:
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", cut)
+
+    before = site.rows()
+    browser = site.browser()
+    form = browser.open("/register").form()
+    event.listen(engine, "after_cursor_execute", cut_off)
+    assert_error_page(browser.post(form, typed), 503)
+    event.remove(engine, "after_cursor_execute", cut_off)
+    assert cut
+    assert site.rows() == before
+    assert browser.post(form, typed).status == 302
+    assert len(site.mails(EMAIL)) == 1
+
+
+def test_an_answer_to_commit_that_is_lost_can_be_followed_by_another_try(
+    start: Start, site: Site, slate: Slate, server: Postgres
+) -> None:
+    with Proxy(server.port) as proxy:
+        far = start(DATABASE_URL=slate.url.replace(f":{server.port}/", f":{proxy.port}/"))
+        browser = far.browser()
+        form = browser.open("/register").form()
+        typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
+        proxy.lose_answer_to(b"COMMIT\0")
+        assert_error_page(browser.post(form, typed), 503)
+        assert proxy.lost == 1
+        wait_until(lambda: len(site.rows()["registration"]) == 1, "it was committed, though nobody was told")
+        assert browser.post(form, typed).status == 302
+        assert len(site.rows()["contact"]) == 1
+        assert len(site.mails(EMAIL)) == 2, "each of the two registrations stands by its own link"
+        assert browser.fill(site.link(EMAIL)).status == 302
+        assert len(site.rows()["account"]) == 1
