@@ -30,8 +30,8 @@ READING = {"isolation_level": "AUTOCOMMIT"}
 OUTRUN = frozenset({"40001", "40P01"})
 """SQLSTATEs of a serialisation failure and a deadlock."""
 _READ_ONLY = "25006"
-_UNUSABLE = frozenset({_READ_ONLY, "42P01", "42703"})
-"""A server that takes no writes (any more), a table or a column that this code knows and the schema does not."""
+_UNUSABLE = frozenset({"42P01", "42703"})
+"""A table or a column that this code knows and the schema does not."""
 _DAMAGED = "XX"
 RV = TypeVar("RV")
 
