@@ -23,7 +23,7 @@ from portal.mail.worker import MailWorker
 from tests.mail.sink import Sink
 from tests.servers.redis import Redis
 from tests.web.browser import Browser
-from tests.web.post import link_in
+from tests.web.post import last_link
 
 PASSWORD = "seven tall herons wade"
 
@@ -86,7 +86,7 @@ class Site:
 
     def link(self, email: str) -> str:
         """The path of the one-time link in the last mail to an address."""
-        link = link_in(self.mails(email)[-1])
+        link = last_link(self.mails(email))
         assert link.startswith(self.settings.base_url + "/")
         return link.removeprefix(self.settings.base_url)
 

@@ -30,6 +30,11 @@ def link_in(mail: EmailMessage) -> str:
     return link
 
 
+def last_link(mails: list[EmailMessage]) -> str:
+    """The newest one-time link: of mails that wait together, those that somebody waits for come first."""
+    return [line for mail in mails for line in text_of(mail).splitlines() if _LINK.fullmatch(line)][-1]
+
+
 def code_in(mail: EmailMessage) -> str:
     """The code beside the link: alone on its line."""
     (code,) = (line for line in text_of(mail).splitlines() if _CODE.fullmatch(line))

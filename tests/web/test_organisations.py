@@ -12,7 +12,7 @@ from portal.domain.organisation_settings import Given, Portal, add_organisation,
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page, assert_headers
-from tests.web.post import html_of, link_in, text_of
+from tests.web.post import html_of, last_link, link_in, text_of
 
 EMAIL = "ada@example.com"
 OTHER_PASSWORD = "nine grey otters swim"
@@ -46,7 +46,7 @@ class Shop:
 
     def link(self, email: str = EMAIL) -> str:
         """The path of the link in the last of them."""
-        link = link_in(self.mails(email)[-1])
+        link = last_link(self.mails(email))
         assert link.startswith(self.url + "/")
         return link.removeprefix(self.url)
 

@@ -87,6 +87,7 @@ def test_registering_too_often_looks_the_same_whoever_it_is(start: Start) -> Non
         assert seen.status == status
 
 
+@pytest.mark.on_sqlite  # the clock stands still, and Redis has one of its own
 def test_asking_for_a_reset_looks_the_same_whoever_it_is(crowd: Site) -> None:
     crowd.context.throttle._storage.reset()
 
