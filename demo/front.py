@@ -1,5 +1,6 @@
 """TLS in front of several servers, one host name each, as a proxy puts it there in production."""
 
+import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,9 @@ _OF_ONE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding",
 
 
 def make_certificate(folder: Path, hosts: list[str]) -> Path:
-    """A certificate that signs itself, with its key in the same file."""
+    """A certificate that signs itself, with its key in the same file. Exits where there is no openssl."""
+    if shutil.which("openssl") is None:
+        raise SystemExit("The demo needs the command openssl, which makes its certificate.")
     path = folder / "certificate.pem"
     names = ",".join(f"DNS:{host}" for host in hosts)
     subprocess.run(

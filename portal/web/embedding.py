@@ -26,7 +26,16 @@ from portal.web.theme import THEMES
 _SCRIPT_KEPT = 300
 """Seconds."""
 _SIGNED_OUT = "signed_out"
-NEVER_FRAMED = frozenset({"account.change_password", "password.set_new", "register.verify", "mail_sign_in.open"})
+NEVER_FRAMED = frozenset(
+    {
+        "account.change_password",
+        "mail_sign_in.open",
+        "mailbox.index",
+        "mailbox.message",
+        "password.set_new",
+        "register.verify",
+    }
+)
 """Pages that change a credential, or that a mailed link opens: nobody may be led to press their buttons unseen."""
 
 _BEGINNINGS = frozenset({"login.login", "register.register", "mail_sign_in.request", "password.request_reset"})

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from flask import Flask, Response, request
 from playwright.sync_api import BrowserContext, FrameLocator, Page, Playwright, expect
 
-from demo.front import Front, fronting, make_certificate
+from demo.front import Front, fronting
 from portal import create_app
 from portal.assembly import context_of
 from portal.config import load_settings
@@ -26,6 +26,7 @@ from tests.browser.chromium import LAUNCH_ARGUMENTS
 from tests.browser.conftest import serving_here
 from tests.browser.visitor import PASSWORD
 from tests.cli.process import environment, serving, wait_until
+from tests.mail.conversation import CERTIFICATE
 from tests.mail.sink import Sink
 from tests.web.post import code_in, link_in
 
@@ -74,7 +75,7 @@ class Parents:
     def _ask(self, endpoint: str, body: Mapping[str, str]) -> dict[str, Any]:
         address = f"https://localhost:{self.front.server_port}/api/v1/customer/{endpoint}"
         headers = {"Host": PORTAL, "Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        trusting = ssl._create_unverified_context()  # noqa: S323 - a certificate that was made a moment ago
+        trusting = ssl._create_unverified_context()  # noqa: S323 - a certificate that signs itself, of another name
         asked = urllib.request.Request(address, json.dumps(body).encode(), headers)
         with urllib.request.urlopen(asked, context=trusting) as answer:
             found: dict[str, Any] = json.load(answer)
@@ -181,8 +182,7 @@ def pages(portal: str) -> Flask:
 def parents(folder: Path) -> Iterator[Parents]:
     """The portal as it is served behind a proxy, and the sites."""
     instance = folder / "instance"
-    certificate = make_certificate(folder, [PORTAL, SHOP, OTHER, THIEF])
-    with fronting(certificate) as front, Sink() as sink, serving_here(pages(front.url(PORTAL))) as sites:
+    with fronting(CERTIFICATE) as front, Sink() as sink, serving_here(pages(front.url(PORTAL))) as sites:
         settings = {
             "BASE_URL": front.url(PORTAL),
             "TRUSTED_PROXIES": "1",

@@ -12,6 +12,7 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.handover import redeem
 from portal.domain.identities import find
 from portal.domain.models import Organisation
+from portal.web.embedding import NEVER_FRAMED
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import CONTENT_SECURITY_POLICY
@@ -21,6 +22,20 @@ EMAIL = "ada@example.com"
 SHOP = "https://shop.example.com"
 FRAME = {"Sec-Fetch-Dest": "iframe"}
 NONCE = "made-up-by-the-page"
+NO_PAGES = {
+    "embedding.script",
+    "embedding.tell_site",
+    "health.alive",
+    "health.ready",
+    "mailbox.body",  # a mail, with a policy of its own
+    "organisation.logo",
+    "organisation.stylesheet",
+    "password.change_password",
+    "password.strength",
+    "static",
+    "theme.stylesheet",
+}
+"""What answers with no page of its own."""
 
 
 def allow(site: Site, *, frame: tuple[str, ...] = (SHOP,), back: tuple[str, ...] = (SHOP,)) -> Site:
@@ -98,6 +113,24 @@ class TestWhoMayShowIt:
         assert ancestors(browser.open(shop.link(EMAIL))) == "'none'"
         browser.register("eve@example.com", PASSWORD)
         assert ancestors(browser.open(shop.link("eve@example.com"))) == "'none'"
+
+    def test_of_every_page_it_is_decided(self, site: Site) -> None:
+        """Whoever adds a page says here whether others may show it in a frame."""
+        shown = {rule.endpoint for rule in site.app.url_map.iter_rules()} - NEVER_FRAMED - NO_PAGES
+        assert shown == {
+            "account.home",
+            "language.choose",
+            "login.home",
+            "login.login",
+            "login.logout",
+            "mail_sign_in.code",
+            "mail_sign_in.request",
+            "password.request_reset",
+            "password.reset_sent",
+            "register.code",
+            "register.register",
+            "register.resend",
+        }
 
     def test_such_a_page_opens_in_a_tab_of_its_own(self, shop: Site) -> None:
         browser = framed(shop)
