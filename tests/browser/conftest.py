@@ -15,6 +15,7 @@ from portal.config import load_settings
 from portal.domain.errors import Busy
 from portal.instance import upgrade_database
 from tests.browser.chromium import LAUNCH_ARGUMENTS, find_chromium
+from tests.browser.looking import WithoutScript
 from tests.browser.visitor import Visitor
 from tests.cli.process import Served, serving
 
@@ -132,6 +133,13 @@ def new_visitor(browser: Browser, portal: Served) -> Iterator[NewVisitor]:
 @pytest.fixture
 def visitor(new_visitor: NewVisitor) -> Visitor:
     return new_visitor()
+
+
+@pytest.fixture(scope="module")
+def without_script(browser: Browser, portal: Served) -> Iterator[WithoutScript]:
+    """A second browser, for a second look at what another has reached."""
+    with visitors(browser, portal.url) as new_visitor:
+        yield WithoutScript(new_visitor())
 
 
 @pytest.fixture(scope="session")

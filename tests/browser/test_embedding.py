@@ -7,11 +7,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, Playwright, expect
 
+from tests.browser.looking import found_by_axe
 from tests.browser.parents import OTHER, SHOP, THIEF, Parents, Shopper, chromium_with, parents
-from tests.browser.test_pages import AXE
 from tests.browser.visitor import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -337,9 +336,7 @@ class TestScript:
         shopper.frame.get_by_role("link", name="Forgotten password?").press("Enter")
         shopper.heading("Forgotten password")
         expect(shopper.frame.locator("body")).to_have_css("background-color", colour)
-        shopper.page.frames[1].evaluate(AXE_SCRIPT)
-        violations = shopper.page.frames[1].evaluate("options => axe.run(options).then(found => found.violations)", AXE)
-        assert [one["id"] for one in violations] == []
+        assert found_by_axe(shopper.page.frames[1]) == {}
         shopper.page.emulate_media(color_scheme="light")
 
     def test_the_element_may_come_after_the_script(self, shopper: Shopper) -> None:
@@ -390,6 +387,4 @@ class TestScript:
         shopper.visit(**{"data-page": page})
         expect(shopper.frame.locator("h1")).to_be_visible()
         for part in (shopper.page.frames[1], shopper.page.main_frame):
-            part.evaluate(AXE_SCRIPT)
-            violations = part.evaluate("options => axe.run(options).then(found => found.violations)", AXE)
-            assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in violations] == []
+            assert found_by_axe(part) == {}

@@ -5,10 +5,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from babel import Locale
 from playwright.sync_api import Browser, Page
 
@@ -16,9 +14,9 @@ from portal import translations
 from tests import pseudo
 from tests.browser.catalogue import STATES, STATES_OF_SCRIPT
 from tests.browser.conftest import SETTINGS, failing_portal, visitors
+from tests.browser.looking import WithoutScript, found_by_axe_in_every_look, sideways_scroll
 from tests.browser.stage import SHOP_NAME, Stage
 from tests.browser.states import LONG_FIRST, LONG_LAST
-from tests.browser.test_pages import AXE, sideways_scroll
 from tests.cli.process import PORTAL, serving
 
 pytestmark = pytest.mark.browser
@@ -119,10 +117,8 @@ def played(stage: Stage, name: str) -> Page:
 
 
 @pytest.fixture(scope="module", params=REACHED)
-def in_czech(request: pytest.FixtureRequest, czech: Stage, screenshots: Path) -> Page:
-    page = played(czech, request.param)
-    page.screenshot(path=screenshots / f"{request.param}-320-czech.png")
-    return page
+def in_czech(request: pytest.FixtureRequest, czech: Stage) -> Page:
+    return played(czech, request.param)
 
 
 @pytest.fixture(scope="module", params=REACHED)
@@ -132,16 +128,23 @@ def in_longer(request: pytest.FixtureRequest, longer: Stage, screenshots: Path) 
     return page
 
 
-def test_axe_finds_nothing_in_czech(in_czech: Page) -> None:
-    assert in_czech.locator("html").get_attribute("lang") == "cs"
-    in_czech.evaluate(AXE_SCRIPT)
-    violations: list[dict[str, Any]] = in_czech.evaluate("options => axe.run(options).then(it => it.violations)", AXE)
-    assert {violation["id"]: [node["html"] for node in violation["nodes"]] for violation in violations} == {}
-
-
 def test_czech_fits_on_a_small_screen(in_czech: Page) -> None:
     assert sideways_scroll(in_czech) <= 0
     assert in_czech.evaluate(_CUT) == []
+
+
+def test_axe_finds_nothing_in_czech(in_czech: Page, screenshots: Path, request: pytest.FixtureRequest) -> None:
+    assert in_czech.locator("html").get_attribute("lang") == "cs"
+    assert found_by_axe_in_every_look(in_czech, screenshots / f"{request.node.callspec.params['in_czech']}-czech") == {}
+
+
+def test_axe_finds_nothing_in_czech_without_script(in_czech: Page, czech: Stage, without_script: WithoutScript) -> None:
+    assert found_by_axe_in_every_look(without_script.show(czech.visitor)) == {}
+    assert without_script.faults == []
+
+
+def test_nothing_is_said_in_the_console_in_czech(in_czech: Page, czech: Stage) -> None:
+    assert czech.visitor.faults == []
 
 
 def test_no_words_are_shown_that_translators_never_saw(in_longer: Page) -> None:

@@ -4,14 +4,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.catalogue import STATES, STATES_OF_SCRIPT
 from tests.browser.conftest import visitors
+from tests.browser.looking import WIDTHS, WithoutScript, found_by_axe_in_every_look, sideways_scroll
 from tests.browser.stage import Stage
 from tests.browser.visitor import Visitor
 from tests.cli.process import Served
@@ -19,12 +18,6 @@ from tests.cli.process import Served
 pytestmark = pytest.mark.browser
 
 REACHED = STATES | STATES_OF_SCRIPT
-WIDTHS = {320: 640, 1280: 800}
-AXE = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
-    "resultTypes": ["violations"],
-    "iframes": False,  # what a frame holds is scanned on its own
-}
 
 # What of it is text is let off: the addresses in a mail. A row of the mailbox and a box's label are all to press.
 _TOO_SMALL = """[...document.querySelectorAll("a[href], button, input:not([type=hidden]):not(.visually-hidden)")]
@@ -64,63 +57,6 @@ def shown(request: pytest.FixtureRequest, stage: Stage) -> Shown:
     return Shown(request.param, stage.visitor)
 
 
-class WithoutScript:
-    """A browser whose pages run no script of their own, while a test still can."""
-
-    def __init__(self, visitor: Visitor) -> None:
-        self._visitor = visitor
-        self._devtools = visitor.context.new_cdp_session(visitor.page)
-
-    def show(self, shown: Shown) -> Page:
-        """The page as a state has it, made of the very answer that it came from."""
-        answer = shown.visitor.answer
-        assert answer is not None
-        body, page = answer.body(), self._visitor.page
-        self._visitor.move_to(shown.visitor.url)
-        page.route(answer.url, lambda route: route.fulfill(status=answer.status, headers=answer.headers, body=body))
-        self._devtools.send("Emulation.setScriptExecutionDisabled", {"value": True})
-        page.goto(answer.url)
-        self._devtools.send("Emulation.setScriptExecutionDisabled", {"value": False})
-        page.unroute_all()
-        return page
-
-    @property
-    def faults(self) -> list[str]:
-        return self._visitor.faults
-
-
-@pytest.fixture(scope="module")
-def without_script(browser: Browser, portal: Served) -> Iterator[WithoutScript]:
-    with visitors(browser, portal.url) as new_visitor:
-        yield WithoutScript(new_visitor())
-
-
-def looks(page: Page) -> Iterator[str]:
-    """Every width and colour scheme, one after another.
-
-    The screen is as high as the page: Chromium paints no more of a frame than would be on the screen.
-    """
-    for width, height in WIDTHS.items():
-        page.set_viewport_size({"width": width, "height": height})
-        whole = page.evaluate("Math.max(innerHeight, document.documentElement.scrollHeight)")
-        page.set_viewport_size({"width": width, "height": whole})
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            yield f"{width}-{scheme}"
-
-
-def violations(page: Page) -> dict[str, list[str]]:
-    """What axe has against a page as it looks now: the HTML of each offender, by rule."""
-    found: list[dict[str, Any]] = page.evaluate("options => axe.run(options).then(found => found.violations)", AXE)
-    return {violation["id"]: [node["html"] for node in violation["nodes"]] for violation in found}
-
-
-def sideways_scroll(page: Page) -> int:
-    """By how many pixels a page is wider than the screen."""
-    width: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return width
-
-
 def test_the_title_and_the_focus_tell_of_a_problem(shown: Shown) -> None:
     has_problem = shown.page.locator(".problems").count() == 1
 
@@ -131,24 +67,13 @@ def test_the_title_and_the_focus_tell_of_a_problem(shown: Shown) -> None:
 
 
 def test_axe_finds_nothing_in_any_width_and_scheme_and_a_picture_is_kept(shown: Shown, screenshots: Path) -> None:
-    shown.page.evaluate(AXE_SCRIPT)
-    found: dict[str, Any] = {}
-    for look in looks(shown.page):
-        shown.page.screenshot(path=screenshots / f"{shown.name}-{look}.png")
-        found |= {f"{look}: {rule}": html for rule, html in violations(shown.page).items()}
-    assert found == {}
+    assert found_by_axe_in_every_look(shown.page, screenshots / shown.name) == {}
 
 
 def test_axe_finds_nothing_without_script_either(shown: Shown, without_script: WithoutScript) -> None:
-    if shown.page.url == "about:blank":
-        pytest.skip("a mail, which has no script")
-    page = without_script.show(shown)
+    page = without_script.show(shown.visitor)
     assert page.locator(".reveal, [data-busy]").count() == 0
-    page.evaluate(AXE_SCRIPT)
-    found: dict[str, Any] = {}
-    for look in looks(page):
-        found |= {f"{look}: {rule}": html for rule, html in violations(page).items()}
-    assert found == {}
+    assert found_by_axe_in_every_look(page) == {}
     assert without_script.faults == []
 
 

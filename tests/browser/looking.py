@@ -1,0 +1,85 @@
+"""Looking at a page: by every width and colour scheme, with axe, and without script."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Frame, Page
+
+from tests.browser.visitor import Visitor
+
+WIDTHS = {320: 640, 1280: 800}
+_AXE = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "resultTypes": ["violations"],
+    "iframes": False,  # what a frame holds is scanned on its own
+}
+
+
+def looks(page: Page) -> Iterator[str]:
+    """Every width and colour scheme, one after another.
+
+    The screen is as high as the page: Chromium paints no more of a frame than would be on the screen.
+    """
+    for width, height in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": height})
+        whole = page.evaluate("Math.max(innerHeight, document.documentElement.scrollHeight)")
+        page.set_viewport_size({"width": width, "height": whole})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            yield f"{width}-{scheme}"
+
+
+def found_by_axe(page: Page | Frame) -> dict[str, list[str]]:
+    """What axe has against a page, or what a frame holds, as it looks now: the HTML of each offender, by rule."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    violations: list[dict[str, Any]] = page.evaluate(
+        "options => axe.run(options).then(found => found.violations)", _AXE
+    )
+    return {violation["id"]: [node["html"] for node in violation["nodes"]] for violation in violations}
+
+
+def found_by_axe_in_every_look(page: Page, pictures: Path | None = None) -> dict[str, dict[str, list[str]]]:
+    """What axe has against a page, by look. Pictures of every look may be kept."""
+    found = {}
+    for look in looks(page):
+        if pictures is not None:
+            page.screenshot(path=pictures.with_name(f"{pictures.name}-{look}.png"))
+        found[look] = found_by_axe(page)
+    return {look: violations for look, violations in found.items() if violations}
+
+
+def sideways_scroll(page: Page) -> int:
+    """By how many pixels a page is wider than the screen."""
+    width: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return width
+
+
+class WithoutScript:
+    """A browser whose pages run no script of their own, while a test still can."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self._visitor = visitor
+        self._devtools = visitor.context.new_cdp_session(visitor.page)
+
+    def show(self, other: Visitor) -> Page:
+        """The page that somebody has reached, made of the very answer that they got; a mail alone has no script."""
+        if other.page.url == "about:blank":
+            return other.page
+        answer = other.answer
+        assert answer is not None
+        body, page = answer.body(), self._visitor.page
+        self._visitor.move_to(other.url)
+        page.route(answer.url, lambda route: route.fulfill(status=answer.status, headers=answer.headers, body=body))
+        self._devtools.send("Emulation.setScriptExecutionDisabled", {"value": True})
+        page.goto(answer.url)
+        self._devtools.send("Emulation.setScriptExecutionDisabled", {"value": False})
+        page.unroute_all()
+        return page
+
+    @property
+    def faults(self) -> list[str]:
+        """What its pages have done that none may."""
+        return self._visitor.faults
