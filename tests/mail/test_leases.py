@@ -5,7 +5,9 @@ from datetime import timedelta
 from threading import Event, Thread
 
 import pytest
+from sqlalchemy import select
 
+from portal.domain.models import OutboxMail
 from portal.mail import worker as worker_module
 from tests.conftest import MovableClock
 from tests.mail.conftest import OpenOffice
@@ -76,9 +78,9 @@ def test_the_lease_is_renewed_while_a_slow_server_is_waited_for(
     assert office.row(mail).state == "sent", "the mail that was being sent is finished"
 
 
-def test_two_workers_send_each_of_200_mails_once(open_office: OpenOffice, sink: Sink) -> None:
-    offices = [open_office(sink), open_office(sink)]
-    for number in range(200):
+def test_eight_workers_send_each_of_1000_mails_once(open_office: OpenOffice, sink: Sink) -> None:
+    offices = [open_office(sink) for _ in range(8)]
+    for number in range(1000):
         offices[0].queue(f"customer{number}@example.com")
     threads = [Thread(target=office.work) for office in offices]
     for thread in threads:
@@ -86,5 +88,18 @@ def test_two_workers_send_each_of_200_mails_once(open_office: OpenOffice, sink: 
     for thread in threads:
         thread.join()
     recipients = [received.envelope.recipients[0] for received in sink.messages]
-    assert sorted(recipients) == sorted(f"customer{number}@example.com" for number in range(200))
+    assert sorted(recipients) == sorted(f"customer{number}@example.com" for number in range(1000))
     assert set(offices[0].states()) == {"sent"}
+
+
+def test_nobody_waits_for_a_worker_that_waits_for_its_mail_server(office: Office, sink: Sink) -> None:
+    mail = office.queue()
+    sink.script[Stage.DOT] = Act.SILENT
+    thread = Thread(target=office.work)
+    thread.start()
+    sink.wait_for_command(".")
+    with office.context.database.write_at_once() as connection:
+        assert connection.execute(select(OutboxMail.id).with_for_update(nowait=True)).scalar_one() == mail
+    sink.release()
+    thread.join()
+    assert office.row(mail).state == "sent"
