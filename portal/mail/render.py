@@ -13,6 +13,7 @@ from portal.assembly import context_of, settings_of
 from portal.domain.colours import DARK, LIGHT, shown
 from portal.domain.delivery import DueMail
 from portal.domain.errors import NN_
+from portal.domain.organisations import Organisation, find_logo
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
 from portal.languages import Language, speaking, translate
@@ -32,6 +33,9 @@ _NAME_LENGTH = 60
 Python's email package drops the quotes of a name that it must fold, and a comma in it would begin another address.
 """
 _ADDRESS_LENGTH = 254
+_LOGO_ID = "logo"
+_LOGO_TYPES = ("image/png", "image/jpeg", "image/webp")
+"""No mail program shows SVG; its organisation keeps the mark with its initial."""
 # Translators: how long something lasts, as in "The link expires after 24 hours."
 _DAYS = NN_("%(num)d day", "%(num)d days")
 # Translators: how long something lasts, as in "The link expires after 24 hours."
@@ -67,9 +71,22 @@ def render(app: Flask, mail: DueMail) -> EmailMessage:
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
         message.set_content(f"{part(f'{notice}/body.txt')}\n\n{part('_footer.txt')}".strip() + "\n")
         message.add_alternative(part(f"{notice}/body.html") + "\n", subtype="html")
+        if values["logo"]:
+            _enclose_logo(app, message, organisation)
         # Not before: it would belong to the first part alone.
         message["Content-Language"] = values["lang"]
     return message
+
+
+def _enclose_logo(app: Flask, message: EmailMessage, organisation: Organisation) -> None:
+    """Send the logo with the mail: nothing is loaded from anywhere when it is read."""
+    with context_of(app).database.read() as connection:
+        found = find_logo(connection, organisation.id)
+    if found is not None:
+        logo, media_type = found
+        html = message.get_body(("html",))
+        assert isinstance(html, EmailMessage)  # noqa: S101 - it was added just now
+        html.add_related(logo, *media_type.split("/"), cid=f"<{_LOGO_ID}>", disposition="inline")
 
 
 def one_line(text: str) -> str:
@@ -104,6 +121,7 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         "lang": language.tag,
         "text_direction": language.direction,
         "organisation": mail.organisation,
+        "logo": f"cid:{_LOGO_ID}" if mail.organisation.logo_type in _LOGO_TYPES else None,
         "accent": shown(mail.organisation.accent, LIGHT),
         "dark_accent": shown(mail.organisation.accent, DARK),
         "dark_ink": DARK.ink,
