@@ -62,3 +62,12 @@ def test_words_outside_gettext_are_found_wherever_they_stand() -> None:
         """
     )
     assert list(found) == ["One", "Two"]
+
+
+def test_the_style_sheets_know_no_left_and_right() -> None:
+    """Logical properties only, so that a language that is written the other way needs none of its own."""
+    physical = re.compile(
+        r"(?<![\w-])(?:(?:margin|padding|border|inset)-)?(?:left|right|top|bottom)\s*:|: (?:left|right)\b"
+    )
+    for path in (TEMPLATES.parent / "static").glob("*.css"):
+        assert physical.findall(path.read_text("utf-8")) == [], path.name

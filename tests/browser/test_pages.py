@@ -28,6 +28,29 @@ _TOO_SMALL = """[...document.querySelectorAll("a[href], button, input:not([type=
 _LETTER_SIZES = """[...document.querySelectorAll("main input:not([type=hidden], [type=checkbox], .visually-hidden)")]
   .map(input => parseFloat(getComputedStyle(input).fontSize))"""
 
+# Fields whose label nobody sees, for whatever reason.
+_UNLABELLED = """[...document.querySelectorAll("main input:not([type=hidden]):not(.visually-hidden)")]
+  .filter(input => ![...input.labels].some(label => {
+    const box = label.getBoundingClientRect();
+    return label.innerText.trim() && box.width > 10 && box.height > 10 && label.checkVisibility({checkOpacity: true});
+  }))
+  .map(input => input.outerHTML)"""
+# What password managers need beside each password: whose it is, before it and in the same form; to people it is either
+# a field like every other or nothing at all, and never `display: none`, which managers pass over.
+_NOBODYS_PASSWORDS = """[...document.querySelectorAll("main input[autocomplete$=-password]")].filter(password => {
+  const names = [...password.form.querySelectorAll("[autocomplete=username], [autocomplete=email]")];
+  const [name] = names, box = name?.getBoundingClientRect();
+  const before = name && name.compareDocumentPosition(password) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const seen = name && box.width > 1 && name.tabIndex === 0;
+  const helping = name && box.width === 1 && name.tabIndex === -1 && name.value && name.checkVisibility();
+  return names.length !== 1 || !before || !(seen || helping);
+}).map(password => password.form.outerHTML)"""
+# A field to blame is told by words and a sign; colour only adds to them.
+_TOLD_BY_COLOUR_ALONE = """[...document.querySelectorAll("main [aria-invalid]")].filter(field => {
+  const error = document.getElementById(`${field.id}-error`);
+  return !(error && error.innerText.trim() && getComputedStyle(error, "::before").content.includes("!"));
+}).map(field => field.outerHTML)"""
+
 
 @dataclass
 class Shown:
@@ -94,6 +117,18 @@ def test_everything_to_press_is_large_enough_for_a_finger(shown: Shown) -> None:
 def test_text_is_typed_in_letters_that_no_phone_zooms_in_on(shown: Shown) -> None:
     sizes = shown.page.evaluate(_LETTER_SIZES)
     assert [size for size in sizes if size < 16] == []
+
+
+def test_each_field_has_a_label_that_is_seen(shown: Shown) -> None:
+    assert shown.page.evaluate(_UNLABELLED) == []
+
+
+def test_a_password_manager_finds_whose_password_it_is(shown: Shown) -> None:
+    assert shown.page.evaluate(_NOBODYS_PASSWORDS) == []
+
+
+def test_no_mistake_is_told_by_colour_alone(shown: Shown) -> None:
+    assert shown.page.evaluate(_TOLD_BY_COLOUR_ALONE) == []
 
 
 def test_each_line_of_the_summary_leads_to_its_field(shown: Shown) -> None:

@@ -126,6 +126,32 @@ def test_no_token_stays_in_the_address_bar(new_visitor: NewVisitor) -> None:
     assert reset.rsplit("/", 1)[1] not in other.page.url
 
 
+@pytest.mark.parametrize(
+    ("path", "field", "text"),
+    [
+        ("/login", "email", "ada@example.com"),
+        ("/login", "password", PASSWORD),
+        ("/register", "password", PASSWORD),
+        ("/login/code", "code", " 12 34-56 "),
+    ],
+)
+def test_whatever_is_asked_for_can_be_pasted_and_stays_whole(
+    visitor: Visitor, path: str, field: str, text: str
+) -> None:
+    visitor.go("/login/link")
+    visitor.type(email="pastes@example.com")
+    visitor.press("Mail me a link")
+    visitor.go("/register")
+    visitor.type(first_name=text)
+    visitor.page.locator("[name=first_name]").select_text()
+    visitor.page.keyboard.press("ControlOrMeta+C")
+
+    visitor.go(path)
+    visitor.page.locator(f"main [name={field}]").focus()
+    visitor.page.keyboard.press("ControlOrMeta+V")
+    expect(visitor.page.locator(f"main [name={field}]")).to_have_value(text)
+
+
 def test_without_script_nothing_is_missing_but_comfort(new_visitor: NewVisitor) -> None:
     visitor = new_visitor(java_script_enabled=False)
     visitor.go("/login")

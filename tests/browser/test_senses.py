@@ -84,6 +84,15 @@ def test_nothing_moves_for_who_wants_no_motion(page: Page) -> None:
     assert page.evaluate(_MOVING) == []
 
 
+def test_pages_follow_the_colours_that_somebody_likes(page: Page) -> None:
+    seen = {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, forced_colors="none")
+        assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light dark"
+        seen[scheme] = sum(colour(page, "body", "background-color"))
+    assert seen["dark"] < 1 < 2 < seen["light"]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_fields_stand_out_from_what_is_around_them(new_visitor: NewVisitor, scheme: str) -> None:
     visitor = new_visitor(color_scheme=scheme)

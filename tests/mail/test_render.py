@@ -91,6 +91,35 @@ def test_a_link_begins_with_the_base_url_stands_alone_and_opens_its_purpose_only
     assert token not in rows
 
 
+@pytest.mark.parametrize("notice", Notice)
+def test_each_mail_says_why_it_came_when_it_ends_and_what_to_do_if_it_was_not_you(
+    open_office: OpenOffice, rendered: Rendered, notice: Notice
+) -> None:
+    mail = rendered(open_office(), ADA, notice)
+    html = mail.get_body(("html",))
+    assert html is not None
+    tree, _ = read(str(html.get_content()))
+    for text in (_text(mail), tree.one("body").text):
+        words = " ".join(text.split())
+        assert "You get this mail because " in words
+        assert "If it was not you, " in words
+        assert re.search(r"expires? after 30 minutes|do not expire|was changed on ", words)
+    assert tree.one("meta", name="color-scheme").get("content") == "light dark"
+
+
+@pytest.mark.parametrize("notice", [Notice.VERIFY, Notice.SIGN_IN])
+def test_a_code_stands_alone_on_its_line_and_not_in_the_subject(
+    open_office: OpenOffice, rendered: Rendered, notice: Notice
+) -> None:
+    mail = rendered(open_office(), ADA, notice)
+    (code,) = (line for line in _text(mail).splitlines() if re.fullmatch(r"\d{6}", line))
+    html = mail.get_body(("html",))
+    assert html is not None
+    tree, _ = read(str(html.get_content()))
+    assert tree.one("p", class_="code").text == code
+    assert code not in mail["Subject"]
+
+
 def test_a_link_says_how_long_it_lasts(open_office: OpenOffice, rendered: Rendered) -> None:
     assert "expires after 30 minutes" in _text(rendered(open_office(), ADA, Notice.RESET)).replace("\n", " ")
 
