@@ -85,6 +85,7 @@ LEFT_OUT: Mapping[str, str] = {
     "outbox.organisation_id": "is the customer's",
     "outbox.contact_id": _NUMBER,
     "outbox.link_id": _NUMBER,
+    "outbox.is_urgent": _BOOKKEEPING,
     "outbox.claim": _BOOKKEEPING,
     "outbox.lease_until": _BOOKKEEPING,
 }
