@@ -103,20 +103,24 @@ define install
 		{ cat "$$log" >&2; rm -f "$$log"; echo "Installing failed; $(1)'s words are above." >&2; exit 1; }; \
 	rm -f "$$log"
 endef
-PIP := $(BIN)/python -m pip install --disable-pip-version-check
-ITSELF := $(PIP) --no-deps --no-build-isolation --editable .
+# `--no-deps`: a lock file is the whole of what is needed, so pip has nothing to resolve. Left to resolve, older pips look
+# for the newest release wherever a package asks for an extra (pytest-cov for coverage[toml]), and refuse it for lacking a
+# hash: each new release would break the installation. `pip check` says if a lock file was not the whole after all.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+FROM_LOCK := $(PIP) install --no-deps --require-hashes -r
+ITSELF := $(PIP) install --no-deps --no-build-isolation --editable . && $(PIP) check
 
 $(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/.made
-	$(call install,pip,$(PIP) --require-hashes -r $< && $(ITSELF),the portal into $(VENV) (only this once; about half a minute))
+	$(call install,pip,$(FROM_LOCK) $< && $(ITSELF),the portal into $(VENV) (only this once; about half a minute))
 	@touch $@
 
 # The development lock holds the runtime whole: with it installed, `make run` has nothing left to do.
 $(VENV)/.dev: requirements-dev.lock requirements.lock pyproject.toml | $(VENV)/.made
-	$(call install,pip,$(PIP) --require-hashes -r $< && $(ITSELF),the portal and its tools into $(VENV) (only this once; about a minute))
+	$(call install,pip,$(FROM_LOCK) $< && $(ITSELF),the portal and its tools into $(VENV) (only this once; about a minute))
 	@touch $@ $(VENV)/.runtime
 
 $(VENV)/.audit: requirements-audit.lock | $(VENV)/.dev
-	$(call install,pip,$(PIP) --require-hashes -r $<,Node and Java into $(VENV) (only this once; about half a minute))
+	$(call install,pip,$(FROM_LOCK) $<,Node and Java into $(VENV) (only this once; about half a minute))
 	@touch $@
 
 # npm writes this file last.
