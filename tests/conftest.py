@@ -1,5 +1,6 @@
 """What every test may ask for: settings, a clock that moves, the domain's tools on a migrated database of its own."""
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -73,6 +74,16 @@ def slate(postgres: Postgres) -> Iterator[Slate]:
     slate = Slate(postgres)
     yield slate
     slate.close()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: at any time some tests wait for a server, a browser or a lease."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with those that wait for long, so that others fill their pauses and none is left over at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

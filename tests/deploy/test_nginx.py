@@ -22,7 +22,10 @@ CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "port
 NGINX = find_nginx()
 HOST = "portal.example.com"
 
-pytestmark = pytest.mark.skipif(NGINX is None or find_openssl() is None, reason="no nginx or no openssl here")
+pytestmark = [
+    pytest.mark.skipif(NGINX is None or find_openssl() is None, reason="no nginx or no openssl here"),
+    pytest.mark.long,
+]
 
 
 class Upstream:
