@@ -1,6 +1,7 @@
 """Copies of the embedded database, made while it serves, and what a copy needs when it is put back."""
 
 import os
+import sqlite3
 from datetime import datetime
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def back_up(settings: Settings, target: Path) -> None:
     source = Path(make_url(settings.database_url).database or "")
     if not source.is_file():
         raise DatabaseProblem(f"There is no database {source} to copy.")
+    if not target.parent.is_dir():
+        raise DatabaseProblem(f"There is no folder {target.parent} to put the copy in.")
     if target.exists():
         raise DatabaseProblem(f"{target} is there already: name a new file, since an old copy may be needed yet.")
     unfinished = target.with_name(f"{target.name}.{os.getpid()}.new")
@@ -62,7 +65,10 @@ def _copy(source: Database, unfinished: Path) -> None:
     # In autocommit: VACUUM cannot run inside a transaction.
     with source.engine.connect() as connection:
         driver: object = connection.connection.driver_connection
-        driver.execute("VACUUM INTO ?", (str(unfinished),))  # type: ignore[attr-defined] # sqlite3's own connection
+        try:
+            driver.execute("VACUUM INTO ?", (str(unfinished),))  # type: ignore[attr-defined] # sqlite3's own connection
+        except sqlite3.Error as error:  # which of the two files it is about, SQLite does not say
+            raise DatabaseProblem(f"The copy could not be made: {error}.") from None
     source.engine.dispose()
     copy = open_database(f"sqlite:///{unfinished}")
     try:

@@ -66,7 +66,8 @@ def test_no_file_is_overwritten(run: Run, context: Context, instance: Path) -> N
 
 
 def test_a_folder_that_is_not_there_is_one_line(run: Run, context: Context, tmp_path: Path) -> None:
-    assert "Error: " in run("backup", str(tmp_path / "missing" / "copy.sqlite3")).complaint
+    target = tmp_path / "missing" / "copy.sqlite3"
+    assert run("backup", str(target)).complaint == f"Error: There is no folder {target.parent} to put the copy in."
 
 
 def test_without_a_database_there_is_nothing_to_copy(run: Run, tmp_path: Path) -> None:
