@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import click
 from limits import RateLimitItem
 from sqlalchemy.engine import make_url
 
@@ -24,8 +25,11 @@ DATABASE_FILE = "portal.sqlite3"
 _CHECKOUT = Path(__file__).resolve().parent.parent
 
 
-class WrongSetting(Exception):
-    """One line that names the setting and says what is wrong with it. Never holds a secret's value."""
+class WrongSetting(click.ClickException):
+    """One line that names the setting and says what is wrong with it. Never holds a secret's value.
+
+    It is click's own, since `flask --app portal` makes the app before any command of ours could turn it into a line.
+    """
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"{PREFIX}{name.upper()} {problem}")

@@ -11,7 +11,6 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.cli.customer_file import UnreadableFile
-from portal.config import WrongSetting
 from portal.domain.api_keys import UnknownKey
 from portal.domain.customer_import import ImportHindered
 from portal.domain.customers import UnknownCustomer
@@ -46,7 +45,7 @@ def plain_errors() -> Iterator[None]:
 
 def _one_line(error: Exception) -> str:
     match error:
-        case WrongSetting() | DatabaseProblem() | UnknownOrganisation() | UnknownCustomer() | UnknownKey():
+        case DatabaseProblem() | UnknownOrganisation() | UnknownCustomer() | UnknownKey():
             return str(error)
         case InvalidOrganisation():
             return str(error)

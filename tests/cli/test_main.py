@@ -121,3 +121,17 @@ def test_flask_offers_the_same_commands() -> None:
     outcome = app.test_cli_runner().invoke(flask, ["customer", "--help"])
     assert outcome.exit_code == 0
     assert "unban" in outcome.output
+
+
+def test_flask_says_in_one_line_too_which_setting_is_wrong(instance: Path) -> None:
+    ended = subprocess.run(
+        [PORTAL.with_name("flask"), "--app", "portal", "check"],
+        env=environment(instance, MAIL_PORT="many"),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert ended.returncode != 0
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("Error: PORTAL_MAIL_PORT ")
