@@ -98,9 +98,10 @@ def find(connection: Connection, organisation_id: int, key: str) -> Known | None
     return _known_from(row) if row else None
 
 
-def get(connection: Connection, contact_id: int) -> Known:
-    """A contact by its id."""
-    return _known_from(connection.execute(_by_id, {"contact_id": contact_id}).one())
+def find_by_id(connection: Connection, contact_id: int) -> Known | None:
+    """A contact by its id; None when it was deleted since the id was read."""
+    row = connection.execute(_by_id, {"contact_id": contact_id}).one_or_none()
+    return _known_from(row) if row else None
 
 
 def lock(connection: Connection, contact_id: int) -> Known | None:
@@ -110,8 +111,7 @@ def lock(connection: Connection, contact_id: int) -> Known | None:
     waited for the contact: the password of before a change, say. What only refers to the contact does not wait.
     """
     _execute_hold(connection, _hold_by_id, {"contact_id": contact_id})
-    row = connection.execute(_by_id, {"contact_id": contact_id}).one_or_none()
-    return _known_from(row) if row else None
+    return find_by_id(connection, contact_id)
 
 
 def lock_by_key(connection: Connection, organisation_id: int, key: str) -> Known | None:

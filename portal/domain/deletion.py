@@ -45,7 +45,6 @@ _forget_reference = (
 
 
 @retried
-@retried
 def delete_customer(context: Context, organisation_id: int, whom: Whom) -> dict[str, int]:
     """Delete everything kept about a customer, and say how many rows of what there were.
 

@@ -29,7 +29,9 @@ def change_password(
     guards = password_guards(context, visitor, parse_email(customer.email).key)
     count_or_refuse(context, visitor, guards, EventKind.PASSWORD_CHANGE, Failure.TOO_MANY_LOGINS)
     with context.database.read() as connection:
-        contact = contacts.get(connection, customer.id)
+        contact = contacts.find_by_id(connection, customer.id)
+    if contact is None:  # deleted since the identity was looked up
+        raise _refused_current_password()
     own = [contact.password_hash] if contact.password_hash else []
     with given_back_unless_done(context, guards):
         fits = context.hasher.matching(current_password, own)
@@ -40,16 +42,19 @@ def change_password(
             contacts.count_wrong_password(connection, customer.id)
             now, failure = context.clock(), Failure.WRONG_PASSWORD
             record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now, refusal=failure)
-        detail = _CLOSED if contact.is_closed else _WRONG_CURRENT_PASSWORD
-        raise Refused(Failure.WRONG_PASSWORD, detail=detail, field="current_password")
+        raise _refused_current_password(_CLOSED if contact.is_closed else _WRONG_CURRENT_PASSWORD)
     password_hash = hash_new_password(context, visitor, contact, password, EventKind.PASSWORD_CHANGE)
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_CHANGE, contact.id)
     with refusals, context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
         if current is None or current.banned_at or current.password_hash != contact.password_hash:
-            raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CURRENT_PASSWORD, field="current_password")
+            raise _refused_current_password()
         accounts.change_password(connection, visitor, current, password_hash, now)
         contacts.forget_wrong_passwords(connection, contact.id)
         record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now)
         return identities.start(connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now)
+
+
+def _refused_current_password(detail: str = _WRONG_CURRENT_PASSWORD) -> Refused:
+    return Refused(Failure.WRONG_PASSWORD, detail=detail, field="current_password")

@@ -48,7 +48,9 @@ def set_new_password(context: Context, visitor: Visitor, token: str, password: s
     """
     link = look_at_reset(context, visitor, token)
     with context.database.read() as connection:
-        contact = contacts.get(connection, link.contact_id)
+        contact = contacts.find_by_id(connection, link.contact_id)
+    if contact is None:  # deleted since the link was looked at
+        raise Refused(Failure.NO_SUCH_LINK)
     guards = new_password_guards(context, contact.id)
     password_hash = hash_new_password(context, visitor, contact, password, EventKind.RESET, guards)
     now = context.clock()

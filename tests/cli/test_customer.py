@@ -164,7 +164,9 @@ def test_show_tells_the_places_of_addresses_that_the_operators_file_knows(
 def test_show_holds_no_secret(run: Run, context: Context) -> None:
     contact_id = add_contact(context, "jana@example.com", account=True)
     with context.database.read() as connection:
-        salt = contacts.get(connection, contact_id).password_salt
+        contact = contacts.find_by_id(connection, contact_id)
+        assert contact is not None
+        salt = contact.password_salt
     out = run("customer", "show", "jana@example.com").out
     assert "$hash$" not in out
     assert salt.hex() not in out

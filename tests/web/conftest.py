@@ -76,12 +76,12 @@ class Site:
     def mails(self, email: str | None = None) -> list[EmailMessage]:
         """Every mail that has arrived, to one address or to all, the one that was due first first.
 
-        Urgent ones overtake others on the way.
+        Urgent ones overtake others on the way; of those of deleted customers, which come first, nothing is known.
         """
         self.deliver()
         with self.context.database.read() as connection:
-            due = list(connection.scalars(select(OutboxMail.message_id).order_by(OutboxMail.id)))
-        arrived = sorted(self._sink.messages, key=lambda mail: due.index(mail["Message-ID"].strip("<>").split("@")[0]))
+            due = {row.message_id: row.id for row in connection.execute(select(OutboxMail.message_id, OutboxMail.id))}
+        arrived = sorted(self._sink.messages, key=lambda mail: due.get(mail["Message-ID"].strip("<>").split("@")[0], 0))
         return [mail for mail in arrived if email in (None, mail["To"])]
 
     def link(self, email: str) -> str:

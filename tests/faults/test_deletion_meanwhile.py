@@ -1,0 +1,200 @@
+"""A customer is deleted in the middle of a request of theirs, before each of its statements: it is answered, whole."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from portal.domain.addresses import parse_email
+from portal.domain.context import Context
+from portal.domain.customers import UnknownCustomer
+from portal.domain.database import DatabaseAway
+from portal.domain.deletion import delete_customer
+from tests.api.shop import Shop, new_shop
+from tests.web.conftest import PASSWORD, Site, Start
+
+# On SQLite nobody gets in between two statements of somebody who writes.
+pytestmark = pytest.mark.on_postgresql
+
+EMAIL = "ada@example.com"
+OTHER_PASSWORD = "nine grey otters swim"
+PATIENT = {"options": "-c lock_timeout=20ms"}
+"""The deletion does not wait for a request that waits for the deletion."""
+
+Send = Callable[[], int]
+"""Sends a request that was made ready; the status of its answer."""
+
+
+def sign_in(site: Site, _shop: Shop) -> Send:
+    site.customer(EMAIL)
+    browser = site.browser()
+    form = browser.open("/login").form()
+    return lambda: browser.post(form, {"email": EMAIL, "password": PASSWORD}).status
+
+
+def sign_in_in_vain(site: Site, _shop: Shop) -> Send:
+    site.customer(EMAIL)
+    browser = site.browser()
+    form = browser.open("/login").form()
+    return lambda: browser.post(form, {"email": EMAIL, "password": "wrong"}).status
+
+
+def look_at_account(site: Site, _shop: Shop) -> Send:
+    mine = site.customer(EMAIL)
+    return lambda: mine.send("/account").status
+
+
+def sign_out(site: Site, _shop: Shop) -> Send:
+    mine = site.customer(EMAIL)
+    form = mine.open("/account").form("/logout")
+    return lambda: mine.post(form).status
+
+
+def choose_a_language(site: Site, _shop: Shop) -> Send:
+    mine = site.customer(EMAIL)
+    form = mine.open("/account").form("/language")
+    return lambda: mine.post(form, {"locale": "cs"}).status
+
+
+def change_the_password(site: Site, _shop: Shop) -> Send:
+    mine = site.customer(EMAIL)
+    form = mine.open("/account/password").form("/account/password")
+    return lambda: mine.post(form, {"current_password": PASSWORD, "password": OTHER_PASSWORD}).status
+
+
+def ask_for_a_reset(site: Site, _shop: Shop) -> Send:
+    site.customer(EMAIL)
+    browser = site.browser()
+    form = browser.open("/password/reset").form()
+    return lambda: browser.post(form, {"email": EMAIL}).status
+
+
+def set_a_new_password(site: Site, _shop: Shop) -> Send:
+    site.customer(EMAIL)
+    browser = site.browser()
+    browser.ask_for_reset(EMAIL)
+    form = browser.open(site.link(EMAIL)).form()
+    return lambda: browser.post(form, {"password": OTHER_PASSWORD}).status
+
+
+def ask_to_sign_in_by_mail(site: Site, _shop: Shop) -> Send:
+    site.customer(EMAIL)
+    browser = site.browser()
+    form = browser.open("/login/link").form()
+    return lambda: browser.post(form, {"email": EMAIL}).status
+
+
+def sign_in_by_mail(site: Site, _shop: Shop) -> Send:
+    site.customer(EMAIL)
+    browser = site.browser()
+    browser.fill("/login/link", {"email": EMAIL})
+    form = browser.open(site.link(EMAIL)).form()
+    return lambda: browser.post(form).status
+
+
+def register_again(site: Site, _shop: Shop) -> Send:
+    site.customer(EMAIL)
+    browser = site.browser()
+    form = browser.open("/register").form()
+    typed = {"email": EMAIL, "password": OTHER_PASSWORD, "first_name": "Ada", "last_name": "Quill"}
+    return lambda: browser.post(form, typed).status
+
+
+def have_the_mail_sent_again(site: Site, _shop: Shop) -> Send:
+    browser = site.browser()
+    browser.register(EMAIL, PASSWORD)
+    form = browser.open("/register/code").form("/register/resend")
+    return lambda: browser.post(form).status
+
+
+def confirm(site: Site, _shop: Shop) -> Send:
+    browser = site.browser()
+    browser.register(EMAIL, PASSWORD)
+    form = browser.open(site.link(EMAIL)).form()
+    return lambda: browser.post(form).status
+
+
+def confirm_elsewhere(site: Site, _shop: Shop) -> Send:
+    site.browser().register(EMAIL, PASSWORD)
+    browser = site.browser()
+    form = browser.open(site.link(EMAIL)).form()
+    return lambda: browser.post(form, {"password": PASSWORD}).status
+
+
+def sign_in_at_the_shop(site: Site, shop: Shop) -> Send:
+    site.customer(EMAIL)
+    return lambda: shop.post("login", email=EMAIL, password=PASSWORD).status
+
+
+def be_vouched_for(site: Site, shop: Shop) -> Send:
+    site.customer(EMAIL)
+    return lambda: shop.post("magic-auth", email=EMAIL).status
+
+
+def be_looked_up(site: Site, shop: Shop) -> Send:
+    site.customer(EMAIL)
+    identity = shop.identity(shop.post("login", email=EMAIL, password=PASSWORD))
+    return lambda: shop.ask("GET", "get-account-info", query={"identityId": identity}).status
+
+
+REQUESTS = (
+    sign_in,
+    sign_in_in_vain,
+    look_at_account,
+    sign_out,
+    choose_a_language,
+    change_the_password,
+    ask_for_a_reset,
+    set_a_new_password,
+    ask_to_sign_in_by_mail,
+    sign_in_by_mail,
+    register_again,
+    have_the_mail_sent_again,
+    confirm,
+    confirm_elsewhere,
+    sign_in_at_the_shop,
+    be_vouched_for,
+    be_looked_up,
+)
+
+
+@contextmanager
+def deleting_before(number: int, site: Site, operator: Context) -> Iterator[list[str]]:
+    """Deletes the customer before a statement; notes each that has come, and cannot where it would have to wait."""
+    seen: list[str] = []
+
+    def delete(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        seen.append(statement)
+        if len(seen) == number:
+            with suppress(UnknownCustomer, DatabaseAway):
+                delete_customer(operator, 1, parse_email(EMAIL))
+
+    engine = site.context.database.engine
+    event.listen(engine, "before_cursor_execute", delete)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", delete)
+
+
+@pytest.mark.parametrize("prepare", REQUESTS, ids=lambda prepare: prepare.__name__)
+def test_whoever_is_deleted_meanwhile_gets_an_answer(start: Start, prepare: Callable[..., Send]) -> None:
+    roomy = dict.fromkeys(("REGISTER_LIMIT_NETWORK", "MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK"), "100000 per hour")
+    site = start(**roomy)
+    url = site.context.database.engine.url
+    patient = url.update_query_dict(PATIENT).render_as_string(hide_password=False)
+    operator = start(DATABASE_URL=patient).context
+    shop = new_shop(site)
+    for number in count(1):
+        send = prepare(site, shop)
+        with deleting_before(number, site, operator) as statements:
+            status = send()
+        assert status < 500, statements[number - 1]
+        with suppress(UnknownCustomer):
+            delete_customer(operator, 1, parse_email(EMAIL))
+        if len(statements) < number:
+            break
+    assert number > 1
