@@ -119,6 +119,21 @@ def serving_at(
                 os.killpg(process.pid, signal.SIGKILL)
 
 
+@contextmanager
+def working(log: Path, instance: Path, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """`portal worker`, gone when the block ends; what it has to say is added to a log."""
+    with (
+        log.open("ab") as output,
+        subprocess.Popen(
+            [PORTAL, "worker"], env=environment(instance, **settings), stdout=output, stderr=output
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def _is_ready(served: Served) -> bool:
     assert served.process.poll() is None, f"the portal did not come up:\n{served.log.read_text()}"
     try:

@@ -3,22 +3,20 @@
 import os
 import signal
 import smtplib
-import sys
-import traceback
-import warnings
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from datetime import timedelta
+from typing import Any, NoReturn
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event, update
 
+from portal.domain.clock import utc_now
+from portal.domain.models import OutboxMail
+from tests.servers.processes import end_of, fork
 from tests.web.browser import Browser
 from tests.web.conftest import Site
 
-PATIENCE_SECONDS = 60
-"""After which a process is taken to hang."""
 Point = Callable[[Site], None]
 """Has a site's process killed there."""
-T = TypeVar("T")
 
 
 def kill(site: Site, point: Point, work: Callable[[Site], object]) -> None:
@@ -26,13 +24,14 @@ def kill(site: Site, point: Point, work: Callable[[Site], object]) -> None:
 
     It makes an app and connections of its own; only to be up at once it is a fork of this one.
     """
-    # Neither SQLite's locks nor a connection to PostgreSQL may be shared with a fork.
+
+    def die_working() -> None:
+        other = Site(site.settings, site._sink)
+        point(other)
+        work(other)
+
     site.context.database.engine.dispose()
-    child = _fork()
-    if child == 0:
-        _die_working(site, point, work)
-    status = os.waitpid(child, 0)[1]
-    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL, "the process did not come to the point"
+    assert end_of(fork(die_working)) == -signal.SIGKILL, "the process did not come to the point"
 
 
 def carried(browser: Browser, other: Site) -> Browser:
@@ -41,6 +40,12 @@ def carried(browser: Browser, other: Site) -> Browser:
     if cookie := browser.cookie():
         same.set_cookie(cookie)
     return same
+
+
+def end_leases(connection: Connection) -> None:
+    """As if the time of all leases had passed."""
+    past = utc_now() - timedelta(seconds=1)
+    connection.execute(update(OutboxMail).where(OutboxMail.claim.is_not(None)).values(lease_until=past))
 
 
 # Points, by what the database is told. A statement is given by its first words.
@@ -131,23 +136,3 @@ def _on_statement(site: Site, moment: str, words: str, do: Callable[[], None]) -
             do()
 
     event.listen(site.context.database.engine, moment, look)
-
-
-def _fork() -> int:
-    with warnings.catch_warnings():
-        # Python 3.12 and later warn that a thread might have held a lock just now: those of a test are the sink's and
-        # the hasher's, which wait and hold none, and the child makes its own of all that it uses.
-        warnings.filterwarnings("ignore", r".*multi-threaded, use of fork\(\)", DeprecationWarning)
-        return os.fork()
-
-
-def _die_working(site: Site, point: Point, work: Callable[[Site], object]) -> NoReturn:
-    signal.alarm(PATIENCE_SECONDS)
-    try:
-        other = Site(site.settings, site._sink)
-        point(other)
-        work(other)
-    except BaseException:  # noqa: BLE001 - nothing of the test that forked may go on here
-        traceback.print_exc()
-    sys.stderr.flush()
-    os._exit(1)

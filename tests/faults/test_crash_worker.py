@@ -4,13 +4,21 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
 
 from portal.domain import purge as purging
 from portal.domain.clock import utc_now
-from portal.domain.models import OutboxMail
 from portal.domain.purge import purge
-from tests.faults.dying import Point, after, after_call, after_commit, before_call, before_commit, kill, while_sending
+from tests.faults.dying import (
+    Point,
+    after,
+    after_call,
+    after_commit,
+    before_call,
+    before_commit,
+    end_leases,
+    kill,
+    while_sending,
+)
 from tests.web.conftest import PASSWORD, Site
 from tests.web.post import link_in
 
@@ -30,11 +38,9 @@ POINTS = {
 """And how many copies of the mail the server has by then."""
 
 
-def end_leases(site: Site) -> None:
-    """As if their time had passed."""
+def as_if_leases_were_over(site: Site) -> None:
     with site.context.database.write() as connection:
-        ended = site.context.clock() - timedelta(seconds=1)
-        connection.execute(update(OutboxMail).where(OutboxMail.claim.is_not(None)).values(lease_until=ended))
+        end_leases(connection)
 
 
 @pytest.mark.parametrize(("point", "copies"), POINTS.values(), ids=POINTS)
@@ -44,7 +50,7 @@ def test_a_mail_whose_worker_is_killed_arrives_when_the_lease_is_over(site: Site
     kill(site, point, Site.deliver)
     site._sink.wait_for(copies)
     assert len(site.mails()) == copies, "a mail that somebody holds was taken"
-    end_leases(site)
+    as_if_leases_were_over(site)
     mails = site.mails(EMAIL)
     assert len(mails) == copies + 1
     assert len({mail["Message-ID"] for mail in mails}) == 1
@@ -66,7 +72,7 @@ def test_a_claim_that_was_not_committed_holds_nothing_up(site: Site) -> None:
 def test_a_mail_whose_state_was_committed_is_not_sent_again(site: Site) -> None:
     site.browser().register(EMAIL, PASSWORD)
     kill(site, after_commit(STATE), Site.deliver)
-    end_leases(site)
+    as_if_leases_were_over(site)
     assert len(site.mails(EMAIL)) == 1
 
 

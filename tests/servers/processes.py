@@ -4,6 +4,9 @@ import os
 import signal
 import socket
 import subprocess
+import sys
+import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
@@ -44,3 +47,32 @@ def signal_family(process: subprocess.Popen[bytes], number: signal.Signals) -> N
             os.kill(pid, number)
         except ProcessLookupError:
             continue  # it has just ended
+
+
+def fork(work: Callable[[], object]) -> int:
+    """Begin a work in a process of its own, up at once and with all that this one knows; its id, to be awaited.
+
+    Connections to a database must not be open: neither SQLite's locks nor a conversation with a server can be shared.
+    """
+    with warnings.catch_warnings():
+        # Python 3.12 and later warn that a thread might have held a lock just now. Those of a test wait for mails,
+        # connections or hashes to compute, and hold none of what the work needs.
+        warnings.filterwarnings("ignore", r".*multi-threaded, use of fork\(\)", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            signal.alarm(2 * PATIENCE_SECONDS)
+            work()
+            status = 0
+        except BaseException:  # noqa: BLE001 - nothing of the test that forked may go on here
+            traceback.print_exc()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
+    return child
+
+
+def end_of(child: int) -> int:
+    """Wait for the end of a fork; its exit status, or the signal that killed it as a negative number."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
