@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PORTAL = Path(sys.executable).with_name("portal")
 PATIENCE_SECONDS = 60
@@ -121,7 +122,7 @@ def serving_at(
 
 @contextmanager
 def working(log: Path, instance: Path, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """`portal worker`, gone when the block ends; what it has to say is added to a log."""
+    """`portal worker`, at work when the block begins and gone when it ends; what it has to say is added to a log."""
     with (
         log.open("ab") as output,
         subprocess.Popen(
@@ -129,9 +130,17 @@ def working(log: Path, instance: Path, **settings: str) -> Iterator["subprocess.
         ) as process,
     ):
         try:
+            wait_until(lambda: handles_signals(process))
             yield process
         finally:
             process.kill()
+
+
+def handles_signals(worker: "subprocess.Popen[Any]") -> bool:
+    """The kernel knows whether the command has come so far; SIGTERM is the last signal that it takes over."""
+    assert worker.poll() is None
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines())
+    return bool(int(status["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def _is_ready(served: Served) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment, run_portal, wait_until
+from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment, handles_signals, run_portal, wait_until
 
 
 def test_a_database_without_a_schema_is_refused(run: Run) -> None:
@@ -24,10 +24,3 @@ def test_it_delivers_until_a_signal_comes(tmp_path: Path, number: signal.Signals
         out, err = worker.communicate(timeout=PATIENCE_SECONDS)
     assert worker.returncode == 0, err
     assert (out, err) == ("", "")
-
-
-def handles_signals(process: subprocess.Popen[str]) -> bool:
-    """The kernel knows whether the command has come so far; SIGTERM is the last signal that it takes over."""
-    assert process.poll() is None
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
-    return bool(int(status["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)

@@ -4,6 +4,7 @@ import http.client
 import random
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from urllib.parse import urlsplit
@@ -14,7 +15,9 @@ from tests.web.post import link_in
 from tests.web.test_served import Visitor
 
 _PATIENCE_SECONDS = 300
-"""A mail that a killed worker held is free after a minute, and the next one may be killed with it, too."""
+"""A mail may be held by one killed worker after another."""
+REQUEST_SECONDS = 15
+"""Within which every request is answered (shared/faults.md, section 6)."""
 
 
 @dataclass
@@ -27,6 +30,10 @@ class Story:
     passwords: list[str] = field(default_factory=list)
     """In the order in which they were set; the last one counts."""
     used_links: list[str] = field(default_factory=list)
+    ended: list[Visitor] = field(default_factory=list)
+    """Browsers with an identity that is over: signed out, or signed in before another password was set."""
+    mistyped: int = 0
+    """How often a password was told to be wrong, after the last that was right."""
 
 
 class Journal:
@@ -46,13 +53,34 @@ class Journal:
             return story
 
 
-class Customer:
-    """Registers, confirms, resets the password, signs in; each step again until it is answered."""
+class Witness(Visitor):
+    """A visitor who notes which answers came too late, and which told what is nobody's business."""
 
-    def __init__(self, journal: Journal, sink: Sink, portal: Callable[[], Served], ended: Event) -> None:
+    def __init__(self, served: Served, journal: Journal) -> None:
+        super().__init__(served)
+        self._journal = journal
+
+    def ask(self, method: str, path: str, body: str | None = None) -> tuple[int, str, str]:
+        """Status, Location and body of an answer."""
+        began = time.monotonic()
+        try:
+            answer = super().ask(method, path, body)
+        finally:
+            took = time.monotonic() - began
+            if took > REQUEST_SECONDS:
+                self._journal.faults.append(f"{method} {path[:16]} took {took:.0f} s")
+        if "Traceback" in answer[2]:
+            self._journal.faults.append(f"{method} {path[:16]} showed a traceback")
+        return answer
+
+
+class Customer:
+    """Registers, confirms, resets the password or signs out, mistypes; each step again until it is answered."""
+
+    def __init__(self, journal: Journal, sink: Sink, served: Served, ended: Event) -> None:
         self._journal = journal
         self._sink = sink
-        self._portal = portal
+        self._served = served
         self._ended = ended
         self._random = random.Random()  # noqa: S311 - nothing secret
 
@@ -70,38 +98,74 @@ class Customer:
         link = self._link(story, "/register/verify/")
         if link is None:
             return
-        self._use(story, link, password=password)
+        browser = self._use(story, link, password=password) or self._signed_in(story, password)
         story.confirmed = True
         story.passwords.append(password)
         if self._random.random() < 0.7:
-            self._reset(story)
+            if not self._reset(story):
+                return
+            story.ended.append(browser)
+        else:
+            self._sign_out(story, browser)
+        for _ in range(self._random.randrange(3)):
+            self._insist(lambda: self._is_told(self._witness().fill("/login", email=story.email, password="x")[0], 422))
+            story.mistyped += 1
+
+    def _witness(self) -> Witness:
+        return Witness(self._served, self._journal)
+
+    def _signed_in(self, story: Story, password: str) -> Witness:
+        browser = self._witness()
+        self._insist(lambda: self._is_told(browser.fill("/login", email=story.email, password=password)[0], 302))
+        return browser
+
+    def _sign_out(self, story: Story, browser: Witness) -> None:
+        """Until told so, or until nobody is signed in any more, because the answer was lost."""
+        before, asked = copy(browser), Event()
+
+        def leave() -> bool:
+            status, _, page = browser.ask("GET", "/account")
+            if status == 200:
+                asked.set()
+                status = browser.send_form(page, "/logout")[0]
+            elif status == 302 and not asked.is_set():
+                self._journal.faults.append(f"{story.email} was signed in and is no more")
+            return self._is_told(status, 302)
+
+        self._insist(leave)
+        story.ended.append(before)
 
     def _sends(self, path: str, **typed: str) -> bool:
-        return self._is_told(Visitor(self._portal()).fill(path, **typed)[0], 302)
+        return self._is_told(self._witness().fill(path, **typed)[0], 302)
 
-    def _reset(self, story: Story) -> None:
+    def _reset(self, story: Story) -> bool:
         if not self._insist(lambda: self._sends("/password/reset", email=story.email)):
-            return
+            return False
         link = self._link(story, "/password/reset/")
         if link is None:
-            return
+            return False
         password = self._password()
         self._use(story, link, password=password)
         story.passwords.append(password)
+        return True
 
-    def _use(self, story: Story, link: str, **typed: str) -> None:
-        """Use a link until it is certainly used: told so, or, when the answer was lost, that it has been used."""
+    def _use(self, story: Story, link: str, **typed: str) -> Witness | None:
+        """Use a link until it is certainly used; the browser that was told so, if the answer was not lost."""
         self._journal.secrets.append(link.rpartition("/")[2])
+        told: list[Witness] = []
 
         def use() -> bool:
-            page = Visitor(self._portal())
+            page = self._witness()
             status = page.ask("GET", link)[0]
             if status == 200:
                 status = page.fill(link, **typed)[0]
+                if status == 302:
+                    told.append(page)
             return self._is_told(status, 302, 410)
 
         self._insist(use)
         story.used_links.append(link)
+        return told[0] if told else None
 
     def _insist(self, step: Callable[[], bool]) -> bool:
         deadline = time.monotonic() + _PATIENCE_SECONDS

@@ -1,20 +1,29 @@
 """Kills at random while customers come and go: `make soak`, and a short form of it in the tests."""
 
 import random
-import signal
-import sqlite3
 import sys
 import time
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
+from typing import Any, Generic, TypeVar
 
-from tests.cli.process import Served, free_port, serving_at, wait_until
+from portal.config import DATABASE_FILE
+from portal.domain.database import Database, open_database
+from tests.cli.process import Served, free_port, run_portal, serving_at, wait_until, working
+from tests.conftest import SECRET_KEY
+from tests.faults.dying import end_leases
 from tests.faults.journal import Customer, Journal
-from tests.faults.oracle import WAITING, breaches
+from tests.faults.oracle import breaches, is_settled
 from tests.mail.sink import Sink
+from tests.servers.postgres import Postgres
+from tests.servers.redis import Redis
 
+T = TypeVar("T")
 CUSTOMERS = 4
 """At a time."""
 ROOMY = {
@@ -34,53 +43,137 @@ ROOMY = {
 }
 
 
-def kill_at_random(folder: Path, kills: int) -> tuple[Journal, list[str]]:
-    """Kill the whole portal so many times while customers use it; what they wrote down, and what was lost."""
+class Program(Generic[T]):
+    """A process that is killed, and started again."""
+
+    def __init__(self, begin: Callable[[], AbstractContextManager[T]]) -> None:
+        self._begin = begin
+        self._running = ExitStack()
+
+    def start(self) -> T:
+        """Return when it does its work."""
+        return self._running.enter_context(self._begin())
+
+    def kill(self) -> None:
+        """With SIGKILL, and whatever it has started with it."""
+        self._running.close()
+
+
+@dataclass(frozen=True)
+class Portal:
+    """The processes of one portal, the one that serves first and the one that delivers mail last."""
+
+    served: Served
+    """As it was first started; it is always on the same port."""
+    database: Database
+    programs: Sequence[Program[Any]]
+    logs: Sequence[Path]
+
+
+@contextmanager
+def embedded(folder: Path, sink: Sink) -> Iterator[Portal]:
+    """One process on SQLite."""
     instance, port = folder / "private" / "instance", free_port()
+    settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), **ROOMY}
+    server = Program(lambda: serving_at(port, instance, **settings))
+    url = f"sqlite:///{instance / DATABASE_FILE}"
+    with _running(url, server, None, [instance.parent / f"{port}.log"]) as portal:
+        yield portal
+
+
+@contextmanager
+def spread(folder: Path, sink: Sink, postgres: Postgres, redis: Redis) -> Iterator[Portal]:
+    """A server and a worker on PostgreSQL and Redis."""
+    instance, port = folder / "private" / "instance", free_port()
+    url = postgres.new_database("soak")
+    settings = {
+        "BASE_URL": f"http://127.0.0.1:{port}",
+        "DATABASE_URL": url,
+        "RATELIMIT_STORAGE_URI": redis.uri,
+        "SECRET_KEY": SECRET_KEY,
+        "MAIL_SERVER": sink.host,
+        "MAIL_PORT": str(sink.port),
+        **ROOMY,
+    }
+    instance.mkdir(parents=True)
+    assert run_portal(instance, "db", "upgrade", **settings).returncode == 0
+    log = instance.parent / "worker.log"
+    server = Program(lambda: serving_at(port, instance, **settings))
+    worker = Program(lambda: working(log, instance, **settings))
+    with _running(url, server, worker, [instance.parent / f"{port}.log", log]) as portal:
+        yield portal
+
+
+@contextmanager
+def _running(url: str, server: Program[Served], worker: Program[Any] | None, logs: Sequence[Path]) -> Iterator[Portal]:
+    programs: list[Program[Any]] = [server, worker] if worker else [server]
+    database = open_database(url)
+    try:
+        served, *_ = [program.start() for program in programs]
+        yield Portal(served, database, programs, logs)
+    finally:
+        for program in programs:
+            program.kill()
+        database.engine.dispose()
+
+
+def kill_at_random(portal: Portal, sink: Sink, kills: int) -> tuple[Journal, list[str]]:
+    """Kill a portal, or a part of it, so many times while customers use it; what they wrote down, and what was lost.
+
+    The leases of a worker that was killed end with it, as if a minute had passed: there is more to kill then.
+    """
     moments = random.Random()  # noqa: S311 - when it is killed is no secret
-    journal, ended = Journal(), Event()
-    current: list[Served] = []
-    with Sink() as sink:
-        settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), **ROOMY}
-        customers = [
-            Thread(target=Customer(journal, sink, lambda: current[-1], ended).run, name=f"customer {number}")
-            for number in range(CUSTOMERS)
-        ]
-        for number in range(kills):
-            with serving_at(port, instance, **settings) as served:
-                current.append(served)
-                if number == 0:
-                    for customer in customers:
-                        customer.start()
-                time.sleep(moments.uniform(0.02, 1.5))
-                served.signal_group(signal.SIGKILL)
-                served.process.wait()
-        with serving_at(port, instance, **settings) as served:
-            current.append(served)
-            ended.set()
-            for customer in customers:
-                customer.join()
-            database = instance / "portal.sqlite3"
-            wait_until(lambda: _is_settled(database))
-            return journal, breaches(journal, sink, served, database, [served.log])
-
-
-def _is_settled(database: Path) -> bool:
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        return bool(connection.execute(WAITING).fetchone()[0] == 0)
+    journal, ended, interrupted = Journal(), Event(), 0
+    customers = [
+        Thread(target=Customer(journal, sink, portal.served, ended).run, name=f"customer {number}")
+        for number in range(CUSTOMERS)
+    ]
+    for customer in customers:
+        customer.start()
+    for _ in range(kills):
+        time.sleep(moments.uniform(0.02, 1.5))
+        victims = moments.sample(portal.programs, moments.randint(1, len(portal.programs)))
+        for program in victims:
+            program.kill()
+        if portal.programs[-1] in victims:
+            interrupted += 1
+            with portal.database.write() as connection:
+                end_leases(connection)
+        for program in victims:
+            program.start()
+    ended.set()
+    for customer in customers:
+        customer.join()
+    wait_until(lambda: is_settled(portal.database))
+    return journal, breaches(journal, sink, portal.served, portal.database, portal.logs, interrupted)
 
 
 def main() -> None:
-    """`python -m tests.faults.kills 500`: exit status 1 when anything was lost."""
+    """`python -m tests.faults.kills 500`: half of them on each kind of portal; exit status 1 when anything was lost."""
     kills = int(sys.argv[1])
-    with TemporaryDirectory(prefix="portal-soak-") as folder:
-        journal, found = kill_at_random(Path(folder), kills)
-    told = sum(story.registered for story in journal.stories)
-    print(f"{kills} kills, {told} customers registered, {sum(len(s.used_links) for s in journal.stories)} links used")
-    for breach in found:
-        print(f"LOST: {breach}")
+    found: list[str] = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="portal-soak-")))
+        found += _soak("SQLite", folder / "sqlite", embedded, kills - kills // 2)
+        postgres, redis = stack.enter_context(Postgres()), stack.enter_context(Redis())
+        on_servers = partial(spread, postgres=postgres, redis=redis)
+        found += _soak("PostgreSQL and Redis", folder / "postgresql", on_servers, kills // 2)
     print("Something was lost." if found else "Nothing was lost.")
     sys.exit(1 if found else 0)
+
+
+def _soak(
+    name: str, folder: Path, begin: Callable[[Path, Sink], AbstractContextManager[Portal]], kills: int
+) -> list[str]:
+    folder.mkdir()
+    with Sink() as sink, begin(folder, sink) as portal:
+        journal, found = kill_at_random(portal, sink, kills)
+    told = sum(story.registered for story in journal.stories)
+    used = sum(len(story.used_links) for story in journal.stories)
+    print(f"{name}: {kills} kills, {told} customers registered, {used} links used")
+    for breach in found:
+        print(f"LOST: {breach}")
+    return found
 
 
 if __name__ == "__main__":

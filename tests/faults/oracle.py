@@ -1,42 +1,58 @@
 """What "nothing lost" means (shared/faults.md, section 2), asked of a portal after it was killed many times."""
 
 import json
-import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from email.message import EmailMessage
 from pathlib import Path
 
+from sqlalchemy import ColumnElement, Connection, func, or_, select, text
+
 from portal import schema
+from portal.domain.database import Database
+from portal.domain.models import Account, Base, Contact, Event, Link, OutboxMail, Registration
+from portal.domain.outbox import MailState, Notice
+from portal.domain.tokens import Purpose
 from tests.cli.process import Served
-from tests.faults.journal import Journal
+from tests.faults.journal import Journal, Story
 from tests.mail.sink import Sink
 from tests.web.post import link_in
 from tests.web.test_served import Visitor
 
-WAITING = "SELECT count(*) FROM outbox WHERE state = 'queued'"
+CHECKS: dict[str, list[tuple[object, ...]]] = {"PRAGMA integrity_check": [("ok",)], "PRAGMA foreign_key_check": []}
+"""Of SQLite. What looks into PostgreSQL's files (amcheck) is not in the wheel."""
 
 
-def breaches(journal: Journal, sink: Sink, served: Served, database: Path, logs: list[Path]) -> list[str]:
-    """Each promise that was not kept, in a sentence; empty when nothing was lost. The portal serves, and is settled."""
+def is_settled(database: Database) -> bool:
+    """Whether no mail waits."""
+    with database.read() as connection:
+        return _count(connection, OutboxMail, OutboxMail.state == MailState.QUEUED) == 0
+
+
+def breaches(
+    journal: Journal, sink: Sink, served: Served, database: Database, logs: Sequence[Path], interrupted: int
+) -> list[str]:
+    """Each promise that was not kept, in a sentence; empty when nothing was lost. The portal serves, and is settled.
+
+    `interrupted` is how often whoever delivers mail was killed.
+    """
     found = list(journal.faults)
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-    try:
+    with database.read() as connection:
         found += _of_rows(journal, connection)
-        found += _of_mails(sink, connection)
+        found += _of_wholes(connection)
+        found += _of_mails(sink.messages, connection, interrupted)
+        found += _of_outbox(connection)
         found += _of_database(connection)
-    finally:
-        connection.close()
     found += _of_customers(journal, served)
     found += _of_logs(journal, logs)
     return found
 
 
-def _of_rows(journal: Journal, connection: sqlite3.Connection) -> list[str]:
-    """1: what was answered is there."""
-    registered = {email for (email,) in connection.execute("SELECT email FROM registration")}
-    accounts = {
-        email
-        for (email,) in connection.execute("SELECT email FROM contact JOIN account ON account.contact_id = contact.id")
-    }
+def _of_rows(journal: Journal, connection: Connection) -> list[str]:
+    """1 and 6: what was answered is there, wrong passwords included."""
+    registered = set(connection.scalars(select(Registration.email)))
+    guesses = select(Contact.email, Contact.failed_passwords).join(Account, Account.contact_id == Contact.id)
+    accounts: dict[str | None, int] = {row.email: row.failed_passwords for row in connection.execute(guesses)}
     return [
         *(
             f"a registration of {s.email} is lost"
@@ -44,63 +60,118 @@ def _of_rows(journal: Journal, connection: sqlite3.Connection) -> list[str]:
             if s.registered and s.email not in registered
         ),
         *(f"the account of {s.email} is lost" for s in journal.stories if s.confirmed and s.email not in accounts),
+        *(
+            f"a wrong password of {s.email} is not counted"
+            for s in journal.stories
+            if s.mistyped > accounts.get(s.email, 0)
+        ),
     ]
 
 
-def _of_mails(sink: Sink, connection: sqlite3.Connection) -> list[str]:
-    """2, 3 and 4: each mail that was due came, none that was not, and none is stuck."""
-    found = []
-    copies: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for mail in sink.messages:
+def _of_wholes(connection: Connection) -> list[str]:
+    """1, 3 and 5: whatever was asked for, answered or not, was done as a whole or not at all, and no link twice."""
+    used_to_confirm = _count(connection, Link, Link.purpose == Purpose.VERIFY, Link.used_at.is_not(None))
+    used_to_reset = _count(connection, Link, Link.purpose == Purpose.RESET, Link.used_at.is_not(None))
+    notices = OutboxMail.notice == Notice.PASSWORD_CHANGED
+    pairs = {
+        "links and their mails": (_count(connection, Link), _count(connection, OutboxMail, ~notices)),
+        "confirmations and accounts": (used_to_confirm, _count(connection, Account)),
+        "confirmations and their record": (used_to_confirm, _done(connection, "confirm")),
+        "resets and their notices": (used_to_reset, _count(connection, OutboxMail, notices)),
+        "resets and their record": (used_to_reset, _done(connection, "reset")),
+    }
+    return [f"{what} differ: {one}, {other}" for what, (one, other) in pairs.items() if one != other]
+
+
+def _of_mails(messages: Sequence[EmailMessage], connection: Connection, interrupted: int) -> list[str]:
+    """2 and 3: each mail that was due came, and none that was not; one came twice only where a kill came between."""
+    copies: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    for mail in messages:
         name = mail["Message-ID"].strip("<>").partition("@")[0]
         link = link_in(mail) if "changed" not in mail["Subject"].lower() else ""
-        copies[name].add((mail["To"], link))
-    found += [f"the copies of mail {name} differ" for name, kinds in copies.items() if len(kinds) > 1]
-    rows = dict(connection.execute("SELECT message_id, state FROM outbox WHERE state <> 'void'").fetchall())
-    found += [f"mail {name} was sent for nothing" for name in copies if name not in rows]
-    for name, state in rows.items():
-        if state == "sent" and name not in copies:
-            found.append(f"mail {name} counts as sent, yet never came")
-        if state in ("queued", "dead"):
-            found.append(f"mail {name} is {state}")
-    return found
+        copies[name][mail["To"], link] += 1
+    sent = set(connection.scalars(select(OutboxMail.message_id).where(OutboxMail.state == MailState.SENT)))
+    known = set(connection.scalars(select(OutboxMail.message_id).where(OutboxMail.state != MailState.VOID)))
+    more = len(messages) - len(copies)
+    return [
+        *(f"the copies of mail {name} differ" for name, kinds in copies.items() if len(kinds) > 1),
+        *(f"mail {name} was sent for nothing" for name in copies if name not in known),
+        *(f"mail {name} counts as sent, yet never came" for name in sent if name not in copies),
+        *([f"{more} mails came once more, and only {interrupted} kills can be why"] if more > interrupted else []),
+    ]
 
 
-def _of_database(connection: sqlite3.Connection) -> list[str]:
-    """7: it is whole, and of a known schema."""
-    checks = {
-        "PRAGMA integrity_check": [("ok",)],
-        "PRAGMA foreign_key_check": [],
-        "SELECT version_num FROM alembic_version": [(schema.head(),)],
+def _of_outbox(connection: Connection) -> list[str]:
+    """4: no mail is stuck, and whichever was not sent says why."""
+    mail = OutboxMail
+    wrong = {
+        "is still queued": mail.state == MailState.QUEUED,
+        "was given up": mail.state == MailState.DEAD,
+        "is held by somebody": or_(mail.claim.is_not(None), mail.lease_until.is_not(None)),
+        "expired, and nobody knows why": (mail.state == MailState.EXPIRED) & mail.reason.is_(None),
+        "ended, and nobody knows when": (mail.state != MailState.VOID) & mail.finished_at.is_(None),
     }
-    answers = {question: connection.execute(question).fetchall() for question in checks}
-    return [f"{question}: {answers[question]}" for question, due in checks.items() if answers[question] != due]
+    return [
+        f"mail {name} {what}"
+        for what, condition in wrong.items()
+        for name in connection.scalars(select(mail.message_id).where(condition))
+    ]
+
+
+def _of_database(connection: Connection) -> list[str]:
+    """7: it is whole, and of a known schema."""
+    due = CHECKS if connection.dialect.name == "sqlite" else {}
+    due = {**due, "SELECT version_num FROM alembic_version": [(schema.head(),)]}
+    answers = {question: [tuple(row) for row in connection.execute(text(question))] for question in due}
+    return [f"{question}: {answers[question]}" for question in due if answers[question] != due[question]]
 
 
 def _of_customers(journal: Journal, served: Served) -> list[str]:
-    """1, 5: the last password opens the account and no other, and no link works twice."""
+    """1, 5 and 8: the last password opens the account and no other, no link works twice, no ended identity lives."""
     found = []
+    if Visitor(served).ask("GET", "/readyz")[0] != 200:
+        found.append("the portal does not say that it is ready")
     for story in journal.stories:
-        if story.passwords:
-            *former, current = story.passwords
-            if Visitor(served).fill("/login", email=story.email, password=current)[0] != 302:
-                found.append(f"{story.email} cannot sign in")
-            if former and Visitor(served).fill("/login", email=story.email, password=former[-1])[0] != 422:
-                found.append(f"a former password of {story.email} still works")
+        found += _of_passwords(story, served)
         found += [
             f"a used link of {story.email} is open"
             for link in story.used_links
             if Visitor(served).ask("GET", link)[0] != 410
         ]
+        found += [
+            f"an identity of {story.email} outlived its end"
+            for browser in story.ended
+            if browser.ask("GET", "/account")[0] != 302
+        ]
     return found
 
 
-def _of_logs(journal: Journal, logs: list[Path]) -> list[str]:
+def _of_passwords(story: Story, served: Served) -> list[str]:
+    if not story.passwords:
+        return []
+    *former, current = story.passwords
+    found = []
+    if Visitor(served).fill("/login", email=story.email, password=current)[0] != 302:
+        found.append(f"{story.email} cannot sign in")
+    if former and Visitor(served).fill("/login", email=story.email, password=former[-1])[0] != 422:
+        found.append(f"a former password of {story.email} still works")
+    return found
+
+
+def _of_logs(journal: Journal, logs: Sequence[Path]) -> list[str]:
     """8 and 9: no secret was written down, and nothing broke in a way that nobody foresaw."""
     found = []
     for log in logs:
-        text = log.read_text()
-        found += [f"a secret stands in {log.name}" for secret in journal.secrets if secret in text]
-        lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        words = log.read_text()
+        found += [f"a secret stands in {log.name}" for secret in journal.secrets if secret in words]
+        lines = [json.loads(line) for line in words.splitlines() if line.startswith("{")]
         found += [f"a traceback: {line['traceback'].splitlines()[-1]}" for line in lines if "traceback" in line]
     return found
+
+
+def _count(connection: Connection, table: type[Base], *conditions: ColumnElement[bool]) -> int:
+    return connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one()
+
+
+def _done(connection: Connection, kind: str) -> int:
+    return _count(connection, Event, Event.kind == kind, Event.refusal.is_(None))

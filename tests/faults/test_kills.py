@@ -2,13 +2,27 @@
 
 from pathlib import Path
 
-from tests.faults.kills import CUSTOMERS, kill_at_random
+from tests.faults.kills import CUSTOMERS, Portal, embedded, kill_at_random, spread
+from tests.mail.sink import Sink
+from tests.servers.postgres import Postgres
+from tests.servers.redis import Redis
 
-KILLS = 10
+KILLS = 5
+"""Of each kind of portal."""
 
 
-def test_kills_at_random_lose_nothing(tmp_path: Path) -> None:
-    journal, breaches = kill_at_random(tmp_path, KILLS)
+def test_kills_at_random_of_the_one_process_lose_nothing(tmp_path: Path) -> None:
+    with Sink() as sink, embedded(tmp_path, sink) as portal:
+        assert_nothing_is_lost(portal, sink)
+
+
+def test_kills_at_random_of_server_and_worker_lose_nothing(tmp_path: Path, postgres: Postgres, redis: Redis) -> None:
+    with Sink() as sink, spread(tmp_path, sink, postgres, redis) as portal:
+        assert_nothing_is_lost(portal, sink)
+
+
+def assert_nothing_is_lost(portal: Portal, sink: Sink) -> None:
+    journal, breaches = kill_at_random(portal, sink, KILLS)
     assert breaches == []
     assert len(journal.stories) >= CUSTOMERS
     assert sum(len(story.used_links) for story in journal.stories) >= CUSTOMERS

@@ -56,12 +56,15 @@ class Visitor:
         return answer.status, answer.getheader("Location", ""), text
 
     def fill(self, path: str, **typed: str) -> tuple[int, str, str]:
-        _, _, text = self.ask("GET", path)
-        tree, faults = read(text)
+        return self.send_form(self.ask("GET", path)[2], path, **typed)
+
+    def send_form(self, page: str, action: str, **typed: str) -> tuple[int, str, str]:
+        """Send the form that a page has for a path."""
+        tree, faults = read(page)
         assert faults == []
-        (form,) = [form for form in tree.all("form") if form.get("action") == path]
+        (form,) = [form for form in tree.all("form") if form.get("action") == action]
         return self.ask(
-            "POST", path, urlencode({"csrf_token": form.one("input", name="csrf_token").get("value"), **typed})
+            "POST", action, urlencode({"csrf_token": form.one("input", name="csrf_token").get("value"), **typed})
         )
 
 
