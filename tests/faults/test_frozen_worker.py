@@ -2,14 +2,17 @@
 
 import signal
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from subprocess import Popen
 
 import pytest
+from sqlalchemy import update
 
+from portal.domain.clock import utc_now
+from portal.domain.models import OutboxMail
 from tests.cli.process import PATIENCE_SECONDS, wait_until, working
 from tests.conftest import SECRET_KEY
-from tests.faults.dying import end_leases
 from tests.mail.sink import Act, Stage
 from tests.web.conftest import PASSWORD, Site
 
@@ -38,19 +41,27 @@ def in_data(site: Site, tmp_path: Path, log: Path) -> Iterator["Popen[bytes]"]:
         yield worker
 
 
+def change_mail(site: Site, **values: datetime) -> None:
+    """What time does to the only mail."""
+    with site.context.database.write() as connection:
+        connection.execute(update(OutboxMail).values(**values))
+
+
 def test_the_late_result_of_a_frozen_worker_is_ignored(site: Site, in_data: "Popen[bytes]", log: Path) -> None:
     sink = site._sink
     in_data.send_signal(signal.SIGSTOP)
-    with site.context.database.write() as connection:
-        end_leases(connection)
-    sink.script = {Stage.RCPT: "550 no such mailbox"}
+    change_mail(site, lease_until=utc_now() - timedelta(seconds=1))
+    sink.script = {Stage.RCPT: "450 later"}
     site.deliver()
+    change_mail(site, due_at=utc_now() + timedelta(hours=1))  # long after this test
     (decided,) = site.rows()["outbox"]
-    assert (decided["state"], decided["attempts"], decided["reason"]) == ("dead", 1, "550 no such mailbox")
+    assert (decided["state"], decided["attempts"], decided["reason"]) == ("queued", 1, "450 later")
+    sink.script = {}
     sink.release()
     in_data.send_signal(signal.SIGCONT)
-    wait_until(lambda: "sent, but another worker has taken it up" in log.read_text())
+    wait_until(lambda: "verify: sent" in log.read_text())
     assert site.rows()["outbox"] == [decided]
+    assert "sent, but another worker has taken it up" in log.read_text()
     assert len(sink.messages) == 1
 
 
@@ -61,8 +72,7 @@ def test_the_mail_of_a_killed_worker_is_taken_up_when_its_lease_is_over(site: Si
     in_data.wait()
     sink.script = {}
     assert site.mails() == []
-    with site.context.database.write() as connection:
-        end_leases(connection)
+    change_mail(site, lease_until=utc_now() - timedelta(seconds=1))
     assert site.browser().fill(site.link(EMAIL), {"password": PASSWORD}).status == 302
     (row,) = site.rows()["outbox"]
     assert (row["state"], row["attempts"]) == ("sent", 0)
