@@ -12,6 +12,8 @@ from pathlib import Path
 from time import monotonic, sleep
 
 PATIENCE_SECONDS = 30
+_FORK_SECONDS = 300
+"""After which a fork that does not end is ended."""
 
 
 def free_port() -> int:
@@ -62,7 +64,7 @@ def fork(work: Callable[[], object]) -> int:
     if child == 0:
         status = 1
         try:
-            signal.alarm(2 * PATIENCE_SECONDS)
+            signal.alarm(_FORK_SECONDS)
             work()
             status = 0
         except BaseException:  # noqa: BLE001 - nothing of the test that forked may go on here
