@@ -1,24 +1,28 @@
 """PostgreSQL, as the portal wants it: nobody waits for it longer than a moment, and the pool mends itself.
 
-| for                     | at most              | kept by                                              |
-|-------------------------|----------------------|------------------------------------------------------|
-| a connection            | 2 s for each address | psycopg                                              |
-| a statement             | 2 s                  | the server, which then stops working on it           |
-| any answer              | 2.4 s                | PatientConnection: a server that stands still        |
-| a transaction left idle | 15 s                 | the server: its locks stand in everybody's way       |
-| a free connection       | 2 s                  | the pool                                             |
+| for                     | at most | kept by                                              |
+|-------------------------|---------|------------------------------------------------------|
+| a connection            | 2 s     | PatientConnection, name and all addresses included   |
+| a statement             | 2 s     | the server, which then stops working on it           |
+| any answer              | 2.4 s   | PatientConnection: a server that stands still        |
+| a transaction left idle | 15 s    | the server: its locks stand in everybody's way       |
+| a free connection       | 2 s     | the pool                                             |
 """
 
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from time import monotonic
+from typing import Any, Self, TypeVar
 
 import psycopg
-from psycopg.abc import PQGen
+from psycopg.abc import PQGen, PQGenConn
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
+
+from portal.domain.names import Lookup
 
 CONNECT_SECONDS = 2
 STATEMENT_SECONDS = 2
@@ -33,6 +37,8 @@ _READ_ONLY = "25006"
 _UNUSABLE = frozenset({"42P01", "42703"})
 """A table or a column that this code knows and the schema does not."""
 _DAMAGED = "XX"
+_IN_TWO_ROUNDS = "prefer-standby"
+"""The target_session_attrs for which each server is tried twice."""
 RV = TypeVar("RV")
 
 
@@ -51,6 +57,23 @@ class PatientConnection(psycopg.Connection[Any]):
     """
 
     patience: float | None = PATIENCE_SECONDS
+
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
+        """Connect to one address within `connect_timeout`, of which the library makes two whole seconds at least."""
+        options = conninfo_to_dict(conninfo)
+        ends = monotonic() + float(str(options.pop("connect_timeout")))
+        connecting = super()._connect_gen(make_conninfo("", **options))
+        try:
+            awaited = next(connecting)
+            while True:
+                ready = yield awaited  # resumed ten times a second, whatever comes
+                if monotonic() >= ends:
+                    raise psycopg.errors.ConnectionTimeout("the database does not accept the connection in time")
+                awaited = connecting.send(ready)
+        except StopIteration as connected:
+            connection: Self = connected.value
+            return connection
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for an answer; raises NoAnswer, with the connection closed, when none comes."""
@@ -120,7 +143,45 @@ def is_unusable(error: psycopg.Error) -> bool:
 
 
 def _connect(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> PatientConnection:
+    seconds = float(options["connect_timeout"]) or CONNECT_SECONDS  # 0, to libpq, is no limit
+    ends = monotonic() + seconds
+    options = {**options, **_addresses(options, seconds / 2)}
+    tries = len(options.get("hostaddr", "").split(",")) * (1 + (options.get("target_session_attrs") == _IN_TWO_ROUNDS))
+    options["connect_timeout"] = (ends - monotonic()) / tries
     return PatientConnection.connect(*arguments, **options)
+
+
+def _addresses(options: dict[str, Any], seconds: float) -> dict[str, str]:
+    """The options that say where the servers are, with each address beside its name, by which certificates are checked.
+
+    psycopg would look the names up itself, for as long as that takes. A name that leads nowhere is left out while
+    another leads somewhere; raises OperationalError when none does.
+    """
+    hosts = options.get("host", "").split(",")
+    if "hostaddr" in options or not any(map(_is_name, hosts)):
+        return {}
+    ends = monotonic() + seconds
+    ports = str(options["port"]).split(",") if "port" in options else [""] * len(hosts)
+    lookups = [Lookup(host) if _is_name(host) else None for host in hosts]
+    servers: list[tuple[str, str, str]] = []
+    failure = OSError()
+    for host, port, lookup in zip(hosts, ports, lookups, strict=True):
+        try:
+            found = lookup.addresses(ends - monotonic()) if lookup else [""]
+        except OSError as error:
+            failure = error
+        else:
+            servers += [(host, port, address) for address in found]
+    if not servers:
+        kind = psycopg.errors.ConnectionTimeout if isinstance(failure, TimeoutError) else psycopg.OperationalError
+        raise kind(f"the database cannot be found: {failure}")
+    host, port, hostaddr = map(",".join, zip(*servers, strict=True))
+    return {"host": host, "port": port, "hostaddr": hostaddr}
+
+
+def _is_name(host: str) -> bool:
+    """Whether it is one that is looked up; else it is the folder of a socket, or libpq's own."""
+    return host != "" and not host.startswith(("/", "@"))
 
 
 def _check_that_it_is_open(connection: Any, _record: object, _proxy: object) -> None:

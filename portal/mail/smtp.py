@@ -3,6 +3,7 @@
 import io
 import re
 import smtplib
+import socket
 import ssl
 from email.message import EmailMessage
 from time import monotonic
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import flask_mail
 
 from portal.config import Settings
+from portal.domain import names
 from portal.mail.transport import (
     Misconfigured,
     NotSent,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 CONNECT_SECONDS = 5
+"""The server's name and all its addresses included."""
 COMMAND_SECONDS = 30
 """From a command to the end of the answer, however the answer drips."""
 MAIL_SECONDS = 120
@@ -50,6 +53,9 @@ class _Client(smtplib.SMTP):
         """Begin to count anew for all that follows."""
         self._end = monotonic() + seconds
 
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return names.connect(host, port, timeout)
+
     def getreply(self) -> tuple[int, bytes]:
         """The server's answer; raises SMTPServerDisconnected when it does not come in time."""
         self._answer_end = min(self._end, monotonic() + COMMAND_SECONDS)
@@ -65,7 +71,7 @@ class _Client(smtplib.SMTP):
         return seconds
 
 
-class _TlsClient(_Client, smtplib.SMTP_SSL):
+class _TlsClient(smtplib.SMTP_SSL, _Client):
     """The same over TLS from the first byte."""
 
     def __init__(self, host: str, port: int, local_hostname: str, context: ssl.SSLContext) -> None:
@@ -83,11 +89,11 @@ class _Answers(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        socket = self._client.sock
-        if socket is None:
+        connected = self._client.sock
+        if connected is None:
             return 0
-        socket.settimeout(self._client.wait())
-        return socket.recv_into(buffer)
+        connected.settimeout(self._client.wait())
+        return connected.recv_into(buffer)
 
 
 class SmtpConnection(flask_mail.Connection):
