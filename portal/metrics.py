@@ -8,7 +8,7 @@ import logging
 import socket
 from collections.abc import Iterator
 from socketserver import ThreadingMixIn
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -52,21 +52,37 @@ class _Counting(logging.Handler):
 
 
 class _Outbox(Collector):
-    """What the database tells, asked at each scrape; while it is away, nothing."""
+    """What the database tells, asked at each scrape; while it is away, nothing.
+
+    One scrape asks at a time: with a long queue it may take a while, and the connections are the customers'. Those that
+    come meanwhile get what the last one was told.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._asking = Lock()
+        self._told: list[Metric] = []
 
     def collect(self) -> Iterator[Metric]:
         """How many mails wait, and how long the oldest has waited."""
+        if self._asking.acquire(blocking=False):
+            try:
+                self._told = self._ask()
+            finally:
+                self._asking.release()
+        yield from self._told
+
+    def _ask(self) -> list[Metric]:
         try:
             with self._context.database.read() as connection:
                 waiting, oldest = backlog(connection)
         except DatabaseAway:
-            return
+            return []
         age = (self._context.clock() - oldest).total_seconds() if oldest else 0.0
-        yield GaugeMetricFamily("portal_outbox_mails", "Mails that wait to be sent.", value=waiting)
-        yield GaugeMetricFamily("portal_outbox_age_seconds", "How long the oldest of them has waited.", value=age)
+        return [
+            GaugeMetricFamily("portal_outbox_mails", "Mails that wait to be sent.", value=waiting),
+            GaugeMetricFamily("portal_outbox_age_seconds", "How long the oldest of them has waited.", value=age),
+        ]
 
 
 class _QuietHandler(WSGIRequestHandler):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
+from time import monotonic
 
 from portal.domain.clock import Clock
 from portal.domain.database import Database, DatabaseAway
@@ -33,6 +34,7 @@ class Directory:
         self._portal_hostname = portal_hostname
         self._reading = Lock()
         self._snapshot: _Snapshot | None = None
+        self._failed_at = 0.0
 
     def serving(self, hostname: str) -> Organisation:
         """The organisation that has a host name (in lower case), else the default one.
@@ -47,8 +49,7 @@ class Directory:
     def _current(self) -> _Snapshot:
         snapshot = self._snapshot
         if snapshot is None:
-            with self._reading:
-                return self._renewed()
+            return self._first()
         # One thread reads; the others go on with what is known.
         if self._is_fresh(snapshot) or not self._reading.acquire(blocking=False):
             return snapshot
@@ -56,6 +57,18 @@ class Directory:
             return self._renewed()
         finally:
             self._reading.release()
+
+    def _first(self) -> _Snapshot:
+        """One reads; whoever waits for that gets what came of it, a failure too: in turn they would wait for hours."""
+        begun = monotonic()
+        with self._reading:
+            if self._failed_at > begun:
+                raise DatabaseAway("the organisations could not be read")
+            try:
+                return self._renewed()
+            except DatabaseAway:
+                self._failed_at = monotonic()
+                raise
 
     def _renewed(self) -> _Snapshot:
         if self._snapshot is None or not self._is_fresh(self._snapshot):

@@ -8,6 +8,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, g, request, ur
 
 from portal.assembly import context_of, current_context, settings_of
 from portal.domain.colours import DARK, LIGHT, readable
+from portal.domain.database import DatabaseAway
 from portal.domain.directory import Directory
 from portal.domain.organisations import Organisation, find_logo
 from portal.requests import FOR_EVER
@@ -28,12 +29,20 @@ def register(app: Flask) -> None:
 
 
 def current_organisation() -> Organisation:
-    """The organisation whose host the request names, else the default one; the same during all of a request."""
+    """The organisation whose host the request names, else the default one; the same during all of a request.
+
+    Raises DatabaseAway, likewise: a page does not wait for the database again and again.
+    """
     if "organisation" not in g:
         directory = cast(Directory, current_app.extensions[_DIRECTORY])
-        g.organisation = directory.serving(request.host.partition(":")[0].lower())
-    organisation: Organisation = g.organisation
-    return organisation
+        try:
+            g.organisation = directory.serving(request.host.partition(":")[0].lower())
+        except DatabaseAway as error:
+            g.organisation = error
+    found: Organisation | DatabaseAway = g.organisation
+    if isinstance(found, DatabaseAway):
+        raise found
+    return found
 
 
 @pages.get("/organisation.css")

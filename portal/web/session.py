@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response
 from portal.assembly import current_context
 from portal.domain import identities
 from portal.domain.context import Visitor
+from portal.domain.database import DatabaseAway
 from portal.domain.identities import Customer
 from portal.domain.models import USER_AGENT_LENGTH
 from portal.domain.networks import read_ip
@@ -75,12 +76,20 @@ def sign_out() -> str | None:
 
 
 def current_customer() -> Customer | None:
-    """The customer who is signed in; asks the database once a request."""
+    """The customer who is signed in. Asks the database once a request, whether it answers or raises DatabaseAway."""
     if "customer" not in g:
+        if failure := g.get("customer_failure"):
+            raise failure
         identity = session.get(_IDENTITY)
-        g.customer = (
-            identities.find(current_context(), current_organisation().id, identity) if identity is not None else None
-        )
+        try:
+            g.customer = (
+                identities.find(current_context(), current_organisation().id, identity)
+                if identity is not None
+                else None
+            )
+        except DatabaseAway as error:
+            g.customer_failure = error
+            raise
     customer: Customer | None = g.customer
     return customer
 

@@ -90,12 +90,14 @@ def test_the_last_answer_stands_in_for_a_day_while_no_other_can_be_had(
         addresses(host)
 
 
-def test_a_name_that_is_gone_leads_nowhere(resolver: Resolver, host: str) -> None:
+def test_a_name_that_is_gone_leads_nowhere_until_it_is_back(resolver: Resolver, host: str) -> None:
     resolver.leads = {host: ["192.0.2.1"]}
     assert addresses(host) == ["192.0.2.1"]
     resolver.leads = {host: UNKNOWN}
     with pytest.raises(socket.gaierror):
         addresses(host)
+    resolver.leads = {host: ["192.0.2.2"]}
+    assert addresses(host) == ["192.0.2.2"]
 
 
 def test_what_cannot_be_a_name_is_told_and_harms_nobody() -> None:
@@ -113,9 +115,9 @@ socket.getaddrinfo = lambda *arguments, **options: time.sleep(60)
 names.Lookup("db.example.com")
 with names._lock:
     child = os.fork()
-if child == 0:
-    socket.getaddrinfo = lambda *arguments, **options: [(0, 0, 0, "", ("192.0.2.1", 0))]
-    os._exit(names.Lookup("db.example.com").addresses(20) != ["192.0.2.1"])
+    if child == 0:
+        socket.getaddrinfo = lambda *arguments, **options: [(0, 0, 0, "", ("192.0.2.1", 0))]
+        os._exit(names.Lookup("db.example.com").addresses(20) != ["192.0.2.1"])
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
@@ -125,12 +127,22 @@ def test_neither_a_forked_process_nor_the_end_of_one_waits_for_the_resolver() ->
 
 
 def test_addresses_that_are_dead_share_the_time_and_leave_some_to_the_one_that_lives(
-    resolver: Resolver, host: str
+    resolver: Resolver, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    given: list[float] = []
+    create_connection = socket.create_connection
+
+    def noted(address: tuple[str, int], seconds: float) -> socket.socket:
+        given.append(seconds)
+        return create_connection(address, seconds)
+
+    monkeypatch.setattr(socket, "create_connection", noted)
     with socket.create_server(("127.0.0.1", 0)) as alive, dead_addresses(4, alive.getsockname()[1]) as (dead, port):
         resolver.leads = {host: [*dead, "127.0.0.1"]}
         with connect(host, port, 2) as connected:
             assert connected.getpeername() == ("127.0.0.1", port)
+    assert len(given) == 5
+    assert all(0.2 < seconds < 1 for seconds in given)
 
 
 def test_a_name_of_many_dead_addresses_is_given_up_in_time(resolver: Resolver, host: str) -> None:
