@@ -1,0 +1,157 @@
+"""F28: no query of a request, or of the mail worker, reads a table that grows with the customers from end to end.
+
+On PostgreSQL a statement has a time-out, on SQLite it has none. Whether it reads a whole table does not depend on how
+much is in it: SQLite plans for a hundred thousand rows as for one, as long as nobody runs ANALYZE. So it is asked for its
+plans while one customer does everything.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import pytest
+from flask import Flask, request, request_started
+from sqlalchemy import event
+
+from portal.domain.delivery import backlog
+from portal.domain.models import Base
+from tests.api.shop import new_shop
+from tests.web.browser import Browser
+from tests.web.conftest import PASSWORD, Site, Start
+from tests.web.post import code_in
+from tests.web.test_embedding import NONCE, Framed, allow
+
+pytestmark = pytest.mark.on_sqlite
+
+EMAIL, SECOND, SHOPPER = "ada@example.com", "bob@example.com", "eve@example.com"
+NEW_PASSWORD, NEWEST_PASSWORD = "gravel mitten orchard 87", "cinder ballot marrow 63"
+FEW = {"organisation", "api_key"}
+"""What does not grow with the customers."""
+OUR_OWN = "SELECT outbox.message_id"
+"""How the tests put mails in order."""
+NO_QUERY = {"embedding.script", "mailbox.body", "mailbox.index", "mailbox.message", "static"}
+"""What answers without the database."""
+
+
+class Noted:
+    """Each statement that is sent, with its parameters, and each endpoint that is asked."""
+
+    def __init__(self, site: Site) -> None:
+        self.statements: dict[str, Any] = {}
+        self.endpoints: set[str] = set()
+        self._engine = site.context.database.engine
+        self._app = site.app
+
+    @contextmanager
+    def during(self) -> Iterator[None]:
+        event.listen(self._engine, "before_cursor_execute", self._note)
+        with request_started.connected_to(self._visit, self._app):
+            yield
+        event.remove(self._engine, "before_cursor_execute", self._note)
+
+    def plans(self) -> Iterator[tuple[str, str]]:
+        """Each step that a statement takes, and the statement."""
+        with self._engine.connect() as connection:
+            for statement, parameters in self.statements.items():
+                for *_, step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters):
+                    yield step, statement
+
+    def _note(self, _connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")) and not statement.startswith(OUR_OWN):
+            self.statements.setdefault(statement, parameters)
+
+    def _visit(self, _app: Flask, **_more: Any) -> None:
+        self.endpoints.add(request.endpoint or "")
+
+
+def test_no_request_and_no_mail_reads_a_whole_table(start: Start) -> None:
+    site = allow(start(BASE_URL="https://portal.example.com"))
+    site._worker._purge_at = datetime.max.replace(tzinfo=site.context.clock().tzinfo)  # that may: nobody waits for it
+    noted = Noted(site)
+    with noted.during():
+        do_everything(site)
+        with site.context.database.read() as connection:
+            backlog(connection)  # at each scrape
+    assert {rule.endpoint for rule in site.app.url_map.iter_rules()} - NO_QUERY <= noted.endpoints
+    growing = set(Base.metadata.tables) - FEW
+    assert len(noted.statements) > 50
+    assert [plan for plan in noted.plans() if (found := re.match(r"SCAN (\w+)", plan[0])) and found[1] in growing] == []
+
+
+def do_everything(site: Site) -> None:
+    """What customers and a shop's server can do, each thing once, as it should be and as it should not."""
+    register(site)
+    sign_in_and_out(site)
+    sign_in_by_mail(site)
+    reset(site)
+    use_api(site)
+    browser = site.browser()
+    for path in ("/", "/organisation.css", "/organisation/logo", "/themed/dark.css", "/readyz", "/healthz"):
+        browser.send(path)
+    token = browser.open("/register").form().token
+    browser.send("/password/strength", "POST", data={"csrf_token": token, "password": PASSWORD})
+    browser.send("/.well-known/change-password")
+
+
+def register(site: Site) -> None:
+    site.customer(EMAIL)
+    browser = site.browser()
+    browser.register(EMAIL, PASSWORD)  # who is known
+    browser.register(SECOND, PASSWORD)
+    browser.post(browser.open("/register/code").form("/register/resend"))
+    for code, status in (("000000", 422), (code_in(site.mails(SECOND)[-1]), 302)):
+        assert browser.fill("/register/code", {"code": code}, submit_to="/register/code").status == status
+
+
+def sign_in_and_out(site: Site) -> None:
+    framed = Framed(site.app, base_url=site.settings.base_url)
+    framed.sign_in(EMAIL, "wrong")
+    framed.sign_in("nobody@example.com", PASSWORD)
+    page = framed.follow(framed.sign_in(EMAIL, PASSWORD))
+    told = framed.send("/handover", "POST", data={"csrf_token": page.form("/logout").token, "nonce": NONCE})
+    assert new_shop(site).post("redeem-handover", code=told.json["code"], nonce=NONCE).json["success"]
+    framed.post(page.form("/logout"))
+    browser = signed_in(site, PASSWORD)
+    browser.post(browser.open("/account").form("/language"), {"language": "cs"})
+    typed = {"current_password": PASSWORD, "password": NEW_PASSWORD}
+    assert browser.fill("/account/password", typed, submit_to="/account/password").status == 302
+
+
+def signed_in(site: Site, password: str) -> Browser:
+    browser = site.browser()
+    assert browser.sign_in(EMAIL, password).status == 302
+    return browser
+
+
+def sign_in_by_mail(site: Site) -> None:
+    browser = site.browser()
+    browser.fill("/login/link", {"email": EMAIL})
+    for code, status in (("000000", 422), (code_in(site.mails(EMAIL)[-1]), 302)):
+        assert browser.fill("/login/code", {"code": code}, submit_to="/login/code").status == status
+    browser.fill("/login/link", {"email": EMAIL})
+    assert browser.fill(site.link(EMAIL)).status == 302
+
+
+def reset(site: Site) -> None:
+    browser = site.browser()
+    browser.ask_for_reset(EMAIL)
+    browser.open("/password/reset-sent")
+    for password, status in ((NEW_PASSWORD, 422), (NEWEST_PASSWORD, 302)):
+        assert browser.fill(site.link(EMAIL), {"password": password}).status == status
+    site.deliver()
+
+
+def use_api(site: Site) -> None:
+    shop = new_shop(site)
+    for _ in range(2):
+        shop.post("register-account", email=SHOPPER, password=PASSWORD, groups=["vip"])
+    shop.post("register-account-verify", token=site.link(SHOPPER).rpartition("/")[2])
+    shop.post("login", email=SHOPPER, password="wrong")
+    identity = shop.identity(shop.post("login", email=SHOPPER, password=PASSWORD))
+    reference = shop.account(identity)["cuRefNo"]
+    assert shop.post("magic-auth", email="new@example.com", firstName="New", referralId=reference).json["success"]
+    shop.post("reset-password", email=SHOPPER, expirationTime="3h 20m")
+    shop.post("set-new-password", token=site.link(SHOPPER).rpartition("/")[2], password=NEW_PASSWORD)
+    shop.post("logout", identityId=shop.identity(shop.post("login", email=SHOPPER, password=NEW_PASSWORD)))
