@@ -16,6 +16,7 @@ from portal.domain import names
 from portal.mail.transport import (
     Misconfigured,
     NotSent,
+    PolicyRefused,
     RecipientRefused,
     SenderRefused,
     ServerUnavailable,
@@ -218,12 +219,18 @@ def _failed_sending(error: OSError) -> NotSent:
         return TryLater(reason)
     if code in _NOT_LET_IN:
         return Misconfigured(reason)
-    is_ours = isinstance(error, smtplib.SMTPSenderRefused) and code != _TOO_LARGE
-    return SenderRefused(reason) if is_ours else RecipientRefused(reason)
+    if isinstance(error, smtplib.SMTPSenderRefused) and code != _TOO_LARGE:
+        return SenderRefused(reason)
+    return PolicyRefused(reason) if _is_policy(reason) else RecipientRefused(reason)
 
 
 def _is_final(code: int) -> bool:
     return 500 <= code < 600
+
+
+def _is_policy(reason: str) -> bool:
+    """RFC 3463, section 3.8: "security or policy status"; without such a code a plain 554 may mean anything."""
+    return re.match(r"5\d\d 5\.7\.|554(?! 5\.\d)", reason) is not None
 
 
 def _reason(text: bytes | str, code: int | None = None) -> str:

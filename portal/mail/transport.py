@@ -32,6 +32,10 @@ class RecipientRefused(NotSent):
     """The mail will never get through, or not to this recipient."""
 
 
+class PolicyRefused(RecipientRefused):
+    """A rule of the server's is against the mail: against this one, or against all that we send."""
+
+
 class ServerUnavailable(NotSent):
     """No mail can be sent for now; it is not this one's fault."""
 

@@ -22,6 +22,7 @@ from portal.mail.smtp import SmtpTransport
 from portal.mail.transport import (
     MaildirTransport,
     Misconfigured,
+    PolicyRefused,
     RecipientRefused,
     SenderRefused,
     ServerUnavailable,
@@ -35,6 +36,8 @@ RENEW_SECONDS = delivery.LEASE.total_seconds() / 3
 PURGE_EVERY = timedelta(hours=1)
 PAUSE_SECONDS = (5.0, 10.0, 20.0, 30.0)
 """How long nothing is sent after one failure of the server, after two in a row, and so on; less a fifth at random."""
+REFUSALS_OF_ALL = 3
+"""So many refusals by policy in a row, with no mail taken in between, are about us and not about the recipients."""
 RECORD_TRIES = 5
 RECORD_PAUSE_SECONDS = 1.0
 _log = logging.getLogger("portal.mail")
@@ -56,6 +59,7 @@ class MailWorker:
         self._sending: DueMail | None = None
         self._purge_at: datetime | None = None
         self._failures = 0
+        self._refusals = 0
         self.wake = Event()
         """Set it to have the worker look at once, at its outbox or at whether it should stop."""
 
@@ -117,6 +121,8 @@ class MailWorker:
             message = render(self._app, mail)
             sender = mail.organisation.sender or self._sender
             self._transport.send(message, message["To"].addresses[0].addr_spec, sender)
+        except PolicyRefused as error:
+            self._weigh(mail, error.reason)
         except RecipientRefused as error:
             self._record(mail, "refused, set aside", _with_reason(delivery.set_aside, mail, error.reason))
         except TryLater as error:
@@ -134,7 +140,22 @@ class MailWorker:
             reason = type(error).__name__
             self._record(mail, f"failed ({reason}), put off", _with_reason(delivery.retry_later, mail, reason))
         else:
+            self._refusals = 0
             self._record(mail, "sent", lambda connection, now: delivery.mark_sent(connection, mail, now))
+
+    def _weigh(self, mail: DueMail, reason: str) -> None:
+        """A server that refuses us whatever we send (a list of bad senders, say) is to cost no mail its life.
+
+        One that is refused is put off, and set aside when it is refused again by a server that has just taken another.
+        Raises Misconfigured when several in a row were refused.
+        """
+        self._refusals += 1
+        if self._refusals == 1 and mail.attempts:
+            self._record(mail, "refused, set aside", _with_reason(delivery.set_aside, mail, reason))
+            return
+        self._record(mail, "refused, put off", _with_reason(delivery.retry_later, mail, reason))
+        if self._refusals >= REFUSALS_OF_ALL:
+            raise Misconfigured(reason)
 
     def _record(self, mail: DueMail, outcome: str | None, write: Callable[[Connection, datetime], bool]) -> None:
         if not self._write(write):

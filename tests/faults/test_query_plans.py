@@ -1,8 +1,8 @@
 """F28: no query of a request, or of the mail worker, reads a table that grows with the customers from end to end.
 
 On PostgreSQL a statement has a time-out, on SQLite it has none. Whether it reads a whole table does not depend on how
-much is in it: SQLite plans for a hundred thousand rows as for one, as long as nobody runs ANALYZE. So it is asked for its
-plans while one customer does everything.
+much is in it: SQLite plans for a hundred thousand rows as for one, as long as nobody runs ANALYZE. So it is asked for
+its plans while one customer does everything.
 """
 
 import re

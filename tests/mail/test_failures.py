@@ -111,6 +111,41 @@ def test_one_bad_recipient_among_others_is_the_only_one_set_aside(office: Office
     assert office.states() == ["sent", "dead", "sent"]
 
 
+@pytest.mark.parametrize("stage", [Stage.RCPT, Stage.DATA, Stage.DOT])
+@pytest.mark.parametrize("code", ["554 5.7.1 you are on a list", "550 5.7.26 not you", "554 go away"])
+def test_a_server_that_refuses_whatever_we_send_costs_no_mail_its_life(
+    office: Office, sink: Sink, clock: MovableClock, stage: Stage, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.queue("first@example.com")
+    office.work()
+    mails = [office.queue(f"customer{number}@example.com") for number in range(4)]
+    sink.script[stage] = code
+    for _ in range(8):
+        office.work()
+        clock.advance(timedelta(minutes=15))
+    assert office.work() >= 24, "nothing pauses"
+    assert {office.row(mail).state for mail in mails} == {"queued"}
+    assert f"the mail server refuses us ({code})" in caplog.text
+    sink.script.clear()
+    clock.advance(timedelta(minutes=15))
+    assert office.work() == 0
+    assert office.states() == ["sent"] * 5
+    assert len(sink.messages) == 5
+
+
+def test_a_policy_against_one_recipient_sets_aside_that_mail_alone(
+    office: Office, sink: Sink, clock: MovableClock
+) -> None:
+    sink.refused["bad@example.com"] = "550 5.7.1 not from you"
+    for recipient in (ADA, "bad@example.com", "grace@example.com"):
+        office.queue(recipient)
+    assert office.work() == 0
+    clock.advance(TRY_AGAIN)
+    assert office.work() == 0
+    assert office.states() == ["sent", "dead", "sent"]
+    assert office.row(2).reason == "550 5.7.1 not from you"
+
+
 def test_a_refusal_of_our_sender_pauses_and_burns_no_try(office: Office, sink: Sink) -> None:
     mail = office.queue()
     sink.script[Stage.MAIL] = "550 5.7.1 you may not send as that"
