@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.cli.process import Served, free_port, serving
+from tests.cli.process import Served, free_port, serving, wait_until
+from tests.web.test_served import Visitor
 
 
 def scrape(port: int) -> dict[str, float]:
@@ -65,6 +66,23 @@ def test_sign_ins_and_limits_are_counted(tmp_path: Path) -> None:
     assert found['portal_events_total{kind="sign_in",result="UNKNOWN_CONTACT"}'] == 2
     assert found['portal_throttled_total{scope="login-account"}'] == 3
     assert not [name for name in found if "ada" in name]
+
+
+def test_mails_that_nobody_takes_are_told_and_how_long_they_have_waited(tmp_path: Path) -> None:
+    port = free_port()
+    cheap = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "8"}
+    nobody = {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(free_port())}
+    with serving(tmp_path / "instance", METRICS_PORT=str(port), **cheap, **nobody) as served:
+        typed = {
+            "email": "ada@example.com",
+            "password": "six calm geese honk",
+            "first_name": "Ada",
+            "last_name": "Quill",
+        }
+        assert Visitor(served).fill("/register", **typed)[0] == 302
+        first = scrape(port)
+        assert first["portal_outbox_mails"] == 1
+        wait_until(lambda: scrape(port)["portal_outbox_age_seconds"] > first["portal_outbox_age_seconds"] + 1)
 
 
 def test_there_are_none_without_a_port(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Stage(Enum):
     RCPT = "250 ok "
     DATA = "354 go on"
     BODY = ""
-    """While the mail is coming in; only CLOSE makes sense here."""
+    """While the mail is coming in: CLOSE when `close_at` bytes of it are there, SILENT to read no further."""
     DOT = "250 taken"
 
 
@@ -137,9 +137,13 @@ class Conversation:
         if not self._answer(Stage.DATA):
             return
         lines: list[bytes] = []
+        came_in = 0
+        if self._sink.script.get(Stage.BODY) is Act.SILENT:
+            self._sink.wait_until_released()
         while (line := self._read()) != b".\r\n":
             lines.append(line.removeprefix(b"."))
-            if self._sink.script.get(Stage.BODY) is Act.CLOSE:
+            came_in += len(line)
+            if self._sink.script.get(Stage.BODY) is Act.CLOSE and came_in >= self._sink.close_at:
                 raise EOFError
         raw = b"".join(lines)
         mail = cast(ReceivedMail, message_from_bytes(raw, _class=ReceivedMail, policy=default))

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from portal.domain.delivery import backlog
 from portal.domain.outbox import Notice
 from tests.conftest import MovableClock
 from tests.mail.conftest import OpenOffice
@@ -77,6 +78,30 @@ def test_mails_wait_while_no_server_listens_and_all_go_out_after(office: Office,
     sink.start()
     assert office.work() == 0
     assert len(sink.messages) == 3
+
+
+def test_an_hour_without_a_mail_server_costs_nobody_anything(office: Office, sink: Sink, clock: MovableClock) -> None:
+    sink.stop()
+    recipients = [f"customer{number}@example.com" for number in range(10)]
+    mails = [office.queue(recipient, Notice.PASSWORD_CHANGED) for recipient in recipients]
+    end = clock() + timedelta(hours=1)
+    pauses = set()
+    while clock() < end:
+        pause = office.work()
+        pauses.add(pause)
+        clock.advance(timedelta(seconds=pause))
+    assert len(pauses) > 100, "workers that failed together return together"
+    assert {(office.row(mail).state, office.row(mail).attempts) for mail in mails} == {("queued", 0)}
+    with office.context.database.read() as connection:
+        waiting, oldest = backlog(connection)
+    assert oldest is not None
+    assert (waiting, clock() - oldest >= timedelta(hours=1)) == (10, True), "what /metrics tells"
+    sink.start()
+    for _ in range(3):
+        assert office.work() == 0
+        clock.advance(timedelta(minutes=15))
+    assert sorted(mail.envelope.recipients[0] for mail in sink.messages) == sorted(recipients)
+    assert len({mail["Message-ID"] for mail in sink.messages}) == 10
 
 
 def test_a_server_name_that_leads_nowhere_pauses(open_office: OpenOffice) -> None:
@@ -164,11 +189,11 @@ def test_a_connection_lost_in_the_mail_is_tried_again_under_the_same_message_id(
     office: Office, sink: Sink, clock: MovableClock
 ) -> None:
     mail = office.queue(notice=Notice.RESET)
-    for stage in (Stage.BODY, Stage.DOT):
-        sink.script = {stage: Act.CLOSE}
+    for stage, byte in ((Stage.BODY, 1), (Stage.BODY, 500), (Stage.BODY, 2000), (Stage.DOT, 0)):
+        sink.script, sink.close_at = {stage: Act.CLOSE}, byte
         assert office.work() == 0
-        clock.advance(timedelta(minutes=1))
-    assert office.row(mail).attempts == 2
+        clock.advance(timedelta(minutes=3))
+    assert office.row(mail).attempts == 4
     sink.script.clear()
     office.work()
     (doubtful,), (sent,) = sink.unanswered, sink.messages

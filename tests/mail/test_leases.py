@@ -104,3 +104,21 @@ def test_nobody_waits_for_a_worker_that_waits_for_its_mail_server(office: Office
     sink.release()
     thread.join()
     assert office.row(mail).state == "sent"
+
+
+def test_other_mails_go_out_while_one_worker_waits_for_a_silent_server(open_office: OpenOffice, sink: Sink) -> None:
+    with Sink() as silent:
+        silent.script[Stage.RCPT] = Act.SILENT
+        stuck, free = open_office(silent), open_office(sink)
+        free.queue("first@example.com")
+        waiting = Thread(target=stuck.work)
+        waiting.start()
+        silent.wait_for_command("RCPT")
+        for number in range(3):
+            free.queue(f"customer{number}@example.com")
+        assert free.work() == 0
+        assert len(sink.messages) == 3
+        assert free.states() == ["queued", "sent", "sent", "sent"]
+        silent.release()
+        waiting.join()
+        assert (free.states(), len(silent.messages)) == (["sent"] * 4, 1)

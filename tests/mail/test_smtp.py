@@ -143,6 +143,42 @@ def test_a_server_that_is_silent_or_drips_or_goes_away_is_given_up(
     assert sink.messages == [] or stage is Stage.DOT
 
 
+@pytest.mark.parametrize("stage", [Stage.STARTTLS, Stage.AUTH])
+@pytest.mark.parametrize("act", [Act.SILENT, Act.DRIP, Act.CLOSE])
+def test_so_is_one_that_does_it_before_the_mail(
+    send: Send, stage: Stage, act: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "COMMAND_SECONDS", 0.5)
+    with Sink(starttls=True, auth=True) as sink:
+        monkeypatch.setenv("SSL_CERT_FILE", sink.certificate)
+        sink.drip_seconds = 0.3
+        sink.script[stage] = act
+        with pytest.raises(ServerUnavailable):
+            send(sink, MAIL_USE_TLS="true", MAIL_USERNAME="portal", MAIL_PASSWORD="secret")
+        assert sink.messages == []
+
+
+def test_one_that_is_to_encrypt_and_says_nothing_is_given_up(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "CONNECT_SECONDS", 0.3)
+    with Sink() as sink:  # which waits for a command, and its client for a handshake
+        sink.script[Stage.CONNECT] = Act.SILENT
+        with pytest.raises(ServerUnavailable, match="timed out"):
+            send(sink, MAIL_USE_SSL="true")
+
+
+def test_one_that_reads_no_further_in_the_middle_of_a_mail_is_given_up(
+    environ: Mapping[str, str], sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "COMMAND_SECONDS", 0.3)
+    mail = _mail()
+    mail.add_attachment(b"x" * 30_000_000, "image", "png")  # more than fits in between
+    sink.script[Stage.BODY] = Act.SILENT
+    server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
+    transport = SmtpTransport(load_settings({**environ, **server}))
+    with pytest.raises(TryLater):
+        transport.send(mail, ADA, SENDER)
+
+
 def test_a_mail_as_a_whole_is_given_up_too(send: Send, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smtp, "MAIL_SECONDS", 0.3)
     sink.script = dict.fromkeys((Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT), Act.DRIP)
