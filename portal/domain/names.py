@@ -82,7 +82,7 @@ def _ask(host: str) -> "Future[list[str]]":
     with _lock:
         if host not in _under_way:
             answer: Future[list[str]] = Future()
-            Thread(target=_look_up, args=(host, answer), name="name", daemon=True).start()
+            Thread(target=_look_up, args=(host, answer), name=f"name {host}", daemon=True).start()
             _under_way[host] = answer
         return _under_way[host]
 

@@ -37,9 +37,9 @@ def addresses(host: str, seconds: float = PATIENCE) -> list[str]:
     return Lookup(host).addresses(seconds)
 
 
-def asking() -> list[Thread]:
+def asking(host: str) -> list[Thread]:
     """The threads that wait for the resolver."""
-    return [thread for thread in living() if thread.name == "name"]
+    return [thread for thread in living() if thread.name == f"name {host}"]
 
 
 def test_a_name_leads_where_the_system_says() -> None:
@@ -59,9 +59,9 @@ def test_nobody_waits_longer_than_they_want_and_all_who_wait_are_one_question(re
     for outcome in in_parallel([lambda: addresses(host, 0.1)] * 20):
         assert isinstance(outcome, TimeoutError)
         assert host in str(outcome)
-    assert (resolver.questions, len(asking())) == (1, 1)
+    assert (resolver.questions, len(asking(host))) == (1, 1)
     resolver.answers.set()
-    wait_until(lambda: asking() == [])
+    wait_until(lambda: asking(host) == [])
     resolver.leads = {host: ["192.0.2.2"]}
     assert addresses(host) == ["192.0.2.2"], "an answer that came is not asked for again"
 
@@ -72,7 +72,7 @@ def test_an_answer_that_comes_too_late_serves_those_who_ask_after(resolver: Reso
     with pytest.raises(TimeoutError):
         addresses(host, 0.05)
     resolver.answers.set()
-    wait_until(lambda: asking() == [])
+    wait_until(lambda: asking(host) == [])
     resolver.answers.clear()
     assert addresses(host, 0.05) == ["192.0.2.1"]
     resolver.answers.set()
@@ -104,7 +104,7 @@ def test_what_cannot_be_a_name_is_told_and_harms_nobody() -> None:
     for _ in range(2):
         with pytest.raises(UnicodeError):
             addresses("a..example.com")
-    assert asking() == []
+    assert asking("a..example.com") == []
 
 
 FORKED = """

@@ -1,0 +1,77 @@
+"""F9 and F10, by security.md's D3: PostgreSQL and Redis over TLS are believed only with a certificate to go by.
+
+The mail server's side of it is in tests/mail/test_smtp.py.
+"""
+
+import socket
+from collections.abc import Mapping
+
+import pytest
+from sqlalchemy import text
+
+from portal.domain.database import DatabaseAway, open_database
+from portal.domain.shared_storage import SharedStorage
+from portal.domain.throttling import StorageAway
+from tests.mail.conversation import CERTIFICATE
+from tests.servers.redis import Redis
+from tests.servers.resolver import Resolver
+from tests.servers.tls import TlsFront
+from tests.web.conftest import PASSWORD, Start
+from tests.web.expectations import assert_error_page
+
+NAMELESS = "not-in-the-certificate.example.com"
+
+
+@pytest.fixture
+def another_name(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A name that leads to the servers here, and that their certificate is not for."""
+    resolver = Resolver()
+    resolver.leads = {NAMELESS: ["127.0.0.1"]}
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    return NAMELESS
+
+
+def test_redis_is_told_nothing_before_its_certificate_is_believed(
+    broken_redis: Redis, another_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken_redis.client.config_set("requirepass", "canary")
+    broken_redis.client.auth("canary")
+    with TlsFront(broken_redis.port) as front:
+        for host, options, problem in (
+            ("localhost", "", "self-signed certificate"),
+            (another_name, f"?ssl_ca_certs={CERTIFICATE}", "Hostname mismatch"),
+        ):
+            caplog.clear()
+            with pytest.raises(StorageAway):
+                SharedStorage(f"rediss://:canary@{host}:{front.port}/0{options}").incr("a", 60)
+            assert problem in caplog.text
+            assert "canary" not in caplog.text
+        assert SharedStorage(f"rediss://:canary@localhost:{front.port}/0?ssl_ca_certs={CERTIFICATE}").incr("a", 60) == 1
+
+
+@pytest.mark.on_postgresql
+def test_postgresql_is_told_nothing_before_its_certificate_is_believed(
+    start: Start, environ: Mapping[str, str], another_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = environ["PORTAL_DATABASE_URL"]
+    port = int(plain.rpartition(":")[2].partition("/")[0])
+    with TlsFront(port) as front:
+
+        def encrypted(host: str, root: str) -> str:
+            url = plain.replace("postgres@", "postgres:canary@").replace(f"127.0.0.1:{port}", f"{host}:{front.port}")
+            return f"{url}?sslmode=verify-full&sslrootcert={root}"
+
+        for url, problem in (
+            (encrypted("localhost", "system"), "certificate verify failed"),
+            (encrypted(another_name, str(CERTIFICATE)), "does not match host name"),
+        ):
+            caplog.clear()
+            with pytest.raises(DatabaseAway, match=problem), open_database(url).read():
+                pass
+            assert_error_page(start(DATABASE_URL=url).browser().sign_in("ada@example.com", PASSWORD), 503)
+            assert problem in caplog.text
+            assert "canary" not in caplog.text
+        database = open_database(encrypted("localhost", str(CERTIFICATE)))
+        with database.read() as connection:
+            assert connection.execute(text("SELECT 1")).scalar_one() == 1
+        database.engine.dispose()
