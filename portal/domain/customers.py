@@ -13,7 +13,8 @@ from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
 from portal.domain.database import retried
 from portal.domain.events import EventKind, record
-from portal.domain.models import Account, Contact, Event, Identity
+from portal.domain.models import Account, Contact, Event, Identity, OutboxMail
+from portal.domain.outbox import MailState
 from portal.domain.waiting import end_waiting
 
 LIST_LIMIT = 1000
@@ -170,6 +171,17 @@ def recent_events(connection: Connection, contact_id: int) -> list[PastEvent]:
         .limit(RECENT_EVENTS)
     )
     return [PastEvent(*row) for row in rows]
+
+
+def mail_refusal(connection: Connection, contact_id: int) -> str | None:
+    """Why the last mail to a customer was set aside; None when it was taken. Who has a dead address shows by it."""
+    last = connection.execute(
+        select(OutboxMail.state, OutboxMail.reason)
+        .where(OutboxMail.contact_id == contact_id, OutboxMail.state.in_((MailState.SENT, MailState.DEAD)))
+        .order_by(OutboxMail.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return last.reason if last is not None and last.state == MailState.DEAD else None
 
 
 @retried

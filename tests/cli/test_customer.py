@@ -3,13 +3,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 
 from portal.domain import contacts, identities, links
 from portal.domain.addresses import parse_email
 from portal.domain.context import Context, Visitor
 from portal.domain.events import EventKind, record
-from portal.domain.models import Contact, Event, Identity, Link, Registration
+from portal.domain.models import Contact, Event, Identity, Link, OutboxMail, Registration
+from portal.domain.outbox import Notice, queue
 from portal.domain.registration import Application, register
 from portal.domain.shop_registration import confirm_for_shop, register_for_shop
 from portal.domain.tokens import Purpose
@@ -74,6 +75,24 @@ def test_show_tells_how_far_a_customer_is_known(
     add_contact(context, "jana@example.com", account=account, confirmed=confirmed)
     lines = run("customer", "show", "Jana@Example.com").out.splitlines()
     assert f"State             {state}" in lines
+
+
+def test_show_tells_whose_mail_is_refused_until_one_is_taken(run: Run, context: Context, visitor: Visitor) -> None:
+    contact_id = add_contact(context, "jana@example.com")
+    for state, reason, is_told in (("dead", "550 nobody here", True), ("queued", None, True), ("sent", None, False)):
+        with context.database.write() as connection:
+            now = context.clock()
+            queue(
+                connection,
+                visitor,
+                Notice.PASSWORD_CHANGED,
+                contact_id=contact_id,
+                recipient="jana@example.com",
+                now=now,
+            )
+            newest = select(func.max(OutboxMail.id)).scalar_subquery()
+            connection.execute(update(OutboxMail).where(OutboxMail.id == newest).values(state=state, reason=reason))
+        assert ("Mail refused      550 nobody here" in run("customer", "show", "jana@example.com").out) is is_told
 
 
 def test_show_tells_everything_that_a_shop_has_registered(run: Run, context: Context) -> None:
