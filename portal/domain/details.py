@@ -101,9 +101,10 @@ def fill_empty(
 
 
 def _referrer(organisation_id: int, contact_id: int, reference: str | None) -> ScalarSelect[int]:
+    named = Contact.cu_ref_no == literal(reference, Contact.cu_ref_no.type)  # None too is looked up in the index
     return (
         select(Contact.id)
-        .where(Contact.organisation_id == organisation_id, Contact.cu_ref_no == reference, Contact.id != contact_id)
+        .where(Contact.organisation_id == organisation_id, named, Contact.id != contact_id)
         .scalar_subquery()
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, exists, insert, or_, select, update
 
 from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
@@ -176,13 +176,15 @@ def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -
     """End one identity, and those that it is bound to. Returns whose it was, or None when it was not alive."""
     digest = digest_of(raw)
     bond = select(_bound.c.bond).where(_bound.c.digest == digest, _bound.c.ended_at.is_(None)).scalar_subquery()
-    of_organisation = select(Contact.id).where(Contact.organisation_id == organisation_id)
+    # Asked of each identity that is found: SQLite would list all contacts of the organisation for an IN, and hold the
+    # write lock meanwhile.
+    of_organisation = exists().where(Contact.id == Identity.contact_id, Contact.organisation_id == organisation_id)
     ended = (
         update(Identity)
         .where(
             or_(Identity.digest == digest, Identity.bond == bond),
             Identity.ended_at.is_(None),
-            Identity.contact_id.in_(of_organisation),
+            of_organisation,
         )
         .values(ended_at=now)
         .returning(Identity.contact_id)

@@ -170,6 +170,16 @@ def test_no_password_of_redis_is_logged(caplog: pytest.LogCaptureFixture, broken
     assert "canary" not in caplog.text
 
 
+def test_no_word_of_an_answer_that_may_quote_us_is_logged(
+    caplog: pytest.LogCaptureFixture, broken_redis: Redis
+) -> None:
+    broken_redis.client.acl_setuser("canary", enabled=True, passwords=["+canary"], commands=["+ping"])
+    Throttle(SharedStorage(f"redis://canary:canary@127.0.0.1:{broken_redis.port}/0")).stand(GUARD)
+    assert len(problems(caplog)) == 1
+    assert "(NoPermissionError)" in caplog.text
+    assert "canary" not in caplog.text
+
+
 @pytest.mark.usefixtures("quick_again")
 @pytest.mark.parametrize("name", BREAKS)
 def test_customers_sign_in_and_guessers_do_not(
