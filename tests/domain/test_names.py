@@ -108,14 +108,16 @@ def test_what_cannot_be_a_name_is_told_and_harms_nobody() -> None:
 
 
 FORKED = """
-import os, socket, sys, time
+import os, signal, socket, sys, time
 from portal.domain import names
 
+signal.alarm(60)
 socket.getaddrinfo = lambda *arguments, **options: time.sleep(60)
 names.Lookup("db.example.com")
 with names._lock:
     child = os.fork()
     if child == 0:
+        signal.alarm(60)
         socket.getaddrinfo = lambda *arguments, **options: [(0, 0, 0, "", ("192.0.2.1", 0))]
         os._exit(names.Lookup("db.example.com").addresses(20) != ["192.0.2.1"])
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
