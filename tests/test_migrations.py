@@ -24,6 +24,8 @@ INSERT INTO contact
 SELECT id, 'ada@example.com', 'ada@example.com', 'AAAAAAAAAAAAAAAA', :salt, false, 0, :now FROM organisation
 """
 """Somebody, in the columns that every revision has."""
+REVISIONS = [script.revision for script in schema._scripts().walk_revisions()][::-1]
+"""The oldest first."""
 Make = Callable[[str], Database]
 
 
@@ -49,6 +51,15 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
 @pytest.fixture
 def database(make: Make) -> Database:
     return make("migrated")
+
+
+def upgrade_to(database: Database, revision: str) -> None:
+    """Make an empty database one of an earlier version, with a customer in it."""
+    config = schema._config()
+    with database.unhurried().write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        connection.execute(text(CUSTOMER), {"salt": b"0123456789abcdef", "now": datetime.now(UTC).replace(tzinfo=None)})
 
 
 def tables(database: Database) -> list[str]:
@@ -140,13 +151,9 @@ def test_a_migration_that_fails_half_way_leaves_nothing(database: Database) -> N
     assert schema.current_problem(database) is None
 
 
-@pytest.mark.parametrize("revision", [script.revision for script in schema._scripts().walk_revisions()])
+@pytest.mark.parametrize("revision", REVISIONS)
 def test_a_database_of_every_earlier_revision_keeps_its_customers(database: Database, revision: str) -> None:
-    config = schema._config()
-    with database.unhurried().write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-        connection.execute(text(CUSTOMER), {"salt": b"0123456789abcdef", "now": datetime.now(UTC).replace(tzinfo=None)})
+    upgrade_to(database, revision)
     schema.upgrade(database)
     assert schema.current_problem(database) is None
     with database.read() as connection:
