@@ -13,6 +13,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, insert, select, update
 
 from portal.domain.context import Context, Visitor
+from portal.domain.database import retried
 from portal.domain.events import EventKind, record
 from portal.domain.models import ApiKey, Organisation
 from portal.domain.tokens import random_id
@@ -83,6 +84,7 @@ def digest(key: str) -> bytes:
     return sha256(key.encode()).digest()
 
 
+@retried
 def create(
     context: Context,
     organisation_id: int,
@@ -134,6 +136,7 @@ def list_keys(connection: Connection, organisation_id: int | None = None) -> lis
     return [KeyRecord(*row) for row in connection.execute(statement)]
 
 
+@retried
 def revoke(context: Context, key_id: int) -> bool:
     """End a key, from the next request on. False when it was revoked before. Raises UnknownKey."""
     now = context.clock()

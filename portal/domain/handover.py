@@ -63,6 +63,7 @@ _bind = (
 )
 
 
+@retried
 def hand_over(context: Context, customer: Customer, nonce: str) -> str:
     """A new code for the identity of a customer who is signed in; `nonce` comes from the page that asked."""
     code = random_id()
@@ -97,6 +98,7 @@ def hand_over_once(context: Context, customer: Customer, nonce: str) -> str | No
     return code if is_first else None
 
 
+@retried
 def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
     """A new identity for whoever holds a code and its nonce; ending it or the one it was made from ends both.
 

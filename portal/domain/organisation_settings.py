@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from portal.domain import logos
 from portal.domain.addresses import InvalidAddress, parse_email, parse_locale
 from portal.domain.context import Context, Visitor
+from portal.domain.database import retried
 from portal.domain.events import EventKind, record
 from portal.domain.models import STRING_LENGTH, Organisation
 from portal.domain.organisations import DEFAULT, UnknownOrganisation
@@ -54,6 +55,7 @@ class InvalidOrganisation(ValueError):
     """What was given cannot be set, and nothing was changed; the message is one sentence for the operator."""
 
 
+@retried
 def add_organisation(context: Context, slug: str, given: Given, portal: Portal) -> None:
     """Add an organisation, with a name at least; raises InvalidOrganisation."""
     if not _SLUG.fullmatch(slug):
@@ -73,6 +75,7 @@ def add_organisation(context: Context, slug: str, given: Given, portal: Portal) 
         raise _taken(context, slug, given) from None
 
 
+@retried
 def change_organisation(context: Context, slug: str, given: Given, portal: Portal) -> None:
     """Set what is given and nothing else; raises UnknownOrganisation and InvalidOrganisation."""
     statement = update(Organisation).where(Organisation.slug == slug).values(_columns(slug, given, portal))

@@ -72,9 +72,10 @@ class LogoutPage(FormPage):
 
     def submitted(self, form: ConfirmForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """End the identity on the server, and empty the cookie."""
-        identity = session.sign_out()
-        if identity:
+        identity = session.carried_identity()
+        if identity:  # first on the server: as long as it lives there, its browser must be able to end it
             log_out(current_context(), session.current_visitor(), identity)
+        session.sign_out()
         note_sign_out()
         session.give_notice(N_("You are signed out."))
         return redirect(url_for("login.login"))

@@ -68,11 +68,9 @@ def carried_identity() -> str | None:
     return session.get(_IDENTITY)
 
 
-def sign_out() -> str | None:
-    """Empty the cookie; returns the identity that was in it."""
-    identity = session.get(_IDENTITY)
+def sign_out() -> None:
+    """Empty the cookie."""
     _clear()
-    return identity
 
 
 def current_customer() -> Customer | None:
