@@ -22,6 +22,15 @@ from portal.domain.waiting import WAITING_LIFETIME
 PREFIX = "PORTAL_"
 SETTINGS_FILE = "portal.toml"
 DATABASE_FILE = "portal.sqlite3"
+DEFAULT_LIMITS = {
+    "login_limit_account": "10 per 20 minutes",
+    "login_limit_network": "100 per 20 minutes",
+    "register_limit_network": "20 per hour",
+    "mail_limit_address": "5 per hour",
+    "mail_limit_network": "30 per hour",
+    "api_limit_prod": "6000 per minute",
+    "api_limit_dev": "60 per minute",
+}
 _CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -173,14 +182,8 @@ def _readers(instance_path: Path) -> dict[str, tuple[Any, Callable[[str], Any]]]
         "mail_use_ssl": (False, setting_values.switch),
         "mail_default_sender": ("portal@localhost", setting_values.sender),
         "trusted_proxies": (0, setting_values.whole_number(0, 20)),
-        "login_limit_account": ("10 per 20 minutes", setting_values.limit),
-        "login_limit_network": ("100 per 20 minutes", setting_values.limit),
-        "register_limit_network": ("20 per hour", setting_values.limit),
-        "mail_limit_address": ("5 per hour", setting_values.limit),
-        "mail_limit_network": ("30 per hour", setting_values.limit),
+        **{name: (default, setting_values.limit) for name, default in DEFAULT_LIMITS.items()},
         "register_retry": ("10m", setting_values.duration),
-        "api_limit_prod": ("6000 per minute", setting_values.limit),
-        "api_limit_dev": ("60 per minute", setting_values.limit),
         "reset_lifetime": ("30m", setting_values.duration),
         "magic_lifetime": ("15m", setting_values.duration),
         "verify_lifetime": ("24h", setting_values.duration),

@@ -1,4 +1,4 @@
-"""Around each request, of either face: an id, the security headers, one line in the log."""
+"""Around each request, of either face: an id, the security headers, one line in the log; a word about proxies."""
 
 import logging
 import secrets
@@ -9,6 +9,7 @@ from flask import Flask, Response, g, request
 from portal.assembly import settings_of
 
 _log = logging.getLogger("portal.access")
+_proxies_log = logging.getLogger("portal.proxies")
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -34,6 +35,8 @@ _HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 
 def register(app: Flask) -> None:
     """Put them around every request of an app."""
+    if not settings_of(app).trusted_proxies:
+        _tell_of_proxies(app)
     headers = (SECURITY_HEADERS | _HSTS if settings_of(app).is_https else SECURITY_HEADERS).items()
 
     @app.before_request
@@ -65,3 +68,21 @@ def register(app: Flask) -> None:
             fields["key"] = g.caller.key_id
         _log.info(message, fields, extra={"fields": fields})
         return response
+
+
+def _tell_of_proxies(app: Flask) -> None:
+    """Say once that requests seem to come through a proxy whose word does not count: strangers then share their limits.
+
+    Only once, and without the address: anybody can send the header to a portal that has no proxy in front.
+    """
+    told = False
+
+    @app.before_request
+    def look() -> None:
+        nonlocal told
+        if not told and "X-Forwarded-For" in request.headers:
+            told = True
+            _proxies_log.warning(
+                "a request came with X-Forwarded-For, and TRUSTED_PROXIES is 0: if there is a proxy in front, all"
+                " visitors count as one network; say how many proxies there are"
+            )

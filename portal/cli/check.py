@@ -3,17 +3,20 @@
 import os
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
+from limits import RateLimitItem
+from limits import parse as parse_limit
 from sqlalchemy.engine import make_url
 
 from portal import schema
 from portal.assembly import current_context, settings_of
 from portal.cli.errors import PlainCommand
-from portal.config import PREFIX, SETTINGS_FILE, Settings, is_loopback_host
+from portal.config import DEFAULT_LIMITS, PREFIX, SETTINGS_FILE, Settings, is_loopback_host
 from portal.domain.database import DatabaseAway
 from portal.domain.organisations import DEFAULT, Organisation, list_organisations
 from portal.instance import KEY_FILE
@@ -23,6 +26,19 @@ _ARGON2_MINIMUM = ((1, 47104), (2, 19456), (3, 12288), (4, 9216), (5, 7168))
 """Time cost and KiB of memory that OWASP's cheat sheet on password storage holds to be equally strong."""
 _PASSWORD_MINIMUM = 8
 """NIST SP 800-63B-4, 3.1.1.2, for a password that is not the only factor; as security.md P1 has it."""
+
+_LIMIT_MINIMUM = 3
+"""Tries, and a slip of the pen or two among them."""
+_LIMIT_RANGE = (1 / 10, 100)
+"""How many times as strict, and as loose, as its default a limit may be without a word about it."""
+_LIFETIME_MINIMUM = timedelta(minutes=5)
+"""A mail may be on its way for that long, and a page may be open."""
+_LIFETIME_MAXIMA = {
+    "reset_lifetime_max": timedelta(hours=24),
+    "magic_lifetime": timedelta(hours=24),
+    "identity_lifetime": timedelta(days=30),
+}
+"""NIST SP 800-63B-4, 4.2.1.2 and 2.1.3."""
 
 Finding = tuple[str, str]
 """The name of a setting or an organisation, and what is wrong with it and what to do."""
@@ -38,7 +54,7 @@ def check(ctx: click.Context) -> None:
     """
     settings = settings_of(current_app)
     found = [*_address(settings), *_keys(settings), *_services(settings), *_mail(settings), *_passwords(settings)]
-    found += [*_environment(), *_files(settings), *_database(settings)]
+    found += [*_limits(settings), *_lifetimes(settings), *_environment(), *_files(settings), *_database(settings)]
     for name, problem in found:
         click.echo(f"{name}: {problem}")
     if found:
@@ -106,6 +122,29 @@ def _passwords(settings: Settings) -> Iterator[Finding]:
         yield "ARGON2_MEMORY_KIB", "and ARGON2_TIME_COST make hashes that are cheap to guess: at least 19456 and 2."
     if settings.password_min_length < _PASSWORD_MINIMUM:
         yield "PASSWORD_MIN_LENGTH", f"is under {_PASSWORD_MINIMUM}, the least that NIST SP 800-63B allows."
+
+
+def _limits(settings: Settings) -> Iterator[Finding]:
+    for name, default in DEFAULT_LIMITS.items():
+        limit: RateLimitItem = getattr(settings, name)
+        ratio = _rate(limit) / _rate(parse_limit(default))
+        if limit.amount < _LIMIT_MINIMUM or ratio < _LIMIT_RANGE[0]:
+            yield name.upper(), f"turns customers away who did nothing wrong: by default it is {default}."
+        elif ratio > _LIMIT_RANGE[1]:
+            yield name.upper(), f"is so high that it stops nobody: by default it is {default}."
+
+
+def _rate(limit: RateLimitItem) -> float:
+    return limit.amount / limit.get_expiry()
+
+
+def _lifetimes(settings: Settings) -> Iterator[Finding]:
+    for name in ("reset_lifetime", "magic_lifetime", "verify_lifetime", "identity_lifetime", "identity_idle"):
+        if getattr(settings, name) < _LIFETIME_MINIMUM:
+            yield name.upper(), "is under 5 minutes: it is over before people have come so far."
+    for name, most in _LIFETIME_MAXIMA.items():
+        if getattr(settings, name) > most:
+            yield name.upper(), f"is longer than NIST SP 800-63B allows, {most.total_seconds() / 3600:.0f} hours."
 
 
 def _environment() -> Iterator[Finding]:

@@ -15,6 +15,8 @@ SAFE = {
 }
 KEY = "p0Wq-7rLz2NvXk9sTe4JbUy8"
 AWAY = "postgresql+psycopg://portal:a-word@database.invalid/portal"
+AWAY_NAMES = {"DATABASE_URL", "RATELIMIT_STORAGE_URI"}
+"""It does not answer, is not asked who it is, and several machines would count limits apart."""
 
 
 @pytest.fixture
@@ -77,7 +79,17 @@ def test_the_defaults_are_for_trying_only(run: Run) -> None:
         ({"ARGON2_TIME_COST": "1"}, {"ARGON2_MEMORY_KIB"}),
         ({"ARGON2_MEMORY_KIB": "8192"}, {"ARGON2_MEMORY_KIB"}),
         ({"LOGIN_LIMITS": "5 per hour"}, {"LOGIN_LIMITS"}),
-        ({"SECRET_KEY": KEY, "DATABASE_URL": AWAY}, {"DATABASE_URL", "RATELIMIT_STORAGE_URI"}),
+        ({"LOGIN_LIMIT_NETWORK": "1 per year"}, {"LOGIN_LIMIT_NETWORK"}),
+        ({"REGISTER_LIMIT_NETWORK": "20 per year"}, {"REGISTER_LIMIT_NETWORK"}),
+        ({"MAIL_LIMIT_ADDRESS": "1 per 1 hour"}, {"MAIL_LIMIT_ADDRESS"}),
+        ({"API_LIMIT_PROD": "6000 per day"}, {"API_LIMIT_PROD"}),
+        ({"LOGIN_LIMIT_ACCOUNT": "1000000 per minute"}, {"LOGIN_LIMIT_ACCOUNT"}),
+        ({"MAGIC_LIFETIME": "10s"}, {"MAGIC_LIFETIME"}),
+        ({"IDENTITY_IDLE": "1 min"}, {"IDENTITY_IDLE"}),
+        ({"RESET_LIFETIME_MAX": "3 days"}, {"RESET_LIFETIME_MAX"}),
+        ({"IDENTITY_LIFETIME": "90d"}, {"IDENTITY_LIFETIME"}),
+        ({"SECRET_KEY": KEY, "DATABASE_URL": AWAY.replace("a-word", KEY)}, {"SECRET_KEY", *AWAY_NAMES}),
+        ({"SECRET_KEY": KEY, "DATABASE_URL": AWAY}, AWAY_NAMES),
         ({"RATELIMIT_STORAGE_URI": "redis://limits.example.com/0"}, {"RATELIMIT_STORAGE_URI"}),
     ],
 )
@@ -90,6 +102,8 @@ def test_each_unsafe_setting_is_named(checked: Checked, changed: dict[str, str],
     [
         {"MAIL_SERVER": "127.0.0.1", "MAIL_USE_TLS": "false"},
         {"ARGON2_TIME_COST": "3", "ARGON2_MEMORY_KIB": "12288"},
+        {"LOGIN_LIMIT_ACCOUNT": "3 per hour", "API_LIMIT_DEV": "1000 per minute"},
+        {"RESET_LIFETIME": "5m", "IDENTITY_LIFETIME": "1d"},
         {"RATELIMIT_STORAGE_URI": "redis://127.0.0.1:6379/0"},
         {"RATELIMIT_STORAGE_URI": "rediss://limits.example.com/0"},
     ],
@@ -114,6 +128,14 @@ def test_no_secret_is_shown(checked: Checked) -> None:
     outcome = checked.outcome(SECRET_KEY=KEY, SECRET_KEY_FALLBACKS=KEY, DATABASE_URL=AWAY)
     assert KEY not in outcome.out
     assert "a-word" not in outcome.out
+
+
+def test_the_example_of_settings_does_not_start_before_it_has_a_key(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = Path(__file__).parents[2] / "deploy" / "portal.env.example"
+    for line in example.read_text().splitlines():
+        if line.startswith("PORTAL_"):
+            monkeypatch.setenv(*line.split("=", 1))
+    assert "PORTAL_SECRET_KEY is too weak" in run("check").complaint
 
 
 def test_a_weak_key_is_refused_by_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
