@@ -4,17 +4,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import event, insert, select, update
 
+from portal.domain import api_access, api_keys
 from portal.domain import purge as purging
+from portal.domain.api_keys import KeyKind
 from portal.domain.context import Context
-from portal.domain.models import Account, Base, Contact, Event, Identity, Link, OutboxMail, Registration
+from portal.domain.errors import Failure
+from portal.domain.handover import LIFETIME, hand_over_once
+from portal.domain.models import Account, Base, Contact, Event, Handover, Identity, Link, OutboxMail, Registration
 from portal.domain.outbox import MailState, Notice
 from portal.domain.purge import purge
 from portal.domain.registration import resend
 from portal.domain.tokens import Purpose
 from tests.conftest import MovableClock
-from tests.domain.scene import ADA, SECOND_PASSWORD, Scene
+from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
 
 DAY = timedelta(days=1)
 A_MOMENT = timedelta(seconds=1)
@@ -227,6 +231,86 @@ def test_many_rows_go_in_batches(
         connection.execute(insert(Event), [common] * 95)
     clock.advance(context.rules.event_retention)
     assert purge(context)["event"] == 95
+
+
+def test_a_first_purge_of_very_many_rows_never_holds_all_of_them(
+    scene: Scene, context: Context, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "SEARCHED", 30)
+    fetched: list[int] = []
+    delete_batch = purging._delete
+
+    def noted(database: Any, key: Any, condition: Any, found: list[int]) -> int:
+        fetched.append(len(found))
+        return delete_batch(database, key, condition, found)
+
+    monkeypatch.setattr(purging, "_delete", noted)
+    common: dict[str, Any] = {"organisation_id": scene.visitor.organisation_id, "kind": "login", "occurred_at": clock()}
+    with context.database.write() as connection:
+        connection.execute(insert(Event), [common] * 95)
+    clock.advance(context.rules.event_retention)
+    assert purge(context)["event"] == 95
+    assert fetched == [30, 30, 30, 5]
+
+
+@pytest.mark.on_postgresql
+def test_a_purge_that_finds_every_row_held_ends(
+    scene: Scene, context: Context, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "SEARCHED", 1)
+    scene.join()
+    clock.advance(context.rules.event_retention)
+    with context.database.write() as connection:
+        connection.execute(select(Event.id).with_for_update())
+        assert purge(context)["event"] == 0
+    assert purge(context)["event"] == 3
+
+
+@pytest.mark.on_postgresql
+def test_a_purge_goes_on_when_somebodys_transaction_was_in_its_way(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    clock.advance(scene.context.rules.event_retention)
+    outrun: list[str] = []
+
+    def be_outrun(_connection: object, cursor: Any, statement: str, *_rest: object) -> None:
+        if statement.startswith("DELETE FROM event") and not outrun:
+            outrun.append(statement)
+            cursor.execute("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$")
+
+    engine = scene.context.database.engine
+    event.listen(engine, "before_cursor_execute", be_outrun)
+    gone = purge(scene.context)["event"]
+    event.remove(engine, "before_cursor_execute", be_outrun)
+    assert outrun
+    assert gone == 3
+
+
+def test_a_former_password_is_known_as_long_as_its_customer(scene: Scene, clock: MovableClock) -> None:
+    scene.change(scene.join(), PASSWORD, SECOND_PASSWORD)
+    _send_all(scene)
+    clock.advance(10_000 * DAY)
+    purge(scene.context)
+    identity = scene.log_in(ADA, SECOND_PASSWORD)
+    with refused(Failure.PASSWORD_REUSED):
+        scene.change(identity, SECOND_PASSWORD, PASSWORD)
+
+
+def test_a_key_stays_until_the_operator_ends_it(scene: Scene, clock: MovableClock) -> None:
+    _, key = api_keys.create(scene.context, scene.visitor.organisation_id, KeyKind.PRODUCTION)
+    clock.advance(10_000 * DAY)
+    purge(scene.context)
+    assert api_access.admit(scene.context, key, network="192.0.2.10").organisation_id == scene.visitor.organisation_id
+
+
+def test_a_code_that_hands_somebody_over_stays_for_a_day(scene: Scene, clock: MovableClock) -> None:
+    """As long as it is there, a page that is loaded again is not given another one."""
+    identity = scene.join()
+    assert hand_over_once(scene.context, scene.get(identity), "nonce")
+    clock.advance(DAY)
+    purge(scene.context)
+    assert scene.count(Handover) == 1
+    clock.advance(LIFETIME)
+    assert purge(scene.context)["handover"] == 1
 
 
 def test_a_forgotten_address_can_register_again(scene: Scene, clock: MovableClock) -> None:
