@@ -17,7 +17,7 @@ LOCK_ARGS ?=
 # Two targets at once would write into one environment.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run demo test audit check format bench soak messages language lock clean
+.PHONY: help run demo test audit check format bench soak messages language lock sbom clean
 
 help:
 	@echo "make run      serve the portal on http://127.0.0.1:5000"
@@ -31,6 +31,7 @@ help:
 	@echo "make messages bring the catalogues of all languages in line with the sources"
 	@echo "make language LOCALE=de   the same, and begin a catalogue for one more language"
 	@echo "make lock     write the lock files anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)"
+	@echo "make sbom     write down what the portal is made of, as CycloneDX, to build/portal.cdx.json"
 	@echo "make clean    remove what these made; instance/ stays"
 
 # `exec`: the server takes the shell's place, so that Ctrl-C and SIGTERM reach it and it can finish what it serves.
@@ -86,6 +87,14 @@ lock: $(VENV)/.dev
 	@$(COMPILE) pyproject.toml --group build --output-file requirements.lock
 	@$(COMPILE) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
 	@$(COMPILE) --group pyproject.toml:audit --constraints requirements-dev.lock --output-file requirements-audit.lock
+
+# Every locked package with its version and hashes, the same bytes for the same lock file. The tool's warning is about a
+# graph of dependencies, which a lock file does not hold.
+SBOM ?= build/portal.cdx.json
+sbom: $(VENV)/.dev
+	@mkdir -p $(dir $(SBOM))
+	@$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
+		--output-file $(SBOM) requirements.lock
 
 clean:
 	rm -rf $(VENV) $(AUDIT)/node_modules build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache \
