@@ -114,6 +114,22 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self.url(name)
 
+    def dump(self, database: str, file: Path) -> None:
+        """Copy a database to a file, as an operator does."""
+        self._run("pg_dump", "--format", "custom", "--file", str(file), self._address(database))
+
+    def restore(self, file: Path, database: str) -> str:
+        """Put a copy into a new database; its address."""
+        url = self.new_database(database)
+        self._run("pg_restore", "--exit-on-error", "--dbname", self._address(database), str(file))
+        return url
+
+    def _address(self, database: str) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run([self._binaries / program, *arguments], check=True, capture_output=True, timeout=60)
+
     def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
         """A connection past the portal, each of its statements a transaction."""
         return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname=database, autocommit=True)

@@ -11,11 +11,11 @@ from portal.config import DATABASE_FILE
 from portal.domain.clock import utc_now
 from portal.domain.delivery import list_mails
 from portal.domain.restoring import HELD_BACK
+from tests.servers.postgres import Postgres
 from tests.web.browser import Browser
 from tests.web.conftest import Site, Start
 from tests.web.post import link_in
 
-pytestmark = pytest.mark.on_sqlite
 ADA = "ada@example.com"
 SINCE = "eleven grey otters dive"
 """The password that was set after the copy was made."""
@@ -30,22 +30,59 @@ class Restored:
     used_link: str
 
 
+class Sqlite:
+    """Copied by `portal backup`, and settled by the start that finds the copy."""
+
+    def __init__(self, start: Start, folder: Path) -> None:
+        self._start = start
+        self._file = folder / DATABASE_FILE
+        self._copy = folder / "yesterday.sqlite3"
+
+    def back_up(self, site: Site) -> None:
+        back_up(site.settings, self._copy)
+
+    def put_back(self) -> Site:
+        shutil.copy(self._copy, self._file)
+        site = self._start()
+        assert settle_copy(site.context.database, utc_now()) is not None
+        return site
+
+
+class Postgresql:
+    """Copied by pg_dump, and settled by the operator."""
+
+    def __init__(self, start: Start, folder: Path, server: Postgres) -> None:
+        self._start = start
+        self._copy = folder / "yesterday.dump"
+        self._server = server
+
+    def back_up(self, _site: Site) -> None:
+        self._server.dump("slate", self._copy)
+
+    def put_back(self) -> Site:
+        site = self._start(DATABASE_URL=self._server.restore(self._copy, "restored"))
+        ended = site.app.test_cli_runner().invoke(args=["after-restore"])
+        assert ended.exit_code == 0, ended.output
+        assert ended.output.startswith("Ended 1 links and 1 sign-ins, set 1 mails aside")
+        return site
+
+
 @pytest.fixture
-def restored(start: Start, tmp_path: Path) -> Restored:
+def restored(start: Start, tmp_path: Path, database_url: str, request: pytest.FixtureRequest) -> Restored:
     """A portal on a copy: since it was made a link was used, an identity ended, and a mail sent."""
+    keeper: Sqlite | Postgresql = Sqlite(start, tmp_path)
+    if database_url.startswith("postgresql"):
+        keeper = Postgresql(start, tmp_path, request.getfixturevalue("postgres"))
     site = start()
     browser = site.customer(ADA)
     cookie = browser.cookie() or ""
     site.browser().ask_for_reset(ADA)  # its mail still waits
-    back_up(site.settings, tmp_path / "yesterday.sqlite3")
+    keeper.back_up(site)
     link = site.link(ADA)
     browser.sign_out()
     assert site.browser().fill(link, {"password": SINCE}).status == 302
     site.close()
-    shutil.copy(tmp_path / "yesterday.sqlite3", tmp_path / DATABASE_FILE)
-    site = start()
-    assert settle_copy(site.context.database, utc_now()) is not None
-    return Restored(site, browser, cookie, link)
+    return Restored(keeper.put_back(), browser, cookie, link)
 
 
 def test_a_used_link_stays_used(restored: Restored) -> None:
@@ -73,6 +110,7 @@ def test_the_customer_is_there_and_can_go_on(restored: Restored) -> None:
     assert browser.sign_in(ADA, SINCE).status == 302
 
 
+@pytest.mark.on_sqlite
 def test_a_settled_copy_is_not_settled_again(restored: Restored) -> None:
     with restored.site.context.database.read() as connection:
         assert not is_copy(connection)
