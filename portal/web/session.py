@@ -8,7 +8,7 @@ from portal.domain import identities
 from portal.domain.context import Visitor
 from portal.domain.database import DatabaseAway
 from portal.domain.identities import Customer
-from portal.domain.models import USER_AGENT_LENGTH
+from portal.domain.models import STRING_LENGTH, USER_AGENT_LENGTH
 from portal.domain.networks import read_ip
 from portal.languages import current_language
 from portal.web.organisation import current_organisation
@@ -129,7 +129,8 @@ def remember_sign_in_request(public_id: str, email: str, after: str | None) -> N
     """Know this browser as the one that asked for a mail to sign in, and where it wanted to go."""
     session[_SIGN_INS] = [*sign_in_requests(), public_id][-_REMEMBERED_SIGN_INS:]
     session[_MAILED_TO] = email
-    session["next"] = after
+    # A cookie that grows too large is dropped, and its code with it; no path of ours is that long.
+    session["next"] = after if after and len(after) <= STRING_LENGTH else None
 
 
 def sign_in_requests() -> list[str]:

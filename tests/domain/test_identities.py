@@ -20,10 +20,23 @@ SECOND = timedelta(seconds=1)
 
 
 def test_an_identity_is_32_random_alphanumerics(scene: Scene) -> None:
-    scene.join()
-    raw = [scene.log_in() for _ in range(50)]
-    assert len(set(raw)) == 50
+    customer = scene.get(scene.join())
+    context, count = scene.context, 2000
+    with context.database.write() as connection:
+        raw = [
+            identities.start(
+                connection, context.rules, scene.visitor, contact_id=customer.id, kept=False, now=context.clock()
+            )
+            for _ in range(count)
+        ]
+    assert len(set(raw)) == count
     assert all(re.fullmatch(r"[A-Za-z0-9]{32}", identity, re.ASCII) for identity in raw)
+    assert {len(set(place)) for place in zip(*raw, strict=True)} == {62}, "not every character stands at every place"
+
+
+def test_any_number_of_identities_of_a_customer_lives_side_by_side(scene: Scene) -> None:
+    raw = [scene.join(), *(scene.log_in() for _ in range(20))]
+    assert all(scene.is_signed_in(identity) for identity in raw)
 
 
 def test_only_the_digest_of_an_identity_is_stored(scene: Scene) -> None:

@@ -3,12 +3,16 @@
 import base64
 import zlib
 from datetime import UTC, datetime, timedelta
+from secrets import randbelow, token_urlsafe
+from urllib.parse import urlencode
 
 import pytest
 import time_machine
+from sqlalchemy import update
 
+from portal.domain.models import Organisation
 from tests.web.browser import Browser
-from tests.web.conftest import PASSWORD, Site
+from tests.web.conftest import PASSWORD, Site, Start
 
 EMAIL = "ada@example.com"
 SECOND = "nine grey otters swim"
@@ -205,6 +209,30 @@ def test_the_cookie_is_small_and_holds_nothing_of_the_customer(site: Site) -> No
     assert len(browser.cookie() or "") < 1000
     assert "identity" in content
     assert not any(word in content for word in (longest, "NNNN", "@", PASSWORD))
+
+
+def test_the_cookie_is_one_that_browsers_keep_whatever_was_said_and_typed(start: Start) -> None:
+    """With more than 4096 bytes it is dropped, and whoever asked for a code could not type it (RFC 6265, 6.1)."""
+    site = start(BASE_URL="https://portal.example.com", MAIL_LIMIT_ADDRESS="100 per hour")
+    with site.context.database.write() as connection:
+        connection.execute(update(Organisation).values(return_origins=["https://shop.example.com"]))
+    site.app.extensions["portal_directory"]._snapshot = None  # some seconds later
+    email = f"{'a' * 64}@{'.'.join(['b' * 60] * 3)}.com"
+    wide = "".join(chr(0x20000 + randbelow(40_000)) for _ in range(255))  # what takes the most room
+    said = {
+        "return_url": "https://shop.example.com/" + token_urlsafe(200)[:230],
+        "next": "/" + token_urlsafe(2000)[:1999],
+        "state": wide,
+        "nonce": wide[::-1],
+    }
+    browser = site.browser()
+    pages = [browser.open(f"/register?{urlencode(said)}"), browser.register(email, PASSWORD)]
+    for _ in range(3):
+        pages += [browser.fill(f"/login/link?{urlencode(said)}", {"email": email})]
+    assert [page.status for page in pages] == [200, 302, 302, 302, 302]
+    cookies = [cookie for page in pages for cookie in page.headers.getlist("Set-Cookie")]
+    assert len(cookies) == len(pages)
+    assert 2000 < max(map(len, cookies)) < 4096
 
 
 def test_the_database_signs_nobody_in(site: Site) -> None:
