@@ -13,12 +13,14 @@ from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, upd
 from portal.domain.context import Context, Visitor
 from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
-from portal.domain.events import EventKind
+from portal.domain.events import EventKind, record
 from portal.domain.guards import count_or_refuse, link_guards
 from portal.domain.models import Contact, Link
 from portal.domain.tokens import Purpose, random_id
 
 CODE_TRIES = 5
+_BY_CODE = {Purpose.SIGN_IN: EventKind.SIGN_IN_BY_MAIL, Purpose.VERIFY: EventKind.CONFIRM}
+"""What a code beside a link of a purpose is typed for."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +123,11 @@ def look_at_code(
 ) -> OpenLink:
     """The link whose code this is, of those that this browser asked for. Raises Refused(WRONG_CODE or CODE_ENDED).
 
-    The try is counted on each of them before the code is looked at, in a transaction of its own: after five a code is
-    dead, however many came at once; its link stays good. Links that lead to nothing are counted and answered alike.
+    The try is counted on each of them whatever was typed, and however many come at once: after five a code is dead; its
+    link stays good. A wrong one is recorded with the count. Links that lead to nothing are counted and answered alike.
     """
     now = context.clock()
+    digits = "".join(character for character in code if character not in " -")
     with context.database.write() as connection:
         found = _held(connection, Link.public_id.in_(public_ids), Link.purpose == purpose)
         tried = connection.execute(
@@ -133,15 +136,27 @@ def look_at_code(
             .values(code_tries=Link.code_tries + 1)
             .returning(Link.public_id, Link.code_tries)
         ).all()
-    digits = "".join(character for character in code if character not in " -")
-    for row in tried:
-        if context.signer.is_code(purpose, row.public_id, digits):
-            try:
-                return _open(context, visitor, purpose, row.public_id)
-            except Refused:
-                raise Refused(Failure.CODE_ENDED, field="code") from None
-    ended = all(row.code_tries >= CODE_TRIES for row in tried)
-    raise Refused(Failure.CODE_ENDED if ended else Failure.WRONG_CODE, field="code")
+        fitting = [row.public_id for row in tried if context.signer.is_code(purpose, row.public_id, digits)]
+        ended = all(row.code_tries >= CODE_TRIES for row in tried)
+        failure = Failure.CODE_ENDED if ended else Failure.WRONG_CODE
+        if tried and not fitting:
+            contact_id = _contact_of(connection, visitor, found)
+            record(connection, visitor, _BY_CODE[purpose], contact_id=contact_id, now=now, refusal=failure)
+    if not fitting:
+        raise Refused(failure, field="code")
+    try:
+        return _open(context, visitor, purpose, fitting[0])
+    except Refused:
+        raise Refused(Failure.CODE_ENDED, field="code") from None
+
+
+def _contact_of(connection: Connection, visitor: Visitor, links: list[int]) -> int | None:
+    """Whose links these are, as far as the visitor's organisation knows them."""
+    return connection.scalars(
+        select(Contact.id)
+        .join(Link, Link.contact_id == Contact.id)
+        .where(Link.id.in_(links), Contact.organisation_id == visitor.organisation_id)
+    ).first()
 
 
 def consume(connection: Connection, link: OpenLink, now: datetime) -> None:

@@ -7,8 +7,9 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import select
 
-from portal.domain import customers
+from portal.domain import customers, magic_link
 from portal.domain.addresses import parse_email
+from portal.domain.confirmation import look_at_confirmation_code
 from portal.domain.errors import Refused
 from portal.domain.models import Event
 from portal.domain.outbox import Notice
@@ -96,6 +97,24 @@ def change_password_wrongly(scene: Scene) -> None:
     scene.change(scene.join(), WRONG_PASSWORD, SECOND_PASSWORD)
 
 
+def mistype_a_code(scene: Scene) -> None:
+    public_id = magic_link.request_sign_in(scene.context, scene.visitor, parse_email(ADA))
+    magic_link.look_at_sign_in_code(scene.context, scene.visitor, [public_id], "no code")
+
+
+def mistype_a_code_as_a_customer(scene: Scene) -> None:
+    scene.join()
+    mistype_a_code(scene)
+
+
+def mistype_the_code_of_a_registration(scene: Scene) -> None:
+    look_at_confirmation_code(scene.context, scene.visitor, scene.register(), "no code")
+
+
+def type_a_code_that_nobody_asked_for(scene: Scene) -> None:
+    magic_link.look_at_sign_in_code(scene.context, scene.visitor, [], "000000")
+
+
 def lift_a_ban(scene: Scene) -> None:
     scene.join()
     scene.ban()
@@ -125,6 +144,13 @@ JOINED: list[Row] = [("register", None, True), ("confirm", None, True), ("sign_i
         (guess_links, [("link_guess", "TOO_MANY_LOGINS", False)]),
         (change_password, [*JOINED, ("password_change", None, True)]),
         (change_password_wrongly, [*JOINED, ("password_change", "WRONG_PASSWORD", True)]),
+        (mistype_a_code, [("sign_in_request", None, False), ("sign_in_by_mail", "WRONG_CODE", False)]),
+        (
+            mistype_a_code_as_a_customer,
+            [*JOINED, ("sign_in_request", None, True), ("sign_in_by_mail", "WRONG_CODE", True)],
+        ),
+        (mistype_the_code_of_a_registration, [("register", None, True), ("confirm", "WRONG_CODE", True)]),
+        (type_a_code_that_nobody_asked_for, []),
         (lift_a_ban, [*JOINED, ("ban", None, True), ("unban", None, True)]),
     ],
 )

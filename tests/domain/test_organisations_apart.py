@@ -130,6 +130,17 @@ def test_a_code_of_one_is_wrong_in_the_other(first: Scene, second: Scene) -> Non
     assert look_at_confirmation_code(first.context, first.visitor, registration, code).email == ADA
 
 
+def test_a_code_mistyped_at_one_is_nothing_that_happened_to_a_customer_of_the_other(
+    first: Scene, second: Scene
+) -> None:
+    first.add_guest()
+    public_id = magic_link.request_sign_in(first.context, first.visitor, parse_email(ADA))
+    with refused(Failure.WRONG_CODE):
+        magic_link.look_at_sign_in_code(second.context, second.visitor, [public_id], "no code")
+    events = select(Event.contact_id).where(Event.organisation_id == second.visitor.organisation_id)
+    assert second.rows(events) == [(None,)]
+
+
 def test_a_code_that_signs_in_at_one_is_wrong_in_the_other(first: Scene, second: Scene) -> None:
     first.add_guest()
     second.add_guest()

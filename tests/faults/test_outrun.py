@@ -91,6 +91,18 @@ def asking(world: World, endpoint: str, **body: Any) -> Act:
     return ask
 
 
+def remembering(world: World, password: str, act: Act) -> Act:
+    """What makes a password Ada's, once it has come to its end."""
+
+    def remember() -> Answer:
+        answer = act()
+        if answer[0] != 503:
+            world.password = password
+        return answer
+
+    return remember
+
+
 def registration(world: World, email: str) -> Browser:
     browser = world.site.browser()
     assert browser.register(email, PASSWORD).status == 302
@@ -124,7 +136,7 @@ def confirms_by_code(world: World) -> Act:
 
 
 def signs_in(world: World) -> Act:
-    return sending(world.site.browser(), "/login", email=ADA, password=PASSWORD)
+    return sending(world.site.browser(), "/login", email=ADA, password=world.password)
 
 
 def mistypes(world: World) -> Act:
@@ -157,20 +169,14 @@ def asks_for_a_reset(world: World) -> Act:
 
 def resets(world: World) -> Act:
     world.site.browser().ask_for_reset(ADA)
-    return sending(world.site.browser(), world.site.link(ADA), password=world.new_password())
+    password = world.new_password()
+    return remembering(world, password, sending(world.site.browser(), world.site.link(ADA), password=password))
 
 
 def changes_the_password(world: World) -> Act:
     typed = {"current_password": world.password, "password": world.new_password()}
     send = sending(world.ada(), "/account/password", submit_to="/account/password", **typed)
-
-    def change() -> Answer:
-        answer = send()
-        if answer[0] == 302:
-            world.password = typed["password"]
-        return answer
-
-    return change
+    return remembering(world, typed["password"], send)
 
 
 def chooses_a_language(world: World) -> Act:
@@ -194,7 +200,7 @@ def shop_redeems(world: World) -> Act:
 
 
 def shop_signs_in(world: World) -> Act:
-    return asking(world, "login", email=ADA, password=PASSWORD)
+    return asking(world, "login", email=ADA, password=world.password)
 
 
 def shop_vouches(world: World) -> Act:
@@ -218,11 +224,12 @@ def shop_asks_for_a_reset(world: World) -> Act:
 def shop_resets(world: World) -> Act:
     world.site.browser().ask_for_reset(ADA)
     token = world.site.link(ADA).rpartition("/")[2]
-    return asking(world, "set-new-password", token=token, password=world.new_password())
+    password = world.new_password()
+    return remembering(world, password, asking(world, "set-new-password", token=token, password=password))
 
 
 def shop_signs_out(world: World) -> Act:
-    answer = world.shop.post("login", email=ADA, password=PASSWORD)
+    answer = world.shop.post("login", email=ADA, password=world.password)
     return asking(world, "logout", identityId=world.shop.identity(answer))
 
 

@@ -1,0 +1,124 @@
+"""D6: the whole life of customers, keys and organisations: each thing that happens is one event, of one known shape."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from portal.domain import customers
+from portal.domain.addresses import parse_email
+from portal.domain.api_keys import KeyKind
+from portal.domain.customer_import import Row, begin_import
+from portal.domain.errors import Failure
+from portal.domain.events import EventKind
+from portal.domain.models import Organisation
+from portal.logs import JsonFormatter
+from tests.api.shop import Shop, new_key, new_shop
+from tests.faults.test_outrun import ADA, DEEDS, World
+from tests.web.conftest import Site, Start
+
+pytestmark = pytest.mark.on_sqlite
+
+GUESSES = 61
+SCHEMA = {
+    "time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00"),
+    "level": re.compile("info"),
+    "logger": re.compile(r"portal\.events"),
+    "message": re.compile(r"\w+ contact=\w+ refusal=\w+ request=\w+"),
+    "kind": re.compile("|".join(EventKind)),
+    "contact": re.compile(r"\d+|None"),
+    "refusal": re.compile("|".join([*Failure.__members__, "None"])),
+    "request": re.compile("[0-9a-f]{16}|None"),
+}
+BY_OPERATOR = {
+    *(EventKind.BAN, EventKind.UNBAN, EventKind.DELETE, EventKind.IMPORT, EventKind.KEY_CREATE, EventKind.KEY_REVOKE),
+    *(EventKind.ORGANISATION_ADD, EventKind.ORGANISATION_CHANGE),
+}
+"""There is no request that they came with."""
+
+
+@pytest.fixture
+def world(start: Start) -> World:
+    roomy = dict.fromkeys(("LOGIN_LIMIT_ACCOUNT", "MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK"), "1000 per hour")
+    site = start(**roomy, LOGIN_LIMIT_NETWORK=f"{GUESSES - 1} per hour", API_LIMIT_DEV="1 per hour")
+    with site.context.database.write() as connection:
+        connection.execute(update(Organisation).values(return_origins=["https://shop.example.com"]))
+    site.customer(ADA)
+    return World(site, new_shop(site))
+
+
+@contextmanager
+def written(name: str) -> Iterator[list[dict[str, Any]]]:
+    """The lines that a logger writes meanwhile, as machines read them."""
+    lines: list[dict[str, Any]] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(json.loads(JsonFormatter().format(record)))
+
+    logger, collector, level = logging.getLogger(name), Collector(), logging.getLogger(name).level
+    logger.addHandler(collector)
+    logger.setLevel(logging.INFO)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(collector)
+        logger.setLevel(level)
+
+
+def live(world: World) -> None:
+    """Everything that anybody does, and what is refused."""
+    site = world.site
+    for deed in DEEDS:
+        assert deed(world)()[0] != 503
+    for _ in range(GUESSES):
+        site.browser("198.51.100.9").send(f"/password/reset/{'A' * 50}")
+    developer = Shop(site, new_key(site, KeyKind.DEVELOPER))
+    for _ in range(3):
+        developer.ask("GET", "get-account-info", query={"identityId": "A" * 32})
+    with begin_import(site.context, 1) as begun:
+        assert list(begun.check([Row(1, {"email": "zoe@example.com"})])) == []
+        begun.store()
+    asking = site.browser()
+    asking.fill("/login/link", {"email": ADA})
+    asking.fill("/login/code", {"code": "no code"}, submit_to="/login/code")
+    customers.ban(site.context, 1, parse_email(ADA), "spam")
+
+
+def test_each_thing_that_happens_is_one_event_of_one_shape(world: World) -> None:
+    before = len(world.site.rows()["event"])
+    began = datetime.now(UTC)
+    with written("portal.events") as lines:
+        live(world)
+    rows = sorted(world.site.rows()["event"], key=lambda row: row["id"])[before:]
+
+    assert {row["kind"] for row in rows} == set(EventKind), "something happens that this life has not"
+    assert {"WRONG_PASSWORD", "WRONG_CODE", "TOO_MANY_LOGINS"} <= {str(row["refusal"]) for row in rows}
+    for line in lines:
+        assert line.keys() == SCHEMA.keys()
+        for name, shape in SCHEMA.items():
+            assert shape.fullmatch(str(line[name])), (name, line)
+    for row in rows:
+        assert row["occurred_at"].tzinfo is UTC
+        assert began <= row["occurred_at"] <= datetime.now(UTC)
+        assert (row["request_id"] is None) == (row["kind"] in BY_OPERATOR), row
+    # In the log as in the table, one for one.
+    told = [(line["kind"], line["refusal"], line["request"]) for line in lines]
+    kept = [(row["kind"], row["refusal"], row["request_id"]) for row in rows]
+    assert len(told) == len(kept)
+    assert sorted(map(repr, told)) == sorted(map(repr, kept))
+
+
+def test_the_use_of_a_key_is_told_with_the_request_that_it_came_with(site: Site, shop: Shop) -> None:
+    with written("portal.access") as lines:
+        shop.account("A" * 32)
+    (line,) = lines
+    assert (line["key"], line["status"]) == (1, 200)
+    assert re.fullmatch("[0-9a-f]{16}", line["request"])
+    assert site.rows()["api_key"][0]["last_used_at"] is not None
