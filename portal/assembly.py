@@ -6,7 +6,7 @@ from flask import Flask, current_app
 from limits.storage import Storage
 
 from portal.config import Settings
-from portal.domain.clock import Clock, utc_now
+from portal.domain.clock import Clock, SystemClock
 from portal.domain.context import Context, Rules
 from portal.domain.database import open_database
 from portal.domain.passwords import Hasher
@@ -16,11 +16,11 @@ from portal.domain.tokens import LinkSigner
 from portal.domain.window_storage import WindowStorage
 
 
-def assemble(settings: Settings, secret_key: str, clock: Clock = utc_now) -> Context:
+def assemble(settings: Settings, secret_key: str, clock: Clock | None = None) -> Context:
     """The tools of the domain, as these settings want them. Connects to nothing yet."""
     return Context(
         database=open_database(settings.database_url),
-        clock=clock,
+        clock=clock or SystemClock(),
         hasher=Hasher(settings.argon2),
         throttle=Throttle(_storage(settings.ratelimit_storage_uri)),
         signer=LinkSigner([*settings.secret_key_fallbacks, secret_key]),

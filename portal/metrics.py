@@ -75,13 +75,13 @@ class _Outbox(Collector):
     def _ask(self) -> list[Metric]:
         try:
             with self._context.database.read() as connection:
-                waiting, oldest = backlog(connection)
+                waiting, age = backlog(connection, self._context.clock)
         except DatabaseAway:
             return []
-        age = (self._context.clock() - oldest).total_seconds() if oldest else 0.0
+        seconds = age.total_seconds()
         return [
             GaugeMetricFamily("portal_outbox_mails", "Mails that wait to be sent.", value=waiting),
-            GaugeMetricFamily("portal_outbox_age_seconds", "How long the oldest of them has waited.", value=age),
+            GaugeMetricFamily("portal_outbox_age_seconds", "How long the oldest of them has waited.", value=seconds),
         ]
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from sqlalchemy import ColumnElement, Connection, literal
 
 from portal import schema
 from portal.assembly import assemble
 from portal.config import DATABASE_FILE, Settings, load_settings
 from portal.domain.context import Context, Visitor
 from portal.domain.database import open_database
+from portal.domain.models.base import UtcDateTime
 from portal.domain.organisations import get_organisation
 from tests.servers.postgres import Postgres
 from tests.servers.redis import Redis
@@ -34,6 +36,9 @@ class MovableClock:
 
     def __call__(self) -> datetime:
         return self.now
+
+    def shared(self, _connection: Connection, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
+        return literal(self.now + ahead, UtcDateTime())
 
     def advance(self, by: timedelta) -> None:
         self.now += by

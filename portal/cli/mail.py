@@ -49,7 +49,7 @@ def retry(mail_id: int) -> None:
     """Send a mail now that waits for its next try or was set aside."""
     context = current_context()
     with context.database.write() as connection:
-        is_queued = delivery.requeue(connection, mail_id, context.clock())
+        is_queued = delivery.requeue(connection, mail_id, context.clock)
     if not is_queued:
         raise click.ClickException(f"There is no mail {mail_id} that waits or was set aside.")
     click.echo(f"Mail {mail_id} is due now.")

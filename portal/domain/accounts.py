@@ -6,7 +6,7 @@ from sqlalchemy import Connection, insert, update
 
 from portal.domain import identities, links, outbox
 from portal.domain.contacts import Known
-from portal.domain.context import Visitor
+from portal.domain.context import Context, Visitor
 from portal.domain.models import Account, FormerPassword
 from portal.domain.outbox import Notice
 
@@ -29,7 +29,7 @@ def set_password(connection: Connection, contact: Known, password_hash: str, now
 
 
 def change_password(
-    connection: Connection, visitor: Visitor, contact: Known, password_hash: str, now: datetime
+    connection: Connection, context: Context, visitor: Visitor, contact: Known, password_hash: str, now: datetime
 ) -> None:
     """Set another password, end every identity and every open link of the customer, and tell them by mail.
 
@@ -45,7 +45,7 @@ def change_password(
             Notice.PASSWORD_CHANGED,
             contact_id=contact.id,
             recipient=contact.email,
-            now=now,
+            clock=context.clock,
             locale=contact.locale,
         )
 

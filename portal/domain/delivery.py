@@ -4,6 +4,11 @@ A claim is a lease: while it lasts no other worker takes the row, and the row of
 runs out. Each result is written only where the claim is still the writer's, so that a worker that was frozen past its
 lease, and whose mail another one has taken up, changes nothing when it wakes. No transaction is open while a mail
 travels.
+
+All times are those of `Clock.shared`, so that workers on machines whose clocks differ agree. When that clock itself is
+set back nobody waits until it is again as late as it was: whatever lies further ahead than it could was written before,
+and is due. That is also believed of the lease of a mail that is on its way at this moment, so at the step one may go
+out twice, with the same Message-ID.
 """
 
 from dataclasses import dataclass, fields
@@ -11,14 +16,21 @@ from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, case, func, or_, select, update
 
+from portal.domain.clock import Clock
 from portal.domain.models import Link, OutboxMail
 from portal.domain.models import Organisation as OrganisationRow
 from portal.domain.organisations import COLUMNS, Organisation, read_organisation
 from portal.domain.outbox import MailState
 
 LEASE = timedelta(seconds=60)
+_NO_LEASE = 2 * LEASE
+"""A lease that ends still further ahead was taken before the clock was set back.
+
+Twice its length, so that a small step costs nothing, and nor does it when of two workers the one that has looked at the
+clock first comes second.
+"""
 GIVE_UP_AFTER = timedelta(hours=24)
 """A try that fails so long after the mail was queued was the last one."""
 _BACK_OFF = (9, 30, 60, 120, 300, 600)
@@ -28,6 +40,7 @@ _JITTER = 0.3
 
 With it the first delay is 6 to 12 seconds: within the 15 that contract.md promises, what is spent on noticing included.
 """
+_LONGEST_DELAY = timedelta(seconds=_BACK_OFF[-1] * (1 + _JITTER))
 _random = SystemRandom()
 
 
@@ -54,6 +67,7 @@ class DueMail:
 
     link: MailedLink | None
     organisation: Organisation
+    claimed_at: datetime
     id: int
     claim: str
     notice: str
@@ -62,17 +76,20 @@ class DueMail:
     message_id: str
     attempts: int
     created_at: datetime
-    due_at: datetime
 
-    def obsolete(self, now: datetime) -> str | None:
-        """Why the mail is of no use any more, if so: nobody wants a link that opens nothing."""
+    @property
+    def obsolete(self) -> str | None:
+        """Why the mail is of no use any more, if so: nobody wants a link that opens nothing.
+
+        How long it has waited decides, not when its link ends: that is by the clock of the machine that made the link.
+        """
         if self.link is None:
             return None
         if self.link.used_at is not None:
             return "the link was used"
         if self.link.ended_at is not None:
             return "the link was withdrawn"
-        return "the link has expired" if self.link.expires_at <= now else None
+        return "the link has expired" if self.claimed_at - self.created_at >= self.link.lifetime else None
 
 
 @dataclass(frozen=True)
@@ -90,24 +107,6 @@ class ListedMail:
     finished_at: datetime | None
 
 
-_next_due = (
-    select(OutboxMail.id)
-    .where(
-        OutboxMail.state == MailState.QUEUED,
-        OutboxMail.is_urgent == bindparam("urgent", type_=Boolean),
-        OutboxMail.due_at <= bindparam("now"),
-        or_(OutboxMail.lease_until.is_(None), OutboxMail.lease_until <= bindparam("now")),
-    )
-    .order_by(OutboxMail.due_at, OutboxMail.id)
-    .limit(1)
-    .with_for_update(skip_locked=True)  # PostgreSQL: workers pass each other by; SQLite has one writer and ignores it
-)
-_claim = (
-    update(OutboxMail)
-    .where(OutboxMail.id == _next_due.scalar_subquery())
-    .values(claim=bindparam("new_claim"), lease_until=bindparam("new_lease"))
-    .returning(OutboxMail.id)
-)
 _claimed = (
     select(
         OutboxMail.id,
@@ -118,7 +117,6 @@ _claimed = (
         OutboxMail.message_id,
         OutboxMail.attempts,
         OutboxMail.created_at,
-        OutboxMail.due_at,
         *COLUMNS,
         Link.purpose,
         Link.public_id,
@@ -133,65 +131,95 @@ _claimed = (
 )
 
 
-def claim_next(connection: Connection, now: datetime, claim: str) -> DueMail | None:
+def claim_next(connection: Connection, clock: Clock, claim: str) -> DueMail | None:
     """Take the urgent mail that has been due longest, else any other, for the length of a lease; None when none is due.
 
     However many others wait, an urgent one does not wait behind them. `claim` must be a new random text each time: it
     is what tells this taking of the mail from every other. Of any number of workers one gets the row.
     """
-    parameters = {"now": now, "new_claim": claim, "new_lease": now + LEASE}
     # Two statements: each finds its row in the index at once, however long the other kind's queue is.
     for urgent in (True, False):
-        mail_id = connection.execute(_claim, {**parameters, "urgent": urgent}).scalar_one_or_none()
-        if mail_id is not None:
+        taken = _take_next(connection, clock, claim, urgent=urgent)
+        if taken is not None:
             break
     else:
         return None
-    row = connection.execute(_claimed, {"mail_id": mail_id}).one()
+    row = connection.execute(_claimed, {"mail_id": taken.id}).one()
     *values, purpose, public_id, created_at, expires_at, used_at, ended_at = row
     mail, organisation = values[: -len(COLUMNS)], read_organisation(values[-len(COLUMNS) :])
     link = MailedLink(purpose, public_id, created_at, expires_at, used_at, ended_at) if public_id is not None else None
-    return DueMail(link, organisation, *mail)
+    return DueMail(link, organisation, taken.lease_until - LEASE, *mail)
 
 
-def renew(connection: Connection, mail: DueMail, now: datetime) -> bool:
+def _take_next(connection: Connection, clock: Clock, claim: str, *, urgent: bool) -> Row[*tuple[Any, ...]] | None:
+    now = clock.shared(connection)
+    next_due = (
+        select(OutboxMail.id)
+        .where(
+            OutboxMail.state == MailState.QUEUED,
+            OutboxMail.is_urgent == urgent,
+            or_(
+                OutboxMail.due_at <= now,
+                OutboxMail.attempts == 0,  # it was never put off
+                OutboxMail.due_at > clock.shared(connection, _LONGEST_DELAY),
+            ),
+            or_(
+                OutboxMail.lease_until.is_(None),
+                OutboxMail.lease_until <= now,
+                OutboxMail.lease_until > clock.shared(connection, _NO_LEASE),
+            ),
+        )
+        .order_by(OutboxMail.due_at, OutboxMail.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)  # PostgreSQL: workers pass each other by; SQLite has one writer
+    )
+    take = (
+        update(OutboxMail)
+        .where(OutboxMail.id == next_due.scalar_subquery())
+        .values(claim=claim, lease_until=clock.shared(connection, LEASE))
+        .returning(OutboxMail.id, OutboxMail.lease_until)
+    )
+    return connection.execute(take).one_or_none()
+
+
+def renew(connection: Connection, mail: DueMail, clock: Clock) -> bool:
     """Begin the lease anew while a slow conversation with the mail server lasts."""
-    return _write(connection, mail, lease_until=now + LEASE)
+    return _write(connection, mail, lease_until=clock.shared(connection, LEASE))
 
 
-def mark_sent(connection: Connection, mail: DueMail, now: datetime) -> bool:
-    """The mail server has taken the mail over."""
-    return _finish(connection, mail, MailState.SENT, now, reason=None)
+def mark_sent(connection: Connection, mail: DueMail, clock: Clock) -> bool:
+    """The mail server has taken the mail over. Whether it delivers it nobody tells the portal."""
+    return _finish(connection, mail, MailState.SENT, clock, reason=None)
 
 
-def mark_expired(connection: Connection, mail: DueMail, now: datetime, reason: str) -> bool:
+def mark_expired(connection: Connection, mail: DueMail, clock: Clock, reason: str) -> bool:
     """The mail is of no use any more and was not sent."""
-    return _finish(connection, mail, MailState.EXPIRED, now, reason=reason)
+    return _finish(connection, mail, MailState.EXPIRED, clock, reason=reason)
 
 
-def set_aside(connection: Connection, mail: DueMail, now: datetime, reason: str) -> bool:
+def set_aside(connection: Connection, mail: DueMail, clock: Clock, reason: str) -> bool:
     """Give the mail up: a try has failed and no other will fare better."""
-    return _finish(connection, mail, MailState.DEAD, now, reason=reason, attempts=mail.attempts + 1)
+    return _finish(connection, mail, MailState.DEAD, clock, reason=reason, attempts=mail.attempts + 1)
 
 
-def retry_later(connection: Connection, mail: DueMail, now: datetime, reason: str) -> bool:
+def retry_later(connection: Connection, mail: DueMail, clock: Clock, reason: str) -> bool:
     """A try has failed: put the next one off, a little longer each time; 24 hours after queuing, give up."""
-    if now - mail.created_at >= GIVE_UP_AFTER:
-        return set_aside(connection, mail, now, f"given up after 24 hours: {reason}")
+    if mail.claimed_at - mail.created_at >= GIVE_UP_AFTER:
+        return set_aside(connection, mail, clock, f"given up after 24 hours: {reason}")
     return _write(
         connection,
         mail,
         claim=None,
         lease_until=None,
         attempts=mail.attempts + 1,
-        due_at=now + delay_after(mail.attempts + 1),
+        due_at=clock.shared(connection, delay_after(mail.attempts + 1)),
         reason=reason,
     )
 
 
-def hand_back(connection: Connection, mail: DueMail, due_at: datetime) -> bool:
-    """Return the mail untried, to be due at `due_at`: whatever was in the way had nothing to do with it."""
-    return _write(connection, mail, claim=None, lease_until=None, due_at=due_at)
+def hand_back(connection: Connection, mail: DueMail) -> bool:
+    """Return the mail untried, and due as it was: whatever was in the way had nothing to do with it."""
+    return _write(connection, mail, claim=None, lease_until=None)
 
 
 def delay_after(attempts: int) -> timedelta:
@@ -215,39 +243,36 @@ def list_mails(connection: Connection, organisation_id: int | None, limit: int) 
     return [ListedMail(*row) for row in connection.execute(statement)]
 
 
-_backlog = select(func.count(), func.min(OutboxMail.created_at)).where(OutboxMail.state == MailState.QUEUED)
+def backlog(connection: Connection, clock: Clock) -> tuple[int, timedelta]:
+    """How many mails wait to be sent, and how long the oldest has waited."""
+    found = select(func.count(), func.min(OutboxMail.created_at), clock.shared(connection))
+    waiting, oldest, now = connection.execute(found.where(OutboxMail.state == MailState.QUEUED)).one()
+    return waiting, now - oldest if waiting else timedelta(0)
 
 
-def backlog(connection: Connection) -> tuple[int, datetime | None]:
-    """How many mails wait to be sent, and since when the oldest does."""
-    waiting, oldest = connection.execute(_backlog).one()
-    return waiting, oldest
-
-
-_requeue = (
-    update(OutboxMail)
-    .where(OutboxMail.id == bindparam("mail_id"), OutboxMail.state.in_((MailState.QUEUED, MailState.DEAD)))
-    .values(
-        state=MailState.QUEUED,
-        due_at=bindparam("now"),
-        finished_at=None,
-        attempts=case((OutboxMail.state == MailState.DEAD, 0), else_=OutboxMail.attempts),
-    )
-    .returning(OutboxMail.id)
-)
-
-
-def requeue(connection: Connection, mail_id: int, now: datetime) -> bool:
+def requeue(connection: Connection, mail_id: int, clock: Clock) -> bool:
     """Make a dead or waiting mail due now; False when there is none with this id.
 
     An expired one stays expired: its link opens nothing, and the customer can ask for a new one. A mail older than
     24 hours gets one more try.
     """
-    return connection.execute(_requeue, {"mail_id": mail_id, "now": now}).one_or_none() is not None
+    statement = (
+        update(OutboxMail)
+        .where(OutboxMail.id == mail_id, OutboxMail.state.in_((MailState.QUEUED, MailState.DEAD)))
+        .values(
+            state=MailState.QUEUED,
+            due_at=clock.shared(connection),
+            finished_at=None,
+            attempts=case((OutboxMail.state == MailState.DEAD, 0), else_=OutboxMail.attempts),
+        )
+        .returning(OutboxMail.id)
+    )
+    return connection.execute(statement).one_or_none() is not None
 
 
-def _finish(connection: Connection, mail: DueMail, state: MailState, now: datetime, **values: Any) -> bool:
-    return _write(connection, mail, state=state, finished_at=now, claim=None, lease_until=None, **values)
+def _finish(connection: Connection, mail: DueMail, state: MailState, clock: Clock, **values: Any) -> bool:
+    finished_at = clock.shared(connection)
+    return _write(connection, mail, state=state, finished_at=finished_at, claim=None, lease_until=None, **values)
 
 
 def _write(connection: Connection, mail: DueMail, **values: Any) -> bool:

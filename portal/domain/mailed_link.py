@@ -51,7 +51,7 @@ def mail_link(
             notice,
             contact_id=contact_id,
             recipient=contact.email if contact else None,
-            now=now,
+            clock=context.clock,
             locale=contact.locale if contact else None,
             link_id=link.id,
             wanted=wanted,

@@ -1,11 +1,11 @@
 """Mails as data: queued in the caller's transaction, so that a mail is due if and only if its cause was committed."""
 
 import secrets
-from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Connection, insert
 
+from portal.domain.clock import Clock
 from portal.domain.context import Visitor
 from portal.domain.models import OutboxMail
 
@@ -42,25 +42,28 @@ def queue(
     *,
     contact_id: int | None,
     recipient: str | None,
-    now: datetime,
+    clock: Clock,
     locale: str | None = None,
     link_id: int | None = None,
     wanted: bool = True,
 ) -> None:
-    """Add one mail. An unwanted one (nobody to send it to) is stored as void, without an address."""
+    """Add one mail. An unwanted one (nobody to send it to) is stored as void, without an address.
+
+    All times of a mail are those that workers go by: how long it has waited is known whatever clock this machine has.
+    """
+    now = clock.shared(connection)
     connection.execute(
-        insert(OutboxMail),
-        {
-            "organisation_id": visitor.organisation_id,
-            "contact_id": contact_id,
-            "link_id": link_id,
-            "notice": notice,
-            "is_urgent": notice not in _TOLD_LATER,
-            "recipient": recipient if wanted else None,
-            "locale": locale or visitor.locale,
-            "message_id": secrets.token_hex(16),
-            "state": MailState.QUEUED if wanted else MailState.VOID,
-            "due_at": now,
-            "created_at": now,
-        },
+        insert(OutboxMail).values(
+            organisation_id=visitor.organisation_id,
+            contact_id=contact_id,
+            link_id=link_id,
+            notice=notice,
+            is_urgent=notice not in _TOLD_LATER,
+            recipient=recipient if wanted else None,
+            locale=locale or visitor.locale,
+            message_id=secrets.token_hex(16),
+            state=MailState.QUEUED if wanted else MailState.VOID,
+            due_at=now,
+            created_at=now,
+        )
     )

@@ -50,7 +50,7 @@ def change_password(
         current = contacts.lock(connection, contact.id)
         if current is None or current.banned_at or current.password_hash != contact.password_hash:
             raise _refused_current_password()
-        accounts.change_password(connection, visitor, current, password_hash, now)
+        accounts.change_password(connection, context, visitor, current, password_hash, now)
         contacts.forget_wrong_passwords(connection, contact.id)
         record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now)
         return identities.start(connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now)

@@ -60,7 +60,7 @@ def set_new_password(context: Context, visitor: Visitor, token: str, password: s
         links.consume(connection, link, now)
         if current is None or current.banned_at:
             raise Refused(Failure.LINK_ENDED)
-        accounts.change_password(connection, visitor, current, password_hash, now)
+        accounts.change_password(connection, context, visitor, current, password_hash, now)
         contacts.prove_mailbox(connection, current.id, now)
         end_waiting(connection, current.id, now)
         record(connection, visitor, EventKind.RESET, contact_id=current.id, now=now)

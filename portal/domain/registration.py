@@ -202,7 +202,7 @@ def _mail(
         Notice.ACCOUNT_EXISTS if has_account else Notice.VERIFY,
         contact_id=contact.id,
         recipient=contact.email,
-        now=now,
+        clock=context.clock,
         locale=contact.locale or locale,
         link_id=link.id if waits else None,
         wanted=contact.banned_at is None and (waits or has_account),

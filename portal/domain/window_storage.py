@@ -2,12 +2,13 @@
 
 The storage that `limits` brings walks every live key now and then (14 ms at 100,000 keys), which a stranger can bring
 about. Here the counters of one span are kept in the order in which they expire, so that dropping the expired ones
-costs a step for each, once.
+costs a step for each, once. A clock that is set back or forward changes no window: time is counted from the start of
+the machine.
 """
 
 from collections import OrderedDict
 from threading import Lock
-from time import time
+from time import monotonic, time
 
 from limits.storage import Storage
 
@@ -32,7 +33,7 @@ class WindowStorage(Storage):
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Add to a counter and return it; a new window of `expiry` seconds starts when there is none."""
-        now = time()
+        now = monotonic()
         with self._lock:
             counters = self._spans.setdefault(expiry, OrderedDict())
             while counters:
@@ -54,7 +55,7 @@ class WindowStorage(Storage):
 
     def get_expiry(self, key: str) -> float:
         """When the counter's window ends, in seconds since the epoch."""
-        return self._find(key)[1]
+        return time() + self._find(key)[1]
 
     def check(self) -> bool:
         """Always there."""
@@ -74,10 +75,11 @@ class WindowStorage(Storage):
                 counters.pop(key, None)
 
     def _find(self, key: str) -> tuple[float, float]:
-        now = time()
+        """A counter's value, and for how many seconds it holds."""
+        now = monotonic()
         with self._lock:
             for counters in self._spans.values():
                 counter = counters.get(key)
                 if counter is not None and counter[1] > now:
-                    return counter[0], counter[1]
-        return 0, now
+                    return counter[0], counter[1] - now
+        return 0, 0

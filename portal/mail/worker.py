@@ -3,10 +3,9 @@
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
 from random import SystemRandom
 from threading import Event, Thread
-from time import sleep
+from time import monotonic, sleep
 
 from flask import Flask
 from sqlalchemy import Connection
@@ -14,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.assembly import context_of, settings_of
 from portal.domain import delivery
+from portal.domain.clock import Clock
 from portal.domain.delivery import DueMail
 from portal.domain.purge import purge
 from portal.domain.tokens import random_id
@@ -33,13 +33,14 @@ from portal.mail.transport import (
 
 POLL_SECONDS = 1.0
 RENEW_SECONDS = delivery.LEASE.total_seconds() / 3
-PURGE_EVERY = timedelta(hours=1)
+PURGE_SECONDS = 3600.0
 PAUSE_SECONDS = (5.0, 10.0, 20.0, 30.0)
 """How long nothing is sent after one failure of the server, after two in a row, and so on; less a fifth at random."""
 REFUSALS_OF_ALL = 3
 """So many refusals by policy in a row, with no mail taken in between, are about us and not about the recipients."""
 RECORD_TRIES = 5
 RECORD_PAUSE_SECONDS = 1.0
+_Write = Callable[[Connection, Clock], bool]
 _log = logging.getLogger("portal.mail")
 _random = SystemRandom()
 
@@ -57,7 +58,7 @@ class MailWorker:
         self._sender = settings_of(app).mail_default_sender
         self._transport = _transport_of(app)
         self._sending: DueMail | None = None
-        self._purge_at: datetime | None = None
+        self._purged_at: float | None = None
         self._failures = 0
         self._refusals = 0
         self.wake = Event()
@@ -101,13 +102,12 @@ class MailWorker:
 
     def _deliver_next(self) -> bool:
         """Take the next mail and see it through; whether there was one. Raises ServerUnavailable."""
-        now = self._context.clock()
         with self._context.database.write() as connection:
-            mail = delivery.claim_next(connection, now, random_id())
+            mail = delivery.claim_next(connection, self._context.clock, random_id())
         if mail is None:
             return False
-        if reason := mail.obsolete(now):
-            self._record(mail, "expired", lambda connection, now: delivery.mark_expired(connection, mail, now, reason))
+        if reason := mail.obsolete:
+            self._record(mail, "expired", _with_reason(delivery.mark_expired, mail, reason))
             return True
         self._sending = mail
         try:
@@ -133,7 +133,7 @@ class MailWorker:
                 _log.error("the mail server refuses the sender of %s (%s)", mail.organisation.slug, error.reason)
                 self._record(mail, "put off", _with_reason(delivery.retry_later, mail, error.reason))
                 return
-            self._record(mail, None, lambda connection, _now: delivery.hand_back(connection, mail, mail.due_at))
+            self._record(mail, None, lambda connection, _clock: delivery.hand_back(connection, mail))
             raise
         except Exception as error:  # noqa: BLE001 - a mail that cannot be built must not hold up the others
             # Only the class: the text of an unknown exception may hold anything.
@@ -141,7 +141,7 @@ class MailWorker:
             self._record(mail, f"failed ({reason}), put off", _with_reason(delivery.retry_later, mail, reason))
         else:
             self._refusals = 0
-            self._record(mail, "sent", lambda connection, now: delivery.mark_sent(connection, mail, now))
+            self._record(mail, "sent", lambda connection, clock: delivery.mark_sent(connection, mail, clock))
 
     def _weigh(self, mail: DueMail, reason: str) -> None:
         """A server that refuses us whatever we send (a list of bad senders, say) is to cost no mail its life.
@@ -157,20 +157,20 @@ class MailWorker:
         if self._refusals >= REFUSALS_OF_ALL:
             raise Misconfigured(reason)
 
-    def _record(self, mail: DueMail, outcome: str | None, write: Callable[[Connection, datetime], bool]) -> None:
+    def _record(self, mail: DueMail, outcome: str | None, write: _Write) -> None:
         if not self._write(write):
             outcome = f"{outcome or 'handed back'}, but another worker has taken it up"
         if outcome:
             _log.info("mail %d %s: %s", mail.id, mail.notice, outcome)
 
-    def _write(self, write: Callable[[Connection, datetime], bool]) -> bool:
+    def _write(self, write: _Write) -> bool:
         """Store a result, patiently: a mail that was sent and is not stored as sent goes out twice."""
         tries_left = RECORD_TRIES
         while True:
             tries_left -= 1
             try:
                 with self._context.database.write() as connection:
-                    return write(connection, self._context.clock())
+                    return write(connection, self._context.clock)
             except SQLAlchemyError:
                 if not tries_left:
                     raise
@@ -184,13 +184,13 @@ class MailWorker:
                 continue
             # Without the database there is no other worker either, and the result will say how it went.
             with suppress(SQLAlchemyError), self._context.database.write() as connection:
-                delivery.renew(connection, mail, self._context.clock())
+                delivery.renew(connection, mail, self._context.clock)
 
     def _purge_hourly(self) -> None:
-        now = self._context.clock()
-        if self._purge_at is not None and now < self._purge_at:
+        now = monotonic()
+        if self._purged_at is not None and now < self._purged_at + PURGE_SECONDS:
             return
-        self._purge_at = now + PURGE_EVERY
+        self._purged_at = now
         purged = purge(self._context)
         if any(purged.values()):
             _log.info("purged: %s", ", ".join(f"{count} of {table}" for table, count in purged.items() if count))
@@ -203,10 +203,8 @@ class MailWorker:
         return seconds
 
 
-def _with_reason(
-    write: Callable[[Connection, DueMail, datetime, str], bool], mail: DueMail, reason: str
-) -> Callable[[Connection, datetime], bool]:
-    return lambda connection, now: write(connection, mail, now, reason)
+def _with_reason(write: Callable[[Connection, DueMail, Clock, str], bool], mail: DueMail, reason: str) -> _Write:
+    return lambda connection, clock: write(connection, mail, clock, reason)
 
 
 def _transport_of(app: Flask) -> Transport:

@@ -1,6 +1,6 @@
 import re
-from datetime import UTC, datetime
 
+import time_machine
 from sqlalchemy import select, update
 
 from portal.domain import outbox
@@ -9,22 +9,26 @@ from portal.domain.models import OutboxMail
 from portal.domain.outbox import MailState, Notice
 from tests.cli.conftest import Run, add_contact
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
 
 def queue_mail(context: Context, *, state: MailState = MailState.QUEUED, reason: str | None = None) -> int:
     contact_id = add_contact(context, "jana@example.com")
     visitor = Visitor(organisation_id=1, ip=None)
     with context.database.write() as connection:
         outbox.queue(
-            connection, visitor, Notice.PASSWORD_CHANGED, contact_id=contact_id, recipient="jana@example.com", now=NOW
+            connection,
+            visitor,
+            Notice.PASSWORD_CHANGED,
+            contact_id=contact_id,
+            recipient="jana@example.com",
+            clock=context.clock,
         )
         connection.execute(update(OutboxMail).values(state=state, reason=reason))
         return connection.execute(select(OutboxMail.id)).scalar_one()
 
 
 def test_list_shows_what_is_due(run: Run, context: Context) -> None:
-    mail_id = queue_mail(context)
+    with time_machine.travel("2026-03-01T12:00:00Z", tick=False):
+        mail_id = queue_mail(context)
     _, line = run("mail", "list").out.splitlines()
     assert re.split(r"\s{2,}", line) == [
         str(mail_id),

@@ -64,7 +64,7 @@ def test_a_sign_in_that_waited_for_a_change_of_password_is_refused(scene: Scene)
         thread.start()
         until_somebody_waits(scene)
         new_hash = scene.context.hasher.hash(SECOND_PASSWORD, contact.password_salt)
-        accounts.change_password(connection, scene.visitor, contact, new_hash, scene.context.clock())
+        accounts.change_password(connection, scene.context, scene.visitor, contact, new_hash, scene.context.clock())
     thread.join()
     assert isinstance(outcome[0], Exception), "the old password signed somebody in after it was changed"
     assert not scene.is_signed_in(identity)

@@ -14,6 +14,7 @@ from portal.domain.passwords import Hasher, Parameters
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
 from tests.domain.watching import HashCounter, in_parallel, wait_until
+from tests.passing import passing_time
 
 EVE = "eve@example.com"
 
@@ -48,7 +49,7 @@ def test_ten_wrong_passwords_block_an_address_known_or_not(scene: Scene, hashes:
 
 def test_the_block_ends_with_its_window(scene: Scene) -> None:
     scene.join()
-    with time_machine.travel(1_800_000_000, tick=False) as travel:
+    with passing_time(1_800_000_000) as travel:
         scene.fail_to_log_in(times=11)
         travel.shift(20 * 60 - 1)
         with refused(Failure.TOO_MANY_LOGINS) as refusal:
@@ -141,7 +142,7 @@ def test_100_wrong_passwords_in_a_row_close_the_password_however_slow(
     scene: Scene, clock: MovableClock, hashes: HashCounter
 ) -> None:
     scene.join()
-    with time_machine.travel(1_800_000_000, tick=False) as travel:
+    with passing_time(1_800_000_000) as travel:
         for _ in range(25):
             scene.fail_to_log_in(times=4)
             travel.shift(timedelta(days=3))

@@ -1,11 +1,11 @@
 """Counters in memory: fixed windows from the first hit, and never more of them than are bounded."""
 
 import pytest
-import time_machine
 
 from portal.domain import window_storage
 from portal.domain.window_storage import WindowStorage
 from tests.domain.watching import in_parallel
+from tests.passing import passing_time
 
 START = 1_800_000_000
 
@@ -22,7 +22,7 @@ def test_a_counter_counts(storage: WindowStorage) -> None:
 
 
 def test_a_window_begins_with_its_first_hit_and_no_later_one_puts_its_end_off(storage: WindowStorage) -> None:
-    with time_machine.travel(START, tick=False) as travel:
+    with passing_time(START) as travel:
         storage.incr("a", 60)
         travel.shift(59)
         assert storage.incr("a", 60) == 2
@@ -34,7 +34,7 @@ def test_a_window_begins_with_its_first_hit_and_no_later_one_puts_its_end_off(st
 
 
 def test_a_counter_that_nobody_has_ends_now(storage: WindowStorage) -> None:
-    with time_machine.travel(START, tick=False):
+    with passing_time(START):
         assert storage.get_expiry("a") == START
 
 
@@ -46,7 +46,7 @@ def test_what_is_given_back_is_one_hit(storage: WindowStorage) -> None:
 
 
 def test_what_belonged_to_a_window_that_has_passed_is_not_given_back_to_the_next(storage: WindowStorage) -> None:
-    with time_machine.travel(START, tick=False) as travel:
+    with passing_time(START) as travel:
         storage.incr("a", 60)
         travel.shift(61)
         assert storage.incr("a", 60, amount=-1) == 0
@@ -54,7 +54,7 @@ def test_what_belonged_to_a_window_that_has_passed_is_not_given_back_to_the_next
 
 
 def test_expired_counters_are_dropped_by_the_next_hit_of_their_span(storage: WindowStorage) -> None:
-    with time_machine.travel(START, tick=False) as travel:
+    with passing_time(START) as travel:
         for number in range(100):
             storage.incr(f"key {number}", 60)
         storage.incr("hourly", 3600)
@@ -64,7 +64,7 @@ def test_expired_counters_are_dropped_by_the_next_hit_of_their_span(storage: Win
 
 
 def test_a_short_span_does_not_wait_for_a_long_one(storage: WindowStorage) -> None:
-    with time_machine.travel(START, tick=False) as travel:
+    with passing_time(START) as travel:
         storage.incr("long", 3600)
         storage.incr("short", 60)
         travel.shift(61)

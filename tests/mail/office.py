@@ -60,7 +60,7 @@ class Office:
                 notice,
                 contact_id=None,
                 recipient=recipient,
-                now=now,
+                clock=self.context.clock,
                 locale=locale,
                 link_id=link_id,
             )

@@ -35,7 +35,7 @@ def rendered() -> Rendered:
     def render_one(office: Office, *arguments: object, **options: object) -> EmailMessage:
         office.queue(*arguments, **options)  # type: ignore[arg-type] # passed on as they are
         with office.context.database.write() as connection:
-            mail = delivery.claim_next(connection, office.context.clock(), "c" * 32)
+            mail = delivery.claim_next(connection, office.context.clock, "c" * 32)
         assert mail is not None
         content = render(office.app, mail).as_bytes()
         assert content.isascii()

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import time_machine
 
+from tests.passing import passing_time
 from tests.web.browser import Page
 from tests.web.conftest import PASSWORD, Site, Start
 
@@ -42,7 +42,7 @@ def test_the_eleventh_wrong_password_for_an_address_is_refused_wherever_it_comes
 @pytest.mark.on_sqlite  # it travels in time, and Redis has a clock of its own
 def test_the_block_ends_when_it_says(site: Site) -> None:
     site.customer(EMAIL)
-    with time_machine.travel(NOW, tick=False) as clock:
+    with passing_time(NOW) as clock:
         statuses(10, lambda _: site.browser().sign_in(EMAIL, "wrong"))
         clock.shift(timedelta(minutes=5))
         wait = wait_of(site.browser().sign_in(EMAIL, PASSWORD))

@@ -1,0 +1,22 @@
+"""Time that passes, for what counts in memory too."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import pytest
+import time_machine
+
+from portal.domain import window_storage
+
+
+@contextmanager
+def passing_time(begins: float | datetime) -> Iterator[time_machine.Traveller]:
+    """The machine's clock stands still until it is shifted, and what is counted from the machine's start goes with it.
+
+    `time_machine.travel` alone is a clock that is set, while no time passes.
+    """
+    with time_machine.travel(begins, tick=False) as travel, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(window_storage, "monotonic", time.time)
+        yield travel
