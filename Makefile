@@ -44,6 +44,7 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.deploy.nginx
+	@$(BIN)/python -m tests.faults.faketime
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered --ignore=$(AUDIT) $(ARGS)
 
 audit: $(VENV)/.audit $(AUDIT)/node_modules/.package-lock.json

@@ -17,9 +17,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from portal.domain.backlog import waiting_mails
 from portal.domain.context import Context
 from portal.domain.database import DatabaseAway
-from portal.domain.delivery import backlog
 
 _requests = Counter("portal_requests", "Requests answered.", ["method", "route", "status"])
 _seconds = Histogram("portal_request_seconds", "Time to answer a request.", ["route"])
@@ -75,7 +75,7 @@ class _Outbox(Collector):
     def _ask(self) -> list[Metric]:
         try:
             with self._context.database.read() as connection:
-                waiting, age = backlog(connection, self._context.clock)
+                waiting, age = waiting_mails(connection, self._context.clock)
         except DatabaseAway:
             return []
         seconds = age.total_seconds()

@@ -7,7 +7,7 @@ from portal.assembly import current_context
 from portal.cli.arguments import Text
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_table
-from portal.domain import delivery
+from portal.domain import backlog
 from portal.domain.organisations import get_organisation
 
 LIST_LIMIT = 100
@@ -21,10 +21,13 @@ def mail() -> None:
 @mail.command("list", cls=PlainCommand)
 @click.option("--organisation", "slug", type=Text(), metavar="SLUG", help="Only the mails of one organisation.")
 def list_(slug: str | None) -> None:
-    """List the newest mails: what is due, what was sent, what was set aside and why."""
+    """List the newest mails: what is due, what was sent, what was set aside and why.
+
+    Sent means that the mail server took a mail over; whether it arrived is not known here.
+    """
     with current_context().database.read() as connection:
         organisation_id = get_organisation(connection, slug).id if slug is not None else None
-        found = delivery.list_mails(connection, organisation_id, LIST_LIMIT)
+        found = backlog.list_mails(connection, organisation_id, LIST_LIMIT)
     echo_table(
         ("ID", "STATE", "MAIL", "TO", "TRIES", "CREATED", "NEXT TRY", "REASON"),
         (
@@ -49,7 +52,7 @@ def retry(mail_id: int) -> None:
     """Send a mail now that waits for its next try or was set aside."""
     context = current_context()
     with context.database.write() as connection:
-        is_queued = delivery.requeue(connection, mail_id, context.clock)
+        is_queued = backlog.requeue(connection, mail_id, context.clock)
     if not is_queued:
         raise click.ClickException(f"There is no mail {mail_id} that waits or was set aside.")
     click.echo(f"Mail {mail_id} is due now.")

@@ -11,12 +11,12 @@ and is due. That is also believed of the lease of a mail that is on its way at t
 out twice, with the same Message-ID.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, or_, select, update
 
 from portal.domain.clock import Clock
 from portal.domain.models import Link, OutboxMail
@@ -40,7 +40,8 @@ _JITTER = 0.3
 
 With it the first delay is 6 to 12 seconds: within the 15 that contract.md promises, what is spent on noticing included.
 """
-_LONGEST_DELAY = timedelta(seconds=_BACK_OFF[-1] * (1 + _JITTER))
+_NO_DELAY = 2 * timedelta(seconds=_BACK_OFF[-1])
+"""A put-off that ends still further ahead was made before the clock was set back."""
 _random = SystemRandom()
 
 
@@ -90,21 +91,6 @@ class DueMail:
         if self.link.ended_at is not None:
             return "the link was withdrawn"
         return "the link has expired" if self.claimed_at - self.created_at >= self.link.lifetime else None
-
-
-@dataclass(frozen=True)
-class ListedMail:
-    """A mail as the operator sees it."""
-
-    id: int
-    notice: str
-    recipient: str | None
-    state: str
-    attempts: int
-    reason: str | None
-    created_at: datetime
-    due_at: datetime
-    finished_at: datetime | None
 
 
 _claimed = (
@@ -161,7 +147,7 @@ def _take_next(connection: Connection, clock: Clock, claim: str, *, urgent: bool
             or_(
                 OutboxMail.due_at <= now,
                 OutboxMail.attempts == 0,  # it was never put off
-                OutboxMail.due_at > clock.shared(connection, _LONGEST_DELAY),
+                OutboxMail.due_at > clock.shared(connection, _NO_DELAY),
             ),
             or_(
                 OutboxMail.lease_until.is_(None),
@@ -188,7 +174,7 @@ def renew(connection: Connection, mail: DueMail, clock: Clock) -> bool:
 
 
 def mark_sent(connection: Connection, mail: DueMail, clock: Clock) -> bool:
-    """The mail server has taken the mail over. Whether it delivers it nobody tells the portal."""
+    """The mail server has taken the mail over."""
     return _finish(connection, mail, MailState.SENT, clock, reason=None)
 
 
@@ -226,48 +212,6 @@ def delay_after(attempts: int) -> timedelta:
     """How long to wait after so many failed tries: between 6 and 12 seconds at first, some 10 minutes in the end."""
     seconds = _BACK_OFF[min(attempts, len(_BACK_OFF)) - 1]
     return timedelta(seconds=seconds * _random.uniform(1 - _JITTER, 1 + _JITTER))
-
-
-_listed = (
-    select(*(getattr(OutboxMail, field.name) for field in fields(ListedMail)))
-    .where(OutboxMail.state != MailState.VOID)
-    .order_by(OutboxMail.id.desc())
-)
-
-
-def list_mails(connection: Connection, organisation_id: int | None, limit: int) -> list[ListedMail]:
-    """The newest mails first, of one organisation or of all; void ones, which are no mails, left out."""
-    statement = _listed.limit(limit)
-    if organisation_id is not None:
-        statement = statement.where(OutboxMail.organisation_id == organisation_id)
-    return [ListedMail(*row) for row in connection.execute(statement)]
-
-
-def backlog(connection: Connection, clock: Clock) -> tuple[int, timedelta]:
-    """How many mails wait to be sent, and how long the oldest has waited."""
-    found = select(func.count(), func.min(OutboxMail.created_at), clock.shared(connection))
-    waiting, oldest, now = connection.execute(found.where(OutboxMail.state == MailState.QUEUED)).one()
-    return waiting, now - oldest if waiting else timedelta(0)
-
-
-def requeue(connection: Connection, mail_id: int, clock: Clock) -> bool:
-    """Make a dead or waiting mail due now; False when there is none with this id.
-
-    An expired one stays expired: its link opens nothing, and the customer can ask for a new one. A mail older than
-    24 hours gets one more try.
-    """
-    statement = (
-        update(OutboxMail)
-        .where(OutboxMail.id == mail_id, OutboxMail.state.in_((MailState.QUEUED, MailState.DEAD)))
-        .values(
-            state=MailState.QUEUED,
-            due_at=clock.shared(connection),
-            finished_at=None,
-            attempts=case((OutboxMail.state == MailState.DEAD, 0), else_=OutboxMail.attempts),
-        )
-        .returning(OutboxMail.id)
-    )
-    return connection.execute(statement).one_or_none() is not None
 
 
 def _finish(connection: Connection, mail: DueMail, state: MailState, clock: Clock, **values: Any) -> bool:

@@ -29,6 +29,7 @@ class MailState(StrEnum):
 
     QUEUED = "queued"
     SENT = "sent"
+    """The mail server has taken it over; whether it arrives, nobody tells the portal."""
     DEAD = "dead"
     EXPIRED = "expired"
     VOID = "void"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Row, Select, insert, select, update
 
-from portal.domain import delivery
+from portal.domain import backlog, delivery
 from portal.domain.context import Context, Visitor
 from portal.domain.delivery import DueMail, delay_after
 from portal.domain.models import Link, OutboxMail
@@ -63,11 +63,11 @@ class Outbox:
 
     def requeue(self, mail_id: int) -> bool:
         with self.context.database.write() as connection:
-            return delivery.requeue(connection, mail_id, self.context.clock)
+            return backlog.requeue(connection, mail_id, self.context.clock)
 
-    def listed(self, organisation_id: int | None = None, limit: int = 100) -> list[delivery.ListedMail]:
+    def listed(self, organisation_id: int | None = None, limit: int = 100) -> list[backlog.ListedMail]:
         with self.context.database.read() as connection:
-            return delivery.list_mails(connection, organisation_id, limit)
+            return backlog.list_mails(connection, organisation_id, limit)
 
     def row(self, mail_id: int = 1) -> Row[Any]:
         statement: Select[Any] = select(OutboxMail.__table__).where(OutboxMail.id == mail_id)

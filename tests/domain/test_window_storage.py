@@ -1,6 +1,9 @@
 """Counters in memory: fixed windows from the first hit, and never more of them than are bounded."""
 
+from time import time
+
 import pytest
+import time_machine
 
 from portal.domain import window_storage
 from portal.domain.window_storage import WindowStorage
@@ -31,6 +34,15 @@ def test_a_window_begins_with_its_first_hit_and_no_later_one_puts_its_end_off(st
         assert storage.get("a") == 0
         assert storage.incr("a", 60) == 1
         assert storage.get_expiry("a") == START + 120
+
+
+def test_a_clock_that_is_set_ends_no_window_and_lengthens_none(storage: WindowStorage) -> None:
+    with time_machine.travel(START, tick=False) as travel:
+        storage.incr("a", 60)
+        for step in (-3600, 7200):
+            travel.shift(step)
+            assert storage.incr("a", 60, amount=0) == storage.get("a") == 1
+            assert 0 < storage.get_expiry("a") - time() <= 60
 
 
 def test_a_counter_that_nobody_has_ends_now(storage: WindowStorage) -> None:

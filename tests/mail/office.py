@@ -12,20 +12,20 @@ from portal import create_app
 from portal.assembly import context_of
 from portal.config import load_settings
 from portal.domain import links, outbox
+from portal.domain.clock import Clock
 from portal.domain.context import Visitor
 from portal.domain.models import Link, Organisation, OutboxMail
 from portal.domain.outbox import MailState, Notice
 from portal.domain.tokens import Purpose, random_id
 from portal.mail.worker import MailWorker
-from tests.conftest import MovableClock
 
 ADA = "ada@example.com"
 
 
 class Office:
-    """The mail side of one portal, on a clock that stands still."""
+    """The mail side of one portal, on a clock of its own."""
 
-    def __init__(self, environ: Mapping[str, str], visitor: Visitor, clock: MovableClock) -> None:
+    def __init__(self, environ: Mapping[str, str], visitor: Visitor, clock: Clock) -> None:
         self.settings = load_settings(environ)
         self.app = create_app(self.settings)
         self.context = replace(context_of(self.app), clock=clock)

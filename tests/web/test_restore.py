@@ -8,8 +8,8 @@ import pytest
 
 from portal.backup import back_up, is_copy, settle_copy
 from portal.config import DATABASE_FILE
+from portal.domain.backlog import list_mails
 from portal.domain.clock import utc_now
-from portal.domain.delivery import list_mails
 from portal.domain.restoring import HELD_BACK
 from tests.servers.postgres import Postgres
 from tests.web.browser import Browser
