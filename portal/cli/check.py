@@ -81,7 +81,7 @@ def _keys(settings: Settings) -> Iterator[Finding]:
     if settings.secret_key is None:
         return
     if settings.secret_key in settings.secret_key_fallbacks:
-        yield "SECRET_KEY_FALLBACKS", "holds the SECRET_KEY itself: list former keys only."
+        yield "SECRET_KEY_FALLBACKS", "holds the SECRET_KEY itself: list other keys only."
     elsewhere = {settings.mail_password, *_passwords_in(settings.database_url, settings.ratelimit_storage_uri)}
     if settings.secret_key in elsewhere:
         yield "SECRET_KEY", "is shared with another service: whoever runs that could sign links. Make one of its own."

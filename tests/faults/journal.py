@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from tests.cli.process import Served
 from tests.mail.sink import Sink
 from tests.web.post import link_in
-from tests.web.test_served import Visitor
+from tests.web.test_served import Visitor, token_in
 
 _PATIENCE_SECONDS = 300
 """A mail may be held by one killed worker after another."""
@@ -127,7 +127,7 @@ class Customer:
             status, _, page = browser.ask("GET", "/account")
             if status == 200:
                 asked.set()
-                status = browser.send_form(page, "/logout")[0]
+                status = browser.send("/logout", token_in(page, "/logout"))[0]
             elif status == 302 and not asked.is_set():
                 self._journal.faults.append(f"{story.email} was signed in and is no more")
             return self._is_told(status, 302)

@@ -41,6 +41,10 @@ class Visitor:
         self._served = served
         self._cookie = ""
 
+    def go_to(self, served: Served) -> None:
+        """Ask another portal from now on, as behind a proxy that shares requests out."""
+        self._served = served
+
     def ask(self, method: str, path: str, body: str | None = None) -> tuple[int, str, str]:
         """Status, Location and body of an answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self._served.port, timeout=20)
@@ -56,16 +60,23 @@ class Visitor:
         return answer.status, answer.getheader("Location", ""), text
 
     def fill(self, path: str, **typed: str) -> tuple[int, str, str]:
-        return self.send_form(self.ask("GET", path)[2], path, **typed)
+        return self.send(path, self.open(path), **typed)
 
-    def send_form(self, page: str, action: str, **typed: str) -> tuple[int, str, str]:
-        """Send the form that a page has for a path."""
-        tree, faults = read(page)
-        assert faults == []
-        (form,) = [form for form in tree.all("form") if form.get("action") == action]
-        return self.ask(
-            "POST", action, urlencode({"csrf_token": form.one("input", name="csrf_token").get("value"), **typed})
-        )
+    def open(self, path: str) -> str:
+        """Open a page with a form; the form's token."""
+        return token_in(self.ask("GET", path)[2], path)
+
+    def send(self, path: str, token: str, **typed: str) -> tuple[int, str, str]:
+        """Send a form that was opened before."""
+        return self.ask("POST", path, urlencode({"csrf_token": token, **typed}))
+
+
+def token_in(page: str, action: str) -> str:
+    """The token of the form that a page has for a path."""
+    tree, faults = read(page)
+    assert faults == []
+    (form,) = [form for form in tree.all("form") if form.get("action") == action]
+    return form.one("input", name="csrf_token").get("value")
 
 
 def raw(served: Served, request: bytes, *, wait: float = 5) -> bytes:
