@@ -81,14 +81,13 @@ def test_show_tells_whose_mail_is_refused_until_one_is_taken(run: Run, context: 
     contact_id = add_contact(context, "jana@example.com")
     for state, reason, is_told in (("dead", "550 nobody here", True), ("queued", None, True), ("sent", None, False)):
         with context.database.write() as connection:
-            now = context.clock()
             queue(
                 connection,
                 visitor,
                 Notice.PASSWORD_CHANGED,
                 contact_id=contact_id,
                 recipient="jana@example.com",
-                now=now,
+                clock=context.clock,
             )
             newest = select(func.max(OutboxMail.id)).scalar_subquery()
             connection.execute(update(OutboxMail).where(OutboxMail.id == newest).values(state=state, reason=reason))

@@ -8,6 +8,7 @@ import pytest
 from portal.domain import purge as purging
 from portal.domain.clock import utc_now
 from portal.domain.purge import purge
+from tests.conftest import MovableClock
 from tests.faults.dying import (
     Point,
     after,
@@ -77,7 +78,9 @@ def test_a_mail_whose_state_was_committed_is_not_sent_again(site: Site) -> None:
 
 
 def purge_in_a_year(site: Site) -> dict[str, int]:
-    return purge(replace(site.context, clock=lambda: utc_now() + timedelta(days=365)))
+    clock = MovableClock()
+    clock.now = utc_now() + timedelta(days=365)
+    return purge(replace(site.context, clock=clock))
 
 
 def test_a_clean_up_that_is_killed_half_way_is_finished_by_the_next(
