@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import logging
 import os
 import socket
 import tomllib
@@ -14,6 +15,8 @@ from portal.cli.errors import PlainCommand
 from portal.config import PREFIX, SETTINGS_FILE, Settings, load_settings
 from portal.instance import prepare_database, secret_key
 from portal.logs import configure_logging
+
+_log = logging.getLogger("portal.serve")
 
 BACKLOG = 2048
 PATIENCE_SECONDS = 4.0
@@ -43,10 +46,7 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
         secret_key(settings)
         prepare_database(settings)
         if workers > 1 and settings.ratelimit_storage_uri == "memory://":
-            click.echo(
-                f"Warning: each of {workers} processes counts limits for itself; set {PREFIX}RATELIMIT_STORAGE_URI.",
-                err=True,
-            )
+            _log.warning("each of %d processes counts limits for itself; set %sRATELIMIT_STORAGE_URI", workers, PREFIX)
         server = Server(settings, listener, workers=workers, threads=threads)
     server.run()
 

@@ -54,7 +54,7 @@ def run(instance: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """The `portal` command, in this process."""
     umask = os.umask(0o022)
     log = logging.getLogger("portal")
-    before = log.handlers, log.level, log.propagate
+    before = log.handlers, log.level, log.propagate, logging.lastResort
 
     def run_command(*arguments: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["portal", *arguments])
@@ -68,7 +68,7 @@ def run(instance: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     yield run_command
     os.umask(umask)
     # A command that serves sends the log to its stderr, which is gone after the test.
-    log.handlers, log.level, log.propagate = before
+    log.handlers, log.level, log.propagate, logging.lastResort = before
 
 
 @pytest.fixture

@@ -1,0 +1,81 @@
+"""F27: nobody reads the log. Requests and mails go on; tests/test_logs.py says what becomes of the lines."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment, serving, wait_until
+from tests.conftest import SECRET_KEY
+from tests.mail.conftest import OpenOffice, open_office, sink
+from tests.mail.sink import Sink
+from tests.servers.pipe import Pipe
+from tests.servers.processes import family
+from tests.web.conftest import PASSWORD
+from tests.web.test_served import CHEAP, Visitor
+
+__all__ = ["open_office", "sink"]
+pytestmark = pytest.mark.on_sqlite
+
+INTO = ("sh", "-c", 'exec "$@" 2>"$0"')
+"""Runs the command that follows with its stderr sent to the file that is named first."""
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[Pipe]:
+    """One that is full, as when whoever collects the log has stopped to read it."""
+    with Pipe(tmp_path / "log") as pipe:
+        pipe.fill()
+        yield pipe
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_requests_and_mails_go_on_while_nobody_reads_the_log(tmp_path: Path, pipe: Pipe, workers: int) -> None:
+    with (
+        Sink() as sink,
+        serving(
+            tmp_path / "instance",
+            *("--workers", str(workers)),
+            program=(*INTO, pipe.path, PORTAL),
+            MAIL_SERVER=sink.host,
+            MAIL_PORT=str(sink.port),
+            **CHEAP,
+        ) as served,
+    ):
+        visitor = Visitor(served)
+        typed = {"email": "ada@example.com", "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
+        assert visitor.fill("/register", **typed)[0] == 302
+        sink.wait_for(1)
+        assert [visitor.ask("GET", "/login")[0] for _ in range(30)] == [200] * 30
+        wait_until(lambda: sum('"/login"' in line for line in pipe.read()) == 30)
+        levels = [json.loads(line)["level"] for line in pipe.read()]
+        # What the first process had to say before it forked (that each counts for itself) is said once.
+        assert (set(levels) - {"warning"}, levels.count("warning")) == ({"info"}, workers - 1)
+        served.process.terminate()
+        assert served.end() == 0
+
+
+def test_a_killed_worker_is_replaced_while_nobody_reads_the_log(tmp_path: Path, pipe: Pipe) -> None:
+    with serving(tmp_path / "instance", program=(*INTO, pipe.path, PORTAL)) as served:
+        (killed,) = family(served.process.pid)[1:]
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: killed not in family(served.process.pid))
+        assert Visitor(served).ask("GET", "/healthz")[0] == 200
+        wait_until(lambda: any("SIGKILL" in line for line in pipe.read()))
+
+
+def test_a_mail_worker_delivers_while_nobody_reads_the_log(
+    open_office: OpenOffice, sink: Sink, tmp_path: Path, pipe: Pipe
+) -> None:
+    for number in range(3):
+        open_office(sink).queue(f"a{number}@example.com")
+    command = (*INTO, pipe.path, PORTAL, "worker")
+    settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "SECRET_KEY": SECRET_KEY}
+    with subprocess.Popen(command, env=environment(tmp_path, **settings)) as worker:
+        sink.wait_for(3, PATIENCE_SECONDS)
+        worker.terminate()
+        assert worker.wait(PATIENCE_SECONDS) == 0
