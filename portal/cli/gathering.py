@@ -3,10 +3,15 @@
 gunicorn gives each connection a thread that waits for whatever comes, so that as many slow visitors as there are
 threads would stop everybody else. Here the main loop, which waits for all connections at once, reads what arrives; a
 thread gets a request that is complete, or that will be refused whatever follows.
+
+Nobody is kept out by those who hold connections and ask for nothing: where there is no room for one more, whoever has
+been silent the longest has to go.
 """
 
+import logging
 import re
 import socket
+from concurrent.futures import Future
 from contextlib import suppress
 from enum import Enum
 from functools import partial
@@ -21,8 +26,18 @@ from portal.cli.chunks import Arrival, ChunkedBody
 from portal.cli.plain_answer import write_error
 from portal.requests import MAX_BODY
 
+_log = logging.getLogger("portal.serve")
+
 REQUEST_SECONDS = 15.0
 """From the first sign of a request to its last byte."""
+GRACE_SECONDS = 0.5
+"""How long nobody has to make room for others who has just come and may be about to ask."""
+LEAVE_SECONDS = 2.0
+"""How long a client that was answered for the last time may take to close its end."""
+REST_SECONDS = 0.5
+"""How long nobody is taken in when the system has no descriptor for a connection and none can be set free."""
+TELL_SECONDS = 60.0
+"""How often at most the log says that the system takes no connections in."""
 MAX_HEAD = 32 * 1024
 """Bytes of a request line and headers; the longest the portal itself can bring about are a tenth of that."""
 _HEAD_END = b"\r\n\r\n"
@@ -39,6 +54,9 @@ class GatheredConnection(TConn):
         self.gathered = bytearray()
         self.chunks = ChunkedBody()
         self.encouraged = False
+        self.since = 0.0
+        self.is_leaving = False
+        """It was answered for the last time."""
 
 
 Connection = Any
@@ -48,11 +66,22 @@ Connection = Any
 class GatheringWorker(ThreadWorker):
     """gunicorn's threads, for whole requests."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._was_refused = False
+        self._rests_until = self._silent_until = 0.0
+
     def accept(self, listener: socket.socket) -> None:
         """Take in one connection, and wait for it without a thread."""
         try:
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError as error:  # no descriptor is left, as a rule; the worker goes on in any case
+            self._was_refused = True
+            if monotonic() >= self._silent_until:
+                self._silent_until = monotonic() + TELL_SECONDS
+                _log.error("a connection cannot be taken in: %s", error.strerror)
             return
         self.nr_conns += 1
         self._gather(GatheredConnection(self.cfg, client, address, listener.getsockname()))
@@ -71,6 +100,8 @@ class GatheringWorker(ThreadWorker):
             return
         except OSError:
             arrived = b""
+        if arrived and conn.is_leaving:
+            return
         conn.gathered += arrived
         step = _next_step(conn) if arrived else Step.HAND_OVER
         if step is Step.WAIT:
@@ -83,19 +114,26 @@ class GatheringWorker(ThreadWorker):
         else:
             self._take(conn, step)
 
+    def set_accept_enabled(self, enabled: bool | None) -> None:
+        """Begin or stop to look for new connections; begin not before a rest is over."""
+        super().set_accept_enabled(bool(enabled) and monotonic() >= self._rests_until)
+
     def murder_pending(self) -> None:
-        """Give up on requests that have not come to an end in time."""
+        """Give up on requests that have not come to an end in time, and make room for one more connection."""
         now = monotonic()
         pending: list[Connection] = list(self.pending_conns)
         for conn in pending:
-            if conn.timeout > now:
-                continue
-            self.pending_conns.remove(conn)
-            self.poller.unregister(conn.sock)
-            if conn.gathered:
-                self._answer(conn, 408, "Request Timeout")
-            else:
-                self._close(conn)
+            if conn.timeout <= now:
+                self._give_up(conn, 408, "Request Timeout")
+        # Here, and not as soon as it is noticed: the turn of the loop may hold news of whoever is let go.
+        if self._was_refused:
+            self._was_refused = False
+            if not self._make_room():
+                # The listener has news all the while: the loop would turn as fast as it can.
+                self._rests_until = now + REST_SECONDS
+                self.set_accept_enabled(False)
+        elif self.nr_conns >= self.worker_connections:
+            self._make_room()
 
     def enqueue_req(self, conn: Connection) -> None:
         """Go on with what was read beyond the request before: it may be the next one, or a part of it."""
@@ -107,6 +145,17 @@ class GatheringWorker(ThreadWorker):
         else:
             self._take(conn, step)
 
+    def finish_request(self, conn: Connection, fs: "Future[Any]") -> None:
+        """Keep a connection for its next request, or take leave of the client.
+
+        gunicorn waits in the main loop, for up to 2 seconds, until the client has closed its end: one that never does
+        would stop everybody.
+        """
+        if fs.cancelled() or (fs.exception() is None and not fs.result()):
+            self._take_leave(conn)
+        else:
+            super().finish_request(conn, fs)
+
     def hurry(self, seconds: float) -> None:
         """Wait no longer than this for connections that have not begun a request: the worker is about to end."""
         pending: list[Connection] = list(self.pending_conns)
@@ -114,8 +163,47 @@ class GatheringWorker(ThreadWorker):
             if not conn.gathered:
                 conn.timeout = min(conn.timeout, monotonic() + seconds)
 
+    def _take_leave(self, conn: Connection) -> None:
+        """Say that no more will come, and let the client say so too: to close a connection with something unread in it
+        may cost the client its answer (RFC 9112, section 9.6).
+        """
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:  # it has gone
+            self._close(conn)
+            return
+        conn.is_leaving = True
+        self._wait_for(conn, LEAVE_SECONDS)
+
+    def _make_room(self) -> bool:
+        """Let go of whoever has been silent the longest, one who waits for nothing first; whether there was one."""
+        kept_alive: Connection | None = self.keepalived_conns[0] if self.keepalived_conns else None
+        if kept_alive is not None:
+            self.poller.unregister(kept_alive.sock)
+            self.keepalived_conns.remove(kept_alive)
+            self._close(kept_alive)
+            return True
+        oldest: Connection | None = self.pending_conns[0] if self.pending_conns else None
+        if oldest is None or oldest.since > monotonic() - GRACE_SECONDS:
+            return False
+        self._give_up(oldest, 503, "Service Unavailable")
+        return True
+
+    def _give_up(self, conn: Connection, status: int, reason: str) -> None:
+        self.pending_conns.remove(conn)
+        self.poller.unregister(conn.sock)
+        if conn.gathered:
+            self._answer(conn, status, reason)
+        else:
+            self._close(conn)
+
     def _gather(self, conn: Connection) -> None:
-        conn.timeout = monotonic() + REQUEST_SECONDS
+        self._wait_for(conn, REQUEST_SECONDS)
+
+    def _wait_for(self, conn: Connection, seconds: float) -> None:
+        conn.since = monotonic()
+        conn.timeout = conn.since + seconds
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 

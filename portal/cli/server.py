@@ -24,6 +24,7 @@ from gunicorn.workers.base import Worker
 from portal.assembly import context_of, settings_of
 from portal.cli.errors import plain_errors
 from portal.cli.gathering import GatheringWorker
+from portal.cli.open_files import room_for_connections
 from portal.cli.plain_answer import write_error
 from portal.cli.worker import MailThread
 from portal.config import Settings
@@ -47,6 +48,7 @@ class Server(BaseApplication):
             **_address(listener, workers),
             "workers": workers,
             "threads": threads,
+            "worker_connections": room_for_connections(threads),
             "worker_class": PortalWorker,
             "worker_tmp_dir": str(_SHARED_MEMORY) if _SHARED_MEMORY.is_dir() else None,
             "timeout": SILENCE_SECONDS,

@@ -1,0 +1,161 @@
+"""F20: more connections than there are file descriptors, none left at all, connections that ask for nothing."""
+
+import json
+import os
+import resource
+import signal
+import socket
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from portal.cli.open_files import CONNECTIONS
+from tests.cli.process import PORTAL, Served, serving, wait_until
+from tests.mail.sink import Act, Sink, Stage
+from tests.servers.processes import family
+from tests.web.conftest import PASSWORD
+from tests.web.test_served import CHEAP, Visitor, raw
+
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+PATIENCE_SECONDS = 12
+"""Less than connections that ask for nothing are borne with."""
+
+
+def limited(limit: str) -> tuple[str | Path, ...]:
+    """Runs the portal with a limit of file descriptors for each process."""
+    return ("sh", "-c", f'ulimit {limit}; exec "$0" "$@"', PORTAL)
+
+
+def impatient(seconds: int) -> tuple[str, ...]:
+    """Runs a portal that waits for a request no longer than this."""
+    code = f"from portal.cli import gathering, main; gathering.REQUEST_SECONDS = {seconds}; main()"
+    return (sys.executable, "-c", code)
+
+
+def worker_of(served: Served) -> int:
+    (worker,) = family(served.process.pid)[1:]
+    return worker
+
+
+def descriptors_of(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A portal with the limit that processes have as a rule, and more for who asks."""
+    with serving(tmp_path_factory.mktemp("served") / "instance", program=limited("-Sn 1024"), **CHEAP) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def cramped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A portal with few descriptors, and no way to more."""
+    with serving(tmp_path_factory.mktemp("cramped") / "instance", program=limited("-n 64"), **CHEAP) as served:
+        yield served
+
+
+@contextmanager
+def idle(served: Served, count: int, said: bytes = b"") -> Iterator[list[socket.socket]]:
+    """So many connections that say no more than this."""
+    with ExitStack() as stack:
+        connections = []
+        for _ in range(count):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=30))
+            connection.sendall(said)
+            connections.append(connection)
+        yield connections
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"GET /healthz HT", HEALTH.replace(b"close", b"keep-alive"), HEALTH],
+    ids=["nothing", "half a request", "a request", "a last request"],
+)
+def test_more_idle_connections_than_descriptors_keep_nobody_out(cramped: Served, said: bytes) -> None:
+    worker = worker_of(cramped)
+    with idle(cramped, 100, said):
+        began = time.monotonic()
+        typed = {"email": "ada@example.com", "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
+        assert Visitor(cramped).fill("/register", **typed)[0] == 302
+        assert time.monotonic() - began < PATIENCE_SECONDS, "only when the others were given up"
+    assert worker_of(cramped) == worker
+    assert cramped.complaints() == []
+
+
+def test_more_idle_connections_than_are_held_keep_nobody_out(served: Served) -> None:
+    count = CONNECTIONS + 200
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2 * count)), hard))  # of the test itself
+    with idle(served, count):
+        began = time.monotonic()
+        assert b"ok\n" in raw(served, HEALTH, wait=PATIENCE_SECONDS)
+        # With nothing but the usual limit, the database finds room for what it opens.
+        assert Visitor(served).fill("/login", email="ada@example.com", password="wrong")[0] == 422
+        assert time.monotonic() - began < PATIENCE_SECONDS, "only when the others were given up"
+
+
+def test_clients_that_never_close_keep_nobody_waiting(served: Served) -> None:
+    with idle(served, 20, HEALTH):
+        assert b"ok\n" in raw(served, HEALTH, wait=PATIENCE_SECONDS)
+
+
+def test_connections_that_ask_for_nothing_are_ended(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path / "instance", program=impatient(1)) as served,
+        idle(served, 10) as silent,
+        idle(served, 10, b"GET /healthz HT") as halting,
+    ):
+        assert [connection.recv(100) for connection in silent] == [b""] * 10
+        assert {connection.recv(1000).split(b" ")[1] for connection in halting} == {b"408"}
+
+
+def test_a_worker_without_a_descriptor_waits_in_peace_until_there_is_one(served: Served) -> None:
+    worker = worker_of(served)
+    before = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (descriptors_of(worker), before[1]))
+    try:
+        with idle(served, 3, HEALTH) as waiting:
+            wait_until(lambda: any("cannot be taken in" in line for line in served.complaints()))
+            spent = cpu_seconds(worker)
+            time.sleep(1.5)
+            assert cpu_seconds(worker) - spent < 0.2, "the loop turns as fast as it can"
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
+            assert [b"200" in connection.recv(1000) for connection in waiting] == [True] * 3
+    finally:
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
+    assert worker_of(served) == worker
+    (line,) = served.complaints()
+    assert json.loads(line)["message"] == "a connection cannot be taken in: Too many open files"
+
+
+def test_a_worker_that_the_kernel_kills_is_replaced_and_the_mail_that_it_held_is_sent(tmp_path: Path) -> None:
+    """As it kills when memory runs out: without a word to anybody."""
+    instance = tmp_path / "instance"
+    with Sink() as sink, serving(instance, MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), **CHEAP) as served:
+        sink.script[Stage.DATA] = Act.SILENT
+        typed = {"email": "ada@example.com", "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
+        assert Visitor(served).fill("/register", **typed)[0] == 302
+        sink.wait_for_command("DATA")
+        killed = worker_of(served)
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: len(family(served.process.pid)) == 2 and worker_of(served) != killed)
+        assert Visitor(served).ask("GET", "/healthz")[0] == 200
+        sink.script.clear()
+        sink.release()
+        with closing(sqlite3.connect(instance / "portal.sqlite3", timeout=30)) as connection, connection:
+            aged = connection.execute("UPDATE outbox SET lease_until = created_at WHERE claim IS NOT NULL")
+            assert aged.rowcount == 1
+        (mail,) = sink.wait_for(1)
+        assert mail["To"] == "ada@example.com"
+        assert len([line for line in served.complaints() if "SIGKILL" in line]) == 1
