@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
 from portal.config import Settings
-from portal.domain.database import Database, open_database
+from portal.domain.database import Database, DatabaseAway, open_database
 from portal.domain.restoring import Settled, settle
 from portal.schema import DatabaseProblem
 
@@ -36,6 +36,8 @@ def back_up(settings: Settings, target: Path) -> None:
         _copy(open_database(settings.database_url), unfinished)
         unfinished.rename(target)
         _keep(target.parent)
+    except (sqlite3.Error, DatabaseAway) as error:  # the one of SQLite's own statement, the other of SQLAlchemy's
+        raise DatabaseProblem(f"The database cannot be copied to {target}: {error}.") from None
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -169,8 +169,11 @@ def _write_whole(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all, whatever dies meanwhile. The caller holds the lock."""
     unfinished = path.with_name(path.name + ".new")
     unfinished.unlink(missing_ok=True)  # left by a process that was killed
-    with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE_FILE), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    try:
+        with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE_FILE), "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 """Turns what a command may meet into one line on stderr and exit status 1, under `portal` and `flask` alike."""
 
-import sqlite3
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,8 +50,6 @@ def _one_line(error: Exception) -> str:
             return str(error)
         case UnreadableFile() | ImportHindered():
             return f"Nothing was imported: {error}"
-        case sqlite3.Error():  # not the portal's database: SQLAlchemy has other names for what happens there
-            return f"The temporary file of the import cannot be used: {error}."
         case Refused():
             return error.in_english
         case DatabaseAway():

@@ -1,19 +1,24 @@
 """SQLite, as the portal wants it: durable, patient, and never a new file in place of one that is missing."""
 
 import os
+import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
 
 BUSY_SECONDS = 5
 """How long a writer waits for another one before the request is answered with 503."""
+LOG_BYTES = 16 * 1024 * 1024
+"""What is left of a log that a long reader let grow. When nobody is in the way SQLite begins it anew at 4 MiB."""
 WRITING: dict[str, Any] = {"sqlite_begin": "BEGIN IMMEDIATE"}
 """Execution options of a transaction that writes."""
 WRITING_AT_ONCE = {**WRITING, "sqlite_waits": False}
 """Of one that writes now or not at all."""
+_UNUSABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def engine_options(_url: URL) -> dict[str, Any]:
@@ -27,14 +32,16 @@ def prepare(engine: Engine) -> None:
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "checkout", _check_that_it_is_still_there)
     event.listen(engine, "begin", _begin)
+    event.listen(engine, "handle_error", _leave_what_cannot_be_used)
 
 
 def truncate_log(connection: Any) -> None:
-    """Write all that the log holds into the database, and empty it, as far as no reader is in the way."""
+    """Write all that the log holds into the database, and empty it, as far as no reader or full disk is in the way."""
     # The driver's own connection: SQLAlchemy would begin a transaction. Writers wait while this waits for readers: it
     # must not take all of their patience.
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 200}")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
@@ -49,6 +56,7 @@ def _set_up(connection: Any, record: Any) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # a commit that was answered survives a power cut
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten: it may be a customer's
     path = connection.execute("PRAGMA database_list").fetchone()[2]
@@ -60,6 +68,16 @@ def _check_that_it_is_still_there(_connection: object, record: Any, _proxy: obje
     path, opened = record.info["file"]
     if _identity(path) != opened:
         raise DisconnectionError("the database file is another one now")
+
+
+def _leave_what_cannot_be_used(context: ExceptionContext) -> None:
+    """A connection goes on as it began: closed to writers, or with what it has read of a damaged file in its memory.
+
+    A new one sees that the disk, or the file, was mended. On a full disk there might be no room to open one.
+    """
+    error = context.original_exception
+    if isinstance(error, sqlite3.Error) and (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _UNUSABLE:
+        context.is_disconnect = True
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, select, text, update
+from sqlalchemy import Connection, Engine, event, select, text, update
 
 from portal.domain.context import Context
 from portal.domain.database import TRIES, DatabaseAway, Outrun, open_database, retried
 from portal.domain.models import Contact, Organisation
-from tests.domain.scene import Scene
+from tests.domain.scene import ADA, Scene
 from tests.domain.watching import in_parallel
 
 OUTRUN = text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$")
@@ -66,6 +67,36 @@ def test_a_damaged_page_is_no_fault_of_the_statement(context: Context) -> None:
         file.write(b"\x5a" * 200_000)
     with pytest.raises(DatabaseAway, match="malformed"):
         slug_in(context)
+
+
+@pytest.mark.on_sqlite
+def test_a_full_database_takes_nothing_and_loses_nothing(scene: Scene) -> None:
+    engine = scene.context.database.engine
+    identity = scene.join()
+    limit = [scene.rows(text("PRAGMA page_count"))[0][0] + 4]
+
+    def set_limit(connection: Any, *_rest: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {limit[0]}")
+
+    event.listen(engine, "checkout", set_limit)
+    told: list[str] = []
+
+    def add_many() -> None:
+        for number in range(500):
+            scene.add_guest(f"a{number}@example.com")
+            told.append(f"a{number}@example.com")
+
+    with pytest.raises(DatabaseAway, match="full"):
+        add_many()
+    with pytest.raises(DatabaseAway, match="full"):
+        scene.register("bob@example.com")
+    assert scene.is_signed_in(identity)
+    limit[0] = 1_000_000
+    scene.register("bob@example.com")
+    event.remove(engine, "checkout", set_limit)
+    assert scene.rows(text("PRAGMA integrity_check")) == [("ok",)]
+    assert {email for (email,) in scene.rows(select(Contact.email))} == {ADA, "bob@example.com", *told}
+    assert [mail.recipient for mail in scene.mails()][-1:] == ["bob@example.com"]
 
 
 def test_a_missing_table_is_another_schema_and_no_fault_of_the_statement(context: Context) -> None:

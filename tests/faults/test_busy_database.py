@@ -1,0 +1,107 @@
+"""F13: another writer holds SQLite's lock, shortly or for long; a reader keeps its log from being written back."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Event, Timer
+from time import monotonic
+
+import pytest
+
+from portal.domain import sqlite
+from portal.domain.context import Context
+from tests.web.browser import Browser, Page
+from tests.web.conftest import PASSWORD, Site, Start
+from tests.web.expectations import assert_error_page
+
+pytestmark = pytest.mark.on_sqlite
+
+EMAIL = "ada@example.com"
+
+
+def file_of(context: Context) -> Path:
+    return Path(str(context.database.engine.url.database))
+
+
+@contextmanager
+def writing(site: Site, seconds: float) -> Iterator[Event]:
+    """Somebody else holds the write lock for so long, or to the end of the block; the event tells of its end."""
+    ended = Event()
+    with closing(sqlite3.connect(file_of(site.context), isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def end() -> None:
+            if not ended.is_set():
+                ended.set()
+                other.rollback()
+
+        timer = Timer(seconds, end)
+        timer.start()
+        yield ended
+        timer.cancel()
+        timer.join()
+        end()
+
+
+def sign_in(browser: Browser) -> tuple[Page, float]:
+    """What was answered, and after how many seconds."""
+    form = browser.open("/login").form()
+    began = monotonic()
+    page = browser.post(form, {"email": EMAIL, "password": PASSWORD})
+    return page, monotonic() - began
+
+
+def test_whoever_meets_a_short_writer_waits_and_is_served(site: Site) -> None:
+    site.customer(EMAIL)
+    with writing(site, 1.0) as ended:
+        assert sign_in(site.browser())[0].status == 302
+        assert ended.is_set()
+
+
+def test_whoever_meets_a_long_writer_is_sent_away_when_patience_ends_and_not_at_once(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 1)
+    site = start()
+    signed_in = site.customer(EMAIL)
+    with writing(site, 600) as ended:
+        page, seconds = sign_in(site.browser())
+        assert_error_page(page, 503)
+        assert 0 < int(page.headers["Retry-After"]) <= 60
+        assert seconds > 0.9
+        assert not ended.is_set()
+        assert signed_in.is_signed_in
+        assert site.browser().send("/readyz").status == 200
+    assert sign_in(site.browser())[0].status == 302
+
+
+def test_a_writer_waits_for_the_stated_5_seconds(context: Context) -> None:
+    with context.database.write() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 5000
+
+
+def write(context: Context, pages: int) -> None:
+    with context.database.write() as connection:
+        for _ in range(pages):
+            connection.exec_driver_sql("INSERT INTO filler VALUES (randomblob(4000))")
+
+
+def test_the_log_that_a_long_reader_let_grow_shrinks_after_it(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "LOG_BYTES", 1024 * 1024)
+    log = file_of(context).with_name(file_of(context).name + "-wal")
+    with context.database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE filler (content BLOB)")
+    with closing(sqlite3.connect(file_of(context), isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM filler").fetchone()
+        write(context, 1500)
+        context.database.scrub()
+        assert log.stat().st_size > 5_000_000, "nothing that the reader may want is taken away"
+    for _ in range(3):
+        write(context, 1)
+    assert log.stat().st_size <= 1024 * 1024
+    with context.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM filler").scalar_one() == 1503

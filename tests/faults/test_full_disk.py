@@ -1,0 +1,187 @@
+"""F14: the disk is full. Reading goes on, writing is refused and nothing of it stays; with room again all goes on."""
+
+import email
+import http.client
+import json
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+from portal.domain.outbox import MailState, Notice
+from tests.cli.process import Served, run_portal, serving, wait_until
+from tests.mail.conftest import OpenOffice, open_office
+from tests.mail.office import ADA
+from tests.servers.disk import Disk
+from tests.web.conftest import PASSWORD
+from tests.web.html import read
+from tests.web.post import link_in
+from tests.web.test_served import CHEAP, Visitor
+
+__all__ = ["open_office"]
+pytestmark = pytest.mark.on_sqlite
+
+NAMES = {"first_name": "Ada", "last_name": "Quill"}
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    with Disk(tmp_path / "disk", mebibytes=16) as disk:
+        yield disk
+
+
+def mails(instance: Path) -> list[EmailMessage]:
+    """What lies in the local mailbox."""
+    files = (instance / "mailbox" / "new").glob("*")
+    return [email.message_from_bytes(path.read_bytes(), policy=default) for path in files]
+
+
+def form_of(visitor: Visitor, path: str, **typed: str) -> str:
+    """A form, filled in and not sent yet."""
+    tree, _ = read(visitor.ask("GET", path)[2])
+    (form,) = [form for form in tree.all("form") if form.get("action") == path]
+    return urlencode({"csrf_token": form.one("input", name="csrf_token").get("value"), **typed})
+
+
+def send(served: Served, visitor: Visitor, path: str, body: str, kind: str) -> tuple[int, str | None, str]:
+    """Status, Retry-After and body of an answer."""
+    headers = {"Cookie": visitor._cookie, "Content-Type": kind, "Origin": served.url}
+    with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)) as connection:
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("Retry-After"), answer.read().decode()
+
+
+def assert_no_room(ended: subprocess.CompletedProcess[str]) -> None:
+    """A command that found no room: one line says so, and SQLite's own words for it may be these."""
+    assert ended.returncode == 1
+    line = ended.stderr.splitlines()[-1]
+    assert line.startswith("Error: ")
+    assert any(words in line for words in ("No space left", "disk is full", "disk I/O error")), line
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_full_disk_lets_people_read_and_what_was_answered_stays(disk: Disk) -> None:
+    instance = disk.path / "private" / "instance"
+    instance.parent.mkdir()
+    made = run_portal(instance, "db", "upgrade")
+    assert made.returncode == 0, made.stderr
+    made = run_portal(instance, "api-key", "create", "--organisation", "default", "--kind", "PROD")
+    key = made.stdout.split()[-1]
+    with serving(instance, MAIL_LIMIT_ADDRESS="100 per hour", **CHEAP) as served:
+        ada, bob, eve = Visitor(served), Visitor(served), Visitor(served)
+        assert ada.fill("/register", email=ADA, password=PASSWORD, **NAMES)[0] == 302
+        wait_until(lambda: len(mails(instance)) == 1)
+        assert ada.fill(urlsplit(link_in(mails(instance)[0])).path)[:2] == (302, "/account")
+        form = "application/x-www-form-urlencoded"
+        refused = [
+            (bob, "/login", form_of(bob, "/login", email=ADA, password=PASSWORD), form),
+            (bob, "/login", form_of(bob, "/login", email=ADA, password="wrong"), form),
+            (eve, "/register", form_of(eve, "/register", email="eve@example.com", password=PASSWORD, **NAMES), form),
+            (eve, "/password/reset", form_of(eve, "/password/reset", email=ADA), form),
+            (eve, f"/api/v1/customer/reset-password?apiKey={key}", json.dumps({"email": ADA}), "application/json"),
+        ]
+        disk.fill()
+        for _ in range(3):
+            for visitor, path, body, kind in refused:
+                status, retry_after, content = send(served, visitor, path, body, kind)
+                assert (status, retry_after) == (503, "2"), path
+                assert "Traceback" not in content
+                assert "sqlite" not in content.lower()
+                if kind == form:
+                    assert "Back in a moment" in content
+                else:
+                    assert json.loads(content)["error"]["code"] == "SERVICE_UNAVAILABLE"
+            for path in ("/account", "/healthz", "/readyz", "/static/portal.css"):
+                assert ada.ask("GET", path)[0] == 200, path
+            assert Visitor(served).ask("GET", "/login")[0] == 200
+        disk.empty()
+        for visitor, path, body, _ in refused[2:4]:
+            assert visitor.ask("POST", path, body)[0] == 302
+        assert Visitor(served).fill("/login", email=ADA, password=PASSWORD)[:2] == (302, "/account")
+        wait_until(lambda: len(mails(instance)) == 3)
+        assert sorted(mail["To"] for mail in mails(instance)) == [ADA, ADA, "eve@example.com"]
+        log = served.log.read_text()
+    assert "database or disk is full" in log
+    assert not any(canary in log for canary in (PASSWORD, ADA, "eve@", key, ada._cookie[7:40]))
+    with closing(sqlite3.connect(instance / "portal.sqlite3")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert connection.execute("SELECT count(*) FROM registration").fetchone() == (2,)
+        assert set(connection.execute("SELECT state FROM outbox")) == {("sent",)}
+
+
+def test_mails_wait_for_room_in_the_mailbox(open_office: OpenOffice, disk: Disk) -> None:
+    office = open_office(INSTANCE_PATH=str(disk.path / "instance"))
+    office.queue("first@example.com")
+    office.work()
+    disk.fill()
+    for recipient in ("second@example.com", "third@example.com"):
+        office.queue(recipient, Notice.RESET)
+    assert office.work() > 0
+    assert office.states() == [MailState.SENT, MailState.QUEUED, MailState.QUEUED]
+    assert [office.row(number).attempts for number in (1, 2, 3)] == [0, 0, 0]
+    assert len(mails(disk.path / "instance")) == 1
+    assert list((disk.path / "instance" / "mailbox" / "tmp").iterdir()) == []
+    disk.empty()
+    assert office.work() == 0
+    assert office.states() == [MailState.SENT] * 3
+    arrived = mails(disk.path / "instance")
+    assert sorted(mail["To"] for mail in arrived) == ["first@example.com", "second@example.com", "third@example.com"]
+    assert all("html" in mail.as_string() for mail in arrived)
+
+
+def test_a_backup_that_has_no_room_is_one_line_and_leaves_nothing(tmp_path: Path, disk: Disk) -> None:
+    assert run_portal(tmp_path / "instance", "db", "upgrade").returncode == 0
+    disk.fill(leave=100_000)
+    ended = run_portal(tmp_path / "instance", "backup", str(disk.path / "copy"))
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line == f"Error: The database cannot be copied to {disk.path / 'copy'}: database or disk is full."
+    assert [path.name for path in disk.path.iterdir()] == ["filler"]
+
+
+@pytest.mark.parametrize("left", [0, 200_000])
+def test_a_first_start_that_has_no_room_is_one_line_and_the_next_one_succeeds(disk: Disk, left: int) -> None:
+    instance = disk.path / "instance"
+    disk.fill(leave=left)
+    assert_no_room(run_portal(instance, "serve", "--port", "9"))
+    assert list(instance.glob("*.new")) == []
+    disk.empty()
+    with serving(instance) as served:
+        assert Visitor(served).ask("GET", "/readyz")[0] == 200
+
+
+def test_a_later_start_that_has_no_room_is_one_line_and_changes_nothing(disk: Disk) -> None:
+    instance = disk.path / "instance"
+    assert run_portal(instance, "db", "upgrade").returncode == 0
+    before = (instance / "portal.sqlite3").read_bytes()
+    disk.fill()
+    assert_no_room(run_portal(instance, "serve", "--port", "9"))
+    assert (instance / "portal.sqlite3").read_bytes() == before
+
+
+def test_an_import_that_has_no_room_is_one_line_and_imports_nobody(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_text("email\n" + "".join(f"customer{number}@example.com\n" for number in range(8000)))
+    elsewhere, there = tmp_path / "instance", disk.path / "instance"
+    for instance in (elsewhere, there):
+        assert run_portal(instance, "db", "upgrade").returncode == 0
+    disk.fill(leave=300_000)
+    for instance, temporary in ((there, tmp_path), (elsewhere, disk.path)):
+        monkeypatch.setenv("TMPDIR", str(temporary))
+        assert_no_room(run_portal(instance, "customer", "import", str(file)))
+    disk.empty()
+    for instance in (elsewhere, there):
+        with closing(sqlite3.connect(instance / "portal.sqlite3")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert connection.execute("SELECT count(*) FROM contact").fetchone() == (0,)
+    assert run_portal(there, "customer", "import", str(file)).returncode == 0

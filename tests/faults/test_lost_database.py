@@ -1,0 +1,155 @@
+"""F15: while it serves, the database file is removed, replaced, closed to writers or damaged; and mended again."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from portal import schema
+from portal.domain.database import Database, DatabaseAway, open_database
+from tests.servers.disk import Disk
+from tests.web.conftest import PASSWORD, Site
+from tests.web.expectations import assert_error_page
+
+pytestmark = pytest.mark.on_sqlite
+
+EMAIL = "ada@example.com"
+Mend = Callable[[], object]
+
+
+def file_of(site: Site) -> Path:
+    return Path(str(site.context.database.engine.url.database))
+
+
+def settle(site: Site) -> None:
+    """Have all that was written in the one file; the connections stay open."""
+    site.context.database.scrub()
+
+
+def remove(file: Path) -> Mend:
+    moved = file.rename(file.with_name("moved"))
+    return lambda: moved.rename(file)
+
+
+def put_an_empty_file_in_its_place(file: Path) -> Mend:
+    moved = file.rename(file.with_name("moved"))
+    file.touch()
+    return lambda: moved.replace(file)
+
+
+def put_another_file_in_its_place(file: Path) -> Mend:
+    moved = file.rename(file.with_name("moved"))
+    file.write_bytes(b"this is no database" * 400)
+    return lambda: moved.replace(file)
+
+
+def damage(file: Path) -> Mend:
+    """Every page but the first is nonsense; the file stays the same one."""
+    whole = file.read_bytes()
+    overwrite(file, whole[:4096] + b"\x5a" * (len(whole) - 4096))
+    return lambda: overwrite(file, whole)
+
+
+def damage_the_first_page(file: Path) -> Mend:
+    whole = file.read_bytes()
+    overwrite(file, b"\x5a" * 4096 + whole[4096:])
+    return lambda: overwrite(file, whole)
+
+
+def overwrite(file: Path, content: bytes) -> None:
+    with file.open("r+b") as opened:
+        opened.write(content)
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [remove, put_an_empty_file_in_its_place, put_another_file_in_its_place, damage, damage_the_first_page],
+)
+def test_a_database_that_is_lost_is_a_503_until_it_is_back(site: Site, break_it: Callable[[Path], Mend]) -> None:
+    signed_in, browser = site.customer(EMAIL), site.browser()
+    login = browser.open("/login").form()
+    settle(site)
+    before, files = site.rows(), set(file_of(site).parent.iterdir())
+    # What a connection has in its memory it need not read again: what is asked here is what happens when it has to.
+    site.context.database.engine.dispose()
+    mend = break_it(file_of(site))
+    try:
+        for _ in range(2):
+            page = browser.post(login, {"email": EMAIL, "password": PASSWORD})
+            assert_error_page(page, 503)
+            assert page.headers["Retry-After"]
+            assert_error_page(signed_in.open("/account"), 503)
+            assert browser.send("/healthz").status == 200
+            assert browser.send("/readyz").status == 503
+        if break_it is remove:
+            assert not file_of(site).exists(), "an empty database looks like the loss of every customer"
+    finally:
+        mend()
+    assert browser.send("/readyz").status == 200
+    assert signed_in.is_signed_in
+    assert site.rows() == before
+    assert browser.post(login, {"email": EMAIL, "password": PASSWORD}).status == 302
+    assert {path.name for path in file_of(site).parent.iterdir()} == {path.name for path in files}
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    with Disk(tmp_path / "disk", mebibytes=16) as disk:
+        yield disk
+
+
+@pytest.fixture
+def database(disk: Disk) -> Iterator[Database]:
+    """One on a disk of its own, with no connection open."""
+    file = disk.path / "portal.sqlite3"
+    file.touch()
+    database = open_database(f"sqlite:///{file}")
+    schema.upgrade(database)
+    database.engine.dispose()
+    yield database
+    database.engine.dispose()
+
+
+def rename(database: Database, name: str) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE organisation SET name = ?", (name,))
+
+
+def name_in(database: Database) -> str:
+    with database.read() as connection:
+        return str(connection.exec_driver_sql("SELECT name FROM organisation").scalar_one())
+
+
+def test_a_disk_that_is_closed_to_writers_for_a_while_is_no_loss(database: Database, disk: Disk) -> None:
+    rename(database, "before")
+    database.engine.dispose()
+    disk.close_to_writers()
+    with pytest.raises(DatabaseAway):
+        rename(database, "meanwhile")
+    disk.open_to_writers()
+    assert name_in(database) == "before"
+    rename(database, "after")
+    assert name_in(database) == "after"
+
+
+def test_connections_that_were_opened_for_reading_only_are_not_kept(database: Database, disk: Disk) -> None:
+    """As long as anybody else has it open for writing, SQLite opens the file for who may only read it."""
+    view = disk.path.with_name("view")
+    view.mkdir()
+    name_in(database)
+    subprocess.run(["mount", "--bind", disk.path, view], check=True)
+    seen = open_database(f"sqlite:///{view}/portal.sqlite3")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", view], check=True)
+        with pytest.raises(DatabaseAway, match="readonly"):
+            rename(seen, "meanwhile")
+        assert name_in(seen) == "Customer portal"
+        subprocess.run(["mount", "-o", "remount,bind,rw", view], check=True)
+        with pytest.raises(DatabaseAway, match="readonly"):
+            rename(seen, "by the connection that has just read")
+        rename(seen, "after")
+    finally:
+        seen.engine.dispose()
+        subprocess.run(["umount", "--lazy", view], check=True)
+    assert name_in(database) == "after"
