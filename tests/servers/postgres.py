@@ -33,12 +33,16 @@ _QUICK = {
 
 
 class Postgres:
-    """A server with a data directory of its own; `with` starts it, and removes everything at the end."""
+    """A server with a data directory of its own; `with` starts it, and removes everything at the end.
 
-    def __init__(self, **settings: str) -> None:
+    `data` is where that directory is to be made, in place of a temporary folder; whoever wants it there removes it.
+    """
+
+    def __init__(self, data: Path | None = None, /, **settings: str) -> None:
         self._settings = {**_QUICK, **settings}
         # Not pytest's own folder: as root the server runs as somebody else, who may not enter there.
         self._folder = Path(tempfile.mkdtemp(prefix="portal-postgres-"))
+        self._data = data or self._folder / "data"
         self._log = self._folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
@@ -46,14 +50,22 @@ class Postgres:
     def __enter__(self) -> Self:
         self._binaries = _binaries(self._folder)
         self._folder.chmod(0o755)
-        data = self._folder / "data"
-        data.mkdir(mode=0o700)
+        self._data.mkdir(mode=0o700)
         if os.geteuid() == 0:
-            os.chown(data, *_unprivileged())
+            os.chown(self._data, *_unprivileged())
         subprocess.run(
             [
                 self._binaries / "initdb",
-                *("--pgdata", data, "--username", "postgres", "--auth", "trust", "--no-sync", "--no-instructions"),
+                *(
+                    "--pgdata",
+                    self._data,
+                    "--username",
+                    "postgres",
+                    "--auth",
+                    "trust",
+                    "--no-sync",
+                    "--no-instructions",
+                ),
                 *("--encoding", "UTF8", "--locale", "C.UTF-8"),
             ],
             check=True,
@@ -76,7 +88,7 @@ class Postgres:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    *(self._binaries / "postgres", "-D", self._folder / "data"),
+                    *(self._binaries / "postgres", "-D", self._data),
                     *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
                 ],
                 stdout=log,

@@ -1,0 +1,68 @@
+"""F14 on PostgreSQL: the disk of its data is full. Whatever reads goes on, what was answered stays, and it heals."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.disk import Disk
+from tests.servers.postgres import Postgres
+from tests.servers.processes import wait_until
+from tests.servers.slate import Slate
+from tests.web.conftest import PASSWORD, Site, Start
+from tests.web.expectations import assert_error_page
+
+pytestmark = pytest.mark.on_postgresql
+
+EMAIL = "ada@example.com"
+TRIES = 400
+"""More registrations than find room in the pages that the tables have."""
+
+
+@pytest.fixture(scope="module")
+def disk() -> Iterator[Disk]:
+    # Not pytest's own folder: the server may run as somebody else, who may not enter there.
+    with tempfile.TemporaryDirectory(prefix="portal-disk-") as folder:
+        Path(folder).chmod(0o755)
+        with Disk(Path(folder) / "disk", mebibytes=120) as disk:
+            yield disk
+
+
+@pytest.fixture(scope="module")
+def server(disk: Disk) -> Iterator[Postgres]:
+    with Postgres(disk.path / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def slate(server: Postgres) -> Iterator[Slate]:
+    """A database on a disk that a test fills, in place of the one that all tests share."""
+    slate = Slate(server)
+    yield slate
+    slate.close()
+
+
+@pytest.fixture
+def site(start: Start) -> Site:
+    return start(REGISTER_LIMIT_NETWORK="100000 per hour", MAIL_LIMIT_NETWORK="100000 per hour")
+
+
+def test_a_full_disk_lets_people_read_and_what_was_answered_stays(site: Site, disk: Disk) -> None:
+    signed_in, browser = site.customer(EMAIL), site.browser()
+    form = browser.open("/register").form()
+    typed = {"password": PASSWORD, "first_name": "B", "last_name": "B"}
+    disk.fill()
+    pages = [browser.post(form, {"email": "a0@example.com", **typed})]
+    while pages[-1].status == 302 and len(pages) < TRIES:
+        pages.append(browser.post(form, {"email": f"a{len(pages)}@example.com", **typed}))
+    told = [EMAIL, *(f"a{number}@example.com" for number in range(len(pages) - 1))]
+    assert_error_page(pages[-1], 503)
+    assert pages[-1].headers["Retry-After"]
+    assert signed_in.is_signed_in
+    assert [browser.send(path).status for path in ("/login", "/healthz", "/readyz")] == [200] * 3
+    disk.empty()
+    wait_until(lambda: browser.post(form, {"email": "last@example.com", **typed}).status == 302, "there is room again")
+    told.append("last@example.com")
+    assert sorted(row["email"] for row in site.rows()["registration"]) == sorted(told)
+    assert {mail["To"] for mail in site.mails()} == set(told)
