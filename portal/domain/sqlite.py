@@ -18,7 +18,7 @@ WRITING: dict[str, Any] = {"sqlite_begin": "BEGIN IMMEDIATE"}
 """Execution options of a transaction that writes."""
 WRITING_AT_ONCE = {**WRITING, "sqlite_waits": False}
 """Of one that writes now or not at all."""
-_UNUSABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_UNUSABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT})
 
 
 def engine_options(_url: URL) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from portal.domain.database import open_database
 from portal.domain.outbox import MailState, Notice
 from tests.cli.process import Served, run_portal, serving, wait_until
 from tests.mail.conftest import OpenOffice, open_office
@@ -135,6 +136,27 @@ def test_mails_wait_for_room_in_the_mailbox(open_office: OpenOffice, disk: Disk)
     arrived = mails(disk.path / "instance")
     assert sorted(mail["To"] for mail in arrived) == ["first@example.com", "second@example.com", "third@example.com"]
     assert all("html" in mail.as_string() for mail in arrived)
+
+
+def test_a_log_that_cannot_be_written_back_for_want_of_room_waits(disk: Disk) -> None:
+    """Else a customer who was deleted, and whose rows are gone, would be said not to be."""
+    file = disk.path / "portal.sqlite3"
+    file.touch()
+    log = file.with_name("portal.sqlite3-wal")
+    database = open_database(f"sqlite:///{file}")
+    with database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE filler (content BLOB)")
+        for _ in range(100):
+            connection.exec_driver_sql("INSERT INTO filler VALUES (randomblob(4000))")
+    disk.fill()
+    database.scrub()
+    assert log.stat().st_size > 0
+    disk.empty()
+    database.scrub()
+    assert log.stat().st_size == 0
+    with database.write() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 5000
+    database.engine.dispose()
 
 
 def test_a_backup_that_has_no_room_is_one_line_and_leaves_nothing(tmp_path: Path, disk: Disk) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from portal import schema
+from portal.domain.context import Context
 from portal.domain.database import Database, DatabaseAway, open_database
 from tests.servers.disk import Disk
 from tests.web.conftest import PASSWORD, Site
@@ -91,6 +92,26 @@ def test_a_database_that_is_lost_is_a_503_until_it_is_back(site: Site, break_it:
     assert site.rows() == before
     assert browser.post(login, {"email": EMAIL, "password": PASSWORD}).status == 302
     assert {path.name for path in file_of(site).parent.iterdir()} == {path.name for path in files}
+
+
+def test_what_a_connection_has_read_of_a_damaged_file_is_forgotten(context: Context) -> None:
+    file = Path(str(context.database.engine.url.database))
+    with context.database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE filler (content BLOB)")
+        for _ in range(3000):  # more than it keeps in its memory
+            connection.exec_driver_sql("INSERT INTO filler VALUES (randomblob(1000))")
+    context.database.scrub()
+
+    def total() -> int:
+        with context.database.read() as connection:
+            return int(connection.exec_driver_sql("SELECT sum(length(content)) FROM filler").scalar_one())
+
+    assert total() == 3_000_000
+    mend = damage(file)
+    with pytest.raises(DatabaseAway, match="malformed"):
+        total()
+    mend()
+    assert total() == 3_000_000
 
 
 @pytest.fixture

@@ -1,0 +1,38 @@
+"""F20: how many connections a process holds, by its limit of open files, and what it makes of that limit."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.process import PATIENCE_SECONDS
+
+THREADS = 16
+CODE = f"""
+import json, resource
+from portal.cli.open_files import room_for_connections
+print(json.dumps([room_for_connections({THREADS}), *resource.getrlimit(resource.RLIMIT_NOFILE)]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "expected"),
+    [
+        (1024, 4096, [1000, 1132, 4096]),
+        (2000, 4096, [1000, 2000, 4096]),
+        (500, 1024, [892, 1024, 1024]),
+        (64, 64, [32, 64, 64]),
+    ],
+    ids=["may be raised", "high enough", "may be raised a little", "low"],
+)
+def test_connections_get_what_the_database_and_the_threads_leave(soft: int, hard: int, expected: list[int]) -> None:
+    command = f'ulimit -Sn {soft}; ulimit -Hn {hard}; exec "$0" -c "$1"'
+    ended = subprocess.run(
+        ["sh", "-c", command, sys.executable, CODE],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
+    assert json.loads(ended.stdout) == expected
