@@ -25,6 +25,8 @@ from tests.servers.slate import Slate
 hypothesis.settings.register_profile("portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("portal")
 
+WAITING = ("faults", "deploy", "mail")
+"""The folders of tests that wait for servers, for leases, for what must not happen."""
 SECRET_KEY = "Xq3vN8rT1yLw6ZkP0sHd5JbG9cFm2AeU-for-tests"
 
 
@@ -87,8 +89,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with those that wait for long, so that others fill their pauses and none is left over at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """Begin with those that wait for servers, so that others fill their pauses and none is left over at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in WAITING)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

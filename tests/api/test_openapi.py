@@ -148,7 +148,6 @@ def test_the_page_shows_all_of_it_without_script_or_anything_from_elsewhere(site
     assert "Set-Cookie" not in page.headers
 
 
-@pytest.mark.long
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     """All its checks but one, against the served portal; the one that is left out is explained in its configuration."""
     limits = ("MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK", "LOGIN_LIMIT_ACCOUNT", "LOGIN_LIMIT_NETWORK")

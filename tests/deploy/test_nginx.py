@@ -13,10 +13,7 @@ from tests.cli.process import wait_until
 from tests.deploy.house import HOST, House, build
 from tests.deploy.nginx import find_nginx, find_openssl
 
-pytestmark = [
-    pytest.mark.skipif(find_nginx() is None or find_openssl() is None, reason="no nginx or no openssl here"),
-    pytest.mark.long,
-]
+pytestmark = pytest.mark.skipif(find_nginx() is None or find_openssl() is None, reason="no nginx or no openssl here")
 
 
 @pytest.fixture(scope="module")

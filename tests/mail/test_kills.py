@@ -4,8 +4,6 @@ import signal
 from collections import defaultdict
 from pathlib import Path
 
-import pytest
-
 from tests.cli.process import free_port, serving_at, wait_until
 from tests.mail.sink import Sink
 from tests.web.post import link_in
@@ -20,7 +18,6 @@ ROOMY = {
 }
 
 
-@pytest.mark.long
 def test_a_mail_server_that_is_away_and_two_kills_lose_no_mail_of_40(tmp_path: Path) -> None:
     instance = tmp_path / "private" / "instance"
     sink = Sink()
