@@ -67,10 +67,7 @@ def _copy(source: Database, unfinished: Path) -> None:
     # In autocommit: VACUUM cannot run inside a transaction.
     with source.engine.connect() as connection:
         driver: object = connection.connection.driver_connection
-        try:
-            driver.execute("VACUUM INTO ?", (str(unfinished),))  # type: ignore[attr-defined] # sqlite3's own connection
-        except sqlite3.Error as error:  # which of the two files it is about, SQLite does not say
-            raise DatabaseProblem(f"The copy could not be made: {error}.") from None
+        driver.execute("VACUUM INTO ?", (str(unfinished),))  # type: ignore[attr-defined] # sqlite3's own connection
     source.engine.dispose()
     copy = open_database(f"sqlite:///{unfinished}")
     try:
