@@ -9,11 +9,9 @@ been silent the longest has to go.
 """
 
 import logging
-import re
 import socket
 from concurrent.futures import Future
 from contextlib import suppress
-from enum import Enum
 from functools import partial
 from selectors import EVENT_READ
 from time import monotonic
@@ -22,8 +20,9 @@ from typing import Any
 from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from portal.cli.chunks import Arrival, ChunkedBody
+from portal.cli.chunks import ChunkedBody
 from portal.cli.plain_answer import write_error
+from portal.cli.steps import Step, next_step, waits_for_a_word
 from portal.requests import MAX_BODY
 
 _log = logging.getLogger("portal.serve")
@@ -38,12 +37,6 @@ REST_SECONDS = 0.5
 """How long nobody is taken in when the system has no descriptor for a connection and none can be set free."""
 TELL_SECONDS = 60.0
 """How often at most the log says that the system takes no connections in."""
-MAX_HEAD = 32 * 1024
-"""Bytes of a request line and headers; the longest the portal itself can bring about are a tenth of that."""
-_HEAD_END = b"\r\n\r\n"
-_CODING = re.compile(rb"\r\ntransfer-encoding[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
-_EXPECTS = re.compile(rb" HTTP/1\.1\r\n(?:.*\r\n)?expect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE | re.DOTALL)
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
 
 
 class GatheredConnection(TConn):
@@ -207,7 +200,7 @@ class GatheringWorker(ThreadWorker):
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
-    def _take(self, conn: Connection, step: "Step") -> None:
+    def _take(self, conn: Connection, step: Step) -> None:
         """Do what is next with a request that is waited for no longer."""
         if step is Step.HAND_OVER:
             self._hand_over(conn)
@@ -236,46 +229,11 @@ class GatheringWorker(ThreadWorker):
 
 def _encourage(conn: Connection) -> None:
     """Tell a client to send its body that waits to be told: curl, and so PHP, else waits a second for each request."""
-    head, end, body = conn.gathered.partition(_HEAD_END)
-    if end and not body and not conn.encouraged and _EXPECTS.search(bytes(head) + b"\r\n"):
+    if not conn.encouraged and waits_for_a_word(conn.gathered):
         conn.encouraged = True
         with suppress(OSError):  # it may have gone
             conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-class Step(Enum):
-    """What is next with a request; a status and its words where it is refused."""
-
-    WAIT = "wait"
-    HAND_OVER = "hand over"
-    """It is complete, or nothing that may follow will change its answer."""
-    HEAD_TOO_LARGE = (431, "Request Header Fields Too Large")
-    LENGTH_REQUIRED = (411, "Length Required")
-    BODY_TOO_LARGE = (413, "Content Too Large")
-    NONSENSE = (400, "Bad Request")
-
-
 def _next_step(conn: Connection) -> Step:
-    head, end, body = conn.gathered.partition(_HEAD_END)
-    if not end:
-        return Step.HEAD_TOO_LARGE if len(conn.gathered) > MAX_HEAD else Step.WAIT
-    head = bytes(head) + b"\r\n"
-    codings, lengths = _CODING.findall(head), _LENGTH.findall(head)
-    if codings:
-        # One way alone to say where the body ends: with two of them, who stands in front could see another end.
-        is_clear = [coding.strip().lower() for coding in codings] == [
-            b"chunked"
-        ] and b"content-length" not in head.lower()
-        return _step_of_chunks(conn, body) if is_clear and b" HTTP/1.1\r\n" in head else Step.LENGTH_REQUIRED
-    if len(lengths) != 1:
-        return Step.HAND_OVER  # no body, or nonsense
-    return Step.HAND_OVER if len(body) >= int(lengths[0]) or int(lengths[0]) > MAX_BODY else Step.WAIT
-
-
-def _step_of_chunks(conn: Connection, body: bytearray) -> Step:
-    arrival = conn.chunks.look(body)
-    if arrival is Arrival.NONSENSE:
-        return Step.NONSENSE
-    if len(body) > MAX_BODY:  # with its framing: more than any form or JSON comes near
-        return Step.BODY_TOO_LARGE
-    return Step.HAND_OVER if arrival is Arrival.COMPLETE else Step.WAIT
+    return next_step(conn.gathered, conn.chunks)
