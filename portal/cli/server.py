@@ -28,6 +28,7 @@ from portal.cli.open_files import room_for_connections
 from portal.cli.plain_answer import write_error
 from portal.cli.worker import MailThread
 from portal.config import Settings
+from portal.web.health import stop_being_ready
 
 GRACEFUL_SECONDS = 30
 """How long running requests, and the mail that is being sent, may take after SIGTERM."""
@@ -166,7 +167,11 @@ class PortalWorker(GatheringWorker):
         super().handle_exit(sig, frame)
 
     def _take_nothing_new(self) -> None:
-        """Begin no further mail, and refuse connections: left to gunicorn, they would wait for an answer in vain."""
+        """Begin no further mail, and refuse connections: left to gunicorn, they would wait for an answer in vain.
+
+        Whoever asks on a connection that is open already whether to send more here is told not to.
+        """
+        stop_being_ready(cast(Flask, self.wsgi))
         if self._mail is not None:
             self._mail.stop()
         self.set_accept_enabled(False)

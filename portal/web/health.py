@@ -1,12 +1,18 @@
 """For whoever watches the portal: alive, and able to serve."""
 
-from flask import Blueprint, Response
+from flask import Blueprint, Flask, Response, current_app
 
 from portal.assembly import current_context
 from portal.domain.database import DatabaseAway
 from portal.schema import current_problem
 
 pages = Blueprint("health", __name__)
+_ENDING = "portal_ending"
+
+
+def stop_being_ready(app: Flask) -> None:
+    """Say from now on that nothing more should be sent here: the process is about to end."""
+    app.extensions[_ENDING] = True
 
 
 @pages.get("/healthz")
@@ -17,11 +23,11 @@ def alive() -> Response:
 
 @pages.get("/readyz")
 def ready() -> Response:
-    """The database answers and its schema is the code's; 503 otherwise."""
+    """The database answers, its schema is the code's, and the process is not about to end; 503 otherwise."""
     try:
-        problem = current_problem(current_context().database)
+        is_ready = _ENDING not in current_app.extensions and not current_problem(current_context().database)
     except DatabaseAway:
-        problem = "the database does not answer"
-    if problem:
+        is_ready = False
+    if not is_ready:
         return Response("not ready\n", status=503, mimetype="text/plain", headers={"Retry-After": "2"})
     return Response("ready\n", mimetype="text/plain")

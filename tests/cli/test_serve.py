@@ -27,10 +27,10 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-def begin_request(served: Served) -> socket.socket:
+def begin_request(served: Served, path: str = "/healthz") -> socket.socket:
     """A request whose last line is still missing."""
     client = socket.create_connection(("127.0.0.1", served.port), timeout=30)
-    client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode())
     return client
 
 
@@ -61,6 +61,17 @@ def test_a_running_request_ends_though_the_signal_comes_twice(instance: Path, nu
             served.signal_group(number)
             client.sendall(b"\r\n")
             assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert served.end() == 0
+
+
+def test_whoever_asks_while_it_ends_is_told_that_it_is_not_ready(instance: Path) -> None:
+    with serving(instance) as served:
+        with begin_request(served, "/readyz") as client:
+            wait_until_accepted(served)
+            served.process.terminate()
+            wait_until(lambda: is_closed(served))
+            client.sendall(b"\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 503 ")
         assert served.end() == 0
 
 
