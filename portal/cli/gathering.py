@@ -47,6 +47,8 @@ class GatheredConnection(TConn):
         self.gathered = bytearray()
         self.chunks = ChunkedBody()
         self.encouraged = False
+        self.is_whole = True
+        """What a thread was given is all of the request."""
         self.since = 0.0
         self.is_leaving = False
         """It was answered for the last time."""
@@ -138,6 +140,13 @@ class GatheringWorker(ThreadWorker):
         else:
             self._take(conn, step)
 
+    def handle_request(self, req: Any, conn: Connection) -> bool:
+        """Answer a request; whether the connection can be used again.
+
+        It cannot where the rest of a body would have to be waited for: gunicorn does so in the thread, up to 5 seconds.
+        """
+        return super().handle_request(req, conn) and conn.is_whole
+
     def finish_request(self, conn: Connection, fs: "Future[Any]") -> None:
         """Keep a connection for its next request, or take leave of the client.
 
@@ -202,7 +211,8 @@ class GatheringWorker(ThreadWorker):
 
     def _take(self, conn: Connection, step: Step) -> None:
         """Do what is next with a request that is waited for no longer."""
-        if step is Step.HAND_OVER:
+        if step in (Step.HAND_OVER, Step.HAND_OVER_PART):
+            conn.is_whole = step is Step.HAND_OVER
             self._hand_over(conn)
         else:
             self._answer(conn, *step.value)

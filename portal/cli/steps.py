@@ -20,6 +20,8 @@ class Step(Enum):
     WAIT = "wait"
     HAND_OVER = "hand over"
     """It is complete, or nothing that may follow will change its answer."""
+    HAND_OVER_PART = "hand over what is there"
+    """Its body is too large, and nobody waits for the rest."""
     HEAD_TOO_LARGE = (431, "Request Header Fields Too Large")
     LENGTH_REQUIRED = (411, "Length Required")
     BODY_TOO_LARGE = (413, "Content Too Large")
@@ -41,7 +43,9 @@ def next_step(gathered: bytearray, chunks: ChunkedBody) -> Step:
         return _step_of_chunks(chunks, body) if is_clear and b" HTTP/1.1\r\n" in lines else Step.LENGTH_REQUIRED
     if len(lengths) != 1:
         return Step.HAND_OVER  # no body, or nonsense
-    return Step.HAND_OVER if len(body) >= int(lengths[0]) or int(lengths[0]) > MAX_BODY else Step.WAIT
+    if len(body) >= int(lengths[0]):
+        return Step.HAND_OVER
+    return Step.HAND_OVER_PART if int(lengths[0]) > MAX_BODY else Step.WAIT
 
 
 def waits_for_a_word(gathered: bytearray) -> bool:

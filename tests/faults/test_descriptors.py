@@ -110,6 +110,12 @@ def test_clients_that_never_close_keep_nobody_waiting(served: Served) -> None:
         assert b"ok\n" in raw(served, HEALTH, wait=PATIENCE_SECONDS)
 
 
+def test_bodies_that_are_too_large_and_never_come_keep_nobody_waiting(served: Served) -> None:
+    with idle(served, 60, b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n") as refused:
+        assert b"ok\n" in raw(served, HEALTH, wait=PATIENCE_SECONDS)
+        assert refused[-1].recv(100).startswith(b"HTTP/1.1 413 ")
+
+
 def test_connections_that_ask_for_nothing_are_ended(tmp_path: Path) -> None:
     with (
         serving(tmp_path / "instance", program=impatient(1)) as served,
