@@ -1,7 +1,7 @@
 """`portal worker`: delivers queued mail."""
 
+import os
 import signal
-from queue import SimpleQueue
 from threading import Event, Thread
 
 import click
@@ -50,12 +50,15 @@ def worker() -> None:
     with current_context().database.read() as connection:
         if is_copy(connection):
             raise schema.DatabaseProblem("This database is a copy that was put back: run `portal after-restore`.")
-    ended: SimpleQueue[int] = SimpleQueue()
+    # A handler runs in the main thread alone, and Python does not wake that when the system gives the signal to another
+    # thread. A byte does; a second one changes nothing.
+    told, tells = os.pipe()
+    os.set_blocking(tells, False)
+    signal.set_wakeup_fd(tells)
     for number in (signal.SIGINT, signal.SIGTERM):
-        # All that the handler does is safe wherever it interrupts, itself included: a second signal changes nothing.
-        signal.signal(number, lambda number, _: ended.put(number))
+        signal.signal(number, lambda *_: None)
     thread = MailThread(current_app._get_current_object())  # type: ignore[attr-defined] # noqa: SLF001 - Flask's documented way to hand the app itself to a thread
     thread.start()
-    ended.get()
+    os.read(told, 1)
     thread.stop()
     thread.join()

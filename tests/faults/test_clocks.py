@@ -3,7 +3,7 @@
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -312,7 +312,7 @@ def test_of_two_workers_whose_clocks_are_an_hour_apart_none_takes_what_the_other
 ) -> None:
     slow, fast = (WrongClock(tmp_path / name, ahead) for name, ahead in [("slow", -HOUR / 2), ("fast", HOUR / 2)])
     office = Office(environ, visitor, SystemClock())
-    with Sink() as silent, ExitStack() as workers:
+    with closing(office), Sink() as silent, ExitStack() as workers:
         silent.script[Stage.DOT] = Act.SILENT
         workers.enter_context(worker_of(slow, tmp_path / "slow", environ, silent))
         held = office.queue(notice=Notice.RESET)
@@ -327,4 +327,3 @@ def test_of_two_workers_whose_clocks_are_an_hour_apart_none_takes_what_the_other
         workers.close()
         assert office.states() == ["sent", "sent"]
         assert (len(silent.messages), len(sink.messages)) == (1, 1)
-    office.close()

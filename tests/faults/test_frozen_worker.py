@@ -53,7 +53,7 @@ def test_the_late_result_of_a_frozen_worker_is_ignored(site: Site, in_data: "Pop
     change_mail(site, lease_until=utc_now() - timedelta(seconds=1))
     sink.script = {Stage.RCPT: "450 later"}
     site.deliver()
-    change_mail(site, due_at=utc_now() + timedelta(hours=1))  # long after this test
+    change_mail(site, due_at=utc_now() + timedelta(minutes=10))  # long after this test
     (decided,) = site.rows()["outbox"]
     assert (decided["state"], decided["attempts"], decided["reason"]) == ("queued", 1, "450 later")
     sink.script = {}

@@ -11,7 +11,7 @@ from tests.mail.conversation import CERTIFICATE, Act, Conversation, ReceivedMail
 
 __all__ = ["Act", "ReceivedMail", "Sink", "Stage"]
 
-_WAIT_SECONDS = 20
+_WAIT_SECONDS = 60
 
 
 class Sink:
