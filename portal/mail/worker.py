@@ -61,6 +61,7 @@ class MailWorker:
         self._purged_at: float | None = None
         self._failures = 0
         self._refusals = 0
+        self._has_taken_one = False
         self.wake = Event()
         """Set it to have the worker look at once, at its outbox or at whether it should stop."""
 
@@ -96,6 +97,7 @@ class MailWorker:
         except Exception as error:  # noqa: BLE001 - the worker outlives whatever it was
             return self._pause("something unexpected", type(error).__name__)
         finally:
+            self._has_taken_one = False
             self._transport.close()
         self._failures = 0
         return 0
@@ -117,12 +119,13 @@ class MailWorker:
         return True
 
     def _send(self, mail: DueMail) -> None:
+        has_just_taken_one, self._has_taken_one = self._has_taken_one, False
         try:
             message = render(self._app, mail)
             sender = mail.organisation.sender or self._sender
             self._transport.send(message, message["To"].addresses[0].addr_spec, sender)
         except PolicyRefused as error:
-            self._weigh(mail, error.reason)
+            self._weigh(mail, error.reason, has_just_taken_one=has_just_taken_one)
         except RecipientRefused as error:
             self._record(mail, "refused, set aside", _with_reason(delivery.set_aside, mail, error.reason))
         except TryLater as error:
@@ -141,16 +144,18 @@ class MailWorker:
             self._record(mail, f"failed ({reason}), put off", _with_reason(delivery.retry_later, mail, reason))
         else:
             self._refusals = 0
+            self._has_taken_one = True
             self._record(mail, "sent", lambda connection, clock: delivery.mark_sent(connection, mail, clock))
 
-    def _weigh(self, mail: DueMail, reason: str) -> None:
+    def _weigh(self, mail: DueMail, reason: str, *, has_just_taken_one: bool) -> None:
         """A server that refuses us whatever we send (a list of bad senders, say) is to cost no mail its life.
 
-        One that is refused is put off, and set aside when it is refused again by a server that has just taken another.
+        One that is refused is put off, and set aside when it is refused again by a server that has taken the one before
+        it on the same connection: what it took from another worker, or earlier, says nothing of what it takes now.
         Raises Misconfigured when several in a row were refused.
         """
         self._refusals += 1
-        if self._refusals == 1 and mail.attempts:
+        if has_just_taken_one and mail.attempts:
             self._record(mail, "refused, set aside", _with_reason(delivery.set_aside, mail, reason))
             return
         self._record(mail, "refused, put off", _with_reason(delivery.retry_later, mail, reason))

@@ -7,6 +7,7 @@ import pytest
 
 from portal.domain.backlog import waiting_mails
 from portal.domain.outbox import Notice
+from portal.mail.worker import MailWorker
 from tests.conftest import MovableClock
 from tests.mail.conftest import OpenOffice
 from tests.mail.office import ADA, Office
@@ -157,6 +158,43 @@ def test_a_server_that_refuses_whatever_we_send_costs_no_mail_its_life(
     assert len(sink.messages) == 5
 
 
+@pytest.mark.parametrize("change", ["another worker", "a worker that began anew"])
+def test_a_server_that_refuses_whatever_we_send_costs_no_mail_its_life_whichever_worker_tries_it(
+    open_office: OpenOffice, office: Office, sink: Sink, clock: MovableClock, change: str
+) -> None:
+    other = open_office(sink)
+    mails = [office.queue(f"customer{number}@example.com") for number in range(2)]
+    sink.script[Stage.RCPT] = "554 5.7.1 you are on a list"
+    for _ in range(4):
+        office.work()
+        clock.advance(timedelta(minutes=15))
+        if change == "another worker":
+            other.work()
+            clock.advance(timedelta(minutes=15))
+        else:
+            office.worker = MailWorker(office.app)
+    assert {office.row(mail).state for mail in mails} == {"queued"}
+    assert min(office.row(mail).attempts for mail in mails) > 2
+    sink.script.clear()
+    office.work()
+    assert office.states() == ["sent"] * 2
+
+
+def test_a_server_that_takes_nothing_any_more_costs_no_mail_its_life_that_was_put_off_for_something_else(
+    office: Office, sink: Sink, clock: MovableClock
+) -> None:
+    office.queue()
+    sink.script[Stage.RCPT] = "451 4.3.0 come back"
+    office.work()
+    sink.script.clear()
+    office.queue("grace@example.com")
+    office.work()
+    sink.script[Stage.RCPT] = "554 5.7.1 you are on a list"
+    clock.advance(TRY_AGAIN)
+    office.work()
+    assert office.states() == ["queued", "sent"]
+
+
 def test_a_policy_against_one_recipient_sets_aside_that_mail_alone(
     office: Office, sink: Sink, clock: MovableClock
 ) -> None:
@@ -164,9 +202,11 @@ def test_a_policy_against_one_recipient_sets_aside_that_mail_alone(
     for recipient in (ADA, "bad@example.com", "grace@example.com"):
         office.queue(recipient)
     assert office.work() == 0
+    assert office.states() == ["sent", "queued", "sent"]
+    office.queue()
     clock.advance(TRY_AGAIN)
     assert office.work() == 0
-    assert office.states() == ["sent", "dead", "sent"]
+    assert office.states() == ["sent", "dead", "sent", "sent"]
     assert office.row(2).reason == "550 5.7.1 not from you"
 
 
