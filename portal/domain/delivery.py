@@ -5,10 +5,8 @@ runs out. Each result is written only where the claim is still the writer's, so 
 lease, and whose mail another one has taken up, changes nothing when it wakes. No transaction is open while a mail
 travels.
 
-All times are those of `Clock.shared`, so that workers on machines whose clocks differ agree. When that clock itself is
-set back nobody waits until it is again as late as it was: whatever lies further ahead than it could was written before,
-and is due. That is also believed of the lease of a mail that is on its way at this moment, so at the step one may go
-out twice, with the same Message-ID.
+All times are those of `Clock.shared`, so that workers on machines whose clocks differ agree. What becomes of mails when
+that clock itself is set back stands in `clock_steps`.
 """
 
 from dataclasses import dataclass
@@ -25,12 +23,6 @@ from portal.domain.organisations import COLUMNS, Organisation, read_organisation
 from portal.domain.outbox import MailState
 
 LEASE = timedelta(seconds=60)
-_NO_LEASE = 2 * LEASE
-"""A lease that ends still further ahead was taken before the clock was set back.
-
-Twice its length, so that a small step costs nothing, and nor does it when of two workers the one that has looked at the
-clock first comes second.
-"""
 GIVE_UP_AFTER = timedelta(hours=24)
 """A try that fails so long after the mail was queued was the last one."""
 _BACK_OFF = (9, 30, 60, 120, 300, 600)
@@ -40,8 +32,7 @@ _JITTER = 0.3
 
 With it the first delay is 6 to 12 seconds: within the 15 that contract.md promises, what is spent on noticing included.
 """
-_NO_DELAY = 2 * timedelta(seconds=_BACK_OFF[-1])
-"""A put-off that ends still further ahead was made before the clock was set back."""
+LONGEST_DELAY = timedelta(seconds=_BACK_OFF[-1] * (1 + _JITTER))
 _random = SystemRandom()
 
 
@@ -144,16 +135,8 @@ def _take_next(connection: Connection, clock: Clock, claim: str, *, urgent: bool
         .where(
             OutboxMail.state == MailState.QUEUED,
             OutboxMail.is_urgent == urgent,
-            or_(
-                OutboxMail.due_at <= now,
-                OutboxMail.attempts == 0,  # it was never put off
-                OutboxMail.due_at > clock.shared(connection, _NO_DELAY),
-            ),
-            or_(
-                OutboxMail.lease_until.is_(None),
-                OutboxMail.lease_until <= now,
-                OutboxMail.lease_until > clock.shared(connection, _NO_LEASE),
-            ),
+            OutboxMail.due_at <= now,
+            or_(OutboxMail.lease_until.is_(None), OutboxMail.lease_until <= now),
         )
         .order_by(OutboxMail.due_at, OutboxMail.id)
         .limit(1)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.assembly import context_of, settings_of
 from portal.domain import delivery
 from portal.domain.clock import Clock
+from portal.domain.clock_steps import bring_forward
 from portal.domain.delivery import DueMail
 from portal.domain.purge import purge
 from portal.domain.tokens import random_id
@@ -34,6 +35,8 @@ from portal.mail.transport import (
 POLL_SECONDS = 1.0
 RENEW_SECONDS = delivery.LEASE.total_seconds() / 3
 PURGE_SECONDS = 3600.0
+BRING_FORWARD_SECONDS = 10.0
+"""How often, between two mails or when none is due, it looks whether the clock that all go by was set back."""
 PAUSE_SECONDS = (5.0, 10.0, 20.0, 30.0)
 """How long nothing is sent after one failure of the server, after two in a row, and so on; less a fifth at random."""
 REFUSALS_OF_ALL = 3
@@ -59,6 +62,7 @@ class MailWorker:
         self._transport = _transport_of(app)
         self._sending: DueMail | None = None
         self._purged_at: float | None = None
+        self._brought_forward_at: float | None = None
         self._failures = 0
         self._refusals = 0
         self._has_taken_one = False
@@ -104,6 +108,7 @@ class MailWorker:
 
     def _deliver_next(self) -> bool:
         """Take the next mail and see it through; whether there was one. Raises ServerUnavailable."""
+        self._bring_forward()
         with self._context.database.write() as connection:
             mail = delivery.claim_next(connection, self._context.clock, random_id())
         if mail is None:
@@ -190,6 +195,14 @@ class MailWorker:
             # Without the database there is no other worker either, and the result will say how it went.
             with suppress(SQLAlchemyError), self._context.database.write() as connection:
                 delivery.renew(connection, mail, self._context.clock)
+
+    def _bring_forward(self) -> None:
+        now = monotonic()
+        if self._brought_forward_at is not None and now < self._brought_forward_at + BRING_FORWARD_SECONDS:
+            return
+        if count := bring_forward(self._context.database, self._context.clock):
+            _log.info("the clock was set back, brought forward: %d mails", count)
+        self._brought_forward_at = now
 
     def _purge_hourly(self) -> None:
         now = monotonic()

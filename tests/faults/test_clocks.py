@@ -8,14 +8,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import time_machine
+from sqlalchemy import event
 
-from portal.domain import delivery
+from portal.domain import clock_steps, delivery
 from portal.domain.clock import SystemClock
 from portal.domain.context import Context, Visitor
+from portal.domain.delivery import DueMail
 from portal.domain.outbox import Notice
 from portal.mail import worker as worker_module
 from tests.cli.process import environment, serving, wait_until
@@ -51,13 +54,19 @@ def on_machine_time(context: Context, visitor: Visitor) -> Outbox:
 # Mails, when the clock that all workers go by is set.
 
 
+def find_after_step(outbox: Outbox) -> DueMail | None:
+    """What a worker finds within 10 seconds of the step."""
+    clock_steps.bring_forward(outbox.context.database, outbox.context.clock)
+    return outbox.find()
+
+
 @steps_back
 def test_a_mail_that_was_never_tried_is_due_though_the_clock_was_set_back(
     outbox: Outbox, clock: MovableClock, step: timedelta
 ) -> None:
     outbox.queue()
     clock.advance(step)
-    assert outbox.find() is not None
+    assert find_after_step(outbox) is not None
 
 
 @pytest.mark.parametrize("step", [-HOUR, -DAY], ids=str)
@@ -67,7 +76,7 @@ def test_a_mail_that_was_put_off_is_due_when_the_clock_was_set_back_by_more_than
     outbox.queue()
     outbox.retry(outbox.claim())
     clock.advance(step)
-    assert outbox.find() is not None
+    assert find_after_step(outbox) is not None
 
 
 def test_a_step_back_brings_no_mail_on_that_was_put_off(outbox: Outbox, clock: MovableClock) -> None:
@@ -76,7 +85,7 @@ def test_a_step_back_brings_no_mail_on_that_was_put_off(outbox: Outbox, clock: M
         outbox.retry(outbox.claim())
         due_at = outbox.row().due_at
         clock.advance(-SECOND)
-        assert outbox.find() is None
+        assert find_after_step(outbox) is None
         clock.now = due_at
 
 
@@ -86,7 +95,9 @@ def test_the_lease_of_a_worker_that_was_killed_before_the_step_holds_nobody_up(
     outbox.queue()
     killed = outbox.claim()
     clock.advance(-HOUR)
-    assert outbox.claim().id == killed.id
+    found = find_after_step(outbox)
+    assert found is not None
+    assert found.id == killed.id
     assert not outbox.sent(killed), "a result under a claim that was lost"
 
 
@@ -97,7 +108,7 @@ def test_a_small_step_back_takes_no_mail_from_the_worker_that_sends_it(
     outbox.queue()
     outbox.claim()
     clock.advance(step)
-    assert outbox.find() is None
+    assert find_after_step(outbox) is None
 
 
 def test_a_worker_that_goes_on_after_the_step_keeps_its_mail(outbox: Outbox, clock: MovableClock) -> None:
@@ -105,7 +116,60 @@ def test_a_worker_that_goes_on_after_the_step_keeps_its_mail(outbox: Outbox, clo
     mail = outbox.claim()
     clock.advance(-HOUR)
     assert outbox.write(delivery.renew, mail, clock)
-    assert outbox.find() is None
+    assert find_after_step(outbox) is None
+
+
+def test_only_what_lies_too_far_ahead_is_brought_forward_and_all_of_that(
+    outbox: Outbox, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock_steps, "BATCH", 2)
+    for _ in range(5):
+        outbox.queue()
+    clock.advance(-HOUR)
+    outbox.queue()
+    outbox.retry(outbox.claim())
+    due_at = outbox.row(6).due_at
+    outbox.queue()
+    held = outbox.claim()
+    assert clock_steps.bring_forward(outbox.context.database, clock) == 5
+    assert clock_steps.bring_forward(outbox.context.database, clock) == 0
+    assert {outbox.row(mail_id).due_at for mail_id in range(1, 6)} == {clock()}
+    assert outbox.row(6).due_at == due_at
+    assert outbox.sent(held)
+
+
+def test_a_worker_looks_for_them_when_it_starts_and_every_10_seconds(
+    environ: Mapping[str, str], visitor: Visitor, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sink() as sink:
+        settings = {**environ, "PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
+        office = Office(settings, visitor, clock)
+        began = monotonic()
+        for seconds, so_far in [(0, 1), (5, 1), (10, 2), (19, 2), (20, 3)]:
+            monkeypatch.setattr(worker_module, "monotonic", lambda passed=seconds: began + passed)
+            if seconds in (0, 5, 19):
+                office.queue()
+                clock.advance(-HOUR)
+            office.work()
+            assert len(sink.messages) == so_far
+        office.close()
+
+
+@pytest.mark.on_sqlite
+def test_a_poll_walks_no_mail_that_is_not_due(outbox: Outbox, clock: MovableClock) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
+        asked.append((statement, parameters))
+
+    with outbox.context.database.write() as connection:
+        event.listen(connection, "before_cursor_execute", note)
+        assert delivery.claim_next(connection, clock, "claim") is None
+        event.remove(connection, "before_cursor_execute", note)
+        assert len(asked) == 2
+        for statement, parameters in asked:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            assert any("ix_outbox_due (state=? AND is_urgent=? AND due_at<?)" in step.detail for step in plan), plan
 
 
 def test_after_a_leap_of_an_hour_what_was_put_off_is_tried_once_and_put_off_again(
