@@ -60,9 +60,9 @@ def show(whom: Whom, slug: str) -> None:
         live = customers.count_live_identities(connection, context.rules, record.id, context.clock())
         details = get_details(connection, record.id)
         events = customers.recent_events(connection, record.id)
-        refusal = customers.mail_refusal(connection, record.id)
-    refused = [("Mail refused", refusal)] if refusal else []
-    echo_fields([*_fields(record), *refused, ("Live identities", live)])
+        reason = customers.last_mail_set_aside(connection, record.id)
+    set_aside = [("Last mail set aside", reason)] if reason else []
+    echo_fields([*_fields(record), *set_aside, ("Live identities", live)])
     click.echo("\nDetails:")
     registered_from = _with_place(context.atlas, record.ip)
     echo_fields([*_detail_fields(details), ("Registered from", registered_from)])

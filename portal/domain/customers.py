@@ -173,8 +173,11 @@ def recent_events(connection: Connection, contact_id: int) -> list[PastEvent]:
     return [PastEvent(*row) for row in rows]
 
 
-def mail_refusal(connection: Connection, contact_id: int) -> str | None:
-    """Why the last mail to a customer was set aside; None when it was taken. Who has a dead address shows by it."""
+def last_mail_set_aside(connection: Connection, contact_id: int) -> str | None:
+    """Why the last mail to a customer was set aside; None when it was taken. Who has a dead address shows by it.
+
+    Whether the mail server refused it, or it was given up for something of our own, is in the reason.
+    """
     last = connection.execute(
         select(OutboxMail.state, OutboxMail.reason)
         .where(OutboxMail.contact_id == contact_id, OutboxMail.state.in_((MailState.SENT, MailState.DEAD)))

@@ -77,7 +77,9 @@ def test_show_tells_how_far_a_customer_is_known(
     assert f"State             {state}" in lines
 
 
-def test_show_tells_whose_mail_is_refused_until_one_is_taken(run: Run, context: Context, visitor: Visitor) -> None:
+def test_show_tells_why_the_last_mail_was_set_aside_until_one_is_taken(
+    run: Run, context: Context, visitor: Visitor
+) -> None:
     contact_id = add_contact(context, "jana@example.com")
     for state, reason, is_told in (("dead", "550 nobody here", True), ("queued", None, True), ("sent", None, False)):
         with context.database.write() as connection:
@@ -91,7 +93,7 @@ def test_show_tells_whose_mail_is_refused_until_one_is_taken(run: Run, context: 
             )
             newest = select(func.max(OutboxMail.id)).scalar_subquery()
             connection.execute(update(OutboxMail).where(OutboxMail.id == newest).values(state=state, reason=reason))
-        assert ("Mail refused      550 nobody here" in run("customer", "show", "jana@example.com").out) is is_told
+        assert ("Last mail set aside  550 nobody here" in run("customer", "show", "jana@example.com").out) is is_told
 
 
 def test_show_tells_everything_that_a_shop_has_registered(run: Run, context: Context) -> None:
