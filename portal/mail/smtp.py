@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5
 """The server's name and all its addresses included."""
 COMMAND_SECONDS = 30
-"""From a command to the end of the answer, however the answer drips."""
+"""From a command to the end of the answer, however the answer drips; and for a handshake."""
 MAIL_SECONDS = 120
 """For the opening of a connection, and for a whole mail."""
 QUIT_SECONDS = 5
@@ -55,7 +55,9 @@ class _Client(smtplib.SMTP):
         self._end = monotonic() + seconds
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        return names.connect(host, port, timeout)
+        connected = names.connect(host, port, timeout)
+        connected.settimeout(COMMAND_SECONDS)  # for the handshake: what is left is an address's share
+        return connected
 
     def getreply(self) -> tuple[int, bytes]:
         """The server's answer; raises SMTPServerDisconnected when it does not come in time."""

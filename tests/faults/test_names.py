@@ -156,6 +156,21 @@ def test_a_mail_server_of_many_dead_addresses_is_given_up_in_time(
         assert monotonic() - begun < LONG_SECONDS
 
 
+@pytest.mark.on_sqlite
+def test_a_mail_server_of_many_addresses_may_take_its_time_to_encrypt(
+    environ: Mapping[str, str], resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sink(tls=True) as sink:
+        monkeypatch.setenv("SSL_CERT_FILE", sink.certificate)
+        sink.handshake_seconds = 1.0
+        resolver.leads = {sink.host: [f"127.0.0.{number}" for number in range(1, 21)]}
+        server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port), "PORTAL_MAIL_USE_SSL": "true"}
+        transport = SmtpTransport(load_settings({**environ, **server}))
+        transport.send(EmailMessage(), EMAIL, "portal@example.com")
+        transport.close()
+        assert len(sink.messages) == 1
+
+
 # The real resolver, with a name server that is silent.
 
 

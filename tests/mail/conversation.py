@@ -9,6 +9,7 @@ from email.message import EmailMessage
 from email.policy import default
 from enum import Enum
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Conversation:
     def run(self) -> None:
         """Serve until the other side has had enough; raises EOFError where the script ends it."""
         if self._sink.tls:
+            sleep(self._sink.handshake_seconds)
             self._encrypt()
         self._answer(Stage.CONNECT)
         while line := self._read():

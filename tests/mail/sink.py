@@ -28,6 +28,7 @@ class Sink:
         self.script: dict[Stage, str | Act] = {}
         self.refused: dict[str, str] = {}
         self.drip_seconds = 0.01
+        self.handshake_seconds = 0.0
         self.close_at = 1
         self.messages: list[ReceivedMail] = []
         self.unanswered: list[ReceivedMail] = []

@@ -159,7 +159,7 @@ def test_so_is_one_that_does_it_before_the_mail(
 
 
 def test_one_that_is_to_encrypt_and_says_nothing_is_given_up(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp, "CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(smtp, "COMMAND_SECONDS", 0.3)
     with Sink() as sink:  # which waits for a command, and its client for a handshake
         sink.script[Stage.CONNECT] = Act.SILENT
         with pytest.raises(ServerUnavailable, match="timed out"):
