@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from queue import SimpleQueue
@@ -25,7 +26,24 @@ LAST_SECONDS = 2.0
 _STDERR = 2
 
 
-class JsonFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own name
+        """Where an exception was raised, and the classes of it and of what led to it, the first one first.
+
+        Not its words: a driver quotes the row that it refuses, others what somebody typed.
+        """
+        parts: list[str] = []
+        met: set[int] = set()
+        error: BaseException | None = ei[1]
+        while error is not None and id(error) not in met:
+            met.add(id(error))
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            parts.append(f"{frames}{type(error).__module__}.{type(error).__qualname__}")
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return "\n".join(reversed(parts))
+
+
+class JsonFormatter(_Formatter):
     """One JSON object a line; control characters in a message arrive escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -42,7 +60,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry)
 
 
-class TextFormatter(logging.Formatter):
+class TextFormatter(_Formatter):
     """A line for a terminal."""
 
     def __init__(self) -> None:
@@ -50,15 +68,8 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         """The line, with what would break it or colour it escaped."""
-        return _printable(super().formatMessage(record))
-
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own name
-        """The traceback, its lines escaped likewise: an exception may quote what somebody typed."""
-        return "\n".join(map(_printable, super().formatException(ei).split("\n")))
-
-
-def _printable(line: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+        line = super().formatMessage(record)
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 class PatientHandler(logging.Handler):

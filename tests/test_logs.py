@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from portal import logs
+from portal.domain.context import Context
 from portal.logs import JsonFormatter, PatientHandler, TextFormatter
 from tests.cli.process import PATIENCE_SECONDS, environment, wait_until
 from tests.servers.pipe import Pipe
 
 ODD = "a\r\n\x1b[31mred\x1b[0m\u2028\u2029\x85\x00\x7f\ud800 z"
 """What would begin a line of its own, colour a terminal, or cannot be written at all."""
+CANARY = "canary@example.com"
 PREPARE = "from portal.logs import *; from portal.config import load_settings; configure_logging(load_settings())\n"
 
 
@@ -202,13 +206,41 @@ def test_nothing_that_a_message_holds_begins_a_line_or_colours_a_terminal(
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
-def test_nor_does_an_exception(log: logging.Logger, file: Path, formatter: logging.Formatter) -> None:
+def test_of_an_exception_its_place_is_told_and_its_class_and_not_its_words(
+    log: logging.Logger, file: Path, formatter: logging.Formatter
+) -> None:
     log.handlers[0].setFormatter(formatter)
     try:
-        raise ValueError(ODD)
-    except ValueError:
+        try:
+            raise KeyError(ODD)
+        except KeyError:
+            raise ValueError(ODD) from OSError(ODD)
+    except ValueError as error:
+        error.add_note(ODD)
         log.exception("it failed")
     flush(log)
     written = file.read_bytes()
+    assert written.index(b"builtins.OSError") < written.index(b"builtins.ValueError")
+    assert b"test_logs.py" in written
     assert written.isascii()
     assert not any((character < 0x20 and character != 0x0A) or character == 0x7F for character in written)
+    assert b"31mred" not in written
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
+def test_what_a_database_quotes_of_a_row_that_it_refuses_is_not_in_the_log(
+    log: logging.Logger, file: Path, formatter: logging.Formatter, context: Context
+) -> None:
+    log.handlers[0].setFormatter(formatter)
+    try:
+        with context.database.write() as connection:
+            connection.execute(text("CREATE TEMPORARY TABLE typed (name TEXT UNIQUE)"))
+            for _ in range(2):
+                connection.execute(text("INSERT INTO typed VALUES (:name)"), {"name": CANARY})
+    except IntegrityError:
+        log.exception("it failed")
+    flush(log)
+    written = file.read_text()
+    assert "sqlalchemy.exc.IntegrityError" in written
+    assert ("psycopg.errors.UniqueViolation" in written) == (context.database.engine.dialect.name == "postgresql")
+    assert CANARY not in written
