@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from portal.domain import sqlite, staging
 from portal.domain.context import Context, Visitor
+from portal.domain.database import transaction
 from portal.domain.events import EventKind, record
 from portal.domain.models import Contact
 from portal.domain.newcomers import InvalidNewcomer, Newcomer, read_newcomer
@@ -99,7 +100,7 @@ class CustomerImport:
             staging.count_rows(self._connection)
         connection = self._connection.execution_options(**sqlite.WRITING)
         try:
-            with connection.begin():
+            with transaction(connection):
                 imported = staging.store(connection, self._organisation_id, now)
                 operator = Visitor(organisation_id=self._organisation_id, ip=None)
                 record(connection, operator, EventKind.IMPORT, contact_id=None, now=now)

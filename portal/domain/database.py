@@ -21,6 +21,7 @@ REST_SECONDS = 1.0
 """How long nobody waits for a database that has just kept somebody waiting in vain; then one caller tries again."""
 TRIES = 3
 """How often a use-case is begun that another one's transaction keeps from its end."""
+_AFTER_COMMIT = "portal.after_commit"
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -35,6 +36,28 @@ class DatabaseAway(SQLAlchemyError):
 
 class Outrun(DatabaseAway):
     """Another transaction was in the way (a deadlock, a serialisation failure): what was begun may be begun again."""
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Commit when the block ends, and then do what was put off with `after_commit`; roll back when it raises."""
+    info = connection.info
+    waiting = info[_AFTER_COMMIT] = list[Callable[[], None]]()
+    try:
+        with connection.begin():
+            yield
+    finally:
+        info.pop(_AFTER_COMMIT, None)  # a connection that was lost has forgotten it
+    for act in waiting:
+        act()
+
+
+def after_commit(connection: Connection, act: Callable[[], None]) -> None:
+    """Put something off until a `transaction` is committed; it is never done if that fails or gets no answer.
+
+    Nor if the process ends in between.
+    """
+    connection.info[_AFTER_COMMIT].append(act)
 
 
 class Database:
@@ -70,13 +93,18 @@ class Database:
 
         A SQLite transaction that reads first and writes later fails without waiting when another writer was quicker.
         """
-        with self._translated(), self._writing.begin() as connection, self._paced(connection):
+        with (
+            self._translated(),
+            self._writing.connect() as connection,
+            transaction(connection),
+            self._paced(connection),
+        ):
             yield connection
 
     @contextmanager
     def write_at_once(self) -> Iterator[Connection]:
         """As `write`, for what may be left undone: on SQLite DatabaseAway at once when somebody else writes."""
-        with self._translated(), self._writing_at_once.begin() as connection:
+        with self._translated(), self._writing_at_once.connect() as connection, transaction(connection):
             yield connection
 
     @contextmanager

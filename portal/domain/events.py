@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from sqlalchemy import Connection, bindparam, insert, select
 
 from portal.domain.context import Context, Visitor
+from portal.domain.database import after_commit
 from portal.domain.errors import Failure, Refused
 from portal.domain.models import Contact, Event
 
@@ -73,7 +75,10 @@ def record(
     now: datetime,
     refusal: Failure | None = None,
 ) -> None:
-    """Add one event in the caller's transaction; `refusal` says why it came to nothing."""
+    """Add one event in the caller's transaction; `refusal` says why it came to nothing.
+
+    It is logged, and so counted, once the transaction is committed: what is rolled back has not happened.
+    """
     connection.execute(
         _insert,
         {
@@ -93,4 +98,5 @@ def record(
         "refusal": refusal and refusal.name,
         "request": visitor.request_id,
     }
-    _log.info("%(kind)s contact=%(contact)s refusal=%(refusal)s request=%(request)s", fields, extra={"fields": fields})
+    words = "%(kind)s contact=%(contact)s refusal=%(refusal)s request=%(request)s"
+    after_commit(connection, partial(_log.info, words, fields, extra={"fields": fields}))

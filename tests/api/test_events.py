@@ -1,12 +1,7 @@
 """D6: the whole life of customers, keys and organisations: each thing that happens is one event, of one known shape."""
 
-import json
-import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -18,8 +13,8 @@ from portal.domain.customer_import import Row, begin_import
 from portal.domain.errors import Failure
 from portal.domain.events import EventKind
 from portal.domain.models import Organisation
-from portal.logs import JsonFormatter
 from tests.api.shop import Shop, new_key, new_shop
+from tests.domain.watching import lines_of
 from tests.faults.test_outrun import ADA, DEEDS, World
 from tests.web.conftest import Site, Start
 
@@ -53,25 +48,6 @@ def world(start: Start) -> World:
     return World(site, new_shop(site))
 
 
-@contextmanager
-def written(name: str) -> Iterator[list[dict[str, Any]]]:
-    """The lines that a logger writes meanwhile, as machines read them."""
-    lines: list[dict[str, Any]] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(json.loads(JsonFormatter().format(record)))
-
-    logger, collector, level = logging.getLogger(name), Collector(), logging.getLogger(name).level
-    logger.addHandler(collector)
-    logger.setLevel(logging.INFO)
-    try:
-        yield lines
-    finally:
-        logger.removeHandler(collector)
-        logger.setLevel(level)
-
-
 def live(world: World) -> None:
     """Everything that anybody does, and what is refused."""
     site = world.site
@@ -94,7 +70,7 @@ def live(world: World) -> None:
 def test_each_thing_that_happens_is_one_event_of_one_shape(world: World) -> None:
     before = len(world.site.rows()["event"])
     began = datetime.now(UTC)
-    with written("portal.events") as lines:
+    with lines_of("portal.events") as lines:
         live(world)
     rows = sorted(world.site.rows()["event"], key=lambda row: row["id"])[before:]
 
@@ -116,7 +92,7 @@ def test_each_thing_that_happens_is_one_event_of_one_shape(world: World) -> None
 
 
 def test_the_use_of_a_key_is_told_with_the_request_that_it_came_with(site: Site, shop: Shop) -> None:
-    with written("portal.access") as lines:
+    with lines_of("portal.access") as lines:
         shop.account("A" * 32)
     (line,) = lines
     assert (line["key"], line["status"]) == (1, 200)

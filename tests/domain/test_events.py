@@ -1,20 +1,25 @@
 """The record of what happened: one row for each sign-in, refusal and change, and no secret in any."""
 
 import logging
+import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, event, select
+from sqlalchemy.exc import OperationalError
 
 from portal.domain import customers, magic_link
 from portal.domain.addresses import parse_email
 from portal.domain.confirmation import look_at_confirmation_code
+from portal.domain.database import DatabaseAway
 from portal.domain.errors import Refused
+from portal.domain.events import EventKind, record
 from portal.domain.models import Event
 from portal.domain.outbox import Notice
 from portal.domain.registration import resend
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene
+from tests.domain.watching import lines_of
 
 Row = tuple[str, str | None, bool]
 """Kind, refusal, and whether it is known about whom."""
@@ -182,3 +187,33 @@ def test_no_event_and_no_line_of_the_log_holds_an_address_or_a_secret(
     assert "sign_in" in written
     for secret in [*secrets, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, "example.com", "nobody", "Ada"]:
         assert secret not in written
+
+
+def happen(scene: Scene, connection: Connection) -> None:
+    record(connection, scene.visitor, EventKind.SIGN_IN, contact_id=None, now=scene.context.clock())
+
+
+def test_what_happens_is_told_once_it_is_committed(scene: Scene) -> None:
+    with lines_of("portal.events") as lines, scene.context.database.write() as connection:
+        happen(scene, connection)
+        assert lines == []
+    assert [line["kind"] for line in lines] == ["sign_in"]
+
+
+def test_what_comes_to_nothing_is_not_told_then_or_later(scene: Scene) -> None:
+    def fail(_connection: object) -> None:
+        raise OperationalError("COMMIT", None, sqlite3.OperationalError("database or disk is full"))
+
+    engine = scene.context.database.engine
+    with lines_of("portal.events") as lines:
+        with suppress(ZeroDivisionError), scene.context.database.write() as connection:
+            happen(scene, connection)
+            raise ZeroDivisionError
+        event.listen(engine, "commit", fail)
+        with suppress(DatabaseAway), scene.context.database.write() as connection:
+            happen(scene, connection)
+        event.remove(engine, "commit", fail)
+        with scene.context.database.write() as connection:
+            connection.execute(select(Event))
+    assert lines == []
+    assert scene.rows(select(Event)) == []

@@ -1,5 +1,7 @@
-"""Ways to see the work that is done: hashes computed, statements run, many things at once."""
+"""Ways to see the work that is done: hashes computed, statements run, lines logged, many things at once."""
 
+import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Barrier, Event, Lock, Thread
@@ -7,6 +9,8 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, event
+
+from portal.logs import JsonFormatter
 
 Result = TypeVar("Result")
 PATIENCE = 20
@@ -58,6 +62,25 @@ def statements_of(engine: Engine) -> Iterator[list[str]]:
         yield seen
     finally:
         event.remove(engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def lines_of(name: str) -> Iterator[list[dict[str, Any]]]:
+    """The lines that a logger writes meanwhile, as machines read them."""
+    lines: list[dict[str, Any]] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(json.loads(JsonFormatter().format(record)))
+
+    logger, collector, level = logging.getLogger(name), Collector(), logging.getLogger(name).level
+    logger.addHandler(collector)
+    logger.setLevel(logging.INFO)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(collector)
+        logger.setLevel(level)
 
 
 def in_parallel(works: Sequence[Callable[[], Result]]) -> list[Result | Exception]:

@@ -20,6 +20,7 @@ from portal.domain.deletion import delete_customer
 from portal.domain.models import Organisation
 from portal.domain.organisation_settings import Given, Portal, add_organisation, change_organisation
 from tests.api.shop import Shop, new_shop
+from tests.domain.watching import lines_of
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page
@@ -338,6 +339,11 @@ def grown(site: Site, before: dict[str, int]) -> dict[str, int]:
     return {name: size - before[name] for name, size in sizes(site).items() if size != before[name]}
 
 
+def happened(lines: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
+    """What the log tells of events."""
+    return [(line["kind"], line["refusal"]) for line in lines]
+
+
 @pytest.mark.parametrize("deed", DEEDS)
 def test_whoever_is_outrun_gets_the_usual_answer_and_nothing_happens_twice(
     world: World, monkeypatch: pytest.MonkeyPatch, deed: Callable[[World], Act]
@@ -345,24 +351,26 @@ def test_whoever_is_outrun_gets_the_usual_answer_and_nothing_happens_twice(
     site, engine = world.site, world.site.context.database.engine
     act = deed(world)
     before = sizes(site)
-    with outrun(engine, monkeypatch, lambda _: False) as written:
+    with lines_of("portal.events") as lines, outrun(engine, monkeypatch, lambda _: False) as written:
         usual = act()
-    came = grown(site, before)
+    came, told = grown(site, before), happened(lines)
     assert written
     assert usual[0] != 503
 
     for failing in range(1, len(written) + 1):
         act = deed(world)
         before = sizes(site)
-        with outrun(engine, monkeypatch, failing.__eq__) as tried:
+        with lines_of("portal.events") as lines, outrun(engine, monkeypatch, failing.__eq__) as tried:
             assert act() == usual, written[failing - 1]
         assert len(tried) > len(written), "nothing was tried again"
         assert grown(site, before) == came, written[failing - 1]
+        assert happened(lines) == told, written[failing - 1]
 
     act = deed(world)
     stored = site.rows()
-    with outrun(engine, monkeypatch, lambda _: True) as tried:
+    with lines_of("portal.events") as lines, outrun(engine, monkeypatch, lambda _: True) as tried:
         assert act()[0] == 503
     assert len(tried) == 3
+    assert lines == []
     assert site.rows() == stored
     assert act() == usual
