@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -86,16 +87,19 @@ class PatientHandler(logging.Handler):
         self._writer: _Writer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand one line over to the thread."""
+        """Hand one line over to the thread; one that cannot be put into words is lost, and counted like the others.
+
+        Logging's own way out, handleError, would write to stderr past the thread: what it quotes is in clear.
+        """
+        # A fork leaves all threads but one behind; what its parent has yet to write, its parent will write.
+        if self._writer is None or self._writer.has_ended():
+            self._writer = _Writer(self._descriptor, self._loss)
         try:
-            line = self._line(record)
-            # A fork leaves all threads but one behind; what its parent has yet to write, its parent will write.
-            if self._writer is None or not self._writer.is_alive():
-                self._writer = _Writer(self._descriptor, self._loss)
-                self._writer.start()
-            self._writer.put(line)
+            self._writer.put(self._line(record))
         except Exception:  # noqa: BLE001 - as in logging's own handlers: to log never raises
-            self.handleError(record)
+            self._writer.lose()
+        with suppress(RuntimeError):  # no thread can be begun for now; the next line tries again
+            self._writer.begin()
 
     def flush(self) -> None:
         """Return when all that came before is written or lost, or after LAST_SECONDS; logging does so at the end."""
@@ -124,7 +128,20 @@ class _Writer(Thread):
         if self._waiting.qsize() < WAITING_LINES:
             self._waiting.put(line)
         else:
-            self._dropped += 1
+            self.lose()
+
+    def lose(self) -> None:
+        """Count one line that nobody will see; under the handler's lock."""
+        self._dropped += 1
+
+    def begin(self) -> None:
+        """Begin to write, if it has not begun; RuntimeError when the system has no thread to give."""
+        if self.ident is None:
+            self.start()
+
+    def has_ended(self) -> bool:
+        """Whether it wrote once and does no more: in a forked process."""
+        return self.ident is not None and not self.is_alive()
 
     def wait(self, seconds: float) -> None:
         """Return when all that came before is written or lost, or after some seconds."""
@@ -150,13 +167,14 @@ class _Writer(Thread):
 
     def _write(self, line: bytes) -> bool:
         """Whether a line could be written whole; the next one does not begin in the middle of one that was not."""
-        rest = b"\n" + line if self._is_torn else line
+        whole = rest = b"\n" + line if self._is_torn else line
         try:
             # Not through sys.stderr: at the end Python waits for its lock, which a blocked thread would hold.
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
         except OSError:
-            self._is_torn |= len(rest) < len(line)
+            if len(rest) < len(whole):
+                self._is_torn = len(rest) < len(line)
             return False
         self._is_torn = False
         return True

@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,6 +144,48 @@ def test_a_line_that_was_cut_off_does_not_spoil_the_next(log: logging.Logger, pi
     whole = pipe.read()[1:]
     assert torn.endswith("x")
     assert [json.loads(line)["message"] for line in whole] == ["whole", "1 lines of the log could not be written"]
+
+
+def test_nor_does_one_of_which_only_its_beginning_could_be_ended(tmp_path: Path) -> None:
+    code = """
+import resource
+log = logging.getLogger("portal")
+for room, message in ((20, "cut off"), (21, "lost"), (resource.RLIM_INFINITY, "whole")):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    log.info(message)
+    log.handlers[0].flush()
+"""
+    with (tmp_path / "lines").open("wb") as file:
+        command = [sys.executable, "-c", PREPARE + code]
+        subprocess.run(command, env=environment(tmp_path), stderr=file, timeout=PATIENCE_SECONDS, check=True)
+    torn, *whole = (tmp_path / "lines").read_text().splitlines()
+    assert len(torn) == 20
+    assert [json.loads(line)["message"] for line in whole] == ["whole", "2 lines of the log could not be written"]
+
+
+def test_what_cannot_be_put_into_words_is_counted_and_complained_of_nowhere_else(
+    log: logging.Logger, file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log.handlers[0].handle(logging.makeLogRecord({"msg": "%d", "args": (CANARY,)}))
+    log.info("whole")
+    flush(log)
+    assert messages(file) == ["whole", "1 lines of the log could not be written"]
+    assert capfd.readouterr().err == ""
+
+
+def test_what_comes_while_no_thread_can_be_begun_waits(
+    log: logging.Logger, file: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "_start_new_thread", refuse)
+        log.info("first")
+    log.info("second")
+    flush(log)
+    assert messages(file) == ["first", "second"]
+    assert capfd.readouterr().err == ""
 
 
 def test_the_last_lines_of_a_process_are_there(tmp_path: Path) -> None:
