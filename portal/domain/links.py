@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, upd
 from portal.domain.context import Context, Visitor
 from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
-from portal.domain.events import EventKind, record
+from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import count_or_refuse, link_guards
 from portal.domain.models import Contact, Link
 from portal.domain.tokens import Purpose, random_id
@@ -124,7 +124,8 @@ def look_at_code(
     """The link whose code this is, of those that this browser asked for. Raises Refused(WRONG_CODE or CODE_ENDED).
 
     The try is counted on each of them whatever was typed, and however many come at once: after five a code is dead; its
-    link stays good. A wrong one is recorded with the count. Links that lead to nothing are counted and answered alike.
+    link stays good. What is refused is recorded, a wrong code with the count; of a dead code the first try only, so
+    that a flood of tries is not a flood of rows. Links that lead to nothing are counted and answered alike.
     """
     now = context.clock()
     digits = "".join(character for character in code if character not in " -")
@@ -132,31 +133,35 @@ def look_at_code(
         found = _held(connection, Link.public_id.in_(public_ids), Link.purpose == purpose)
         tried = connection.execute(
             update(Link)
-            .where(Link.id.in_(found), Link.code_tries < CODE_TRIES, Link.expires_at > now)
+            .where(Link.id.in_(found), Link.code_tries <= CODE_TRIES)
             .values(code_tries=Link.code_tries + 1)
-            .returning(Link.public_id, Link.code_tries)
+            .returning(Link.id, Link.public_id, Link.code_tries, Link.expires_at)
         ).all()
-        fitting = [row.public_id for row in tried if context.signer.is_code(purpose, row.public_id, digits)]
-        ended = all(row.code_tries >= CODE_TRIES for row in tried)
+        alive = [row for row in tried if row.code_tries <= CODE_TRIES and row.expires_at > now]
+        fitting = [row for row in alive if context.signer.is_code(purpose, row.public_id, digits)]
+        ended = all(row.code_tries >= CODE_TRIES for row in alive)
         failure = Failure.CODE_ENDED if ended else Failure.WRONG_CODE
+        contact_id = _contact_of(connection, visitor, [row.id for row in fitting] or found)
         if tried and not fitting:
-            contact_id = _contact_of(connection, visitor, found)
             record(connection, visitor, _BY_CODE[purpose], contact_id=contact_id, now=now, refusal=failure)
     if not fitting:
         raise Refused(failure, field="code")
     try:
-        return _open(context, visitor, purpose, fitting[0])
+        with refusals_recorded(context, visitor, _BY_CODE[purpose], contact_id):
+            return _open(context, visitor, purpose, fitting[0].public_id)
     except Refused:
         raise Refused(Failure.CODE_ENDED, field="code") from None
 
 
 def _contact_of(connection: Connection, visitor: Visitor, links: list[int]) -> int | None:
-    """Whose links these are, as far as the visitor's organisation knows them."""
-    return connection.scalars(
+    """Whose links these are, if all are of one whom the visitor's organisation knows."""
+    contacts = connection.scalars(
         select(Contact.id)
+        .distinct()
         .join(Link, Link.contact_id == Contact.id)
         .where(Link.id.in_(links), Contact.organisation_id == visitor.organisation_id)
-    ).first()
+    ).all()
+    return contacts[0] if len(contacts) == 1 else None
 
 
 def consume(connection: Connection, link: OpenLink, now: datetime) -> None:

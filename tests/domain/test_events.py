@@ -2,11 +2,12 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Connection, event, select
+from sqlalchemy import Connection, event, select, update
 from sqlalchemy.exc import OperationalError
 
 from portal.domain import customers, magic_link
@@ -15,14 +16,21 @@ from portal.domain.confirmation import look_at_confirmation_code
 from portal.domain.database import DatabaseAway
 from portal.domain.errors import Refused
 from portal.domain.events import EventKind, record
-from portal.domain.models import Event
+from portal.domain.models import Event, Link
 from portal.domain.outbox import Notice
 from portal.domain.registration import resend
+from portal.domain.tokens import Purpose
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene
 from tests.domain.watching import lines_of
 
 Row = tuple[str, str | None, bool]
 """Kind, refusal, and whether it is known about whom."""
+Act = Callable[[Scene], None]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def idle(_scene: Scene) -> None:
+    """Nothing happens."""
 
 
 def register(scene: Scene) -> None:
@@ -120,6 +128,42 @@ def type_a_code_that_nobody_asked_for(scene: Scene) -> None:
     magic_link.look_at_sign_in_code(scene.context, scene.visitor, [], "000000")
 
 
+def type_codes(scene: Scene, *codes: str, asked_for: Sequence[str] = (ADA,), meanwhile: Act = idle) -> None:
+    """Ask for a link to sign in by, and type codes; "right" is the last link's."""
+    public_ids = [magic_link.request_sign_in(scene.context, scene.visitor, parse_email(email)) for email in asked_for]
+    meanwhile(scene)
+    for code in codes:
+        typed = scene.context.signer.code(Purpose.SIGN_IN, public_ids[-1]) if code == "right" else code
+        with suppress(Refused):
+            magic_link.look_at_sign_in_code(scene.context, scene.visitor, public_ids, typed)
+
+
+def type_a_dead_code(scene: Scene) -> None:
+    scene.join()
+    type_codes(scene, *["no code"] * 5, "right", "right")
+
+
+def type_a_code_that_is_too_old(scene: Scene) -> None:
+    scene.join()
+    type_codes(scene, "right", meanwhile=lambda scene: scene.change_row(update(Link).values(expires_at=EPOCH)))
+
+
+def type_the_code_of_a_link_that_was_used(scene: Scene) -> None:
+    scene.join()
+    type_codes(scene, "right", meanwhile=lambda scene: scene.change_row(update(Link).values(used_at=EPOCH)))
+
+
+def type_a_code_once_banned(scene: Scene) -> None:
+    scene.join()
+    type_codes(scene, "right", meanwhile=Scene.ban)
+
+
+def mistype_a_code_having_asked_for_two(scene: Scene) -> None:
+    scene.add_guest(ADA)
+    scene.add_guest("bob@example.com")
+    type_codes(scene, "no code", asked_for=(ADA, "bob@example.com"))
+
+
 def lift_a_ban(scene: Scene) -> None:
     scene.join()
     scene.ban()
@@ -127,6 +171,10 @@ def lift_a_ban(scene: Scene) -> None:
 
 
 JOINED: list[Row] = [("register", None, True), ("confirm", None, True), ("sign_in", None, True)]
+
+ASKED: list[Row] = [*JOINED, ("sign_in_request", None, True)]
+MISTYPED: Row = ("sign_in_by_mail", "WRONG_CODE", True)
+ENDED: Row = ("sign_in_by_mail", "CODE_ENDED", True)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +204,17 @@ JOINED: list[Row] = [("register", None, True), ("confirm", None, True), ("sign_i
         ),
         (mistype_the_code_of_a_registration, [("register", None, True), ("confirm", "WRONG_CODE", True)]),
         (type_a_code_that_nobody_asked_for, []),
+        (type_a_dead_code, [*ASKED, *[MISTYPED] * 4, *[ENDED] * 2]),
+        (type_a_code_that_is_too_old, [*ASKED, ENDED]),
+        (type_the_code_of_a_link_that_was_used, [*ASKED, ("sign_in_by_mail", "LINK_ENDED", True)]),
+        (
+            type_a_code_once_banned,
+            [*ASKED, ("ban", None, True), ("sign_in_by_mail", "LINK_ENDED", True)],
+        ),
+        (
+            mistype_a_code_having_asked_for_two,
+            [("sign_in_request", None, True)] * 2 + [("sign_in_by_mail", "WRONG_CODE", False)],
+        ),
         (lift_a_ban, [*JOINED, ("ban", None, True), ("unban", None, True)]),
     ],
 )
