@@ -15,6 +15,7 @@ from time import monotonic
 KEPT_SECONDS = 24 * 60 * 60.0
 """How long the last answer stands in for one that does not come (RFC 8767, section 5: one to three days)."""
 _SHORTEST_SECONDS = 0.01
+_NO_SUCH_NAME = (socket.EAI_NONAME, socket.EAI_NODATA)
 _lock = Lock()
 _under_way: dict[str, "Future[list[str]]"] = {}
 _last: dict[str, tuple[float, list[str]]] = {}
@@ -36,15 +37,14 @@ class Lookup:
 
         When the resolver does not answer in time, or cannot tell for now, the last answer is used if there is one: a
         resolver that is away for an hour, or answers late each time, keeps nobody from a server whose address is known.
-        A name that there is not (any more) is never answered so. Raises OSError, and UnicodeError for what cannot be a
-        name.
+        A name that there is not (any more) is never answered so. Raises OSError, for what cannot be a name as well.
         """
         try:
             return self._answer.result(max(seconds, 0))
         except TimeoutError:
             failure: OSError = TimeoutError(f"no name server told in time where {self._host} leads")
-        except socket.gaierror as error:
-            if error.errno != socket.EAI_AGAIN:
+        except OSError as error:
+            if isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME:
                 raise
             failure = error
         told_at, known = _last.get(self._host, (0.0, []))
@@ -82,15 +82,18 @@ def _ask(host: str) -> "Future[list[str]]":
     with _lock:
         if host not in _under_way:
             answer: Future[list[str]] = Future()
-            Thread(target=_look_up, args=(host, answer), name=f"name {host}", daemon=True).start()
+            try:
+                Thread(target=_look_up, args=(host, answer), name=f"name {host}", daemon=True).start()
+            except RuntimeError as error:  # the system has no thread to spare
+                answer.set_exception(OSError(str(error)))
+                return answer
             _under_way[host] = answer
         return _under_way[host]
 
 
 def _look_up(host: str, answer: "Future[list[str]]") -> None:
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+        addresses = _resolve(host)
     except Exception as error:  # noqa: BLE001 - for whoever waits to deal with
         _end(host)
         answer.set_exception(error)
@@ -98,6 +101,14 @@ def _look_up(host: str, answer: "Future[list[str]]") -> None:
     _last[host] = monotonic(), addresses
     _end(host)
     answer.set_result(addresses)
+
+
+def _resolve(host: str) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise socket.gaierror(socket.EAI_NONAME, "no host can have this name") from None
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def _end(host: str) -> None:

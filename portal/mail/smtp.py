@@ -204,7 +204,7 @@ def _failed_opening(error: OSError | ValueError) -> NotSent:
     if isinstance(error, OSError):
         return ServerUnavailable(_reason(str(error)))
     # Its text may quote what could not be encoded.
-    return Misconfigured("the server's name, the user name or the password cannot be sent: not ASCII")
+    return Misconfigured("the user name or the password cannot be sent: not ASCII")
 
 
 def _failed_sending(error: OSError) -> NotSent:

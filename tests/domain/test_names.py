@@ -1,5 +1,6 @@
 """Names that are looked up: in a stated time, once for all who ask, with the last answer where none comes."""
 
+import errno
 import socket
 import subprocess
 import sys
@@ -16,8 +17,14 @@ from tests.domain.watching import PATIENCE, in_parallel, wait_until
 from tests.servers.dead import dead_addresses
 from tests.servers.resolver import Resolver
 
-AGAIN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+FAILURES = [
+    socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+    socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure in name resolution"),
+    socket.gaierror(socket.EAI_SYSTEM, "System error"),
+    OSError(errno.EMFILE, "Too many open files"),
+]
 UNKNOWN = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+WITHOUT_ADDRESS = socket.gaierror(socket.EAI_NODATA, "No address associated with hostname")
 
 
 @pytest.fixture
@@ -78,33 +85,57 @@ def test_an_answer_that_comes_too_late_serves_those_who_ask_after(resolver: Reso
     resolver.answers.set()
 
 
+@pytest.mark.parametrize("failure", FAILURES, ids=str)
 def test_the_last_answer_stands_in_for_a_day_while_no_other_can_be_had(
-    resolver: Resolver, host: str, monkeypatch: pytest.MonkeyPatch
+    resolver: Resolver, host: str, failure: OSError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolver.leads = {host: ["192.0.2.1", "192.0.2.2"]}
     assert addresses(host) == ["192.0.2.1", "192.0.2.2"]
-    resolver.leads = {host: AGAIN}
+    resolver.leads = {host: failure}
     assert addresses(host) == ["192.0.2.1", "192.0.2.2"]
     monkeypatch.setattr(names, "KEPT_SECONDS", 0)
-    with pytest.raises(socket.gaierror):
+    with pytest.raises(OSError, match=failure.strerror):
         addresses(host)
 
 
-def test_a_name_that_is_gone_leads_nowhere_until_it_is_back(resolver: Resolver, host: str) -> None:
+@pytest.mark.parametrize("gone", [UNKNOWN, WITHOUT_ADDRESS], ids=str)
+def test_a_name_that_is_gone_leads_nowhere_until_it_is_back(resolver: Resolver, host: str, gone: OSError) -> None:
     resolver.leads = {host: ["192.0.2.1"]}
     assert addresses(host) == ["192.0.2.1"]
-    resolver.leads = {host: UNKNOWN}
+    resolver.leads = {host: gone}
     with pytest.raises(socket.gaierror):
         addresses(host)
     resolver.leads = {host: ["192.0.2.2"]}
     assert addresses(host) == ["192.0.2.2"]
 
 
-def test_what_cannot_be_a_name_is_told_and_harms_nobody() -> None:
+@pytest.mark.parametrize("wrong", ["a..example.com", "a" * 64 + ".example.com"])
+def test_what_cannot_be_a_name_is_a_name_that_there_is_not(wrong: str) -> None:
     for _ in range(2):
-        with pytest.raises(UnicodeError):
-            addresses("a..example.com")
-    assert asking("a..example.com") == []
+        with pytest.raises(socket.gaierror) as caught:
+            addresses(wrong)
+        assert caught.value.errno == socket.EAI_NONAME
+    assert asking(wrong) == []
+
+
+def test_without_a_thread_to_ask_in_the_last_answer_serves_until_there_is_one(
+    resolver: Resolver, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoThread(Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as without:
+        without.setattr(names, "Thread", NoThread)
+        with pytest.raises(OSError, match="can't start new thread"):
+            addresses(host)
+    resolver.leads = {host: ["192.0.2.1"]}
+    assert addresses(host) == ["192.0.2.1"]
+    resolver.leads = {host: ["192.0.2.2"]}
+    with monkeypatch.context() as without:
+        without.setattr(names, "Thread", NoThread)
+        assert addresses(host) == ["192.0.2.1"]
+    assert addresses(host) == ["192.0.2.2"]
 
 
 FORKED = """

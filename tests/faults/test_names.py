@@ -20,7 +20,7 @@ from portal.domain.throttling import StorageAway
 from portal.mail import smtp
 from portal.mail.smtp import SmtpTransport
 from portal.mail.transport import ServerUnavailable
-from tests.cli.process import PORTAL, Served, environment, serving
+from tests.cli.process import PORTAL, Served, environment, run_portal, serving
 from tests.conftest import SECRET_KEY
 from tests.mail.sink import Sink
 from tests.servers.dead import dead_addresses
@@ -117,6 +117,15 @@ def test_an_address_that_the_operator_names_is_taken_and_nobody_asked(
     assert resolver.questions == 0
 
 
+def test_a_database_whose_name_cannot_be_one_is_told_in_one_line(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://portal:canary@a..example.com/portal"
+    ended = run_portal(tmp_path / "instance", "db", "check", DATABASE_URL=url, SECRET_KEY=SECRET_KEY)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert "no host can have this name" in line
+    assert "canary" not in line
+
+
 def test_a_database_of_many_dead_addresses_is_given_up_in_time(resolver: Resolver, host: str) -> None:
     with dead_addresses(10) as (dead, port):
         resolver.leads = {host: dead}
@@ -139,6 +148,11 @@ def test_a_redis_of_many_dead_addresses_is_given_up_in_time(resolver: Resolver, 
         with pytest.raises(StorageAway):
             SharedStorage(f"redis://{host}:{port}/0").incr("a", 60)
         assert monotonic() - begun < LONG_SECONDS
+
+
+def test_a_redis_whose_name_cannot_be_one_is_away() -> None:
+    with pytest.raises(StorageAway):
+        SharedStorage("redis://a..example.com:6379/0").incr("a", 60)
 
 
 @pytest.mark.on_sqlite
