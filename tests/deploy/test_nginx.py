@@ -10,7 +10,7 @@ from time import sleep
 import pytest
 
 from tests.cli.process import wait_until
-from tests.deploy.house import HOST, House, build
+from tests.deploy.house import HOST, Answer, House, build
 from tests.deploy.nginx import find_nginx, find_openssl
 
 pytestmark = pytest.mark.skipif(find_nginx() is None or find_openssl() is None, reason="no nginx or no openssl here")
@@ -60,6 +60,15 @@ def test_a_large_body_stops_at_the_proxy(house: House) -> None:
     answer = house.ask("POST", "/api/v1/customer/login", "x" * 100_000)
     assert (answer.status, answer.headers["Content-Type"]) == (413, "application/json")
     assert json.loads(answer.body)["error"]["code"] == code_of_the_portal(house, 413)
+    assert_safe(answer, house.ask("GET", "/login"))
+
+
+def assert_safe(answer: Answer, usual: Answer) -> None:
+    """What the proxy itself says has the headers of what the portal says, and may load and be sent to nothing."""
+    for name in ("Cache-Control", "Referrer-Policy", "Strict-Transport-Security", "X-Content-Type-Options"):
+        assert answer.headers.get_all(name) == [usual.headers[name]], name
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy == "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 
 def code_of_the_portal(house: House, status: int) -> str:
@@ -81,6 +90,7 @@ def test_a_shops_server_asks_more_often_than_any_visitor(tight: House) -> None:
 
 
 def test_while_no_portal_answers_people_read_words_and_programs_json(tight: House) -> None:
+    usual = tight.ask("POST", "/api/v1/customer/login", "{}", Content_Type="application/json")
     for upstream in tight.upstreams:
         upstream.kill()
     page = tight.ask("GET", "/login")
@@ -94,6 +104,8 @@ def test_while_no_portal_answers_people_read_words_and_programs_json(tight: Hous
     answer = tight.ask("GET", "/api/v1/customer/get-account-info")
     assert (answer.status, answer.headers["Content-Type"]) == (503, "application/json")
     assert json.loads(answer.body)["error"]["code"] == "SERVICE_UNAVAILABLE"
+    for told in (page, answer):
+        assert_safe(told, usual)
 
 
 def test_a_client_cannot_say_where_it_comes_from(house: House) -> None:
