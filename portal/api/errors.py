@@ -43,7 +43,8 @@ _KEY_ADVICE = {
     KeyProblem.TOO_MANY: "Wait as long as retry_after says, in seconds, and try again.",
     KeyProblem.NO_SCOPE: "The operator of the portal decides what a key may be used for.",
 }
-_RETRY_SECONDS = 2
+RETRY_SECONDS = 2
+"""Until another try may be worth it, after a 503."""
 
 
 def register(app: Flask) -> None:
@@ -99,7 +100,7 @@ def _refused(refusal: Refused) -> Response:
 
 def _database_away(error: DatabaseAway) -> Response:
     _log.error("database: %s request=%s", error, g.request_id)
-    return _platform(503, retry_after=_RETRY_SECONDS)
+    return _platform(503, retry_after=RETRY_SECONDS)
 
 
 def _unexpected(error: Exception) -> Response:
