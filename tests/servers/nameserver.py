@@ -27,32 +27,38 @@ class NameServer:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._address = f"127.{random.randrange(1, 255)}.{random.randrange(255)}.53"  # noqa: S311 - nobody else's, most likely
         self._settings = folder / "resolv.conf"
+        self._thread = Thread(target=self._answer, daemon=True)
 
     def __enter__(self) -> Self:
         self._socket.bind((self._address, 53))
-        self._settings.write_text(f"nameserver {self._address}\n")
-        Thread(target=self._answer, daemon=True).start()
+        self._settings.write_text(f"nameserver {self._address}\noptions timeout:5 attempts:5\n")
+        self._thread.start()
         found = subprocess.run([*self.program, "getent", "hosts", "a.example.com"], capture_output=True, check=False)
         if not found.stdout.startswith(b"127.0.0.1 "):
+            self._stop()
             pytest.skip("a namespace with a name server of its own: this machine has none, or does not ask it")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        self._stop()
 
     @property
     def program(self) -> tuple[str, ...]:
         """What to put before a command, so that it asks this server."""
         return "unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', str(self._settings)
 
+    def _stop(self) -> None:
+        self._socket.sendto(b"", (self._address, 53))  # to close it would not wake the thread
+        self._thread.join()
+        self._socket.close()
+
     def _answer(self) -> None:
         while True:
-            try:
-                question, asker = self._socket.recvfrom(512)
-            except OSError:
-                return  # closed
+            question, asker = self._socket.recvfrom(512)
+            if not question:
+                return
             name, end = _name(question)
             if name in self.silent:
                 continue

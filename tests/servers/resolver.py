@@ -26,7 +26,7 @@ class Resolver:
             return self._asked(host, port, *arguments, **options)
         with self._lock:
             self.questions += 1
-        self.answers.wait(20)  # as long as the slowest of systems
+        self.answers.wait(25)  # as long as the slowest of systems
         found = self.leads[host]
         if isinstance(found, OSError):
             raise found
