@@ -48,39 +48,18 @@ class Postgres:
         self.port = free_port()
 
     def __enter__(self) -> Self:
-        self._binaries = _binaries(self._folder)
-        self._folder.chmod(0o755)
-        self._data.mkdir(mode=0o700)
-        if os.geteuid() == 0:
-            os.chown(self._data, *_unprivileged())
-        subprocess.run(
-            [
-                self._binaries / "initdb",
-                *(
-                    "--pgdata",
-                    self._data,
-                    "--username",
-                    "postgres",
-                    "--auth",
-                    "trust",
-                    "--no-sync",
-                    "--no-instructions",
-                ),
-                *("--encoding", "UTF8", "--locale", "C.UTF-8"),
-            ],
-            check=True,
-            capture_output=True,
-            **_as_unprivileged(),
-        )
-        self.start()
+        try:
+            self._make()
+            self.start()
+        except BaseException:  # a test that is skipped, too
+            self._remove()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.thaw()
-        self.stop()
-        shutil.rmtree(self._folder)
+        self._remove()
 
     def start(self) -> None:
         """Start, and accept connections; after a stop on the same port again."""
@@ -135,6 +114,37 @@ class Postgres:
         url = self.new_database(database)
         self._run("pg_restore", "--exit-on-error", "--dbname", self._address(database), str(file))
         return url
+
+    def _make(self) -> None:
+        self._binaries = _binaries(self._folder)
+        self._folder.chmod(0o755)
+        self._data.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(self._data, *_unprivileged())
+        subprocess.run(
+            [
+                self._binaries / "initdb",
+                *(
+                    "--pgdata",
+                    self._data,
+                    "--username",
+                    "postgres",
+                    "--auth",
+                    "trust",
+                    "--no-sync",
+                    "--no-instructions",
+                ),
+                *("--encoding", "UTF8", "--locale", "C.UTF-8"),
+            ],
+            check=True,
+            capture_output=True,
+            **_as_unprivileged(),
+        )
+
+    def _remove(self) -> None:
+        self.thaw()
+        self.stop()
+        shutil.rmtree(self._folder)
 
     def _address(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
