@@ -18,7 +18,11 @@ from portal.domain.throttling import StorageAway
 _log = logging.getLogger("portal.throttle")
 
 TIMEOUT_SECONDS = 0.25
-"""For a connection, its name and all addresses included, and for each answer."""
+"""For a connection, its name and all addresses included; on top of it for TLS, and for each answer.
+
+A new connection asks several things before it is of use (the library says who we are, and which version it is): a
+server that is slow and does answer may take as long for each of them.
+"""
 REST_SECONDS = 2.0
 """How long nobody asks after an answer that did not come; then one caller tries again."""
 _INCREMENT = b"""
