@@ -121,12 +121,14 @@ def serving_at(
 
 
 @contextmanager
-def working(log: Path, instance: Path, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
+def working(
+    log: Path, instance: Path, *, program: Sequence[str | Path] = (PORTAL,), **settings: str
+) -> Iterator["subprocess.Popen[bytes]"]:
     """`portal worker`, at work when the block begins and gone when it ends; what it has to say is added to a log."""
     with (
         log.open("ab") as output,
         subprocess.Popen(
-            [PORTAL, "worker"], env=environment(instance, **settings), stdout=output, stderr=output
+            [*program, "worker"], env=environment(instance, **settings), stdout=output, stderr=output
         ) as process,
     ):
         try:

@@ -3,13 +3,12 @@
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment, serving, wait_until
+from tests.cli.process import PATIENCE_SECONDS, PORTAL, serving, wait_until, working
 from tests.conftest import SECRET_KEY
 from tests.mail.conftest import OpenOffice, open_office, sink
 from tests.mail.sink import Sink
@@ -73,9 +72,8 @@ def test_a_mail_worker_delivers_while_nobody_reads_the_log(
 ) -> None:
     for number in range(3):
         open_office(sink).queue(f"a{number}@example.com")
-    command = (*INTO, pipe.path, PORTAL, "worker")
     settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), "SECRET_KEY": SECRET_KEY}
-    with subprocess.Popen(command, env=environment(tmp_path, **settings)) as worker:
+    with working(tmp_path / "worker.log", tmp_path, program=(*INTO, pipe.path, PORTAL), **settings) as worker:
         sink.wait_for(3, PATIENCE_SECONDS)
         worker.terminate()
         assert worker.wait(PATIENCE_SECONDS) == 0
