@@ -44,6 +44,8 @@ class Journal:
         self.faults: list[str] = []
         self.secrets: list[str] = []
         """Passwords and tokens: none may stand in a log."""
+        self.closed = Event()
+        """Set when there is no more to come: whoever waits for an answer or a mail leaves."""
         self._lock = Lock()
 
     def begin(self) -> Story:
@@ -169,7 +171,7 @@ class Customer:
 
     def _insist(self, step: Callable[[], bool]) -> bool:
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self._journal.closed.is_set():
             try:
                 if step():
                     return True
@@ -189,7 +191,7 @@ class Customer:
     def _link(self, story: Story, path: str) -> str | None:
         """The path of the newest link that has arrived."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self._journal.closed.is_set():
             links = [urlsplit(link_in(mail)).path for mail in list(self._sink.messages) if mail["To"] == story.email]
             fresh = [link for link in links if link.startswith(path) and link not in story.used_links]
             if fresh:

@@ -130,20 +130,25 @@ def kill_at_random(portal: Portal, sink: Sink, kills: int) -> tuple[Journal, lis
     ]
     for customer in customers:
         customer.start()
-    for _ in range(kills):
-        time.sleep(moments.uniform(0.02, 1.5))
-        victims = moments.sample(portal.programs, moments.randint(1, len(portal.programs)))
-        for program in victims:
-            program.kill()
-        if portal.programs[-1] in victims:
-            interrupted += 1
-            with portal.database.write() as connection:
-                end_leases(connection)
-        for program in victims:
-            program.start()
-    ended.set()
-    for customer in customers:
-        customer.join()
+    try:
+        for _ in range(kills):
+            time.sleep(moments.uniform(0.02, 1.5))
+            victims = moments.sample(portal.programs, moments.randint(1, len(portal.programs)))
+            for program in victims:
+                program.kill()
+            if portal.programs[-1] in victims:
+                interrupted += 1
+                with portal.database.write() as connection:
+                    end_leases(connection)
+            for program in victims:
+                program.start()
+    except BaseException:
+        journal.closed.set()  # nothing will be answered any more
+        raise
+    finally:
+        ended.set()
+        for customer in customers:
+            customer.join()
     wait_until(lambda: is_settled(portal.database))
     return journal, breaches(journal, sink, portal.served, portal.database, portal.logs, interrupted)
 

@@ -1,6 +1,9 @@
 """F6, F11, F24: the portal is killed at random under its customers' hands, and nothing they were told is lost."""
 
+import threading
 from pathlib import Path
+
+import pytest
 
 from tests.faults.kills import CUSTOMERS, Portal, embedded, kill_at_random, spread
 from tests.mail.sink import Sink
@@ -19,6 +22,14 @@ def test_kills_at_random_of_the_one_process_lose_nothing(tmp_path: Path) -> None
 def test_kills_at_random_of_server_and_worker_lose_nothing(tmp_path: Path, postgres: Postgres, redis: Redis) -> None:
     with Sink() as sink, spread(tmp_path, sink, postgres, redis) as portal:
         assert_nothing_is_lost(portal, sink)
+
+
+def test_customers_do_not_wait_for_a_portal_that_does_not_come_up_again(tmp_path: Path) -> None:
+    with Sink() as sink, embedded(tmp_path, sink) as portal:
+        (tmp_path / "private" / "instance" / "portal.toml").write_text("nonsense")
+        with pytest.raises(AssertionError, match="did not come up"):
+            kill_at_random(portal, sink, KILLS)
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("customer")]
 
 
 def assert_nothing_is_lost(portal: Portal, sink: Sink) -> None:
