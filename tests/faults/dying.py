@@ -3,7 +3,7 @@
 import os
 import signal
 import smtplib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, NoReturn
 
@@ -42,10 +42,10 @@ def carried(browser: Browser, other: Site) -> Browser:
     return same
 
 
-def end_leases(connection: Connection) -> None:
-    """As if the time of all leases had passed."""
-    past = utc_now() - timedelta(seconds=1)
-    connection.execute(update(OutboxMail).where(OutboxMail.claim.is_not(None)).values(lease_until=past))
+def end_leases(connection: Connection) -> Sequence[str]:
+    """As if the time of all leases had passed; the names of the mails that were held."""
+    held = update(OutboxMail).where(OutboxMail.claim.is_not(None)).returning(OutboxMail.message_id)
+    return connection.scalars(held.values(lease_until=utc_now() - timedelta(seconds=1))).all()
 
 
 # Points, by what the database is told. A statement is given by its first words.

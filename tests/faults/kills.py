@@ -3,6 +3,7 @@
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -123,7 +124,7 @@ def kill_at_random(portal: Portal, sink: Sink, kills: int) -> tuple[Journal, lis
     The leases of a worker that was killed end with it, as if a minute had passed: there is more to kill then.
     """
     moments = random.Random()  # noqa: S311 - when it is killed is no secret
-    journal, ended, interrupted = Journal(), Event(), 0
+    journal, ended, interrupted = Journal(), Event(), Counter[str]()
     customers = [
         Thread(target=Customer(journal, sink, portal.served, ended).run, name=f"customer {number}")
         for number in range(CUSTOMERS)
@@ -137,9 +138,8 @@ def kill_at_random(portal: Portal, sink: Sink, kills: int) -> tuple[Journal, lis
             for program in victims:
                 program.kill()
             if portal.programs[-1] in victims:
-                interrupted += 1
                 with portal.database.write() as connection:
-                    end_leases(connection)
+                    interrupted.update(end_leases(connection))
             for program in victims:
                 program.start()
     except BaseException:

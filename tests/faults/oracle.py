@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -30,21 +30,26 @@ def is_settled(database: Database) -> bool:
 
 
 def breaches(
-    journal: Journal, sink: Sink, served: Served, database: Database, logs: Sequence[Path], interrupted: int
+    journal: Journal,
+    sink: Sink,
+    served: Served,
+    database: Database,
+    logs: Sequence[Path],
+    interrupted: Mapping[str, int],
 ) -> list[str]:
     """Each promise that was not kept, in a sentence; empty when nothing was lost. The portal serves, and is settled.
 
-    `interrupted` is how often whoever delivers mail was killed.
+    `interrupted` is how often whoever delivers mail was killed while it had a mail in its hands, by the mail's name.
     """
     found = list(journal.faults)
     with database.read() as connection:
         found += _of_rows(journal, connection)
         found += _of_wholes(connection)
-        found += _of_mails(sink.messages, connection, interrupted)
+        found += of_mails(sink.messages, connection, interrupted)
         found += _of_outbox(connection)
         found += _of_database(connection)
     found += _of_customers(journal, served)
-    found += _of_logs(journal, logs)
+    found += of_logs(journal, logs)
     return found
 
 
@@ -83,8 +88,8 @@ def _of_wholes(connection: Connection) -> list[str]:
     return [f"{what} differ: {one}, {other}" for what, (one, other) in pairs.items() if one != other]
 
 
-def _of_mails(messages: Sequence[EmailMessage], connection: Connection, interrupted: int) -> list[str]:
-    """2 and 3: each mail that was due came, and none that was not; one came twice only where a kill came between."""
+def of_mails(messages: Sequence[EmailMessage], connection: Connection, interrupted: Mapping[str, int]) -> list[str]:
+    """2 and 3: each mail that was due came, and none that was not; one came again only where a kill came between."""
     copies: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     for mail in messages:
         name = mail["Message-ID"].strip("<>").partition("@")[0]
@@ -92,12 +97,15 @@ def _of_mails(messages: Sequence[EmailMessage], connection: Connection, interrup
         copies[name][mail["To"], link] += 1
     sent = set(connection.scalars(select(OutboxMail.message_id).where(OutboxMail.state == MailState.SENT)))
     known = set(connection.scalars(select(OutboxMail.message_id).where(OutboxMail.state != MailState.VOID)))
-    more = len(messages) - len(copies)
     return [
         *(f"the copies of mail {name} differ" for name, kinds in copies.items() if len(kinds) > 1),
         *(f"mail {name} was sent for nothing" for name in copies if name not in known),
         *(f"mail {name} counts as sent, yet never came" for name in sent if name not in copies),
-        *([f"{more} mails came once more, and only {interrupted} kills can be why"] if more > interrupted else []),
+        *(
+            f"mail {name} came {kinds.total()} times, and {interrupted.get(name, 0)} kills can be why"
+            for name, kinds in copies.items()
+            if kinds.total() > 1 + interrupted.get(name, 0)
+        ),
     ]
 
 
@@ -158,14 +166,23 @@ def _of_passwords(story: Story, served: Served) -> list[str]:
     return found
 
 
-def _of_logs(journal: Journal, logs: Sequence[Path]) -> list[str]:
-    """8 and 9: no secret was written down, and nothing broke in a way that nobody foresaw."""
+def of_logs(journal: Journal, logs: Sequence[Path]) -> list[str]:
+    """8 and 9: no secret was written down, and nothing broke in a way that nobody foresaw.
+
+    Every line is the portal's own: whatever is not JSON somebody has written past its log.
+    """
     found = []
     for log in logs:
         words = log.read_text()
         found += [f"a secret stands in {log.name}" for secret in journal.secrets if secret in words]
-        lines = [json.loads(line) for line in words.splitlines() if line.startswith("{")]
-        found += [f"a traceback: {line['traceback'].splitlines()[-1]}" for line in lines if "traceback" in line]
+        for line in filter(None, words.splitlines()):
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                found.append(f"{log.name} has a line that is no JSON: {line[:100]}")
+                continue
+            if "traceback" in entry:
+                found.append(f"a traceback: {entry['traceback'].splitlines()[-1]}")
     return found
 
 
