@@ -27,7 +27,7 @@ help:
 	@echo "make check    linters, types, rules of imports"
 	@echo "make format   put the code into shape"
 	@echo "make bench    measure"
-	@echo "make soak     kill the portal at random under load, 500 times, and look for what was lost"
+	@echo "make soak     kill the portal at random under load, 500 times, and look for what was lost; then the long tests"
 	@echo "make messages bring the catalogues of all languages in line with the sources"
 	@echo "make language LOCALE=de   the same, and begin a catalogue for one more language"
 	@echo "make lock     write the lock files anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)"
@@ -62,10 +62,13 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
 
-# KILLS=50 for a shorter one.
+# KILLS=50 for a shorter one. The tests have long forms, which take minutes.
 KILLS ?= 500
+LONG := tests/deploy/test_nginx.py $(addprefix tests/faults/test_,backlog.py busy_database.py frozen_worker.py)
 soak: $(VENV)/.dev
+	@$(BIN)/python -m tests.deploy.nginx
 	@$(BIN)/python -m tests.faults.kills $(KILLS)
+	@PORTAL_TESTS_LONG=1 $(BIN)/python -m pytest $(LONG) $(ARGS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -16,7 +16,8 @@
 | F18: keys                                          | test_two_portals; tests/web/test_forgery                      |
 | F19: the end of a process                          | tests/deploy/test_nginx; tests/cli: test_serve, test_worker   |
 | F20: descriptors, connections, slow visitors       | test_descriptors; tests/web/test_served                       |
-| F21, F22, F23: poison, a backlog, an old mail      | tests/mail/test_failures; tests/domain/test_delivery          |
+| F21, F22, F23: poison, a backlog, an old mail      | tests/mail/test_failures; tests/domain/test_delivery;         |
+|                                                    | test_backlog                                                  |
 | F24: sent twice                                    | test_retries; tests/web/test_races                            |
 | F25: yesterday's copy                              | tests/web/test_restore; tests/cli/test_backup                 |
 | F26: names                                         | test_names; tests/domain/test_names                           |
