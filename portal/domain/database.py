@@ -121,6 +121,14 @@ class Database:
             finally:
                 connection.invalidate()
 
+    def takes_writes(self) -> bool:
+        """Whether PostgreSQL takes writes: a standby, as a failover leaves one behind, does not.
+
+        Of SQLite a write alone would tell, and it serves whoever reads in any case.
+        """
+        with self.read() as connection:
+            return connection.dialect.name != "postgresql" or postgresql.takes_writes(connection)
+
     def scrub(self) -> None:
         """Leave nothing of deleted rows in SQLite's log, unless somebody reads for so long that it has to wait.
 

@@ -136,6 +136,14 @@ def take_time(connection: Connection) -> None:
     driver_connection.patience = None
 
 
+def takes_writes(connection: Connection) -> bool:
+    """Whether the server takes writes; if not, its connection is left, since another server may be found by now."""
+    if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "off":
+        return True
+    connection.invalidate()
+    return False
+
+
 def is_unusable(error: psycopg.Error) -> bool:
     """Whether an error says that the server, and not the statement, is at fault."""
     state = error.sqlstate or ""

@@ -23,9 +23,10 @@ def alive() -> Response:
 
 @pages.get("/readyz")
 def ready() -> Response:
-    """The database answers, its schema is the code's, and the process is not about to end; 503 otherwise."""
+    """The database answers and takes writes, its schema is the code's, the process is not about to end; else 503."""
+    database = current_context().database
     try:
-        is_ready = _ENDING not in current_app.extensions and not current_problem(current_context().database)
+        is_ready = _ENDING not in current_app.extensions and database.takes_writes() and not current_problem(database)
     except DatabaseAway:
         is_ready = False
     if not is_ready:

@@ -127,8 +127,8 @@ def test_a_database_that_is_away_is_a_503_until_it_is_back(site: Site, server: P
                 assert_error_page(page, 503)
                 assert 0 < int(page.headers["Retry-After"]) <= 60
             assert patiently(lambda: browser.send("/healthz")).status == 200
+            assert patiently(lambda: browser.send("/readyz")).status == 503
             if break_it is not refuse_writes:  # whatever reads goes on
-                assert patiently(lambda: browser.send("/readyz")).status == 503
                 assert patiently(lambda: signed_in.send("/account")).status == 503
         finally:
             mend()
