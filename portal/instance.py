@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 from portal import schema
 from portal.backup import settle_copy
-from portal.config import Settings, WrongSetting
+from portal.config import CHECKOUT_INSTANCE, DATABASE_FILE, SETTINGS_FILE, Settings, WrongSetting
 from portal.domain.clock import utc_now
 from portal.domain.database import Database, DatabaseAway, open_database
 from portal.schema import DatabaseProblem
@@ -24,6 +24,8 @@ KEY_FILE = "secret.key"
 LOCK_FILE = "instance.lock"
 MARKER_FILE = "database-was-made"
 _MARKER_TEXT = "Without this file, a start that finds no database would make a new, empty one.\n"
+_OWN_FILES = (KEY_FILE, LOCK_FILE, MARKER_FILE, SETTINGS_FILE, DATABASE_FILE)
+_SQLITE_BEGINNING = b"SQLite format 3\0"
 _KEY = re.compile(r"[A-Za-z0-9_-]{64}", re.ASCII)
 _PRIVATE_FOLDER, _PRIVATE_FILE, _FOR_OTHERS = 0o700, 0o600, 0o077
 
@@ -41,14 +43,14 @@ def secret_key(settings: Settings) -> str:
             with _locked(settings):
                 if not path.exists():
                     _write_whole(path, secrets.token_urlsafe(48))
-        _close_to_others(path, _PRIVATE_FILE)
         key = path.read_bytes().decode("ascii", "replace").strip()
-    if not _KEY.fullmatch(key):
-        raise WrongSetting(
-            "instance_path",
-            f"holds a {KEY_FILE} that is empty or damaged: put a copy of it back, or remove it to have a new one made"
-            " (which signs everybody out and ends every mailed link)",
-        )
+        if not _KEY.fullmatch(key):
+            raise WrongSetting(
+                "instance_path",
+                f"holds a {KEY_FILE} that is empty or damaged: put a copy of it back, or remove it to have a new one"
+                " made (which signs everybody out and ends every mailed link)",
+            )
+        _close_to_others(path, _PRIVATE_FILE)
     return key
 
 
@@ -89,11 +91,11 @@ def upgrade_database(settings: Settings) -> None:
 
 def _upgrade_file(settings: Settings, path: Path, database: Database) -> None:
     # Before SQLite opens it: the files beside it (-wal, -shm) get the mode that the database has then.
-    if path.is_dir():
-        raise DatabaseProblem(f"The database {path} cannot be used: it is a folder.")
     try:
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, _PRIVATE_FILE))
+        if problem := _problem_of_file(path):
+            raise DatabaseProblem(f"The database {path} cannot be used: {problem}.")
         _close_to_others(path, _PRIVATE_FILE)
     except OSError as error:
         raise DatabaseProblem(f"The database {path} cannot be used: {error.strerror}.") from None
@@ -104,6 +106,20 @@ def _upgrade_file(settings: Settings, path: Path, database: Database) -> None:
     schema.upgrade(database)
     if not _marker(settings).exists():
         _write_whole(_marker(settings), _MARKER_TEXT)
+
+
+def _problem_of_file(path: Path) -> str | None:
+    """Why a path is no SQLite database and no empty file, which becomes one: it may be anybody's, and is not touched.
+
+    How a database begins: https://www.sqlite.org/fileformat.html, section 1.3.1.
+    """
+    if path.is_dir():
+        return "it is a folder"
+    if not path.is_file():
+        return "it is no regular file"
+    with path.open("rb") as file:
+        beginning = file.read(len(_SQLITE_BEGINNING))
+    return None if beginning in (b"", _SQLITE_BEGINNING) else "the file is not a database"
 
 
 def _has_content(path: Path, database: Database) -> bool:
@@ -138,15 +154,27 @@ def _opened(settings: Settings) -> Iterator[Database]:
 @contextmanager
 def _prepared(settings: Settings) -> Iterator[None]:
     """The instance folder, there and closed to others; what fails inside names the setting."""
+    folder = settings.instance_path
     # For every file from now on, whoever writes it: mailbox, backups, SQLite's own.
     os.umask(_FOR_OTHERS)
     try:
-        settings.instance_path.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
-        _close_to_others(settings.instance_path, _PRIVATE_FOLDER)
+        folder.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        if folder.stat().st_mode & _FOR_OTHERS and not _is_own(folder):
+            raise WrongSetting(
+                "instance_path",
+                f"is open to others and holds files, none of them the portal's: name another folder than {folder},"
+                " or chmod 700 it if nobody else needs it",
+            )
+        _close_to_others(folder, _PRIVATE_FOLDER)
         yield
     except OSError as error:
-        place = error.filename or settings.instance_path
-        raise WrongSetting("instance_path", f"cannot be used: {error.strerror}: {place}") from None
+        raise WrongSetting("instance_path", f"cannot be used: {error.strerror}: {error.filename or folder}") from None
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether a folder is the portal's own, so that nobody is shut out who has to do with what is in it."""
+    names = {path.name for path in folder.iterdir()}
+    return not names or not names.isdisjoint(_OWN_FILES) or folder == CHECKOUT_INSTANCE
 
 
 def _close_to_others(path: Path, mode: int) -> None:

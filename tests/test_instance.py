@@ -2,7 +2,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -78,6 +78,51 @@ def test_an_existing_folder_is_closed_to_others(settings: Settings) -> None:
     assert mode(settings.instance_path) == 0o700
 
 
+@pytest.mark.parametrize("name", ["secret.key", "portal.toml", "portal.sqlite3", "instance.lock", "database-was-made"])
+def test_a_folder_with_files_of_the_portals_is_closed_to_others(settings: Settings, name: str) -> None:
+    settings.instance_path.mkdir(0o755)
+    (settings.instance_path / name).write_text("4kqzW9sYx2LfTn7bVh0Q" * 3 + "abcd")
+    secret_key(settings)
+    assert mode(settings.instance_path) == 0o700
+
+
+@pytest.mark.parametrize("use", [secret_key, prepare_database, upgrade_database])
+def test_a_folder_of_others_is_refused_and_left_as_it_is(settings: Settings, use: Callable[[Settings], object]) -> None:
+    settings.instance_path.mkdir(0o755)
+    (settings.instance_path / "theirs").write_text("")
+    with pytest.raises(WrongSetting, match="PORTAL_INSTANCE_PATH is open to others") as refused:
+        use(settings)
+    assert "\n" not in str(refused.value)
+    assert mode(settings.instance_path) == 0o755
+    assert [path.name for path in settings.instance_path.iterdir()] == ["theirs"]
+
+
+def test_a_folder_that_is_closed_already_is_taken_whatever_it_holds(settings: Settings) -> None:
+    settings.instance_path.mkdir(0o700)
+    (settings.instance_path / "lost+found").mkdir()
+    assert secret_key(settings) == secret_key(settings)
+
+
+def test_the_folder_that_a_checkout_brings_is_closed_to_others(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.instance.CHECKOUT_INSTANCE", settings.instance_path)
+    settings.instance_path.mkdir(0o755)
+    (settings.instance_path / "README.md").write_text("")
+    secret_key(settings)
+    assert mode(settings.instance_path) == 0o700
+
+
+def test_a_key_of_others_is_left_as_it_is(settings: Settings) -> None:
+    settings.instance_path.mkdir(0o700)
+    theirs = settings.instance_path / "secret.key"
+    theirs.write_text("-----BEGIN PRIVATE KEY-----")
+    theirs.chmod(0o640)
+    with pytest.raises(WrongSetting, match="empty or damaged"):
+        secret_key(settings)
+    assert mode(theirs) == 0o640
+
+
 @pytest.mark.parametrize("content", [b"", b"\n", b"too short", b"\xff" * 64, b"x" * 63 + b" "])
 def test_a_damaged_key_is_refused_and_not_shown(settings: Settings, content: bytes) -> None:
     settings.instance_path.mkdir()
@@ -89,7 +134,7 @@ def test_a_damaged_key_is_refused_and_not_shown(settings: Settings, content: byt
 
 
 def test_what_a_killed_start_left_behind_is_no_hindrance(settings: Settings) -> None:
-    settings.instance_path.mkdir()
+    settings.instance_path.mkdir(0o700)
     (settings.instance_path / "secret.key.new").write_text("half a k")
     assert len(secret_key(settings)) >= 48
 
@@ -192,3 +237,33 @@ def test_a_database_that_names_a_folder_is_refused_and_the_folder_left_as_it_is(
     with pytest.raises(DatabaseProblem, match="it is a folder"):
         prepare_database(load_settings(environ))
     assert folder.stat().st_mode & 0o777 == 0o755
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_text(path: Path) -> None:
+    path.write_text("somebody's notes, not for a portal")
+
+
+def make_short_text(path: Path) -> None:
+    path.write_text("SQLite")
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [(make_pipe, "no regular file"), (make_text, "not a database"), (make_short_text, "not a database")],
+)
+@pytest.mark.parametrize("use", [prepare_database, upgrade_database])
+def test_a_database_that_names_a_file_of_others_is_refused_and_the_file_left_as_it_is(
+    tmp_path: Path, make: Callable[[Path], None], problem: str, use: Callable[[Settings], None]
+) -> None:
+    theirs = tmp_path / "theirs"
+    make(theirs)
+    theirs.chmod(0o664)
+    environ = {"PORTAL_INSTANCE_PATH": str(tmp_path / "instance"), "PORTAL_DATABASE_URL": f"sqlite:///{theirs}"}
+    with pytest.raises(DatabaseProblem, match=problem):
+        use(load_settings(environ))
+    assert mode(theirs) == 0o664
+    assert not (tmp_path / "instance" / "database-was-made").exists()
