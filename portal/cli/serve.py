@@ -45,8 +45,9 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     with _listen(host, port) as listener:  # closed again, unless the server has taken it
         secret_key(settings)
         prepare_database(settings)
-        if workers > 1 and settings.ratelimit_storage_uri == "memory://":
-            _log.warning("each of %d processes counts limits for itself; set %sRATELIMIT_STORAGE_URI", workers, PREFIX)
+        # With a database that can be shared there may be more portals than this one.
+        if settings.ratelimit_storage_uri == "memory://" and (workers > 1 or not settings.is_embedded):
+            _log.warning("each process counts limits for itself: set %sRATELIMIT_STORAGE_URI", PREFIX)
         server = Server(settings, listener, workers=workers, threads=threads)
     server.run()
 

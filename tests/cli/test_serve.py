@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import Served, free_port, run_portal, serving, wait_until
+from tests.conftest import SECRET_KEY
+from tests.servers.slate import Slate
 
 
 @pytest.fixture
@@ -109,6 +111,12 @@ def test_several_processes_that_count_apart_are_warned_of(instance: Path, worker
     with serving(instance, "--workers", workers) as served:
         warnings = [line for line in served.complaints() if "RATELIMIT_STORAGE_URI" in line]
         assert len(warnings) == (workers == "2")
+
+
+@pytest.mark.on_postgresql
+def test_one_process_that_counts_apart_is_warned_of_where_there_may_be_others(instance: Path, slate: Slate) -> None:
+    with serving(instance, DATABASE_URL=slate.wipe().url, SECRET_KEY=SECRET_KEY) as served:
+        assert len([line for line in served.complaints() if "RATELIMIT_STORAGE_URI" in line]) == 1
 
 
 def test_it_prints_where_the_portal_and_the_mailbox_are(instance: Path) -> None:
