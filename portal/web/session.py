@@ -51,7 +51,8 @@ def _clear() -> None:
 def sign_in(identity: str, *, kept: bool) -> None:
     """Put a new identity into a cookie that holds nothing of before."""
     _clear()
-    g.pop("customer", None)
+    for found in ("customer", "customer_failure"):
+        g.pop(found, None)
     session[_IDENTITY] = identity
     session[_KEPT] = kept
     session.permanent = kept  # else the cookie ends with the browser

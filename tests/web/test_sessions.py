@@ -4,13 +4,17 @@ import base64
 import zlib
 from datetime import UTC, datetime, timedelta
 from secrets import randbelow, token_urlsafe
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 import time_machine
-from sqlalchemy import update
+from sqlalchemy import event, update
+from sqlalchemy.exc import OperationalError
 
+from portal.domain.database import DatabaseAway
 from portal.domain.models import Organisation
+from portal.web import session
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
 
@@ -242,3 +246,23 @@ def test_the_database_signs_nobody_in(site: Site) -> None:
     assert len(identity) == 32
     assert identity.isalnum()
     assert identity not in repr(site.rows())
+
+
+def test_who_signs_in_is_known_though_the_database_was_away_a_moment_before(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    identity = content_of(browser).split('"identity":"')[1].split('"')[0]
+    engine = site.context.database.engine
+
+    def be_away(*_arguments: Any) -> None:
+        raise OperationalError("", {}, Exception("away"))
+
+    with site.app.test_request_context("/"):
+        session.sign_in(identity, kept=False)
+        event.listen(engine, "before_cursor_execute", be_away)
+        try:
+            with pytest.raises(DatabaseAway):
+                session.current_customer()
+        finally:
+            event.remove(engine, "before_cursor_execute", be_away)
+        session.sign_in(identity, kept=False)
+        assert session.current_customer() is not None
