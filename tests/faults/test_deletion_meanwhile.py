@@ -161,9 +161,13 @@ REQUESTS = (
 )
 
 
+ASKED_ONCE = (look_at_account, ask_for_a_reset, ask_to_sign_in_by_mail)
+"""They ask for the customer once, or lock what the deletion waits for with their first statement."""
+
+
 @contextmanager
-def deleting_before(number: int, site: Site, operator: Context) -> Iterator[list[str]]:
-    """Deletes the customer before a statement; notes each that has come, and cannot where it would have to wait."""
+def deleting_before(number: int, site: Site, operator: Context, deletions: list[int]) -> Iterator[list[str]]:
+    """Deletes the customer before a statement, and notes each that has come; cannot where it would have to wait."""
     seen: list[str] = []
 
     def delete(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -171,6 +175,7 @@ def deleting_before(number: int, site: Site, operator: Context) -> Iterator[list
         if len(seen) == number:
             with suppress(UnknownCustomer, DatabaseAway):
                 delete_customer(operator, 1, parse_email(EMAIL))
+                deletions.append(number)
 
     engine = site.context.database.engine
     event.listen(engine, "before_cursor_execute", delete)
@@ -188,13 +193,15 @@ def test_whoever_is_deleted_meanwhile_gets_an_answer(start: Start, prepare: Call
     patient = url.update_query_dict(PATIENT).render_as_string(hide_password=False)
     operator = start(DATABASE_URL=patient).context
     shop = new_shop(site)
+    deletions: list[int] = []
     for number in count(1):
         send = prepare(site, shop)
-        with deleting_before(number, site, operator) as statements:
+        with deleting_before(number, site, operator, deletions) as statements:
             status = send()
         assert status < 500, statements[number - 1]
         with suppress(UnknownCustomer):
             delete_customer(operator, 1, parse_email(EMAIL))
         if len(statements) < number:
             break
-    assert number > 1
+    assert deletions[:1] == [1]
+    assert len(deletions) > 1 or prepare in ASKED_ONCE, "nobody was deleted once the request had begun to ask"
