@@ -95,6 +95,7 @@ class _SharedServer(ThreadingMixIn, WSGIServer):
 
     daemon_threads = True
     allow_reuse_port = True
+    request_queue_size = 128  # of 5, as it is by default, some of many scrapes at once would wait for seconds
 
 
 def serve_metrics(context: Context, host: str, port: int) -> None:
