@@ -32,8 +32,6 @@ DEFAULT_LIMITS = {
     "api_limit_dev": "60 per minute",
 }
 _CHECKOUT = Path(__file__).resolve().parent.parent
-CHECKOUT_INSTANCE = _CHECKOUT / "instance"
-"""The instance folder that a checkout brings along, and the files that say what it is for."""
 
 
 class WrongSetting(click.ClickException):
@@ -141,7 +139,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 def _default_instance() -> Path:
     """`instance/` of the checkout; outside a checkout, of the current folder."""
-    return CHECKOUT_INSTANCE if (_CHECKOUT / "pyproject.toml").exists() else Path.cwd() / "instance"
+    return (_CHECKOUT if (_CHECKOUT / "pyproject.toml").exists() else Path.cwd()) / "instance"
 
 
 def _read_file(path: Path) -> dict[str, Any]:

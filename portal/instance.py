@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 from portal import schema
 from portal.backup import settle_copy
-from portal.config import CHECKOUT_INSTANCE, DATABASE_FILE, SETTINGS_FILE, Settings, WrongSetting
+from portal.config import DATABASE_FILE, SETTINGS_FILE, Settings, WrongSetting
 from portal.domain.clock import utc_now
 from portal.domain.database import Database, DatabaseAway, open_database
 from portal.schema import DatabaseProblem
@@ -24,7 +24,11 @@ KEY_FILE = "secret.key"
 LOCK_FILE = "instance.lock"
 MARKER_FILE = "database-was-made"
 _MARKER_TEXT = "Without this file, a start that finds no database would make a new, empty one.\n"
-_OWN_FILES = (KEY_FILE, LOCK_FILE, MARKER_FILE, SETTINGS_FILE, DATABASE_FILE)
+_OWN_NAMES = frozenset(
+    {KEY_FILE, LOCK_FILE, MARKER_FILE, SETTINGS_FILE, "mailbox"}
+    | {DATABASE_FILE + ending for ending in ("", "-wal", "-shm", "-journal")}
+    | {"README.md", ".gitignore"}  # a checkout's
+)
 _SQLITE_BEGINNING = b"SQLite format 3\0"
 _KEY = re.compile(r"[A-Za-z0-9_-]{64}", re.ASCII)
 _PRIVATE_FOLDER, _PRIVATE_FILE, _FOR_OTHERS = 0o700, 0o600, 0o077
@@ -153,28 +157,21 @@ def _opened(settings: Settings) -> Iterator[Database]:
 
 @contextmanager
 def _prepared(settings: Settings) -> Iterator[None]:
-    """The instance folder, there and closed to others; what fails inside names the setting."""
+    """The instance folder, there and closed to others; what fails inside names the setting.
+
+    One in which there is more than the portal's own stays as it is, since others may have to do with that: the files of
+    the portal are closed in any case.
+    """
     folder = settings.instance_path
     # For every file from now on, whoever writes it: mailbox, backups, SQLite's own.
     os.umask(_FOR_OTHERS)
     try:
         folder.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
-        if folder.stat().st_mode & _FOR_OTHERS and not _is_own(folder):
-            raise WrongSetting(
-                "instance_path",
-                f"is open to others and holds files, none of them the portal's: name another folder than {folder},"
-                " or chmod 700 it if nobody else needs it",
-            )
-        _close_to_others(folder, _PRIVATE_FOLDER)
+        if _OWN_NAMES.issuperset(path.name for path in folder.iterdir()):
+            _close_to_others(folder, _PRIVATE_FOLDER)
         yield
     except OSError as error:
         raise WrongSetting("instance_path", f"cannot be used: {error.strerror}: {error.filename or folder}") from None
-
-
-def _is_own(folder: Path) -> bool:
-    """Whether a folder is the portal's own, so that nobody is shut out who has to do with what is in it."""
-    names = {path.name for path in folder.iterdir()}
-    return not names or not names.isdisjoint(_OWN_FILES) or folder == CHECKOUT_INSTANCE
 
 
 def _close_to_others(path: Path, mode: int) -> None:

@@ -78,7 +78,9 @@ def test_an_existing_folder_is_closed_to_others(settings: Settings) -> None:
     assert mode(settings.instance_path) == 0o700
 
 
-@pytest.mark.parametrize("name", ["secret.key", "portal.toml", "portal.sqlite3", "instance.lock", "database-was-made"])
+@pytest.mark.parametrize(
+    "name", ["secret.key", "portal.toml", "portal.sqlite3", "instance.lock", "database-was-made", "README.md"]
+)
 def test_a_folder_with_files_of_the_portals_is_closed_to_others(settings: Settings, name: str) -> None:
     settings.instance_path.mkdir(0o755)
     (settings.instance_path / name).write_text("4kqzW9sYx2LfTn7bVh0Q" * 3 + "abcd")
@@ -86,31 +88,23 @@ def test_a_folder_with_files_of_the_portals_is_closed_to_others(settings: Settin
     assert mode(settings.instance_path) == 0o700
 
 
-@pytest.mark.parametrize("use", [secret_key, prepare_database, upgrade_database])
-def test_a_folder_of_others_is_refused_and_left_as_it_is(settings: Settings, use: Callable[[Settings], object]) -> None:
+def test_a_folder_of_others_is_used_and_left_as_it_is_whatever_comes(settings: Settings) -> None:
     settings.instance_path.mkdir(0o755)
     (settings.instance_path / "theirs").write_text("")
-    with pytest.raises(WrongSetting, match="PORTAL_INSTANCE_PATH is open to others") as refused:
-        use(settings)
-    assert "\n" not in str(refused.value)
+    for _ in range(2):
+        secret_key(settings)
+        prepare_database(settings)
+        upgrade_database(settings)
     assert mode(settings.instance_path) == 0o755
-    assert [path.name for path in settings.instance_path.iterdir()] == ["theirs"]
+    own = [path for path in settings.instance_path.iterdir() if path.name != "theirs"]
+    assert own
+    assert {mode(path) for path in own} == {0o600}
 
 
 def test_a_folder_that_is_closed_already_is_taken_whatever_it_holds(settings: Settings) -> None:
     settings.instance_path.mkdir(0o700)
     (settings.instance_path / "lost+found").mkdir()
     assert secret_key(settings) == secret_key(settings)
-
-
-def test_the_folder_that_a_checkout_brings_is_closed_to_others(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("portal.instance.CHECKOUT_INSTANCE", settings.instance_path)
-    settings.instance_path.mkdir(0o755)
-    (settings.instance_path / "README.md").write_text("")
-    secret_key(settings)
-    assert mode(settings.instance_path) == 0o700
 
 
 def test_a_key_of_others_is_left_as_it_is(settings: Settings) -> None:

@@ -157,6 +157,9 @@ def _environment() -> Iterator[Finding]:
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
+    folder = settings.instance_path
+    if folder.exists() and folder.stat().st_mode & 0o077:
+        yield "INSTANCE_PATH", f"is open to others on this machine, and holds files of others: chmod 700 {folder}"
     for name in (SETTINGS_FILE, KEY_FILE):
         path = settings.instance_path / name
         if path.exists() and path.stat().st_mode & 0o077:

@@ -124,6 +124,13 @@ def test_a_settings_file_that_others_may_read_is_named(checked: Checked, instanc
     assert checked.named() == {"INSTANCE_PATH"}
 
 
+def test_a_folder_that_is_shared_with_others_is_named(checked: Checked, instance: Path) -> None:
+    instance.mkdir(mode=0o755)
+    (instance / "theirs").write_text("")
+    instance.chmod(0o755)
+    assert checked.named() == {"INSTANCE_PATH"}
+
+
 def test_no_secret_is_shown(checked: Checked) -> None:
     outcome = checked.outcome(SECRET_KEY=KEY, SECRET_KEY_FALLBACKS=KEY, DATABASE_URL=AWAY)
     assert KEY not in outcome.out
