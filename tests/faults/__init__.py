@@ -11,7 +11,7 @@
 | F12: deadlocks, serialisation failures             | test_outrun; tests/domain/test_database                       |
 | F13, F14, F15: SQLite's lock, disk and file        | test_busy_database, test_full_disk, test_lost_database,       |
 |                                                    | test_full_disk_postgresql; tests/test_instance                |
-| F16: clocks                                        | test_clocks                                                   |
+| F16: clocks                                        | test_clocks, test_clocks_of_portals                           |
 | F17: migrations                                    | test_migrations; tests/test_migrations, tests/test_expansion  |
 | F18: keys                                          | test_two_portals; tests/web/test_forgery                      |
 | F19: the end of a process                          | tests/deploy/test_nginx; tests/cli: test_serve, test_worker   |

@@ -1,15 +1,10 @@
 """F16: clocks that are set back or forward, and machines whose clocks differ."""
 
-import signal
-import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import time_machine
@@ -20,22 +15,17 @@ from portal.domain.clock import SystemClock
 from portal.domain.context import Context, Visitor
 from portal.domain.delivery import DueMail
 from portal.domain.outbox import Notice
+from portal.domain.purge import purge
 from portal.mail import worker as worker_module
-from tests.cli.process import environment, serving, wait_until
 from tests.conftest import MovableClock
 from tests.domain.test_delivery import Outbox
-from tests.faults.faketime import WrongClock
 from tests.mail.office import Office
-from tests.mail.sink import Act, Sink, Stage
-from tests.web import test_served
-from tests.web.browser import Browser
-from tests.web.conftest import PASSWORD, Site
-from tests.web.post import code_in, link_in
+from tests.mail.sink import Sink
+from tests.web.conftest import Site
 
 EMAIL = "ada@example.com"
-SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))
+SECOND, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "hours", "days"))
 LEASE = timedelta(seconds=60)
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BACK = [-SECOND, -HOUR, -DAY]
 steps_back = pytest.mark.parametrize("step", BACK, ids=str)
 
@@ -209,7 +199,7 @@ def test_the_hourly_purge_goes_by_the_time_that_has_passed(
     office.close()
 
 
-# Mails, when machines disagree.
+# Machines that disagree.
 
 
 @pytest.mark.on_postgresql
@@ -248,146 +238,11 @@ def test_no_link_counts_as_expired_for_the_clock_of_a_worker_or_of_the_machine_t
         office.close()
 
 
-# Pages.
-
-
-@steps_back
-def test_a_clock_that_is_set_back_refuses_no_form_session_link_or_code(site: Site, step: timedelta) -> None:
-    with time_machine.travel(NOW, tick=False) as machine:
-        signed_in = site.customer(EMAIL)
-        change = signed_in.open("/account/password").form()
-        asking = site.browser()
-        asking.fill("/login/link", {"email": EMAIL})
-        code = code_in(site.mails(EMAIL)[-1])
-        site.browser().ask_for_reset(EMAIL)
-        reset = site.link(EMAIL)
-        login = site.browser()
-        form = login.open("/login").form()
-        machine.shift(step)
-
-        assert signed_in.is_signed_in
-        assert login.post(form, {"email": EMAIL, "password": PASSWORD}).location == "/account"
-        assert login.is_signed_in
-        assert asking.fill("/login/code", {"code": code}, submit_to="/login/code").location == "/account"
-        assert asking.is_signed_in
-        typed = {"current_password": PASSWORD, "password": "nine grey otters swim"}
-        assert signed_in.post(change, typed).location == "/account"
-        site.browser().ask_for_reset(EMAIL)
-        assert site.link(EMAIL) != reset, "a mail that was asked for after the step did not come"
-        late = site.link(EMAIL)
-        assert site.browser().fill(late, {"password": "four red foxes sleep"}).status == 302
-
-
-@steps_back
-def test_a_step_back_lengthens_no_life_by_more_than_itself(site: Site, step: timedelta) -> None:
-    with time_machine.travel(NOW, tick=False) as machine:
-        signed_in = site.customer(EMAIL)
-        site.browser().ask_for_reset(EMAIL)
-        link = site.link(EMAIL)
-        machine.shift(step)
-        machine.shift(timedelta(minutes=30) - step - SECOND)
-        assert site.browser().open(link).status == 200
-        machine.shift(SECOND)
-        assert site.browser().open(link).status == 410
-        machine.shift(timedelta(minutes=90) - SECOND)
-        assert signed_in.is_signed_in
-        machine.shift(timedelta(hours=2))
-        assert not signed_in.is_signed_in
-
-
-def test_ten_years_forward_end_what_was_open_and_neither_they_nor_the_way_back_end_anything_else(site: Site) -> None:
-    with time_machine.travel(NOW, tick=False) as machine:
-        before = site.customer(EMAIL)
-        site.browser().ask_for_reset(EMAIL)
-        link = site.link(EMAIL)
-        for years in (10, -10):
-            machine.shift(years * 365 * DAY)
-            for browser in (before, Browser(site.app)):
-                browser.send("/account")
-                assert browser.sign_in(EMAIL, PASSWORD).location == "/account"
-                assert browser.is_signed_in
-            mails = len(site.mails())
-            site.browser().ask_for_reset(EMAIL)
-            assert len(site.mails()) == mails + 1
-            if years > 0:
-                assert site.browser().open(link).status in (404, 410)
-
-
-# Real processes.
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with Sink() as sink:
-        yield sink
-
-
-def test_a_portal_serves_through_an_hour_back_and_an_hour_forward(tmp_path: Path, sink: Sink) -> None:
-    clock = WrongClock(tmp_path / "wrong")
-    settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), **test_served.CHEAP}
-    with serving(tmp_path / "private" / "instance", program=clock.program, **settings) as served:
-        customer = test_served.Visitor(served)
-        sink.script[Stage.RCPT] = "450 later"
-        typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
-        assert customer.fill("/register", **typed)[:2] == (302, "/register/code")
-        wait_until(lambda: "put off" in served.log.read_text())
-        sink.script.clear()
-
-        clock.set(-HOUR)
-        link = urlsplit(link_in(sink.wait_for(1)[0])).path
-        assert customer.fill(link)[:2] == (302, "/account")
-        assert EMAIL in customer.ask("GET", "/account")[2]
-        assert customer.fill("/password/reset", email=EMAIL)[0] == 302
-        sink.wait_for(2)
-
-        clock.set(timedelta(0))
-        assert EMAIL in customer.ask("GET", "/account")[2]
-        clock.set(HOUR)
-        assert test_served.Visitor(served).fill("/login", email=EMAIL, password=PASSWORD)[:2] == (302, "/account")
-        assert customer.fill("/password/reset", email=EMAIL)[0] == 302
-        sink.wait_for(3)
-        assert served.complaints() == []
-        served.process.send_signal(signal.SIGTERM)
-        assert served.end() == 0
-    assert len(sink.messages) == 3
-
-
-@contextmanager
-def worker_of(clock: WrongClock, folder: Path, environ: Mapping[str, str], sink: Sink) -> Iterator[None]:
-    """`portal worker` by a clock of its own; at the end it has stopped as it was asked to."""
-    server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen(
-            [*clock.program, "worker"], env={**environment(folder), **environ, **server}, stdout=log, stderr=log
-        ) as worker,
-    ):
-        try:
-            yield
-            worker.send_signal(signal.SIGTERM)
-            assert worker.wait(60) == 0
-        finally:
-            worker.kill()
-
-
 @pytest.mark.on_postgresql
-def test_of_two_workers_whose_clocks_are_an_hour_apart_none_takes_what_the_other_sends(
-    tmp_path: Path, environ: Mapping[str, str], visitor: Visitor, sink: Sink
-) -> None:
-    slow, fast = (WrongClock(tmp_path / name, ahead) for name, ahead in [("slow", -HOUR / 2), ("fast", HOUR / 2)])
-    office = Office(environ, visitor, SystemClock())
-    with closing(office), Sink() as silent, ExitStack() as workers:
-        silent.script[Stage.DOT] = Act.SILENT
-        workers.enter_context(worker_of(slow, tmp_path / "slow", environ, silent))
-        held = office.queue(notice=Notice.RESET)
-        silent.wait_for_command(".")
-        workers.enter_context(worker_of(fast, tmp_path / "fast", environ, sink))
-        office.queue("grace@example.com", Notice.RESET)
-        sink.wait_for(1)
-        assert [mail["To"] for mail in sink.messages] == ["grace@example.com"]
-        assert office.row(held).state == "queued"
-        silent.release()
-        silent.wait_for(1)
-        workers.close()
-        assert office.states() == ["sent", "sent"]
-        assert (len(silent.messages), len(sink.messages)) == (1, 1)
+def test_a_worker_whose_clock_is_a_year_ahead_forgets_nothing(site: Site) -> None:
+    customer = site.customer(EMAIL)
+    site.browser().ask_for_reset(EMAIL)
+    site.deliver()
+    with time_machine.travel(400 * DAY):
+        assert set(purge(site.context).values()) == {0}
+    assert customer.is_signed_in
