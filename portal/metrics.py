@@ -7,6 +7,7 @@ count into files of that folder, so that whichever of them answers a scrape tell
 import logging
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from socketserver import ThreadingMixIn
 from threading import Lock, Thread
 from typing import Any
@@ -38,7 +39,11 @@ class _Counting(logging.Handler):
         self._context = context
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count one record."""
+        """Count one record. One that has nothing to count, or cannot be counted, fails no request for that."""
+        with suppress(Exception):  # as in logging's own handlers: to log never raises
+            self._count(record)
+
+    def _count(self, record: logging.LogRecord) -> None:
         fields: dict[str, Any] = getattr(record, "fields", {})
         match record.name:
             case "portal.access":
@@ -47,7 +52,7 @@ class _Counting(logging.Handler):
                 _hashes.set(self._context.hasher.admitted)
             case "portal.events":
                 _events.labels(fields["kind"], fields["refusal"] or "done").inc()
-            case "portal.throttle":
+            case "portal.throttled":
                 _throttled.labels(fields["scope"]).inc()
 
 
@@ -103,10 +108,10 @@ def serve_metrics(context: Context, host: str, port: int) -> None:
     counting = _Counting(context)
     for name in ("portal.access", "portal.events"):
         logging.getLogger(name).addHandler(counting)
-    throttle = logging.getLogger("portal.throttle")
-    throttle.setLevel(logging.DEBUG)
-    throttle.propagate = False
-    throttle.handlers = [counting]
+    throttled = logging.getLogger("portal.throttled")
+    throttled.setLevel(logging.DEBUG)
+    throttled.propagate = False
+    throttled.handlers = [counting]
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
     registry.register(_Outbox(context))

@@ -17,7 +17,8 @@ from limits.storage import Storage
 
 from portal.domain.window_storage import WindowStorage
 
-_log = logging.getLogger("portal.throttle")
+_throttled = logging.getLogger("portal.throttled")
+"""For metrics alone: a log would be flooded."""
 
 ALONE_DIVISOR = 4
 
@@ -118,7 +119,7 @@ class Throttle:
         except StorageAway:
             standing = self._stand(self._own, guard, guard.amount_alone)
         if standing.is_exceeded:
-            _log.debug("throttled", extra={"fields": {"scope": guard.scope}})  # for metrics; a log would be flooded
+            _throttled.debug("throttled", extra={"fields": {"scope": guard.scope}})
         return standing
 
     def forget(self, guard: Guard) -> None:

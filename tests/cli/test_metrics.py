@@ -1,5 +1,6 @@
 """Metrics, scraped from a portal that serves."""
 
+import logging
 import re
 import urllib.error
 import urllib.request
@@ -8,6 +9,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from portal.domain.context import Context
+from portal.metrics import _Counting
 from tests.cli.process import Served, free_port, serving, wait_until
 from tests.web.test_served import Visitor
 
@@ -89,3 +92,15 @@ def test_there_are_none_without_a_port(tmp_path: Path) -> None:
     with serving(tmp_path / "instance") as served:
         ask(served, "/metrics")
         assert re.search(r'"route": "-", "status": 404', served.log.read_text())
+
+
+@pytest.mark.on_sqlite
+@pytest.mark.parametrize("name", ["portal.access", "portal.events", "portal.throttled"])
+def test_a_line_that_cannot_be_counted_hinders_nobody(context: Context, name: str) -> None:
+    logger = logging.getLogger(name)
+    counting = _Counting(context)
+    logger.addHandler(counting)
+    try:
+        logger.warning("a line without fields")
+    finally:
+        logger.removeHandler(counting)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from limits import parse as parse_limit
@@ -9,10 +10,13 @@ from limits import parse as parse_limit
 from portal.domain import shared_storage
 from portal.domain.shared_storage import SharedStorage
 from portal.domain.throttling import Guard, Throttle, Throttled
+from tests.cli.process import free_port, serving
+from tests.cli.test_metrics import scrape
 from tests.domain.watching import in_parallel
 from tests.servers.processes import wait_until
 from tests.servers.redis import Redis
 from tests.web.conftest import PASSWORD, Site, Start
+from tests.web.test_served import Visitor
 
 pytestmark = pytest.mark.on_sqlite
 
@@ -212,3 +216,34 @@ def test_bans_and_closed_passwords_do_not_live_in_redis(start: Start, broken_red
     broken_redis.client.flushall()
     assert site.browser().sign_in(EMAIL, PASSWORD).status == 422
     assert site.browser().sign_in("eve@example.com", PASSWORD).status == 422
+
+
+def test_an_outage_is_told_in_the_log_and_to_no_visitor_where_metrics_are_counted(
+    tmp_path: Path, broken_redis: Redis
+) -> None:
+    port = free_port()
+    settings = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "8", "LOGIN_LIMIT_ACCOUNT": "8 per hour"}
+    settings |= {"METRICS_PORT": str(port), "RATELIMIT_STORAGE_URI": broken_redis.uri}
+    with serving(tmp_path / "instance", **settings) as served:
+
+        def guess(email: str = EMAIL) -> int:
+            return Visitor(served).fill("/login", email=email, password="wrong")[0]
+
+        def said(words: str) -> int:
+            return sum(words in line for line in served.log.read_text().splitlines())
+
+        assert guess() == 422
+        broken_redis.stop()
+        assert [guess() for _ in range(4)] == [422, 422, 429, 429]
+        wait_until(lambda: said("limits cannot be shared") == 1, "the log says that they are not")
+        broken_redis.start()
+        statuses: list[int] = []
+
+        def is_shared_again() -> bool:
+            statuses.append(guess(f"{len(statuses)}@example.com"))
+            return said("limits are shared again") == 1
+
+        wait_until(is_shared_again, "the log says that they are")
+        assert set(statuses) <= {422, 429}
+        assert scrape(port)['portal_throttled_total{scope="login-account"}'] == 2
+        assert said('"throttled"') == 0, "a line for each try that is refused would flood the log"
