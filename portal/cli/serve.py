@@ -12,7 +12,7 @@ from time import monotonic, sleep
 import click
 
 from portal.cli.errors import PlainCommand
-from portal.config import PREFIX, SETTINGS_FILE, Settings, load_settings
+from portal.config import PREFIX, SETTINGS_FILE, Settings, WrongSetting, load_settings
 from portal.instance import prepare_database, secret_key
 from portal.logs import configure_logging
 
@@ -42,7 +42,12 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
 
     settings = _with_base_url(load_settings(), host, port)
     configure_logging(settings)
-    with _listen(host, port) as listener:  # closed again, unless the server has taken it
+    if settings.metrics_port == port:
+        raise WrongSetting("metrics_port", "must be another port than that of the portal.")
+    with _listen(host, port, "--port") as listener:  # closed again, unless the server has taken it
+        if settings.metrics_port:
+            # The processes share it among themselves, and would with any other portal, too.
+            _listen(listener.getsockname()[0], settings.metrics_port, f"{PREFIX}METRICS_PORT").close()
         secret_key(settings)
         prepare_database(settings)
         # With a database that can be shared there may be more portals than this one.
@@ -72,10 +77,10 @@ def _settings_file(settings: Settings) -> dict[str, object]:
     return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, choice: str) -> socket.socket:
     """A socket that listens already, so that the port cannot be lost to another start meanwhile.
 
-    A port that stays taken is one line; gunicorn would stop in a heap of words.
+    A port that stays taken is one line, which names what it was chosen with; gunicorn would stop in a heap of words.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -97,6 +102,8 @@ def _listen(host: str, port: int) -> socket.socket:
             listener.close()
             if error.errno == errno.EADDRINUSE:
                 raise click.ClickException(
-                    f"Port {port} on {host} is taken: stop what uses it, or choose another with --port."
+                    f"Port {port} on {host} is taken: stop what uses it, or choose another with {choice}."
                 ) from None
-            raise click.ClickException(f"Cannot listen on port {port} of {host}: {error.strerror}.") from None
+            raise click.ClickException(
+                f"Cannot listen on port {port} of {host} ({choice}): {error.strerror}."
+            ) from None

@@ -1,12 +1,14 @@
 import signal
 import socket
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.cli.process import Served, free_port, run_portal, serving, wait_until
 from tests.conftest import SECRET_KEY
+from tests.domain.watching import in_parallel
 from tests.servers.slate import Slate
 
 
@@ -103,6 +105,30 @@ def test_a_taken_port_is_one_line_and_leaves_the_other_alone(instance: Path, wor
         assert line == (
             f"Error: Port {served.port} on 127.0.0.1 is taken: stop what uses it, or choose another with --port."
         )
+        assert urllib.request.urlopen(f"{served.url}/healthz", timeout=30).status == 200
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_for_metrics_that_is_the_portals_own_is_refused(instance: Path, workers: str) -> None:
+    port = str(free_port())
+    line = complaint(instance, "serve", "--port", port, "--workers", workers, METRICS_PORT=port)
+    assert line == "Error: PORTAL_METRICS_PORT must be another port than that of the portal."
+
+
+def test_a_port_for_metrics_that_is_taken_is_one_line_and_leaves_the_others_alone(instance: Path) -> None:
+    scraped = free_port()
+    with (
+        serving(instance, "--workers", "2", METRICS_PORT=str(scraped)) as served,
+        socket.create_server(("127.0.0.1", 0)) as stranger,
+    ):
+        ports = [served.port, scraped, stranger.getsockname()[1]]
+        starts = [
+            partial(complaint, instance, "serve", "--port", str(free_port()), METRICS_PORT=str(port)) for port in ports
+        ]
+        assert in_parallel(starts) == [
+            f"Error: Port {port} on 127.0.0.1 is taken: stop what uses it, or choose another with PORTAL_METRICS_PORT."
+            for port in ports
+        ]
         assert urllib.request.urlopen(f"{served.url}/healthz", timeout=30).status == 200
 
 
