@@ -29,8 +29,8 @@ T = TypeVar("T")
 class DatabaseAway(SQLAlchemyError):
     """The database cannot be used for now, and nothing was changed, unless it was the commit that got no answer.
 
-    It does not answer, is full, damaged, closed to writers, held by another writer, or has another schema. The message
-    is the driver's first line; no values stand in it.
+    It does not answer, is full, damaged, closed to writers or to the portal, held by another writer, or has another
+    schema. The message is the driver's first line; no values stand in it.
     """
 
 

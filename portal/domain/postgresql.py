@@ -34,8 +34,11 @@ READING = {"isolation_level": "AUTOCOMMIT"}
 OUTRUN = frozenset({"40001", "40P01"})
 """SQLSTATEs of a serialisation failure and a deadlock."""
 _READ_ONLY = "25006"
-_UNUSABLE = frozenset({"42P01", "42703"})
-"""A table or a column that this code knows and the schema does not."""
+_UNUSABLE = frozenset({"42P01", "42703", "3D000", "3F000", "42501"})
+"""A table, a column, a database or a schema that this code knows and the server does not, or keeps from the portal.
+
+The other states that say something of the server have an OperationalError for their class.
+"""
 _DAMAGED = "XX"
 _IN_TWO_ROUNDS = "prefer-standby"
 """The target_session_attrs for which each server is tried twice."""

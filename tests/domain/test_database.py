@@ -107,6 +107,14 @@ def test_a_missing_table_is_another_schema_and_no_fault_of_the_statement(context
 
 
 @pytest.mark.on_postgresql
+@pytest.mark.parametrize("state", ["28000", "3D000", "3F000", "42501", "53100", "53200", "57P01", "57P03"])
+def test_a_server_that_lets_nobody_work_is_no_fault_of_the_statement(context: Context, state: str) -> None:
+    refusal = text(f"DO $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '{state}'; END $$")
+    with pytest.raises(DatabaseAway, match="not now"), context.database.read() as connection:
+        connection.execute(refusal)
+
+
+@pytest.mark.on_postgresql
 def test_a_server_that_takes_no_writes_any_more_is_left_for_the_one_that_does(context: Context) -> None:
     assert slug_in(context) == "default"
     with context.database.engine.connect() as connection:

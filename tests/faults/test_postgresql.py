@@ -1,13 +1,16 @@
-"""F10 and F11: PostgreSQL stopped, restarted, frozen, full, closed to writers, cut off."""
+"""F10 and F11: PostgreSQL stopped, restarted, frozen, full, closed to writers, to the portal, cut off."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import event
 
+from tests.cli.process import run_portal
+from tests.conftest import SECRET_KEY
 from tests.servers.postgres import Postgres
 from tests.servers.processes import wait_until
 from tests.servers.proxy import Proxy
@@ -45,9 +48,7 @@ def slate(server: Postgres) -> Iterator[Slate]:
 
 @pytest.fixture
 def site(start: Start, slate: Slate, server: Postgres) -> Site:
-    with server.connect("slate") as connection:
-        connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO portal")
-        connection.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO portal")
+    grant(server)
     roomy = dict.fromkeys(("MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK", "LOGIN_LIMIT_ACCOUNT"), "1000 per hour")
     return start(DATABASE_URL=slate.url.replace("postgres@", "portal@"), **roomy)
 
@@ -98,8 +99,27 @@ def shown(server: Postgres) -> str:
         return str(row[0])
 
 
+def take_rights(server: Postgres, _stack: ExitStack) -> Mend:
+    execute(server, "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM portal")
+    return lambda: grant(server)
+
+
+def grant(server: Postgres) -> None:
+    execute(
+        server,
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO portal",
+        "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO portal",
+    )
+
+
+def execute(server: Postgres, *statements: str) -> None:
+    with closing(server.connect("slate")) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
 Break = Callable[[Postgres, ExitStack], Mend]
-BREAKS: list[Break] = [stop, freeze, use_up_connections, refuse_writes]
+BREAKS: list[Break] = [stop, freeze, use_up_connections, refuse_writes, take_rights]
 
 
 def patiently(do: Callable[[], T]) -> T:
@@ -139,6 +159,15 @@ def test_a_database_that_is_away_is_a_503_until_it_is_back(site: Site, server: P
     assert {name: len(rows) for name, rows in site.rows().items() if name in ("contact", "registration", "outbox")} == {
         name: len(before[name]) for name in ("contact", "registration", "outbox")
     }
+
+
+def test_a_command_says_which_right_it_lacks(site: Site, server: Postgres, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": site.settings.database_url, "SECRET_KEY": SECRET_KEY}
+    with ExitStack() as stack:
+        stack.callback(take_rights(server, stack))
+        ended = run_portal(tmp_path / "instance", "organisation", "list", **settings)
+    assert ended.returncode == 1
+    assert ended.stderr == "Error: The database cannot be used: permission denied for table organisation.\n"
 
 
 def test_a_restart_between_two_requests_is_not_noticed(site: Site, server: Postgres) -> None:
