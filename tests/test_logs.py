@@ -27,7 +27,7 @@ PREPARE = "from portal.logs import *; from portal.config import load_settings; c
 
 @pytest.fixture
 def log() -> logging.Logger:
-    """One that pytest does not listen to: what it captures it sends to another process, where no half character fits."""
+    """One that pytest does not listen to: what it captures goes to another process, where no half character fits."""
     return logging.Logger("tests.logs", logging.INFO)  # noqa: LOG001 - getLogger's is known to pytest
 
 
