@@ -62,10 +62,22 @@ def database_url(text: str) -> str:
 
 def storage_uri(text: str) -> str:
     """Where limits are counted."""
-    if text != "memory://" and urlsplit(text).scheme not in ("redis", "rediss", "redis+unix"):
+    if text == "memory://":
+        return text
+    if text.partition("://")[0] not in ("redis", "rediss", "redis+unix"):
         raise ValueError("must be memory:// or redis://host:port/number")
-    if text != "memory://" and find_spec("redis") is None:
+    if find_spec("redis") is None:
         raise ValueError("needs the Python package redis, which is not installed")
+    from redis.exceptions import RedisError
+
+    from portal.domain.shared_storage import SharedStorage
+
+    try:
+        # The library reads some of it only when it makes a connection, which goes nowhere yet, or sends a command.
+        SharedStorage(text).storage.connection_pool.make_connection().pack_command("GET", "key")
+    except (ValueError, TypeError, LookupError, RedisError):
+        # The text may hold a password, and the library's message a part of it.
+        raise ValueError("cannot be used: its port, or an argument after the ?, is not one of redis-py's") from None
     return text
 
 

@@ -40,6 +40,16 @@ WRONG = [
     ("DATABASE_URL", "sqlite:///:memory:", "must name a file"),
     ("RATELIMIT_STORAGE_URI", "memory", "must be memory:// or redis"),
     ("RATELIMIT_STORAGE_URI", "memcached://host", "must be memory:// or redis"),
+    ("RATELIMIT_STORAGE_URI", "REDIS://host", "must be memory:// or redis"),
+    ("RATELIMIT_STORAGE_URI", "redis://host:hunter2", "cannot be used"),
+    ("RATELIMIT_STORAGE_URI", "redis://host:99999", "cannot be used"),
+    ("RATELIMIT_STORAGE_URI", "redis://[::1", "cannot be used"),
+    ("RATELIMIT_STORAGE_URI", "redis://host/0?foo=bar", "cannot be used"),
+    ("RATELIMIT_STORAGE_URI", "redis+unix:///run/redis?foo=bar", "cannot be used"),
+    ("RATELIMIT_STORAGE_URI", "redis://host?socket_timeout=abc", "cannot be used"),
+    ("RATELIMIT_STORAGE_URI", "redis://host?db=x", "cannot be used"),
+    ("RATELIMIT_STORAGE_URI", "redis://host?encoding=nonsense", "cannot be used"),
+    ("RATELIMIT_STORAGE_URI", "rediss://host?ssl_cert_reqs=nonsense", "cannot be used"),
     ("MAIL_PORT", "0", "from 1 to 65535"),
     ("MAIL_PORT", "65536", "from 1 to 65535"),
     ("MAIL_PORT", "smtp", "from 1 to 65535"),
@@ -106,6 +116,20 @@ def test_a_wrong_value_is_refused_by_name_in_one_line(
     assert problem in message
     assert message.isprintable()
     assert len(message) < 200
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "memory://",
+        "redis://redis:6379/0",
+        "redis://portal:hunter2@[::1]:6379/1?socket_timeout=1&health_check_interval=5",
+        "rediss://:hunter2@redis.example.com/0?ssl_ca_certs=/etc/ssl/own.pem",
+        "redis+unix:///run/redis/redis.sock?db=2",
+    ],
+)
+def test_each_storage_of_limits_is_taken_as_it_stands(bare: dict[str, str], uri: str) -> None:
+    assert load_settings({**bare, "PORTAL_RATELIMIT_STORAGE_URI": uri}).ratelimit_storage_uri == uri
 
 
 @pytest.mark.parametrize(
@@ -213,6 +237,7 @@ def test_no_message_holds_a_secret(bare: dict[str, str], value: str) -> None:
         {"PORTAL_SECRET_KEY_FALLBACKS": value},
         {"PORTAL_DATABASE_URL": f"postgresql+nonsense://ada:{value}@host/db"},
         {"PORTAL_RATELIMIT_STORAGE_URI": f"memcached://:{value}@host"},
+        {"PORTAL_RATELIMIT_STORAGE_URI": f"redis://host:{value}"},
         {"PORTAL_BASE_URL": f"https://ada:{value}@host"},
     ):
         assert value not in problem_of(bare | environ)
