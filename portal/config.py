@@ -124,12 +124,16 @@ def is_loopback_host(host: str) -> bool:
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read all settings; the environment wins over `portal.toml`. Raises WrongSetting at the first wrong one."""
     instance_path = Path(environ.get(PREFIX + "INSTANCE_PATH") or _default_instance()).absolute()
+    try:
+        setting_values.plain(str(instance_path))
+    except ValueError as error:
+        raise WrongSetting("instance_path", str(error)) from None
     from_file = _read_file(instance_path / SETTINGS_FILE)
     values: dict[str, Any] = {"instance_path": instance_path}
     for name, (default, read) in _readers(instance_path).items():
         raw = environ.get(PREFIX + name.upper(), from_file.get(name, default))
         try:
-            values[name] = raw if raw is None else read(_plain_text(raw))
+            values[name] = raw if raw is None else read(setting_values.plain(_plain_text(raw)))
         except ValueError as error:
             raise WrongSetting(name, str(error)) from None
     settings = Settings(**values)

@@ -7,10 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
 from email_validator import EmailNotValidError, validate_email
 from limits import RateLimitItem
 from limits import parse as parse_limit
 from maxminddb import InvalidDatabaseError
+from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,6 +23,17 @@ SECRET_KEY_MIN_LENGTH = 20
 SECRET_KEY_MIN_VARIETY = 8
 LONGEST = timedelta(days=36_500)
 """Added to any moment it is still a date; with more, each sign-in would fail."""
+
+
+def plain(text: str) -> str:
+    """What the system, a database and a mail can all be told; the bytes of an environment need not be."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be UTF-8") from None
+    if "\0" in text:
+        raise ValueError("must be UTF-8 without a zero byte")
+    return text
 
 
 def base_url(text: str) -> str:
@@ -57,6 +70,16 @@ def database_url(text: str) -> str:
         raise ValueError("must be SQLite or PostgreSQL, such as postgresql://portal@db.example.com/portal")
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
         raise ValueError("must name a file: a database in memory would be lost, and threads could not share it")
+    if url.get_backend_name() == "sqlite" and url.query:
+        raise ValueError("must name a file, nothing after it: how SQLite is opened is the portal's own matter")
+    try:
+        _, arguments = url.get_dialect()().create_connect_args(url)
+        if url.get_backend_name() == "postgresql":
+            make_conninfo(**arguments)
+            whole_number(0, 3600)(arguments.get("connect_timeout", "0"))
+    except (SQLAlchemyError, psycopg.Error, ValueError, AttributeError):
+        # The driver's message may quote a part of a password, too.
+        raise ValueError("cannot be used: its host, its port or an argument after the ? is not the driver's") from None
     return text
 
 

@@ -30,6 +30,10 @@ WRONG = [
     ("SECRET_KEY", "a" * 64, "too weak"),
     ("SECRET_KEY", "changeme-changeme-changeme", "placeholder"),
     ("SECRET_KEY", "CHANGE_ME-0123456789-abcdef", "placeholder"),
+    ("SECRET_KEY", STRONG_KEY + "\udcff", "UTF-8"),
+    ("INSTANCE_PATH", "/nowhere/\udcff", "UTF-8"),
+    ("INSTANCE_PATH", "/nowhere/\0", "UTF-8"),
+    ("MAIL_PASSWORD", "hunter2\0", "UTF-8"),
     ("SECRET_KEY_FALLBACKS", f"{STRONG_KEY},short", "too weak"),
     ("DATABASE_URL", "", "not a SQLAlchemy URL"),
     ("DATABASE_URL", "/var/lib/portal.db", "not a SQLAlchemy URL"),
@@ -38,6 +42,16 @@ WRONG = [
     ("DATABASE_URL", "postgresql+nonsense://ada:hunter2hunter2@host/db", "not a SQLAlchemy URL"),
     ("DATABASE_URL", "sqlite://", "must name a file"),
     ("DATABASE_URL", "sqlite:///:memory:", "must name a file"),
+    ("DATABASE_URL", "sqlite://host/portal.db", "cannot be used"),
+    ("DATABASE_URL", "sqlite:////portal.db?timeout=abc", "nothing after"),
+    ("DATABASE_URL", "sqlite:////portal.db?foo=bar", "nothing after"),
+    ("DATABASE_URL", "sqlite:////portal.db?mode=ro", "nothing after"),
+    ("DATABASE_URL", "sqlite:///file:portal?mode=memory&uri=true", "nothing after"),
+    ("DATABASE_URL", "postgresql://host/db?foo=bar", "cannot be used"),
+    ("DATABASE_URL", "postgresql://host/db?connect_timeout=abc", "cannot be used"),
+    ("DATABASE_URL", "postgresql://host/db?connect_timeout=-1", "cannot be used"),
+    ("DATABASE_URL", "postgresql://host/db?connect_timeout=1&connect_timeout=2", "cannot be used"),
+    ("DATABASE_URL", "postgresql:///db?host=a,b&port=5432", "cannot be used"),
     ("RATELIMIT_STORAGE_URI", "memory", "must be memory:// or redis"),
     ("RATELIMIT_STORAGE_URI", "memcached://host", "must be memory:// or redis"),
     ("RATELIMIT_STORAGE_URI", "REDIS://host", "must be memory:// or redis"),
@@ -116,6 +130,23 @@ def test_a_wrong_value_is_refused_by_name_in_one_line(
     assert problem in message
     assert message.isprintable()
     assert len(message) < 200
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////var/lib/portal/portal.sqlite3",
+        "postgresql://portal:hunter2@db.example.com/portal?sslmode=verify-full",
+        "postgresql+psycopg://db.example.com:5433/portal?options=-c%20search_path%3Dportal&connect_timeout=5",
+        "postgresql+psycopg:///portal?host=a.example.com:5432&host=b.example.com&target_session_attrs=read-write",
+        "postgresql+psycopg://portal@/portal?host=a.example.com,b.example.com&port=5432,5433",
+        "postgresql+psycopg:///portal?host=/run/postgresql",
+        "postgresql+psycopg:///portal?service=portal",
+        "postgresql://",
+    ],
+)
+def test_each_database_is_taken_as_it_stands(bare: dict[str, str], url: str) -> None:
+    assert load_settings({**bare, "PORTAL_DATABASE_URL": url, "PORTAL_SECRET_KEY": STRONG_KEY}).database_url == url
 
 
 @pytest.mark.parametrize(
@@ -219,7 +250,7 @@ def test_a_file_of_places_is_found_and_another_file_is_refused(bare: dict[str, s
     path = write_mmdb(tmp_path / "places.mmdb", {"192.0.2.0/24": {"country": {"names": {"en": "Czechia"}}}})
     assert load_settings({**bare, "PORTAL_GEOIP_DATABASE": str(path)}).geoip_database == path
     (tmp_path / "text.mmdb").write_text("Czechia")
-    for name in ("text.mmdb", "none.mmdb", ".", "\x00"):
+    for name in ("text.mmdb", "none.mmdb", "."):
         problem = problem_of({**bare, "PORTAL_GEOIP_DATABASE": str(tmp_path / name)})
         assert problem.startswith("PORTAL_GEOIP_DATABASE is not a file of places")
 
@@ -239,6 +270,7 @@ def test_no_message_holds_a_secret(bare: dict[str, str], value: str) -> None:
         {"PORTAL_RATELIMIT_STORAGE_URI": f"memcached://:{value}@host"},
         {"PORTAL_RATELIMIT_STORAGE_URI": f"redis://host:{value}"},
         {"PORTAL_BASE_URL": f"https://ada:{value}@host"},
+        {"PORTAL_DATABASE_URL": f"postgresql://host/db?{value}=x"},
     ):
         assert value not in problem_of(bare | environ)
 
