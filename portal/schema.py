@@ -80,7 +80,8 @@ def _known() -> frozenset[str]:
 
 
 def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    """What `alembic_version` holds; several, which no version of the portal has made, together are one unknown one."""
+    return ", ".join(sorted(MigrationContext.configure(connection).get_current_heads())) or None
 
 
 def _unknown(revision: str) -> str:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from portal import schema
@@ -29,6 +30,15 @@ def test_a_schema_of_a_newer_version_is_refused_by_both(run: Run, context: Conte
     assert "9999" in run("db", "check").complaint
     assert "9999" in run("db", "upgrade").complaint
     assert "9999" in run("worker").complaint
+
+
+@pytest.mark.parametrize("known", ["0001", schema.head()])
+def test_a_schema_of_two_revisions_is_refused_by_both(run: Run, context: Context, known: str) -> None:
+    with context.database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :known"), {"known": known})
+        connection.execute(text("INSERT INTO alembic_version VALUES ('9999')"))
+    for command in (("db", "check"), ("db", "upgrade"), ("worker",)):
+        assert f"{known}, 9999" in run(*command).complaint
 
 
 def test_upgrade_begins_anew_after_the_database_was_lost(run: Run, instance: Path) -> None:
