@@ -27,6 +27,10 @@ def back_up(settings: Settings, target: Path) -> None:
     source = Path(make_url(settings.database_url).database or "")
     if not source.is_file():
         raise DatabaseProblem(f"There is no database {source} to copy.")
+    try:
+        str(target).encode()
+    except UnicodeEncodeError:
+        raise DatabaseProblem("The name of the copy must be UTF-8: SQLite can be told no other.") from None
     if not target.parent.is_dir():
         raise DatabaseProblem(f"There is no folder {target.parent} to put the copy in.")
     if target.exists():

@@ -70,6 +70,11 @@ def test_a_folder_that_is_not_there_is_one_line(run: Run, context: Context, tmp_
     assert run("backup", str(target)).complaint == f"Error: There is no folder {target.parent} to put the copy in."
 
 
+def test_a_name_that_sqlite_cannot_be_told_is_one_line(run: Run, context: Context, tmp_path: Path) -> None:
+    assert "UTF-8" in run("backup", str(tmp_path / "copy\udcff")).complaint
+    assert list(tmp_path.glob("copy*")) == []
+
+
 def test_without_a_database_there_is_nothing_to_copy(run: Run, tmp_path: Path) -> None:
     assert "no database" in run("backup", str(tmp_path / "copy.sqlite3")).complaint
     assert not (tmp_path / "copy.sqlite3").exists()
