@@ -39,7 +39,10 @@ def api_key() -> None:
     help="What it may be used for; repeat it for more.",
 )
 def create(slug: str, kind: str, label: str | None, expires: timedelta | None, scopes: tuple[str, ...]) -> None:
-    """Make a key. It is shown this once, alone on the last line; only a digest of it is kept."""
+    """Make a key. It is shown this once, alone on the last line; only a digest of it is kept.
+
+    If it cannot be shown it is revoked.
+    """
     context = current_context()
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
@@ -51,8 +54,12 @@ def create(slug: str, kind: str, label: str | None, expires: timedelta | None, s
         lifetime=expires,
         scopes=[Scope(scope) for scope in scopes],
     )
-    click.echo(f"API key {key_id} of {organisation.slug}. Keep it now: it is not shown again.")
-    click.echo(key)
+    try:
+        click.echo(f"API key {key_id} of {organisation.slug}. Keep it now: it is not shown again.")
+        click.echo(key)
+    except OSError:
+        api_keys.revoke(context, key_id)  # a full disk, a closed pipe: nobody has seen it, and nobody will
+        raise
 
 
 @api_key.command("list", cls=PlainCommand)

@@ -1,4 +1,6 @@
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert
@@ -7,6 +9,7 @@ from portal.domain.api_access import admit
 from portal.domain.context import Context
 from portal.domain.models import Organisation
 from tests.cli.conftest import Run
+from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment
 
 
 def cells(line: str) -> list[str]:
@@ -19,6 +22,23 @@ def test_a_key_stands_alone_on_the_last_line_and_opens_the_api(run: Run, context
     assert re.fullmatch(r"PROD[A-Za-z0-9]{28}", key)
     assert outcome.err == ""
     assert admit(context, key, network="192.0.2.1").organisation_id == 1
+
+
+def test_a_key_that_nobody_could_be_shown_opens_nothing(run: Run, context: Context, instance: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [PORTAL, "api-key", "create", "--kind", "PROD"],
+            env=environment(instance),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    assert ended.returncode != 0
+    assert "Traceback" not in ended.stderr
+    _, line = run("api-key", "list").out.splitlines()
+    assert cells(line)[4] == "revoked"
 
 
 def test_list_shows_everything_but_the_key(run: Run, context: Context) -> None:
