@@ -178,7 +178,7 @@ def _readers(instance_path: Path) -> dict[str, tuple[Any, Callable[[str], Any]]]
         ),
         "database_url": (f"sqlite:///{instance_path / DATABASE_FILE}", setting_values.database_url),
         "ratelimit_storage_uri": ("memory://", setting_values.storage_uri),
-        "mail_server": (None, lambda text: text or None),
+        "mail_server": (None, setting_values.mail_server),
         "mail_port": (25, setting_values.whole_number(1, 65535)),
         "mail_username": (None, lambda text: text or None),
         "mail_password": (None, lambda text: text or None),

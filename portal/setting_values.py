@@ -1,16 +1,17 @@
 """Reads the text of a setting into its value; what cannot be read is a ValueError that says what to write instead."""
 
 import math
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 from email_validator import EmailNotValidError, validate_email
-from limits import RateLimitItem
-from limits import parse as parse_limit
+from limits import RateLimitItem, parse_many
 from maxminddb import InvalidDatabaseError
 from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import make_url
@@ -18,11 +19,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.domain.expiration import InvalidDuration, parse_duration
 from portal.domain.places import Atlas
+from portal.domain.web_addresses import parse_hostname
 
 SECRET_KEY_MIN_LENGTH = 20
 SECRET_KEY_MIN_VARIETY = 8
 LONGEST = timedelta(days=36_500)
 """Added to any moment it is still a date; with more, each sign-in would fail."""
+
+_NO_TIME = re.compile(r"(?:/|per)\s*0+\s*[a-z]", re.IGNORECASE)
+"""A span of 0, which the library takes for one of 1."""
 
 
 def plain(text: str) -> str:
@@ -38,12 +43,15 @@ def plain(text: str) -> str:
 
 def base_url(text: str) -> str:
     """A scheme, a host and perhaps a port, lower-case."""
+    if not text.isascii():
+        raise ValueError("must be ASCII: a host of other letters is written as browsers send it, beginning with xn--")
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not _is_host(parts.hostname or ""):
         raise ValueError("must be an address such as https://portal.example.com")
     if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
         raise ValueError("must be a scheme, a host and perhaps a port, nothing after them")
-    _ = parts.port  # raises ValueError when it is no port
+    if parts.port == 0:  # raises ValueError when it is no port at all
+        raise ValueError("must be a scheme, a host and perhaps a port, which 0 is not")
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
@@ -104,6 +112,13 @@ def storage_uri(text: str) -> str:
     return text
 
 
+def mail_server(text: str) -> str | None:
+    """A host, if one is named."""
+    if text and not _is_host(text):
+        raise ValueError("must be a host name or an IP address, in ASCII and without a port (that is MAIL_PORT)")
+    return text or None
+
+
 def places(text: str) -> Path | None:
     """A readable file of places, if one is named."""
     if not text:
@@ -133,9 +148,13 @@ def sender(text: str) -> str:
 def limit(text: str) -> RateLimitItem:
     """A number of tries and a span."""
     try:
-        item = parse_limit(text)
+        item, *more = parse_many(text)
     except ValueError:
         raise ValueError('must be a number and a span, such as "10 per 20 minutes"') from None
+    if more or _NO_TIME.search(text):
+        raise ValueError('must be one number and one span that is not 0, such as "10 per 20 minutes"')
+    if item.get_expiry() > LONGEST.total_seconds():
+        raise ValueError("has a span that is longer than 100 years")
     if item.amount < 1:
         raise ValueError("must allow at least 1: with 0 nobody could get in")
     return item
@@ -186,3 +205,20 @@ def one_of(*choices: str) -> Callable[[str], str]:
 def listed(text: str) -> list[str]:
     """The parts between commas."""
     return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _is_host(text: str) -> bool:
+    """Whether it is an IP address or a name in ASCII; resolvers know an underscore, and a dot at the end, too."""
+    name = text.lower().removesuffix(".").replace("_", "-")
+    try:
+        return parse_hostname(name) == name
+    except ValueError:
+        return _is_address(text)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

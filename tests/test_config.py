@@ -25,6 +25,16 @@ WRONG = [
     ("BASE_URL", "https://portal.example.com:99999", ""),
     ("BASE_URL", "https://portal.example.com:http", ""),
     ("BASE_URL", "https://[::1", ""),
+    ("BASE_URL", "http://\x7f", "must be an address"),
+    ("BASE_URL", "http://a..b", "must be an address"),
+    ("BASE_URL", "http://\u00e9.example", "xn--"),
+    ("BASE_URL", "http://exa mple", "must be an address"),
+    ("BASE_URL", "http://portal.example.com:0", "a port"),
+    ("BASE_URL", f"http://{'a' * 300}", "must be an address"),
+    *[
+        ("MAIL_SERVER", text, "must be a host name or an IP address")
+        for text in ("a b", "http://x", "x:25", "..", "a..b", "\x01", "[::1]", "127.1", "m" * 300, "m\u00e9l.example")
+    ],
     ("SECRET_KEY", "", "too weak"),
     ("SECRET_KEY", "short", "too weak"),
     ("SECRET_KEY", "a" * 64, "too weak"),
@@ -84,6 +94,11 @@ WRONG = [
     ("LOGIN_LIMIT_ACCOUNT", "10", "must be a number and a span"),
     ("LOGIN_LIMIT_ACCOUNT", "0 per hour", "at least 1"),
     ("LOGIN_LIMIT_NETWORK", "ten per minute", "must be a number and a span"),
+    ("LOGIN_LIMIT_NETWORK", "1 per second; 2 per minute", "one number and one span"),
+    ("LOGIN_LIMIT_NETWORK", "10/0 minutes", "one number and one span"),
+    ("LOGIN_LIMIT_NETWORK", "10 per 00 minutes", "one number and one span"),
+    ("API_LIMIT_PROD", "10 per 99999999999999 years", "longer than 100 years"),
+    ("API_LIMIT_DEV", f"{'9' * 5000} per minute", "must be a number and a span"),
     ("REGISTER_LIMIT_NETWORK", "10 per fortnight", "must be a number and a span"),
     ("MAIL_LIMIT_ADDRESS", "", "must be a number and a span"),
     ("MAIL_LIMIT_NETWORK", "-1 per hour", "must be a number and a span"),
@@ -290,6 +305,8 @@ def test_no_repr_holds_a_secret(bare: dict[str, str]) -> None:
         ("HTTPS://portal.example.com:8443", "https://portal.example.com:8443"),
         (" http://localhost:5000 ", "http://localhost:5000"),
         ("http://[::1]:5000", "http://[::1]:5000"),
+        ("https://xn--9ca.example", "https://xn--9ca.example"),
+        ("http://portal_1.example:8000", "http://portal_1.example:8000"),
     ],
 )
 def test_the_public_address_has_one_form(bare: dict[str, str], url: str, shown: str) -> None:
@@ -297,6 +314,22 @@ def test_the_public_address_has_one_form(bare: dict[str, str], url: str, shown: 
     assert settings.base_url == shown
     assert settings.is_https is shown.startswith("https")
     assert settings.is_loopback is ("example" not in shown)
+
+
+@pytest.mark.parametrize(
+    "server", ["mail.example.com", "mail.example.com.", "Mail", "mail_sink", "192.0.2.1", "::1", "fe80::1%eth0"]
+)
+def test_a_mail_server_is_a_name_or_an_address(bare: dict[str, str], server: str) -> None:
+    assert load_settings({**bare, "PORTAL_MAIL_SERVER": server}).mail_server == server
+    assert load_settings({**bare, "PORTAL_MAIL_SERVER": ""}).mail_server is None
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "seconds"), [("10/minute", 10, 60), ("5 PER 2 HOURS", 5, 7200), ("100 per 10 days", 100, 864000)]
+)
+def test_a_limit_is_a_number_and_a_span(bare: dict[str, str], text: str, amount: int, seconds: int) -> None:
+    limit = load_settings({**bare, "PORTAL_LOGIN_LIMIT_ACCOUNT": text}).login_limit_account
+    assert (limit.amount, limit.get_expiry()) == (amount, seconds)
 
 
 @pytest.mark.parametrize(
