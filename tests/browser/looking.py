@@ -1,8 +1,8 @@
 """Looking at a page: by every width and colour scheme, with axe, and without script."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Frame, Page
@@ -10,6 +10,10 @@ from playwright.sync_api import Frame, Page
 from tests.browser.visitor import Visitor
 
 WIDTHS = {320: 640, 1280: 800}
+Scheme = Literal["light", "dark"]
+SCHEMES: Sequence[Scheme] = ("light", "dark")
+ONCE_EACH: Mapping[int, Sequence[Scheme]] = {320: ("light",), 1280: ("dark",)}
+"""Each width and each scheme once, where the other pairs are looked at by another test of the same page."""
 _AXE = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
     "resultTypes": ["violations"],
@@ -17,8 +21,8 @@ _AXE = {
 }
 
 
-def looks(page: Page) -> Iterator[str]:
-    """Every width and colour scheme, one after another.
+def looks(page: Page, schemes: Mapping[int, Sequence[Scheme]] | None = None) -> Iterator[str]:
+    """Every width and colour scheme, one after another; or those that are named.
 
     The screen is as high as the page: Chromium paints no more of a frame than would be on the screen.
     """
@@ -26,7 +30,7 @@ def looks(page: Page) -> Iterator[str]:
         page.set_viewport_size({"width": width, "height": height})
         whole = page.evaluate("Math.max(innerHeight, document.documentElement.scrollHeight)")
         page.set_viewport_size({"width": width, "height": whole})
-        for scheme in ("light", "dark"):
+        for scheme in SCHEMES if schemes is None else schemes[width]:
             page.emulate_media(color_scheme=scheme)
             yield f"{width}-{scheme}"
 
@@ -41,13 +45,18 @@ def found_by_axe(page: Page | Frame) -> dict[str, list[str]]:
     return {violation["id"]: [node["html"] for node in violation["nodes"]] for violation in violations}
 
 
-def found_by_axe_in_every_look(page: Page, pictures: Path | None = None) -> dict[str, dict[str, list[str]]]:
-    """What axe has against a page, by look. Pictures of every look may be kept."""
+def found_by_axe_in_every_look(page: Page, pictures: Path) -> dict[str, dict[str, list[str]]]:
+    """What axe has against a page, by look. Pictures of every look are kept."""
     found = {}
     for look in looks(page):
-        if pictures is not None:
-            page.screenshot(path=pictures.with_name(f"{pictures.name}-{look}.png"))
+        page.screenshot(path=pictures.with_name(f"{pictures.name}-{look}.png"))
         found[look] = found_by_axe(page)
+    return {look: violations for look, violations in found.items() if violations}
+
+
+def found_by_axe_without_script(page: Page) -> dict[str, dict[str, list[str]]]:
+    """What axe has against a page that runs no script, in each width and each scheme once."""
+    found = {look: found_by_axe(page) for look in looks(page, ONCE_EACH)}
     return {look: violations for look, violations in found.items() if violations}
 
 

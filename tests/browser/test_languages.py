@@ -14,7 +14,12 @@ from portal import translations
 from tests import pseudo
 from tests.browser.catalogue import STATES, STATES_OF_SCRIPT
 from tests.browser.conftest import SETTINGS, failing_portal, visitors
-from tests.browser.looking import WithoutScript, found_by_axe_in_every_look, sideways_scroll
+from tests.browser.looking import (
+    WithoutScript,
+    found_by_axe_in_every_look,
+    found_by_axe_without_script,
+    sideways_scroll,
+)
 from tests.browser.stage import SHOP_NAME, Stage
 from tests.browser.states import LONG_FIRST, LONG_LAST
 from tests.cli.process import PORTAL, serving
@@ -139,7 +144,7 @@ def test_axe_finds_nothing_in_czech(in_czech: Page, screenshots: Path, request: 
 
 
 def test_axe_finds_nothing_in_czech_without_script(in_czech: Page, czech: Stage, without_script: WithoutScript) -> None:
-    assert found_by_axe_in_every_look(without_script.show(czech.visitor)) == {}
+    assert found_by_axe_without_script(without_script.show(czech.visitor)) == {}
     assert without_script.faults == []
 
 
