@@ -38,11 +38,11 @@ def purge(context: Context) -> dict[str, int]:
     """Delete what has had its time, and return how many rows of each table went.
 
     The order matters: a mail lets go of its link, a link of its registration, a registration of a contact that never
-    proved the mailbox; with that contact the address is forgotten. It goes by the time that all processes go by: a
-    machine whose clock is far ahead would forget for all of them, and what is forgotten does not come back.
+    proved the mailbox; with that contact the address is forgotten. It goes by the earlier of two times, this process's
+    and the one that all go by: a clock that is far ahead would forget for everybody, and nothing of it comes back.
     """
     with context.database.read() as connection:
-        now = connection.execute(select(context.clock.shared(connection))).scalar_one()
+        now = min(context.clock(), connection.execute(select(context.clock.shared(connection))).scalar_one())
     return {
         table: sum(_batches(context, key, condition))
         for table, key, condition in (
