@@ -68,7 +68,14 @@ def test_a_configured_key_is_taken_and_nothing_is_written(tmp_path: Path) -> Non
 
 
 def test_processes_that_start_at_once_share_one_key(settings: Settings) -> None:
-    answers = in_processes(4, settings, "from portal.instance import secret_key\nprint(secret_key(settings))")
+    code = """
+import secrets, time
+from portal.instance import secret_key
+make = secrets.token_urlsafe
+secrets.token_urlsafe = lambda length: time.sleep(1) or make(length)  # long enough for the others to come meanwhile
+print(secret_key(settings))
+"""
+    answers = in_processes(4, settings, code)
     assert set(answers) == {secret_key(settings) + "\n"}
 
 
