@@ -5,11 +5,12 @@ from typing import cast
 from flask import Flask, current_app
 from limits.storage import Storage
 
-from portal.config import Settings
+from portal.config import Settings, WrongSetting
 from portal.domain.clock import Clock, SystemClock
 from portal.domain.context import Context, Rules
 from portal.domain.database import open_database
-from portal.domain.passwords import Hasher
+from portal.domain.errors import Busy
+from portal.domain.hashing import Hasher
 from portal.domain.places import Atlas
 from portal.domain.throttling import Throttle
 from portal.domain.tokens import LinkSigner
@@ -17,11 +18,11 @@ from portal.domain.window_storage import WindowStorage
 
 
 def assemble(settings: Settings, secret_key: str, clock: Clock | None = None) -> Context:
-    """The tools of the domain, as these settings want them. Connects to nothing yet."""
+    """The tools of the domain, as these settings want them. Connects to nothing yet. Raises WrongSetting."""
     return Context(
         database=open_database(settings.database_url),
         clock=clock or SystemClock(),
-        hasher=Hasher(settings.argon2),
+        hasher=_hasher(settings),
         throttle=Throttle(_storage(settings.ratelimit_storage_uri)),
         signer=LinkSigner([*settings.secret_key_fallbacks, secret_key]),
         atlas=Atlas(settings.geoip_database),
@@ -59,6 +60,13 @@ def settings_of(app: Flask) -> Settings:
 def current_context() -> Context:
     """The domain's tools, inside a request or command."""
     return context_of(current_app)
+
+
+def _hasher(settings: Settings) -> Hasher:
+    try:
+        return Hasher(settings.argon2)
+    except Busy:
+        raise WrongSetting("argon2_memory_kib", "is more than this machine has to spare") from None
 
 
 def _storage(uri: str) -> Storage:

@@ -15,8 +15,8 @@ from limits import RateLimitItem
 from sqlalchemy.engine import make_url
 
 from portal import setting_values
+from portal.domain.hashing import Parameters
 from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
-from portal.domain.passwords import Parameters
 from portal.domain.waiting import WAITING_LIFETIME
 
 PREFIX = "PORTAL_"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from portal.config import WrongSetting, is_loopback_host, load_settings
-from portal.domain.passwords import Parameters
+from portal.domain.hashing import Parameters
 from tests.mmdb import write_mmdb
 
 STRONG_KEY = "Xq3vN8rT1yLw6ZkP0sHd5JbG9cFm2AeU"

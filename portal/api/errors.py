@@ -55,6 +55,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(Busy, lambda busy: _platform(503, retry_after=busy.retry_after))
     app.register_error_handler(DatabaseAway, _database_away)
+    app.register_error_handler(MemoryError, _no_memory)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -100,6 +101,11 @@ def _refused(refusal: Refused) -> Response:
 
 def _database_away(error: DatabaseAway) -> Response:
     _log.error("database: %s request=%s", error, g.request_id)
+    return _platform(503, retry_after=RETRY_SECONDS)
+
+
+def _no_memory(_error: MemoryError) -> Response:
+    _log.error("no memory left request=%s", g.request_id)
     return _platform(503, retry_after=RETRY_SECONDS)
 
 

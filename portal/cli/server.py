@@ -7,6 +7,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
@@ -28,6 +29,7 @@ from portal.cli.open_files import room_for_connections
 from portal.cli.plain_answer import write_error
 from portal.cli.worker import MailThread
 from portal.config import Settings
+from portal.domain.threads import running_pool
 from portal.web.health import stop_being_ready
 
 GRACEFUL_SECONDS = 30
@@ -153,6 +155,10 @@ class PortalWorker(GatheringWorker):
 
     _mail: MailThread | None = None
     _refuses = False
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """All threads, from the start: one that cannot be begun later ends gunicorn's main loop, and every request."""
+        return running_pool(self.cfg.threads, "request")
 
     def init_signals(self) -> None:
         """Leave it to the arbiter what Ctrl-C and a closed terminal mean: both reach the whole group of processes."""

@@ -7,8 +7,8 @@ from limits import RateLimitItem
 
 from portal.domain.clock import Clock
 from portal.domain.database import Database
+from portal.domain.hashing import Hasher
 from portal.domain.networks import network_of
-from portal.domain.passwords import Hasher
 from portal.domain.places import Atlas
 from portal.domain.throttling import Throttle
 from portal.domain.tokens import LinkSigner

@@ -25,9 +25,10 @@ from portal.domain.guards import (
     registration_guards,
     registration_mail_guards,
 )
+from portal.domain.hashing import new_salt
 from portal.domain.models import Contact, Registration
 from portal.domain.outbox import Notice
-from portal.domain.passwords import new_salt, refuse_unfit
+from portal.domain.passwords import refuse_unfit
 from portal.domain.tokens import Purpose, random_id
 from portal.domain.waiting import WAITING_LIFETIME
 

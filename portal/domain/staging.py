@@ -25,9 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from portal.domain.details import TEXTS
+from portal.domain.hashing import new_salt
 from portal.domain.models import Account, Contact, ContactGroup
 from portal.domain.newcomers import Newcomer
-from portal.domain.passwords import new_salt
 from portal.domain.tokens import random_id
 
 _AS_IT_IS = ("email", "email_key", "cu_ref_no", "password_salt", "newsletter", "ip", "created_at", *TEXTS)

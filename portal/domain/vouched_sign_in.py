@@ -13,8 +13,8 @@ from portal.domain.details import Details, fill_empty
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import count_or_refuse, vouched_guards
+from portal.domain.hashing import new_salt
 from portal.domain.models import Organisation
-from portal.domain.passwords import new_salt
 from portal.domain.waiting import waiting_registrations
 
 _creates = select(Organisation.magic_auth_creates).where(Organisation.id == bindparam("organisation_id"))

@@ -65,6 +65,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(Busy, lambda busy: _unavailable(busy.retry_after))
     app.register_error_handler(DatabaseAway, _database_away)
+    app.register_error_handler(MemoryError, _no_memory)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -157,6 +158,11 @@ def _unavailable(retry_after: int) -> Response:
 
 def _database_away(error: DatabaseAway) -> Response:
     _log.error("database: %s request=%s", error, g.request_id)
+    return _unavailable(_RETRY_SECONDS)
+
+
+def _no_memory(_error: MemoryError) -> Response:
+    _log.error("no memory left request=%s", g.request_id)
     return _unavailable(_RETRY_SECONDS)
 
 

@@ -15,8 +15,8 @@ from portal.config import load_settings
 from portal.domain import contacts
 from portal.domain.addresses import parse_email
 from portal.domain.context import Context
+from portal.domain.hashing import new_salt
 from portal.domain.models import Account, Organisation
-from portal.domain.passwords import new_salt
 from portal.instance import upgrade_database
 
 

@@ -24,10 +24,10 @@ from portal.domain.addresses import parse_email
 from portal.domain.confirmation import confirm, look_at_confirmation
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
+from portal.domain.hashing import new_salt
 from portal.domain.identities import Customer
 from portal.domain.models import Base, Contact, Link, Organisation, OutboxMail
 from portal.domain.outbox import MailState, Notice
-from portal.domain.passwords import new_salt
 from portal.domain.registration import Application
 from portal.domain.shop_registration import Confirmed
 from portal.domain.tokens import Purpose, random_id

@@ -11,8 +11,8 @@ from sqlalchemy import insert, select, update
 
 from portal.domain.errors import Busy, Failure
 from portal.domain.foreign_hashes import InvalidHash, parse_foreign_hash
+from portal.domain.hashing import Hasher, Parameters, new_salt
 from portal.domain.models import Account, Contact
-from portal.domain.passwords import Hasher, Parameters, new_salt
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
 from tests.domain.watching import HashCounter, wait_until
 

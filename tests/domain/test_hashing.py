@@ -7,7 +7,7 @@ import argon2.exceptions
 import pytest
 
 from portal.domain.errors import Busy
-from portal.domain.passwords import Hasher, Parameters, new_salt
+from portal.domain.hashing import Hasher, Parameters, new_salt
 from tests.domain.watching import HashCounter, in_parallel, wait_until
 
 CHEAP = Parameters(1, 8, 1)

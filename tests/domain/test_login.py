@@ -9,8 +9,8 @@ from limits import parse as parse_limit
 from sqlalchemy import select, update
 
 from portal.domain.errors import Failure
+from portal.domain.hashing import Hasher, Parameters
 from portal.domain.models import Account, Contact, Identity
-from portal.domain.passwords import Hasher, Parameters
 from portal.domain.waiting import WAITING_LIFETIME
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused

@@ -10,10 +10,10 @@ from sqlalchemy import select, update
 from portal.domain import customers
 from portal.domain.addresses import parse_email
 from portal.domain.errors import Failure, Refused
+from portal.domain.hashing import Hasher, Parameters
 from portal.domain.models import Account, Contact, FormerPassword, Identity, Link
 from portal.domain.outbox import Notice
 from portal.domain.password_reset import look_at_reset
-from portal.domain.passwords import Hasher, Parameters
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
 from tests.domain.watching import HashCounter, in_parallel

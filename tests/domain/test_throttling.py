@@ -9,8 +9,8 @@ from limits import parse as parse_limit
 from sqlalchemy import select
 
 from portal.domain.errors import Busy, Failure, Refused
+from portal.domain.hashing import Hasher, Parameters
 from portal.domain.models import Contact
-from portal.domain.passwords import Hasher, Parameters
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
 from tests.domain.watching import HashCounter, in_parallel, wait_until

@@ -17,8 +17,8 @@ from portal.config import Settings, load_settings
 from portal.domain import contacts, customers
 from portal.domain.addresses import parse_email
 from portal.domain.context import Context
+from portal.domain.hashing import new_salt
 from portal.domain.models import Base, OutboxMail
-from portal.domain.passwords import new_salt
 from portal.mail.worker import MailWorker
 from tests.mail.sink import Sink
 from tests.servers.redis import Redis

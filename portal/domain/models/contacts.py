@@ -23,7 +23,7 @@ class Contact(Base):
     cu_ref_no: Mapped[str] = mapped_column(String(16), unique=True)
     """The customer reference number."""
     password_salt: Mapped[bytes]
-    """Shared by all of this customer's passwords: see domain/passwords.py for why."""
+    """Shared by all of this customer's passwords: see domain/hashing.py for why."""
     name: Mapped[str | None]
     """The whole name as a shop's server gave it; else it is made of first and last name."""
     first_name: Mapped[str | None]
