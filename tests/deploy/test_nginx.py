@@ -60,17 +60,22 @@ def test_the_api_is_refused_over_plain_http(house: House) -> None:
 
 
 def test_a_large_body_stops_at_the_proxy(house: House) -> None:
-    assert house.ask("POST", "/login", "x" * 100_000).status == 413
+    usual = house.ask("GET", "/login")
+    page = house.ask("POST", "/login", "x" * 100_000)
+    assert page.status == 413
+    assert "write less" in page.body
     answer = house.ask("POST", "/api/v1/customer/login", "x" * 100_000)
     assert (answer.status, answer.headers["Content-Type"]) == (413, "application/json")
     assert json.loads(answer.body)["error"]["code"] == code_of_the_portal(house, 413)
-    assert_safe(answer, house.ask("GET", "/login"))
+    for told in (page, answer):
+        assert_safe(told, usual)
+        assert "Retry-After" not in told.headers
 
 
 def assert_safe(answer: Answer, usual: Answer) -> None:
     """What the proxy itself says has the headers of what the portal says, and may load and be sent to nothing."""
     for name in ("Cache-Control", "Referrer-Policy", "Strict-Transport-Security", "X-Content-Type-Options"):
-        assert answer.headers.get_all(name) == [usual.headers[name]], name
+        assert answer.headers.get_all(name) == usual.headers.get_all(name) == [usual.headers[name]], name
     policy = answer.headers["Content-Security-Policy"]
     assert policy == "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -87,8 +92,11 @@ def code_of_the_portal(house: House, status: int) -> str:
 
 
 def test_a_shops_server_asks_more_often_than_any_visitor(tight: House) -> None:
-    pages = [tight.ask("GET", "/login").status for _ in range(4)]
-    assert pages == [200, 200, 429, 429]
+    pages = [tight.ask("GET", "/login") for _ in range(4)]
+    assert [page.status for page in pages] == [200, 200, 429, 429]
+    assert "Wait a moment" in pages[3].body
+    assert pages[3].headers["Retry-After"] == "2"
+    assert_safe(pages[3], pages[0])
     answers = [tight.ask("POST", "/api/v1/customer/login", "{}", Content_Type="application/json") for _ in range(8)]
     assert {json.loads(answer.body)["error"]["code"] for answer in answers} == {"PUBLIC_API_KEY_IS_EMPTY"}
 
