@@ -106,9 +106,13 @@ def storage_uri(text: str) -> str:
     try:
         # The library reads some of it only when it makes a connection, which goes nowhere yet, or sends a command.
         SharedStorage(text).storage.connection_pool.make_connection().pack_command("GET", "key")
+        if not text.startswith("redis+unix:"):
+            int(urlsplit(text).path.strip("/") or 0)  # of any other word the library makes 0
     except (ValueError, TypeError, LookupError, RedisError):
         # The text may hold a password, and the library's message a part of it.
-        raise ValueError("cannot be used: its port, or an argument after the ?, is not one of redis-py's") from None
+        raise ValueError(
+            "cannot be used: its port, its database, or an argument after the ?, is not one of redis-py's"
+        ) from None
     return text
 
 

@@ -68,6 +68,7 @@ WRONG = [
     ("RATELIMIT_STORAGE_URI", "redis://host:hunter2", "cannot be used"),
     ("RATELIMIT_STORAGE_URI", "redis://host:99999", "cannot be used"),
     ("RATELIMIT_STORAGE_URI", "redis://[::1", "cannot be used"),
+    ("RATELIMIT_STORAGE_URI", "redis://host/portal", "cannot be used"),
     ("RATELIMIT_STORAGE_URI", "redis://host/0?foo=bar", "cannot be used"),
     ("RATELIMIT_STORAGE_URI", "redis+unix:///run/redis?foo=bar", "cannot be used"),
     ("RATELIMIT_STORAGE_URI", "redis://host?socket_timeout=abc", "cannot be used"),
