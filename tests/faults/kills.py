@@ -1,6 +1,7 @@
 """Kills at random while customers come and go: `make soak`, and a short form of it in the tests."""
 
 import random
+import signal
 import sys
 import time
 from collections import Counter
@@ -156,6 +157,7 @@ def kill_at_random(portal: Portal, sink: Sink, kills: int) -> tuple[Journal, lis
 def main() -> None:
     """`python -m tests.faults.kills 500`: half of them on each kind of portal; exit status 1 when anything was lost."""
     kills = int(sys.argv[1])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before it was through"))  # no process is left behind
     found: list[str] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="portal-soak-")))
