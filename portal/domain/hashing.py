@@ -32,7 +32,8 @@ SALT_LENGTH = 16
 _HASH_LENGTH = 32
 _OWN = re.compile(r"(\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]{22})\$[A-Za-z0-9+/]{43}")
 """How the portal writes a hash; the group is what a computation needs."""
-_NO_MEMORY = argon2.low_level.error_to_str(-22)  # ARGON2_MEMORY_ALLOCATION_ERROR
+_NOTHING_TO_SPARE = {argon2.low_level.error_to_str(code) for code in (-22, -33)}
+"""What Argon2 says when it gets no memory (ARGON2_MEMORY_ALLOCATION_ERROR), or no thread (ARGON2_THREAD_FAIL)."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,6 @@ def _encoded(password: str) -> bytes:
 
 
 def _lacks_memory(error: Exception) -> bool:
-    """Whether a hash failed for lack of memory; Argon2 and OpenSSL have words for it, and no class."""
-    is_short = isinstance(error, argon2.exceptions.HashingError) and str(error) == _NO_MEMORY
+    """Whether a hash failed because the system had no memory, or no thread, to spare; Argon2 and OpenSSL have words for it, and no class."""
+    is_short = isinstance(error, argon2.exceptions.HashingError) and str(error) in _NOTHING_TO_SPARE
     return is_short or isinstance(error, MemoryError) or str(error).endswith("malloc failure")
