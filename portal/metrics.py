@@ -6,11 +6,13 @@ count into files of that folder, so that whichever of them answers a scrape tell
 
 import logging
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from socketserver import ThreadingMixIn
 from threading import Lock, Thread
 from typing import Any
+from wsgiref import simple_server
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
@@ -21,6 +23,10 @@ from prometheus_client.registry import Collector
 from portal.domain.backlog import waiting_mails
 from portal.domain.context import Context
 from portal.domain.database import DatabaseAway
+
+SCRAPE_SECONDS = 5.0
+"""How long a connection may stay silent: each has a thread."""
+_log = logging.getLogger("portal.metrics")
 
 _requests = Counter("portal_requests", "Requests answered.", ["method", "route", "status"])
 _seconds = Histogram("portal_request_seconds", "Time to answer a request.", ["route"])
@@ -90,7 +96,21 @@ class _Outbox(Collector):
         ]
 
 
+class _Answer(simple_server.ServerHandler):
+    server_software = ""  # neither the library's name and version nor Python's
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Where everything else is logged; the library would write past that."""
+        _log.error("a scrape could not be answered", exc_info=exc_info)
+
+
 class _QuietHandler(WSGIRequestHandler):
+    timeout = SCRAPE_SECONDS
+
+    def version_string(self) -> str:
+        """As above, for requests that are none."""
+        return ""
+
     def log_message(self, *_arguments: object) -> None:
         """Scrapes are no news."""
 
@@ -101,6 +121,12 @@ class _SharedServer(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     allow_reuse_port = True
     request_queue_size = 128  # of 5, as it is by default, some of many scrapes at once would wait for seconds
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """As above, for what goes wrong outside of an answer; that a client has gone is no news."""
+        del request, client_address
+        if not isinstance(sys.exc_info()[1], OSError):
+            _log.exception("a scrape could not be read")
 
 
 def serve_metrics(context: Context, host: str, port: int) -> None:
@@ -115,6 +141,7 @@ def serve_metrics(context: Context, host: str, port: int) -> None:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
     registry.register(_Outbox(context))
+    simple_server.ServerHandler = _Answer  # type: ignore[misc]
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     listening = type("_Listening", (_SharedServer,), {"address_family": family})
     server: WSGIServer = make_server(host, port, make_wsgi_app(registry), listening, _QuietHandler)

@@ -1,7 +1,10 @@
 """Metrics, scraped from a portal that serves."""
 
+import json
 import logging
 import re
+import socket
+import struct
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -86,6 +89,45 @@ def test_mails_that_nobody_takes_are_told_and_how_long_they_have_waited(tmp_path
         first = scrape(port)
         assert first["portal_outbox_mails"] == 1
         wait_until(lambda: scrape(port)["portal_outbox_age_seconds"] > first["portal_outbox_age_seconds"] + 1)
+
+
+def test_a_scrape_that_breaks_off_is_no_news_and_one_that_never_comes_is_not_waited_for(tmp_path: Path) -> None:
+    port = free_port()
+    with serving(tmp_path / "instance", METRICS_PORT=str(port)) as served:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as silent:
+            for begun in (b"", b"GET /met", b"GET /metrics HTTP/1.1\r\nHost:"):
+                with socket.create_connection(("127.0.0.1", port), timeout=30) as broken:
+                    broken.sendall(begun)
+                    scrape(port)
+                    broken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # ends with RST
+            assert silent.recv(1) == b""
+        scrape(port)
+        assert served.complaints() == []
+
+
+def test_a_scrape_that_fails_is_told_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    port = free_port()
+    with serving(tmp_path / "instance", METRICS_PORT=str(port)) as served:
+        (folder,) = tmp_path.glob("portal-metrics-*")
+        (folder / "counter_1.db").write_bytes(b"?")
+        with pytest.raises(urllib.error.HTTPError, match="500"):
+            scrape(port)
+        wait_until(lambda: len(served.complaints()) > 0)
+        (line,) = map(json.loads, served.complaints())
+        assert line["logger"] == "portal.metrics"
+        assert "traceback" in line
+
+
+def test_metrics_do_not_say_what_serves_them(tmp_path: Path) -> None:
+    port = free_port()
+    with serving(tmp_path / "instance", METRICS_PORT=str(port)):
+        for asked in (b"GET /metrics HTTP/1.0\r\n\r\n", b"NONSENSE\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+                connection.sendall(asked)
+                answer = connection.makefile("rb").read()
+            assert b"portal_requests" in answer or b"400" in answer
+            assert not re.search(rb"python|wsgi", answer, re.IGNORECASE)
 
 
 def test_there_are_none_without_a_port(tmp_path: Path) -> None:
