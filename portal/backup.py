@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
-from portal.config import Settings
+from portal.config import Settings, sqlite_url
 from portal.domain.database import Database, DatabaseAway, open_database
 from portal.domain.restoring import Settled, settle
 from portal.schema import DatabaseProblem
@@ -35,7 +35,8 @@ def back_up(settings: Settings, target: Path) -> None:
         raise DatabaseProblem(f"There is no folder {target.parent} to put the copy in.")
     if target.exists():
         raise DatabaseProblem(f"{target} is there already: name a new file, since an old copy may be needed yet.")
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}.new")
+    # Absolute: SQLite takes a name that begins with file: for an address.
+    unfinished = target.absolute().with_name(f"{target.name}.{os.getpid()}.new")
     try:
         _copy(open_database(settings.database_url), unfinished)
         unfinished.rename(target)
@@ -73,7 +74,7 @@ def _copy(source: Database, unfinished: Path) -> None:
         driver: object = connection.connection.driver_connection
         driver.execute("VACUUM INTO ?", (str(unfinished),))  # type: ignore[attr-defined] # sqlite3's own connection
     source.engine.dispose()
-    copy = open_database(f"sqlite:///{unfinished}")
+    copy = open_database(sqlite_url(unfinished))
     try:
         with copy.write() as connection:
             connection.exec_driver_sql(f"PRAGMA user_version = {_COPY}")

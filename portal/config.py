@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 from limits import RateLimitItem
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from portal import setting_values
 from portal.domain.hashing import Parameters
@@ -121,6 +121,11 @@ def is_loopback_host(host: str) -> bool:
         return host == "localhost"
 
 
+def sqlite_url(path: Path) -> str:
+    """The SQLAlchemy URL of a SQLite file, whatever is in its name: as they are, ? and % would lead elsewhere."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
+
+
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read all settings; the environment wins over `portal.toml`. Raises WrongSetting at the first wrong one."""
     instance_path = Path(environ.get(PREFIX + "INSTANCE_PATH") or _default_instance()).absolute()
@@ -176,7 +181,7 @@ def _readers(instance_path: Path) -> dict[str, tuple[Any, Callable[[str], Any]]]
             "",
             lambda text: tuple(setting_values.secret_key(key) for key in setting_values.listed(text)),
         ),
-        "database_url": (f"sqlite:///{instance_path / DATABASE_FILE}", setting_values.database_url),
+        "database_url": (sqlite_url(instance_path / DATABASE_FILE), setting_values.database_url),
         "ratelimit_storage_uri": ("memory://", setting_values.storage_uri),
         "mail_server": (None, setting_values.mail_server),
         "mail_port": (25, setting_values.whole_number(1, 65535)),

@@ -224,6 +224,15 @@ def test_a_schema_of_a_newer_version_is_refused(settings: Settings, database_fil
         prepare_database(settings)
 
 
+@pytest.mark.parametrize("name", ["what?", "50%41", "number#1", "mode=ro?mode=rw"])
+def test_the_database_is_in_its_folder_whatever_the_name_of_that_is(tmp_path: Path, name: str) -> None:
+    settings = load_settings({"PORTAL_INSTANCE_PATH": str(tmp_path / name)})
+    prepare_database(settings)
+    assert (tmp_path / name / "portal.sqlite3").stat().st_size > 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    prepare_database(settings)
+
+
 def test_a_database_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/nowhere/portal.db"
     settings = load_settings({"PORTAL_INSTANCE_PATH": str(tmp_path), "PORTAL_DATABASE_URL": url})

@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 from threading import Thread
 
+import pytest
 from sqlalchemy import select
 
 from portal.domain.context import Context
@@ -36,6 +37,19 @@ def test_a_copy_holds_what_the_database_held(run: Run, context: Context, tmp_pat
     assert emails(tmp_path / "copy.sqlite3") == {"ada@example.com"}
     assert (tmp_path / "copy.sqlite3").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.glob("copy*")] == ["copy.sqlite3"]
+
+
+@pytest.mark.parametrize("name", ["copy?mode=ro", "copy#1", "copy%41", "file:copy"])
+def test_a_copy_may_have_any_name(
+    run: Run, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    add_contact(context, "ada@example.com")
+    (tmp_path / "copies").mkdir()
+    monkeypatch.chdir(tmp_path / "copies")
+    outcome = run("backup", name)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert [path.name for path in Path().iterdir()] == [name]
+    assert emails(tmp_path / "copies" / name) == {"ada@example.com"}
 
 
 def test_a_copy_is_whole_while_others_write(context: Context, tmp_path: Path, instance: Path) -> None:
