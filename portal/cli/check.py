@@ -4,14 +4,18 @@ import os
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import timedelta
-from urllib.parse import urlsplit
+from ipaddress import ip_address
+from ssl import CERT_NONE
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
 from limits import RateLimitItem
 from limits import parse as parse_limit
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+from zxcvbn import zxcvbn
 
 from portal import schema
 from portal.assembly import current_context, settings_of
@@ -21,7 +25,14 @@ from portal.domain.database import DatabaseAway
 from portal.domain.organisations import DEFAULT, Organisation, list_organisations
 from portal.instance import KEY_FILE
 
-_DEFAULT_SENDER_HOST = "localhost"
+_THIS_MACHINE = ("localhost", "localdomain")
+"""Last parts of names that no other machine knows."""
+_KEY_MINIMUM = 18
+"""Decimal digits of guesses: some 60 bits. A drawn key of 20 characters has some 20."""
+_WORDS = ("secret", "password", "example", "development", "insecure")
+"""In no key that was drawn, and in many that were thought up."""
+_JUDGED = 72
+"""Characters: zxcvbn takes no more, and its time grows faster than its input."""
 _ARGON2_MINIMUM = ((1, 47104), (2, 19456), (3, 12288), (4, 9216), (5, 7168))
 """Time cost and KiB of memory that OWASP's cheat sheet on password storage holds to be equally strong."""
 _PASSWORD_MINIMUM = 8
@@ -33,6 +44,7 @@ _LIMIT_RANGE = (1 / 10, 100)
 """How many times as strict, and as loose, as its default a limit may be without a word about it."""
 _LIFETIME_MINIMUM = timedelta(minutes=5)
 """A mail may be on its way for that long, and a page may be open."""
+_RETENTION_MINIMUM = timedelta(days=1)
 _LIFETIME_MAXIMA = {
     "reset_lifetime_max": timedelta(hours=24),
     "magic_lifetime": timedelta(hours=24),
@@ -68,7 +80,7 @@ def _address(settings: Settings) -> Iterator[Finding]:
             "BASE_URL",
             "is http: passwords and cookies travel in the clear. Put a proxy with TLS in front, name https.",
         )
-    if settings.is_loopback:
+    if settings.is_loopback or _leads_nowhere(settings.hostname):
         yield "BASE_URL", "is this machine only: links in mails lead nowhere. Name the public address."
     if settings.is_https and settings.trusted_proxies == 0:
         yield (
@@ -77,9 +89,24 @@ def _address(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _leads_nowhere(host: str) -> bool:
+    """Whether a host, which is not localhost, is this machine all the same (RFC 6761, section 6.3)."""
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return host.removesuffix(".").rpartition(".")[2] in _THIS_MACHINE
+
+
 def _keys(settings: Settings) -> Iterator[Finding]:
+    if any(map(_is_guessable, settings.secret_key_fallbacks)):
+        yield "SECRET_KEY_FALLBACKS", "holds one that can be guessed: end its rotation soon."
     if settings.secret_key is None:
         return
+    if _is_guessable(settings.secret_key):
+        yield (
+            "SECRET_KEY",
+            "can be guessed. Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",
+        )
     if settings.secret_key in settings.secret_key_fallbacks:
         yield "SECRET_KEY_FALLBACKS", "holds the SECRET_KEY itself: list other keys only."
     elsewhere = {settings.mail_password, *_passwords_in(settings.database_url, settings.ratelimit_storage_uri)}
@@ -87,9 +114,14 @@ def _keys(settings: Settings) -> Iterator[Finding]:
         yield "SECRET_KEY", "is shared with another service: whoever runs that could sign links. Make one of its own."
 
 
-def _passwords_in(*urls: str) -> Iterator[str | None]:
+def _is_guessable(key: str) -> bool:
+    """Whether a key was thought up and not drawn: by its words, or by what zxcvbn makes of it."""
+    return any(word in key.lower() for word in _WORDS) or zxcvbn(key[:_JUDGED])["guesses_log10"] < _KEY_MINIMUM
+
+
+def _passwords_in(*urls: str) -> Iterator[str]:
     for url in urls:
-        yield urlsplit(url).password
+        yield unquote(urlsplit(url).password or "")
 
 
 def _services(settings: Settings) -> Iterator[Finding]:
@@ -99,12 +131,35 @@ def _services(settings: Settings) -> Iterator[Finding]:
             "is the memory of each process: with several processes limits are as many times higher. Use redis://.",
         )
     database = make_url(settings.database_url)
-    is_near = database.host is None or database.host.startswith("/") or is_loopback_host(database.host)
-    if not settings.is_embedded and not is_near and database.query.get("sslmode") not in ("verify-full", "verify-ca"):
+    if not all(map(_is_near, _servers(database))) and database.query.get("sslmode") not in ("verify-full", "verify-ca"):
         yield "DATABASE_URL", "does not check who the server is: add ?sslmode=verify-full."
     limits = urlsplit(settings.ratelimit_storage_uri)
-    if limits.scheme == "redis" and not is_loopback_host(limits.hostname or ""):
-        yield "RATELIMIT_STORAGE_URI", "is not encrypted: use rediss://."
+    if limits.scheme in ("redis", "rediss") and not is_loopback_host(limits.hostname or ""):
+        if limits.scheme == "redis":
+            yield "RATELIMIT_STORAGE_URI", "is not encrypted: use rediss://."
+        elif not _is_checked(settings.ratelimit_storage_uri):
+            yield "RATELIMIT_STORAGE_URI", "does not check who the server is: leave ssl_ and what follows it out."
+
+
+def _is_checked(uri: str) -> bool:
+    """Whether redis-py, asked for TLS, would look at the server's certificate and its name."""
+    from portal.domain.shared_storage import SharedStorage  # only who shares counters pays for the import
+
+    connection: Any = SharedStorage(uri).storage.connection_pool.make_connection()  # connects to nothing yet
+    return bool(connection.cert_reqs != CERT_NONE and connection.check_hostname)
+
+
+def _servers(database: URL) -> list[str]:
+    """The hosts of a database, wherever its URL names them; of SQLite none."""
+    if database.get_backend_name() == "sqlite":
+        return []
+    _, arguments = database.get_dialect()().create_connect_args(database)
+    return [host for name in ("host", "hostaddr") for host in arguments.get(name, "").split(",")]
+
+
+def _is_near(host: str) -> bool:
+    """Whether a host, as libpq names it, is this machine: an empty one and a folder are sockets."""
+    return not host or host.startswith(("/", "@")) or is_loopback_host(host)
 
 
 def _mail(settings: Settings) -> Iterator[Finding]:
@@ -112,7 +167,7 @@ def _mail(settings: Settings) -> Iterator[Finding]:
         yield "MAIL_SERVER", "is not set: no mail leaves, it goes to the local mailbox. Name a mail server."
     elif not (settings.mail_use_tls or settings.mail_use_ssl or is_loopback_host(settings.mail_server)):
         yield "MAIL_USE_TLS", "is off: mails with links that let people in travel in the clear. Turn it on."
-    if settings.mail_default_sender.endswith(f"@{_DEFAULT_SENDER_HOST}"):
+    if _leads_nowhere(settings.mail_default_sender.rpartition("@")[2]):
         yield "MAIL_DEFAULT_SENDER", "is an address that nobody accepts mail from. Name one of your domain."
 
 
@@ -142,6 +197,8 @@ def _lifetimes(settings: Settings) -> Iterator[Finding]:
     for name in ("reset_lifetime", "magic_lifetime", "verify_lifetime", "identity_lifetime", "identity_idle"):
         if getattr(settings, name) < _LIFETIME_MINIMUM:
             yield name.upper(), "is under 5 minutes: it is over before people have come so far."
+    if settings.event_retention < _RETENTION_MINIMUM:
+        yield "EVENT_RETENTION", "is under a day: what happened is forgotten before anybody has looked."
     for name, most in _LIFETIME_MAXIMA.items():
         if getattr(settings, name) > most:
             yield name.upper(), f"is longer than NIST SP 800-63B allows, {most.total_seconds() / 3600:.0f} hours."
@@ -168,16 +225,19 @@ def _files(settings: Settings) -> Iterator[Finding]:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     database = current_context().database
+    organisations: list[Organisation] = []
     try:
         problem = schema.current_problem(database)
+        if not problem and not database.takes_writes():
+            problem = "takes no writes, as a standby does: name the server that does."
+        if not problem:
+            with database.read() as connection:
+                organisations = list_organisations(connection)
     except DatabaseAway as error:
         problem = f"cannot be used: {error}."
     if problem:
         yield "DATABASE_URL", problem
-        return
-    with database.read() as connection:
-        found = list_organisations(connection)
-    for organisation in found:
+    for organisation in organisations:
         yield from _organisation(organisation, settings)
 
 

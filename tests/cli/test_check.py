@@ -1,5 +1,6 @@
 """`portal check`: each unsafe setting is named, and only that."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -69,10 +70,17 @@ def test_the_defaults_are_for_trying_only(run: Run) -> None:
     [
         ({"BASE_URL": "http://portal.example.com"}, {"BASE_URL"}),
         ({"BASE_URL": "https://127.0.0.1:8443"}, {"BASE_URL"}),
+        ({"BASE_URL": "https://login.localhost"}, {"BASE_URL"}),
+        ({"BASE_URL": "https://0.0.0.0"}, {"BASE_URL"}),
+        ({"BASE_URL": "https://[::]:8443"}, {"BASE_URL"}),
         ({"TRUSTED_PROXIES": "0"}, {"TRUSTED_PROXIES"}),
         ({"MAIL_USE_TLS": "false"}, {"MAIL_USE_TLS"}),
         ({"MAIL_DEFAULT_SENDER": "portal@localhost"}, {"MAIL_DEFAULT_SENDER"}),
+        ({"MAIL_DEFAULT_SENDER": "root@localhost.localdomain"}, {"MAIL_DEFAULT_SENDER"}),
         ({"MAIL_SERVER": ""}, {"MAIL_SERVER"}),
+        ({"SECRET_KEY": "0123456789abcdefghijklmnop"}, {"SECRET_KEY"}),
+        ({"SECRET_KEY": "my-super-secret-key-1234"}, {"SECRET_KEY"}),
+        ({"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": "qwertyuiopasdfghjklzxcvbnm"}, {"SECRET_KEY_FALLBACKS"}),
         ({"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": KEY}, {"SECRET_KEY_FALLBACKS"}),
         ({"SECRET_KEY": KEY, "MAIL_USERNAME": "portal", "MAIL_PASSWORD": KEY}, {"SECRET_KEY"}),
         ({"PASSWORD_MIN_LENGTH": "7"}, {"PASSWORD_MIN_LENGTH"}),
@@ -89,12 +97,37 @@ def test_the_defaults_are_for_trying_only(run: Run) -> None:
         ({"RESET_LIFETIME_MAX": "3 days"}, {"RESET_LIFETIME_MAX"}),
         ({"IDENTITY_LIFETIME": "90d"}, {"IDENTITY_LIFETIME"}),
         ({"SECRET_KEY": KEY, "DATABASE_URL": AWAY.replace("a-word", KEY)}, {"SECRET_KEY", *AWAY_NAMES}),
+        (
+            {"SECRET_KEY": KEY + "/+", "DATABASE_URL": AWAY.replace("a-word", KEY + "%2F%2B")},
+            {"SECRET_KEY", *AWAY_NAMES},
+        ),
         ({"SECRET_KEY": KEY, "DATABASE_URL": AWAY}, AWAY_NAMES),
         ({"RATELIMIT_STORAGE_URI": "redis://limits.example.com/0"}, {"RATELIMIT_STORAGE_URI"}),
+        ({"RATELIMIT_STORAGE_URI": "rediss://limits.example.com/0?ssl_cert_reqs=none"}, {"RATELIMIT_STORAGE_URI"}),
+        ({"RATELIMIT_STORAGE_URI": "rediss://limits.example.com/0?ssl_check_hostname=no"}, {"RATELIMIT_STORAGE_URI"}),
+        ({"EVENT_RETENTION": "1h"}, {"EVENT_RETENTION"}),
     ],
 )
 def test_each_unsafe_setting_is_named(checked: Checked, changed: dict[str, str], named: set[str]) -> None:
     assert checked.named(**changed) == named
+
+
+@pytest.mark.parametrize(
+    ("url", "is_told"),
+    [
+        ("postgresql:///portal?host=database.invalid", True),
+        ("postgresql://portal@/portal?host=127.0.0.1:1&host=database.invalid:1", True),
+        ("postgresql:///portal?host=127.0.0.1&hostaddr=0.0.0.0&port=1", True),
+        ("postgresql://database.invalid/portal?sslmode=require", True),
+        ("postgresql:///portal?host=database.invalid&sslmode=verify-full", False),
+        ("postgresql:///portal?host=/nowhere", False),
+        ("postgresql://127.0.0.1:1/portal", False),
+    ],
+)
+def test_a_database_over_the_network_is_to_say_who_it_is(checked: Checked, url: str, is_told: bool) -> None:
+    limits = "redis://127.0.0.1:6379/0"
+    outcome = checked.outcome(SECRET_KEY=KEY, DATABASE_URL=url, RATELIMIT_STORAGE_URI=limits)
+    assert ("DATABASE_URL: does not check who the server is" in outcome.out) is is_told
 
 
 @pytest.mark.parametrize(
@@ -110,6 +143,14 @@ def test_each_unsafe_setting_is_named(checked: Checked, changed: dict[str, str],
 )
 def test_what_is_safe_is_not_named(checked: Checked, changed: dict[str, str]) -> None:
     assert checked.outcome(**changed).status == 0
+
+
+def test_what_else_is_unsafe_is_named_when_the_database_has_lost_a_table(checked: Checked, instance: Path) -> None:
+    assert checked.outcome().status == 0
+    with sqlite3.connect(instance / "portal.sqlite3") as connection:
+        connection.execute("DROP TABLE organisation")
+    connection.close()
+    assert checked.named(TRUSTED_PROXIES="0") == {"TRUSTED_PROXIES", "DATABASE_URL"}
 
 
 def test_debugging_is_named(checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:

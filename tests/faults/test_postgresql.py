@@ -170,6 +170,15 @@ def test_a_command_says_which_right_it_lacks(site: Site, server: Postgres, tmp_p
     assert ended.stderr == "Error: The database cannot be used: permission denied for table organisation.\n"
 
 
+def test_the_check_says_that_a_standby_was_named(site: Site, server: Postgres, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": site.settings.database_url, "SECRET_KEY": SECRET_KEY}
+    with ExitStack() as stack:
+        stack.callback(refuse_writes(server, stack))
+        ended = run_portal(tmp_path / "instance", "check", **settings)
+    assert ended.returncode == 1
+    assert "DATABASE_URL: takes no writes" in ended.stdout
+
+
 def test_a_restart_between_two_requests_is_not_noticed(site: Site, server: Postgres) -> None:
     site.customer(EMAIL)
     browser = site.browser()
