@@ -76,6 +76,8 @@ def database_url(text: str) -> str:
         ) from None
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise ValueError("must be SQLite or PostgreSQL, such as postgresql://portal@db.example.com/portal")
+    if url.get_dialect().is_async:
+        raise ValueError("names a driver for asyncio, which the portal cannot use: begin it with postgresql://")
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
         raise ValueError("must name a file: a database in memory would be lost, and threads could not share it")
     if url.get_backend_name() == "sqlite" and url.query:

@@ -50,6 +50,7 @@ WRONG = [
     ("DATABASE_URL", "nonsense://host/db", "not a SQLAlchemy URL"),
     ("DATABASE_URL", "mssql+pymssql://host/db", "of an installed driver"),
     ("DATABASE_URL", "postgresql+nonsense://ada:hunter2hunter2@host/db", "not a SQLAlchemy URL"),
+    ("DATABASE_URL", "postgresql+psycopg_async://host/db", "a driver for asyncio"),
     ("DATABASE_URL", "sqlite://", "must name a file"),
     ("DATABASE_URL", "sqlite:///:memory:", "must name a file"),
     ("DATABASE_URL", "sqlite://host/portal.db", "cannot be used"),
