@@ -22,10 +22,11 @@ _log = logging.getLogger("portal.instance")
 
 KEY_FILE = "secret.key"
 LOCK_FILE = "instance.lock"
+SERVING_FILE = "serving.lock"
 MARKER_FILE = "database-was-made"
 _MARKER_TEXT = "Without this file, a start that finds no database would make a new, empty one.\n"
 _OWN_NAMES = frozenset(
-    {KEY_FILE, LOCK_FILE, MARKER_FILE, SETTINGS_FILE, "mailbox"}
+    {KEY_FILE, LOCK_FILE, SERVING_FILE, MARKER_FILE, SETTINGS_FILE, "mailbox"}
     | {DATABASE_FILE + ending for ending in ("", "-wal", "-shm", "-journal")}
     | {"README.md", ".gitignore"}  # a checkout's
 )
@@ -81,6 +82,20 @@ def prepare_database(settings: Settings) -> None:
             _upgrade_file(settings, path, database)
             if settled := settle_copy(database, utc_now()):
                 _log.warning("the database is a copy that was put back: %s", settled)
+
+
+def serves_alone(settings: Settings) -> bool:
+    """Whether no other portal serves from this instance. From now on this one does, until it and its workers end."""
+    with _prepared(settings):
+        # Never closed: the system frees it with the last process that has it.
+        descriptor = os.open(settings.instance_path / SERVING_FILE, os.O_RDWR | os.O_CREAT, _PRIVATE_FILE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_alone = True
+        except BlockingIOError:
+            is_alone = False
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return is_alone
 
 
 def upgrade_database(settings: Settings) -> None:

@@ -86,7 +86,8 @@ def test_an_existing_folder_is_closed_to_others(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["secret.key", "portal.toml", "portal.sqlite3", "instance.lock", "database-was-made", "README.md"]
+    "name",
+    ["secret.key", "portal.toml", "portal.sqlite3", "instance.lock", "serving.lock", "database-was-made", "README.md"],
 )
 def test_a_folder_with_files_of_the_portals_is_closed_to_others(settings: Settings, name: str) -> None:
     settings.instance_path.mkdir(0o755)

@@ -13,7 +13,7 @@ import click
 
 from portal.cli.errors import PlainCommand
 from portal.config import PREFIX, SETTINGS_FILE, Settings, WrongSetting, load_settings
-from portal.instance import prepare_database, secret_key
+from portal.instance import prepare_database, secret_key, serves_alone
 from portal.logs import configure_logging
 
 _log = logging.getLogger("portal.serve")
@@ -50,8 +50,10 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
             _listen(listener.getsockname()[0], settings.metrics_port, f"{PREFIX}METRICS_PORT").close()
         secret_key(settings)
         prepare_database(settings)
-        # With a database that can be shared there may be more portals than this one.
-        if settings.ratelimit_storage_uri == "memory://" and (workers > 1 or not settings.is_embedded):
+        is_alone = serves_alone(settings)
+        # With a database that can be shared there may be more portals than this one, and on other machines.
+        may_be_several = workers > 1 or not is_alone or not settings.is_embedded
+        if settings.ratelimit_storage_uri == "memory://" and may_be_several:
             _log.warning("each process counts limits for itself: set %sRATELIMIT_STORAGE_URI", PREFIX)
         server = Server(settings, listener, workers=workers, threads=threads)
     server.run()

@@ -139,6 +139,14 @@ def test_several_processes_that_count_apart_are_warned_of(instance: Path, worker
         assert len(warnings) == (workers == "2")
 
 
+def test_a_second_portal_that_counts_apart_is_warned_of(instance: Path) -> None:
+    with serving(instance, "--workers", "2"), serving(instance) as second, serving(instance) as third:
+        for served in (second, third):
+            assert len([line for line in served.complaints() if "RATELIMIT_STORAGE_URI" in line]) == 1
+    with serving(instance) as alone:
+        assert alone.complaints() == []
+
+
 @pytest.mark.on_postgresql
 def test_one_process_that_counts_apart_is_warned_of_where_there_may_be_others(instance: Path, slate: Slate) -> None:
     with serving(instance, DATABASE_URL=slate.wipe().url, SECRET_KEY=SECRET_KEY) as served:
