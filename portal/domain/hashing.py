@@ -166,6 +166,6 @@ def _encoded(password: str) -> bytes:
 
 
 def _lacks_memory(error: Exception) -> bool:
-    """Whether a hash failed because the system had no memory, or no thread, to spare; Argon2 and OpenSSL have words for it, and no class."""
+    """Whether a hash failed because the system had nothing to spare; Argon2 and OpenSSL have words for it, no class."""
     is_short = isinstance(error, argon2.exceptions.HashingError) and str(error) in _NOTHING_TO_SPARE
     return is_short or isinstance(error, MemoryError) or str(error).endswith("malloc failure")
