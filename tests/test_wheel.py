@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from portal import schema
-from tests.cli.process import PATIENCE_SECONDS, environment, free_port, wait_until
+from tests.cli.process import PATIENCE_SECONDS, environment, wait_until
+from tests.servers.processes import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 

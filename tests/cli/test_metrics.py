@@ -14,7 +14,8 @@ import pytest
 
 from portal.domain.context import Context
 from portal.metrics import _Counting
-from tests.cli.process import Served, free_port, serving, wait_until
+from tests.cli.process import Served, serving, wait_until
+from tests.servers.processes import free_port
 from tests.web.test_served import Visitor
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import Served, free_port, run_portal, serving, wait_until
+from tests.cli.process import Served, run_portal, serving, wait_until
 from tests.conftest import SECRET_KEY
 from tests.domain.watching import in_parallel
+from tests.servers.processes import free_port
 from tests.servers.slate import Slate
 
 

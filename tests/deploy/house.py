@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
-from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment, free_port, run_portal, wait_until
+from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment, run_portal, wait_until
 from tests.deploy.nginx import find_nginx
+from tests.servers.processes import free_port
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "portal.conf"
 NGINX = find_nginx()

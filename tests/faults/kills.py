@@ -16,13 +16,14 @@ from typing import Any, Generic, TypeVar
 
 from portal.config import DATABASE_FILE
 from portal.domain.database import Database, open_database
-from tests.cli.process import Served, free_port, run_portal, serving_at, wait_until, working
+from tests.cli.process import Served, run_portal, serving_at, wait_until, working
 from tests.conftest import SECRET_KEY
 from tests.faults.dying import end_leases
 from tests.faults.journal import Customer, Journal
 from tests.faults.oracle import breaches, is_settled
 from tests.mail.sink import Sink
 from tests.servers.postgres import Postgres
+from tests.servers.processes import free_port
 from tests.servers.redis import Redis
 
 T = TypeVar("T")

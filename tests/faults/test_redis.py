@@ -10,10 +10,10 @@ from limits import parse as parse_limit
 from portal.domain import shared_storage
 from portal.domain.shared_storage import SharedStorage
 from portal.domain.throttling import Guard, Throttle, Throttled
-from tests.cli.process import free_port, serving
+from tests.cli.process import serving
 from tests.cli.test_metrics import scrape
 from tests.domain.watching import in_parallel
-from tests.servers.processes import wait_until
+from tests.servers.processes import free_port, wait_until
 from tests.servers.redis import Redis
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.test_served import Visitor

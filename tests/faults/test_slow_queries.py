@@ -10,11 +10,11 @@ from time import monotonic
 import pytest
 from sqlalchemy import event
 
-from tests.cli.process import free_port, serving
+from tests.cli.process import serving
 from tests.cli.test_metrics import scrape
 from tests.conftest import SECRET_KEY
 from tests.servers.postgres import Postgres
-from tests.servers.processes import wait_until
+from tests.servers.processes import free_port, wait_until
 from tests.servers.slate import Slate
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start

@@ -4,8 +4,9 @@ import signal
 from collections import defaultdict
 from pathlib import Path
 
-from tests.cli.process import free_port, serving_at, wait_until
+from tests.cli.process import serving_at, wait_until
 from tests.mail.sink import Sink
+from tests.servers.processes import free_port
 from tests.web.post import link_in
 from tests.web.test_served import Visitor
 

@@ -1,13 +1,15 @@
 """Processes that a test starts, freezes and kills, each by its own id."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -16,11 +18,33 @@ _FORK_SECONDS = 300
 """After which a fork that does not end is ended."""
 
 
+def _ports_of_this_process() -> Iterator[int]:
+    """Those that no other process of the run gives away, in an order of its own: there may be more than one run."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ports = range(20_000 + number, 32_000, processes)
+    return cycle(random.sample(ports, len(ports)))
+
+
+_ports = _ports_of_this_process()
+
+
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+    """A port for somebody who will listen on it a while later, and after each new start.
+
+    It is none of those (32768 and more) that the system hands out at random: of the thousands that tests ask for, one
+    would now and then be this one before it is listened on.
+    """
+    return next(filter(_is_free, _ports))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def wait_until(is_so: Callable[[], bool], what: str) -> None:
