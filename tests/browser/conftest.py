@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from portal import create_app
@@ -16,8 +16,10 @@ from portal.domain.errors import Busy
 from portal.instance import upgrade_database
 from tests.browser.chromium import LAUNCH_ARGUMENTS, find_chromium
 from tests.browser.looking import WithoutScript
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import PATIENCE_MS, Visitor
 from tests.cli.process import Served, serving
+
+expect.set_options(timeout=PATIENCE_MS)
 
 LOGIN_TRIES = 3
 MAILS = 3

@@ -4,7 +4,7 @@ import json
 import re
 import ssl
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from portal.domain.organisation_settings import Given, Portal, change_organisati
 from portal.instance import upgrade_database
 from tests.browser.chromium import LAUNCH_ARGUMENTS
 from tests.browser.conftest import serving_here
-from tests.browser.visitor import PASSWORD
+from tests.browser.visitor import PASSWORD, PATIENCE_MS
 from tests.cli.process import environment, serving, wait_until
 from tests.mail.conversation import CERTIFICATE
 from tests.mail.sink import Sink
@@ -131,6 +131,15 @@ class Shopper:
         self.fill("Confirm my address", code=self.parents.mailed(email, "Confirm")[0])
         self.heading(re.compile("Hello Ada"))
 
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Return as soon as something is so; what the browser has to say is heard meanwhile."""
+
+        def is_so_by_now() -> bool:
+            self.page.wait_for_timeout(10)
+            return is_so()
+
+        wait_until(is_so_by_now)
+
     def told(self, event: str, count: int = 1) -> list[dict[str, Any]]:
         """Events that the page was told, as soon as there are so many."""
         self.page.wait_for_function(
@@ -218,6 +227,6 @@ def chromium_with(playwright: Playwright, executable: str, folder: Path, cookies
         locale="en-US",
         reduced_motion="reduce",
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()

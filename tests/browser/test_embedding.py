@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Playwright, expect
+from playwright.sync_api import BrowserContext, Frame, Playwright, expect
 
 from tests.browser.looking import found_by_axe
 from tests.browser.parents import OTHER, SHOP, THIEF, Parents, Shopper, chromium_with, parents
@@ -74,6 +74,11 @@ def known(shopper: Shopper, email: str) -> None:
     """A customer, signed in, in the frame that is open."""
     shopper.visit(**{"data-page": "register"})
     shopper.register(email)
+
+
+def is_refused(frame: Frame) -> bool:
+    """Whether a frame holds the browser's own page in place of what it was to show."""
+    return frame.url.startswith("chrome-error:")
 
 
 class TestJourney:
@@ -188,26 +193,23 @@ class TestWhoMayShowIt:
         said: list[str] = []
         shopper.page.on("console", lambda message: said.append(message.text))
         shopper.page.goto(f"{shopper.parents.front.url(THIEF)}/bare?path={path}")
-        shopper.page.wait_for_timeout(300)
+        shopper.wait_until(lambda: any("frame-ancestors" in words for words in said))
+        shopper.wait_until(lambda: is_refused(shopper.page.frames[1]))
         assert shopper.frame.locator("h1", has_text="Sign in").count() == 0
-        assert shopper.page.frames[1].url.startswith("chrome-error:")
-        assert any("frame-ancestors" in words for words in said)
         assert shopper.page.evaluate("heard") == []
 
     def test_a_listed_site_does_not_help_a_foreign_one_around_it(self, shopper: Shopper) -> None:
         shopper.page.goto(f"{shopper.parents.front.url(THIEF)}/bare")
         shopper.page.locator("iframe").evaluate("(frame, url) => { frame.src = url }", f"{shopper.parents.shop}/")
-        inner = shopper.frame.frame_locator("iframe")
-        shopper.page.wait_for_timeout(500)
-        assert inner.locator("h1", has_text="Sign in").count() == 0
+        shopper.wait_until(lambda: [is_refused(frame) for frame in shopper.page.frames[1:]] == [False, True])
+        assert shopper.frame.frame_locator("iframe").locator("h1", has_text="Sign in").count() == 0
 
     @pytest.mark.parametrize("path", ["/account/password", f"/password/reset/{'x' * 40}"])
     def test_not_even_a_listed_one_shows_pages_that_change_a_credential(self, shopper: Shopper, path: str) -> None:
         if path == "/account/password":
             known(shopper, "never@example.com")
         shopper.page.goto(f"{shopper.parents.shop}/bare?path={path}")
-        shopper.page.wait_for_timeout(300)
-        assert shopper.page.frames[1].url.startswith("chrome-error:")
+        shopper.wait_until(lambda: is_refused(shopper.page.frames[1]))
 
     def test_each_listed_site_has_a_session_of_its_own(self, shopper: Shopper) -> None:
         known(shopper, "sites@example.com")
@@ -298,12 +300,16 @@ class TestHeight:
             self.fits(shopper)
 
     def fits(self, shopper: Shopper) -> None:
-        """Nothing of the page is cut off, and nothing is left over."""
-        shopper.page.wait_for_timeout(150)
-        (portal,) = shopper.page.frames[1:]
-        inside = portal.evaluate("[document.documentElement.scrollHeight, document.body.offsetHeight, innerHeight]")
-        assert inside[0] <= inside[2], inside
-        assert abs(inside[1] - shopper.height) <= 1
+        """Nothing of the page is cut off, and nothing is left over, once the site has been told how high it is."""
+
+        def does() -> bool:
+            (portal,) = shopper.page.frames[1:]
+            whole, body, shown = portal.evaluate(
+                "[document.documentElement.scrollHeight, document.body.offsetHeight, innerHeight]"
+            )
+            return bool(whole <= shown and abs(body - shopper.height) <= 1)
+
+        shopper.wait_until(does)
 
 
 class TestScript:

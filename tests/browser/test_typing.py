@@ -1,6 +1,7 @@
 """What a page says of a new password while it is typed."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Locator, Route, expect
@@ -29,11 +30,14 @@ def typing(visitor: Visitor, text: str) -> None:
 def test_the_server_says_how_the_password_does_and_readers_of_the_screen_hear_it(visitor: Visitor) -> None:
     asked: list[str] = []
     visitor.page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    visitor.page.clock.install()
     visitor.go("/register")
     expect(verdict(visitor)).to_have_attribute("role", "status")
     expect(verdict(visitor)).to_have_text("")
 
+    visitor.page.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))  # it asks when somebody stops for a moment
     typing(visitor, WEAK)
+    visitor.page.clock.resume()
     expect(verdict(visitor)).to_have_text(TOO_EASY)
     assert len(asked) == 1
     typing(visitor, PASSWORD)

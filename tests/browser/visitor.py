@@ -12,6 +12,8 @@ from portal.domain.outbox import Notice
 from tests.cli.process import wait_until
 
 PASSWORD = "seven plain ducks walk"
+PATIENCE_MS = 30_000
+"""How long a page is waited for; it is no promise, and no test measures it."""
 _STATUS_OF_A_PAGE = "Failed to load resource: the server responded with a status of"
 """Chromium says so of every page that is answered with 4xx or 5xx; the tests look at those themselves."""
 _MAILS = Path(__file__).resolve().parents[2] / "templates" / "mail"
@@ -37,7 +39,7 @@ class Visitor:
     def __post_init__(self) -> None:
         self.move_to(self.url)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(PATIENCE_MS)
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
         self.page.on("request", self._on_request)
