@@ -134,7 +134,7 @@ def test_metrics_do_not_say_what_serves_them(tmp_path: Path) -> None:
 def test_there_are_none_without_a_port(tmp_path: Path) -> None:
     with serving(tmp_path / "instance") as served:
         ask(served, "/metrics")
-        assert re.search(r'"route": "-", "status": 404', served.log.read_text())
+        wait_until(lambda: '"route": "-", "status": 404' in served.log.read_text())
 
 
 @pytest.mark.on_sqlite

@@ -215,7 +215,7 @@ def test_a_portal_lives_with_a_silent_name_server(
 
         begun = monotonic()
         assert [guess(EMAIL) for _ in range(4)] == [422, 422, 429, 429], "it goes on, with a quarter of the limit"
-        assert said("no name server told in time where redis.example.com leads")
+        wait_until(lambda: said("no name server told in time where redis.example.com leads"), "the log says why")
         # New connections to a database whose address was known.
         name_server.silent.add("db.example.com")
         cut_off(postgres)
