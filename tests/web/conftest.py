@@ -14,7 +14,7 @@ from sqlalchemy import event, select
 from portal import create_app
 from portal.assembly import context_of, settings_of
 from portal.config import Settings, load_settings
-from portal.domain import contacts, customers
+from portal.domain import contacts, customers, shared_storage
 from portal.domain.addresses import parse_email
 from portal.domain.context import Context
 from portal.domain.hashing import new_salt
@@ -164,6 +164,8 @@ def environ(environ: Mapping[str, str], request: pytest.FixtureRequest) -> Mappi
         return environ
     redis: Redis = request.getfixturevalue("redis")
     redis.client.flushall()
+    # What a server is that does not answer at once, tests/faults/test_redis.py asks; on a busy machine this one may be.
+    request.getfixturevalue("monkeypatch").setattr(shared_storage, "TIMEOUT_SECONDS", 10.0)
     return {**environ, "PORTAL_RATELIMIT_STORAGE_URI": redis.uri}
 
 
