@@ -79,10 +79,11 @@ def token_in(page: str, action: str) -> str:
     return form.one("input", name="csrf_token").get("value")
 
 
-def raw(served: Served, request: bytes, *, wait: float = 5) -> bytes:
+def raw(served: Served, request: bytes, *, wait: float = 20) -> bytes:
     """All that the server answers to some bytes, until it closes the connection or is silent."""
     with socket.create_connection(("127.0.0.1", served.port), timeout=wait) as connection:
-        connection.sendall(request)
+        with suppress(BrokenPipeError, ConnectionResetError):  # it may have refused before all was sent
+            connection.sendall(request)
         answer = b""
         with suppress(TimeoutError, ConnectionResetError):
             while part := connection.recv(65_536):
