@@ -50,10 +50,9 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
             _listen(listener.getsockname()[0], settings.metrics_port, f"{PREFIX}METRICS_PORT").close()
         secret_key(settings)
         prepare_database(settings)
-        is_alone = serves_alone(settings)
-        # With a database that can be shared there may be more portals than this one, and on other machines.
-        may_be_several = workers > 1 or not is_alone or not settings.is_embedded
-        if settings.ratelimit_storage_uri == "memory://" and may_be_several:
+        # With a database that can be shared there may be other portals, of other instances: on other machines, too.
+        is_alone = settings.is_embedded and serves_alone(settings)
+        if settings.ratelimit_storage_uri == "memory://" and (workers > 1 or not is_alone):
             _log.warning("each process counts limits for itself: set %sRATELIMIT_STORAGE_URI", PREFIX)
         server = Server(settings, listener, workers=workers, threads=threads)
     server.run()

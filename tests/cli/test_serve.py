@@ -154,6 +154,14 @@ def test_one_process_that_counts_apart_is_warned_of_where_there_may_be_others(in
         assert len([line for line in served.complaints() if "RATELIMIT_STORAGE_URI" in line]) == 1
 
 
+@pytest.mark.on_postgresql
+def test_a_portal_whose_data_and_key_are_elsewhere_writes_nothing_into_its_folder(instance: Path, slate: Slate) -> None:
+    settings = {"DATABASE_URL": slate.wipe().url, "SECRET_KEY": SECRET_KEY, "MAIL_SERVER": "mail.example.com"}
+    with serving(instance, **settings) as served:
+        assert urllib.request.urlopen(f"{served.url}/readyz", timeout=30).status == 200
+        assert list(instance.iterdir()) == []
+
+
 def test_it_prints_where_the_portal_and_the_mailbox_are(instance: Path) -> None:
     with serving(instance) as served:
         served.process.terminate()
