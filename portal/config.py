@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from ipaddress import ip_address
@@ -42,6 +42,7 @@ class WrongSetting(click.ClickException):
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"{PREFIX}{name.upper()} {problem}")
+        self.name = name.upper()
 
 
 @dataclass(frozen=True, repr=False)  # a repr would show the secrets
@@ -128,6 +129,17 @@ def sqlite_url(path: Path) -> str:
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read all settings; the environment wins over `portal.toml`. Raises WrongSetting at the first wrong one."""
+    settings, wrong = look_at_settings(environ)
+    if wrong:
+        raise wrong[0]
+    return settings
+
+
+def look_at_settings(environ: Mapping[str, str] = os.environ) -> tuple[Settings, list[WrongSetting]]:
+    """Read all settings, and whatever is wrong with them; in place of a wrong one stands its default.
+
+    Raises WrongSetting for an INSTANCE_PATH, or a `portal.toml` in it, that cannot be read.
+    """
     instance_path = Path(environ.get(PREFIX + "INSTANCE_PATH") or _default_instance()).absolute()
     try:
         setting_values.plain(str(instance_path))
@@ -135,15 +147,18 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         raise WrongSetting("instance_path", str(error)) from None
     from_file = _read_file(instance_path / SETTINGS_FILE)
     values: dict[str, Any] = {"instance_path": instance_path}
+    wrong: dict[str, WrongSetting] = {}
     for name, (default, read) in _readers(instance_path).items():
         raw = environ.get(PREFIX + name.upper(), from_file.get(name, default))
         try:
             values[name] = raw if raw is None else read(setting_values.plain(_plain_text(raw)))
         except ValueError as error:
-            raise WrongSetting(name, str(error)) from None
+            wrong[name] = WrongSetting(name, str(error))
+            values[name] = default if default is None else read(_plain_text(default))
     settings = Settings(**values)
-    _check_together(settings)
-    return settings
+    for name, problem in _contradictions(settings):
+        wrong.setdefault(name, WrongSetting(name, problem))
+    return settings, list(wrong.values())
 
 
 def _default_instance() -> Path:
@@ -210,18 +225,17 @@ def _readers(instance_path: Path) -> dict[str, tuple[Any, Callable[[str], Any]]]
     }
 
 
-def _check_together(settings: Settings) -> None:
+def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
+    """The name of each setting that does not go together with others, and the problem."""
     if settings.mail_use_tls and settings.mail_use_ssl:
-        raise WrongSetting("mail_use_ssl", "cannot be on together with MAIL_USE_TLS: choose one")
+        yield "mail_use_ssl", "cannot be on together with MAIL_USE_TLS: choose one"
     if settings.argon2_memory_kib < 8 * settings.argon2_parallelism:
-        raise WrongSetting("argon2_memory_kib", "must be at least 8 for each unit of ARGON2_PARALLELISM")
+        yield "argon2_memory_kib", "must be at least 8 for each unit of ARGON2_PARALLELISM"
     if (settings.mail_username is None) != (settings.mail_password is None):
-        raise WrongSetting("mail_password", "and MAIL_USERNAME must be set together, or neither")
+        yield "mail_password", "and MAIL_USERNAME must be set together, or neither"
     if settings.verify_lifetime > WAITING_LIFETIME:
-        raise WrongSetting(
-            "verify_lifetime", f"is longer than {WAITING_LIFETIME.days} days, which no registration waits"
-        )
+        yield "verify_lifetime", f"is longer than {WAITING_LIFETIME.days} days, which no registration waits"
     if settings.reset_lifetime > settings.reset_lifetime_max:
-        raise WrongSetting("reset_lifetime", "is longer than RESET_LIFETIME_MAX")
+        yield "reset_lifetime", "is longer than RESET_LIFETIME_MAX"
     if not settings.is_embedded and settings.secret_key is None:
-        raise WrongSetting("secret_key", "must be set when the database is not SQLite: all machines need the same one")
+        yield "secret_key", "must be set when the database is not SQLite: all machines need the same one"

@@ -10,18 +10,26 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import click
-from flask import current_app
-from flask.cli import with_appcontext
+from flask import Flask
+from flask.cli import ScriptInfo
 from limits import RateLimitItem
 from limits import parse as parse_limit
 from sqlalchemy.engine import URL, make_url
 from zxcvbn import zxcvbn
 
 from portal import schema
-from portal.assembly import current_context, settings_of
+from portal.assembly import context_of
 from portal.cli.errors import PlainCommand
-from portal.config import DEFAULT_LIMITS, PREFIX, SETTINGS_FILE, Settings, is_loopback_host
-from portal.domain.database import DatabaseAway
+from portal.config import (
+    DEFAULT_LIMITS,
+    PREFIX,
+    SETTINGS_FILE,
+    Settings,
+    WrongSetting,
+    is_loopback_host,
+    look_at_settings,
+)
+from portal.domain.database import Database, DatabaseAway
 from portal.domain.organisations import DEFAULT, Organisation, list_organisations
 from portal.instance import KEY_FILE
 
@@ -57,19 +65,31 @@ Finding = tuple[str, str]
 
 
 @click.command(cls=PlainCommand)
-@with_appcontext
 @click.pass_context
 def check(ctx: click.Context) -> None:
     """Name every setting that is unsafe or incomplete for production.
 
-    A line for each; exit status 1 if there is any. Run it with the settings that the portal will have.
+    A line for each; exit status 1 if there is any. Run it with the settings that the portal will have. The database is
+    looked at once no setting is wrong, that is, keeps the portal from its start.
     """
-    settings = settings_of(current_app)
+    settings, wrong = look_at_settings()
+    app: Flask | None = None
+    if not wrong:
+        try:
+            app = ctx.ensure_object(ScriptInfo).load_app()
+        except WrongSetting as error:
+            wrong.append(error)
     found = [*_address(settings), *_keys(settings), *_services(settings), *_mail(settings), *_passwords(settings)]
-    found += [*_limits(settings), *_lifetimes(settings), *_environment(), *_files(settings), *_database(settings)]
+    found += [*_limits(settings), *_lifetimes(settings), *_environment(), *_files(settings)]
+    if app is not None:
+        found += _database(settings, context_of(app).database)
+    # Of a wrong one, only its default was looked at.
+    found = [(name, problem) for name, problem in found if name not in {refused.name for refused in wrong}]
     for name, problem in found:
         click.echo(f"{name}: {problem}")
-    if found:
+    for refused in wrong:
+        click.echo(f"Error: {refused.message}", err=True)
+    if found or wrong:
         ctx.exit(1)
     click.echo("Nothing unsafe or incomplete was found.")
 
@@ -223,8 +243,7 @@ def _files(settings: Settings) -> Iterator[Finding]:
             yield "INSTANCE_PATH", f"holds a {name} that others on this machine may read: chmod 600 {path}"
 
 
-def _database(settings: Settings) -> Iterator[Finding]:
-    database = current_context().database
+def _database(settings: Settings, database: Database) -> Iterator[Finding]:
     organisations: list[Organisation] = []
     try:
         problem = schema.current_problem(database)

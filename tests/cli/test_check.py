@@ -183,9 +183,40 @@ def test_the_example_of_settings_does_not_start_before_it_has_a_key(run: Run, mo
     for line in example.read_text().splitlines():
         if line.startswith("PORTAL_"):
             monkeypatch.setenv(*line.split("=", 1))
-    assert "PORTAL_SECRET_KEY is too weak" in run("check").complaint
+    outcome = run("check")
+    assert outcome.status == 1
+    assert [line.partition(" is")[0] for line in outcome.err.splitlines()] == [
+        "Error: PORTAL_SECRET_KEY",
+        "Error: PORTAL_MAIL_PASSWORD and MAIL_USERNAME must be set together, or neither",
+    ]
 
 
-def test_a_weak_key_is_refused_by_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PORTAL_SECRET_KEY", "changeme-changeme-changeme")
-    assert "PORTAL_SECRET_KEY" in run("check").complaint
+def test_a_wrong_setting_keeps_no_other_one_from_being_named(checked: Checked) -> None:
+    key = "changeme-changeme-changeme"
+    outcome = checked.outcome(SECRET_KEY=key, MAIL_PORT="0", TRUSTED_PROXIES="0", MAIL_USE_TLS="maybe")
+    assert outcome.status == 1
+    assert [line.split()[1] for line in outcome.err.splitlines()] == [
+        "PORTAL_SECRET_KEY",
+        "PORTAL_MAIL_PORT",
+        "PORTAL_MAIL_USE_TLS",
+    ]
+    assert [line.split(":")[0] for line in outcome.out.splitlines()] == ["TRUSTED_PROXIES"]
+    assert key not in outcome.out + outcome.err
+
+
+def test_a_key_that_is_missing_and_limits_that_are_apart_are_both_named(checked: Checked) -> None:
+    outcome = checked.outcome(DATABASE_URL="postgresql://127.0.0.1:1/portal")
+    assert "PORTAL_SECRET_KEY must be set" in outcome.err
+    assert [line.split(":")[0] for line in outcome.out.splitlines()] == ["RATELIMIT_STORAGE_URI"]
+
+
+def test_a_key_file_that_is_damaged_keeps_no_other_one_from_being_named(
+    checked: Checked, run: Run, instance: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert checked.outcome().status == 0
+    (instance / "secret.key").write_text("")
+    monkeypatch.setenv("PORTAL_TRUSTED_PROXIES", "0")
+    outcome = run("check")
+    assert outcome.status == 1
+    assert outcome.err.startswith("Error: PORTAL_INSTANCE_PATH holds a secret.key that is empty or damaged")
+    assert outcome.out.startswith("TRUSTED_PROXIES: ")
