@@ -152,7 +152,7 @@ def _services(settings: Settings) -> Iterator[Finding]:
         )
     database = make_url(settings.database_url)
     if not all(map(_is_near, _servers(database))) and database.query.get("sslmode") not in ("verify-full", "verify-ca"):
-        yield "DATABASE_URL", "does not check who the server is: add ?sslmode=verify-full."
+        yield "DATABASE_URL", "does not check who the server is: add ?sslmode=verify-full, and name PGSSLROOTCERT."
     limits = urlsplit(settings.ratelimit_storage_uri)
     if limits.scheme in ("redis", "rediss") and not is_loopback_host(limits.hostname or ""):
         if limits.scheme == "redis":
