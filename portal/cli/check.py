@@ -4,9 +4,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import timedelta
-from ipaddress import ip_address
-from ssl import CERT_NONE
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import click
@@ -14,11 +11,11 @@ from flask import Flask
 from flask.cli import ScriptInfo
 from limits import RateLimitItem
 from limits import parse as parse_limit
-from sqlalchemy.engine import URL, make_url
 from zxcvbn import zxcvbn
 
 from portal import schema
 from portal.assembly import context_of
+from portal.cli.check_servers import Finding, find_in_mail, find_in_services, leads_nowhere
 from portal.cli.errors import PlainCommand
 from portal.config import (
     DEFAULT_LIMITS,
@@ -26,15 +23,12 @@ from portal.config import (
     SETTINGS_FILE,
     Settings,
     WrongSetting,
-    is_loopback_host,
     look_at_settings,
 )
 from portal.domain.database import Database, DatabaseAway
 from portal.domain.organisations import DEFAULT, Organisation, list_organisations
 from portal.instance import KEY_FILE
 
-_THIS_MACHINE = ("localhost", "localdomain")
-"""Last parts of names that no other machine knows."""
 _KEY_MINIMUM = 18
 """Decimal digits of guesses: some 60 bits. A drawn key of 20 characters has some 20."""
 _WORDS = ("secret", "password", "example", "development", "insecure")
@@ -60,9 +54,6 @@ _LIFETIME_MAXIMA = {
 }
 """NIST SP 800-63B-4, 4.2.1.2 and 2.1.3."""
 
-Finding = tuple[str, str]
-"""The name of a setting or an organisation, and what is wrong with it and what to do."""
-
 
 @click.command(cls=PlainCommand)
 @click.pass_context
@@ -79,7 +70,13 @@ def check(ctx: click.Context) -> None:
             app = ctx.ensure_object(ScriptInfo).load_app()
         except WrongSetting as error:
             wrong.append(error)
-    found = [*_address(settings), *_keys(settings), *_services(settings), *_mail(settings), *_passwords(settings)]
+    found = [
+        *_address(settings),
+        *_keys(settings),
+        *find_in_services(settings),
+        *find_in_mail(settings),
+        *_passwords(settings),
+    ]
     found += [*_limits(settings), *_lifetimes(settings), *_environment(), *_files(settings)]
     if app is not None:
         found += _database(settings, context_of(app).database)
@@ -100,21 +97,13 @@ def _address(settings: Settings) -> Iterator[Finding]:
             "BASE_URL",
             "is http: passwords and cookies travel in the clear. Put a proxy with TLS in front, name https.",
         )
-    if settings.is_loopback or _leads_nowhere(settings.hostname):
+    if settings.is_loopback or leads_nowhere(settings.hostname):
         yield "BASE_URL", "is this machine only: links in mails lead nowhere. Name the public address."
     if settings.is_https and settings.trusted_proxies == 0:
         yield (
             "TRUSTED_PROXIES",
             "is 0, but only a proxy can bring https here: all visitors count as one network. Set how many there are.",
         )
-
-
-def _leads_nowhere(host: str) -> bool:
-    """Whether a host, which is not localhost, is this machine all the same (RFC 6761, section 6.3)."""
-    try:
-        return ip_address(host).is_unspecified
-    except ValueError:
-        return host.removesuffix(".").rpartition(".")[2] in _THIS_MACHINE
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:
@@ -142,53 +131,6 @@ def _is_guessable(key: str) -> bool:
 def _passwords_in(*urls: str) -> Iterator[str]:
     for url in urls:
         yield unquote(urlsplit(url).password or "")
-
-
-def _services(settings: Settings) -> Iterator[Finding]:
-    if not settings.is_embedded and settings.ratelimit_storage_uri == "memory://":
-        yield (
-            "RATELIMIT_STORAGE_URI",
-            "is the memory of each process: with several processes limits are as many times higher. Use redis://.",
-        )
-    database = make_url(settings.database_url)
-    if not all(map(_is_near, _servers(database))) and database.query.get("sslmode") not in ("verify-full", "verify-ca"):
-        yield "DATABASE_URL", "does not check who the server is: add ?sslmode=verify-full, and name PGSSLROOTCERT."
-    limits = urlsplit(settings.ratelimit_storage_uri)
-    if limits.scheme in ("redis", "rediss") and not is_loopback_host(limits.hostname or ""):
-        if limits.scheme == "redis":
-            yield "RATELIMIT_STORAGE_URI", "is not encrypted: use rediss://."
-        elif not _is_checked(settings.ratelimit_storage_uri):
-            yield "RATELIMIT_STORAGE_URI", "does not check who the server is: leave ssl_ and what follows it out."
-
-
-def _is_checked(uri: str) -> bool:
-    """Whether redis-py, asked for TLS, would look at the server's certificate and its name."""
-    from portal.domain.shared_storage import SharedStorage  # only who shares counters pays for the import
-
-    connection: Any = SharedStorage(uri).storage.connection_pool.make_connection()  # connects to nothing yet
-    return bool(connection.cert_reqs != CERT_NONE and connection.check_hostname)
-
-
-def _servers(database: URL) -> list[str]:
-    """The hosts of a database, wherever its URL names them; of SQLite none."""
-    if database.get_backend_name() == "sqlite":
-        return []
-    _, arguments = database.get_dialect()().create_connect_args(database)
-    return [host for name in ("host", "hostaddr") for host in arguments.get(name, "").split(",")]
-
-
-def _is_near(host: str) -> bool:
-    """Whether a host, as libpq names it, is this machine: an empty one and a folder are sockets."""
-    return not host or host.startswith(("/", "@")) or is_loopback_host(host)
-
-
-def _mail(settings: Settings) -> Iterator[Finding]:
-    if settings.mail_server is None:
-        yield "MAIL_SERVER", "is not set: no mail leaves, it goes to the local mailbox. Name a mail server."
-    elif not (settings.mail_use_tls or settings.mail_use_ssl or is_loopback_host(settings.mail_server)):
-        yield "MAIL_USE_TLS", "is off: mails with links that let people in travel in the clear. Turn it on."
-    if _leads_nowhere(settings.mail_default_sender.rpartition("@")[2]):
-        yield "MAIL_DEFAULT_SENDER", "is an address that nobody accepts mail from. Name one of your domain."
 
 
 def _passwords(settings: Settings) -> Iterator[Finding]:
