@@ -29,8 +29,8 @@ from portal.domain.database import Database, DatabaseAway
 from portal.domain.organisations import DEFAULT, Organisation, list_organisations
 from portal.instance import KEY_FILE
 
-_KEY_MINIMUM = 18
-"""Decimal digits of guesses: some 60 bits. A drawn key of 20 characters has some 20."""
+_KEY_MINIMUM = 15
+"""Decimal digits of guesses: zxcvbn finds 16 and more for any drawn key that the start takes, few for a pattern."""
 _WORDS = ("secret", "password", "example", "development", "insecure")
 """In no key that was drawn, and in many that were thought up."""
 _JUDGED = 72

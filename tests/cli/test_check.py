@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from secrets import token_hex, token_urlsafe
 
 import pytest
 
@@ -137,6 +138,7 @@ def test_a_database_over_the_network_is_to_say_who_it_is(checked: Checked, url: 
         {"ARGON2_TIME_COST": "3", "ARGON2_MEMORY_KIB": "12288"},
         {"LOGIN_LIMIT_ACCOUNT": "3 per hour", "API_LIMIT_DEV": "1000 per minute"},
         {"RESET_LIFETIME": "5m", "IDENTITY_LIFETIME": "1d"},
+        *({"SECRET_KEY": drawn} for drawn in (token_hex(10), token_urlsafe(15), token_urlsafe(32))),
         {"RATELIMIT_STORAGE_URI": "redis://127.0.0.1:6379/0"},
         {"RATELIMIT_STORAGE_URI": "rediss://limits.example.com/0"},
     ],
