@@ -1,6 +1,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +11,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event, func, inspect, select, text
 
 from portal import schema
+from portal.domain.clock import SystemClock
 from portal.domain.database import Database, open_database
-from portal.domain.models import Base, Contact, Organisation
+from portal.domain.delivery import claim_next
+from portal.domain.models import Base, Contact, Link, Organisation, OutboxMail, Registration
 from portal.domain.organisations import UnknownOrganisation, get_organisation
 from portal.schema import DatabaseProblem
 from tests.domain.watching import in_parallel
@@ -24,6 +26,28 @@ INSERT INTO contact
 SELECT id, 'ada@example.com', 'ada@example.com', 'AAAAAAAAAAAAAAAA', :salt, false, 0, :now FROM organisation
 """
 """Somebody, in the columns that every revision has."""
+LIVES = (
+    """INSERT INTO account (contact_id, password_hash, password_set_at, created_at)
+    SELECT id, 'a hash', :now, :now FROM contact""",
+    """INSERT INTO former_password (contact_id, password_hash, retired_at)
+    SELECT id, 'an old hash', :now FROM contact""",
+    """INSERT INTO identity (contact_id, digest, kept, created_at, seen_at, expires_at)
+    SELECT id, :digest, true, :now, :now, :later FROM contact""",
+    """INSERT INTO registration (public_id, contact_id, password_hash, newsletter, created_at)
+    SELECT 'registration', id, 'a hash', false, :now FROM contact""",
+    """INSERT INTO link (public_id, purpose, contact_id, registration_id, email, created_at, expires_at)
+    SELECT 'link', 'verify', contact_id, id, 'ada@example.com', :now, :later FROM registration""",
+    """INSERT INTO event (organisation_id, contact_id, kind, occurred_at)
+    SELECT organisation_id, id, 'register', :now FROM contact""",
+    """INSERT INTO outbox
+        (organisation_id, contact_id, link_id, notice, recipient, message_id, state, attempts, due_at, created_at)
+    SELECT organisation_id, contact.id, link.id, 'verify', contact.email, 'one', 'queued', 0, :now, :now
+    FROM contact, link""",
+    """INSERT INTO outbox
+        (organisation_id, contact_id, notice, recipient, message_id, state, attempts, due_at, created_at)
+    SELECT organisation_id, id, 'password_changed', email, 'another', 'queued', 0, :now, :now FROM contact""",
+)
+"""What happened to them, in the columns of the first revision."""
 REVISIONS = [script.revision for script in schema._scripts().walk_revisions()][::-1]
 """The oldest first."""
 Make = Callable[[str], Database]
@@ -161,6 +185,33 @@ def test_a_database_of_every_earlier_revision_keeps_its_customers(database: Data
         assert (contact.email, contact.newsletter, contact.name) == ("ada@example.com", False, None)
         assert get_organisation(connection, "default").id == contact.organisation_id
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_what_the_first_version_stored_means_the_same_to_this_one(database: Database) -> None:
+    upgrade_to(database, REVISIONS[0])
+    now = datetime.now(UTC).replace(tzinfo=None)
+    values = {"now": now, "later": now + timedelta(hours=1), "digest": b"d" * 32}
+    with database.write() as connection:
+        for statement in LIVES:
+            named = {name: value for name, value in values.items() if f":{name}" in statement}
+            connection.execute(text(statement), named)
+    schema.upgrade(database)
+    with database.read() as connection:
+        counts = {
+            name: connection.execute(select(func.count()).select_from(Base.metadata.tables[name])).scalar_one()
+            for name in ("account", "former_password", "identity", "registration", "link", "event", "outbox")
+        }
+        registration = connection.execute(select(Registration.__table__)).one()
+        link = connection.execute(select(Link.__table__)).one()
+        mails = dict(connection.execute(select(OutboxMail.notice, OutboxMail.is_urgent)).all())
+    assert counts == {**dict.fromkeys(counts, 1), "outbox": 2}
+    assert (registration.email, registration.groups, registration.return_url) == ("ada@example.com", [], None)
+    assert (link.code_tries, link.registration_id) == (0, registration.id)
+    assert mails == {"verify": True, "password_changed": False}
+    with database.write() as connection:
+        mail = claim_next(connection, SystemClock(), "a claim")
+    assert mail is not None
+    assert (mail.notice, mail.recipient, mail.obsolete) == ("verify", "ada@example.com", None)
 
 
 def test_upgrades_at_the_same_time_wait_for_each_other(database: Database) -> None:
