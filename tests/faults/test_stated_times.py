@@ -1,0 +1,40 @@
+"""F2, F9, F10, F13: the times that the README and faults.md, section 6, state are those that are kept.
+
+That they are kept is tried elsewhere, most often with shorter ones; here are the numbers.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from portal.cli import gathering, server
+from portal.domain import delivery, postgresql, sqlite
+from portal.domain.shared_storage import SharedStorage
+from portal.mail import smtp
+from tests.servers.redis import Redis
+
+
+@pytest.mark.on_sqlite
+def test_redis_gets_a_quarter_of_a_second_for_a_connection_and_for_an_answer(broken_redis: Redis) -> None:
+    storage = SharedStorage(broken_redis.uri)
+    storage.incr("a", 60)
+    connection: Any = storage.storage.connection_pool.get_connection()
+    assert (connection.socket_connect_timeout, connection._sock.gettimeout()) == (0.25, 0.25)
+
+
+@pytest.mark.on_postgresql
+def test_postgresql_gets_2_seconds_for_each_thing(environ: Mapping[str, str]) -> None:
+    options = postgresql.engine_options(make_url(environ["PORTAL_DATABASE_URL"]))
+    assert options["connect_args"]["connect_timeout"] == options["pool_timeout"] == 2
+    assert "-c statement_timeout=2s" in options["connect_args"]["options"]
+    assert postgresql.PatientConnection.patience == 2.4
+
+
+@pytest.mark.on_sqlite
+def test_the_others_get_what_is_stated() -> None:
+    assert sqlite.BUSY_SECONDS == 5
+    assert (smtp.CONNECT_SECONDS, smtp.COMMAND_SECONDS, smtp.MAIL_SECONDS) == (5, 30, 120)
+    assert (delivery.LEASE.total_seconds(), delivery.GIVE_UP_AFTER.total_seconds()) == (60, 24 * 3600)
+    assert (gathering.REQUEST_SECONDS, server.GRACEFUL_SECONDS) == (15, 30)
