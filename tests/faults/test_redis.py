@@ -14,7 +14,7 @@ from tests.cli.process import serving
 from tests.cli.test_metrics import scrape
 from tests.domain.watching import in_parallel
 from tests.servers.processes import free_port, wait_until
-from tests.servers.redis import Redis
+from tests.servers.redis import PATIENCE_SECONDS, PATIENT_PORTAL, Redis
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.test_served import Visitor
 
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.on_sqlite
 
 GUARD = Guard("login-account", parse_limit("8 per hour"), ("1", "ada@example.com"))
 EMAIL = "ada@example.com"
+FROZEN_SECONDS = 0.5
 Break = Callable[[Redis], None]
 
 
@@ -49,6 +50,13 @@ BREAKS: dict[str, tuple[Break, Break]] = {
     "full": (fill, empty),
     "read-only": (make_replica, make_master),
 }
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that answers is waited for; one that stands still is waited for in vain, again and again."""
+    is_frozen = request.node.name.endswith("frozen]")
+    monkeypatch.setattr(shared_storage, "TIMEOUT_SECONDS", FROZEN_SECONDS if is_frozen else PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -131,6 +139,7 @@ def test_while_redis_stands_still_one_asks_and_nobody_else(
     broken_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared_storage, "REST_SECONDS", 3600)
+    monkeypatch.setattr(shared_storage, "TIMEOUT_SECONDS", FROZEN_SECONDS)
     throttle = Throttle(SharedStorage(broken_redis.uri))
     throttle.stand(GUARD)
     broken_redis.freeze()
@@ -224,7 +233,7 @@ def test_an_outage_is_told_in_the_log_and_to_no_visitor_where_metrics_are_counte
     port = free_port()
     settings = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "8", "LOGIN_LIMIT_ACCOUNT": "8 per hour"}
     settings |= {"METRICS_PORT": str(port), "RATELIMIT_STORAGE_URI": broken_redis.uri}
-    with serving(tmp_path / "instance", **settings) as served:
+    with serving(tmp_path / "instance", program=PATIENT_PORTAL, **settings) as served:
 
         def guess(email: str = EMAIL) -> int:
             return Visitor(served).fill("/login", email=email, password="wrong")[0]

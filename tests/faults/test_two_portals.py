@@ -15,7 +15,7 @@ from portal.mail.worker import MailWorker
 from tests.cli.process import Served, environment, serving
 from tests.conftest import SECRET_KEY
 from tests.mail.sink import ReceivedMail, Sink
-from tests.servers.redis import Redis
+from tests.servers.redis import PATIENT_PORTAL, Redis
 from tests.servers.slate import Slate
 from tests.web.conftest import PASSWORD
 from tests.web.post import code_in, link_in
@@ -44,7 +44,7 @@ class Machines:
         self._running.pop(name, ExitStack()).close()
         self._running[name] = ExitStack()
         return self._running[name].enter_context(
-            serving(self._folder / name / "instance", **{**self._settings, **keys})
+            serving(self._folder / name / "instance", program=PATIENT_PORTAL, **{**self._settings, **keys})
         )
 
     def stop(self) -> None:

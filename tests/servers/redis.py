@@ -3,6 +3,7 @@
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,16 @@ import pytest
 import redis
 
 from tests.servers.processes import free_port, wait_until
+
+PATIENCE_SECONDS = 10.0
+"""How long a test that is not about a server that is away lets the portal wait for an answer: a busy machine may be."""
+PATIENT_PORTAL = (
+    sys.executable,
+    "-c",
+    f"from portal.domain import shared_storage; shared_storage.TIMEOUT_SECONDS = {PATIENCE_SECONDS}; "
+    "from portal.cli import main; main()",
+)
+"""The `portal` command, with this patience."""
 
 
 class Redis:

@@ -21,7 +21,7 @@ from portal.domain.hashing import new_salt
 from portal.domain.models import Base, OutboxMail
 from portal.mail.worker import MailWorker
 from tests.mail.sink import Sink
-from tests.servers.redis import Redis
+from tests.servers.redis import PATIENCE_SECONDS, Redis
 from tests.web.browser import Browser
 from tests.web.post import last_link
 
@@ -164,8 +164,7 @@ def environ(environ: Mapping[str, str], request: pytest.FixtureRequest) -> Mappi
         return environ
     redis: Redis = request.getfixturevalue("redis")
     redis.client.flushall()
-    # What a server is that does not answer at once, tests/faults/test_redis.py asks; on a busy machine this one may be.
-    request.getfixturevalue("monkeypatch").setattr(shared_storage, "TIMEOUT_SECONDS", 10.0)
+    request.getfixturevalue("monkeypatch").setattr(shared_storage, "TIMEOUT_SECONDS", PATIENCE_SECONDS)
     return {**environ, "PORTAL_RATELIMIT_STORAGE_URI": redis.uri}
 
 
