@@ -144,5 +144,5 @@ def _is_ready(served: Served) -> bool:
     try:
         with urllib.request.urlopen(f"{served.url}/healthz", timeout=5) as answer:
             return bool(answer.status == 200)
-    except (urllib.error.URLError, ConnectionError):
+    except OSError:  # nobody listens yet, or whoever does is slow to begin
         return False
