@@ -24,7 +24,7 @@ from portal.domain.organisation_settings import Given, Portal, change_organisati
 from portal.instance import upgrade_database
 from tests.browser.chromium import LAUNCH_ARGUMENTS
 from tests.browser.conftest import serving_here
-from tests.browser.visitor import PASSWORD, PATIENCE_MS
+from tests.browser.visitor import PASSWORD, PATIENCE_MS, press_enter
 from tests.cli.process import environment, serving, wait_until
 from tests.mail.conversation import CERTIFICATE
 from tests.mail.sink import Sink
@@ -118,7 +118,7 @@ class Shopper:
         frame = frame or self.frame
         for name, text in fields.items():
             frame.locator(f"main [name={name}]").fill(text)
-        frame.get_by_role("button", name=button, exact=True).press("Enter")  # whatever moves meanwhile
+        press_enter(frame.get_by_role("button", name=button, exact=True))
 
     def heading(self, words: str | re.Pattern[str]) -> None:
         """The page in the frame is this one."""

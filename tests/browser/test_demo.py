@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.visitor import PASSWORD
+from tests.browser.visitor import PASSWORD, press_enter
 from tests.cli.process import PATIENCE_SECONDS, wait_until
 from tests.mail.conversation import CERTIFICATE
 
@@ -48,7 +48,7 @@ def test_whoever_joins_in_the_frame_is_signed_in_at_the_shop(demo: dict[str, str
     frame.get_by_role("link", name="Create an account").click()
     for name, text in {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}.items():
         frame.locator(f"[name={name}]").fill(text)
-    frame.get_by_role("button", name="Create an account").press("Enter")
+    press_enter(frame.get_by_role("button", name="Create an account"))
     expect(frame.locator("h1")).to_have_text("Check your mail")
 
     mails = context.new_page()
@@ -61,7 +61,7 @@ def test_whoever_joins_in_the_frame_is_signed_in_at_the_shop(demo: dict[str, str
     code = re.search(r"(?m)^\d{6}$", mails.inner_text("body"))
     assert code is not None
     frame.locator("[name=code]").fill(code[0])
-    frame.get_by_role("button", name="Confirm my address").press("Enter")
+    press_enter(frame.get_by_role("button", name="Confirm my address"))
     events, who = page.locator("#events"), page.locator("#who")
     expect(events).to_contain_text("portal:signed-in")
     expect(events).to_contain_text(f"The server redeemed it for {EMAIL}")
@@ -70,7 +70,7 @@ def test_whoever_joins_in_the_frame_is_signed_in_at_the_shop(demo: dict[str, str
     page.reload()
     expect(who).to_have_text("Hello Ada")
     expect(events).to_contain_text("portal:resize")
-    frame.get_by_role("button", name="Sign out").press("Enter")
+    press_enter(frame.get_by_role("button", name="Sign out"))
     expect(events).to_contain_text("portal:signed-out")
     expect(who).to_have_text("Not signed in")
     assert faults == []

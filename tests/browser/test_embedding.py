@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Frame, Playwright, expect
 
 from tests.browser.looking import found_by_axe
 from tests.browser.parents import OTHER, SHOP, THIEF, Parents, Shopper, chromium_with, parents
-from tests.browser.visitor import PASSWORD
+from tests.browser.visitor import PASSWORD, press_enter
 
 pytestmark = pytest.mark.browser
 
@@ -339,7 +339,7 @@ class TestScript:
         shopper.page.emulate_media(color_scheme="dark" if theme == "light" else "light")
         shopper.visit(**{"data-theme": theme})
         expect(shopper.frame.locator("body")).to_have_css("background-color", colour)
-        shopper.frame.get_by_role("link", name="Forgotten password?").press("Enter")
+        press_enter(shopper.frame.get_by_role("link", name="Forgotten password?"))
         shopper.heading("Forgotten password")
         expect(shopper.frame.locator("body")).to_have_css("background-color", colour)
         assert found_by_axe(shopper.page.frames[1]) == {}

@@ -1,12 +1,14 @@
 """Somebody at a browser: reads pages, types into fields by their labels, and presses buttons by their names."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from babel.support import NullTranslations
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response, expect
+from playwright.sync_api import TimeoutError as TookTooLong
 
 from portal.domain.outbox import Notice
 from tests.cli.process import wait_until
@@ -14,10 +16,21 @@ from tests.cli.process import wait_until
 PASSWORD = "seven plain ducks walk"
 PATIENCE_MS = 30_000
 """How long a page is waited for; it is no promise, and no test measures it."""
+_KEY_MS = 10_000
 _STATUS_OF_A_PAGE = "Failed to load resource: the server responded with a status of"
 """Chromium says so of every page that is answered with 4xx or 5xx; the tests look at those themselves."""
 _MAILS = Path(__file__).resolve().parents[2] / "templates" / "mail"
 _SUBJECTS = [text for notice in Notice for text in re.findall("'(.*?)'", (_MAILS / notice / "subject.txt").read_text())]
+
+
+def press_enter(element: Locator) -> None:
+    """Press Enter on an element, wherever it moves to meanwhile; what comes of it is for the caller to wait for.
+
+    Where the key leads to another page, Chromium now and then never says that it has taken the key.
+    """
+    expect(element).to_be_visible(timeout=PATIENCE_MS)
+    with suppress(TookTooLong):
+        element.press("Enter", timeout=_KEY_MS)
 
 
 @dataclass
@@ -110,7 +123,7 @@ class Visitor:
     def press(self, button: str) -> int:
         """Press the button with these words, by keyboard, and wait for the page it leads to; its status."""
         with self.page.expect_navigation() as navigation:
-            self.page.get_by_role("button", name=self.said(button), exact=True).press("Enter")
+            press_enter(self.page.get_by_role("button", name=self.said(button), exact=True))
         return navigation.value.status
 
     def follow(self, link: str) -> int:
