@@ -45,18 +45,15 @@ def found_by_axe(page: Page | Frame) -> dict[str, list[str]]:
     return {violation["id"]: [node["html"] for node in violation["nodes"]] for violation in violations}
 
 
-def found_by_axe_in_every_look(page: Page, pictures: Path) -> dict[str, dict[str, list[str]]]:
-    """What axe has against a page, by look. Pictures of every look are kept."""
+def found_by_axe_in_looks(
+    page: Page, schemes: Mapping[int, Sequence[Scheme]] | None = None, *, pictures: Path | None = None
+) -> dict[str, dict[str, list[str]]]:
+    """What axe has against a page, by look: every one, or those that are named. Pictures of them may be kept."""
     found = {}
-    for look in looks(page):
-        page.screenshot(path=pictures.with_name(f"{pictures.name}-{look}.png"))
+    for look in looks(page, schemes):
+        if pictures is not None:
+            page.screenshot(path=pictures.with_name(f"{pictures.name}-{look}.png"))
         found[look] = found_by_axe(page)
-    return {look: violations for look, violations in found.items() if violations}
-
-
-def found_by_axe_without_script(page: Page) -> dict[str, dict[str, list[str]]]:
-    """What axe has against a page that runs no script, in each width and each scheme once."""
-    found = {look: found_by_axe(page) for look in looks(page, ONCE_EACH)}
     return {look: violations for look, violations in found.items() if violations}
 
 

@@ -15,9 +15,8 @@ from tests import pseudo
 from tests.browser.catalogue import STATES, STATES_OF_SCRIPT
 from tests.browser.conftest import SETTINGS, failing_portal, visitors
 from tests.browser.looking import (
-    WithoutScript,
-    found_by_axe_in_every_look,
-    found_by_axe_without_script,
+    ONCE_EACH,
+    found_by_axe_in_looks,
     sideways_scroll,
 )
 from tests.browser.stage import SHOP_NAME, Stage
@@ -140,12 +139,8 @@ def test_czech_fits_on_a_small_screen(in_czech: Page) -> None:
 
 def test_axe_finds_nothing_in_czech(in_czech: Page, screenshots: Path, request: pytest.FixtureRequest) -> None:
     assert in_czech.locator("html").get_attribute("lang") == "cs"
-    assert found_by_axe_in_every_look(in_czech, screenshots / f"{request.node.callspec.params['in_czech']}-czech") == {}
-
-
-def test_axe_finds_nothing_in_czech_without_script(in_czech: Page, czech: Stage, without_script: WithoutScript) -> None:
-    assert found_by_axe_without_script(without_script.show(czech.visitor)) == {}
-    assert without_script.faults == []
+    pictures = screenshots / f"{request.node.callspec.params['in_czech']}-czech"
+    assert found_by_axe_in_looks(in_czech, ONCE_EACH, pictures=pictures) == {}
 
 
 def test_nothing_is_said_in_the_console_in_czech(in_czech: Page, czech: Stage) -> None:

@@ -11,10 +11,10 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.catalogue import STATES, STATES_OF_SCRIPT
 from tests.browser.conftest import visitors
 from tests.browser.looking import (
+    ONCE_EACH,
     WIDTHS,
     WithoutScript,
-    found_by_axe_in_every_look,
-    found_by_axe_without_script,
+    found_by_axe_in_looks,
     sideways_scroll,
 )
 from tests.browser.stage import Stage
@@ -96,13 +96,13 @@ def test_the_title_and_the_focus_tell_of_a_problem(shown: Shown) -> None:
 
 
 def test_axe_finds_nothing_in_any_width_and_scheme_and_a_picture_is_kept(shown: Shown, screenshots: Path) -> None:
-    assert found_by_axe_in_every_look(shown.page, screenshots / shown.name) == {}
+    assert found_by_axe_in_looks(shown.page, pictures=screenshots / shown.name) == {}
 
 
 def test_axe_finds_nothing_without_script_either(shown: Shown, without_script: WithoutScript) -> None:
     page = without_script.show(shown.visitor)
     assert page.locator(".reveal, [data-busy]").count() == 0
-    assert found_by_axe_without_script(page) == {}
+    assert found_by_axe_in_looks(page, ONCE_EACH) == {}
     assert without_script.faults == []
 
 
