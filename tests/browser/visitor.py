@@ -106,6 +106,7 @@ class Visitor:
 
     def type(self, **fields: str) -> None:
         """Fill fields, by their names."""
+        self._wait_for_focus()
         for name, text in fields.items():
             self.page.fill(f"main [name={name}]", text)
 
@@ -122,9 +123,15 @@ class Visitor:
 
     def press(self, button: str) -> int:
         """Press the button with these words, by keyboard, and wait for the page it leads to; its status."""
+        self._wait_for_focus()
         with self.page.expect_navigation() as navigation:
             press_enter(self.page.get_by_role("button", name=self.said(button), exact=True))
         return navigation.value.status
+
+    def _wait_for_focus(self) -> None:
+        """Until the page has the field in focus that it wants to: Chromium grumbles at whoever is faster than that."""
+        if self.page.evaluate("document.activeElement === document.body && !!document.querySelector('[autofocus]')"):
+            expect(self.page.locator("[autofocus]")).to_be_focused()
 
     def follow(self, link: str) -> int:
         """Click the link with these words; the status of the page it leads to."""
