@@ -141,7 +141,7 @@ def serve_metrics(context: Context, host: str, port: int) -> None:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
     registry.register(_Outbox(context))
-    simple_server.ServerHandler = _Answer  # type: ignore[misc]
+    simple_server.ServerHandler = _Answer  # type: ignore[misc] # the library has no other way to choose it
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     listening = type("_Listening", (_SharedServer,), {"address_family": family})
     server: WSGIServer = make_server(host, port, make_wsgi_app(registry), listening, _QuietHandler)

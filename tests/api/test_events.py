@@ -15,7 +15,7 @@ from portal.domain.events import EventKind
 from portal.domain.models import Organisation
 from tests.api.shop import Shop, new_key, new_shop
 from tests.domain.watching import lines_of
-from tests.faults.test_outrun import ADA, DEEDS, World
+from tests.faults.deeds import ADA, DEEDS, World
 from tests.web.conftest import Site, Start
 
 pytestmark = pytest.mark.on_sqlite

@@ -1,0 +1,274 @@
+"""What people, shops and operators do in one request or command, each from what it needs to have happened before."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from portal.domain import api_keys, customers
+from portal.domain.addresses import Address, parse_email
+from portal.domain.api_keys import KeyKind
+from portal.domain.database import Outrun
+from portal.domain.deletion import delete_customer
+from portal.domain.organisation_settings import Given, Portal, add_organisation, change_organisation
+from tests.api.shop import Shop
+from tests.web.browser import Browser
+from tests.web.conftest import PASSWORD, Site
+from tests.web.expectations import assert_error_page
+from tests.web.post import code_in
+
+ADA = "ada@example.com"
+PORTAL = Portal(languages=["en"], hostname="portal.example.com")
+RETURN = "https://shop.example.com/welcome"
+Answer = tuple[int, Any]
+Act = Callable[[], Answer]
+"""Something that somebody does, in one request: the status, and what else of the answer must not change."""
+
+
+@dataclass
+class World:
+    """A portal with a customer and a shop, who do the same over and over."""
+
+    site: Site
+    shop: Shop
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    password: str = PASSWORD
+    """Ada's."""
+
+    def address(self) -> str:
+        """One that nobody has yet."""
+        return f"somebody{next(self.numbers)}@example.com"
+
+    def new_password(self) -> str:
+        return f"eleven grey otters dive {next(self.numbers)}"
+
+    def guest(self) -> Address:
+        email = self.address()
+        self.site.guest(email)
+        return parse_email(email)
+
+    def ada(self) -> Browser:
+        """Another browser of the customer who is there from the start, signed in."""
+        browser = self.site.browser()
+        assert browser.sign_in(ADA, self.password).status == 302
+        return browser
+
+
+def sending(browser: Browser, path: str, *, submit_to: str | None = None, **typed: Any) -> Act:
+    """Open a page, and send its form later."""
+    form = browser.open(path).form(submit_to)
+
+    def send() -> Answer:
+        page = browser.post(form, typed)
+        if page.status == 503:
+            assert_error_page(page, 503)
+        return page.status, page.headers.get("Location", "").partition("?")[0]
+
+    return send
+
+
+def asking(world: World, endpoint: str, **body: Any) -> Act:
+    def ask() -> Answer:
+        answer = world.shop.post(endpoint, **body)
+        return answer.status, answer.json.get("errorCode")
+
+    return ask
+
+
+def remembering(world: World, password: str, act: Act) -> Act:
+    """What makes a password Ada's, once it has come to its end."""
+
+    def remember() -> Answer:
+        answer = act()
+        if answer[0] != 503:
+            world.password = password
+        return answer
+
+    return remember
+
+
+def registration(world: World, email: str) -> Browser:
+    browser = world.site.browser()
+    assert browser.register(email, PASSWORD).status == 302
+    return browser
+
+
+def registers(world: World) -> Act:
+    names = {"first_name": "Ada", "last_name": "Quill"}
+    return sending(world.site.browser(), "/register", email=world.address(), password=PASSWORD, **names)
+
+
+def asks_for_the_mail_again(world: World) -> Act:
+    return sending(registration(world, world.address()), "/register/code", submit_to="/register/resend")
+
+
+def confirms(world: World) -> Act:
+    email = world.address()
+    return sending(registration(world, email), world.site.link(email))
+
+
+def confirms_elsewhere(world: World) -> Act:
+    email = world.address()
+    registration(world, email)
+    return sending(world.site.browser(), world.site.link(email), password=PASSWORD)
+
+
+def confirms_by_code(world: World) -> Act:
+    email = world.address()
+    browser = registration(world, email)
+    return sending(browser, "/register/code", submit_to="/register/code", code=code_in(world.site.mails(email)[-1]))
+
+
+def signs_in(world: World) -> Act:
+    return sending(world.site.browser(), "/login", email=ADA, password=world.password)
+
+
+def mistypes(world: World) -> Act:
+    return sending(world.site.browser(), "/login", email=ADA, password="wrong")
+
+
+def signs_out(world: World) -> Act:
+    return sending(world.ada(), "/account", submit_to="/logout")
+
+
+def asks_for_a_link(world: World) -> Act:
+    return sending(world.site.browser(), "/login/link", email=ADA)
+
+
+def signs_in_by_link(world: World) -> Act:
+    browser = world.site.browser()
+    browser.fill("/login/link", {"email": ADA})
+    return sending(browser, world.site.link(ADA))
+
+
+def signs_in_by_code(world: World) -> Act:
+    browser = world.site.browser()
+    browser.fill("/login/link", {"email": ADA})
+    return sending(browser, "/login/code", submit_to="/login/code", code=code_in(world.site.mails(ADA)[-1]))
+
+
+def asks_for_a_reset(world: World) -> Act:
+    return sending(world.site.browser(), "/password/reset", email=ADA)
+
+
+def resets(world: World) -> Act:
+    world.site.browser().ask_for_reset(ADA)
+    password = world.new_password()
+    return remembering(world, password, sending(world.site.browser(), world.site.link(ADA), password=password))
+
+
+def changes_the_password(world: World) -> Act:
+    typed = {"current_password": world.password, "password": world.new_password()}
+    send = sending(world.ada(), "/account/password", submit_to="/account/password", **typed)
+    return remembering(world, typed["password"], send)
+
+
+def chooses_a_language(world: World) -> Act:
+    return sending(world.ada(), "/account", submit_to="/language", locale="en")
+
+
+def goes_back_to_the_shop(world: World) -> Act:
+    browser = world.ada()
+
+    def go() -> Answer:
+        page = browser.send(f"/login?{urlencode({'return_url': RETURN, 'nonce': 'n'})}")
+        return page.status, page.headers.get("Location", "").partition("?")[0]
+
+    return go
+
+
+def shop_redeems(world: World) -> Act:
+    page = world.ada().send(f"/login?{urlencode({'return_url': RETURN, 'nonce': 'n'})}")
+    (code,) = parse_qs(urlsplit(page.location).query)["code"]
+    return asking(world, "redeem-handover", code=code, nonce="n")
+
+
+def shop_signs_in(world: World) -> Act:
+    return asking(world, "login", email=ADA, password=world.password)
+
+
+def shop_vouches(world: World) -> Act:
+    return asking(world, "magic-auth", email=world.address(), firstName="Ada")
+
+
+def shop_registers(world: World) -> Act:
+    return asking(world, "register-account", email=world.address(), password=PASSWORD)
+
+
+def shop_confirms(world: World) -> Act:
+    email = world.address()
+    registration(world, email)
+    return asking(world, "register-account-verify", token=world.site.link(email).rpartition("/")[2])
+
+
+def shop_asks_for_a_reset(world: World) -> Act:
+    return asking(world, "reset-password", email=ADA)
+
+
+def shop_resets(world: World) -> Act:
+    world.site.browser().ask_for_reset(ADA)
+    token = world.site.link(ADA).rpartition("/")[2]
+    password = world.new_password()
+    return remembering(world, password, asking(world, "set-new-password", token=token, password=password))
+
+
+def shop_signs_out(world: World) -> Act:
+    answer = world.shop.post("login", email=ADA, password=world.password)
+    return asking(world, "logout", identityId=world.shop.identity(answer))
+
+
+def by_operator(do: Callable[[], object]) -> Act:
+    def act() -> Answer:
+        try:
+            do()
+        except Outrun:
+            return 503, None
+        return 0, None
+
+    return act
+
+
+def operator_bans(world: World) -> Act:
+    return by_operator(partial(customers.ban, world.site.context, 1, world.guest(), "spam"))
+
+
+def operator_lifts_a_ban(world: World) -> Act:
+    guest = world.guest()
+    customers.ban(world.site.context, 1, guest, "spam")
+    return by_operator(partial(customers.unban, world.site.context, 1, guest))
+
+
+def operator_deletes(world: World) -> Act:
+    return by_operator(partial(delete_customer, world.site.context, 1, world.guest()))
+
+
+def operator_makes_a_key(world: World) -> Act:
+    return by_operator(partial(api_keys.create, world.site.context, 1, KeyKind.DEVELOPER))
+
+
+def operator_revokes_a_key(world: World) -> Act:
+    key_id, _ = api_keys.create(world.site.context, 1, KeyKind.DEVELOPER)
+    return by_operator(partial(api_keys.revoke, world.site.context, key_id))
+
+
+def operator_adds_an_organisation(world: World) -> Act:
+    slug = f"shop{next(world.numbers)}"
+    return by_operator(partial(add_organisation, world.site.context, slug, {"name": "Shop"}, PORTAL))
+
+
+def operator_changes_an_organisation(world: World) -> Act:
+    given: Given = {"name": f"Shop {next(world.numbers)}"}
+    return by_operator(partial(change_organisation, world.site.context, "default", given, PORTAL))
+
+
+DEEDS: list[Callable[[World], Act]] = [
+    *(registers, asks_for_the_mail_again, confirms, confirms_elsewhere, confirms_by_code),
+    *(signs_in, mistypes, signs_out, asks_for_a_link, signs_in_by_link, signs_in_by_code),
+    *(asks_for_a_reset, resets, changes_the_password, chooses_a_language),
+    *(goes_back_to_the_shop, shop_redeems, shop_signs_in, shop_vouches, shop_registers, shop_confirms),
+    *(shop_asks_for_a_reset, shop_resets, shop_signs_out),
+    *(operator_bans, operator_lifts_a_ban, operator_deletes, operator_makes_a_key, operator_revokes_a_key),
+    *(operator_adds_an_organisation, operator_changes_an_organisation),
+]
