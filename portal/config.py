@@ -172,7 +172,8 @@ def _read_file(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise WrongSetting("instance_path", f"holds a {SETTINGS_FILE} that cannot be read: {error}") from None
+        problem = error.strerror if isinstance(error, OSError) else error
+        raise WrongSetting("instance_path", f"holds a {SETTINGS_FILE} that cannot be read: {problem}") from None
     unknown = values.keys() - {field.name for field in fields(Settings)} | values.keys() & {"instance_path"}
     if unknown:
         raise WrongSetting(min(unknown), f"stands in {SETTINGS_FILE} but is not a setting of it")

@@ -147,7 +147,8 @@ def test_a_wrong_file_is_refused_by_name_in_one_line(
 
 def test_a_file_that_cannot_be_read_is_refused(bare: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "portal.toml").mkdir()
-    assert problem_of(bare).startswith("PORTAL_INSTANCE_PATH ")
+    problem = "PORTAL_INSTANCE_PATH holds a portal.toml that cannot be read: Is a directory"
+    assert problem_of(bare) == problem
 
 
 def test_a_file_of_places_is_found_and_another_file_is_refused(bare: dict[str, str], tmp_path: Path) -> None:
