@@ -12,6 +12,7 @@ from portal.domain.models import (
     Account,
     Contact,
     ContactGroup,
+    Device,
     Event,
     FormerPassword,
     Handover,
@@ -30,6 +31,7 @@ _DELETIONS: Mapping[str, Delete] = {
         Handover.identity_id.in_(select(Identity.id).where(Identity.contact_id == _id))
     ),
     "identities": delete(Identity).where(Identity.contact_id == _id),
+    "devices": delete(Device).where(Device.contact_id == _id),
     "events": delete(Event).where(Event.contact_id == _id),
     "former passwords": delete(FormerPassword).where(FormerPassword.contact_id == _id),
     "accounts": delete(Account).where(Account.contact_id == _id),

@@ -13,6 +13,7 @@ from portal.domain.models import (
     Base,
     Contact,
     ContactGroup,
+    Device,
     Event,
     FormerPassword,
     Handover,
@@ -27,18 +28,19 @@ from portal.domain.naming import api_name
 EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
     Contact: (
         *("cu_ref_no", "email", *TEXTS, "newsletter", "ip"),
-        *("created_at", "confirmed_at", "failed_passwords", "banned_at", "ban_reason"),
+        *("created_at", "confirmed_at", "proven_at", "failed_passwords", "failed_codes", "banned_at", "ban_reason"),
     ),
     ContactGroup: ("name",),
     Account: ("created_at", "password_set_at"),
     FormerPassword: ("retired_at",),
     Registration: (
         *("email", *TEXTS, "newsletter", "groups", "referral", "ip"),
-        *("return_url", "created_at", "ended_at"),
+        *("return_url", "created_at", "ended_at", "failed_passwords"),
     ),
     Link: ("purpose", "email", "code_tries", "created_at", "expires_at", "used_at", "ended_at"),
     Identity: ("kept", "ip", "user_agent", "created_at", "seen_at", "expires_at", "ended_at"),
     Handover: ("expires_at", "used_at"),
+    Device: ("created_at", "seen_at", "failed_passwords"),
     Event: ("occurred_at", "kind", "refusal", "ip", "user_agent", "request_id"),
     OutboxMail: (
         *("notice", "recipient", "locale", "message_id", "state", "attempts"),
@@ -66,6 +68,7 @@ LEFT_OUT: Mapping[str, str] = {
     "registration.public_id": _SECRET,
     "registration.contact_id": _NUMBER,
     "registration.password_hash": _SECRET,
+    "registration.is_decoy": "says only why nothing came of it",
     "link.id": _NUMBER,
     "link.public_id": _SECRET,
     "link.contact_id": _NUMBER,
@@ -78,6 +81,9 @@ LEFT_OUT: Mapping[str, str] = {
     "handover.identity_id": _NUMBER,
     "handover.digest": _SECRET,
     "handover.nonce": _SECRET,
+    "device.id": _NUMBER,
+    "device.contact_id": _NUMBER,
+    "device.digest": _SECRET,
     "event.id": _NUMBER,
     "event.organisation_id": "is the customer's",
     "event.contact_id": _NUMBER,
@@ -127,6 +133,7 @@ _LISTS = {
     "handovers": _select(Handover)
     .join(Identity, Identity.id == Handover.identity_id)
     .where(Identity.contact_id == _id),
+    "devices": _select(Device).where(Device.contact_id == _id),
     "events": _select(Event).where(Event.contact_id == _id),
     "mails": _select(OutboxMail).where(OutboxMail.contact_id == _id),
 }

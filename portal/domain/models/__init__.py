@@ -7,7 +7,7 @@ because a unit of work costs more than everything else in a sign-in but the hash
 from portal.domain.models.base import LOCALE_LENGTH, STRING_LENGTH, USER_AGENT_LENGTH, Base, UtcDateTime
 from portal.domain.models.contacts import Account, Contact, ContactGroup, FormerPassword, Registration
 from portal.domain.models.organisations import ApiKey, Organisation
-from portal.domain.models.proofs import Handover, Identity, Link
+from portal.domain.models.proofs import Device, Handover, Identity, Link
 from portal.domain.models.records import Event, OutboxMail
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Base",
     "Contact",
     "ContactGroup",
+    "Device",
     "Event",
     "FormerPassword",
     "Handover",

@@ -45,7 +45,11 @@ class Contact(Base):
     """Where the registration came from that was confirmed."""
     referred_by_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", ondelete="SET NULL"), index=True)
     failed_passwords: Mapped[int] = mapped_column(default=0)
-    """Wrong passwords in a row, however slow."""
+    """Wrong passwords in a row, however slow, from browsers that this customer never signed in with."""
+    failed_codes: Mapped[int] = mapped_column(default=0)
+    """Wrong codes from emails in a row, however slow."""
+    proven_at: Mapped[datetime | None]
+    """When the owner of the mailbox first proved that it is theirs, by a link or a code that was sent there."""
     confirmed_at: Mapped[datetime | None]
     """None while the contact is known only from a registration that waits for its mailbox to be proven."""
     banned_at: Mapped[datetime | None]
@@ -126,3 +130,7 @@ class Registration(Base):
     """Where the customer goes on after confirming; on one of the organisation's return origins."""
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    is_decoy: Mapped[bool] = mapped_column(default=False)
+    """True for an address that has an account or is banned: answers in a browser as a pending one, confirms nothing."""
+    failed_passwords: Mapped[int] = mapped_column(default=0)
+    """Wrong passwords for its address since it was made."""

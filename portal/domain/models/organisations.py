@@ -22,6 +22,8 @@ class Organisation(Base):
     """The exact origins whose pages may show the portal in a frame."""
     return_origins: Mapped[list[str]] = mapped_column(JSON, default=list)
     """The exact origins that a return address may lie on."""
+    handover_urls: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """The addresses that a hand-over code may be sent to by redirect, compared whole but for their query."""
     locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
     sender: Mapped[str | None]
     """The From of its mails; without one MAIL_DEFAULT_SENDER."""

@@ -1,8 +1,8 @@
-"""What lets somebody in: links and codes, identities, their handing over."""
+"""What lets somebody in: links and codes, identities, their handing over, devices that were signed in with."""
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, LargeBinary, String
+from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.domain.models.base import Base, contact_key
@@ -62,3 +62,23 @@ class Handover(Base):
     """What the page made up for this sign-in; its server must know it."""
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+
+
+class Device(Base):
+    """A browser, or a network behind a shop's server, in which a customer signed in before: it has limits of its own.
+
+    The cookie's random value is stored as a digest. A browser that several customers use has one cookie, and a row for
+    each of them.
+    """
+
+    __tablename__ = "device"
+    __table_args__ = (UniqueConstraint("digest", "contact_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[int] = contact_key()
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    failed_passwords: Mapped[int] = mapped_column(default=0)
+    """Wrong passwords in a row from this device, however slow."""
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    """When the customer last signed in with it."""
