@@ -10,7 +10,6 @@ from pathlib import Path
 from sqlalchemy import select
 
 from portal.assembly import assemble
-from portal.config import PREFIX, Settings, load_settings
 from portal.domain import api_keys
 from portal.domain.addresses import parse_email
 from portal.domain.api_keys import KeyKind
@@ -21,6 +20,7 @@ from portal.domain.organisations import get_organisation
 from portal.domain.registration import Application, register
 from portal.domain.tokens import Purpose
 from portal.instance import prepare_database, secret_key
+from portal.settings import PREFIX, Settings, load_settings
 
 PASSWORD = "tichy velbloud 77"
 _CUSTOMERS = 10

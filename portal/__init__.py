@@ -6,9 +6,9 @@ from flask import Flask
 
 from portal import api, cli, languages, web
 from portal.assembly import assemble, context_of
-from portal.config import Settings, load_settings
 from portal.extensions import csrf
 from portal.instance import secret_key
+from portal.settings import Settings, load_settings
 
 _PACKAGE = Path(__file__).resolve().parent
 # In a wheel templates and static files lie inside the package, in a checkout beside it.

@@ -1,11 +1,11 @@
 """Builds the domain's tools from the settings: the one place where the two meet."""
 
+from dataclasses import fields
 from typing import cast
 
 from flask import Flask, current_app
 from limits.storage import Storage
 
-from portal.config import Settings, WrongSetting
 from portal.domain.clock import Clock, SystemClock
 from portal.domain.context import Context, Rules
 from portal.domain.database import open_database
@@ -15,6 +15,7 @@ from portal.domain.places import Atlas
 from portal.domain.throttling import Throttle
 from portal.domain.tokens import LinkSigner
 from portal.domain.window_storage import WindowStorage
+from portal.settings import Settings, WrongSetting
 
 
 def assemble(settings: Settings, secret_key: str, clock: Clock | None = None) -> Context:
@@ -26,24 +27,7 @@ def assemble(settings: Settings, secret_key: str, clock: Clock | None = None) ->
         throttle=Throttle(_storage(settings.ratelimit_storage_uri)),
         signer=LinkSigner([*settings.secret_key_fallbacks, secret_key]),
         atlas=Atlas(settings.geoip_database),
-        rules=Rules(
-            login_limit_account=settings.login_limit_account,
-            login_limit_network=settings.login_limit_network,
-            register_limit_network=settings.register_limit_network,
-            mail_limit_address=settings.mail_limit_address,
-            mail_limit_network=settings.mail_limit_network,
-            register_retry=settings.register_retry,
-            api_limit_prod=settings.api_limit_prod,
-            api_limit_dev=settings.api_limit_dev,
-            reset_lifetime=settings.reset_lifetime,
-            reset_lifetime_max=settings.reset_lifetime_max,
-            magic_lifetime=settings.magic_lifetime,
-            verify_lifetime=settings.verify_lifetime,
-            identity_lifetime=settings.identity_lifetime,
-            identity_idle=settings.identity_idle,
-            password_min_length=settings.password_min_length,
-            event_retention=settings.event_retention,
-        ),
+        rules=Rules(**{rule.name: getattr(settings, rule.name) for rule in fields(Rules)}),
     )
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
-from portal.config import Settings, sqlite_url
 from portal.domain.database import Database, DatabaseAway, open_database
 from portal.domain.restoring import Settled, settle
 from portal.schema import DatabaseProblem
+from portal.settings import Settings, sqlite_url
 
 _COPY = 1
 """SQLite's user_version of a copy. The portal's own database has 0, so a copy that is put back can be told."""

@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
-from portal.config import Settings
+from portal.settings import Settings
 
 WAITING_LINES = 2000
 """How many lines wait while nobody takes them: some seconds of a busy portal."""

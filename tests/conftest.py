@@ -12,11 +12,11 @@ from sqlalchemy import ColumnElement, Connection, literal
 
 from portal import schema
 from portal.assembly import assemble
-from portal.config import DATABASE_FILE, Settings, load_settings
 from portal.domain.context import Context, Visitor
 from portal.domain.database import open_database
 from portal.domain.models.base import UtcDateTime
 from portal.domain.organisations import get_organisation
+from portal.settings import DATABASE_FILE, Settings, load_settings
 from tests.servers.postgres import Postgres
 from tests.servers.redis import Redis
 from tests.servers.slate import Slate

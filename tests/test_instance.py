@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from portal.config import Settings, WrongSetting, load_settings
 from portal.domain.database import open_database
 from portal.instance import prepare_database, secret_key, upgrade_database
 from portal.schema import DatabaseProblem
+from portal.settings import Settings, WrongSetting, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def in_processes(count: int, settings: Settings, code: str) -> list[str]:
     """What `count` processes print that run the same code at the same time."""
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", f"from portal.config import load_settings\nsettings = load_settings()\n{code}"],
+            [sys.executable, "-c", f"from portal.settings import load_settings\nsettings = load_settings()\n{code}"],
             env={**os.environ, "PORTAL_INSTANCE_PATH": str(settings.instance_path)},
             stdout=subprocess.PIPE,
             text=True,

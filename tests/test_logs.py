@@ -22,7 +22,7 @@ from tests.servers.pipe import Pipe
 ODD = "a\r\n\x1b[31mred\x1b[0m\u2028\u2029\x85\x00\x7f\ud800 z"
 """What would begin a line of its own, colour a terminal, or cannot be written at all."""
 CANARY = "canary@example.com"
-PREPARE = "from portal.logs import *; from portal.config import load_settings; configure_logging(load_settings())\n"
+PREPARE = "from portal.logs import *; from portal.settings import load_settings; configure_logging(load_settings())\n"
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from portal.requests import MAX_BODY
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from portal.config import Settings
     from portal.domain.context import Context
+    from portal.settings import Settings
 
 _PATH = "/api"
 

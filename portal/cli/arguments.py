@@ -10,7 +10,7 @@ from portal.domain.addresses import InvalidAddress, is_customer_reference, parse
 from portal.domain.customers import Reference, Whom
 from portal.domain.expiration import InvalidDuration, parse_duration
 from portal.domain.models import STRING_LENGTH
-from portal.setting_values import LONGEST
+from portal.settings.values import LONGEST
 
 
 class Text(click.ParamType[str]):

@@ -17,7 +17,10 @@ from portal import schema
 from portal.assembly import context_of
 from portal.cli.check_servers import Finding, find_in_mail, find_in_services, leads_nowhere
 from portal.cli.errors import PlainCommand
-from portal.config import (
+from portal.domain.database import Database, DatabaseAway
+from portal.domain.organisations import DEFAULT, Organisation, list_organisations
+from portal.instance import KEY_FILE
+from portal.settings import (
     DEFAULT_LIMITS,
     PREFIX,
     SETTINGS_FILE,
@@ -25,9 +28,6 @@ from portal.config import (
     WrongSetting,
     look_at_settings,
 )
-from portal.domain.database import Database, DatabaseAway
-from portal.domain.organisations import DEFAULT, Organisation, list_organisations
-from portal.instance import KEY_FILE
 
 _KEY_MINIMUM = 15
 """Decimal digits of guesses: zxcvbn finds 16 and more for any drawn key that the start takes, few for a pattern."""

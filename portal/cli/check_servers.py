@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.engine import URL, make_url
 
-from portal.config import Settings, is_loopback_host
+from portal.settings import Settings, is_loopback_host
 
 Finding = tuple[str, str]
 """The name of a setting or an organisation, and what is wrong with it and what to do."""

@@ -12,11 +12,11 @@ from portal.assembly import current_context, settings_of
 from portal.cli.arguments import Text
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_table
-from portal.config import PREFIX
 from portal.domain import logos
 from portal.domain.organisation_settings import Given, Portal, add_organisation, change_organisation
 from portal.domain.organisations import DEFAULT, Organisation, get_organisation, list_organisations
 from portal.languages import languages_of
+from portal.settings import PREFIX
 
 _OPTIONS = (
     click.option("--hostname", metavar="H", help="The host its pages are at, and where links in its mails lead."),

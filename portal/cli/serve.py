@@ -12,9 +12,9 @@ from time import monotonic, sleep
 import click
 
 from portal.cli.errors import PlainCommand
-from portal.config import PREFIX, SETTINGS_FILE, Settings, WrongSetting, load_settings
 from portal.instance import prepare_database, secret_key, serves_alone
 from portal.logs import configure_logging
+from portal.settings import PREFIX, SETTINGS_FILE, Settings, WrongSetting, load_settings
 
 _log = logging.getLogger("portal.serve")
 

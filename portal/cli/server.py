@@ -28,8 +28,8 @@ from portal.cli.gathering import GatheringWorker
 from portal.cli.open_files import room_for_connections
 from portal.cli.plain_answer import write_error
 from portal.cli.worker import MailThread
-from portal.config import Settings
 from portal.domain.threads import running_pool
+from portal.settings import Settings
 from portal.web.health import stop_being_ready
 
 GRACEFUL_SECONDS = 30

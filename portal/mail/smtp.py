@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import flask_mail
 
-from portal.config import Settings
 from portal.domain import names
 from portal.mail.transport import (
     Misconfigured,
@@ -23,6 +22,7 @@ from portal.mail.transport import (
     TryLater,
     own_host,
 )
+from portal.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -9,7 +9,7 @@ from secrets import token_hex
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from portal.config import Settings
+from portal.settings import Settings
 
 MAILBOX_FOLDER = "mailbox"
 _PRIVATE_FOLDER = 0o700

@@ -6,9 +6,9 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import requests
-from portal.config import Settings
 from portal.domain.identities import SHORT_LIFETIME
 from portal.requests import MAX_BODY
+from portal.settings import Settings
 from portal.web import (
     account,
     embedding,

@@ -11,9 +11,9 @@ from werkzeug.serving import make_server
 
 from portal import create_app
 from portal.assembly import context_of
-from portal.config import load_settings
 from portal.domain.errors import Busy
 from portal.instance import upgrade_database
+from portal.settings import load_settings
 from tests.browser.chromium import LAUNCH_ARGUMENTS, find_chromium
 from tests.browser.looking import WithoutScript
 from tests.browser.visitor import PATIENCE_MS, Visitor

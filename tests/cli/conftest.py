@@ -11,13 +11,13 @@ from sqlalchemy import insert, select
 
 from portal.assembly import assemble
 from portal.cli import main
-from portal.config import load_settings
 from portal.domain import contacts
 from portal.domain.addresses import parse_email
 from portal.domain.context import Context
 from portal.domain.hashing import new_salt
 from portal.domain.models import Account, Organisation
 from portal.instance import upgrade_database
+from portal.settings import load_settings
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import yaml  # type: ignore[import-untyped] # others of the tools bring it, lock
 
 from portal.cli import portal
 from portal.cli.server import GRACEFUL_SECONDS
-from portal.config import Settings, load_settings
 from portal.mail.smtp import MAIL_SECONDS
+from portal.settings import Settings, load_settings
 from tests.cli.process import PORTAL
 
 ROOT = Path(__file__).resolve().parents[2]

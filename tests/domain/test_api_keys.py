@@ -14,12 +14,12 @@ from limits import parse as parse_limit
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
-from portal.config import Settings
 from portal.domain import api_keys
 from portal.domain.api_access import Caller, KeyProblem, KeyRefused, admit
 from portal.domain.api_keys import DEFAULT_SCOPES, KeyKind, Scope
 from portal.domain.context import Context
 from portal.domain.models import ApiKey, Event
+from portal.settings import Settings
 from tests.conftest import MovableClock
 from tests.domain.scene import Scene
 

@@ -25,6 +25,6 @@
 | F26: names                                         | test_names; tests/domain/test_names                           |
 | F27: the log                                       | test_blocked_log; tests/test_logs                             |
 | F28: slow queries                                  | test_slow_queries, test_query_plans                           |
-| F29: wrong settings                                | test_configuration; tests/test_config, tests/cli/test_check   |
+| F29: wrong settings                                | test_configuration; tests/test_settings, tests/cli/test_check |
 | F30: taken, and never delivered                    | test_retries                                                  |
 """

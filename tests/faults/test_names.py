@@ -13,7 +13,6 @@ from time import monotonic
 import pytest
 from sqlalchemy import text
 
-from portal.config import load_settings
 from portal.domain import shared_storage
 from portal.domain.database import DatabaseAway, open_database
 from portal.domain.shared_storage import SharedStorage
@@ -21,6 +20,7 @@ from portal.domain.throttling import StorageAway
 from portal.mail import smtp
 from portal.mail.smtp import SmtpTransport
 from portal.mail.transport import ServerUnavailable
+from portal.settings import load_settings
 from tests.cli.process import PORTAL, Served, environment, run_portal, serving
 from tests.conftest import SECRET_KEY
 from tests.mail.sink import Sink

@@ -10,8 +10,8 @@ import pytest
 
 from portal import create_app
 from portal.assembly import context_of
-from portal.config import load_settings
 from portal.mail.worker import MailWorker
+from portal.settings import load_settings
 from tests.cli.process import Served, environment, serving
 from tests.conftest import SECRET_KEY
 from tests.mail.sink import ReceivedMail, Sink

@@ -10,7 +10,6 @@ from sqlalchemy import Row, insert, select, update
 
 from portal import create_app
 from portal.assembly import context_of
-from portal.config import load_settings
 from portal.domain import links, outbox
 from portal.domain.clock import Clock
 from portal.domain.context import Visitor
@@ -18,6 +17,7 @@ from portal.domain.models import Link, Organisation, OutboxMail
 from portal.domain.outbox import MailState, Notice
 from portal.domain.tokens import Purpose, random_id
 from portal.mail.worker import MailWorker
+from portal.settings import load_settings
 
 ADA = "ada@example.com"
 

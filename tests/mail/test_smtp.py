@@ -6,10 +6,10 @@ from email.message import EmailMessage
 
 import pytest
 
-from portal.config import load_settings
 from portal.mail import smtp
 from portal.mail.smtp import SmtpTransport
 from portal.mail.transport import Misconfigured, NotSent, RecipientRefused, ServerUnavailable, TryLater
+from portal.settings import load_settings
 from tests.mail.sink import Act, Sink, Stage
 
 pytestmark = pytest.mark.on_sqlite

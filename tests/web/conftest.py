@@ -13,13 +13,13 @@ from sqlalchemy import event, select
 
 from portal import create_app
 from portal.assembly import context_of, settings_of
-from portal.config import Settings, load_settings
 from portal.domain import contacts, customers, shared_storage
 from portal.domain.addresses import parse_email
 from portal.domain.context import Context
 from portal.domain.hashing import new_salt
 from portal.domain.models import Base, OutboxMail
 from portal.mail.worker import MailWorker
+from portal.settings import Settings, load_settings
 from tests.mail.sink import Sink
 from tests.servers.redis import PATIENCE_SECONDS, Redis
 from tests.web.browser import Browser

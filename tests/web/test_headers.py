@@ -141,7 +141,7 @@ def test_health_pages_say_little(site: Site) -> None:
     "path",
     [
         *("/.git/config", "/.env", "/portal.toml", "/instance/portal.sqlite3", "/secret.key", "/console", "/debug"),
-        *("/static/../pyproject.toml", "/static/%2e%2e/pyproject.toml", "/static/..%2fportal/config.py", "/static/"),
+        *("/static/../pyproject.toml", "/static/%2e%2e/pyproject.toml", "/static/..%2fportal/app.py", "/static/"),
         *("/server-status", "/metrics", "/admin", "/api", "/static//etc/passwd", "/static/%00", "/\u2028", "/%ff"),
     ],
 )

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from portal.backup import back_up, is_copy, settle_copy
-from portal.config import DATABASE_FILE
 from portal.domain.backlog import list_mails
 from portal.domain.clock import utc_now
 from portal.domain.restoring import HELD_BACK
+from portal.settings import DATABASE_FILE
 from tests.servers.postgres import Postgres
 from tests.web.browser import Browser
 from tests.web.conftest import Site, Start

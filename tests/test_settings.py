@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from portal.config import WrongSetting, is_loopback_host, load_settings
 from portal.domain.hashing import Parameters
+from portal.settings import WrongSetting, is_loopback_host, load_settings
+from portal.settings.declarations import DECLARATIONS, markdown_table
 from tests.mmdb import write_mmdb
 from tests.wrong_settings import STRONG_KEY, WRONG
 
@@ -230,3 +231,16 @@ def test_a_limit_is_a_number_and_a_span(bare: dict[str, str], text: str, amount:
 )
 def test_loopback_is_this_machine_only(host: str, loopback: bool) -> None:
     assert is_loopback_host(host) is loopback
+
+
+def test_the_documented_settings_are_those_that_there_are() -> None:
+    documented = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
+    assert markdown_table() in documented.read_text("utf-8"), f"put this into {documented}:\n{markdown_table()}"
+
+
+@pytest.mark.parametrize("name", DECLARATIONS)
+def test_each_setting_has_a_default_that_it_takes_itself(bare: dict[str, str], name: str) -> None:
+    default = DECLARATIONS[name].default
+    if default is not None:
+        written = load_settings({**bare, f"PORTAL_{name.upper()}": default})
+        assert getattr(written, name) == getattr(load_settings(bare), name)

@@ -64,6 +64,16 @@ def secret_key(text: str) -> str:
     return text
 
 
+def secret_keys(text: str) -> tuple[str, ...]:
+    """Keys between commas, each as strong as a single one."""
+    return tuple(secret_key(key.strip()) for key in text.split(",") if key.strip())
+
+
+def optional(text: str) -> str | None:
+    """Any text; an empty one counts as none."""
+    return text or None
+
+
 def database_url(text: str) -> str:
     """A SQLAlchemy URL that names what will last."""
     try:
@@ -206,11 +216,6 @@ def one_of(*choices: str) -> Callable[[str], str]:
         return text
 
     return read
-
-
-def listed(text: str) -> list[str]:
-    """The parts between commas."""
-    return [item.strip() for item in text.split(",") if item.strip()]
 
 
 def _is_host(text: str) -> bool:
