@@ -8,7 +8,8 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
-from portal.domain.database import Database, DatabaseAway, open_database
+from portal.domain.backends import DatabaseAway
+from portal.domain.database import Database, open_database
 from portal.domain.restoring import Settled, settle
 from portal.schema import DatabaseProblem
 from portal.settings import Settings, sqlite_url

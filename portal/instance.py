@@ -13,8 +13,9 @@ from sqlalchemy.engine import make_url
 
 from portal import schema
 from portal.backup import settle_copy
+from portal.domain.backends import DatabaseAway
 from portal.domain.clock import utc_now
-from portal.domain.database import Database, DatabaseAway, open_database
+from portal.domain.database import Database, open_database
 from portal.schema import DatabaseProblem
 from portal.settings import DATABASE_FILE, SETTINGS_FILE, Settings, WrongSetting
 

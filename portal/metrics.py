@@ -20,9 +20,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from portal.domain.backends import DatabaseAway
 from portal.domain.backlog import waiting_mails
 from portal.domain.context import Context
-from portal.domain.database import DatabaseAway
 
 SCRAPE_SECONDS = 5.0
 """How long a connection may stay silent: each has a thread."""

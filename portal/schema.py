@@ -1,15 +1,19 @@
 """The database schema: which one a database has, and how it becomes the code's."""
 
+import re
 from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
 from portal.domain.database import Database
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_MIGRATION_FILE = re.compile(r"([0-9]{4})_[a-z_]+\.py", re.ASCII)
+"""Migrations are a line, each file named by its revision and numbered after the one it follows."""
 _MIGRATION_LOCK = 4_913_027_711
 """A number that only the portal's migrations lock (PostgreSQL advisory locks have numbers for names)."""
 
@@ -18,12 +22,20 @@ class DatabaseProblem(Exception):
     """The database cannot be served; the message is one line that says what to do."""
 
 
-@cache
 def head() -> str:
     """The revision of the code's schema: the `version_num` in `alembic_version` of a current database."""
-    revision = _scripts().get_current_head()
-    assert revision is not None  # noqa: S101 - the package always holds at least one migration
-    return revision
+    return revisions()[-1]
+
+
+@cache
+def revisions() -> list[str]:
+    """The revisions of all schemas that the code knows, the oldest first.
+
+    Read from the names of the files, without Alembic: it takes a tenth of a second to load, and a start of an instance
+    that is up to date, or a look at its health, has nothing to migrate.
+    """
+    names = (found.name for found in files("portal.migrations").joinpath("versions").iterdir())
+    return sorted(found[1] for name in names if (found := _MIGRATION_FILE.fullmatch(name)))
 
 
 def current_problem(database: Database) -> str | None:
@@ -32,7 +44,7 @@ def current_problem(database: Database) -> str | None:
         revision = _revision(connection)
     if revision is None:
         return "The database has no schema yet: run `portal db upgrade`."
-    if revision not in _known():
+    if revision not in revisions():
         return _unknown(revision)
     if revision != head():
         return f"The database has the older schema {revision}, the code wants {head()}: run `portal db upgrade`."
@@ -56,32 +68,29 @@ def upgrade(database: Database) -> None:
         revision = _revision(connection)
         if revision == head():
             return
-        if revision is not None and revision not in _known():
+        if revision is not None and revision not in revisions():
             raise DatabaseProblem(_unknown(revision))
-        config = _config()
+        from alembic import command  # loaded only where something is to be migrated
+
+        config = alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-def _config() -> Config:
+def alembic_config() -> "Config":
+    """Alembic's configuration: where the migrations are."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", "portal:migrations")
     return config
 
 
-@cache
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-@cache
-def _known() -> frozenset[str]:
-    return frozenset(script.revision for script in _scripts().walk_revisions())
-
-
 def _revision(connection: Connection) -> str | None:
     """What `alembic_version` holds; several, which no version of the portal has made, together are one unknown one."""
-    return ", ".join(sorted(MigrationContext.configure(connection).get_current_heads())) or None
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return ", ".join(sorted(connection.scalars(text("SELECT version_num FROM alembic_version")))) or None
 
 
 def _unknown(revision: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from portal import schema
@@ -89,7 +90,7 @@ def _of_rules(before: Table, after: Table) -> Iterator[str]:
 
 
 def upgrade_to(database: Database, revision: str) -> dict[str, Table]:
-    config = schema._config()
+    config = schema.alembic_config()
     with database.write() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
@@ -101,7 +102,7 @@ def test_a_migration_takes_nothing_away_that_the_version_before_uses(
     database: Database, before: str, revision: str
 ) -> None:
     found = taken_away(upgrade_to(database, before), upgrade_to(database, revision))
-    script = schema._scripts().get_revision(revision)
+    script = ScriptDirectory.from_config(schema.alembic_config()).get_revision(revision)
     assert script is not None
     assert bool(found) == hasattr(script.module, REASON), found
 

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -8,6 +11,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import event, func, inspect, select, text
 
 from portal import schema
@@ -48,7 +52,7 @@ LIVES = (
     SELECT organisation_id, id, 'password_changed', email, 'another', 'queued', 0, :now, :now FROM contact""",
 )
 """What happened to them, in the columns of the first revision."""
-REVISIONS = [script.revision for script in schema._scripts().walk_revisions()][::-1]
+REVISIONS = schema.revisions()
 """The oldest first."""
 Make = Callable[[str], Database]
 
@@ -79,7 +83,7 @@ def database(make: Make) -> Database:
 
 def upgrade_to(database: Database, revision: str) -> None:
     """Make an empty database one of an earlier version, with a customer in it."""
-    config = schema._config()
+    config = schema.alembic_config()
     with database.unhurried().write() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
@@ -94,6 +98,31 @@ def tables(database: Database) -> list[str]:
 def set_version(database: Database, version: str) -> None:
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+
+
+def test_alembic_sees_the_same_revisions_in_the_same_order() -> None:
+    scripts = ScriptDirectory.from_config(schema.alembic_config())
+    assert [script.revision for script in scripts.walk_revisions()][::-1] == schema.revisions()
+
+
+def test_a_portal_on_sqlite_loads_no_library_that_it_does_not_use(tmp_path: Path) -> None:
+    code = (
+        "from portal.instance import prepare_database\n"
+        "from portal.settings import load_settings\n"
+        "prepare_database(load_settings())\n"
+        "print('made')\n"
+    )
+    check = (
+        "import sys\n"
+        "from portal import create_app, schema\n"
+        "from portal.assembly import context_of\n"
+        "problem = schema.current_problem(context_of(create_app()).database)\n"
+        "print(problem, sorted({'alembic', 'psycopg', 'redis'} & sys.modules.keys()))\n"
+    )
+    environ = {**os.environ, "PORTAL_INSTANCE_PATH": str(tmp_path)}
+    for lines, said in ((code, "made"), (check, "None []")):
+        done = subprocess.run([sys.executable, "-c", lines], env=environ, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == said
 
 
 def test_the_migrations_make_the_tables_of_the_models(database: Database) -> None:

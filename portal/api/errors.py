@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from portal.api.answers import PlatformError, answer
 from portal.domain.api_access import KeyProblem, KeyRefused
-from portal.domain.database import DatabaseAway
+from portal.domain.backends import DatabaseAway
 from portal.domain.errors import Busy, Failure, Refused
 
 _log = logging.getLogger("portal.errors")

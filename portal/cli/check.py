@@ -17,7 +17,8 @@ from portal import schema
 from portal.assembly import context_of
 from portal.cli.check_servers import Finding, find_in_mail, find_in_services, leads_nowhere
 from portal.cli.errors import PlainCommand
-from portal.domain.database import Database, DatabaseAway
+from portal.domain.backends import DatabaseAway
+from portal.domain.database import Database
 from portal.domain.organisations import DEFAULT, Organisation, list_organisations
 from portal.instance import KEY_FILE
 from portal.settings import (

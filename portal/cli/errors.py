@@ -11,9 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.cli.customer_file import UnreadableFile
 from portal.domain.api_keys import UnknownKey
+from portal.domain.backends import DatabaseAway
 from portal.domain.customer_import import ImportHindered
 from portal.domain.customers import UnknownCustomer
-from portal.domain.database import DatabaseAway
 from portal.domain.errors import Refused
 from portal.domain.organisation_settings import InvalidOrganisation
 from portal.domain.organisations import UnknownOrganisation

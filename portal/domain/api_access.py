@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 from sqlalchemy import Row, bindparam, or_, select, update
 
 from portal.domain.api_keys import KeyKind, Scope, digest, is_key
+from portal.domain.backends import DatabaseAway
 from portal.domain.context import Context, Visitor
-from portal.domain.database import DatabaseAway
 from portal.domain.events import EventKind, record
 from portal.domain.guards import key_guess_guard, key_rate_guard
 from portal.domain.models import ApiKey, Organisation

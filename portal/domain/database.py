@@ -1,18 +1,17 @@
 """Transactions: short, explicit, committed in one place; and what is said when the database does not do its part."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-import psycopg
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from portal.domain import postgresql, sqlite
+from portal.domain import sqlite
+from portal.domain.backends import Backend, DatabaseAway, NoAnswer, Outrun
 from portal.domain.breaker import Breaker
 
 POOL_SIZE = 24
@@ -24,18 +23,6 @@ TRIES = 3
 _AFTER_COMMIT = "portal.after_commit"
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class DatabaseAway(SQLAlchemyError):
-    """The database cannot be used for now, and nothing was changed, unless it was the commit that got no answer.
-
-    It does not answer, is full, damaged, closed to writers or to the portal, held by another writer, or has another
-    schema. The message is the driver's first line; no values stand in it.
-    """
-
-
-class Outrun(DatabaseAway):
-    """Another transaction was in the way (a deadlock, a serialisation failure): what was begun may be begun again."""
 
 
 @contextmanager
@@ -64,22 +51,22 @@ class Database:
     """Opens transactions on an engine.
 
     `write` commits when its block ends and rolls back when it raises; nothing else in the portal commits. No block may
-    hash a password or speak to the network. Both raise DatabaseAway within `postgresql.PATIENCE_SECONDS`, or
-    `sqlite.BUSY_SECONDS`, and at once while the database is known not to answer.
+    hash a password or speak to the network. Both raise DatabaseAway within the time limit of the backend, and at once
+    while the database is known not to answer.
     """
 
-    def __init__(self, engine: Engine, *, hurried: bool = True) -> None:
+    def __init__(self, engine: Engine, backend: Backend, *, hurried: bool = True) -> None:
         self.engine = engine
-        is_postgresql = engine.dialect.name == "postgresql"
-        self._unhurried = is_postgresql and not hurried
-        self._reading = engine.execution_options(**postgresql.READING) if is_postgresql and hurried else engine
-        self._writing = engine.execution_options(**sqlite.WRITING)
-        self._writing_at_once = engine.execution_options(**sqlite.WRITING_AT_ONCE)
+        self._backend = backend
+        self._hurried = hurried
+        self._reading = engine.execution_options(**backend.READING) if hurried else engine
+        self._writing = engine.execution_options(**backend.WRITING)
+        self._writing_at_once = engine.execution_options(**backend.WRITING_AT_ONCE)
         self._breaker = Breaker(REST_SECONDS)
 
     def unhurried(self) -> "Database":
         """The same database for work that nobody waits for: its statements may take their time."""
-        return Database(self.engine, hurried=False)
+        return Database(self.engine, self._backend, hurried=False)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -115,8 +102,7 @@ class Database:
         """
         with self._translated(), self.engine.connect() as connection:
             try:
-                if self.engine.dialect.name == "postgresql":
-                    postgresql.take_time(connection)
+                self._backend.take_time(connection)
                 yield connection
             finally:
                 connection.invalidate()
@@ -127,19 +113,23 @@ class Database:
         Of SQLite a write alone would tell, and it serves whoever reads in any case.
         """
         with self.read() as connection:
-            return connection.dialect.name != "postgresql" or postgresql.takes_writes(connection)
+            return self._backend.takes_writes(connection)
 
     def scrub(self) -> None:
         """Leave nothing of deleted rows in SQLite's log, unless somebody reads for so long that it has to wait.
 
         In the database itself nothing is left of them at any time (secure_delete); PostgreSQL has its vacuum.
         """
-        if self.engine.dialect.name == "sqlite":
-            with self._translated(), self.engine.connect() as connection:
-                sqlite.truncate_log(connection.connection.driver_connection)
+        with self._translated():
+            self._backend.scrub(self.engine)
 
-    def _paced(self, connection: Connection) -> AbstractContextManager[None]:
-        return postgresql.unhurried(connection) if self._unhurried else nullcontext()
+    @contextmanager
+    def _paced(self, connection: Connection) -> Iterator[None]:
+        if self._hurried:
+            yield
+        else:
+            with self._backend.unhurried(connection):
+                yield
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -148,17 +138,28 @@ class Database:
         try:
             yield
         except (DBAPIError, PoolTimeout) as error:
-            if isinstance(error, DBAPIError) and isinstance(error.orig, postgresql.NO_ANSWER):
+            away = self._away(error)
+            if isinstance(away, NoAnswer):
                 self._breaker.failed()
             else:
                 self._breaker.succeeded()
-            if away := _away(error):
+            if away:
                 raise away from error
             raise
         except BaseException:
             self._breaker.succeeded()
             raise
         self._breaker.succeeded()
+
+    def _away(self, error: DBAPIError | PoolTimeout) -> DatabaseAway | None:
+        """Return what an error means when it says something of the database and not of the statement."""
+        if isinstance(error, PoolTimeout):
+            return DatabaseAway("all connections to the database are in use")
+        kind = self._backend.classify(error.orig)
+        if kind is None and (isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated):
+            kind = DatabaseAway
+        words = str(error.orig).strip().partition("\n")[0] or type(error.orig).__name__
+        return kind(words) if kind else None
 
 
 def retried(use_case: Callable[P, T]) -> Callable[P, T]:
@@ -182,27 +183,20 @@ def retried(use_case: Callable[P, T]) -> Callable[P, T]:
 def open_database(url: str) -> Database:
     """The database at a SQLAlchemy URL; connects at the first use only."""
     parsed = make_url(url)
-    module = sqlite if parsed.get_backend_name() == "sqlite" else postgresql
+    backend = _backend(parsed)
     engine = create_engine(
         parsed,
         pool_size=POOL_SIZE,
         hide_parameters=True,  # hashes and addresses stay out of errors, and so out of logs
-        **module.engine_options(parsed),
+        **backend.engine_options(parsed),
     )
-    module.prepare(engine)
-    return Database(engine)
+    backend.prepare(engine)
+    return Database(engine, backend)
 
 
-def _away(error: DBAPIError | PoolTimeout) -> DatabaseAway | None:
-    """What an error means, when it says something of the database and not of the statement."""
-    if isinstance(error, PoolTimeout):
-        return DatabaseAway("all connections to the database are in use")
-    words = str(error.orig).strip().partition("\n")[0] or type(error.orig).__name__
-    if isinstance(error.orig, psycopg.Error) and error.orig.sqlstate in postgresql.OUTRUN:
-        return Outrun(words)
-    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
-        return DatabaseAway(words)
-    if isinstance(error.orig, psycopg.Error):
-        return DatabaseAway(words) if postgresql.is_unusable(error.orig) else None
-    # A damaged page is the one failure of SQLite's that has no class of its own.
-    return DatabaseAway(words) if type(error.orig) is sqlite3.DatabaseError else None
+def _backend(url: URL) -> Backend:
+    if url.get_backend_name() == "sqlite":
+        return sqlite
+    from portal.domain import postgresql  # loads psycopg and libpq, which a portal on SQLite does without
+
+    return postgresql

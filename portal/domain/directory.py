@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from threading import Lock
 from time import monotonic
 
+from portal.domain.backends import DatabaseAway
 from portal.domain.clock import Clock
-from portal.domain.database import Database, DatabaseAway
+from portal.domain.database import Database
 from portal.domain.organisations import DEFAULT, Organisation, UnknownOrganisation, list_organisations
 
 FRESH_FOR = timedelta(seconds=3)

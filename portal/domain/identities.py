@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, exists, insert, or_, select, update
 
+from portal.domain.backends import DatabaseAway
 from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
-from portal.domain.database import DatabaseAway
 from portal.domain.models import Contact, Identity
 from portal.domain.tokens import digest_of, random_id
 

@@ -10,7 +10,7 @@
 """
 
 import select
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Self, TypeVar
@@ -22,6 +22,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
 
+from portal.domain.backends import DatabaseAway, NoAnswer, Outrun
 from portal.domain.names import Lookup
 
 CONNECT_SECONDS = 2
@@ -29,9 +30,12 @@ STATEMENT_SECONDS = 2
 PATIENCE_SECONDS = 2.4
 IDLE_SECONDS = 15
 RECYCLE_SECONDS = 1800
-READING = {"isolation_level": "AUTOCOMMIT"}
+READING: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}
 """Execution options for reading: no transaction to begin and to end, which would be two more round trips."""
-OUTRUN = frozenset({"40001", "40P01"})
+WRITING: Mapping[str, Any] = {}
+WRITING_AT_ONCE: Mapping[str, Any] = {}
+"""Nothing special: writers wait for rows only."""
+_OUTRUN = frozenset({"40001", "40P01"})
 """SQLSTATEs of a serialisation failure and a deadlock."""
 _READ_ONLY = "25006"
 _UNUSABLE = frozenset({"42P01", "42703", "3D000", "3F000", "42501"})
@@ -45,11 +49,11 @@ _IN_TWO_ROUNDS = "prefer-standby"
 RV = TypeVar("RV")
 
 
-class NoAnswer(psycopg.OperationalError):
+class SilentServer(psycopg.OperationalError):
     """The server keeps the connection open and says nothing."""
 
 
-NO_ANSWER = (NoAnswer, psycopg.errors.ConnectionTimeout)
+_NO_ANSWER = (SilentServer, psycopg.errors.ConnectionTimeout)
 
 
 class PatientConnection(psycopg.Connection[Any]):
@@ -79,14 +83,14 @@ class PatientConnection(psycopg.Connection[Any]):
             return connection
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """Wait for an answer; raises NoAnswer, with the connection closed, when none comes."""
+        """Wait for an answer; raises SilentServer, with the connection closed, when none comes."""
         try:
             return super().wait(gen, interval, self.patience if timeout is None else timeout)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                 raise
             self.close()
-            raise NoAnswer("the database does not answer") from None
+            raise SilentServer("the database does not answer") from None
 
 
 def engine_options(url: URL) -> dict[str, Any]:
@@ -147,10 +151,20 @@ def takes_writes(connection: Connection) -> bool:
     return False
 
 
-def is_unusable(error: psycopg.Error) -> bool:
-    """Whether an error says that the server, and not the statement, is at fault."""
+def classify(error: BaseException | None) -> type[DatabaseAway] | None:
+    """Return what an error says of the server that its class does not say."""
+    if isinstance(error, _NO_ANSWER):
+        return NoAnswer
+    if not isinstance(error, psycopg.Error):
+        return None
     state = error.sqlstate or ""
-    return state in _UNUSABLE or state.startswith(_DAMAGED)
+    if state in _OUTRUN:
+        return Outrun
+    return DatabaseAway if state in _UNUSABLE or state.startswith(_DAMAGED) else None
+
+
+def scrub(_engine: Engine) -> None:
+    """Do nothing: PostgreSQL has its vacuum."""
 
 
 def _connect(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> PatientConnection:

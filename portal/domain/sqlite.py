@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,13 +11,17 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
 
+from portal.domain.backends import DatabaseAway
+
 BUSY_SECONDS = 5
 """How long a writer waits for another one before the request is answered with 503."""
 LOG_BYTES = 16 * 1024 * 1024
 """What is left of a log that a long reader let grow. When nobody is in the way SQLite begins it anew at 4 MiB."""
-WRITING: dict[str, Any] = {"sqlite_begin": "BEGIN IMMEDIATE"}
+READING: Mapping[str, Any] = {}
+"""Execution options of statements that only read."""
+WRITING: Mapping[str, Any] = {"sqlite_begin": "BEGIN IMMEDIATE"}
 """Execution options of a transaction that writes."""
-WRITING_AT_ONCE = {**WRITING, "sqlite_waits": False}
+WRITING_AT_ONCE: Mapping[str, Any] = {**WRITING, "sqlite_waits": False}
 """Of one that writes now or not at all."""
 _UNUSABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT})
 
@@ -35,14 +40,40 @@ def prepare(engine: Engine) -> None:
     event.listen(engine, "handle_error", _leave_what_cannot_be_used)
 
 
-def truncate_log(connection: Any) -> None:
-    """Write all that the log holds into the database, and empty it, as far as no reader or full disk is in the way."""
-    # The driver's own connection: SQLAlchemy would begin a transaction. Writers wait while this waits for readers: it
-    # must not take all of their patience.
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 200}")
-    with suppress(sqlite3.OperationalError):
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+def classify(error: BaseException | None) -> type[DatabaseAway] | None:
+    """Return what an error says of the database that its class does not say."""
+    # A damaged page is the one failure of the database that has no class of its own.
+    return DatabaseAway if type(error) is sqlite3.DatabaseError else None
+
+
+@contextmanager
+def unhurried(_connection: Connection) -> Iterator[None]:
+    """Do nothing: SQLite has no time limit on statements."""
+    yield
+
+
+def take_time(_connection: Connection) -> None:
+    """Do nothing: SQLite has no time limit on statements."""
+
+
+def takes_writes(_connection: Connection) -> bool:
+    """Return True: only a write would tell, and reads keep working in any case."""
+    return True
+
+
+def scrub(engine: Engine) -> None:
+    """Write what the log holds into the database and empty it, as far as no reader or full disk is in the way.
+
+    In the database itself deleted rows are overwritten at once (secure_delete).
+    """
+    with engine.connect() as opened:
+        # The driver's own connection: SQLAlchemy would begin a transaction. Writers wait while this waits for readers:
+        # it must not take all of their time limit.
+        connection: Any = opened.connection.driver_connection
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 200}")
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
 def _open_what_is_there(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:

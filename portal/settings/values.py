@@ -9,12 +9,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psycopg
 from email_validator import EmailNotValidError, validate_email
 from limits import RateLimitItem, parse_many
 from maxminddb import InvalidDatabaseError
-from psycopg.conninfo import make_conninfo
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.domain.expiration import InvalidDuration, parse_duration
@@ -92,15 +90,26 @@ def database_url(text: str) -> str:
         raise ValueError("must name a file: a database in memory would be lost, and threads could not share it")
     if url.get_backend_name() == "sqlite" and url.query:
         raise ValueError("must name a file, nothing after it: how SQLite is opened is the portal's own matter")
+    if not _takes_arguments(url):
+        # The driver's message may quote a part of a password, too.
+        raise ValueError("cannot be used: its host, its port or an argument after the ? is not the driver's")
+    return text
+
+
+def _takes_arguments(url: URL) -> bool:
+    """Whether the driver takes all that a URL says."""
+    if url.get_backend_name() == "sqlite":
+        return not url.host
+    import psycopg  # loads libpq, which a portal on SQLite does without
+    from psycopg.conninfo import make_conninfo
+
     try:
         _, arguments = url.get_dialect()().create_connect_args(url)
-        if url.get_backend_name() == "postgresql":
-            make_conninfo(**arguments)
-            whole_number(0, 3600)(arguments.get("connect_timeout", "0"))
+        make_conninfo(**arguments)
+        whole_number(0, 3600)(arguments.get("connect_timeout", "0"))
     except (SQLAlchemyError, psycopg.Error, ValueError, AttributeError):
-        # The driver's message may quote a part of a password, too.
-        raise ValueError("cannot be used: its host, its port or an argument after the ? is not the driver's") from None
-    return text
+        return False
+    return True
 
 
 def storage_uri(text: str) -> str:

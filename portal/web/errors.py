@@ -8,7 +8,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.wrappers import Response
 
-from portal.domain.database import DatabaseAway
+from portal.domain.backends import DatabaseAway
 from portal.domain.errors import N_, Busy, Failure, Refused
 from portal.languages import translate
 from portal.web.embedding import new_tab_address

@@ -3,7 +3,7 @@
 from flask import Blueprint, Flask, Response, current_app
 
 from portal.assembly import current_context
-from portal.domain.database import DatabaseAway
+from portal.domain.backends import DatabaseAway
 from portal.schema import current_problem
 
 pages = Blueprint("health", __name__)

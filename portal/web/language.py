@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, Response, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.assembly import current_context, settings_of
-from portal.domain.database import DatabaseAway
+from portal.domain.backends import DatabaseAway
 from portal.domain.profile import choose_language
 from portal.languages import Language, languages_of
 from portal.web import session

@@ -7,8 +7,8 @@ from typing import cast
 from flask import Blueprint, Flask, Response, abort, current_app, g, request, url_for
 
 from portal.assembly import context_of, current_context, settings_of
+from portal.domain.backends import DatabaseAway
 from portal.domain.colours import DARK, LIGHT, readable
-from portal.domain.database import DatabaseAway
 from portal.domain.directory import Directory
 from portal.domain.organisations import Organisation, find_logo
 from portal.requests import FOR_EVER

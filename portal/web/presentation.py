@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request, session
 
-from portal.domain.database import DatabaseAway
+from portal.domain.backends import DatabaseAway
 from portal.domain.errors import N_
 from portal.domain.organisations import DEFAULT, Organisation
 from portal.languages import current_language, translate

@@ -5,8 +5,8 @@ from werkzeug.wrappers import Response
 
 from portal.assembly import current_context
 from portal.domain import identities
+from portal.domain.backends import DatabaseAway
 from portal.domain.context import Visitor
-from portal.domain.database import DatabaseAway
 from portal.domain.identities import Customer
 from portal.domain.models import STRING_LENGTH, USER_AGENT_LENGTH
 from portal.domain.networks import read_ip

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, select, text, update
 
+from portal.domain.backends import DatabaseAway, Outrun
 from portal.domain.context import Context
-from portal.domain.database import TRIES, DatabaseAway, Outrun, open_database, retried
+from portal.domain.database import TRIES, open_database, retried
 from portal.domain.models import Contact, Organisation
 from tests.domain.scene import ADA, Scene
 from tests.domain.watching import in_parallel

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
+from portal.domain.backends import DatabaseAway
 from portal.domain.context import Context
-from portal.domain.database import DatabaseAway
 from portal.domain.directory import FRESH_FOR, Directory
 from portal.domain.organisation_settings import Portal, add_organisation, change_organisation
 from tests.conftest import MovableClock

@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 
 from portal.domain import customers, magic_link
 from portal.domain.addresses import parse_email
+from portal.domain.backends import DatabaseAway
 from portal.domain.confirmation import look_at_confirmation_code
-from portal.domain.database import DatabaseAway
 from portal.domain.errors import Refused
 from portal.domain.events import EventKind, record
 from portal.domain.models import Event, Link

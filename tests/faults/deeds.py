@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from portal.domain import api_keys, customers
 from portal.domain.addresses import Address, parse_email
 from portal.domain.api_keys import KeyKind
-from portal.domain.database import Outrun
+from portal.domain.backends import Outrun
 from portal.domain.deletion import delete_customer
 from portal.domain.organisation_settings import Given, Portal, add_organisation, change_organisation
 from tests.api.shop import Shop

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import event
 
 from portal.domain.addresses import parse_email
+from portal.domain.backends import DatabaseAway
 from portal.domain.context import Context
 from portal.domain.customers import UnknownCustomer
-from portal.domain.database import DatabaseAway
 from portal.domain.deletion import delete_customer
 from tests.api.shop import Shop, new_shop
 from tests.web.conftest import PASSWORD, Site, Start

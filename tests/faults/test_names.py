@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import text
 
 from portal.domain import shared_storage
-from portal.domain.database import DatabaseAway, open_database
+from portal.domain.backends import DatabaseAway
+from portal.domain.database import open_database
 from portal.domain.shared_storage import SharedStorage
 from portal.domain.throttling import StorageAway
 from portal.mail import smtp

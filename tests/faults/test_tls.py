@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import pytest
 from sqlalchemy import text
 
-from portal.domain.database import DatabaseAway, open_database
+from portal.domain.backends import DatabaseAway
+from portal.domain.database import open_database
 from portal.domain.shared_storage import SharedStorage
 from portal.domain.throttling import StorageAway
 from tests.mail.conversation import CERTIFICATE

@@ -12,7 +12,7 @@ import time_machine
 from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 
-from portal.domain.database import DatabaseAway
+from portal.domain.backends import DatabaseAway
 from portal.domain.models import Organisation
 from portal.web import session
 from tests.web.browser import Browser
