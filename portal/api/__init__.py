@@ -8,13 +8,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flask import Flask, request
-from flask_smorest import Api
-from werkzeug.exceptions import HTTPException
 
 from portal import requests
 from portal.api import docs, errors, keys, v1
 from portal.api.answers import bad_request
-from portal.api.description import describe
 from portal.assembly import settings_of
 from portal.requests import MAX_BODY
 
@@ -27,23 +24,10 @@ if TYPE_CHECKING:
 _PATH = "/api"
 
 
-class JsonApi(Api):
-    """flask-smorest, with the errors of this API."""
-
-    DEFAULT_ERROR_RESPONSE_NAME = None  # type: ignore[assignment] # flask-smorest's way to say that there is none
-
-    def handle_http_exception(self, error: HTTPException) -> object:
-        """What every other error looks like."""
-        return errors.http_error(error)
-
-
 def create_api(settings: "Settings", context: "Context", templates: str) -> Flask:
     """The API as an application of its own; `templates` is where the page lies that describes it."""
     app = Flask(__name__, static_folder=None, template_folder=templates, instance_path=str(settings.instance_path))
     app.config.update(
-        API_TITLE="Customer portal",
-        API_VERSION="v1",
-        OPENAPI_VERSION="3.1.0",
         MAX_CONTENT_LENGTH=MAX_BODY,
         PROVIDE_AUTOMATIC_OPTIONS=False,  # no other site's page may call this, so nobody needs to ask
     )
@@ -54,10 +38,9 @@ def create_api(settings: "Settings", context: "Context", templates: str) -> Flas
     requests.register(app)
     _refuse_plain_http(app)
     keys.register(app)
-    described = JsonApi(app)
-    described.register_blueprint(v1.customer)
-    errors.register(app)
-    app.register_blueprint(docs.pages(describe(described.spec.to_dict(), settings.base_url)))
+    app.register_blueprint(v1.customer)
+    errors.register(app, v1.customer.failures)
+    app.register_blueprint(docs.pages(v1.customer, settings.base_url))
     return app
 
 

@@ -9,7 +9,9 @@ from typing import Any
 from flask import Blueprint, Response, render_template
 from markupsafe import Markup, escape
 
-from portal.api.description import SUCCESSES, Json, failures_of
+from portal.api.description import describe
+from portal.api.endpoints import Endpoints
+from portal.api.responses import Json, messages_of
 
 _CODE = re.compile(r"`([^`]+)`")
 _BLANK_LINE = "\n\n"
@@ -40,24 +42,24 @@ class Endpoint:
     answer: str
 
 
-def pages(description: Json) -> Blueprint:
+def pages(described: Endpoints, base_url: str) -> Blueprint:
     """The description as JSON, and as a page of our own: no script, and nothing from elsewhere."""
     docs = Blueprint("docs", __name__, url_prefix="/api/v1")
-    text = json.dumps(description, ensure_ascii=False)
-    endpoints = list(_endpoints(description))
 
     @docs.get("/openapi.json")
     def openapi() -> Response:
+        text = json.dumps(describe(described, base_url), ensure_ascii=False)
         return Response(text, mimetype="application/json")
 
     @docs.get("/docs")
     def show() -> str:
+        description = describe(described, base_url)
         return render_template(
             "api/docs.html",
             title=description["info"]["title"],
             paragraphs=description["info"]["description"].split(_BLANK_LINE),
-            base_url=description["servers"][0]["url"],
-            endpoints=endpoints,
+            base_url=base_url,
+            endpoints=list(_endpoints(described, description)),
             errors=_errors(description),
         )
 
@@ -70,7 +72,7 @@ def with_code(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
 
 
-def _endpoints(description: Json) -> Iterator[Endpoint]:
+def _endpoints(described: Endpoints, description: Json) -> Iterator[Endpoint]:
     for path, operations in description["paths"].items():
         for method, operation in operations.items():
             name = operation["operationId"]
@@ -82,9 +84,9 @@ def _endpoints(description: Json) -> Iterator[Endpoint]:
                 summary=operation["summary"],
                 scope=operation["x-scope"],
                 fields=_fields(schema),
-                failures=failures_of(name),
+                failures=messages_of(described.failures[name]),
                 request=_shown(_example(schema)),
-                answer=_shown(_example(SUCCESSES[name])),
+                answer=_shown(_example(_success_schema(operation))),
             )
 
 
@@ -99,6 +101,14 @@ def _request_schema(description: Json, operation: Json) -> Json:
         "properties": {each["name"]: {"description": each["description"], **each["schema"]} for each in parameters},
         "required": [each["name"] for each in parameters if each["required"]],
     }
+
+
+def _success_schema(operation: Json) -> Json:
+    """What is answered when what was asked for is done."""
+    schema: Json = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    failed = [each for each in schema.get("oneOf", ()) if "errorCode" in each["properties"]]
+    succeeded: Json = schema["oneOf"][0] if failed else schema
+    return succeeded
 
 
 def _fields(schema: Json) -> list[Field]:
@@ -142,5 +152,5 @@ def _errors(description: Json) -> list[tuple[str, str, list[str]]]:
     }
     return [
         (status, answer["description"], list(answer["content"]["application/json"]["examples"]))
-        for status, answer in named.items()
+        for status, answer in sorted(named.items())
     ]

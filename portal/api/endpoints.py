@@ -1,6 +1,6 @@
 """What all endpoints have in common: a checked key, a request read strictly, and their place in the description."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from flask import Request, Response, g
@@ -10,7 +10,10 @@ from webargs.flaskparser import FlaskParser
 
 from portal.api.answers import validation_failed
 from portal.api.keys import keyed
+from portal.api.platform_responses import ANSWER, platform_responses
+from portal.api.responses import Json, answer_schema, messages_of
 from portal.domain.api_keys import Scope
+from portal.domain.errors import Failure
 
 SCOPE = "x-scope"
 """Where the description of an endpoint says which scope it needs."""
@@ -41,23 +44,48 @@ class Endpoints(Blueprint):
 
     ARGUMENTS_PARSER = StrictParser()
 
-    def post(self, path: str, schema: type[Schema], scope: Scope) -> Callable[[View], View]:  # type: ignore[override] # more than Flask's own shortcut
-        """An endpoint that takes JSON."""
-        return self._endpoint("POST", path, schema, scope)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.failures: dict[str, Sequence[Failure]] = {}
+        """What each endpoint, by the name of its view, tells by a code of its own."""
 
-    def get(self, path: str, schema: type[Schema], scope: Scope) -> Callable[[View], View]:  # type: ignore[override]
-        """An endpoint that takes query parameters."""
-        return self._endpoint("GET", path, schema, scope)
+    def post(  # type: ignore[override] # more than Flask's own shortcut
+        self, path: str, schema: type[Schema], scope: Scope, success: Json, failures: Sequence[Failure] = ()
+    ) -> Callable[[View], View]:
+        """Declare an endpoint that takes JSON. What it refuses with none of `failures` is told as the first of them."""
+        return self._endpoint("POST", path, schema, scope, success, failures)
 
-    def _endpoint(self, method: str, path: str, schema: type[Schema], scope: Scope) -> Callable[[View], View]:
+    def get(self, path: str, schema: type[Schema], scope: Scope, success: Json) -> Callable[[View], View]:  # type: ignore[override]
+        """Declare an endpoint that takes query parameters."""
+        return self._endpoint("GET", path, schema, scope, success, ())
+
+    def _endpoint(
+        self, method: str, path: str, schema: type[Schema], scope: Scope, success: Json, failures: Sequence[Failure]
+    ) -> Callable[[View], View]:
+        has_body = method == "POST"
+
         def decorate(view: View) -> View:
-            location = "json" if method == "POST" else "query"
+            self.failures[view.__name__] = failures
+            location = "json" if has_body else "query"
             read = self.arguments(schema(), location=location, as_kwargs=True)(view)  # made once, not for each request
-            described = self.doc(operationId=view.__name__, **{SCOPE: scope.value})(keyed(scope)(read))
+            answered = self.response(200, answer_schema(success, failures), **ANSWER)(keyed(scope)(read))
+            described = self.doc(
+                operationId=view.__name__,
+                description=f"Needs a key with the scope `{scope}`." + _table(failures),
+                responses=platform_responses(has_body=has_body),
+                **{SCOPE: scope.value},
+            )(answered)
             self.route(path, methods=[method])(described)
             return view
 
         return decorate
+
+
+def _table(failures: Sequence[Failure]) -> str:
+    if not failures:
+        return ""
+    rows = "".join(f"| {code} | {message} |\n" for code, message in messages_of(failures).items())
+    return f"\n\n| errorCode | message |\n|---|---|\n{rows}"
 
 
 def _sentences(messages: Any) -> list[str]:

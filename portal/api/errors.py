@@ -1,6 +1,8 @@
 """Every way a request to the API can fail, as JSON. Details stay in the log, under the request's id."""
 
 import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 
 from flask import Flask, Response, g, request
@@ -13,20 +15,6 @@ from portal.domain.errors import Busy, Failure, Refused
 
 _log = logging.getLogger("portal.errors")
 
-
-def _failures_of(use_case: str) -> tuple[Failure, ...]:
-    return tuple(failure for failure in Failure if failure.value.use_case == use_case)
-
-
-FAILURES = {
-    "login": _failures_of("login"),
-    "magic_auth": _failures_of("login"),
-    "register_account": _failures_of("register-account"),
-    "register_account_verify": (Failure.REGISTRATION_FAILED,),
-    "set_new_password": _failures_of("set-new-password"),
-    "redeem_handover": _failures_of("redeem-handover"),
-}
-"""What each endpoint tells by a code of its own. All else that is refused there is told as the first of them."""
 
 _PLATFORM = {
     400: ("BAD_REQUEST", "The request cannot be read.", "Look at its address, headers and body."),
@@ -47,12 +35,12 @@ RETRY_SECONDS = 2
 """Until another try may be worth it, after a 503."""
 
 
-def register(app: Flask) -> None:
-    """Answer all failures of an app in JSON."""
+def register(app: Flask, failures: Mapping[str, Sequence[Failure]]) -> None:
+    """Answer all failures of an app in JSON; `failures` are those that each endpoint has a code for."""
     app.register_error_handler(PlatformError, PlatformError.answer)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(KeyRefused, _key_refused)
-    app.register_error_handler(Refused, _refused)
+    app.register_error_handler(Refused, partial(_refused, failures))
     app.register_error_handler(Busy, lambda busy: _platform(503, retry_after=busy.retry_after))
     app.register_error_handler(DatabaseAway, _database_away)
     app.register_error_handler(MemoryError, _no_memory)
@@ -89,9 +77,9 @@ def _key_refused(refused: KeyRefused) -> Response:
     return key_error(refused.problem, retry_after=standing.retry_after if standing else None).answer()
 
 
-def _refused(refusal: Refused) -> Response:
+def _refused(failures: Mapping[str, Sequence[Failure]], refusal: Refused) -> Response:
     """What the domain refuses, by the code that the endpoint has for it; `detail` says more where there is more."""
-    known = FAILURES[(request.endpoint or "").rpartition(".")[2]]
+    known = failures[(request.endpoint or "").rpartition(".")[2]]
     told = refusal.failure if refusal.failure in known else known[0]
     content = {"success": False, "errorCode": told.value.code, "message": told.value.message}
     if refusal.detail or told is not refusal.failure:

@@ -135,7 +135,11 @@ def _described(options: dict[str, Any]) -> dict[str, Any]:
 
 def _optional(options: dict[str, Any]) -> dict[str, Any]:
     """What is not required may be null, and is None when it is not given."""
-    return options if options.get("required") else {"allow_none": True, "load_default": None, **options}
+    return options if options.get("required") else {"allow_none": True, "load_default": _not_given, **options}
+
+
+def _not_given() -> None:
+    """A function, since the description would tell of a plain None as a default that can be sent."""
 
 
 def _text(value: Any) -> str:

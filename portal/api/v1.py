@@ -9,6 +9,7 @@ from flask import Response
 from portal.api.answers import answer, success
 from portal.api.endpoints import Endpoints
 from portal.api.keys import current_caller, current_visitor
+from portal.api.responses import ACCOUNT_INFO, CONFIRMED, DONE, IDENTITY, IDENTITY_AND_ACCOUNT
 from portal.api.schemas import (
     AccountInfoRequest,
     LoginRequest,
@@ -23,7 +24,7 @@ from portal.api.schemas import (
 from portal.assembly import current_context
 from portal.domain.addresses import Address
 from portal.domain.api_keys import Scope
-from portal.domain.errors import Failure, Refused
+from portal.domain.errors import Failure, Refused, failures_of
 from portal.domain.handover import redeem
 from portal.domain.identities import AccountInfo, account_of
 from portal.domain.login import log_in, log_out
@@ -36,14 +37,14 @@ from portal.domain.vouched_sign_in import sign_in_vouched
 customer = Endpoints("customer", __name__, url_prefix="/api/v1/customer")
 
 
-@customer.post("/login", LoginRequest, Scope.LOGIN)
+@customer.post("/login", LoginRequest, Scope.LOGIN, IDENTITY, failures_of("login"))
 def login(email: Address, password: str, customer_ip: str | None) -> Response:
     """Sign a customer in and return the identity."""
     identity = log_in(current_context(), current_visitor(customer_ip), email, password, kept=True)
     return success(identityId=identity)
 
 
-@customer.post("/magic-auth", MagicAuthRequest, Scope.MAGIC_AUTH)
+@customer.post("/magic-auth", MagicAuthRequest, Scope.MAGIC_AUTH, IDENTITY, failures_of("login"))
 def magic_auth(
     email: Address, first_name: str | None, last_name: str | None, customer_ip: str | None, referral: str | None
 ) -> Response:
@@ -59,7 +60,7 @@ def magic_auth(
     return success(identityId=identity)
 
 
-@customer.post("/register-account", RegisterAccountRequest, Scope.REGISTER)
+@customer.post("/register-account", RegisterAccountRequest, Scope.REGISTER, DONE, failures_of("register-account"))
 def register_account(
     email: Address,
     password: str,
@@ -77,14 +78,16 @@ def register_account(
     return success()
 
 
-@customer.post("/register-account-verify", RegisterAccountVerifyRequest, Scope.REGISTER)
+@customer.post(
+    "/register-account-verify", RegisterAccountVerifyRequest, Scope.REGISTER, CONFIRMED, [Failure.REGISTRATION_FAILED]
+)
 def register_account_verify(token: str) -> Response:
     """Confirm a registration by the token of the mailed link; the caller vouches for who brings it."""
     confirmed = confirm_for_shop(current_context(), current_visitor(), token)
     return success(email=confirmed.email, returnUrl=confirmed.return_url)
 
 
-@customer.post("/reset-password", ResetPasswordRequest, Scope.RESET)
+@customer.post("/reset-password", ResetPasswordRequest, Scope.RESET, DONE)
 def reset_password(email: Address, lifetime: timedelta | None, customer_ip: str | None) -> Response:
     """Mail a link to set a new password by; the answer is the same for every address."""
     with suppress(Refused):  # too many mails
@@ -92,21 +95,21 @@ def reset_password(email: Address, lifetime: timedelta | None, customer_ip: str 
     return success()
 
 
-@customer.post("/set-new-password", SetNewPasswordRequest, Scope.RESET)
+@customer.post("/set-new-password", SetNewPasswordRequest, Scope.RESET, DONE, failures_of("set-new-password"))
 def set_new_password(token: str, password: str, customer_ip: str | None) -> Response:
     """Set the password that a mailed link was asked for; every identity of the customer ends."""
     set_password_by_link(current_context(), current_visitor(customer_ip), token, password)
     return success()
 
 
-@customer.post("/logout", LogoutRequest, Scope.IDENTITY)
+@customer.post("/logout", LogoutRequest, Scope.IDENTITY, DONE)
 def logout(identity_id: str) -> Response:
     """End an identity; one that has ended already is no failure."""
     log_out(current_context(), current_visitor(), identity_id)
     return success()
 
 
-@customer.get("/get-account-info", AccountInfoRequest, Scope.IDENTITY)
+@customer.get("/get-account-info", AccountInfoRequest, Scope.IDENTITY, ACCOUNT_INFO)
 def get_account_info(identity_id: str) -> Response:
     """Tell who is signed in; asking keeps an identity from falling idle."""
     account = account_of(current_context(), current_caller().organisation_id, identity_id)
@@ -115,7 +118,9 @@ def get_account_info(identity_id: str) -> Response:
     return answer(_told(identity_id, account))
 
 
-@customer.post("/redeem-handover", RedeemHandoverRequest, Scope.IDENTITY)
+@customer.post(
+    "/redeem-handover", RedeemHandoverRequest, Scope.IDENTITY, IDENTITY_AND_ACCOUNT, failures_of("redeem-handover")
+)
 def redeem_handover(code: str, nonce: str | None) -> Response:
     """Take over the sign-in of a frame or a redirect; the new identity ends with that one, and that one with it."""
     identity = redeem(current_context(), current_visitor(), code, nonce or "")

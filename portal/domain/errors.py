@@ -153,6 +153,11 @@ class Failure(Enum):
     )
 
 
+def failures_of(use_case: str) -> tuple[Failure, ...]:
+    """Return the failures that a use case has codes for."""
+    return tuple(failure for failure in Failure if failure.value.use_case == use_case)
+
+
 class Refused(Exception):
     """The domain says no.
 

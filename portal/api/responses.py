@@ -1,0 +1,88 @@
+"""What the endpoints answer with HTTP 200, as JSON Schemas that the endpoints declare beside their views (v1.py)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from portal.domain.errors import Failure
+
+Json = dict[str, Any]
+
+
+def json_object(properties: Json, required: list[str]) -> Json:
+    """Return the schema of an object that has these properties and no others."""
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _success(properties: Json | None = None, optional: Json | None = None) -> Json:
+    always = {"success": {"const": True}, **(properties or {})}
+    return json_object({**always, **(optional or {})}, [*always])
+
+
+_IDENTITY_ID: Json = {
+    "type": "string",
+    "pattern": "^[A-Za-z0-9]{32}$",
+    "description": "The identity: what signs the customer in, until it ends. Keep it as safe as a password.",
+    "examples": ["w3Ks8Pz0QeYt5LrB7uNxC1mVdG6hJa2f"],
+}
+_ACCOUNT: Json = {
+    "cuRefNo": {
+        "type": "string",
+        "pattern": "^[A-Za-z0-9]{16}$",
+        "description": "Customer reference number.",
+        "examples": ["7hQ2mVx9LpR4sTzK"],
+    },
+    "email": {"type": "string", "examples": ["ada@example.com"]},
+    "phone": {"type": "string", "examples": ["+420 777123456"]},
+    "firstName": {"type": "string", "examples": ["Ada"]},
+    "lastName": {"type": "string", "examples": ["Quill"]},
+    "companyName": {"type": "string", "examples": ["Quill & Sons"]},
+    "premium": {"type": "boolean", "description": "Always false: this portal knows no premium customers."},
+    "ban": {"type": "boolean", "description": "Always false: a ban ends every identity."},
+    "creditBalance": {"type": "number", "description": "Always 0: this portal keeps no credit."},
+}
+_ALWAYS_TOLD = ["cuRefNo", "premium", "ban", "creditBalance"]
+
+DONE = _success()
+IDENTITY = _success({"identityId": _IDENTITY_ID})
+IDENTITY_AND_ACCOUNT = _success({"identityId": _IDENTITY_ID, "account": json_object(_ACCOUNT, _ALWAYS_TOLD)})
+CONFIRMED = _success(
+    {"email": {"type": "string", "description": "The address that is confirmed.", "examples": ["ada@example.com"]}},
+    {
+        "returnUrl": {
+            "type": "string",
+            "description": "What the registration was given.",
+            "examples": ["https://shop.example.com/welcome"],
+        }
+    },
+)
+ACCOUNT_INFO: Json = {
+    "oneOf": [
+        json_object({"loggedIn": {"const": False}}, ["loggedIn"]),
+        json_object(
+            {"loggedIn": {"const": True}, "identityId": _IDENTITY_ID, **_ACCOUNT},
+            ["loggedIn", "identityId", *_ALWAYS_TOLD],
+        ),
+    ]
+}
+
+
+def messages_of(failures: Sequence[Failure]) -> dict[str, str]:
+    """Return the messages of failures by their codes, in the order of the codes."""
+    return dict(sorted({failure.value.code: failure.value.message for failure in failures}.items()))
+
+
+def answer_schema(success: Json, failures: Sequence[Failure]) -> Json:
+    """Return the schema of all that an endpoint answers with HTTP 200."""
+    if not failures:
+        return success
+    messages = messages_of(failures)
+    failed = json_object(
+        {
+            "success": {"const": False},
+            "errorCode": {"enum": list(messages)},
+            "message": {"enum": list(dict.fromkeys(messages.values()))},
+            "detail": {"type": "string", "description": "More, in English, where there is more to say."},
+        },
+        ["success", "errorCode", "message"],
+    )
+    return {"oneOf": [success, failed]}
