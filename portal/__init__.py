@@ -6,7 +6,7 @@ from flask import Flask
 
 from portal import api, cli, languages, web
 from portal.assembly import assemble, context_of
-from portal.extensions import csrf
+from portal.extensions import csrf, limiter
 from portal.instance import secret_key
 from portal.settings import Settings, load_settings
 
@@ -34,5 +34,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.wsgi_app = api.Beside(app.wsgi_app, json_face)  # type: ignore[method-assign] # Flask's documented way to add middleware
     web.register(app)
     csrf.init_app(app)
+    limiter.init_app(app)
     cli.register(app)
     return app

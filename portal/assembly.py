@@ -8,6 +8,7 @@ from limits.storage import Storage
 
 from portal.domain.clock import Clock, SystemClock
 from portal.domain.context import Context, Rules
+from portal.domain.counters import Counters
 from portal.domain.database import open_database
 from portal.domain.errors import Busy
 from portal.domain.hashing import Hasher
@@ -24,7 +25,7 @@ def assemble(settings: Settings, secret_key: str, clock: Clock | None = None) ->
         database=open_database(settings.database_url),
         clock=clock or SystemClock(),
         hasher=_hasher(settings),
-        throttle=Throttle(_storage(settings.ratelimit_storage_uri)),
+        throttle=Throttle(Counters(_storage(settings.ratelimit_storage_uri))),
         signer=LinkSigner([*settings.secret_key_fallbacks, secret_key]),
         atlas=Atlas(settings.geoip_database),
         rules=Rules(**{rule.name: getattr(settings, rule.name) for rule in fields(Rules)}),

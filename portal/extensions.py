@@ -1,8 +1,22 @@
 """The Flask extensions, one instance each; create_app connects them."""
 
+import logging
+from math import ceil
+from time import time
+
 from flask import current_app, request
+from flask_limiter import Limiter, RequestLimit
 from flask_wtf.csrf import CSRFProtect, validate_csrf
+from limits.storage import Storage
 from wtforms import ValidationError
+
+from portal.assembly import current_context
+from portal.domain.counters import REDUCTION, Counters
+from portal.domain.networks import network_of
+
+_throttled = logging.getLogger("portal.throttled")
+"""For metrics alone: a log would be flooded."""
+logging.getLogger("flask-limiter").setLevel(logging.WARNING)  # it has a line for each request that is refused
 
 
 class RotatingCSRFProtect(CSRFProtect):
@@ -29,3 +43,76 @@ class RotatingCSRFProtect(CSRFProtect):
 
 
 csrf = RotatingCSRFProtect()
+
+
+class _AppCounters(Storage):
+    """The counters of the app that handles the request, the same that the domain counts attempts in.
+
+    Flask-Limiter knows one storage, by an address, for all apps of a process.
+    """
+
+    STORAGE_SCHEME = ["portal"]
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """Return what may go wrong."""
+        return _counters().base_exceptions
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Add to a counter and return it."""
+        return _counters().incr(key, expiry, amount)
+
+    def get(self, key: str) -> int:
+        """Return a counter's value."""
+        return _counters().get(key)
+
+    def get_expiry(self, key: str) -> float:
+        """Return when a counter's window ends."""
+        return _counters().get_expiry(key)
+
+    def check(self) -> bool:
+        """Return whether the counters can be used."""
+        return _counters().check()
+
+    def reset(self) -> int | None:
+        """Drop all counters."""
+        return _counters().reset()
+
+    def clear(self, key: str) -> None:
+        """Drop one counter."""
+        _counters().clear(key)
+
+
+def _counters() -> Counters:
+    return current_context().throttle.counters
+
+
+def _client_network() -> str:
+    return network_of(request.remote_addr)
+
+
+def _count_breach(limit: RequestLimit) -> None:
+    _throttled.debug("throttled", extra={"fields": {"scope": limit.request_args[1]}})
+
+
+def _cost() -> int:
+    """Return how much a request counts: four times as much while each process counts for itself."""
+    return REDUCTION if _counters().is_degraded else 1
+
+
+limiter = Limiter(_client_network, storage_uri="portal://", strategy="fixed-window", on_breach=_count_breach)
+"""Rates of HTTP requests, declared here and set beside the views; attempts to prove something are the domain's."""
+
+
+def retry_after() -> int:
+    """Return the seconds after which a request that was refused for its rate is worth another try."""
+    rate = limiter.current_limit
+    return max(1, ceil(rate.window.reset_time - time())) if rate else 1
+
+
+form_rate = limiter.shared_limit(
+    lambda: str(current_context().rules.form_limit_network), scope="form", methods=["POST"], cost=_cost
+)
+"""Of everything that is posted by a form, so that no page is unlimited."""
+typing_rate = limiter.shared_limit("600 per 10 minutes", scope="typing", methods=["POST"], cost=_cost)
+"""Of passwords that are judged while they are typed: an answer tells nothing, but costs some work."""

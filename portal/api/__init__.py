@@ -13,6 +13,7 @@ from portal import requests
 from portal.api import docs, errors, keys, v1
 from portal.api.answers import bad_request
 from portal.assembly import settings_of
+from portal.extensions import limiter
 from portal.requests import MAX_BODY
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def create_api(settings: "Settings", context: "Context", templates: str) -> Flas
     app.extensions["portal"] = context
     requests.register(app)
     _refuse_plain_http(app)
+    limiter.init_app(app)
     keys.register(app)
     app.register_blueprint(v1.customer)
     errors.register(app, v1.customer.failures)

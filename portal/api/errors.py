@@ -6,12 +6,14 @@ from functools import partial
 from http import HTTPStatus
 
 from flask import Flask, Response, g, request
+from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
 from portal.api.answers import PlatformError, answer
 from portal.domain.api_access import KeyProblem, KeyRefused
 from portal.domain.backends import DatabaseAway
 from portal.domain.errors import Busy, Failure, Refused
+from portal.extensions import retry_after
 
 _log = logging.getLogger("portal.errors")
 
@@ -40,6 +42,7 @@ def register(app: Flask, failures: Mapping[str, Sequence[Failure]]) -> None:
     app.register_error_handler(PlatformError, PlatformError.answer)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(KeyRefused, _key_refused)
+    app.register_error_handler(RateLimitExceeded, _rate_exceeded)
     app.register_error_handler(Refused, partial(_refused, failures))
     app.register_error_handler(Busy, lambda busy: _platform(503, retry_after=busy.retry_after))
     app.register_error_handler(DatabaseAway, _database_away)
@@ -75,6 +78,10 @@ def key_error(problem: KeyProblem, *, retry_after: int | None = None) -> Platfor
 def _key_refused(refused: KeyRefused) -> Response:
     standing = refused.standing
     return key_error(refused.problem, retry_after=standing.retry_after if standing else None).answer()
+
+
+def _rate_exceeded(_error: RateLimitExceeded) -> Response:
+    return key_error(KeyProblem.TOO_MANY, retry_after=retry_after()).answer()
 
 
 def _refused(failures: Mapping[str, Sequence[Failure]], refusal: Refused) -> Response:

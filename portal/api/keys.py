@@ -5,20 +5,37 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from flask import Flask, Response, g, request
+from flask_limiter import RequestLimit
 from werkzeug.exceptions import HTTPException
 
 from portal.api.answers import PlatformError, bad_request
 from portal.api.reading import read_body, read_query
 from portal.assembly import current_context
-from portal.domain.api_access import Caller, KeyProblem, KeyRefused, admit
+from portal.domain.api_access import Caller, admit, record_excess
 from portal.domain.api_keys import Scope
 from portal.domain.context import Visitor
 from portal.domain.networks import network_of
-from portal.domain.throttling import Standing
+from portal.extensions import limiter
 
 KEY_FIELD = "apiKey"
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def _rate_of_caller() -> str:
+    """The rate of the caller's key; none for a key without one."""
+    return str(current_caller().rate or "")
+
+
+def _note_excess(limit: RequestLimit) -> None:
+    if limiter.storage.get(limit.key) == limit.limit.amount + 1:
+        record_excess(current_context(), current_caller(), g.request_id)
+
+
+key_rate = limiter.shared_limit(
+    _rate_of_caller, scope="api", key_func=lambda: str(current_caller().key_id), on_breach=_note_excess
+)
+"""Not reduced while counters cannot be shared: a shop does not suffer for that."""
 
 
 def keyed(scope: Scope) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -29,18 +46,23 @@ def keyed(scope: Scope) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @key_rate
+        @wraps(view)
+        def within_rate(*arguments: P.args, **named: P.kwargs) -> R:
+            if g.unreadable:
+                raise g.unreadable
+            current_caller().require(scope)
+            return view(*arguments, **named)
+
         @wraps(view)
         def checked(*arguments: P.args, **named: P.kwargs) -> R:
             g.query = read_query(request)
-            unreadable = _read_body_if_any()
+            g.unreadable = _read_body_if_any()
             key = _find_key()
-            if key is None and unreadable:
-                raise unreadable
-            _admit(key)
-            if unreadable:
-                raise unreadable
-            current_caller().require(scope)
-            return view(*arguments, **named)
+            if key is None and g.unreadable:
+                raise g.unreadable
+            g.caller = admit(current_context(), key, network=network_of(request.remote_addr), request_id=g.request_id)
+            return within_rate(*arguments, **named)
 
         return checked
 
@@ -73,11 +95,11 @@ def register(app: Flask) -> None:
 
     @app.after_request
     def tell_rate(response: Response) -> Response:
-        standing: Standing | None = g.get("standing")
-        if standing is not None:
-            response.headers["X-RateLimit-Limit"] = str(standing.limit)
-            response.headers["X-RateLimit-Remaining"] = str(standing.remaining)
-            response.headers["X-RateLimit-Reset"] = str(int(standing.resets_at))
+        rate = limiter.current_limit
+        if rate is not None:
+            response.headers["X-RateLimit-Limit"] = str(rate.limit.amount)
+            response.headers["X-RateLimit-Remaining"] = str(rate.remaining)
+            response.headers["X-RateLimit-Reset"] = str(int(rate.window.reset_time))
         return response
 
 
@@ -105,12 +127,3 @@ def _find_key() -> str | None:
         return None
     # What is no text is no key either; it is left to the check of the format to say so.
     return found[0] if isinstance(found[0], str) else "?"
-
-
-def _admit(key: str | None) -> None:
-    try:
-        g.caller = admit(current_context(), key, network=network_of(request.remote_addr), request_id=g.request_id)
-    except KeyRefused as refused:
-        g.standing = refused.standing if refused.problem is KeyProblem.TOO_MANY else None
-        raise
-    g.standing = g.caller.standing

@@ -5,15 +5,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from sqlalchemy import Row, bindparam, or_, select, update
+from limits import RateLimitItem
+from sqlalchemy import bindparam, or_, select, update
 
 from portal.domain.api_keys import KeyKind, Scope, digest, is_key
 from portal.domain.backends import DatabaseAway
 from portal.domain.context import Context, Visitor
 from portal.domain.events import EventKind, record
-from portal.domain.guards import key_guess_guard, key_rate_guard
+from portal.domain.guards import key_guess_guard
 from portal.domain.models import ApiKey, Organisation
 from portal.domain.throttling import Standing
 
@@ -34,6 +35,7 @@ class KeyProblem(Enum):
     EXPIRED = ("PUBLIC_API_KEY_HAS_BEEN_EXPIRED", "The API key has expired.")
     REVOKED = ("PUBLIC_API_KEY_HAS_BEEN_DELETED", "The API key has been revoked.")
     TOO_MANY = ("RATE_LIMIT_EXCEEDED", "Too many requests.")
+    """For a key that is used more often than its rate allows, and for too many keys that do not exist."""
     NO_SCOPE = ("PUBLIC_API_KEY_HAS_NO_PERMISSION", "The API key may not be used for this.")
 
     @property
@@ -65,8 +67,8 @@ class Caller:
     organisation_name: str
     return_origins: tuple[str, ...]
     scopes: frozenset[str]
-    standing: Standing | None
-    """Where the key stands in its rate; None for one without a rate."""
+    rate: RateLimitItem | None
+    """How many requests the key may be used for; None for one without a limit."""
 
     def require(self, scope: Scope) -> None:
         """Raises KeyRefused(NO_SCOPE) when the key lacks a scope."""
@@ -106,7 +108,7 @@ _see = (
 
 
 def admit(context: Context, key: str | None, *, network: str, request_id: str | None = None) -> Caller:
-    """The caller behind a key; counts the request in the key's rate. Raises KeyRefused.
+    """The caller behind a key. Raises KeyRefused.
 
     Keys that do not exist are counted on the network that the connection comes from. A good key is never in their way:
     it cannot be guessed, and whoever shares a network with somebody who tries is not to suffer for it.
@@ -124,7 +126,6 @@ def admit(context: Context, key: str | None, *, network: str, request_id: str | 
         raise KeyRefused(KeyProblem.EXPIRED)
     if row.revoked_at is not None:
         raise KeyRefused(KeyProblem.REVOKED)
-    standing = _count(context, row, now, request_id)
     if row.last_used_at is None or row.last_used_at <= now - _USE_PRECISION:
         _note_use(context, row.id, now)
     return Caller(
@@ -133,7 +134,7 @@ def admit(context: Context, key: str | None, *, network: str, request_id: str | 
         row.organisation_name,
         tuple(row.return_origins),
         frozenset(row.scopes),
-        standing,
+        _rate(context, row.kind),
     )
 
 
@@ -147,17 +148,17 @@ def _refuse_unknown(context: Context, network: str, request_id: str | None) -> N
     raise KeyRefused(KeyProblem.TOO_MANY, standing=standing)
 
 
-def _count(context: Context, row: Row[*tuple[Any, ...]], now: datetime, request_id: str | None) -> Standing | None:
-    if row.kind == KeyKind.ROOT:
+def _rate(context: Context, kind: str) -> RateLimitItem | None:
+    if kind == KeyKind.ROOT:
         return None
-    standing = context.throttle.stand(key_rate_guard(context, row.kind, row.id))
-    if standing.is_first_excess:  # once in each window: a flood of requests is not a flood of rows
-        with context.database.write() as connection:
-            visitor = Visitor(organisation_id=row.organisation_id, ip=None, request_id=request_id)
-            record(connection, visitor, EventKind.KEY_LIMIT, contact_id=None, now=now)
-    if standing.is_exceeded:
-        raise KeyRefused(KeyProblem.TOO_MANY, standing=standing)
-    return standing
+    return context.rules.api_limit_dev if kind == KeyKind.DEVELOPER else context.rules.api_limit_prod
+
+
+def record_excess(context: Context, caller: Caller, request_id: str | None) -> None:
+    """Record that a key is used more often than its rate allows: once in each window, so that a flood makes no rows."""
+    with context.database.write() as connection:
+        visitor = Visitor(organisation_id=caller.organisation_id, ip=None, request_id=request_id)
+        record(connection, visitor, EventKind.KEY_LIMIT, contact_id=None, now=context.clock())
 
 
 def _note_use(context: Context, key_id: int, now: datetime) -> None:

@@ -26,6 +26,7 @@ class Rules:
     register_retry: timedelta
     api_limit_prod: RateLimitItem
     api_limit_dev: RateLimitItem
+    form_limit_network: RateLimitItem
     reset_lifetime: timedelta
     reset_lifetime_max: timedelta
     magic_lifetime: timedelta

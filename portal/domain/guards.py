@@ -6,12 +6,13 @@
 | vouched: refused, or first  | vouched-network/account | network, address        | LOGIN_LIMIT_*            |
 | tokens never issued        | link                  | network                   | LOGIN_LIMIT_NETWORK      |
 | passwords used before      | new-password          | contact                   | LOGIN_LIMIT_ACCOUNT      |
-| passwords being typed      | typing                | network                   | 600 per 10 minutes       |
 | registrations              | register              | network                   | REGISTER_LIMIT_NETWORK   |
 | mails that somebody asks   | mail-network/address  | network, address          | MAIL_LIMIT_*             |
 | mails of registrations     | register-address      | address (network: above)  | MAIL_LIMIT_ADDRESS       |
-| API requests               | api                   | key                       | API_LIMIT_*              |
 | API keys that do not exist | api-key               | network of the connection | LOGIN_LIMIT_NETWORK      |
+
+The rates of HTTP requests (of an API key, of forms, of passwords that are being typed) are Flask-Limiter's: they stand
+beside the views, and are declared in portal/extensions.py.
 
 Unknown addresses count as known ones do. Every key begins with the organisation: nothing crosses over. Where a shop's
 server says nothing of its customer's network, none is counted (context.py, Visitor.network).
@@ -20,15 +21,12 @@ server says nothing of its customer's network, none is counted (context.py, Visi
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from limits import RateLimitItem, RateLimitItemPerMinute
+from limits import RateLimitItem
 
-from portal.domain.api_keys import KeyKind
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record
 from portal.domain.throttling import Guard, Throttled
-
-_TYPING_LIMIT = RateLimitItemPerMinute(600, 10)
 
 
 def password_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
@@ -68,11 +66,6 @@ def new_password_guards(context: Context, contact_id: int) -> list[Guard]:
     return [Guard("new-password", context.rules.login_limit_account, (str(contact_id),))]
 
 
-def typing_guards(visitor: Visitor) -> list[Guard]:
-    """For passwords that are judged while they are typed: nobody learns anything by it, but it costs some work."""
-    return _network_guards("typing", _TYPING_LIMIT, visitor)
-
-
 def registration_guards(context: Context, visitor: Visitor) -> list[Guard]:
     """For registrations."""
     return _network_guards("register", context.rules.register_limit_network, visitor)
@@ -97,12 +90,6 @@ def _mail_guards(context: Context, visitor: Visitor, scope: str, key: str) -> li
 
 def _network_guards(scope: str, limit: RateLimitItem, visitor: Visitor) -> list[Guard]:
     return [] if visitor.network is None else [Guard(scope, limit, (str(visitor.organisation_id), visitor.network))]
-
-
-def key_rate_guard(context: Context, kind: str, key_id: int) -> Guard:
-    """For the requests that come with an API key; a shop does not suffer for counters that cannot be shared."""
-    limit = context.rules.api_limit_dev if kind == KeyKind.DEVELOPER else context.rules.api_limit_prod
-    return Guard("api", limit, (str(key_id),), yields_alone=False)
 
 
 def key_guess_guard(context: Context, network: str) -> Guard:

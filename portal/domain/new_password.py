@@ -7,7 +7,7 @@ from portal.domain.contacts import Known
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, refusals_recorded
-from portal.domain.guards import count_or_refuse, given_back_unless_done, typing_guards
+from portal.domain.guards import count_or_refuse, given_back_unless_done
 from portal.domain.models import STRING_LENGTH
 from portal.domain.passwords import refuse_unfit
 from portal.domain.throttling import Guard
@@ -18,9 +18,7 @@ def judge_while_typed(context: Context, visitor: Visitor, password: str, persona
 
     By the same policy, on what was typed beside it and the name of who is signed in (`personal`) alone: nothing is
     hashed, stored, recorded, or compared with what is known of another customer, so that it tells nobody anything.
-    Raises Throttled past the limit.
     """
-    context.throttle.count(typing_guards(visitor))
     refuse_unfit(
         password,
         Failure.PASSWORD_REFUSED,

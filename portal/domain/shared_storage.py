@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from portal.domain import names
 from portal.domain.breaker import Breaker
-from portal.domain.throttling import StorageAway
+from portal.domain.counters import StorageAway
 
 _log = logging.getLogger("portal.throttle")
 
@@ -84,6 +84,11 @@ class SharedStorage(RedisStorage):
         """Add to a counter and return it; a new window of `expiry` seconds starts when there is none."""
         with self._answering():
             return super().incr(key, expiry, amount)
+
+    def get(self, key: str) -> int:
+        """A counter's value, 0 when it has none."""
+        with self._answering():
+            return super().get(key)
 
     def get_expiry(self, key: str) -> float:
         """When the counter's window ends, in seconds since the epoch."""

@@ -6,21 +6,17 @@ turned out right is given back, alone. Nobody's success clears what others have 
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from math import ceil
 from time import time
 
 from limits import RateLimitItem
-from limits.storage import Storage
 
-from portal.domain.window_storage import WindowStorage
+from portal.domain.counters import REDUCTION, Counters
 
 _throttled = logging.getLogger("portal.throttled")
 """For metrics alone: a log would be flooded."""
-
-ALONE_DIVISOR = 4
 
 
 @dataclass(frozen=True)
@@ -30,8 +26,6 @@ class Guard:
     scope: str
     limit: RateLimitItem
     key: tuple[str, ...]
-    yields_alone: bool = True
-    """Whether less is allowed while processes cannot share their counters, and each counts alone."""
 
     @property
     def storage_key(self) -> str:
@@ -39,13 +33,9 @@ class Guard:
         return self.limit.key_for(self.scope, *self.key)
 
     @property
-    def amount_alone(self) -> int:
-        """How many tries one process allows that counts alone; with a few processes, not more in all than usual."""
-        return max(1, self.limit.amount // ALONE_DIVISOR) if self.yields_alone else self.limit.amount
-
-
-class StorageAway(Exception):
-    """The storage that processes share cannot be used for now."""
+    def reduced_amount(self) -> int:
+        """How many tries one process allows while counters cannot be shared."""
+        return max(1, self.limit.amount // REDUCTION)
 
 
 class Throttled(Exception):
@@ -92,15 +82,10 @@ class Standing:
 
 
 class Throttle:
-    """Counts tries in a storage of the `limits` library.
+    """Counts tries; allows a quarter of them while counters cannot be shared."""
 
-    While it is away, in the memory of this process, where a quarter of the tries is allowed: nobody is kept out because
-    a server is, and nobody may guess more for it.
-    """
-
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-        self._own = WindowStorage()
+    def __init__(self, counters: Counters) -> None:
+        self.counters = counters
 
     def count(self, guards: Sequence[Guard]) -> None:
         """Count one try against each guard, in order; raises Throttled at the first that is over its limit.
@@ -114,34 +99,18 @@ class Throttle:
 
     def stand(self, guard: Guard) -> Standing:
         """Count one try and say where that leads, for who is told with every answer."""
-        try:
-            standing = self._stand(self._storage, guard, guard.limit.amount)
-        except StorageAway:
-            standing = self._stand(self._own, guard, guard.amount_alone)
+        hits = self.counters.incr(guard.storage_key, guard.limit.get_expiry())
+        amount = guard.reduced_amount if self.counters.is_degraded else guard.limit.amount
+        standing = Standing(amount, hits, partial(self.counters.get_expiry, guard.storage_key))
         if standing.is_exceeded:
             _throttled.debug("throttled", extra={"fields": {"scope": guard.scope}})
         return standing
 
     def forget(self, guard: Guard) -> None:
         """Begin to count anew."""
-        self._own.clear(guard.storage_key)
-        with suppress(StorageAway):
-            self._storage.clear(guard.storage_key)
+        self.counters.clear(guard.storage_key)
 
     def give_back(self, guards: Sequence[Guard]) -> None:
         """Take back one try that was counted and turned out to be no failure."""
         for guard in guards:
-            try:
-                self._storage.incr(guard.storage_key, guard.limit.get_expiry(), amount=-1)
-            except StorageAway:
-                self._own.incr(guard.storage_key, guard.limit.get_expiry(), amount=-1)
-
-    def _stand(self, storage: Storage, guard: Guard, amount: int) -> Standing:
-        hits = storage.incr(guard.storage_key, guard.limit.get_expiry())
-        return Standing(amount, hits, partial(self._expiry, storage, guard))
-
-    def _expiry(self, storage: Storage, guard: Guard) -> float:
-        try:
-            return storage.get_expiry(guard.storage_key)
-        except StorageAway:
-            return time() + guard.limit.get_expiry()
+            self.counters.incr(guard.storage_key, guard.limit.get_expiry(), -1)

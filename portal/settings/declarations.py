@@ -145,6 +145,9 @@ class Settings:
         Declaration(values.limit, "6000 per minute", "Requests with one `PROD` key. `ROOT` keys have no such limit."),
     ]
     api_limit_dev: Annotated[RateLimitItem, Declaration(values.limit, "60 per minute", "Requests with one `DEV_` key.")]
+    form_limit_network: Annotated[
+        RateLimitItem, Declaration(values.limit, "3000 per minute", "Forms sent from one network, all pages together.")
+    ]
     reset_lifetime: Annotated[
         timedelta, Declaration(values.duration, "30m", "How long an emailed reset link works, written like `3h 20m`.")
     ]

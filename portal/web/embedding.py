@@ -17,6 +17,7 @@ from portal.assembly import current_context
 from portal.domain.handover import hand_over, hand_over_once
 from portal.domain.models import STRING_LENGTH
 from portal.domain.texts import is_plain
+from portal.extensions import form_rate
 from portal.web.cookies import is_framed
 from portal.web.presentation import shown_organisation
 from portal.web.redirects import redirect_to, return_target
@@ -67,6 +68,7 @@ def script() -> Response:
 
 
 @pages.post("/handover")
+@form_rate
 def tell_site() -> dict[str, str]:
     """The code that the site around a frame is told when somebody is signed in: each sign-in once for each nonce.
 

@@ -4,12 +4,14 @@ import logging
 
 from flask import Flask, current_app, g, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.wrappers import Response
 
 from portal.domain.backends import DatabaseAway
 from portal.domain.errors import N_, Busy, Failure, Refused
+from portal.extensions import retry_after
 from portal.languages import translate
 from portal.web.embedding import new_tab_address
 from portal.web.form_page import LINK_STATUS, FormPage, words_of
@@ -60,6 +62,7 @@ Way = tuple[str, str]
 def register(app: Flask) -> None:
     """Make pages of all failures of an app."""
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(RateLimitExceeded, _too_many_requests)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NotSignedIn, lambda _error: to_sign_in())
     app.register_error_handler(Refused, _refused)
@@ -104,6 +107,12 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             page.headers[name] = value
+    return page
+
+
+def _too_many_requests(_error: RateLimitExceeded) -> Response:
+    page = _page(429)
+    page.headers["Retry-After"] = str(retry_after())
     return page
 
 

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask.views import MethodView
 
 from portal.domain.errors import N_, Failure, Refused
+from portal.extensions import form_rate
 from portal.languages import translate
 from portal.web.forms import PortalForm, Problem
 from portal.web.redirects import this_page
@@ -30,6 +31,7 @@ class FormPage(MethodView):
     """One form and its page. A subclass says what is shown and what happens; statuses and errors are decided here."""
 
     init_every_request: ClassVar[bool] = False
+    decorators: ClassVar = [form_rate]
     form_class: ClassVar[type[PortalForm]]
     template: ClassVar[str]
 

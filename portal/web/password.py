@@ -10,7 +10,7 @@ from portal.assembly import current_context
 from portal.domain.errors import N_, Refused
 from portal.domain.new_password import judge_while_typed
 from portal.domain.password_reset import look_at_reset, request_reset, set_new_password
-from portal.domain.throttling import Throttled
+from portal.extensions import typing_rate
 from portal.languages import translate
 from portal.web import session
 from portal.web.form_page import FormPage, words_of
@@ -50,6 +50,7 @@ def reset_sent() -> str:
 
 
 @pages.post("/password/strength")
+@typing_rate
 def strength() -> ResponseReturnValue:
     """What will be said of a new password, while it is typed; `words` are for people, in their language.
 
@@ -65,8 +66,6 @@ def strength() -> ResponseReturnValue:
         judge_while_typed(current_context(), session.current_visitor(), form.password.text, personal)
     except Refused as refusal:
         return {"fit": False, "words": words_of(refusal)}
-    except Throttled as throttled:
-        return {}, 429, {"Retry-After": str(throttled.retry_after)}
     return {"fit": True, "words": translate(N_("Strong enough."))}
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import time_machine
+from sqlalchemy import select
 
 from portal.domain import api_keys
 from portal.domain.api_keys import DEFAULT_SCOPES, KeyKind, Scope
 from portal.domain.context import Visitor
+from portal.domain.models import Event
 from tests.api.shop import NETWORK, Answer, Shop, new_key, new_shop
 from tests.domain.scene import Scene
 from tests.web.conftest import Site, Start
@@ -191,6 +193,15 @@ def test_each_answer_says_where_the_key_stands_in_its_rate(start: Start) -> None
     assert 1 <= wait <= 60
     assert refused.headers["Retry-After"] == str(wait)
     assert all("Retry-After" not in answer.headers for answer in answers[:3])
+
+
+def test_a_reached_rate_is_recorded_once_in_each_window(start: Start) -> None:
+    site = start(API_LIMIT_PROD="1 per minute")
+    shop = new_shop(site)
+    assert [shop.post("logout", identityId="x").status for _ in range(4)] == [200, 429, 429, 429]
+    with site.context.database.read() as connection:
+        recorded = connection.execute(select(Event.kind, Event.organisation_id)).all()
+    assert [tuple(event) for event in recorded] == [("key_create", 1), ("key_limit", 1)]
 
 
 def test_a_rate_is_asked_before_the_scope_and_told_with_its_refusal(start: Start) -> None:

@@ -15,9 +15,9 @@ from sqlalchemy import text
 
 from portal.domain import shared_storage
 from portal.domain.backends import DatabaseAway
+from portal.domain.counters import StorageAway
 from portal.domain.database import open_database
 from portal.domain.shared_storage import SharedStorage
-from portal.domain.throttling import StorageAway
 from portal.mail import smtp
 from portal.mail.smtp import SmtpTransport
 from portal.mail.transport import ServerUnavailable

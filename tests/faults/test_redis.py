@@ -8,8 +8,10 @@ import pytest
 from limits import parse as parse_limit
 
 from portal.domain import shared_storage
+from portal.domain.counters import Counters
 from portal.domain.shared_storage import SharedStorage
 from portal.domain.throttling import Guard, Throttle, Throttled
+from tests.api.shop import new_shop
 from tests.cli.process import serving
 from tests.cli.test_metrics import scrape
 from tests.domain.watching import in_parallel
@@ -75,7 +77,7 @@ def problems(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_two_processes_share_their_counters(broken_redis: Redis) -> None:
-    one, other = Throttle(SharedStorage(broken_redis.uri)), Throttle(SharedStorage(broken_redis.uri))
+    one, other = (Throttle(Counters(SharedStorage(broken_redis.uri))) for _ in range(2))
     for _ in range(4):
         one.count([GUARD])
         other.count([GUARD])
@@ -89,7 +91,7 @@ def test_two_processes_share_their_counters(broken_redis: Redis) -> None:
 
 
 def test_of_many_at_once_as_many_are_counted_as_are_allowed(broken_redis: Redis) -> None:
-    throttle = Throttle(SharedStorage(broken_redis.uri))
+    throttle = Throttle(Counters(SharedStorage(broken_redis.uri)))
     outcomes = in_parallel([lambda: throttle.count([GUARD])] * 40)
     assert outcomes.count(None) == 8
 
@@ -114,7 +116,7 @@ def test_a_process_that_cannot_share_counts_alone_and_allows_a_quarter(
     broken_redis: Redis, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     break_it, mend_it = BREAKS[name]
-    throttle = Throttle(SharedStorage(broken_redis.uri))
+    throttle = Throttle(Counters(SharedStorage(broken_redis.uri)))
     for _ in range(3):
         throttle.count([GUARD])
     break_it(broken_redis)
@@ -126,13 +128,19 @@ def test_a_process_that_cannot_share_counts_alone_and_allows_a_quarter(
     assert problems(caplog)[1:] == ["limits are shared again"]
 
 
-def test_a_request_of_a_shop_does_not_suffer(broken_redis: Redis) -> None:
-    throttle = Throttle(SharedStorage(broken_redis.uri))
-    broken_redis.stop()
-    guard = Guard("api", parse_limit("8 per minute"), ("1",), yields_alone=False)
-    standings = [throttle.stand(guard) for _ in range(9)]
-    assert [standing.is_exceeded for standing in standings] == [False] * 8 + [True]
-    assert standings[0].remaining == 7
+@pytest.mark.parametrize("name", BREAKS)
+def test_the_rate_of_a_key_stays_whole_and_that_of_forms_is_a_quarter(
+    start: Start, broken_redis: Redis, name: str
+) -> None:
+    site = start(
+        RATELIMIT_STORAGE_URI=broken_redis.uri, API_LIMIT_PROD="8 per minute", FORM_LIMIT_NETWORK="20 per minute"
+    )
+    shop = new_shop(site)
+    browser = site.browser()
+    BREAKS[name][0](broken_redis)
+    assert [shop.post("logout", identityId="x").status for _ in range(9)] == [200] * 8 + [429]
+    form = browser.open("/login").form("/language")
+    assert [browser.post(form, {"locale": "en"}).status for _ in range(6)] == [302] * 5 + [429]
 
 
 def test_while_redis_stands_still_one_asks_and_nobody_else(
@@ -140,7 +148,7 @@ def test_while_redis_stands_still_one_asks_and_nobody_else(
 ) -> None:
     monkeypatch.setattr(shared_storage, "REST_SECONDS", 3600)
     monkeypatch.setattr(shared_storage, "TIMEOUT_SECONDS", FROZEN_SECONDS)
-    throttle = Throttle(SharedStorage(broken_redis.uri))
+    throttle = Throttle(Counters(SharedStorage(broken_redis.uri)))
     throttle.stand(GUARD)
     broken_redis.freeze()
     for _ in range(200):
@@ -158,7 +166,7 @@ def calls(redis: Redis) -> int:
 
 
 def test_a_restart_between_two_requests_is_not_noticed(broken_redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
-    throttle = Throttle(SharedStorage(broken_redis.uri))
+    throttle = Throttle(Counters(SharedStorage(broken_redis.uri)))
     throttle.count([GUARD])
     broken_redis.stop()
     broken_redis.start()
@@ -167,7 +175,7 @@ def test_a_restart_between_two_requests_is_not_noticed(broken_redis: Redis, capl
 
 
 def test_a_flush_begins_the_count_anew_and_nothing_else(broken_redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
-    throttle = Throttle(SharedStorage(broken_redis.uri))
+    throttle = Throttle(Counters(SharedStorage(broken_redis.uri)))
     assert tries_allowed(throttle) == 8
     broken_redis.client.flushall()
     broken_redis.client.script_flush()
@@ -178,7 +186,7 @@ def test_a_flush_begins_the_count_anew_and_nothing_else(broken_redis: Redis, cap
 def test_no_password_of_redis_is_logged(caplog: pytest.LogCaptureFixture, broken_redis: Redis) -> None:
     port = broken_redis.port
     broken_redis.stop()
-    Throttle(SharedStorage(f"redis://user:canary@127.0.0.1:{port}/0")).stand(GUARD)
+    Throttle(Counters(SharedStorage(f"redis://user:canary@127.0.0.1:{port}/0"))).stand(GUARD)
     assert len(problems(caplog)) == 1
     assert "canary" not in caplog.text
 
@@ -187,7 +195,7 @@ def test_no_word_of_an_answer_that_may_quote_us_is_logged(
     caplog: pytest.LogCaptureFixture, broken_redis: Redis
 ) -> None:
     broken_redis.client.acl_setuser("canary", enabled=True, passwords=["+canary"], commands=["+ping"])
-    Throttle(SharedStorage(f"redis://canary:canary@127.0.0.1:{broken_redis.port}/0")).stand(GUARD)
+    Throttle(Counters(SharedStorage(f"redis://canary:canary@127.0.0.1:{broken_redis.port}/0"))).stand(GUARD)
     assert len(problems(caplog)) == 1
     assert "(NoPermissionError)" in caplog.text
     assert "canary" not in caplog.text

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from portal.domain.backends import DatabaseAway
+from portal.domain.counters import StorageAway
 from portal.domain.database import open_database
 from portal.domain.shared_storage import SharedStorage
-from portal.domain.throttling import StorageAway
 from tests.mail.conversation import CERTIFICATE
 from tests.servers.redis import Redis
 from tests.servers.resolver import Resolver

@@ -1,0 +1,77 @@
+"""How often forms may be sent from one network, whatever they are for: no page is unlimited."""
+
+from flask import Flask
+
+from portal.extensions import limiter
+from tests.api.shop import new_shop
+from tests.web.browser import Browser, Page
+from tests.web.conftest import PASSWORD, Site, Start
+
+EMAIL = "ada@example.com"
+
+
+def press_language(browser: Browser) -> Page:
+    return browser.post(browser.open("/login").form("/language"), {"locale": "en"})
+
+
+def posting_endpoints(app: Flask) -> set[str]:
+    return {rule.endpoint for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
+
+
+def test_forms_of_all_pages_count_together_for_one_network(start: Start) -> None:
+    site = start(FORM_LIMIT_NETWORK="3 per minute")
+    site.customer(EMAIL)
+    ada = site.browser("192.0.2.1")
+    assert [
+        ada.sign_in(EMAIL, "wrong").status,
+        ada.ask_for_reset(EMAIL).status,
+        press_language(ada).status,
+    ] == [422, 302, 302]
+    refused = ada.sign_in(EMAIL, PASSWORD)
+    assert refused.status == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 61
+    assert ada.open("/login").status == 200
+    assert press_language(site.browser("192.0.2.2")).status == 302
+
+
+def test_an_address_of_the_same_ipv6_network_shares_the_count(start: Start) -> None:
+    site = start(FORM_LIMIT_NETWORK="1 per minute")
+    assert press_language(site.browser("2001:db8::1")).status == 302
+    assert press_language(site.browser("2001:db8::ffff")).status == 429
+    assert press_language(site.browser("2001:db8:0:1::1")).status == 302
+
+
+def test_pages_and_requests_of_shops_are_not_counted_with_forms(start: Start) -> None:
+    site = start(FORM_LIMIT_NETWORK="1 per minute")
+    browser = site.browser()
+    assert [browser.send("/login").status for _ in range(5)] == [200] * 5
+    shop = new_shop(site)
+    assert [shop.post("logout", identityId="x").status for _ in range(3)] == [200] * 3
+    assert press_language(browser).status == 302
+
+
+def test_each_portal_of_a_process_has_counters_of_its_own(start: Start) -> None:
+    one, other = start(FORM_LIMIT_NETWORK="1 per minute"), start(FORM_LIMIT_NETWORK="1 per minute")
+    assert one.context.throttle.counters is not other.context.throttle.counters
+    assert press_language(one.browser()).status == 302
+    one.context.throttle.counters.reset()
+    assert press_language(one.browser()).status == 302
+    assert press_language(one.browser()).status == 429
+
+
+def test_passwords_that_are_judged_while_typed_have_a_rate_of_their_own(start: Start) -> None:
+    site = start(FORM_LIMIT_NETWORK="1 per minute")
+    browser = site.browser()
+    token = browser.open("/register").form("/register").token
+    typed = {"csrf_token": token, "password": "four blue geese fly"}
+    statuses = [browser.send("/password/strength", "POST", data=typed).status for _ in range(601)]
+    assert statuses == [200] * 600 + [429]
+    assert press_language(browser).status == 302
+
+
+def test_every_endpoint_that_takes_a_post_has_a_rate(site: Site) -> None:
+    decorated = limiter.limit_manager._decorated_limits
+    for endpoint in posting_endpoints(site.app):
+        view = site.app.view_functions[endpoint]
+        name = f"{view.__module__}.{view.__name__}.{view.__qualname__}"
+        assert name in decorated, endpoint
