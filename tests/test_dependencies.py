@@ -1,0 +1,43 @@
+"""What pyproject.toml asks for is what the code imports: no package that nobody uses, none that comes in by chance."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+BY_OTHERS = {"jinja2": "Flask renders templates/ with it"}
+"""Required, and used without an import of ours."""
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+def canonical(name: str) -> str:
+    """A distribution's name as PEP 503 normalises it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def required() -> set[str]:
+    names = [_NAME.match(requirement) for requirement in PROJECT["project"]["dependencies"]]
+    return {canonical(found[0]) for found in names if found}
+
+
+def imported() -> Iterator[str]:
+    """The top-level modules that the portal imports, from wherever in a file."""
+    for path in (ROOT / "portal").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                yield node.module.partition(".")[0]
+
+
+def test_every_package_that_is_required_is_imported_and_every_import_is_required() -> None:
+    distributions = packages_distributions()
+    modules = set(imported()) - sys.stdlib_module_names - {"portal", "_typeshed"}
+    unknown = modules - distributions.keys()
+    assert unknown == set()
+    assert {canonical(name) for module in modules for name in distributions[module]} | BY_OTHERS.keys() == required()
