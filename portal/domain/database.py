@@ -64,7 +64,7 @@ class Database:
     """Opens transactions on an engine.
 
     `write` commits when its block ends and rolls back when it raises; nothing else in the portal commits. No block may
-    hash a password or speak to the network. Both raise DatabaseAway within `postgresql.PATIENCE_SECONDS`, or
+    hash a password or speak to the network. Both raise DatabaseAway within the times that postgresql.py states, or
     `sqlite.BUSY_SECONDS`, and at once while the database is known not to answer.
     """
 
