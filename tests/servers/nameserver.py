@@ -33,7 +33,7 @@ class NameServer:
 
     def __enter__(self) -> Self:
         self._socket.bind((self._address, 53))
-        self._settings.write_text(f"nameserver {self._address}\noptions timeout:5 attempts:5\n")
+        self._settings.write_text(f"nameserver {self._address}\noptions timeout:30 attempts:5\n")
         self._thread.start()
         found = subprocess.run([*self.program, "getent", "hosts", "a.example.com"], capture_output=True, check=False)
         if not found.stdout.startswith(b"127.0.0.1 "):
