@@ -6,8 +6,12 @@ BIN := $(VENV)/bin
 
 AUDIT := tests/audit
 
+# The catalogues: translators edit the .po files, the portal reads the .mo files.
+TRANSLATIONS := portal/translations
+CATALOGUES := $(patsubst %.po,%.mo,$(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/messages.po))
+
 # Paths for mypy.
-TYPED := $(wildcard portal tests benchmarks demo)
+TYPED := $(wildcard portal tests benchmarks demo hatch_build.py)
 
 # `make run ARGS="--port 8000"`, `make test ARGS="-k login"`, `make lock LOCK_ARGS=--upgrade`
 ARGS ?=
@@ -36,13 +40,13 @@ help:
 	@echo "make clean    remove what these made; instance/ stays"
 
 # `exec`: the server takes the shell's place, so that Ctrl-C and SIGTERM reach it and it can finish what it serves.
-run: $(VENV)/.runtime
+run: $(VENV)/.runtime $(CATALOGUES)
 	@exec $(BIN)/portal serve $(ARGS)
 
-demo: $(VENV)/.runtime
+demo: $(VENV)/.runtime $(CATALOGUES)
 	@exec $(BIN)/python -m demo $(ARGS)
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(CATALOGUES)
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.deploy.nginx
 	@$(BIN)/python -m tests.faults.faketime
@@ -52,12 +56,12 @@ test: $(VENV)/.dev
 coverage:
 	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term-missing:skip-covered $(ARGS)"
 
-audit: $(VENV)/.audit $(AUDIT)/node_modules/.package-lock.json
+audit: $(VENV)/.audit $(CATALOGUES) $(AUDIT)/node_modules/.package-lock.json
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.audit.spamassassin
 	@$(BIN)/python -m pytest $(AUDIT) $(ARGS)
 
-check: $(VENV)/.dev
+check: $(VENV)/.dev $(CATALOGUES)
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy $(TYPED)
@@ -70,20 +74,38 @@ format: $(VENV)/.dev
 # KILLS=50 for a shorter one. The tests have long forms, which take minutes.
 KILLS ?= 500
 LONG := tests/deploy/test_nginx.py $(addprefix tests/faults/test_,backlog.py busy_database.py frozen_worker.py)
-soak: $(VENV)/.dev
+soak: $(VENV)/.dev $(CATALOGUES)
 	@$(BIN)/python -m tests.deploy.nginx
 	@$(BIN)/python -m tests.faults.kills $(KILLS)
 	@PORTAL_TESTS_LONG=1 $(BIN)/python -m pytest $(LONG) $(ARGS)
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev $(CATALOGUES)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-messages: $(VENV)/.dev
-	@$(BIN)/python -m portal.translations
+PYBABEL := $(BIN)/pybabel --quiet
+POT := build/messages.pot
+.PHONY: $(POT)
+WIDTH := --width=120
 
-language: $(VENV)/.dev
+# No line numbers: they would change with every line that is written above. Nothing is guessed: a message that was
+# reworded is an untranslated one.
+$(POT): $(VENV)/.dev
+	@mkdir -p $(dir $(POT))
+	@$(PYBABEL) extract --mapping=pyproject.toml --project=portal --add-location=file $(WIDTH) --output-file=$(POT) .
+
+messages: $(POT)
+	@$(PYBABEL) update --input-file=$(POT) --output-dir=$(TRANSLATIONS) $(WIDTH) \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	@$(BIN)/pybabel compile --directory=$(TRANSLATIONS) --statistics
+
+language: messages
 	@test -n "$(LOCALE)" || { echo "Which language? make language LOCALE=de" >&2; exit 1; }
-	@$(BIN)/python -m portal.translations $(LOCALE)
+	@test -e $(TRANSLATIONS)/$(subst -,_,$(LOCALE)) || $(BIN)/pybabel init --input-file=$(POT) $(WIDTH) \
+		--output-dir=$(TRANSLATIONS) --locale=$(subst -,_,$(LOCALE))
+	@$(PYBABEL) compile --directory=$(TRANSLATIONS)
+
+%.mo: %.po | $(VENV)/.runtime
+	@$(PYBABEL) compile --input-file=$< --output-file=$@
 
 # The hashes of every file of a version are locked, for every platform and every Python from 3.11 on, so one lock
 # serves all machines. No index is written down: pip and uv know theirs. The development lock is held to the runtime's
@@ -106,7 +128,7 @@ sbom: $(VENV)/.dev
 		--output-file $(SBOM) requirements.lock
 
 clean:
-	rm -rf $(VENV) $(AUDIT)/node_modules build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache \
+	rm -rf $(VENV) $(CATALOGUES) $(AUDIT)/node_modules build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache \
 		.ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

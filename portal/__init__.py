@@ -1,5 +1,6 @@
 """A customer portal: sign-in, registration, password reset and self-service."""
 
+import os
 from pathlib import Path
 
 from flask import Flask
@@ -9,6 +10,10 @@ from portal.assembly import assemble, context_of
 from portal.extensions import csrf, limiter
 from portal.instance import secret_key
 from portal.settings import Settings, load_settings
+
+# The system's resolver waits half a minute and more for name servers that are silent, and takes no time-out from its
+# callers. glibc reads this before the first look-up of the process, hence at import.
+os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")
 
 _PACKAGE = Path(__file__).resolve().parent
 # In a wheel templates and static files lie inside the package, in a checkout beside it.

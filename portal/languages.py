@@ -5,17 +5,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
+import click
 from babel import Locale, negotiate_locale
-from babel.support import NullTranslations
+from babel.support import NullTranslations, Translations
 from flask import Flask, current_app, g, has_request_context
 
-from portal import translations
 from portal.domain.errors import Message, Plural
 
 SOURCE = Locale("en")
 """What stands in the code and the templates."""
+FOLDER = Path(__file__).resolve().parent / "translations"
+"""The catalogues, one folder a language, compiled from .po files by `make`, and when the project is installed."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,18 @@ class Language:
     """A language that the portal speaks."""
 
     locale: Locale
-    folder: Path | None
-    """Where its catalogue lies; none for the language of the sources."""
+    translations: NullTranslations
+    """What its messages are translated into; nothing for the language of the sources."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the catalogue in a language's folder; raises ClickException, whose line `flask` shows as well."""
+        path = folder / "LC_MESSAGES" / "messages.mo"
+        try:
+            with path.open("rb") as file:
+                return cls(Locale.parse(folder.name), Translations(file))
+        except FileNotFoundError:
+            raise click.ClickException(f"{path} is missing: run `make messages`, or install the project.") from None
 
     @cached_property
     def tag(self) -> str:
@@ -42,18 +54,13 @@ class Language:
         """Which way it is written: ltr or rtl."""
         return self.locale.text_direction
 
-    @cached_property
-    def translations(self) -> NullTranslations:
-        """Its words, read when first spoken."""
-        return NullTranslations() if self.folder is None else translations.read(self.locale, self.folder)
-
 
 class Languages:
     """All languages of an app: English, and each that has a catalogue in a folder, by default the portal's own."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        folder = folder or translations.FOLDER
-        spoken = [Language(SOURCE, None), *(Language(locale, folder) for locale in translations.locales(folder))]
+        found = sorted((folder or FOLDER).glob("*/LC_MESSAGES"))
+        spoken = [Language(SOURCE, NullTranslations()), *(Language.load(path.parent) for path in found)]
         self._by_tag = {language.tag: language for language in spoken}
         self.source = spoken[0]
         self.choose: Callable[[], Language] = lambda: self.source

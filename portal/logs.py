@@ -3,7 +3,8 @@
 A record may carry its facts as `fields` besides its message: a request's in the logger `portal.access`, an event's in
 `portal.events`. JSON shows them under their own names, and metrics count them (portal/metrics.py).
 
-Nobody waits for whoever reads the log: a thread writes, and what it cannot write is dropped, counted and told.
+Logging never blocks a request: a thread writes the lines from a bounded queue. Lines that do not fit, or cannot be
+written, are dropped and counted.
 """
 
 import json
@@ -11,27 +12,28 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
-from queue import SimpleQueue
-from threading import Event, Thread
+from logging.handlers import QueueHandler, QueueListener
+from queue import Queue
 from typing import Any
+
+from pythonjsonlogger.json import JsonFormatter as JsonLogFormatter
 
 from portal.settings import Settings
 
-WAITING_LINES = 2000
-"""How many lines wait while nobody takes them: some seconds of a busy portal."""
-LAST_SECONDS = 2.0
-"""How long a process that ends waits for its last lines to be taken."""
+QUEUE_SIZE = 2000
+"""How many lines wait while the log cannot be written: some seconds of a busy portal."""
+FLUSH_SECONDS = 2.0
+"""How long a process that ends waits for its last lines to be written."""
 _STDERR = 2
 
 
 class _Formatter(logging.Formatter):
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own name
-        """Where an exception was raised, and the classes of it and of what led to it, the first one first.
+        """Return where an exception was raised, and its class, after the same of each exception that led to it.
 
-        Not its words: a driver quotes the row that it refuses, others what somebody typed.
+        The message of an exception is left out: a database driver quotes the row that it rejects, others what a
+        customer typed.
         """
         parts: list[str] = []
         met: set[int] = set()
@@ -44,149 +46,113 @@ class _Formatter(logging.Formatter):
         return "\n".join(reversed(parts))
 
 
-class JsonFormatter(_Formatter):
-    """One JSON object a line; control characters in a message arrive escaped."""
+class JsonFormatter(_Formatter, JsonLogFormatter):
+    """Format a record as one line of JSON; control characters arrive escaped."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON, its traceback inside."""
-        entry = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
-        if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry)
+    def __init__(self) -> None:
+        # The library's own encoder would write any object by its repr.
+        super().__init__(json_encoder=json.JSONEncoder, rename_fields={"exc_info": "traceback"})
+
+    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+        """Choose what the line holds: not the attributes that a library adds to its records, as the default would."""
+        log_data["time"] = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        log_data["level"] = record.levelname.lower()
+        log_data["logger"] = record.name
+        log_data["message"] = record.message
+        log_data.update(getattr(record, "fields", {}))
+        log_data.update((self.rename_fields.get(name, name), value) for name, value in message_dict.items())
 
 
 class TextFormatter(_Formatter):
-    """A line for a terminal."""
+    """Format a record as one line for a terminal, and its traceback below."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
-        """The line, with what would break it or colour it escaped."""
+        """Escape what would break the line or colour it."""
         line = super().formatMessage(record)
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
-class PatientHandler(logging.Handler):
-    """Writes to a file descriptor without making anybody wait: a pipe may be full, a collector dead, a disk full.
+class NonBlockingHandler(QueueHandler):
+    """Write to a file descriptor from a thread: a full pipe, a dead collector or a full disk blocks no caller.
 
-    Lines are written at once where that can be done, in the order in which they came, and the last ones before the
-    process ends. A line for which there is no room any more, or that cannot be written, is dropped; another one says
-    how many there were as soon as writing works again. Each process has a thread of its own, a forked one too.
+    A line that does not fit into the queue, or cannot be written, is dropped. Another line says how many there were as
+    soon as writing works again.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        super().__init__()
+    queue: "Queue[bytes]"
+
+    def __init__(self, descriptor: int, queue_size: int = QUEUE_SIZE) -> None:
+        super().__init__(Queue(queue_size))
         self._descriptor = descriptor
-        self._writer: _Writer | None = None
+        self.start()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Hand one line over to the thread; one that cannot be put into words is lost, and counted like the others.
+    def start(self) -> None:
+        """Start the thread, with an empty queue: a fork copies no thread, and the parent writes what it has queued."""
+        self.queue = Queue(self.queue.maxsize)
+        self.dropped = 0
+        _Listener(self, self._descriptor).start()
 
-        Logging's own way out, handleError, would write to stderr past the thread: what it quotes is in clear.
-        """
-        # A fork leaves all threads but one behind; what its parent has yet to write, its parent will write.
-        if self._writer is None or self._writer.has_ended():
-            self._writer = _Writer(self._descriptor, self._loss)
-        try:
-            self._writer.put(self._line(record))
-        except Exception:  # noqa: BLE001 - as in logging's own handlers: to log never raises
-            self._writer.lose()
-        with suppress(RuntimeError):  # no thread can be begun for now; the next line tries again
-            self._writer.begin()
-
-    def flush(self) -> None:
-        """Return when all that came before is written or lost, or after LAST_SECONDS; logging does so at the end."""
-        if self._writer is not None and self._writer.is_alive():
-            self._writer.wait(LAST_SECONDS)
-
-    def _line(self, record: logging.LogRecord) -> bytes:
+    def prepare(self, record: logging.LogRecord) -> bytes:
+        """Return the line that a record becomes."""
         return (self.format(record) + "\n").encode("utf-8", "backslashreplace")
 
-    def _loss(self, count: int) -> bytes:
-        entry = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "args": (count,)}
-        return self._line(logging.makeLogRecord({**entry, "msg": "%d lines of the log could not be written"}))
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own name
+        """Count a record that cannot be formatted, or finds the queue full; logging's own way blocks on stderr."""
+        self.dropped += 1
+
+    def flush(self) -> None:
+        """Wait until all queued lines are written or dropped, for FLUSH_SECONDS at most; logging does so at exit."""
+        with self.queue.all_tasks_done:
+            self.queue.all_tasks_done.wait_for(lambda: not self.queue.unfinished_tasks, FLUSH_SECONDS)
 
 
-class _Writer(Thread):
-    def __init__(self, descriptor: int, loss: Callable[[int], bytes]) -> None:
-        super().__init__(name="log", daemon=True)
+class _Listener(QueueListener):
+    queue: "Queue[bytes]"
+
+    def __init__(self, handler: NonBlockingHandler, descriptor: int) -> None:
+        super().__init__(handler.queue)
+        self._handler = handler
         self._descriptor = descriptor
-        self._loss = loss
-        self._waiting: SimpleQueue[bytes | Event] = SimpleQueue()
-        self._dropped = 0
+        self._failed = self._reported = 0
         self._is_torn = False
 
-    def put(self, line: bytes) -> None:
-        """Take one line; under the handler's lock."""
-        if self._waiting.qsize() < WAITING_LINES:
-            self._waiting.put(line)
-        else:
-            self.lose()
-
-    def lose(self) -> None:
-        """Count one line that nobody will see; under the handler's lock."""
-        self._dropped += 1
-
-    def begin(self) -> None:
-        """Begin to write, if it has not begun; RuntimeError when the system has no thread to give."""
-        if self.ident is None:
-            self.start()
-
-    def has_ended(self) -> bool:
-        """Whether it wrote once and does no more: in a forked process."""
-        return self.ident is not None and not self.is_alive()
-
-    def wait(self, seconds: float) -> None:
-        """Return when all that came before is written or lost, or after some seconds."""
-        reached = Event()
-        self._waiting.put(reached)
-        reached.wait(seconds)
-
-    def run(self) -> None:
-        """Write what comes, as long as the process lives."""
-        failed = told = 0
-        can_write = False
-        while True:
-            item = self._waiting.get()
-            if isinstance(item, bytes):
-                can_write = self._write(item)
-                failed += not can_write
-            lost = self._dropped + failed - told
-            # Not once for each line, where somebody reads slowly.
-            if lost and can_write and self._waiting.empty() and self._write(self._loss(lost)):
-                told += lost
-            if isinstance(item, Event):
-                item.set()
+    def handle(self, record: Any) -> None:
+        """Write one line, and how many were lost before it once nothing else waits."""
+        if not self._write(record):
+            self._failed += 1
+            return
+        lost = self._handler.dropped + self._failed - self._reported
+        if lost and self.queue.empty():
+            entry = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "args": (lost,)}
+            report = logging.makeLogRecord({**entry, "msg": "%d lines of the log could not be written"})
+            if self._write(self._handler.prepare(report)):
+                self._reported += lost
 
     def _write(self, line: bytes) -> bool:
-        """Whether a line could be written whole; the next one does not begin in the middle of one that was not."""
-        whole = rest = b"\n" + line if self._is_torn else line
+        """Return whether a line was written whole; the next one starts on a line of its own even if not."""
+        rest = b"\n" + line if self._is_torn else line
         try:
-            # Not through sys.stderr: at the end Python waits for its lock, which a blocked thread would hold.
+            # Not through sys.stderr: a blocked thread would hold its lock, for which Python waits at exit.
             while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+                written = os.write(self._descriptor, rest)
+                self._is_torn = rest[written - 1 : written] != b"\n"
+                rest = rest[written:]
         except OSError:
-            if len(rest) < len(whole):
-                self._is_torn = len(rest) < len(line)
             return False
-        self._is_torn = False
         return True
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send what the portal has to say to stderr, as LOG_FORMAT wants it: by default text on a terminal, else JSON."""
+    """Send the portal's log to stderr in the style of LOG_FORMAT, by default text on a terminal and JSON elsewhere."""
     style = settings.log_format or ("text" if sys.stderr.isatty() else "json")
-    handler = PatientHandler(_STDERR)
+    handler = NonBlockingHandler(_STDERR)
     handler.setFormatter(TextFormatter() if style == "text" else JsonFormatter())
+    os.register_at_fork(after_in_child=handler.start)
     logger = logging.getLogger("portal")
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    logging.lastResort = handler  # of what libraries complain: to write it past the handler could block, too
+    logging.lastResort = handler  # warnings of libraries: logging's own handler could block

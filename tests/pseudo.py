@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 from babel import Locale
-from babel.messages.pofile import write_po
+from babel.messages.mofile import write_mo
 
-from portal import translations
-from portal.translations import sources
+from portal import languages
+from tests import catalogues
 
 LOCALE = Locale("el")
 _ACCENTED = str.maketrans(
@@ -34,8 +34,8 @@ def _spoken(text: str) -> str:
 
 
 def write_catalogue(folder: Path) -> None:
-    """Put its catalogue into a folder."""
-    catalogue = sources.messages()
+    """Put its catalogue, compiled, into a folder."""
+    catalogue = catalogues.messages()
     catalogue.locale = LOCALE
     for message in catalogue:
         if isinstance(message.id, str):
@@ -43,12 +43,14 @@ def write_catalogue(folder: Path) -> None:
         else:
             message.string = tuple(map(pseudo, message.id))
         message.flags.discard("fuzzy")
-    with (folder / f"{LOCALE}.po").open("wb") as file:
-        write_po(file, catalogue)
+    path = folder / str(LOCALE) / "LC_MESSAGES" / "messages.mo"
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        write_mo(file, catalogue)
 
 
 if __name__ == "__main__":
-    translations.FOLDER = Path(sys.argv.pop(1))
+    languages.FOLDER = Path(sys.argv.pop(1))
     from portal.cli import main
 
     main()

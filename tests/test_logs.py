@@ -5,17 +5,16 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from portal import logs
 from portal.domain.context import Context
-from portal.logs import JsonFormatter, PatientHandler, TextFormatter
+from portal.logs import QUEUE_SIZE, JsonFormatter, NonBlockingHandler, TextFormatter
 from tests.cli.process import PATIENCE_SECONDS, environment, wait_until
 from tests.servers.pipe import Pipe
 
@@ -36,11 +35,9 @@ def file(tmp_path: Path, log: logging.Logger) -> Iterator[Path]:
     """Where the lines of `log` go."""
     path = tmp_path / "lines"
     descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_RDWR)
-    handler = PatientHandler(descriptor)
-    handler.setFormatter(JsonFormatter())
-    log.handlers = [handler]
+    log.handlers = [handler_for(descriptor)]
     yield path
-    handler.flush()
+    flush(log)
     os.close(descriptor)
 
 
@@ -60,9 +57,15 @@ def pipe(tmp_path: Path, log: logging.Logger, file: Path) -> Iterator[Pipe]:
     os.close(entry)
 
 
+def handler_for(descriptor: int, queue_size: int = QUEUE_SIZE) -> NonBlockingHandler:
+    handler = NonBlockingHandler(descriptor, queue_size)
+    handler.setFormatter(JsonFormatter())
+    return handler
+
+
 def descriptor_of(log: logging.Logger) -> int:
     handler = log.handlers[0]
-    assert isinstance(handler, PatientHandler)
+    assert isinstance(handler, NonBlockingHandler)
     return handler._descriptor
 
 
@@ -100,10 +103,8 @@ def test_a_line_is_written_without_anybody_asking(log: logging.Logger, file: Pat
     assert messages(file) == ["one"]
 
 
-def test_what_nobody_takes_is_dropped_and_counted(
-    log: logging.Logger, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logs, "WAITING_LINES", 20)
+def test_what_nobody_takes_is_dropped_and_counted(log: logging.Logger, pipe: Pipe) -> None:
+    log.handlers = [handler_for(descriptor_of(log), queue_size=20)]
     pipe.fill()
     for number in range(100):
         log.info("line %d", number)
@@ -168,21 +169,6 @@ def test_what_cannot_be_put_into_words_is_counted_and_complained_of_nowhere_else
     assert capfd.readouterr().err == ""
 
 
-def test_what_comes_while_no_thread_can_be_begun_waits(
-    log: logging.Logger, file: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_arguments: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(threading, "_start_new_thread", refuse)
-        log.info("first")
-    log.info("second")
-    flush(log)
-    assert messages(file) == ["first", "second"]
-    assert capfd.readouterr().err == ""
-
-
 def test_the_last_lines_of_a_process_are_there(tmp_path: Path) -> None:
     lines = run("for number in range(1500): logging.getLogger('portal').info('%d', number)", tmp_path)
     assert [json.loads(line)["message"] for line in lines] == [str(number) for number in range(1500)]
@@ -224,6 +210,36 @@ else:
     log.info("child")
 """
     assert [json.loads(line)["message"] for line in run(code, tmp_path)] == ["parent", "child", "parent again"]
+
+
+def test_a_line_of_json_has_the_names_that_collectors_know(log: logging.Logger, file: Path) -> None:
+    log.info("%(kind)s", {"kind": "login"}, extra={"fields": {"kind": "login", "customer": None}, "other": CANARY})
+    flush(log)
+    (line,) = file.read_text().splitlines()
+    entry = json.loads(line)
+    assert datetime.fromisoformat(entry["time"]).utcoffset() == timedelta(0)
+    assert [*entry.items()][1:] == [
+        ("level", "info"),
+        ("logger", "tests.logs"),
+        ("message", "login"),
+        ("kind", "login"),
+        ("customer", None),
+    ]
+
+
+def test_an_object_is_not_written_by_its_repr(log: logging.Logger, file: Path) -> None:
+    log.info("lost", extra={"fields": {"error": ValueError(CANARY)}})
+    log.info("whole")
+    flush(log)
+    assert messages(file) == ["whole", "1 lines of the log could not be written"]
+
+
+def test_a_message_that_is_a_dictionary_is_in_the_line(log: logging.Logger, file: Path) -> None:
+    log.info({"reason": ODD})
+    flush(log)
+    (line,) = file.read_bytes().splitlines()
+    assert line.isascii()
+    assert json.loads(line)["reason"] == ODD
 
 
 def test_what_a_library_complains_of_is_a_line_like_every_other(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The wheel: what `python -m build` makes serves the portal outside the checkout."""
 
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -22,7 +23,13 @@ ROOT = Path(__file__).resolve().parent.parent
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `portal` command of an environment that has the wheel, and of the checkout nothing."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    source = folder / "source"
+    for name in ("portal", "templates", "static"):
+        # As after `git clone`: nothing is compiled.
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.mo"))
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore"):
+        shutil.copy(ROOT / name, source)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source)]
     subprocess.run(build, check=True, capture_output=True, timeout=120)
     (wheel,) = folder.glob("portal-*.whl")
     venv.create(folder / "venv")

@@ -2,7 +2,7 @@
 
 | for                     | at most | kept by                                              |
 |-------------------------|---------|------------------------------------------------------|
-| a connection            | 2 s     | PatientConnection, name and all addresses included   |
+| a connection            | 2 s     | PatientConnection; twice that for all addresses      |
 | a statement             | 2 s     | the server, which then stops working on it           |
 | any answer              | 2.4 s   | PatientConnection: a server that stands still        |
 | a transaction left idle | 15 s    | the server: its locks stand in everybody's way       |
@@ -23,11 +23,12 @@ from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
 
 from portal.domain.backends import DatabaseAway, NoAnswer, Outrun
-from portal.domain.names import Lookup
 
 CONNECT_SECONDS = 2
 STATEMENT_SECONDS = 2
 PATIENCE_SECONDS = 2.4
+SLOW_FAILURE_SECONDS = 0.5
+"""A connection that failed after so long has kept its caller waiting, whatever the reason was in the end."""
 IDLE_SECONDS = 15
 RECYCLE_SECONDS = 1800
 READING: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}
@@ -44,8 +45,6 @@ _UNUSABLE = frozenset({"42P01", "42703", "3D000", "3F000", "42501"})
 The other states that say something of the server have an OperationalError for their class.
 """
 _DAMAGED = "XX"
-_IN_TWO_ROUNDS = "prefer-standby"
-"""The target_session_attrs for which each server is tried twice."""
 RV = TypeVar("RV")
 
 
@@ -67,9 +66,13 @@ class PatientConnection(psycopg.Connection[Any]):
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
-        """Connect to one address within `connect_timeout`, of which the library makes two whole seconds at least."""
+        """Connect to one address within half of the time that is left for all; `connect_timeout` is when that ends.
+
+        The library gives each address of a name the same two seconds or more, however many there are.
+        """
         options = conninfo_to_dict(conninfo)
-        ends = monotonic() + float(str(options.pop("connect_timeout")))
+        now = monotonic()
+        ends = now + (float(str(options.pop("connect_timeout"))) - now) / 2
         connecting = super()._connect_gen(make_conninfo("", **options))
         try:
             awaited = next(connecting)
@@ -168,45 +171,17 @@ def scrub(_engine: Engine) -> None:
 
 
 def _connect(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> PatientConnection:
+    """Connect; raises ConnectionTimeout if the caller waited for nothing, such as for a name server that is silent."""
+    begins = monotonic()
     seconds = float(options["connect_timeout"]) or CONNECT_SECONDS  # 0, to libpq, is no limit
-    ends = monotonic() + seconds
-    options = {**options, **_addresses(options, seconds / 2)}
-    tries = len(options.get("hostaddr", "").split(",")) * (1 + (options.get("target_session_attrs") == _IN_TWO_ROUNDS))
-    options["connect_timeout"] = (ends - monotonic()) / tries
-    return PatientConnection.connect(*arguments, **options)
-
-
-def _addresses(options: dict[str, Any], seconds: float) -> dict[str, str]:
-    """The options that say where the servers are, with each address beside its name, by which certificates are checked.
-
-    psycopg would look the names up itself, for as long as that takes. A name that leads nowhere is left out while
-    another leads somewhere; raises OperationalError when none does.
-    """
-    hosts = options.get("host", "").split(",")
-    if "hostaddr" in options or not any(map(_is_name, hosts)):
-        return {}
-    ends = monotonic() + seconds
-    ports = str(options["port"]).split(",") if "port" in options else [""] * len(hosts)
-    lookups = [Lookup(host) if _is_name(host) else None for host in hosts]
-    servers: list[tuple[str, str, str]] = []
-    failure = OSError()
-    for host, port, lookup in zip(hosts, ports, lookups, strict=True):
-        try:
-            found = lookup.addresses(ends - monotonic()) if lookup else [""]
-        except OSError as error:
-            failure = error
-        else:
-            servers += [(host, port, address) for address in found]
-    if not servers:
-        kind = psycopg.errors.ConnectionTimeout if isinstance(failure, TimeoutError) else psycopg.OperationalError
-        raise kind(f"the database cannot be found: {failure}")
-    host, port, hostaddr = map(",".join, zip(*servers, strict=True))
-    return {"host": host, "port": port, "hostaddr": hostaddr}
-
-
-def _is_name(host: str) -> bool:
-    """Whether it is one that is looked up; else it is the folder of a socket, or libpq's own."""
-    return host != "" and not host.startswith(("/", "@"))
+    try:
+        return PatientConnection.connect(*arguments, **{**options, "connect_timeout": begins + 2 * seconds})
+    except UnicodeError:
+        raise psycopg.OperationalError("the database cannot be found: no host can have this name") from None
+    except psycopg.OperationalError as error:
+        if monotonic() - begins < SLOW_FAILURE_SECONDS:
+            raise
+        raise psycopg.errors.ConnectionTimeout(str(error)) from None
 
 
 def _check_that_it_is_open(connection: Any, _record: object, _proxy: object) -> None:

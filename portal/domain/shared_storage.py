@@ -1,24 +1,21 @@
 """Counters in Redis or Valkey, shared by all processes; nobody waits for it long, or often, in vain."""
 
 import logging
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from limits.storage.redis import RedisStorage
 from redis.backoff import NoBackoff
-from redis.connection import Connection, SSLConnection
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from portal.domain import names
 from portal.domain.breaker import Breaker
 from portal.domain.counters import StorageAway
 
 _log = logging.getLogger("portal.throttle")
 
 TIMEOUT_SECONDS = 0.25
-"""For a connection, its name and all addresses included; on top of it for TLS, and for each answer.
+"""For a connection to each address of a name, for TLS on top of it, and for each answer.
 
 A new connection asks several things before it is of use (the library says who we are, and which version it is): a
 server that is slow and does answer may take as long for each of them.
@@ -43,37 +40,14 @@ It always writes: a server that takes no writes is found out by it, whatever was
 """
 
 
-class _Connection(Connection):
-    """The library's connection, which on its own waits as long as the resolver does, and for each address anew."""
-
-    def _connect(self) -> socket.socket:
-        connected = names.connect(self.host, self.port, self.socket_connect_timeout or TIMEOUT_SECONDS)
-        connected.settimeout(self.socket_timeout)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in self.socket_keepalive_options.items():
-            connected.setsockopt(socket.IPPROTO_TCP, option, value)
-        return connected
-
-
-class _TlsConnection(SSLConnection, _Connection):
-    """The same over TLS; the certificate is checked by the name."""
-
-
-_CONNECTIONS: dict[str, type[Connection]] = {"redis": _Connection, "rediss": _TlsConnection}
-"""By the scheme of an address; a socket in the file system needs none of it."""
-
-
 class SharedStorage(RedisStorage):
     """The library's storage. Raises StorageAway for whatever goes wrong: away, slow, full, a replica, starting."""
 
     SCRIPT_INCR_EXPIRE = _INCREMENT
 
     def __init__(self, uri: str) -> None:
-        scheme = uri.partition(":")[0]
         super().__init__(
             uri,
-            **({"connection_class": _CONNECTIONS[scheme]} if scheme in _CONNECTIONS else {}),  # type: ignore[arg-type]
             socket_timeout=TIMEOUT_SECONDS,
             socket_connect_timeout=TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type] # handed through to redis-py
@@ -106,7 +80,7 @@ class SharedStorage(RedisStorage):
             raise StorageAway
         try:
             yield
-        except RedisError as error:
+        except (RedisError, UnicodeError) as error:  # what the resolver raises for what cannot be a name
             if self._breaker.failed():
                 _log.error("limits cannot be shared (%s): this process counts alone, and allows less", _reason(error))
             raise StorageAway from error
@@ -114,7 +88,7 @@ class SharedStorage(RedisStorage):
             _log.warning("limits are shared again")
 
 
-def _reason(error: RedisError) -> str:
+def _reason(error: Exception) -> str:
     """Its class, and what the system said or else the code that the server's answer begins with.
 
     Never more of the answer: it may quote what it was sent, a password among it.

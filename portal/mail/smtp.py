@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import flask_mail
 
-from portal.domain import names
 from portal.mail.transport import (
     Misconfigured,
     NotSent,
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 CONNECT_SECONDS = 5
-"""The server's name and all its addresses included."""
+"""For each address of the server's name."""
 COMMAND_SECONDS = 30
 """From a command to the end of the answer, however the answer drips; and for a handshake."""
 MAIL_SECONDS = 120
@@ -55,8 +54,8 @@ class _Client(smtplib.SMTP):
         self._end = monotonic() + seconds
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        connected = names.connect(host, port, timeout)
-        connected.settimeout(COMMAND_SECONDS)  # for the handshake: what is left is an address's share
+        connected: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc] # not in its types
+        connected.settimeout(COMMAND_SECONDS)  # for the handshake
         return connected
 
     def getreply(self) -> tuple[int, bytes]:

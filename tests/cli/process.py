@@ -31,7 +31,8 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 def environment(instance: Path, **settings: str) -> dict[str, str]:
     """The variables of a process: none of the developer's own settings, and these."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
+    # What the portal itself sets is for the process to set.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_", "RES_OPTIONS"))}
     return {**inherited, "PORTAL_INSTANCE_PATH": str(instance)} | {f"PORTAL_{n}": v for n, v in settings.items()}
 
 

@@ -1,4 +1,4 @@
-"""F26: names of the database, of Redis and of the mail server cannot be resolved: at once, or the resolver hangs."""
+"""F26: names of the database, of Redis and of the mail server lead nowhere: they are unknown, or DNS is silent."""
 
 import socket
 import sqlite3
@@ -13,16 +13,15 @@ from time import monotonic
 import pytest
 from sqlalchemy import text
 
-from portal.domain import shared_storage
+from portal.domain import postgresql
 from portal.domain.backends import DatabaseAway
 from portal.domain.counters import StorageAway
 from portal.domain.database import open_database
 from portal.domain.shared_storage import SharedStorage
 from portal.mail import smtp
 from portal.mail.smtp import SmtpTransport
-from portal.mail.transport import ServerUnavailable
 from portal.settings import load_settings
-from tests.cli.process import PORTAL, Served, environment, run_portal, serving
+from tests.cli.process import PATIENCE_SECONDS, PORTAL, Served, environment, run_portal, serving
 from tests.conftest import SECRET_KEY
 from tests.mail.sink import Sink
 from tests.servers.dead import dead_addresses
@@ -38,16 +37,17 @@ from tests.web.test_served import CHEAP, Visitor
 
 EMAIL = "ada@example.com"
 UNKNOWN = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+NOT_TOLD = "Temporary failure in name resolution"
+SILENT = socket.gaierror(socket.EAI_AGAIN, NOT_TOLD)
 LONG_SECONDS = 16
-"""What takes longer was not bounded by us: the resolvers here have a patience of 25 seconds, the addresses take 40."""
+"""What takes longer was not bounded by us: the library would wait for 40 seconds for the addresses here."""
 
 
 @pytest.fixture
-def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
     resolver = Resolver()
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
-    yield resolver
-    resolver.answers.set()
+    return resolver
 
 
 @pytest.fixture
@@ -70,28 +70,34 @@ def renamed(url: str, host: str) -> str:
 
 
 @pytest.mark.on_postgresql
-@pytest.mark.parametrize("hangs", [False, True], ids=["unknown", "hanging"])
+@pytest.mark.parametrize("failure", [UNKNOWN, SILENT], ids=["unknown", "silent"])
 def test_while_the_databases_name_leads_nowhere_pages_are_503_and_all_is_well_after(
-    start: Start, environ: Mapping[str, str], resolver: Resolver, host: str, *, hangs: bool
+    start: Start, environ: Mapping[str, str], resolver: Resolver, host: str, failure: OSError
 ) -> None:
     start().customer(EMAIL)
-    resolver.leads = {host: ["127.0.0.1"] if hangs else UNKNOWN}
-    if hangs:
-        resolver.answers.clear()
+    resolver.leads = {host: failure}
     site = start(DATABASE_URL=renamed(environ["PORTAL_DATABASE_URL"], host))
     browser = site.browser()
-    begun = monotonic()
     pages = [browser.sign_in(EMAIL, PASSWORD), browser.register("bob@example.com", PASSWORD)]
     assert browser.send("/readyz").status == 503
     assert browser.send("/healthz").status == 200
-    assert monotonic() - begun < LONG_SECONDS
     for page in pages:
         assert_error_page(page, 503)
         assert 0 < int(page.headers["Retry-After"]) <= 60
     resolver.leads = {host: ["127.0.0.1"]}
-    resolver.answers.set()
     wait_until(lambda: browser.send("/readyz").status == 200, "the portal is ready")
     assert browser.sign_in(EMAIL, PASSWORD).status == 302
+
+
+@pytest.mark.on_postgresql
+def test_what_waited_for_a_silent_name_server_keeps_nobody_else_waiting(resolver: Resolver, host: str) -> None:
+    resolver.leads, resolver.seconds = {host: SILENT}, postgresql.SLOW_FAILURE_SECONDS
+    database = open_database(f"postgresql+psycopg://postgres@{host}/postgres")
+    with pytest.raises(DatabaseAway, match=NOT_TOLD), database.read():
+        pass
+    with pytest.raises(DatabaseAway, match="a moment ago"), database.read():
+        pass
+    assert resolver.questions == 1
 
 
 @pytest.mark.on_postgresql
@@ -143,16 +149,12 @@ def test_a_database_of_many_dead_addresses_is_given_up_in_time(resolver: Resolve
 # Redis and the mail server.
 
 
-def test_a_redis_of_many_dead_addresses_is_given_up_in_time(
-    resolver: Resolver, host: str, monkeypatch: pytest.MonkeyPatch
+def test_a_dead_address_of_redis_leaves_time_to_the_one_that_lives(
+    resolver: Resolver, host: str, broken_redis: Redis
 ) -> None:
-    monkeypatch.setattr(shared_storage, "TIMEOUT_SECONDS", 1)
-    with dead_addresses(40) as (dead, port):
-        resolver.leads = {host: dead}
-        begun = monotonic()
-        with pytest.raises(StorageAway):
-            SharedStorage(f"redis://{host}:{port}/0").incr("a", 60)
-        assert monotonic() - begun < LONG_SECONDS
+    with dead_addresses(2, broken_redis.port) as (dead, port):
+        resolver.leads = {host: [*dead, "127.0.0.1"]}
+        assert SharedStorage(f"redis://{host}:{port}/0").incr("a", 60) == 1
 
 
 def test_a_redis_whose_name_cannot_be_one_is_away() -> None:
@@ -162,28 +164,15 @@ def test_a_redis_whose_name_cannot_be_one_is_away() -> None:
 
 @pytest.mark.on_sqlite
 @pytest.mark.parametrize("how", ["MAIL_USE_SSL", "MAIL_USE_TLS"])
-def test_a_mail_server_of_many_dead_addresses_is_given_up_in_time(
-    environ: Mapping[str, str], resolver: Resolver, host: str, how: str, monkeypatch: pytest.MonkeyPatch
+def test_a_dead_address_of_the_mail_server_leaves_time_to_the_one_that_lives(
+    environ: Mapping[str, str], resolver: Resolver, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(smtp, "CONNECT_SECONDS", 1)
-    with dead_addresses(40) as (dead, port):
-        resolver.leads = {host: dead}
-        server = {"PORTAL_MAIL_SERVER": host, "PORTAL_MAIL_PORT": str(port), f"PORTAL_{how}": "true"}
-        begun = monotonic()
-        with pytest.raises(ServerUnavailable, match="timed out"):
-            SmtpTransport(load_settings({**environ, **server})).send(EmailMessage(), EMAIL, "portal@example.com")
-        assert monotonic() - begun < LONG_SECONDS
-
-
-@pytest.mark.on_sqlite
-def test_a_mail_server_of_many_addresses_may_take_its_time_to_encrypt(
-    environ: Mapping[str, str], resolver: Resolver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with Sink(tls=True) as sink:
+    monkeypatch.setattr(smtp, "CONNECT_SECONDS", 0.2)
+    with Sink(tls=how == "MAIL_USE_SSL", starttls=how == "MAIL_USE_TLS") as sink, dead_addresses(2, sink.port) as found:
         monkeypatch.setenv("SSL_CERT_FILE", sink.certificate)
-        sink.handshake_seconds = 1.0
-        resolver.leads = {sink.host: [f"127.0.0.{number}" for number in range(1, 21)]}
-        server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port), "PORTAL_MAIL_USE_SSL": "true"}
+        sink.handshake_seconds = 1.0  # it has more time than a connection
+        resolver.leads = {sink.host: [*found[0], "127.0.0.1"]}
+        server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port), f"PORTAL_{how}": "true"}
         transport = SmtpTransport(load_settings({**environ, **server}))
         transport.send(EmailMessage(), EMAIL, "portal@example.com")
         transport.close()
@@ -214,15 +203,14 @@ def test_a_portal_lives_with_a_silent_name_server(
         def said(words: str) -> bool:
             return any(words in line for line in served.complaints())
 
-        begun = monotonic()
         assert [guess(EMAIL) for _ in range(4)] == [422, 422, 429, 429], "it goes on, with a quarter of the limit"
-        wait_until(lambda: said("no name server told in time where redis.example.com leads"), "the log says why")
-        # New connections to a database whose address was known.
-        name_server.silent.add("db.example.com")
-        cut_off(postgres)
+        wait_until(lambda: said(f"ConnectionError: {NOT_TOLD}"), "the log says why")
         assert Visitor(served).ask("GET", "/readyz")[0] == 200
-        assert guess("eve@example.com") == 422
-        assert monotonic() - begun < LONG_SECONDS
+        # New connections to the database.
+        name_server.silent.add("db.example.com")
+        wait_until(lambda: is_away(served, postgres), "no name server tells where the database is")
+        assert guess("eve@example.com") == 503
+        assert Visitor(served).ask("GET", "/healthz")[0] == 200
         # One that there is no more.
         name_server.unknown.add("db.example.com")
         name_server.silent.clear()
@@ -245,21 +233,25 @@ def cut_off(postgres: Postgres) -> None:
         )
 
 
-def test_no_command_hangs_with_the_resolver(tmp_path: Path, name_server: NameServer) -> None:
+@pytest.mark.parametrize(("options", "questions"), [({}, 1), ({"RES_OPTIONS": "timeout:1 attempts:3"}, 3)])
+def test_a_silent_name_server_is_asked_as_often_as_the_environment_says_and_else_once(
+    tmp_path: Path, name_server: NameServer, options: Mapping[str, str], questions: int
+) -> None:
     name_server.silent.add("db.example.com")
     url = "postgresql+psycopg://portal:canary@db.example.com/portal"
     ended = subprocess.run(
         [*name_server.program, PORTAL, "db", "check"],
-        env=environment(tmp_path / "instance", DATABASE_URL=url, SECRET_KEY=SECRET_KEY),
+        env={**environment(tmp_path / "instance", DATABASE_URL=url, SECRET_KEY=SECRET_KEY), **options},
         capture_output=True,
         text=True,
-        timeout=LONG_SECONDS,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
-    assert "no name server told in time where db.example.com leads" in line
+    assert NOT_TOLD in line
     assert "canary" not in line
+    assert name_server.asked.count("db.example.com") == questions
 
 
 def test_mails_wait_while_their_servers_name_hangs_and_go_out_after(tmp_path: Path, name_server: NameServer) -> None:
@@ -271,7 +263,7 @@ def test_mails_wait_while_their_servers_name_hangs_and_go_out_after(tmp_path: Pa
             typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
             assert Visitor(served).fill("/register", **typed)[0] == 302
             wait_until(lambda: served.complaints() != [], "the worker gives up")
-            assert "no name server told in time where mail.example.com leads" in served.complaints()[0]
+            assert NOT_TOLD in served.complaints()[0]
             with closing(sqlite3.connect(f"file:{instance / 'portal.sqlite3'}?mode=ro", uri=True)) as connection:
                 (row,) = connection.execute("SELECT state, attempts, lease_until FROM outbox").fetchall()
             assert row == ("queued", 0, None)

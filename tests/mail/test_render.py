@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from portal import translations
+from portal import languages
 from portal.domain import delivery
 from portal.domain.models import Organisation
 from portal.domain.outbox import Notice
@@ -165,7 +165,7 @@ def test_no_mail_has_words_that_translators_never_saw(
     open_office: OpenOffice, rendered: Rendered, notice: Notice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pseudo.write_catalogue(tmp_path)
-    monkeypatch.setattr(translations, "FOLDER", tmp_path)
+    monkeypatch.setattr(languages, "FOLDER", tmp_path)
     mail = rendered(open_office(), ADA, notice, locale="el")
     html = mail.get_body(("html",))
     assert html is not None

@@ -24,6 +24,8 @@ class NameServer:
             pytest.skip("a namespace with a name server of its own: only root may make it, by util-linux' unshare")
         self.unknown: set[str] = set()
         self.silent: set[str] = set()
+        self.asked: list[str] = []
+        """The names that somebody asked the IPv4 address of, each time they did."""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._address = f"127.{random.randrange(1, 255)}.{random.randrange(255)}.53"  # noqa: S311 - nobody else's, most likely
         self._settings = folder / "resolv.conf"
@@ -31,7 +33,7 @@ class NameServer:
 
     def __enter__(self) -> Self:
         self._socket.bind((self._address, 53))
-        self._settings.write_text(f"nameserver {self._address}\noptions timeout:5 attempts:5\n")
+        self._settings.write_text(f"nameserver {self._address}\noptions timeout:30 attempts:5\n")
         self._thread.start()
         found = subprocess.run([*self.program, "getent", "hosts", "a.example.com"], capture_output=True, check=False)
         if not found.stdout.startswith(b"127.0.0.1 "):
@@ -60,9 +62,11 @@ class NameServer:
             if not question:
                 return
             name, end = _name(question)
+            wanted = question[end : end + 4]
+            if wanted == _A_QUESTION_FOR_AN_ADDRESS:
+                self.asked.append(name)
             if name in self.silent:
                 continue
-            wanted = question[end : end + 4]
             known = name not in self.unknown
             told = known and wanted == _A_QUESTION_FOR_AN_ADDRESS
             flags = b"\x81\x80" if known else b"\x81\x83"
