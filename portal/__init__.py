@@ -7,8 +7,9 @@ from flask import Flask
 
 from portal import api, cli, languages, web
 from portal.assembly import assemble, context_of
-from portal.extensions import csrf, limiter
+from portal.extensions import csrf, limiter, mail
 from portal.instance import secret_key
+from portal.mail.smtp import mail_config
 from portal.settings import Settings, load_settings
 
 # The system's resolver waits half a minute and more for name servers that are silent, and takes no time-out from its
@@ -31,6 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         instance_path=str(settings.instance_path),
     )
     app.config.update(web.flask_config(settings, key))
+    app.config.update(mail_config(settings))
     app.extensions["portal_settings"] = settings
     app.extensions["portal"] = assemble(settings, key)
     languages.register(app)
@@ -40,5 +42,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     web.register(app)
     csrf.init_app(app)
     limiter.init_app(app)
+    mail.init_app(app)
     cli.register(app)
     return app

@@ -6,6 +6,7 @@ from time import time
 
 from flask import current_app, request
 from flask_limiter import Limiter, RequestLimit
+from flask_mail import Mail
 from flask_wtf.csrf import CSRFProtect, validate_csrf
 from limits.storage import Storage
 from wtforms import ValidationError
@@ -43,6 +44,7 @@ class RotatingCSRFProtect(CSRFProtect):
 
 
 csrf = RotatingCSRFProtect()
+mail = Mail()
 
 
 class _AppCounters(Storage):

@@ -3,11 +3,10 @@
 import unicodedata
 from datetime import UTC, timedelta
 from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
 
 from babel.dates import format_datetime
 from flask import Flask
+from flask_mail import Attachment
 
 from portal.assembly import context_of, settings_of
 from portal.domain.colours import DARK, LIGHT, shown
@@ -17,10 +16,9 @@ from portal.domain.organisations import Organisation, find_logo
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
 from portal.languages import Language, speaking, translate
+from portal.mail.message import LOGO_ID, OutgoingMessage
 from portal.mail.transport import own_host
 
-_POLICY = SMTP.clone(cte_type="7bit")
-"""Seven bits get through everywhere; what does not fit in them is encoded."""
 _LINK_PATHS = {
     Notice.VERIFY: "/register/verify/",
     Notice.RESET: "/password/reset/",
@@ -33,7 +31,6 @@ _NAME_LENGTH = 60
 Python's email package drops the quotes of a name that it must fold, and a comma in it would begin another address.
 """
 _ADDRESS_LENGTH = 254
-_LOGO_ID = "logo"
 _LOGO_TYPES = ("image/png", "image/jpeg", "image/webp")
 """No mail program shows SVG; its organisation keeps the mark with its initial."""
 # Translators: how long something lasts, as in "The link expires after 24 hours."
@@ -48,7 +45,7 @@ class Unmailable(ValueError):
     """The row cannot become a mail; says nothing of what is in it."""
 
 
-def render(app: Flask, mail: DueMail) -> EmailMessage:
+def render(app: Flask, mail: DueMail) -> OutgoingMessage:
     """The mail of a row of the outbox, in its recipient's language, else in the organisation's.
 
     Every try gives the same Message-ID and the same token. The addresses of its links are made of BASE_URL and the
@@ -62,31 +59,27 @@ def render(app: Flask, mail: DueMail) -> EmailMessage:
         def part(name: str) -> str:
             return app.jinja_env.get_template(f"mail/{name}").render(values).strip()
 
-        message = EmailMessage(_POLICY)
-        message["From"] = _sender(organisation.name, organisation.sender or settings_of(app).mail_default_sender)
-        message["To"] = _recipient(mail.recipient)
-        message["Subject"] = one_line(part(f"{notice}/subject.txt"))
-        message["Date"] = mail.created_at
-        message["Message-ID"] = f"<{mail.message_id}@{own_host(settings_of(app))}>"
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
-        message.set_content(f"{part(f'{notice}/body.txt')}\n\n{part('_footer.txt')}".strip() + "\n")
-        message.add_alternative(part(f"{notice}/body.html") + "\n", subtype="html")
-        if values["logo"]:
-            _enclose_logo(app, message, organisation)
-        # Not before: it would belong to the first part alone.
-        message["Content-Language"] = values["lang"]
-    return message
+        return OutgoingMessage(
+            one_line(part(f"{notice}/subject.txt")),
+            _recipient(mail.recipient),
+            _sender(organisation.name, organisation.sender or settings_of(app).mail_default_sender),
+            body=f"{part(f'{notice}/body.txt')}\n\n{part('_footer.txt')}".strip() + "\n",
+            html=part(f"{notice}/body.html") + "\n",
+            date=mail.created_at,
+            message_id=f"<{mail.message_id}@{own_host(settings_of(app))}>",
+            headers={
+                "Auto-Submitted": "auto-generated",  # RFC 3834: no out-of-office answers
+                "Content-Language": language.tag,
+            },
+            logo=_logo(app, organisation) if values["logo"] else None,
+        )
 
 
-def _enclose_logo(app: Flask, message: EmailMessage, organisation: Organisation) -> None:
-    """Send the logo with the mail: nothing is loaded from anywhere when it is read."""
+def _logo(app: Flask, organisation: Organisation) -> Attachment | None:
+    """The logo, to be sent with the mail: nothing is loaded from anywhere when it is read."""
     with context_of(app).database.read() as connection:
         found = find_logo(connection, organisation.id)
-    if found is not None:
-        logo, media_type = found
-        html = message.get_body(("html",))
-        assert isinstance(html, EmailMessage)  # noqa: S101 - it was added just now
-        html.add_related(logo, *media_type.split("/"), cid=f"<{_LOGO_ID}>", disposition="inline")
+    return Attachment(data=found[0], content_type=found[1], disposition="inline") if found else None
 
 
 def one_line(text: str) -> str:
@@ -121,7 +114,7 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         "lang": language.tag,
         "text_direction": language.direction,
         "organisation": mail.organisation,
-        "logo": f"cid:{_LOGO_ID}" if mail.organisation.logo_type in _LOGO_TYPES else None,
+        "logo": f"cid:{LOGO_ID}" if mail.organisation.logo_type in _LOGO_TYPES else None,
         "accent": shown(mail.organisation.accent, LIGHT),
         "dark_accent": shown(mail.organisation.accent, DARK),
         "dark_ink": DARK.ink,

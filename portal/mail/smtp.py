@@ -1,16 +1,17 @@
-"""The mail server: Flask-Mail's settings and connection, with time-outs, verified certificates and sorted failures."""
+"""The mail server: Flask-Mail's connection, with time-outs, verified certificates and sorted failures."""
 
 import io
 import re
 import smtplib
 import socket
 import ssl
-from email.message import EmailMessage
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import flask_mail
+from flask import Flask
 
+from portal.assembly import settings_of
 from portal.mail.transport import (
     Misconfigured,
     NotSent,
@@ -98,6 +99,19 @@ class _Answers(io.RawIOBase):
         return connected.recv_into(buffer)
 
 
+def mail_config(settings: Settings) -> dict[str, object]:
+    """Flask-Mail's own settings, as the portal's want them."""
+    return {
+        "MAIL_SERVER": settings.mail_server,
+        "MAIL_PORT": settings.mail_port,
+        "MAIL_USERNAME": settings.mail_username,
+        "MAIL_PASSWORD": settings.mail_password,
+        "MAIL_USE_TLS": settings.mail_use_tls,
+        "MAIL_USE_SSL": settings.mail_use_ssl,
+        "MAIL_DEFAULT_SENDER": settings.mail_default_sender,
+    }
+
+
 class SmtpConnection(flask_mail.Connection):
     """Flask-Mail's connection, which on its own waits for ever and believes any certificate."""
 
@@ -129,28 +143,18 @@ class SmtpConnection(flask_mail.Connection):
 class SmtpTransport:
     """A mail server, by one connection that is kept over several mails. For one thread."""
 
-    def __init__(self, settings: Settings) -> None:
-        mail = flask_mail.Mail()
-        mail.state = mail.init_mail(
-            {
-                "MAIL_SERVER": settings.mail_server,
-                "MAIL_PORT": settings.mail_port,
-                "MAIL_USERNAME": settings.mail_username,
-                "MAIL_PASSWORD": settings.mail_password,
-                "MAIL_USE_TLS": settings.mail_use_tls,
-                "MAIL_USE_SSL": settings.mail_use_ssl,
-            }
-        )
-        self._connection = SmtpConnection(mail, own_host(settings))
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._connection = SmtpConnection(app.extensions["mail"], own_host(settings_of(app)))
         self._client: _Client | None = None
 
-    def send(self, message: EmailMessage, recipient: str, sender: str) -> None:
+    def send(self, message: flask_mail.Message, sender: str) -> None:
         """Send one mail within two minutes; raises NotSent."""
-        content = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
-        client = self._client = self._still_open() or self._open()
+        client = self._client = self._connection.host = self._still_open() or self._open()
         client.give_up_after(MAIL_SECONDS)
         try:
-            client.sendmail(sender, [recipient], content)
+            with self._app.app_context():
+                self._connection.send(message, envelope_from=sender)
         except Exception as error:
             self._drop()
             if isinstance(error, OSError):  # as all of smtplib's are

@@ -2,12 +2,13 @@
 
 import os
 import time
-from email.message import EmailMessage
 from ipaddress import ip_address
 from pathlib import Path
 from secrets import token_hex
 from typing import Protocol
 from urllib.parse import urlsplit
+
+from flask_mail import Message
 
 from portal.settings import Settings
 
@@ -51,8 +52,11 @@ class SenderRefused(Misconfigured):
 class Transport(Protocol):
     """Somewhere to send mails to, one after another."""
 
-    def send(self, message: EmailMessage, recipient: str, sender: str) -> None:
-        """Hand one mail over. When this returns, somebody else is responsible for it; otherwise it raises NotSent."""
+    def send(self, message: Message, sender: str) -> None:
+        """Hand one mail over, in the name of `sender` (the envelope's); raises NotSent.
+
+        When this returns, somebody else is responsible for it.
+        """
 
     def close(self) -> None:
         """End what is kept open between mails; another mail opens it again. Never raises."""
@@ -64,10 +68,10 @@ class MaildirTransport:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def send(self, message: EmailMessage, recipient: str, sender: str) -> None:
+    def send(self, message: Message, sender: str) -> None:
         """Store one mail: it is there whole or not at all."""
-        envelope = f"Return-Path: <{sender}>\nDelivered-To: {recipient}\n".encode("ascii")
-        content = envelope + message.as_bytes(policy=message.policy.clone(linesep="\n"))
+        envelope = f"Return-Path: <{sender}>\nDelivered-To: {message.recipients[0]}\n".encode("ascii")
+        content = envelope + message.as_bytes().replace(b"\r\n", b"\n")
         # Names sort by age: the mailbox page shows the newest first.
         name = f"{time.time_ns()}.{token_hex(8)}.portal"
         unfinished = self._folder / "tmp" / name

@@ -128,7 +128,7 @@ class MailWorker:
         try:
             message = render(self._app, mail)
             sender = mail.organisation.sender or self._sender
-            self._transport.send(message, message["To"].addresses[0].addr_spec, sender)
+            self._transport.send(message, sender)
         except PolicyRefused as error:
             self._weigh(mail, error.reason, has_just_taken_one=has_just_taken_one)
         except RecipientRefused as error:
@@ -227,4 +227,4 @@ def _with_reason(write: Callable[[Connection, DueMail, Clock, str], bool], mail:
 
 def _transport_of(app: Flask) -> Transport:
     settings = settings_of(app)
-    return MaildirTransport(mailbox_folder(settings)) if settings.mail_server is None else SmtpTransport(settings)
+    return MaildirTransport(mailbox_folder(settings)) if settings.mail_server is None else SmtpTransport(app)

@@ -5,12 +5,12 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from email.message import EmailMessage
 from pathlib import Path
 from secrets import token_hex
 from time import monotonic
 
 import pytest
+from flask_mail import Message
 from sqlalchemy import text
 
 from portal.domain import postgresql
@@ -23,6 +23,7 @@ from portal.mail.smtp import SmtpTransport
 from portal.settings import load_settings
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, Served, environment, run_portal, serving
 from tests.conftest import SECRET_KEY
+from tests.mail.office import mail_app
 from tests.mail.sink import Sink
 from tests.servers.dead import dead_addresses
 from tests.servers.nameserver import NameServer
@@ -173,8 +174,8 @@ def test_a_dead_address_of_the_mail_server_leaves_time_to_the_one_that_lives(
         sink.handshake_seconds = 1.0  # it has more time than a connection
         resolver.leads = {sink.host: [*found[0], "127.0.0.1"]}
         server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port), f"PORTAL_{how}": "true"}
-        transport = SmtpTransport(load_settings({**environ, **server}))
-        transport.send(EmailMessage(), EMAIL, "portal@example.com")
+        transport = SmtpTransport(mail_app(load_settings({**environ, **server})))
+        transport.send(Message(recipients=[EMAIL], sender="portal@example.com"), "portal@example.com")
         transport.close()
         assert len(sink.messages) == 1
 

@@ -6,6 +6,8 @@ from datetime import timedelta
 from threading import Event
 from typing import Any
 
+from flask import Flask
+from flask_mail import Mail
 from sqlalchemy import Row, insert, select, update
 
 from portal import create_app
@@ -16,10 +18,20 @@ from portal.domain.context import Visitor
 from portal.domain.models import Link, Organisation, OutboxMail
 from portal.domain.outbox import MailState, Notice
 from portal.domain.tokens import Purpose, random_id
+from portal.mail.smtp import mail_config
 from portal.mail.worker import MailWorker
-from portal.settings import load_settings
+from portal.settings import Settings, load_settings
 
 ADA = "ada@example.com"
+
+
+def mail_app(settings: Settings) -> Flask:
+    """As much of a portal as a transport needs."""
+    app = Flask(__name__)
+    app.config.update(mail_config(settings))
+    app.extensions["portal_settings"] = settings
+    Mail().init_app(app)
+    return app
 
 
 class Office:

@@ -2,7 +2,8 @@
 
 import re
 import stat
-from email.message import EmailMessage
+from datetime import UTC, datetime
+from email.headerregistry import Address
 from html import unescape
 from pathlib import Path
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from portal.domain.outbox import Notice
+from portal.mail.message import OutgoingMessage
 from portal.mail.transport import MaildirTransport, ServerUnavailable
 from tests.mail.conftest import OpenOffice
 from tests.mail.office import ADA, Office
@@ -20,6 +22,16 @@ from tests.mail.sink import Sink
 pytestmark = pytest.mark.on_sqlite
 MAILBOX = "/dev/mailbox"
 HOST = {"Host": "127.0.0.1:5000"}
+MAIL = OutgoingMessage(
+    "Hello",
+    Address(addr_spec=ADA),
+    Address(addr_spec="portal@localhost"),
+    body="Hello",
+    html="<p>Hello",
+    date=datetime(2026, 3, 1, tzinfo=UTC),
+    message_id="<one@localhost>",
+    headers={},
+)
 
 
 @pytest.fixture
@@ -186,7 +198,7 @@ def test_a_mail_that_could_not_be_stored_leaves_nothing_behind(tmp_path: Path, m
 
     monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(ServerUnavailable, match="No space left"):
-        MaildirTransport(tmp_path / "mailbox").send(EmailMessage(), ADA, "portal@localhost")
+        MaildirTransport(tmp_path / "mailbox").send(MAIL, "portal@localhost")
     assert [path.name for path in (tmp_path / "mailbox").rglob("*") if path.is_file()] == []
 
 

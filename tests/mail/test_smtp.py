@@ -2,14 +2,15 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from email.message import EmailMessage
 
 import pytest
+from flask_mail import Message
 
 from portal.mail import smtp
 from portal.mail.smtp import SmtpTransport
 from portal.mail.transport import Misconfigured, NotSent, RecipientRefused, ServerUnavailable, TryLater
 from portal.settings import load_settings
+from tests.mail.office import mail_app
 from tests.mail.sink import Act, Sink, Stage
 
 pytestmark = pytest.mark.on_sqlite
@@ -27,26 +28,23 @@ def send(environ: Mapping[str, str]) -> Send:
     def send_one(sink: Sink, **settings: str) -> None:
         server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
         changed = {f"PORTAL_{name}": value for name, value in settings.items()}
-        transport = SmtpTransport(load_settings({**environ, **server, **changed}))
+        transport = SmtpTransport(mail_app(load_settings({**environ, **server, **changed})))
         try:
-            transport.send(_mail(), ADA, SENDER)
+            transport.send(_mail(), SENDER)
         finally:
             transport.close()
 
     return send_one
 
 
-def _mail() -> EmailMessage:
-    mail = EmailMessage()
-    mail["Subject"] = "Hello"
-    mail.set_content("Hello,\n.\n.. a line that begins with a dot\n")
-    return mail
+def _mail() -> Message:
+    return Message("Hello", [ADA], "Hello,\n.\n.. a line that begins with a dot\n", sender=SENDER)
 
 
 def test_a_mail_arrives_as_it_was_sent_dots_included(send: Send, sink: Sink) -> None:
     send(sink)
     (received,) = sink.messages
-    assert received.get_content().replace("\r\n", "\n") == _mail().get_content()
+    assert received.get_content().replace("\r\n", "\n") == _mail().body
     assert (received.envelope.sender, received.envelope.recipients) == (SENDER, (ADA,))
 
 
@@ -173,12 +171,12 @@ def test_one_that_reads_no_further_in_the_middle_of_a_mail_is_given_up(
 ) -> None:
     monkeypatch.setattr(smtp, "COMMAND_SECONDS", IMPATIENT)
     mail = _mail()
-    mail.add_attachment(b"x" * 30_000_000, "image", "png")  # more than fits in between
+    mail.attach("large.png", "image/png", b"x" * 30_000_000)  # more than fits in between
     sink.script[Stage.BODY] = Act.SILENT
     server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
-    transport = SmtpTransport(load_settings({**environ, **server}))
+    transport = SmtpTransport(mail_app(load_settings({**environ, **server})))
     with pytest.raises(TryLater):
-        transport.send(mail, ADA, SENDER)
+        transport.send(mail, SENDER)
 
 
 def test_a_mail_as_a_whole_is_given_up_too(send: Send, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,18 +191,18 @@ def test_a_connection_that_ended_between_two_mails_costs_the_second_no_try(
     environ: Mapping[str, str], sink: Sink
 ) -> None:
     server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
-    transport = SmtpTransport(load_settings({**environ, **server}))
+    transport = SmtpTransport(mail_app(load_settings({**environ, **server})))
     sink.script[Stage.DOT] = Act.CLOSE_AFTER
     for _ in range(3):
-        transport.send(_mail(), ADA, SENDER)
+        transport.send(_mail(), SENDER)
     transport.close()
     assert (len(sink.messages), sink.connections) == (3, 3)
 
 
 def test_what_goes_wrong_at_the_goodbye_is_of_no_interest(environ: Mapping[str, str], sink: Sink) -> None:
     server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
-    transport = SmtpTransport(load_settings({**environ, **server}))
-    transport.send(_mail(), ADA, SENDER)
+    transport = SmtpTransport(mail_app(load_settings({**environ, **server})))
+    transport.send(_mail(), SENDER)
     sink.stop()
     transport.close()
 

@@ -1,0 +1,70 @@
+"""A message as it is handed over: Flask-Mail's, written by the current API of Python's email package."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+
+import flask_mail
+
+LOGO_ID = "logo"
+_POLICY = SMTP.clone(cte_type="7bit", linesep="\r\n")
+"""Seven bits get through everywhere; what does not fit in them is encoded."""
+
+
+class OutgoingMessage(flask_mail.Message):
+    """A message with a text, an HTML version of it, and perhaps a logo that the HTML shows.
+
+    Flask-Mail would write eight-bit text, attach a logo instead of relating it to the HTML, and let VT, FF, FS, GS and
+    RS in a header begin a header of their own.
+    """
+
+    def __init__(
+        self,
+        subject: str,
+        recipient: Address,
+        sender: Address,
+        *,
+        body: str,
+        html: str,
+        date: datetime,
+        message_id: str,
+        headers: Mapping[str, str],
+        logo: flask_mail.Attachment | None = None,
+    ) -> None:
+        super().__init__(
+            subject,
+            [recipient.addr_spec],
+            body,
+            html,
+            sender=sender.addr_spec,
+            date=date.timestamp(),
+            extra_headers=dict(headers),
+            attachments=[logo] if logo else [],
+        )
+        self.msgId = message_id
+        self._from = sender
+
+    def as_bytes(self) -> bytes:
+        """Write the message, with CRLF at the end of each line; the same bytes each time but for the boundaries."""
+        written = EmailMessage(_POLICY)
+        written["From"] = self._from
+        written["To"] = Address(addr_spec=str(self.recipients[0]))
+        written["Subject"] = self.subject
+        written["Date"] = datetime.fromtimestamp(self.date or 0, UTC)
+        written["Message-ID"] = self.msgId
+        written.set_content(self.body or "")
+        written.add_alternative(self.html or "", subtype="html")
+        for logo in self.attachments:
+            _relate(written, logo)
+        # Not before the content: Content-Language would belong to the first part alone.
+        for name, value in (self.extra_headers or {}).items():
+            written[name] = value
+        return written.as_bytes()
+
+
+def _relate(message: EmailMessage, logo: flask_mail.Attachment) -> None:
+    html = message.get_body(("html",))
+    assert isinstance(html, EmailMessage)  # noqa: S101 - it was added just now
+    html.add_related(logo.data, *logo.content_type.split("/"), cid=f"<{LOGO_ID}>", disposition="inline")
