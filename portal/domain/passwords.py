@@ -11,6 +11,9 @@ from zxcvbn.matching import L33T_TABLE
 from portal.domain.errors import N_, NN_, Failure, Message, Refused
 
 MAX_LENGTH = 256
+"""Characters, after normalisation."""
+MAX_RAW_LENGTH = 4 * MAX_LENGTH
+"""Code points before it. One composed character is at most four of them, so a longer text is too long in any case."""
 _ANALYSED_LENGTH = 64
 """zxcvbn's time grows faster than its input; what is longer than this is judged by its beginning."""
 _ANALYSED_SIGNS = 8
@@ -32,9 +35,21 @@ _EASY_GUESSES = 10**6
 """zxcvbn's own bound between "very guessable" and what withstands throttled guessing over a network."""
 
 
+class PasswordTooLong(ValueError):
+    """The password has more than MAX_LENGTH characters."""
+
+
 def normalised(password: str) -> str:
-    """The form that is counted, checked and hashed: NFC, so that "é" is one character however it was typed (63B)."""
-    return unicodedata.normalize("NFC", password)
+    """Return the form that is counted, checked and hashed: NFC, so that "é" is one character however it was typed.
+
+    (NIST SP 800-63B-4, 3.1.1.2.) Raises PasswordTooLong. The raw length is bounded first, because the cost of NFC grows
+    with the square of a run of combining marks: 60,000 bytes of them take two seconds, MAX_RAW_LENGTH of them 2 ms.
+    """
+    if len(password) <= MAX_RAW_LENGTH:
+        text = unicodedata.normalize("NFC", password)
+        if len(text) <= MAX_LENGTH:
+            return text
+    raise PasswordTooLong
 
 
 def refuse_unfit(password: str, failure: Failure, *, min_length: int, personal: Iterable[str | None]) -> None:
@@ -43,15 +58,17 @@ def refuse_unfit(password: str, failure: Failure, *, min_length: int, personal: 
     Length counts characters after NFC; there are no rules about kinds of characters (NIST SP 800-63B-4, 3.1.1.2).
     Common passwords and those made of the customer's own name or address (`personal`) are refused, offline.
     """
-    password = normalised(password)
     detail: Message | None
     values: dict[str, Any] = {}
-    if len(password) < min_length:
-        detail, values = _TOO_SHORT, {"num": min_length}
-    elif len(password) > MAX_LENGTH:
+    try:
+        password = normalised(password)
+    except PasswordTooLong:
         detail, values = _TOO_LONG, {"num": MAX_LENGTH}
     else:
-        detail = _objection(password, personal)
+        if len(password) < min_length:
+            detail, values = _TOO_SHORT, {"num": min_length}
+        else:
+            detail = _objection(password, personal)
     if detail:
         raise Refused(failure, detail=detail, values=values, field="password")
 

@@ -10,8 +10,9 @@ from zxcvbn import matching
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from portal.domain.errors import Failure, Refused
-from portal.domain.passwords import MAX_LENGTH, refuse_unfit
+from portal.domain.passwords import MAX_LENGTH, MAX_RAW_LENGTH, PasswordTooLong, normalised, refuse_unfit
 from tests.domain.scene import refused
+from tests.domain.watching import normalised_lengths
 
 PERSONAL = ("jana.novotna-svobodova@example.com", "Jana", "Novotn\u00e1 Svobodov\u00e1", "Hedgehog Books")
 COMMON = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= 8][:50]
@@ -84,6 +85,37 @@ def test_the_maximum_too_counts_characters_not_bytes_or_code_points() -> None:
 @pytest.mark.parametrize("length", [10_000, 1_000_000])
 def test_a_very_long_password_is_refused_by_its_length(length: int) -> None:
     assert reason_against("x" * length) == "The password can have at most 256 characters."
+
+
+def test_256_characters_of_four_code_points_each_are_accepted() -> None:
+    # No character is more than four before composition, so no honest password is longer than that as it is typed.
+    assert max(len(unicodedata.normalize("NFD", chr(code))) for code in range(sys.maxunicode + 1)) == 4
+    composed = "".join(chr(0x1F80 + number % 48) for number in range(MAX_LENGTH))
+    longest = "\N{GREEK SMALL LETTER ALPHA WITH PSILI AND VARIA AND YPOGEGRAMMENI}" * MAX_LENGTH
+    assert len(unicodedata.normalize("NFD", longest)) == MAX_RAW_LENGTH
+    assert normalised(unicodedata.normalize("NFD", longest)) == longest
+    check(unicodedata.normalize("NFD", composed))
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "\u0316\u0301" * 15_900,
+        "a" * MAX_RAW_LENGTH + "\u0301",
+        # Three code points each after composition.
+        "\U0001d160" * (MAX_LENGTH - 1),
+        "x" * (MAX_LENGTH + 1),
+    ],
+    ids=["marks", "one too many as typed", "longer after composition", "letters"],
+)
+def test_a_password_that_is_too_long_is_refused_before_work_that_grows_with_it(
+    password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = normalised_lengths(monkeypatch)
+    with pytest.raises(PasswordTooLong):
+        normalised(password)
+    assert reason_against(password) == "The password can have at most 256 characters."
+    assert max(lengths, default=0) <= MAX_RAW_LENGTH
 
 
 @pytest.mark.parametrize("password", COMMON)
