@@ -2,25 +2,16 @@
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from threading import Lock
 from typing import Any
 
-from zxcvbn import zxcvbn
-from zxcvbn.matching import L33T_TABLE
-
 from portal.domain.errors import N_, NN_, Failure, Message, Refused
+from portal.domain.models import STRING_LENGTH
+from portal.domain.password_strength import easy_guess
 
 MAX_LENGTH = 256
 """Characters, after normalisation."""
 MAX_RAW_LENGTH = 4 * MAX_LENGTH
 """Code points before it. One composed character is at most four of them, so a longer text is too long in any case."""
-_ANALYSED_LENGTH = 64
-"""zxcvbn's time grows faster than its input; what is longer than this is judged by its beginning."""
-_ANALYSED_SIGNS = 8
-"""zxcvbn reads signs as the letters they may stand for, in every combination: its time grows with their variety too."""
-_SIGNS = frozenset(sign for signs in L33T_TABLE.values() for sign in signs)
-_one_analysis = Lock()
-"""zxcvbn keeps the personal words of the password in hand in a dictionary of the whole process."""
 _TOO_LONG = NN_("The password can have at most %(num)d character.", "The password can have at most %(num)d characters.")
 _TOO_SHORT = NN_("The password needs at least %(num)d character.", "The password needs at least %(num)d characters.")
 _PERSONAL = N_(
@@ -31,8 +22,6 @@ _COMMON = N_(
     "This password is too easy to guess: it is one of the most common ones. Choose one that others do not use."
 )
 _EASY = N_("This password is too easy to guess. Choose a longer one, for example of several unusual words.")
-_EASY_GUESSES = 10**6
-"""zxcvbn's own bound between "very guessable" and what withstands throttled guessing over a network."""
 
 
 class PasswordTooLong(ValueError):
@@ -74,7 +63,8 @@ def refuse_unfit(password: str, failure: Failure, *, min_length: int, personal: 
 
 
 def _objection(password: str, personal: Iterable[str | None]) -> str | None:
-    words = sorted({word for text in personal if text for word in _words_of(text.casefold())}, key=len, reverse=True)
+    texts = [text[:STRING_LENGTH].casefold() for text in personal if text]
+    words = sorted({word for text in texts for word in _words_of(text)}, key=len, reverse=True)
     rest = whole = password.casefold()
     for word in words:
         rest = rest.replace(word, "")
@@ -91,23 +81,11 @@ def _words_of(text: str) -> set[str]:
 
 
 def _weakness(password: str, personal: list[str]) -> str | None:
-    """Why a password is easy to guess, by what zxcvbn finds in its beginning; None when it is not."""
+    """Why a password is easy to guess; None when it is not."""
     if not password:
         return _PERSONAL
-    with _one_analysis:
-        found = zxcvbn(_beginning(password), user_inputs=personal, max_length=_ANALYSED_LENGTH)
-    return _reason(found["sequence"]) if found["guesses"] < _EASY_GUESSES else None
-
-
-def _beginning(password: str) -> str:
-    """As much of a password as is analysed."""
-    signs: set[str] = set()
-    for length, character in enumerate(password[:_ANALYSED_LENGTH]):
-        if character in _SIGNS:
-            signs.add(character)
-        if len(signs) > _ANALYSED_SIGNS:
-            return password[:length]
-    return password[:_ANALYSED_LENGTH]
+    easy = easy_guess(password, personal)
+    return _reason(easy) if easy else None
 
 
 def _reason(sequence: Iterable[Mapping[str, Any]]) -> str:
