@@ -21,6 +21,7 @@ from math import factorial
 from typing import Any
 
 from zxcvbn import matching, scoring
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 EASY_GUESSES = 10**6
 """zxcvbn's own bound between "very guessable" and what withstands throttled guessing over a network."""
@@ -30,7 +31,7 @@ _SIGNS = frozenset(sign for signs in matching.L33T_TABLE.values() for sign in si
 _JUDGED_LENGTH = 256
 """Characters. What is no longer than a beginning is judged with its signs read as letters, too."""
 _BEGINNING_LENGTH = 64
-_LISTS = dict(matching.RANKED_DICTIONARIES)
+_LISTS = {name: matching.RANKED_DICTIONARIES[name] for name in FREQUENCY_LISTS}
 _LISTED = frozenset().union(*_LISTS.values())
 _LONGEST_WORD = max(map(len, _LISTED))
 _LONGEST_DATE = 10
