@@ -4,7 +4,7 @@ import logging
 from math import ceil
 from time import time
 
-from flask import current_app, request
+from flask import Response, current_app, make_response, request
 from flask_limiter import Limiter, RequestLimit
 from flask_mail import Mail
 from flask_wtf.csrf import CSRFProtect, validate_csrf
@@ -112,9 +112,15 @@ def retry_after() -> int:
     return max(1, ceil(rate.window.reset_time - time())) if rate else 1
 
 
+def _tell_script(_limit: RequestLimit) -> Response:
+    return make_response({}, 429, {"Retry-After": str(retry_after())})
+
+
 form_rate = limiter.shared_limit(
     lambda: str(current_context().rules.form_limit_network), scope="form", methods=["POST"], cost=_cost
 )
 """Of everything that is posted by a form, so that no page is unlimited."""
-typing_rate = limiter.shared_limit("600 per 10 minutes", scope="typing", methods=["POST"], cost=_cost)
+typing_rate = limiter.shared_limit(
+    "600 per 10 minutes", scope="typing", methods=["POST"], cost=_cost, on_breach=_tell_script
+)
 """Of passwords that are judged while they are typed: an answer tells nothing, but costs some work."""

@@ -12,7 +12,7 @@ from marshmallow import ValidationError, fields
 from portal.domain.expiration import InvalidDuration
 from portal.domain.models import STRING_LENGTH
 from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
-from portal.domain.passwords import normalised
+from portal.domain.passwords import PasswordTooLong, normalised
 from portal.domain.texts import is_plain
 
 MAX_GROUPS = 50
@@ -85,8 +85,10 @@ class Secret(fields.String):
         text = _text(value)
         if not text:
             raise self.make_error("required")
-        if len(normalised(text)) > PASSWORD_MAX_LENGTH:
-            raise ValidationError(f"This may have at most {PASSWORD_MAX_LENGTH} characters.")
+        try:
+            normalised(text)
+        except PasswordTooLong:
+            raise ValidationError(f"This may have at most {PASSWORD_MAX_LENGTH} characters.") from None
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise ValidationError("This holds half a character.")
         return text

@@ -3,6 +3,11 @@
 They come in with imported customers and go at the first right password, when it is hashed anew (login.py). What a
 hash costs stands in the hash itself, so whoever brings one decides what it costs to check it: each is held to what
 takes about a second of one core, and to 256 MiB, both when it is imported and when it is checked.
+
+The right password is the one that the other system saw whole. Plain bcrypt sees 72 bytes, and takes a NUL for an end;
+PBKDF2 cannot tell NULs at the end from none. A password that differs from the one it was made of only where it was not
+looked at fits nothing, at the cost of any wrong one: else it would take the place of the true one. Who truly has such a
+password sets it anew by mail.
 """
 
 import base64
@@ -115,7 +120,12 @@ def _bcrypt(found: re.Match[str]) -> ForeignHash:
             found["hashed"] + known,
             lambda secret: bcrypt.checkpw(hashlib.sha256(secret).hexdigest().encode(), known.encode()),
         )
-    return ForeignHash(known, lambda secret: bcrypt.checkpw(secret[:_BCRYPT_LENGTH], known.encode()))
+
+    def fits(secret: bytes) -> bool:
+        equal = bcrypt.checkpw(secret[:_BCRYPT_LENGTH], known.encode())
+        return equal and len(secret) <= _BCRYPT_LENGTH and b"\0" not in secret
+
+    return ForeignHash(known, fits)
 
 
 def _without_spare_bits(text: str, mask: int) -> str:
@@ -137,7 +147,12 @@ def _pbkdf2_of(found: re.Match[str], salt: bytes) -> ForeignHash:
     if not 1 <= rounds * blocks <= MAX_PBKDF2_ROUNDS:
         raise InvalidHash(f"Its number of PBKDF2 iterations is not between 1 and {MAX_PBKDF2_ROUNDS}.")
     compute = partial(hashlib.pbkdf2_hmac, function, salt=salt, iterations=rounds, dklen=len(digest))
-    return ForeignHash(found.string, lambda secret: hmac.compare_digest(compute(password=secret), digest))
+
+    def fits(secret: bytes) -> bool:
+        equal = hmac.compare_digest(compute(password=secret), digest)
+        return equal and not secret.endswith(b"\0")
+
+    return ForeignHash(found.string, fits)
 
 
 def _refuse_sizes(salt: bytes, digest: bytes, *, least_salt: int) -> None:

@@ -23,7 +23,7 @@ import argon2.low_level
 
 from portal.domain.errors import Busy
 from portal.domain.foreign_hashes import InvalidHash, parse_foreign_hash
-from portal.domain.passwords import normalised
+from portal.domain.passwords import PasswordTooLong, normalised
 from portal.domain.threads import running_pool
 
 Result = TypeVar("Result")
@@ -73,18 +73,25 @@ class Hasher:
         return self._admitted
 
     def hash(self, password: str, salt: bytes) -> str:
-        """One hash, in PHC notation. Raises Busy."""
+        """One hash, in PHC notation. Raises Busy, and PasswordTooLong."""
         return self._compute(password, self._prefix(salt))
 
     def matching(self, password: str, hashes: Iterable[str]) -> set[str]:
         """Those of the hashes that the password fits; one computation for each salt and set of parameters among them.
 
         With no hash to compare, one is computed all the same: an unknown customer costs what a known one does. A hash
-        from elsewhere costs what it costs; one that nobody can check fits nothing, and costs what one of ours does.
+        from elsewhere costs what it costs; one that nobody can check fits nothing, and costs what one of ours does. A
+        password that is too long fits nothing either, at the same cost.
         """
+        hashes = list(hashes)
+        try:
+            normalised(password)
+        except PasswordTooLong:
+            self.matching("", hashes)
+            return set()
         by_prefix: dict[str, list[str]] = {}
         foreign: list[str] = []
-        for known in list(hashes) or [self._decoy]:
+        for known in hashes or [self._decoy]:
             if own := _OWN.fullmatch(known):
                 by_prefix.setdefault(own[1], []).append(known)
             else:

@@ -8,7 +8,6 @@ from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, refusals_recorded
 from portal.domain.guards import count_or_refuse, given_back_unless_done
-from portal.domain.models import STRING_LENGTH
 from portal.domain.passwords import refuse_unfit
 from portal.domain.throttling import Guard
 
@@ -23,7 +22,7 @@ def judge_while_typed(context: Context, visitor: Visitor, password: str, persona
         password,
         Failure.PASSWORD_REFUSED,
         min_length=context.rules.password_min_length,
-        personal=(*(text and text[:STRING_LENGTH] for text in personal), visitor.organisation_name),
+        personal=(*personal, visitor.organisation_name),
     )
 
 

@@ -110,7 +110,9 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     return page
 
 
-def _too_many_requests(_error: RateLimitExceeded) -> Response:
+def _too_many_requests(error: RateLimitExceeded) -> Response:
+    if error.response is not None:  # for a script
+        return make_response(error.response)
     page = _page(429)
     page.headers["Retry-After"] = str(retry_after())
     return page

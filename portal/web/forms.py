@@ -15,7 +15,7 @@ from portal.domain.addresses import Address, InvalidAddress, is_customer_referen
 from portal.domain.errors import N_, NN_
 from portal.domain.models import STRING_LENGTH
 from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
-from portal.domain.passwords import normalised
+from portal.domain.passwords import PasswordTooLong, normalised
 from portal.domain.texts import is_plain
 from portal.languages import Language, languages_of, translate
 
@@ -115,8 +115,11 @@ def phone_number(form: PortalForm, field: Field) -> None:
 
 def short_enough(form: PortalForm, field: Field) -> None:
     """No password is longer than what is hashed."""
-    if len(normalised(field.data)) > PASSWORD_MAX_LENGTH:
-        raise StopValidation(translate(_TOO_LONG, field=translate(field.label.text), num=PASSWORD_MAX_LENGTH))
+    try:
+        normalised(field.data)
+    except PasswordTooLong:
+        words = translate(_TOO_LONG, field=translate(field.label.text), num=PASSWORD_MAX_LENGTH)
+        raise StopValidation(words) from None
 
 
 class EmailField(StringField):

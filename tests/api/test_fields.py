@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from portal.domain.models import Organisation
+from portal.domain.models import STRING_LENGTH, Organisation
 from tests.api.shop import Shop
+from tests.domain.watching import normalised_lengths
 from tests.web.conftest import PASSWORD, Site
 
 FULL: dict[str, Any] = {
@@ -157,6 +158,18 @@ def test_a_password_may_have_256_characters_and_is_refused_past_that(shop: Shop,
     assert shop.post(endpoint, **{**ENDPOINTS[endpoint], "password": "ř" * 257}).fields.keys() == {"password"}
     assert shop.post(endpoint, **{**ENDPOINTS[endpoint], "password": "pass word \ud800"}).fields.keys() == {"password"}
     assert shop.post(endpoint, **{**ENDPOINTS[endpoint], "password": "ř" * 256}).status == 200
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_no_field_is_normalised_before_its_length_is_known(
+    shop: Shop, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = normalised_lengths(monkeypatch)
+    for field in [name for name, good in ENDPOINTS[endpoint].items() if isinstance(good, str)]:
+        for shape in ("{}", "a@{}.cz", "https://{}.cz/"):
+            marks = shape.format("\u0316\u0301" * 5_000)
+            assert shop.post(endpoint, **{**ENDPOINTS[endpoint], field: marks}).fields.keys() == {field}
+    assert max(lengths, default=0) <= STRING_LENGTH
 
 
 def test_every_character_of_a_password_counts(site: Site, shop: Shop) -> None:

@@ -4,7 +4,9 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from threading import Event, Thread
+from typing import Any
 
+import argon2.low_level
 import bcrypt
 import pytest
 from sqlalchemy import insert, select, update
@@ -96,11 +98,70 @@ def test_bcrypt_over_sha256_compares_the_whole_password() -> None:
     assert not fits("x" * 81, known)
 
 
-def test_bcrypt_compares_72_bytes_as_the_system_did_that_made_it() -> None:
-    known = bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode()
+@pytest.mark.parametrize("prefix", ["$2a$", "$2b$", "$2y$", "bcrypt$$2b$"])
+def test_plain_bcrypt_fits_no_password_that_it_does_not_see_whole(prefix: str) -> None:
+    known = prefix + bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode()[4:]
     assert fits("x" * 72, known)
-    assert fits("x" * 100, known)
     assert not fits("x" * 71, known)
+    for rest in ("x", "OTHER", "\x00", "x" * 100):
+        assert not fits("x" * 72 + rest, known)
+
+
+def test_plain_bcrypt_counts_bytes() -> None:
+    known = bcrypt.hashpw(("\u017e" * 36).encode(), bcrypt.gensalt(4)).decode()
+    assert fits("\u017e" * 36, known)
+    assert not fits("\u017e" * 37, known)
+
+
+@pytest.mark.parametrize("other", ["password\x00", "password\x00tail", "password\x00password", "pass\x00word"])
+def test_plain_bcrypt_fits_no_password_with_a_nul(other: str) -> None:
+    # It hashes a password with a NUL behind it, over and over, and systems written in C end at the first one.
+    for made_of in ("password", "pass", other):
+        known = bcrypt.hashpw(made_of.encode(), bcrypt.gensalt(4)).decode()
+        assert not fits(other, known)
+    digest = hashlib.sha256(other.encode()).hexdigest().encode()
+    known = "bcrypt_sha256$" + bcrypt.hashpw(digest, bcrypt.gensalt(4)).decode()
+    assert fits(other, known)
+
+
+@pytest.mark.parametrize("function", ["sha1", "sha256", "sha512"])
+def test_pbkdf2_fits_no_password_with_a_nul_at_its_end(function: str) -> None:
+    # HMAC fills its key up with NULs: the digest is that of the password without them.
+    for length in (8, 64, 128):
+        secret = "p" * length
+        digest = hashlib.pbkdf2_hmac(function, secret.encode(), b"seasalt", 10)
+        known = f"pbkdf2_{function}$10$seasalt$" + base64.b64encode(digest).decode()
+        assert fits(secret, known)
+        assert not any(fits(secret + rest, known) for rest in ("\x00", "\x00\x00", "\x00tail"))
+
+
+@pytest.mark.parametrize("rest", ["", "\x00", "\x00tail", "y", "x" * 100])
+def test_argon2_compares_the_whole_password(rest: str) -> None:
+    salt, secret = b"a salt elsewhere", "x" * 72
+    known = argon2.low_level.hash_secret(secret.encode(), salt, 1, 8, 1, 32, argon2.low_level.Type.ID).decode()
+    assert fits(secret + rest, known) == (rest == "")
+
+
+@pytest.mark.parametrize("password", ["x" * 72, "x" * 73, "x" * 200, "x\x00", "x\x00x"])
+def test_a_password_that_fits_in_no_case_costs_the_hash_of_any_other(
+    password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work: list[str] = []
+    check, derive = bcrypt.checkpw, hashlib.pbkdf2_hmac
+
+    def checked(secret: bytes, known: bytes) -> bool:
+        work.append("bcrypt")
+        return check(secret, known)
+
+    def derived(*arguments: Any, **options: Any) -> bytes:
+        work.append("pbkdf2")
+        return derive(*arguments, **options)
+
+    monkeypatch.setattr(bcrypt, "checkpw", checked)
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", derived)
+    fits(password, KNOWN["bcrypt 2b"][1])
+    fits(password, KNOWN["Django's pbkdf2 with SHA-1"][1])
+    assert work == ["bcrypt", "pbkdf2"]
 
 
 @pytest.mark.parametrize(
@@ -171,6 +232,16 @@ def test_a_hash_made_of_decomposed_letters_fits_whoever_types_them_so(hasher: Ha
     assert hasher.matching("cafe\u0301", [pbkdf2("caf\u00e9")])
 
 
+def test_what_is_seen_whole_in_either_form_fits(hasher: Hasher) -> None:
+    composed, decomposed = "\u017e" * 30, "z\u030c" * 30  # 60 bytes and 90
+    known = bcrypt.hashpw(composed.encode(), bcrypt.gensalt(4)).decode()
+    assert hasher.matching(composed, [known])
+    assert hasher.matching(decomposed, [known])
+    cut = bcrypt.hashpw(decomposed.encode()[:72], bcrypt.gensalt(4)).decode()
+    assert not hasher.matching(decomposed, [cut])
+    assert not hasher.matching(composed, [cut])
+
+
 def import_account(scene: Scene, password_hash: str) -> int:
     """A customer whose hash came from elsewhere."""
     contact_id, now = scene.add_guest(), scene.context.clock()
@@ -197,6 +268,38 @@ def test_the_first_right_password_replaces_the_hash_by_one_of_ours(scene: Scene)
     assert stored_hash(scene) == renewed
     with refused(Failure.WRONG_PASSWORD):
         scene.log_in(ADA, WRONG_PASSWORD)
+
+
+LONGEST_BCRYPT = "violet harbour kettle 41, gravel mitten orchard 87 and cinder ballot 63."
+
+
+def test_a_password_that_begins_like_the_one_of_a_bcrypt_hash_replaces_nothing(scene: Scene) -> None:
+    assert len(LONGEST_BCRYPT) == 72
+    known = bcrypt.hashpw(LONGEST_BCRYPT.encode(), bcrypt.gensalt(4)).decode()
+    import_account(scene, known)
+    for other in (LONGEST_BCRYPT + "OTHER", LONGEST_BCRYPT + "\x00", LONGEST_BCRYPT[:-1] + "\x00"):
+        with refused(Failure.WRONG_PASSWORD):
+            scene.log_in(ADA, other)
+        assert stored_hash(scene) == known
+
+    assert scene.is_signed_in(scene.log_in(ADA, LONGEST_BCRYPT))
+    assert stored_hash(scene).startswith("$argon2id$")
+    assert scene.is_signed_in(scene.log_in(ADA, LONGEST_BCRYPT))
+    with refused(Failure.WRONG_PASSWORD):
+        scene.log_in(ADA, LONGEST_BCRYPT + "OTHER")
+
+
+def test_who_has_a_longer_password_than_bcrypt_sees_sets_it_by_mail(scene: Scene) -> None:
+    longer = LONGEST_BCRYPT + " Nine otters."
+    import_account(scene, bcrypt.hashpw(longer.encode()[:72], bcrypt.gensalt(4)).decode())
+    with refused(Failure.WRONG_PASSWORD):
+        scene.log_in(ADA, longer)
+
+    scene.reset(scene.ask_reset(), longer)
+
+    assert scene.is_signed_in(scene.log_in(ADA, longer))
+    with refused(Failure.WRONG_PASSWORD):
+        scene.log_in(ADA, LONGEST_BCRYPT)
 
 
 def test_argon2id_of_another_system_gets_the_salt_and_the_cost_of_ours(scene: Scene) -> None:

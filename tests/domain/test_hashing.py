@@ -8,7 +8,8 @@ import pytest
 
 from portal.domain.errors import Busy
 from portal.domain.hashing import Hasher, Parameters, new_salt
-from tests.domain.watching import HashCounter, in_parallel, wait_until
+from portal.domain.passwords import MAX_RAW_LENGTH, PasswordTooLong
+from tests.domain.watching import HashCounter, in_parallel, normalised_lengths, wait_until
 
 CHEAP = Parameters(1, 8, 1)
 DEARER = Parameters(2, 16, 1)
@@ -98,6 +99,20 @@ def test_comparing_with_nothing_costs_one_hash_and_fits_nothing(hasher: Hasher, 
     before = hashes.computed
     assert hasher.matching(PASSPHRASE, []) == set()
     assert hashes.computed == before + 1
+
+
+@pytest.mark.parametrize("password", ["\u0316\u0301" * 15_900, "x" * 257], ids=["marks", "letters"])
+def test_a_password_that_is_too_long_fits_nothing_and_costs_what_others_do(
+    hasher: Hasher, hashes: HashCounter, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    known = [hasher.hash("", new_salt()), hasher.hash(PASSPHRASE, new_salt())]
+    lengths = normalised_lengths(monkeypatch)
+    assert hashes.during(lambda: hasher.matching(password, known)) == 2
+    assert hashes.during(lambda: hasher.matching(password, [])) == 1
+    assert hasher.matching(password, known) == set()
+    with pytest.raises(PasswordTooLong):
+        hasher.hash(password, new_salt())
+    assert max(lengths) <= MAX_RAW_LENGTH
 
 
 def test_a_hash_of_other_parameters_or_another_salt_is_not_current(hasher: Hasher) -> None:

@@ -3,6 +3,7 @@
 import sys
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from zxcvbn import matching
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from portal.domain.errors import Failure, Refused
-from portal.domain.passwords import MAX_LENGTH, refuse_unfit
+from portal.domain.passwords import MAX_LENGTH, MAX_RAW_LENGTH, PasswordTooLong, normalised, refuse_unfit
 from tests.domain.scene import refused
+from tests.domain.watching import normalised_lengths
 
 PERSONAL = ("jana.novotna-svobodova@example.com", "Jana", "Novotn\u00e1 Svobodov\u00e1", "Hedgehog Books")
 COMMON = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= 8][:50]
@@ -86,6 +88,37 @@ def test_a_very_long_password_is_refused_by_its_length(length: int) -> None:
     assert reason_against("x" * length) == "The password can have at most 256 characters."
 
 
+def test_256_characters_of_four_code_points_each_are_accepted() -> None:
+    # No character is more than four before composition, so no honest password is longer than that as it is typed.
+    assert max(len(unicodedata.normalize("NFD", chr(code))) for code in range(sys.maxunicode + 1)) == 4
+    composed = "".join(chr(0x1F80 + number * 7 % 48) for number in range(MAX_LENGTH))
+    longest = "\N{GREEK SMALL LETTER ALPHA WITH PSILI AND VARIA AND YPOGEGRAMMENI}" * MAX_LENGTH
+    assert len(unicodedata.normalize("NFD", longest)) == MAX_RAW_LENGTH
+    assert normalised(unicodedata.normalize("NFD", longest)) == longest
+    check(unicodedata.normalize("NFD", composed))
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "\u0316\u0301" * 15_900,
+        "a" * MAX_RAW_LENGTH + "\u0301",
+        # Three code points each after composition.
+        "\U0001d160" * (MAX_LENGTH - 1),
+        "x" * (MAX_LENGTH + 1),
+    ],
+    ids=["marks", "one too many as typed", "longer after composition", "letters"],
+)
+def test_a_password_that_is_too_long_is_refused_before_work_that_grows_with_it(
+    password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = normalised_lengths(monkeypatch)
+    with pytest.raises(PasswordTooLong):
+        normalised(password)
+    assert reason_against(password) == "The password can have at most 256 characters."
+    assert max(lengths, default=0) <= MAX_RAW_LENGTH
+
+
 @pytest.mark.parametrize("password", COMMON)
 def test_a_common_password_is_refused_as_one(password: str) -> None:
     assert reason_against(password) in (ONE_OF_THE_MOST_COMMON, EASY)
@@ -149,6 +182,30 @@ def test_a_passphrase_of_any_characters_is_accepted(password: str) -> None:
     check(password)
 
 
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password1" * 8,
+        "basketball" * 7,
+        "basketball" * 25,
+        "jana.novotna-svobodova@example.com" * 3,
+        "x" + "jana.novotna-svobodova" * 5,
+        "".join(map(chr, range(0x100, 0x180))),
+        # Easy at the beginning, or up to the ninth sign that may stand for a letter.
+        "a" * 64 + "brisk otter lantern",
+        "qwertyuiop" * 6 + "qwer" + "brisk otter lantern",
+        "12345678" + "9 brisk otter lantern",
+    ],
+)
+def test_a_long_password_is_refused_when_it_or_its_beginning_is_easy(password: str) -> None:
+    assert reason_against(password) in (ONE_OF_THE_MOST_COMMON, EASY, MADE_OF_YOURSELF)
+
+
+@pytest.mark.parametrize("password", ["brisk otter lantern " * 3 + "!", "xq7Rv#2k" + "basketball" * 6])
+def test_a_long_password_that_repeats_something_good_is_accepted(password: str) -> None:
+    check(password)
+
+
 def test_the_failure_is_the_callers() -> None:
     with refused(Failure.REGISTRATION_FAILED):
         refuse_unfit("short", Failure.REGISTRATION_FAILED, min_length=8, personal=())
@@ -181,10 +238,22 @@ def test_each_password_is_held_against_the_words_of_its_own_customer_only() -> N
     assert results == {(True, MADE_OF_YOURSELF), (False, None)}
 
 
+WORST = {
+    "signs": "+1679<{|",
+    "all signs": "4@8({[<369&#!1|0$5+7%2",
+    "signs and words": "croatiarabbit||9|9+<6s1|1{{7911",
+    "signs and repeats": "1|22Z+a 1$ |73wo1i1Z223a1$15o2+5o5|1",
+    "one character": "a",
+    "digits": "1112198711122",
+    "dates": "1.1.911-1-91",
+    "walk": "qWQwQw",
+}
+"""What zxcvbn takes longest for, as far as a random search has found."""
+
+
+@pytest.mark.parametrize("name", WORST)
 @pytest.mark.parametrize("length", [24, 64, MAX_LENGTH])
-def test_signs_that_may_stand_for_letters_are_not_read_in_every_way_there_is(
-    length: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_work_for_a_password_is_bounded(name: str, length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     look_up = matching.dictionary_match
 
@@ -193,5 +262,9 @@ def test_signs_that_may_stand_for_letters_are_not_read_in_every_way_there_is(
         return look_up(text, *arguments, **options)
 
     monkeypatch.setattr(matching, "dictionary_match", noted)
-    check(("4@8({[<369&#!1|0$5+7%2" * 12)[:length])
+    with suppress(Refused):
+        refuse_unfit(
+            (WORST[name] * MAX_LENGTH)[:length], Failure.PASSWORD_REFUSED, min_length=8, personal=["a b" * 300] * 3
+        )
+    assert max(map(len, read)) <= 64
     assert sum(len(text) ** 2 for text in read) < 100_000

@@ -2,12 +2,14 @@
 
 import json
 import logging
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Barrier, Event, Lock, Thread
 from time import monotonic, sleep
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+import pytest
 from sqlalchemy import Engine, event
 
 from portal.logs import JsonFormatter
@@ -46,6 +48,19 @@ class HashCounter:
         before = self.computed
         work()
         return self.computed - before
+
+
+def normalised_lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How long each text is that is brought into a Unicode normal form from now on, by whatever library."""
+    lengths: list[int] = []
+    normalize = unicodedata.normalize
+
+    def noted(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
+        lengths.append(len(text))
+        return normalize(form, text)
+
+    monkeypatch.setattr(unicodedata, "normalize", noted)
+    return lengths
 
 
 @contextmanager

@@ -1,0 +1,82 @@
+"""No text is worked on before its length is known: normal forms cost the square of a run of combining marks."""
+
+import pytest
+
+from portal.domain.models import STRING_LENGTH
+from portal.domain.passwords import MAX_LENGTH, MAX_RAW_LENGTH
+from tests.domain.watching import normalised_lengths
+from tests.web.conftest import PASSWORD, Site
+
+EMAIL = "ada@example.com"
+MARKS = "\u0316\u0301" * 5_000
+"""As many as fit into a form: each is six bytes in it."""
+SHAPES = ["{}", "a@{}.cz", "https://{}.cz/", "+{}"]
+TYPED = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill", "next": "/account"}
+FIELDS = {
+    "/login": ["email", "password", "remember", "next", "csrf_token", "return_url", "nonce", "unknown"],
+    "/register": ["email", "password", "first_name", "last_name", "phone", "company_name", "newsletter", "ref"],
+    "/login/link": ["email", "next"],
+    "/login/code": ["code", "remember"],
+    "/register/code": ["code", "remember"],
+    "/password/reset": ["email"],
+    "/password/strength": ["password", "email", "first_name", "last_name"],
+    "/language": ["locale", "next"],
+}
+
+
+@pytest.mark.parametrize("path", FIELDS)
+def test_no_field_of_a_form_is_normalised_before_its_length_is_known(
+    site: Site, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = site.browser()
+    token = browser.open("/login").form().token
+    lengths = normalised_lengths(monkeypatch)
+    for field in FIELDS[path]:
+        for shape in SHAPES:
+            page = browser.send(path, "POST", data={"csrf_token": token, **TYPED, field: shape.format(MARKS)})
+            assert page.status in (200, 302, 400, 422, 429)
+    assert max(lengths, default=0) <= STRING_LENGTH
+
+
+@pytest.mark.parametrize("field", ["current_password", "password"])
+@pytest.mark.parametrize("length", [MAX_LENGTH + 1, MAX_RAW_LENGTH, MAX_RAW_LENGTH + 1, 10_000])
+def test_a_password_of_combining_marks_is_refused_by_its_field(
+    site: Site, hashes: list[bytes], field: str, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = site.customer(EMAIL)
+    hashes.clear()
+    lengths = normalised_lengths(monkeypatch)
+    typed = {"current_password": PASSWORD, "password": "nine grey otters swim", field: MARKS[:length]}
+
+    page = browser.fill("/account/password", typed, submit_to="/account/password")
+
+    assert page.status == 422
+    assert [name for name, words in page.problems if "at most 256 characters" in words] == [field]
+    assert hashes == []
+    assert max(lengths) <= MAX_RAW_LENGTH
+
+
+def test_no_parameter_is_normalised_before_its_length_is_known(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = normalised_lengths(monkeypatch)
+    for name in ("next", "return_url", "state", "nonce", "locale", "theme", "ref"):
+        for shape in SHAPES:
+            query = {"return_url": "https://shop.example", name: shape.format(MARKS)}
+            assert site.browser().send("/login", query_string=query).status == 200
+    assert max(lengths, default=0) <= STRING_LENGTH
+
+
+@pytest.mark.parametrize("path", ["/register/verify/{}", "/password/reset/{}", "/login/link/{}", "/{}", "/static/{}"])
+def test_no_path_is_normalised_before_its_length_is_known(
+    site: Site, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = normalised_lengths(monkeypatch)
+    assert site.browser().send(path.format(MARKS)).status == 404
+    assert max(lengths, default=0) <= STRING_LENGTH
+
+
+@pytest.mark.parametrize("name", ["User-Agent", "Accept-Language", "Referer", "Cookie", "X-Forwarded-For", "Origin"])
+def test_no_header_is_normalised(site: Site, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = normalised_lengths(monkeypatch)
+    value = MARKS[:2000].encode().decode("latin-1")
+    assert site.browser().send("/login", headers={name: value}).status in (200, 400)
+    assert max(lengths, default=0) <= STRING_LENGTH
