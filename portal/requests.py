@@ -1,12 +1,14 @@
-"""Around each request, of either face: an id, the security headers, one line in the log; a word about proxies."""
+"""Around each request, of either face: an id, the security headers, where redirects may lead, one line in the log."""
 
 import logging
+import re
 import secrets
 from time import perf_counter
 
 from flask import Flask, Response, g, request
 
 from portal.assembly import settings_of
+from portal.domain.web_addresses import origin_of
 
 _log = logging.getLogger("portal.access")
 _proxies_log = logging.getLogger("portal.proxies")
@@ -26,6 +28,8 @@ SECURITY_HEADERS = {
 }
 FOR_EVER = "public, max-age=31536000, immutable"
 """The Cache-Control of addresses that change with what is at them."""
+OWN_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*", re.ASCII)
+"""One slash, then printable ASCII without a backslash: browsers read "\\" as "/", and drop tabs and line ends."""
 MAX_BODY = 64 * 1024
 """Bytes. No form or JSON here comes near it, and nobody gets to have more parsed."""
 _FORM_ACTION = "form-action 'self'"
@@ -37,6 +41,7 @@ def register(app: Flask) -> None:
     """Put them around every request of an app."""
     if not settings_of(app).trusted_proxies:
         _tell_of_proxies(app)
+    app.url_map.merge_slashes = False  # it would redirect, to the host that the request names
     headers = (SECURITY_HEADERS | _HSTS if settings_of(app).is_https else SECURITY_HEADERS).items()
 
     @app.before_request
@@ -46,6 +51,7 @@ def register(app: Flask) -> None:
 
     @app.after_request
     def finish(response: Response) -> Response:
+        _keep_on_site(response)
         for name, value in headers:
             response.headers.setdefault(name, value)
         policy = response.headers["Content-Security-Policy"]
@@ -68,6 +74,18 @@ def register(app: Flask) -> None:
             fields["key"] = g.caller.key_id
         _log.info(message, fields, extra={"fields": fields})
         return response
+
+
+def _keep_on_site(response: Response) -> None:
+    """Have a redirect lead to a path of this site, or to the return origin that was checked for it (redirects.py).
+
+    Any other leads to the start: the router's own redirect, from an empty path, names the host that the request names.
+    """
+    target = response.headers.get("Location")
+    if target is None or OWN_PATH.fullmatch(target) or ("form_origin" in g and origin_of(target) == g.form_origin):
+        return
+    response.headers["Location"] = "/"
+    response.set_data(b"")  # it names the target, too
 
 
 def _tell_of_proxies(app: Flask) -> None:

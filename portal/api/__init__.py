@@ -33,7 +33,6 @@ def create_api(settings: "Settings", context: "Context", templates: str) -> Flas
         PROVIDE_AUTOMATIC_OPTIONS=False,  # no other site's page may call this, so nobody needs to ask
     )
     app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's own provider; in the order of the reference pages
-    app.url_map.merge_slashes = False  # it would redirect
     app.extensions["portal_settings"] = settings
     app.extensions["portal"] = context
     requests.register(app)

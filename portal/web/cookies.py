@@ -8,10 +8,13 @@ other side, hence two names.
 from datetime import UTC, datetime, timedelta
 
 from flask import Flask, Request, Response, has_request_context, request
+from flask.globals import request_ctx
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from itsdangerous import BadSignature
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.datastructures import ImmutableMultiDict
 
+from portal.web.assets import is_asset
 from portal.web.organisation import current_organisation
 
 FRAMED_HEADER = "X-Portal-Framed"
@@ -29,7 +32,15 @@ class TwoCookies(SecureCookieSessionInterface):
     """Flask's signed cookie, with name and attributes by where the page is shown."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """Read the cookie. Its age is measured here, since Flask's way refuses all cookies when a clock steps back."""
+        """Read the cookie. Its age is measured here, since Flask's way refuses all cookies when a clock steps back.
+
+        An asset gets an empty session, and its view sees no cookie at all.
+        """
+        if request_ctx.url_adapter is not None:
+            request_ctx.match_request()  # Flask does it after this, which is too late to know the endpoint
+        if is_asset():
+            request.cookies = ImmutableMultiDict()
+            return self.session_class()
         serializer = self.get_signing_serializer(app)
         value = request.cookies.get(self.get_cookie_name(app))
         if serializer is None or not value:
@@ -42,8 +53,8 @@ class TwoCookies(SecureCookieSessionInterface):
         return self.session_class(content if is_fresh else {})
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Set the cookie; in a frame only where somebody may show the portal in one."""
-        if not is_framed() or _may_be_framed():
+        """Set the cookie; never for an asset, and in a frame only where somebody may show the portal in one."""
+        if not is_asset() and (not is_framed() or _may_be_framed()):
             super().save_session(app, session, response)
 
     def get_cookie_name(self, app: Flask) -> str:

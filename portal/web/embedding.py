@@ -88,7 +88,7 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def note_visit() -> None:
-        if request.method == "GET" and not {"return_url", "nonce"}.isdisjoint(request.args):
+        if _takes_visits() and not {"return_url", "nonce"}.isdisjoint(request.args):
             return_url = return_target(request.args.get("return_url"))
             visit = Visit(
                 return_url=return_url,
@@ -115,6 +115,15 @@ def register(app: Flask) -> None:
             "theme": visit.theme if framed else None,
             "visit": visit,
         }
+
+
+def _takes_visits() -> bool:
+    """Return whether what a site says with this request counts: on pages that begin something.
+
+    In a frame also on the account page, which embed.js can show.
+    """
+    begins = request.endpoint in _BEGINNINGS or (request.endpoint == "account.home" and is_framed())
+    return request.method == "GET" and begins
 
 
 def current_visit() -> Visit:

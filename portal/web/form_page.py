@@ -9,6 +9,7 @@ from flask.views import MethodView
 from portal.domain.errors import N_, Failure, Refused
 from portal.extensions import form_rate
 from portal.languages import translate
+from portal.web.forgery import sent_from_elsewhere
 from portal.web.forms import PortalForm, Problem
 from portal.web.redirects import this_page
 from portal.web.session import current_customer
@@ -19,6 +20,7 @@ LINK_STATUS = {Failure.NO_SUCH_LINK: 404, Failure.LINK_ENDED: 410, Failure.LINK_
 _STALE = N_(
     "The form was open for too long, or your browser keeps no cookies from us. Check what you typed and send it again."
 )
+_FOREIGN = N_("This came from another website, so nothing was done. If you did mean to do it, please do it here.")
 _STALE_BUTTON = N_("The page was open for too long, or your browser keeps no cookies from us. Press the button again.")
 
 
@@ -84,10 +86,14 @@ class FormPage(MethodView):
         return response
 
     def show_stale(self, **arguments: Any) -> ResponseReturnValue:
-        """The form again with what was typed, because its token was missing, foreign or stale; nothing was done."""
+        """The form again with what was typed, because its token was missing, foreign or stale; nothing was done.
+
+        Of what another site sent nothing is left (forgery.py).
+        """
         shown = self.opened(**arguments)
         form = self.form_for(shown)(formdata=request.form)
-        return self._page(form, shown, [Problem("", translate(_STALE if form.holds_text else _STALE_BUTTON))]), 400
+        words = _STALE if form.holds_text else _STALE_BUTTON
+        return self._page(form, shown, [Problem("", translate(_FOREIGN if sent_from_elsewhere() else words))]), 400
 
     def _page(self, form: PortalForm, shown: dict[str, Any], problems: list[Problem]) -> str:
         current_customer()  # the header of every page offers the way out to who is signed in

@@ -16,6 +16,7 @@ from portal.domain.backends import DatabaseAway
 from portal.domain.profile import choose_language
 from portal.languages import Language, languages_of
 from portal.web import session
+from portal.web.assets import is_asset
 from portal.web.cookies import is_framed
 from portal.web.form_page import FormPage
 from portal.web.forms import LanguageForm
@@ -41,7 +42,8 @@ def register(app: Flask) -> None:
 
     @app.context_processor
     def switch() -> dict[str, Any]:
-        return {"languages": languages, "here": this_page()}
+        # An asset has no cookie to keep the token of the switch in.
+        return {"languages": () if is_asset() else languages, "here": this_page()}
 
 
 def _choose() -> Language:

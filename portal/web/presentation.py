@@ -11,6 +11,7 @@ from portal.domain.errors import N_
 from portal.domain.organisations import DEFAULT, Organisation
 from portal.languages import current_language, translate
 from portal.requests import FOR_EVER
+from portal.web.assets import is_asset
 from portal.web.organisation import current_organisation, stylesheet_url
 
 
@@ -35,10 +36,18 @@ def register(app: Flask) -> None:
 
     app.jinja_env.globals["asset"] = addresses.__getitem__
 
+    def has_its_version() -> bool:
+        # During an update another process may already link to a version that this one does not have.
+        return f"{request.path}?v={request.args.get('v')}" in addresses.values()
+
     @app.after_request
     def who_may_keep_it(response: Response) -> Response:
-        if request.endpoint == "static" and "v" in request.args and response.status_code in (200, 206, 304):
+        if request.endpoint == "static" and response.status_code in (200, 206, 304) and has_its_version():
             response.headers["Cache-Control"] = FOR_EVER
+        if is_asset():
+            response.headers.remove("Set-Cookie")  # a shared cache would hand it to every visitor
+        elif response.cache_control.public:
+            response.headers["Cache-Control"] = "no-store"
         if not response.cache_control.public:
             response.vary.add("Cookie")
         return response
@@ -53,5 +62,15 @@ def register(app: Flask) -> None:
             "organisation": organisation,
             "organisation_stylesheet": stylesheet_url(organisation),
             "customer": g.get("customer"),
-            "notice": translate(session.pop("notice")) if "notice" in session else None,
+            "notice": _notice(),
         }
+
+
+def _notice() -> str | None:
+    """Take the message that waits for the next page.
+
+    It stays where there is no page: browsers ask for icons by themselves.
+    """
+    if request.endpoint is None or "notice" not in session:
+        return None
+    return translate(session.pop("notice"))

@@ -1,6 +1,5 @@
 """Where a redirect may lead: this site's own paths, and what its organisation has listed as places to return to."""
 
-import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
@@ -10,16 +9,15 @@ from werkzeug.wrappers import Response
 from portal.domain.addresses import InvalidAddress
 from portal.domain.return_urls import parse_return_url
 from portal.domain.web_addresses import origin_of
+from portal.requests import OWN_PATH
 from portal.web.organisation import current_organisation
 
-_OWN_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*", re.ASCII)
-"""One slash, then printable ASCII without a backslash: browsers read "\\" as "/", and drop tabs and line ends."""
 _MAX_LENGTH = 2000
 
 
 def own_path(target: str | None) -> str | None:
     """The target when it is a path on this site, else None."""
-    if target and len(target) <= _MAX_LENGTH and _OWN_PATH.fullmatch(target):
+    if target and len(target) <= _MAX_LENGTH and OWN_PATH.fullmatch(target):
         return target
     return None
 

@@ -2,6 +2,7 @@
 
 import re
 import stat
+import urllib.request
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from html import unescape
@@ -15,9 +16,11 @@ from werkzeug.test import TestResponse
 from portal.domain.outbox import Notice
 from portal.mail.message import OutgoingMessage
 from portal.mail.transport import MaildirTransport, ServerUnavailable
+from tests.cli.process import serving
 from tests.mail.conftest import OpenOffice
 from tests.mail.office import ADA, Office
 from tests.mail.sink import Sink
+from tests.web.test_served import raw
 
 pytestmark = pytest.mark.on_sqlite
 MAILBOX = "/dev/mailbox"
@@ -139,13 +142,79 @@ def test_this_machine_finds_it_by_any_of_its_names(client: FlaskClient, host: st
         "X-Forwarded-Proto",
         "X-Forwarded-Port",
         "X-Forwarded-Prefix",
+        "X-Forwarded",
+        "X-Forwarded-Ssl",
+        "X-Original-For",
+        "X-Original-Host",
+        "X-Original-Forwarded-For",
         "X-Real-IP",
+        "X-Client-IP",
+        "Client-IP",
+        "True-Client-IP",
+        "CF-Connecting-IP",
+        "CF-Ray",
+        "CDN-Loop",
+        "Fastly-Client-IP",
+        "Fly-Client-IP",
+        "Front-End-Https",
+        "Proxy-Client-IP",
+        "WL-Proxy-Client-IP",
+        "X-Amzn-Trace-Id",
+        "X-Appengine-User-IP",
+        "X-Azure-ClientIP",
+        "X-Cluster-Client-IP",
+        "X-Envoy-External-Address",
+        "X-Proxy-User-Ip",
+        "X-ProxyUser-Ip",
+        "X-Remote-Addr",
+        "X-Scheme",
         "Via",
     ],
 )
 def test_what_a_proxy_brings_finds_no_mailbox(client: FlaskClient, header: str) -> None:
     assert _get(client, **{header: "127.0.0.1"}).status_code == 404
     assert _get(client, **{header.lower(): ""}).status_code == 404
+
+
+def test_a_proxy_that_adds_nothing_is_told_by_the_http_it_speaks(office: Office, client: FlaskClient) -> None:
+    office.queue()
+    office.work()
+    (path,) = _paths(client)
+    for page in (MAILBOX, path, f"{path}/html"):
+        answer = client.get(page, headers=HOST, environ_overrides={"SERVER_PROTOCOL": "HTTP/1.0"})
+        assert answer.status_code == 404
+        assert ADA not in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"User-Agent": "curl/8.5.0", "Accept": "*/*"},
+        {"User-Agent": "Python-urllib/3.11", "Connection": "close", "Accept-Encoding": "identity"},
+        {"User-Agent": "python-requests/2.32", "Connection": "keep-alive"},
+        {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Upgrade-Insecure-Requests": "1", "DNT": "1"},
+        {"Sec-Fetch-Site": "cross-site", "Referer": "https://docs.example.com/", "X-Requested-With": "app"},
+        {
+            "X-Request-ID": "1",
+            "Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "Viewport": "1",
+        },
+    ],
+    ids=str,
+)
+def test_browsers_and_programs_on_this_machine_find_it(client: FlaskClient, headers: dict[str, str]) -> None:
+    assert _get(client, **headers).status_code == 200
+
+
+def test_a_program_finds_it_where_it_is_served_and_a_proxy_does_not(tmp_path: Path) -> None:
+    with serving(tmp_path / "instance") as served:
+        with urllib.request.urlopen(f"{served.url}{MAILBOX}", timeout=20) as answer:
+            assert answer.status == 200
+        for version, status in ((b"1.0", b"404"), (b"1.1", b"200")):
+            # What nginx sends for `proxy_pass http://127.0.0.1:5000;`, and the same as a browser would.
+            head = b"GET %s HTTP/%s\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n"
+            answer_to = raw(served, head % (MAILBOX.encode(), version, served.port))
+            assert answer_to.split(b" ")[1] == status
 
 
 def test_the_conditions_hold_for_every_page(office: Office, client: FlaskClient) -> None:
@@ -177,7 +246,7 @@ def test_a_key_never_becomes_a_path(office: Office, client: FlaskClient, key: st
     office.work()
     for tail in ("", "/html", "/plain"):
         assert _get(client, f"{MAILBOX}/{quote(key, safe='%')}{tail}").status_code == 404
-        assert _get(client, f"{MAILBOX}/{key}{tail}").status_code in (404, 308)
+        assert _get(client, f"{MAILBOX}/{key}{tail}").status_code == 404
 
 
 def test_nobody_else_on_the_machine_can_read_the_mailbox(office: Office) -> None:

@@ -144,6 +144,10 @@ FOREIGN = [
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site"},
     {"Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1:5000"},
+    {"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:5000"},
+    {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
+    {"Sec-Fetch-Site": "same-origin,cross-site"},
+    {"Sec-Fetch-Site": ""},
 ]
 
 
@@ -156,6 +160,9 @@ def test_a_post_that_comes_from_elsewhere_is_refused_even_with_a_good_token(
     page = browser.post(form, typed, headers=headers)
 
     assert page.status == 400
+    assert page.title.startswith("Error: ")
+    assert EMAIL not in page.text
+    assert {name for name, value in page.form("/login").fields.items() if value} == {"csrf_token"}
     assert site.rows() == before
     assert not browser.is_signed_in
 
@@ -165,6 +172,9 @@ def test_a_post_that_comes_from_elsewhere_is_refused_even_with_a_good_token(
     [
         {"Origin": "http://127.0.0.1:5000"},
         {"Origin": "http://127.0.0.1:5000", "Sec-Fetch-Site": "same-origin"},
+        {"Origin": "HTTP://127.0.0.1:5000"},
+        {"Origin": "null", "Sec-Fetch-Site": "same-origin"},  # a proxy has added Referrer-Policy: no-referrer
+        {"Origin": "https://tunnel.example", "Sec-Fetch-Site": "same-origin"},
         {"Sec-Fetch-Site": "none"},
         {},
     ],
@@ -174,6 +184,114 @@ def test_a_post_that_comes_from_here_is_taken(site: Site, headers: dict[str, str
     browser, form, typed = _login(site)
 
     assert browser.post(form, typed, headers=headers).location == "/account/password"
+
+
+MARK = "planted-by-another-site"
+
+
+def _ask_for_link(site: Site) -> Opened:
+    browser = site.browser()
+    return browser, browser.open("/login/link?next=/account/password").form(), {"email": EMAIL}
+
+
+def _code(site: Site) -> Opened:
+    browser = site.browser()
+    browser.fill("/login/link", {"email": EMAIL})
+    return browser, browser.open("/login/code").form("/login/code"), {"code": "123456", "remember": "y"}
+
+
+def _link(site: Site) -> Opened:
+    site.customer(EMAIL).fill("/login/link", {"email": EMAIL})
+    browser = site.browser()
+    return browser, browser.open(site.link(EMAIL)).form(), {"remember": "y"}
+
+
+def _log_out(site: Site) -> Opened:
+    browser = site.customer(EMAIL)
+    return browser, browser.open("/account").form("/logout"), {}
+
+
+def _language(site: Site) -> Opened:
+    browser = site.browser()
+    return browser, browser.open("/register").form("/language"), {"locale": "cs"}
+
+
+@pytest.mark.parametrize(
+    "opener", [*OPENERS, _ask_for_link, _code, _link, _log_out, _language], ids=lambda opener: opener.__name__
+)
+def test_nothing_that_another_site_sent_is_shown_back(site: Site, opener: Callable[[Site], Opened]) -> None:
+    browser, form, typed = opener(site)
+    before = (len(site.mails()), site.rows())
+    planted = dict.fromkeys({*form.fields, *typed} - {"csrf_token"}, f"{MARK}@evil.example")
+    planted |= {"remember": "y", "newsletter": "y", "next": f"/account/{MARK}", "ref": MARK, "state": MARK}
+    planted |= {"return_url": f"https://shop.example.com/{MARK}", "nonce": MARK, "locale": MARK, "code": MARK}
+    query = f"?next=/account/{MARK}&ref={MARK}&nonce={MARK}&return_url=/{MARK}&{MARK}=1"
+
+    for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+        for address, token in ((form.action, form.token), (form.action + query, form.token), (form.action, None)):
+            page = browser.post(Form(address, form.fields), {**planted, "csrf_token": token}, headers=headers)
+            assert page.status == 400
+            assert MARK not in page.text
+            assert not any(MARK in value for _, value in page.headers)
+            assert "too long" not in page.words  # untrue
+            assert page.forms
+            for shown in page.forms:
+                filled = {name for name, value in shown.fields.items() if value}
+                assert filled <= {"csrf_token", "username", *(["next"] if shown.action == "/language" else [])}
+    assert (len(site.mails()), site.rows()) == before
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+@pytest.mark.parametrize("path", ["/password/strength", "/handover", "/none", "/healthz", "/account"])
+def test_nothing_of_it_is_shown_where_there_is_no_form_either(site: Site, path: str, headers: dict[str, str]) -> None:
+    sent = {"email": MARK, "next": f"/{MARK}", "password": MARK, "nonce": MARK}
+    page = site.browser().send(f"{path}?next=/{MARK}&{MARK}", "POST", data=sent, headers=headers)
+    assert page.status == 400
+    assert MARK not in page.text
+
+
+def test_a_new_tab_takes_nothing_along_that_another_site_sent(site: Site) -> None:
+    framed = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    said = {"return_url": f"https://shop.example.com/{MARK}", "state": MARK, "nonce": MARK, "locale": MARK}
+    page = site.browser().send("/register", "POST", data=said, headers=framed)
+    (link,) = page.tree.one("main").all("a")
+    assert (page.status, link.get("href")) == (400, "/register")
+
+
+class TestWhereThePortalIsReached:
+    """The address that people know is not always the one that the portal is asked with."""
+
+    @pytest.mark.parametrize(
+        ("base_url", "host", "origin", "taken"),
+        [
+            ("https://portal.example.com", "portal.example.com", "https://portal.example.com", True),
+            ("https://portal.example.com:443", "portal.example.com", "https://portal.example.com", True),
+            ("https://portal.example.com:443", "portal.example.com:443", "https://portal.example.com", True),
+            ("https://portal.example.com", "portal.example.com:443", "https://portal.example.com", True),
+            ("http://portal.example.com:80", "portal.example.com", "http://portal.example.com", True),
+            ("http://portal.example.com", "portal.example.com:80", "http://portal.example.com", True),
+            ("https://portal.example.com", "127.0.0.1:5000", "https://portal.example.com", True),
+            ("https://portal.example.com:443", "127.0.0.1:5000", "https://portal.example.com", True),
+            ("https://portal.example.com", "Other.example.com", "https://other.example.com", True),
+            ("http://[::1]:5000", "[::1]:5000", "http://[::1]:5000", True),
+            ("http://127.0.0.1:5000", "tunnel.example.com", "https://tunnel.example.com", True),
+            ("https://portal.example.com", "portal.example.com", "http://portal.example.com", False),
+            ("https://portal.example.com", "portal.example.com", "https://portal.example.com:444", False),
+            ("https://portal.example.com", "127.0.0.1:5000", "https://evil.example", False),
+            ("https://portal.example.com", "evil", "https://evil@portal.example.com", False),
+            ("https://portal.example.com", "portal.example.com", "https://portal.example.com/", False),
+            ("http://portal.example.com:80", "portal.example.com", "http://portal.example.com:443", False),
+            ("http://127.0.0.1:5000", "[", "http://[", False),
+        ],
+    )
+    def test_its_own_origins_are_told_from_others(
+        self, start: Start, base_url: str, host: str, origin: str, taken: bool
+    ) -> None:
+        site = start(BASE_URL=base_url)
+        headers = {"Host": host, "Origin": origin}
+        page = site.browser().send("/login", "POST", data={"email": EMAIL, "csrf_token": "stale"}, headers=headers)
+        assert page.status == 400
+        assert (EMAIL in page.text) is taken
 
 
 def test_no_other_method_changes_anything_either(site: Site) -> None:

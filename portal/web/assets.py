@@ -1,0 +1,21 @@
+"""Assets: files, stylesheets, logos and health checks, whose responses are the same for every visitor."""
+
+from flask import request
+
+ASSETS = frozenset(
+    {
+        "embedding.script",
+        "health.alive",
+        "health.ready",
+        "organisation.logo",
+        "organisation.stylesheet",
+        "static",
+        "theme.stylesheet",
+    }
+)
+"""Their endpoints. Only these may be kept by a shared cache, so no cookie is read, changed or set for them."""
+
+
+def is_asset() -> bool:
+    """Return whether the current request is for an asset, including one that does not exist."""
+    return request.endpoint in ASSETS
