@@ -7,7 +7,7 @@ other side, hence two names.
 
 from datetime import UTC, datetime, timedelta
 
-from flask import Flask, Request, Response, has_request_context, request
+from flask import Flask, Request, Response, g, has_request_context, request
 from flask.globals import request_ctx
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from itsdangerous import BadSignature
@@ -53,8 +53,13 @@ class TwoCookies(SecureCookieSessionInterface):
         return self.session_class(content if is_fresh else {})
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Set the cookie; never for an asset, and in a frame only where somebody may show the portal in one."""
-        if not is_asset() and (not is_framed() or _may_be_framed()):
+        """Set the cookie; never for an asset, and in a frame only where somebody may show the portal in one.
+
+        Nor in answer to another site that made the browser send a form: it leaves the Lax cookie out, and a new one
+        would replace the visitor's own and sign them out.
+        """
+        is_unseen = "sent_from_elsewhere" in g and self.get_cookie_name(app) not in request.cookies
+        if not is_asset() and not is_unseen and (not is_framed() or _may_be_framed()):
             super().save_session(app, session, response)
 
     def get_cookie_name(self, app: Flask) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.datastructures import ImmutableMultiDict
 
@@ -29,6 +29,7 @@ def register(app: Flask) -> None:
             # The page shows the form again: with the values of another site in it, one click would send them.
             request.query_string = b""
             request.args = request.form = ImmutableMultiDict()
+            g.sent_from_elsewhere = True
             raise CSRFError("The form was sent from another site.")
 
 

@@ -250,6 +250,14 @@ def test_nothing_of_it_is_shown_where_there_is_no_form_either(site: Site, path: 
     assert MARK not in page.text
 
 
+@pytest.mark.parametrize("path", ["/login", "/register", "/logout", "/account/password", "/nowhere"])
+def test_another_site_cannot_replace_the_session_of_a_visitor(site: Site, path: str) -> None:
+    # A browser leaves the Lax cookie out of a post that another site makes it send.
+    page = site.browser().send(path, "POST", data={"x": "y"}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert page.status == (302 if path == "/account/password" else 400)
+    assert "Set-Cookie" not in page.headers
+
+
 def test_a_new_tab_takes_nothing_along_that_another_site_sent(site: Site) -> None:
     framed = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
     said = {"return_url": f"https://shop.example.com/{MARK}", "state": MARK, "nonce": MARK, "locale": MARK}
