@@ -15,7 +15,7 @@ from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.identities import Customer
-from portal.domain.models import Contact, Handover, Identity
+from portal.domain.models import Contact, Event, Handover, Identity
 from portal.domain.tokens import digest_of, random_id
 
 LIFETIME = timedelta(seconds=60)
@@ -61,6 +61,7 @@ _bind = (
     .values(bond=func.coalesce(Identity.bond, bindparam("new_bond")))
     .returning(Identity.bond)
 )
+_redeeming = select(Event.organisation_id).where(Event.kind == EventKind.HANDOVER).distinct()
 
 
 @retried
@@ -125,6 +126,11 @@ def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
         return identities.start(
             connection, context.rules, visitor, contact_id=contact.id, kept=row.kept, now=now, bond=bond
         )
+
+
+def list_redeeming(connection: Connection) -> set[int]:
+    """The ids of organisations whose servers have asked for an identity by a code, as far back as events are kept."""
+    return set(connection.scalars(_redeeming))
 
 
 def _take(connection: Connection, handover_id: int, identity_id: int, now: datetime) -> str | None:
