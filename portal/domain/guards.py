@@ -10,6 +10,7 @@
 | registrations              | register              | network                   | REGISTER_LIMIT_NETWORK   |
 | mails that somebody asks   | mail-network/address  | network, address          | MAIL_LIMIT_*             |
 | mails of registrations     | register-address      | address (network: above)  | MAIL_LIMIT_ADDRESS       |
+| hand-over codes            | handover              | contact                   | 100 per 10 minutes       |
 | API requests               | api                   | key                       | API_LIMIT_*              |
 | API keys that do not exist | api-key               | network of the connection | LOGIN_LIMIT_NETWORK      |
 
@@ -29,6 +30,7 @@ from portal.domain.events import EventKind, record
 from portal.domain.throttling import Guard, Throttled
 
 _TYPING_LIMIT = RateLimitItemPerMinute(600, 10)
+_HANDOVER_LIMIT = RateLimitItemPerMinute(100, 10)
 
 
 def password_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
@@ -71,6 +73,11 @@ def new_password_guards(context: Context, contact_id: int) -> list[Guard]:
 def typing_guards(visitor: Visitor) -> list[Guard]:
     """For passwords that are judged while they are typed: nobody learns anything by it, but it costs some work."""
     return _network_guards("typing", _TYPING_LIMIT, visitor)
+
+
+def handover_guards(contact_id: int) -> list[Guard]:
+    """For hand-over codes: each is a row that stays for a day, and nobody needs that many."""
+    return [Guard("handover", _HANDOVER_LIMIT, (str(contact_id),))]
 
 
 def registration_guards(context: Context, visitor: Visitor) -> list[Guard]:
