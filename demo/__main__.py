@@ -51,7 +51,7 @@ def main() -> None:
         }
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")} | settings
         front.behind[PORTAL] = stack.enter_context(_portal(environment))
-        origins = ("--frame-ancestor", shop_url, "--return-origin", shop_url)
+        origins = ("--frame-ancestor", shop_url, "--return-origin", shop_url, "--handover-url", f"{shop_url}/")
         looks = ("--name", "Kettle & Leaf", "--accent", "3f6b35")
         _run(environment, "organisation", "set", "default", *looks, *origins)
         key = _run(environment, "api-key", "create", "--kind", "PROD", "--label", "demo").splitlines()[-1]

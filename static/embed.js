@@ -1,5 +1,5 @@
 // Shows the portal in a frame where this script stands: <script src="…/embed.js" data-page="login"></script>
-// Its other options stand in the README, under "Embed it".
+// Its other options: README, "Embed it".
 (() => {
   "use strict";
   const script = document.currentScript;
@@ -8,6 +8,7 @@
   const portal = new URL(script.src).origin;
   const url = new URL(page.replace(/^\/?/, "/"), portal);
   if (url.origin !== portal) return;
+  if (nonce && !/^[\w-]{22,128}$/.test(nonce)) console.error("portal: data-nonce needs 22 to 128 of A-Z a-z 0-9 _ -");
   const said = {
     nonce: nonce || crypto.randomUUID(),
     return_url: returnUrl || location.origin + location.pathname + location.search,
@@ -18,14 +19,14 @@
   for (const name in said) if (said[name]) url.searchParams.set(name, said[name]);
 
   const show = (place) => {
-    // Loaded twice for one place, or run again by a framework: one frame.
+    // Loaded twice for one place, or run again: one frame.
     if (place.portal) return;
     const frame = document.createElement("iframe");
     frame.src = url;
     frame.name = `portal:${said.nonce}`;
     frame.title = title || "Customer account";
     frame.allow = `publickey-credentials-get ${portal}`;
-    // Properties, not a style attribute: a policy without 'unsafe-inline' stops only the latter.
+    // No style attribute, which a policy may stop.
     Object.assign(frame.style, { border: 0, display: "block", width: "100%" });
     const least = Number(minHeight) || 200;
     const most = Number(maxHeight) || 4000;
@@ -49,7 +50,7 @@
       frame.remove();
       delete place.portal;
     };
-    // Whoever takes the place or the frame out of the page need not think of us.
+    // Taken out of the page by whatever means.
     const watch = new MutationObserver(() => frame.isConnected || remove());
     addEventListener("message", hear);
     place.append(frame);

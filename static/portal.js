@@ -21,11 +21,12 @@ if (framed) {
   // The nonce of the page around this frame stays in the frame's name from page to page.
   const nonce = new URLSearchParams(location.search).get("nonce");
   if (nonce) window.name = `portal:${nonce}`;
+  const known = window.name.startsWith("portal:") ? window.name.slice(7) : page.dataset.nonce;
   const { handover } = page.dataset;
-  if (handover) {
+  if (handover && known) {
     const body = new URLSearchParams({
       csrf_token: document.querySelector("[name=csrf_token]").value,
-      nonce: window.name.startsWith("portal:") ? window.name.slice(7) : page.dataset.nonce,
+      nonce: known,
     });
     fetch(handover, { method: "POST", body, headers: { "X-Portal-Framed": "1" } })
       .then((response) => (response.ok ? response.json() : {}))

@@ -233,10 +233,11 @@ class RedeemHandoverRequest(Request):
         "The code that the frame or the redirect brought; it works once, for 60 seconds.",
         "r7YcN2kVb5HsQx0TzL9mWd4pGe8uJa3f",
     )
-    nonce = _line(
+    nonce = _needed(
         "nonce",
-        "What the shop's own page gave the frame or the link as `nonce`; none where it gave none.",
-        "n-0S6_WzA2Mj",
+        "What the shop's own page gave the frame or the link as `nonce`: 22 to 128 letters, digits, `_` and `-`. Take"
+        " it from the visitor's session at the shop, never from the request that brought the code.",
+        "Zc5mVbR0wq7TnYkE2dLxHg",
     )
 
 

@@ -121,9 +121,9 @@ def get_account_info(identity_id: str) -> Response:
 @customer.post(
     "/redeem-handover", RedeemHandoverRequest, Scope.IDENTITY, IDENTITY_AND_ACCOUNT, failures_of("redeem-handover")
 )
-def redeem_handover(code: str, nonce: str | None) -> Response:
+def redeem_handover(code: str, nonce: str) -> Response:
     """Take over the sign-in of a frame or a redirect; the new identity ends with that one, and that one with it."""
-    identity = redeem(current_context(), current_visitor(), code, nonce or "")
+    identity = redeem(current_context(), current_visitor(), code, nonce)
     account = account_of(current_context(), current_caller().organisation_id, identity)
     if account is None:  # ended at this very moment
         raise Refused(Failure.NO_SUCH_HANDOVER)

@@ -15,11 +15,11 @@ from zxcvbn import zxcvbn
 
 from portal import schema
 from portal.assembly import context_of
+from portal.cli.check_organisations import Served, find_in_organisations, notes_on_organisations, read_organisations
 from portal.cli.check_servers import Finding, find_in_mail, find_in_services, leads_nowhere
 from portal.cli.errors import PlainCommand
 from portal.domain.backends import DatabaseAway
 from portal.domain.database import Database
-from portal.domain.organisations import DEFAULT, Organisation, list_organisations
 from portal.instance import KEY_FILE
 from portal.settings import (
     DEFAULT_LIMITS,
@@ -61,8 +61,8 @@ _LIFETIME_MAXIMA = {
 def check(ctx: click.Context) -> None:
     """Name every setting that is unsafe or incomplete for production.
 
-    A line for each; exit status 1 if there is any. Run it with the settings that the portal will have. The database is
-    looked at once no setting is wrong, that is, keeps the portal from its start.
+    A line for each; exit status 1 if there is any. What may be meant so is only noted. Run it with the settings that
+    the portal will have. The database is looked at once no setting is wrong, that is, keeps the portal from its start.
     """
     settings, wrong = look_at_settings()
     app: Flask | None = None
@@ -79,12 +79,18 @@ def check(ctx: click.Context) -> None:
         *_passwords(settings),
     ]
     found += [*_limits(settings), *_lifetimes(settings), *_environment(), *_files(settings)]
+    notes: list[Finding] = []
     if app is not None:
-        found += _database(settings, context_of(app).database)
+        problem, organisations = _look_into(context_of(app).database)
+        found += [("DATABASE_URL", problem)] if problem else []
+        found += find_in_organisations(organisations, settings)
+        notes += notes_on_organisations(organisations)
     # Of a wrong one, only its default was looked at.
     found = [(name, problem) for name, problem in found if name not in {refused.name for refused in wrong}]
     for name, problem in found:
         click.echo(f"{name}: {problem}")
+    for name, hint in notes:
+        click.echo(f"Note: {name}: {hint}")
     for refused in wrong:
         click.echo(f"Error: {refused.message}", err=True)
     if found or wrong:
@@ -186,28 +192,12 @@ def _files(settings: Settings) -> Iterator[Finding]:
             yield "INSTANCE_PATH", f"holds a {name} that others on this machine may read: chmod 600 {path}"
 
 
-def _database(settings: Settings, database: Database) -> Iterator[Finding]:
-    organisations: list[Organisation] = []
+def _look_into(database: Database) -> tuple[str | None, list[Served]]:
+    """What is wrong with the database; and where nothing is, the organisations that are in it."""
     try:
         problem = schema.current_problem(database)
         if not problem and not database.takes_writes():
             problem = "takes no writes, as a standby does: name the server that does."
-        if not problem:
-            with database.read() as connection:
-                organisations = list_organisations(connection)
+        return problem, [] if problem else read_organisations(database)
     except DatabaseAway as error:
-        problem = f"cannot be used: {error}."
-    if problem:
-        yield "DATABASE_URL", problem
-    for organisation in organisations:
-        yield from _organisation(organisation, settings)
-
-
-def _organisation(organisation: Organisation, settings: Settings) -> Iterator[Finding]:
-    if organisation.slug == DEFAULT:
-        return
-    name = f"organisation {organisation.slug}"
-    if organisation.hostname is None:
-        yield name, f"has no host name: links in its mails lead to the pages of {DEFAULT}. Set --hostname."
-    elif organisation.hostname == settings.hostname:
-        yield name, f"has the host of BASE_URL, where the pages of {DEFAULT} are. Set another --hostname."
+        return f"cannot be used: {error}.", []

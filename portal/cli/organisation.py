@@ -32,6 +32,14 @@ _OPTIONS = (
         help="Where customers may be sent back to.",
     ),
     click.option("--no-return-origins", is_flag=True, help="Nowhere."),
+    click.option(
+        "--handover-url",
+        "handover_urls",
+        multiple=True,
+        metavar="URL",
+        help="Which page of a return origin gets a hand-over code; its query does not matter.",
+    ),
+    click.option("--no-handover-urls", is_flag=True, help="None."),
     click.option("--locale", metavar="L", help="The language of those who ask for none that the portal speaks."),
     click.option("--sender", metavar="ADDRESS", help="Whom its mails come from; else MAIL_DEFAULT_SENDER."),
     click.option("--accent", metavar="HEX", help="The colour of its buttons and links, like 0b5fff."),
@@ -45,7 +53,11 @@ _OPTIONS = (
         help="Whether the API's magic-auth makes a contact of an unknown address.",
     ),
 )
-_LISTS = (("frame_ancestors", "--frame-ancestor"), ("return_origins", "--return-origin"))
+_LISTS = (
+    ("frame_ancestors", "--frame-ancestor"),
+    ("return_origins", "--return-origin"),
+    ("handover_urls", "--handover-url"),
+)
 
 
 def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,6 +127,7 @@ def show(slug: str) -> None:
             ("Pages", _pages(found, settings_of(current_app).base_url)),
             ("Frame ancestors", " ".join(found.frame_ancestors)),
             ("Return origins", " ".join(found.return_origins)),
+            ("Hand-over URLs", " ".join(found.handover_urls)),
             ("Language", found.locale),
             ("Sender", found.sender),
             ("Accent", found.accent),

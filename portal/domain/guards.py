@@ -9,6 +9,7 @@
 | registrations              | register              | network                   | REGISTER_LIMIT_NETWORK   |
 | mails that somebody asks   | mail-network/address  | network, address          | MAIL_LIMIT_*             |
 | mails of registrations     | register-address      | address (network: above)  | MAIL_LIMIT_ADDRESS       |
+| hand-over codes            | handover              | contact                   | 100 per 10 minutes       |
 | API keys that do not exist | api-key               | network of the connection | LOGIN_LIMIT_NETWORK      |
 
 The rates of HTTP requests (of an API key, of forms, of passwords that are being typed) are Flask-Limiter's: they stand
@@ -21,12 +22,14 @@ server says nothing of its customer's network, none is counted (context.py, Visi
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from limits import RateLimitItem
+from limits import RateLimitItem, RateLimitItemPerMinute
 
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record
 from portal.domain.throttling import Guard, Throttled
+
+_HANDOVER_LIMIT = RateLimitItemPerMinute(100, 10)
 
 
 def password_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
@@ -64,6 +67,11 @@ def new_password_guards(context: Context, contact_id: int) -> list[Guard]:
     Its own counter, so that wrong passwords at the login never close the way by mail.
     """
     return [Guard("new-password", context.rules.login_limit_account, (str(contact_id),))]
+
+
+def handover_guards(contact_id: int) -> list[Guard]:
+    """For hand-over codes: each is a row that stays for a day, and nobody needs that many."""
+    return [Guard("handover", _HANDOVER_LIMIT, (str(contact_id),))]
 
 
 def registration_guards(context: Context, visitor: Visitor) -> list[Guard]:

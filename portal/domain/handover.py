@@ -5,6 +5,7 @@ the nonce that the shop's page made up: a code that leaks from an address or a m
 slipped into somebody else's browser does not fit there (OAuth 2.0 Security Best Current Practice, 4.5 and 4.7).
 """
 
+import re
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
@@ -14,11 +15,13 @@ from portal.domain.context import Context, Visitor
 from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
+from portal.domain.guards import handover_guards
 from portal.domain.identities import Customer
-from portal.domain.models import Contact, Handover, Identity
+from portal.domain.models import Contact, Event, Handover, Identity
 from portal.domain.tokens import digest_of, random_id
 
 LIFETIME = timedelta(seconds=60)
+_NONCE = re.compile(r"[A-Za-z0-9_-]{22,128}", re.ASCII)
 
 _open = (
     select(Handover.id, Handover.identity_id, Handover.nonce, Handover.expires_at, Identity.contact_id, Identity.kept)
@@ -31,7 +34,7 @@ _open = (
         Contact.organisation_id == bindparam("organisation_id"),
     )
 )
-_give_once = (
+_insert_first = (
     insert(Handover)
     .from_select(
         ["identity_id", "digest", "nonce", "expires_at"],
@@ -61,11 +64,46 @@ _bind = (
     .values(bond=func.coalesce(Identity.bond, bindparam("new_bond")))
     .returning(Identity.bond)
 )
+_redeeming = select(Event.organisation_id).where(Event.kind == EventKind.HANDOVER).distinct()
+
+
+def is_nonce(text: str) -> bool:
+    """Whether a text can be a nonce: 128 random bits in base64url have 22 characters."""
+    return _NONCE.fullmatch(text) is not None
+
+
+def hand_over(context: Context, customer: Customer, nonce: str) -> str:
+    """A new code for the identity of a customer who is signed in; `nonce` comes from the page that asked.
+
+    Raises Throttled past the limit, and ValueError for a nonce that is none.
+    """
+    _require_nonce(nonce)
+    context.throttle.count(handover_guards(customer.id))
+    return _give(context, customer, nonce)
+
+
+def hand_over_once(context: Context, customer: Customer, nonce: str) -> str | None:
+    """The same, unless a code was made for this identity and nonce before: a page that is loaded again knows already.
+
+    It is remembered for a day (purge.py), and does not count. Of two that ask at the same moment both may get a code;
+    each is good.
+    """
+    _require_nonce(nonce)
+    guards = handover_guards(customer.id)
+    context.throttle.count(guards)
+    code = _give_once(context, customer, nonce)
+    if code is None:
+        context.throttle.give_back(guards)
+    return code
+
+
+def _require_nonce(nonce: str) -> None:
+    if not is_nonce(nonce):
+        raise ValueError("a hand-over code needs a nonce")
 
 
 @retried
-def hand_over(context: Context, customer: Customer, nonce: str) -> str:
-    """A new code for the identity of a customer who is signed in; `nonce` comes from the page that asked."""
+def _give(context: Context, customer: Customer, nonce: str) -> str:
     code = random_id()
     with context.database.write() as connection:
         connection.execute(
@@ -81,11 +119,7 @@ def hand_over(context: Context, customer: Customer, nonce: str) -> str:
 
 
 @retried
-def hand_over_once(context: Context, customer: Customer, nonce: str) -> str | None:
-    """The same, unless a code was made for this identity and nonce before: a page that is loaded again knows already.
-
-    It is remembered for a day (purge.py). Of two that ask at the same moment both may get a code; each is good.
-    """
+def _give_once(context: Context, customer: Customer, nonce: str) -> str | None:
     code = random_id()
     parameters = {
         "of_identity": customer.identity_id,
@@ -94,7 +128,7 @@ def hand_over_once(context: Context, customer: Customer, nonce: str) -> str | No
         "until": context.clock() + LIFETIME,
     }
     with context.database.write() as connection:
-        is_first = connection.execute(_give_once, parameters).one_or_none() is not None
+        is_first = connection.execute(_insert_first, parameters).one_or_none() is not None
     return code if is_first else None
 
 
@@ -113,7 +147,7 @@ def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
     ):
         parameters = {"digest": digest_of(code), "organisation_id": visitor.organisation_id}
         row = connection.execute(_open, parameters).one_or_none()
-        if row is None or row.nonce != nonce:
+        if row is None or not is_nonce(nonce) or row.nonce != nonce:  # codes of old versions may have none
             raise Refused(Failure.NO_SUCH_HANDOVER)
         if now >= row.expires_at:
             raise Refused(Failure.HANDOVER_EXPIRED)
@@ -125,6 +159,11 @@ def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
         return identities.start(
             connection, context.rules, visitor, contact_id=contact.id, kept=row.kept, now=now, bond=bond
         )
+
+
+def list_redeeming(connection: Connection) -> set[int]:
+    """The ids of organisations whose servers have asked for an identity by a code, as far back as events are kept."""
+    return set(connection.scalars(_redeeming))
 
 
 def _take(connection: Connection, handover_id: int, identity_id: int, now: datetime) -> str | None:

@@ -15,11 +15,14 @@ from portal.domain.database import retried
 from portal.domain.events import EventKind, record
 from portal.domain.models import STRING_LENGTH, Organisation
 from portal.domain.organisations import DEFAULT, UnknownOrganisation
+from portal.domain.return_urls import parse_handover_url
 from portal.domain.texts import is_plain
-from portal.domain.web_addresses import parse_hostname, parse_origin, parse_page_url
+from portal.domain.web_addresses import origin_of, parse_hostname, parse_origin, parse_page_url
 
 MAX_ORIGINS = 50
 """In one list: all of it goes into a header of every page."""
+_CHECKED = (Organisation.id, Organisation.handover_urls, Organisation.return_origins)
+"""What is read back of a row that was written: some of it may have been there before."""
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _ACCENT = re.compile(r"#?([0-9a-f]{6})", re.ASCII | re.IGNORECASE)
 
@@ -31,6 +34,7 @@ class Given(TypedDict, total=False):
     hostname: str
     frame_ancestors: Sequence[str]
     return_origins: Sequence[str]
+    handover_urls: Sequence[str]
     locale: str
     sender: str
     accent: str
@@ -65,12 +69,12 @@ def add_organisation(context: Context, slug: str, given: Given, portal: Portal) 
     if "name" not in given:
         raise InvalidOrganisation("An organisation needs a name.")
     values = {"slug": slug, "created_at": context.clock(), **_columns(slug, given, portal)}
-    values = {"frame_ancestors": [], "return_origins": [], "magic_auth_creates": True, **values}
+    values = {"frame_ancestors": [], "return_origins": [], "handover_urls": [], "magic_auth_creates": True, **values}
     try:
         with context.database.write() as connection:
-            statement = insert(Organisation).returning(Organisation.id)
-            organisation_id = connection.execute(statement, values).scalar_one()
-            _record(connection, context, organisation_id, EventKind.ORGANISATION_ADD)
+            row = connection.execute(insert(Organisation).returning(*_CHECKED), values).one()
+            _require_return_origins(row.handover_urls, row.return_origins)
+            _record(connection, context, row.id, EventKind.ORGANISATION_ADD)
     except IntegrityError:
         raise _taken(context, slug, given) from None
 
@@ -78,13 +82,16 @@ def add_organisation(context: Context, slug: str, given: Given, portal: Portal) 
 @retried
 def change_organisation(context: Context, slug: str, given: Given, portal: Portal) -> None:
     """Set what is given and nothing else; raises UnknownOrganisation and InvalidOrganisation."""
-    statement = update(Organisation).where(Organisation.slug == slug).values(_columns(slug, given, portal))
+    statement = (
+        update(Organisation).where(Organisation.slug == slug).values(_columns(slug, given, portal)).returning(*_CHECKED)
+    )
     try:
         with context.database.write() as connection:
-            organisation_id = connection.execute(statement.returning(Organisation.id)).scalar_one_or_none()
-            if organisation_id is None:
+            row = connection.execute(statement).one_or_none()
+            if row is None:
                 raise UnknownOrganisation(slug)
-            _record(connection, context, organisation_id, EventKind.ORGANISATION_CHANGE)
+            _require_return_origins(row.handover_urls, row.return_origins)
+            _record(connection, context, row.id, EventKind.ORGANISATION_CHANGE)
     except IntegrityError:
         raise _taken(context, "", given) from None
 
@@ -135,6 +142,23 @@ def _origins(texts: Sequence[str]) -> list[str]:
     return origins
 
 
+def _handover_urls(texts: Sequence[str]) -> list[str]:
+    urls = list(dict.fromkeys(map(parse_handover_url, texts)))
+    if len(urls) > MAX_ORIGINS:
+        raise ValueError(f"There may be at most {MAX_ORIGINS} addresses in a list.")
+    return urls
+
+
+def _require_return_origins(handover_urls: Sequence[str], return_origins: Sequence[str]) -> None:
+    """Raise InvalidOrganisation for a hand-over address that no customer could be sent back to."""
+    for url in handover_urls:
+        if origin_of(url) not in return_origins:
+            raise InvalidOrganisation(
+                f"The hand-over address {url} lies on no return origin: list {origin_of(url)} among the return origins,"
+                " or take the address off."
+            )
+
+
 def _locale(text: str) -> str:
     try:
         return parse_locale(text)
@@ -171,6 +195,7 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "hostname": parse_hostname,
     "frame_ancestors": _origins,
     "return_origins": _origins,
+    "handover_urls": _handover_urls,
     "locale": _locale,
     "sender": _email,
     "accent": _accent,

@@ -23,6 +23,7 @@ class Organisation:
     hostname: str | None = None
     frame_ancestors: tuple[str, ...] = ()
     return_origins: tuple[str, ...] = ()
+    handover_urls: tuple[str, ...] = ()
     locale: str | None = None
     sender: str | None = None
     accent: str | None = None
@@ -69,6 +70,7 @@ COLUMNS = (
     OrganisationRow.hostname,
     OrganisationRow.frame_ancestors,
     OrganisationRow.return_origins,
+    OrganisationRow.handover_urls,
     OrganisationRow.locale,
     OrganisationRow.sender,
     OrganisationRow.accent,

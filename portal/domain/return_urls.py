@@ -1,6 +1,7 @@
-"""Where a customer may go on to when they are done here: addresses on the organisation's own sites, no others."""
+"""Addresses that a customer may go on to when they are done here, and which of them get a hand-over code."""
 
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from portal.domain.addresses import InvalidAddress
 from portal.domain.errors import N_
@@ -22,3 +23,27 @@ def parse_return_url(text: str, origins: Collection[str]) -> str:
             N_("This address is not on one of the return origins. The portal's operator can add its origin to them.")
         )
     return url
+
+
+def parse_handover_url(text: str) -> str:
+    """Parse the address of a page without query and fragment; raises ValueError, with a sentence for the operator."""
+    url = _with_path(parse_page_url(text, STRING_LENGTH))
+    if {"?", "#"} & set(url):
+        raise ValueError(
+            f"{text[:80]!r} is not a hand-over address such as https://shop.example.com/signed-in, without query and"
+            " fragment."
+        )
+    return url
+
+
+def is_handover_url(url: str, handover_urls: Collection[str]) -> bool:
+    """Whether a return address, in its normal form, is a hand-over address: compared whole but for its query.
+
+    No prefixes, patterns or resolved dots: a page beside a listed one may leak what it is given (RFC 9700, 2.1, 4.1).
+    """
+    return "#" not in url and _with_path(url.partition("?")[0]) in handover_urls
+
+
+def _with_path(url: str) -> str:
+    """The address with the path that browsers ask for where it has none (RFC 3986, 6.2.3)."""
+    return url if urlsplit(url).path else f"{url}/"

@@ -188,6 +188,14 @@ class ConfirmForm(PortalForm):
     """Nothing to type: a button."""
 
 
+class ContinueForm(PortalForm):
+    """A button, and where it leads to."""
+
+    return_url = HiddenField()
+    state = HiddenField()
+    nonce = HiddenField()
+
+
 class CodeField(StringField):
     """The code of a mail, as it was pasted."""
 

@@ -10,9 +10,10 @@ from portal.assembly import current_context
 from portal.domain.errors import N_, Refused
 from portal.domain.login import log_in, log_out
 from portal.web import session
-from portal.web.embedding import arrive, go_on, note_sign_out
+from portal.web.embedding import note_sign_out
 from portal.web.form_page import FormPage
 from portal.web.forms import ConfirmForm, LoginForm, PortalForm
+from portal.web.handover import arrive, go_on
 from portal.web.redirects import own_path
 
 pages = Blueprint("login", __name__)

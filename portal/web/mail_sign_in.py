@@ -9,9 +9,9 @@ from portal.assembly import current_context
 from portal.domain.links import OpenLink
 from portal.domain.magic_link import look_at_sign_in, look_at_sign_in_code, request_sign_in, sign_in_by_mail
 from portal.web import session
-from portal.web.embedding import arrive
 from portal.web.form_page import FormPage
 from portal.web.forms import CodeForm, PortalForm, RememberForm, SignInByMailForm
+from portal.web.handover import arrive
 from portal.web.redirects import own_path
 
 pages = Blueprint("mail_sign_in", __name__, url_prefix="/login")

@@ -10,9 +10,10 @@ from portal.domain.confirmation import Confirmation, confirm, look_at_confirmati
 from portal.domain.errors import N_
 from portal.domain.registration import Application, register, resend, return_url_of
 from portal.web import session
-from portal.web.embedding import arrive, current_visit
+from portal.web.embedding import current_visit
 from portal.web.form_page import FormPage
 from portal.web.forms import ChosenPasswordForm, CodeForm, PortalForm, RegistrationForm, RememberForm, ResendForm
+from portal.web.handover import arrive
 from portal.web.redirects import return_target
 
 pages = Blueprint("register", __name__)

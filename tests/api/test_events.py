@@ -15,7 +15,7 @@ from portal.domain.events import EventKind
 from portal.domain.models import Organisation
 from tests.api.shop import Shop, new_key, new_shop
 from tests.domain.watching import lines_of
-from tests.faults.deeds import ADA, DEEDS, World
+from tests.faults.deeds import ADA, DEEDS, RETURN, World
 from tests.web.conftest import Site, Start
 
 pytestmark = pytest.mark.on_sqlite
@@ -43,7 +43,8 @@ def world(start: Start) -> World:
     roomy = dict.fromkeys(("LOGIN_LIMIT_ACCOUNT", "MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK"), "1000 per hour")
     site = start(**roomy, LOGIN_LIMIT_NETWORK=f"{GUESSES - 1} per hour", API_LIMIT_DEV="1 per hour")
     with site.context.database.write() as connection:
-        connection.execute(update(Organisation).values(return_origins=["https://shop.example.com"]))
+        lists = {"return_origins": ["https://shop.example.com"], "handover_urls": [RETURN]}
+        connection.execute(update(Organisation).values(lists))
     site.customer(ADA)
     return World(site, new_shop(site))
 

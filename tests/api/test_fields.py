@@ -51,7 +51,7 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
     "reset-password": {"email": "ada@example.com", "expirationTime": "3h 20m", "customerRealIp": "192.0.2.10"},
     "set-new-password": {"token": "token", "password": PASSWORD, "customerRealIp": "192.0.2.10"},
     "logout": {"identityId": "w3Ks8Pz0QeYt5LrB7uNxC1mVdG6hJa2f"},
-    "redeem-handover": {"code": "r7YcN2kVb5HsQx0TzL9mWd4pGe8uJa3f", "nonce": "n-0S6_WzA2Mj"},
+    "redeem-handover": {"code": "r7YcN2kVb5HsQx0TzL9mWd4pGe8uJa3f", "nonce": "Zc5mVbR0wq7TnYkE2dLxHg"},
 }
 NEEDED = {
     "login": {"email", "password"},
@@ -61,7 +61,7 @@ NEEDED = {
     "reset-password": {"email"},
     "set-new-password": {"token", "password"},
     "logout": {"identityId"},
-    "redeem-handover": {"code"},
+    "redeem-handover": {"code", "nonce"},
 }
 KINDS: dict[str, Any] = {
     "number": 7,

@@ -72,6 +72,8 @@ STATES: dict[str, State] = {
         password="nine grey otters swim",
         press=NEW_PASSWORD,
     ),
+    "continue": states.continuing,
+    "continue-stale": states.continuing_stale,
     "logout-stale": states.logout_stale,
     "language-stale": states.language_stale,
     "error-400": states.forged,

@@ -203,8 +203,12 @@ def parents(folder: Path) -> Iterator[Parents]:
         made = load_settings(environment(instance, **settings))
         upgrade_database(made)
         context = context_of(create_app(made))
-        origins: Given = {"frame_ancestors": [front.url(SHOP), front.url(OTHER)], "return_origins": [front.url(SHOP)]}
-        change_organisation(context, "default", origins, Portal(languages=("en", "cs"), hostname=PORTAL))
+        sites_of_it: Given = {
+            "frame_ancestors": [front.url(SHOP), front.url(OTHER)],
+            "return_origins": [front.url(SHOP)],
+            "handover_urls": [f"{front.url(SHOP)}/"],
+        }
+        change_organisation(context, "default", sites_of_it, Portal(languages=("en", "cs"), hostname=PORTAL))
         key = api_keys.create(context, 1, KeyKind.PRODUCTION)[1]
         context.hasher._pool.shutdown()
         context.database.engine.dispose()

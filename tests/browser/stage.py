@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.browser.visitor import Visitor
 from tests.cli.process import run_portal, wait_until
 
 SHOP_HOST = "kamen.localhost"
 SHOP_NAME = "Kámen & syn"
+SITE_HOST = f"{'-'.join(['our-little-shop'] * 4)}.example.com"
+"""Of a site that customers come from and go back to."""
 _LOGO = Path(__file__).resolve().parents[2] / "static" / "favicon.svg"
 ADA = "ada@example.com"
 FORGETFUL = "forgetful@example.com"
@@ -81,6 +84,22 @@ class Stage:
 
         wait_until(is_known)  # the server has read the organisations before
         return url
+
+    @cached_property
+    def handover_url(self) -> str:
+        """A page that gets hand-over codes."""
+        origin = f"https://{SITE_HOST}"
+        listed = ("--return-origin", origin, "--handover-url", f"{origin}/in")
+        changed = run_portal(self.instance, "organisation", "set", "default", *listed)
+        assert changed.returncode == 0, changed.stderr
+        visitor = self.cleared(self.ada)
+
+        def is_known() -> bool:
+            visitor.go(f"/login?{urlencode({'return_url': f'{origin}/in', 'nonce': 'made-up-by-the-page_22'})}")
+            return visitor.path != "/account"
+
+        wait_until(is_known)  # the server has read the organisations before
+        return f"{origin}/in"
 
     @cached_property
     def forgetful(self) -> str:

@@ -1,9 +1,11 @@
 """The states that take more than opening a page or sending a form once: how a visitor gets there."""
 
+from urllib.parse import urlencode
+
 from playwright.sync_api import expect
 
 from tests.browser.conftest import LOGIN_TRIES, MAILS
-from tests.browser.stage import ADA, FORGETFUL, Stage, State, show
+from tests.browser.stage import ADA, FORGETFUL, SITE_HOST, Stage, State, show
 from tests.browser.visitor import PASSWORD, Visitor
 from tests.cli.process import run_portal
 
@@ -207,6 +209,22 @@ def failing(path: str, status: int) -> State:
         return visitor
 
     return open_it
+
+
+def continuing(stage: Stage) -> Visitor:
+    """Somebody who was signed in before a site sent them."""
+    address = stage.handover_url
+    visitor = stage.cleared(stage.ada)
+    visitor.go(f"/login?{urlencode({'return_url': address, 'nonce': 'made-up-by-the-page_22'})}")
+    expect(visitor.heading).to_have_text(visitor.said("Continue to %(site)s") % {"site": SITE_HOST})
+    return visitor
+
+
+def continuing_stale(stage: Stage) -> Visitor:
+    visitor = continuing(stage)
+    visitor.page.evaluate("document.querySelectorAll('[name=csrf_token]').forEach(field => field.value = 'stale')")
+    assert visitor.press("Continue") == 400
+    return visitor
 
 
 def logout_stale(stage: Stage) -> Visitor:

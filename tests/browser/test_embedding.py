@@ -15,6 +15,7 @@ from tests.browser.visitor import PASSWORD, press_enter
 
 pytestmark = pytest.mark.browser
 
+NONCE = "of-the-session-at-the-shop"
 HELLO = re.compile("Hello Ada")
 SHAPELESS: tuple[Any, ...] = (
     {},
@@ -87,11 +88,11 @@ class TestJourney:
         self, request: pytest.FixtureRequest, shopper: Shopper
     ) -> None:
         email = f"{request.node.callspec.id}@example.com"
-        shopper.visit(**{"data-page": "register", "data-nonce": "of-the-session"})
+        shopper.visit(**{"data-page": "register", "data-nonce": NONCE})
         shopper.register(email)
         (signed_in,) = shopper.told("portal:signed-in")
         assert signed_in["detail"].keys() == {"code", "nonce"}
-        assert signed_in["detail"]["nonce"] == "of-the-session"
+        assert signed_in["detail"]["nonce"] == NONCE
         taken = shopper.parents.redeem(**signed_in["detail"])
         assert (taken["success"], taken["account"]["email"]) == (True, email)
         assert shopper.parents.redeem(**signed_in["detail"])["errorCode"] == "E003"
@@ -129,12 +130,30 @@ class TestJourney:
     def test_a_reload_is_told_again_with_the_next_nonce_only(self, shopper: Shopper) -> None:
         known(shopper, "reload@example.com")
         shopper.told("portal:signed-in")
-        shopper.visit(**{"data-nonce": "first"})
-        assert shopper.told("portal:signed-in")[0]["detail"]["nonce"] == "first"
-        shopper.visit(**{"data-nonce": "first"})
+        shopper.visit(**{"data-nonce": NONCE})
+        assert shopper.told("portal:signed-in")[0]["detail"]["nonce"] == NONCE
+        shopper.visit(**{"data-nonce": NONCE})
         shopper.heading(HELLO)
         shopper.page.wait_for_timeout(300)
         assert [event for event in shopper.page.evaluate("told") if event["type"] == "portal:signed-in"] == []
+
+    def test_a_nonce_of_the_scripts_own_is_one_that_a_code_is_given_for(self, shopper: Shopper) -> None:
+        known(shopper, "own-nonce@example.com")
+        detail = shopper.told("portal:signed-in")[0]["detail"]
+        assert re.fullmatch(r"[A-Za-z0-9_-]{22,128}", detail["nonce"])
+        assert shopper.parents.redeem(**detail)["success"] is True
+
+    def test_with_a_short_nonce_nobody_is_handed_over_and_the_console_says_why(self, shopper: Shopper) -> None:
+        said: list[str] = []
+        shopper.page.on("console", lambda message: said.append(message.text))
+        known(shopper, "short-nonce@example.com")
+        assert said == []
+        with shopper.page.expect_response(lambda response: response.url.endswith("/handover")) as asked:
+            shopper.visit(**{"data-nonce": "n1"})
+        assert asked.value.json() == {}
+        shopper.heading(HELLO)
+        assert [event for event in shopper.page.evaluate("told") if event["type"] == "portal:signed-in"] == []
+        assert said == ["portal: data-nonce needs 22 to 128 of A-Z a-z 0-9 _ -"]
 
     def test_the_mailed_link_signs_in_nobody_elses_window(self, shopper: Shopper) -> None:
         known(shopper, "link@example.com")
@@ -169,7 +188,7 @@ class TestWithoutCookies:
     @pytest.mark.parametrize("shopper", ["refused"], indirect=True)
     def test_the_way_out_is_a_new_tab_that_ends_at_the_shop_with_a_code(self, shopper: Shopper) -> None:
         email = "refused@example.com"
-        shopper.visit(**{"data-page": "register", "data-nonce": "n1", "data-state": "s1"})
+        shopper.visit(**{"data-page": "register", "data-nonce": NONCE, "data-state": "s1"})
         fields: dict[str, Any] = {"email": email, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
         shopper.fill("Create an account", **fields)
         shopper.heading("Continue in a new tab")
@@ -184,7 +203,7 @@ class TestWithoutCookies:
         tab.wait_for_url(f"{shopper.parents.shop}/**")
         answer = parse_qs(urlsplit(tab.url).query)
         assert answer["state"] == ["s1"]
-        assert shopper.parents.redeem(answer["code"][0], "n1")["account"]["email"] == email
+        assert shopper.parents.redeem(answer["code"][0], NONCE)["account"]["email"] == email
 
 
 class TestWhoMayShowIt:

@@ -19,7 +19,7 @@ from tests.browser.looking import (
     found_by_axe_in_looks,
     sideways_scroll,
 )
-from tests.browser.stage import SHOP_NAME, Stage
+from tests.browser.stage import SHOP_NAME, SITE_HOST, Stage
 from tests.browser.states import LONG_FIRST, LONG_LAST
 from tests.cli.process import PORTAL, serving
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.browser
 REACHED = STATES | STATES_OF_SCRIPT
 _DATA = re.compile(
     r"https?://\S+|\S+@\S+"  # links and addresses
-    rf"|Customer portal|{SHOP_NAME}|UTC"
+    rf"|Customer portal|{SHOP_NAME}|{re.escape(SITE_HOST)}|UTC"
     r"|^\s*[A-Z]\s*$"  # how a name begins, in place of a picture
     rf"|\b(?:Ada|Quill|Dr\. Ada Quill|{LONG_FIRST}|{LONG_LAST})\b"
 )

@@ -4,6 +4,7 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from flask import Flask
@@ -40,13 +41,15 @@ def shop(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Sh
     site = Flask("shop")
 
     @site.get("/welcome")
+    @site.get("/signed-in")
     def welcome() -> str:
         return '<!doctype html><link rel="icon" href="data:,"><title>Shop</title><h1>Welcome back</h1>'
 
     instance = tmp_path_factory.mktemp("shop") / "instance"
     with serving_here(site) as url:
         run_portal(instance, "db", "upgrade").check_returncode()
-        run_portal(instance, "organisation", "set", "default", "--return-origin", url).check_returncode()
+        sites = ("--return-origin", url, "--handover-url", f"{url}/signed-in")
+        run_portal(instance, "organisation", "set", "default", *sites).check_returncode()
         made = run_portal(instance, "api-key", "create", "--kind", "PROD")
         with serving(instance, **CHEAP) as portal:
             yield Shop(url, portal, made.stdout.splitlines()[-1])
@@ -67,4 +70,28 @@ def test_whoever_confirms_goes_on_to_the_shop(shop: Shop, browser: Browser, scri
     assert visitor.faults == [f"another host: {shop.url}/welcome?from=portal"]
     visitor.go("/account")
     assert visitor.path == "/account"
+    visitor.context.close()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_who_is_signed_in_goes_on_by_a_button_with_a_code(shop: Shop, browser: Browser, script: bool) -> None:
+    email = f"eve-{script}@example.com".lower()
+    visitor = Visitor(browser.new_context(java_script_enabled=script), shop.portal.url)
+    visitor.register(email)
+    visitor.confirm(email)
+    said = {"return_url": f"{shop.url}/signed-in?item=1", "state": "s1", "nonce": "made-up-by-the-page_22"}
+    assert visitor.go(f"/login?{urlencode(said)}") == 200
+    assert visitor.heading.text_content() == f"Continue to {urlsplit(shop.url).netloc}"
+    assert email in visitor.page.inner_text("main")
+    visitor.press("Continue")
+    assert visitor.page.url.startswith(f"{shop.url}/signed-in?item=1&code=")
+    assert visitor.page.url.endswith("&state=s1")
+
+    visitor.go(f"/login?{urlencode(said)}")
+    visitor.press("Use another account")
+    assert visitor.path == "/login"
+    visitor.type(email=email, password=PASSWORD)
+    visitor.press("Sign in")  # and back at once
+    assert visitor.page.url.startswith(f"{shop.url}/signed-in?item=1&code=")
+    assert all(fault.startswith(f"another host: {shop.url}/signed-in") for fault in visitor.faults)
     visitor.context.close()

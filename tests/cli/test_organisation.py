@@ -27,7 +27,8 @@ def test_everything_can_be_set_at_once_and_is_shown(
     added = run(
         *("organisation", "add", "shop", "--name", "The Shop", "--hostname", "Login.Shop.example"),
         *("--frame-ancestor", "https://shop.example", "--frame-ancestor", "https://www.shop.example"),
-        *("--return-origin", "https://shop.example", "--locale", "en", "--sender", "mail@shop.example.com"),
+        *("--return-origin", "https://shop.example", "--handover-url", "HTTPS://Shop.example:443/callback"),
+        *("--handover-url", "https://shop.example", "--locale", "en", "--sender", "mail@shop.example.com"),
         *("--accent", "0B5FFF", "--logo", str(logo), "--privacy-url", "https://shop.example/privacy"),
         *("--terms-url", "https://shop.example/terms", "--support-email", "help@shop.example.com"),
         "--no-magic-auth-creates",
@@ -40,6 +41,7 @@ def test_everything_can_be_set_at_once_and_is_shown(
         "Pages               https://login.shop.example:8443",
         "Frame ancestors     https://shop.example https://www.shop.example",
         "Return origins      https://shop.example",
+        "Hand-over URLs      https://shop.example/callback https://shop.example/",
         "Language            en",
         "Sender              mail@shop.example.com",
         "Accent              #0b5fff",
@@ -72,6 +74,31 @@ def test_an_option_that_may_be_repeated_replaces_the_list_and_its_opposite_empti
     assert _get(context, "default").return_origins == _get(context, "default").frame_ancestors == ()
 
 
+def test_hand_over_addresses_are_replaced_and_emptied_too(run: Run, context: Context) -> None:
+    urls = ("https://a.example/in", "https://a.example/other")
+    first = run("organisation", "set", "default", "--return-origin", "https://a.example", "--handover-url", urls[0])
+    assert (first.status, _get(context, "default").handover_urls) == (0, urls[:1])
+    assert run("organisation", "set", "default", "--handover-url", urls[1], "--handover-url", urls[0]).status == 0
+    assert _get(context, "default").handover_urls == (urls[1], urls[0])
+    assert run("organisation", "set", "default", "--no-handover-urls").status == 0
+    assert _get(context, "default").handover_urls == ()
+    assert "Hand-over URLs      -" in run("organisation", "show", "default").out.splitlines()
+
+
+def test_a_hand_over_address_on_no_return_origin_is_refused(run: Run, context: Context) -> None:
+    complaint = run("organisation", "set", "default", "--handover-url", "https://a.example/in").complaint
+    assert "https://a.example/in" in complaint
+    assert "return origin" in complaint
+    both = ("--return-origin", "https://a.example", "--handover-url", "https://a.example/in")
+    assert run("organisation", "set", "default", *both).status == 0
+    # Nor is it left behind alone.
+    assert "https://a.example/in" in run("organisation", "set", "default", "--no-return-origins").complaint
+    assert _get(context, "default").return_origins == ("https://a.example",)
+    assert run("organisation", "set", "default", "--no-return-origins", "--no-handover-urls").status == 0
+    added = run("organisation", "add", "shop", "--name", "The Shop", "--handover-url", "https://a.example/in")
+    assert "https://a.example/in" in added.complaint
+
+
 def test_magic_auth_creates_until_it_is_told_not_to(run: Run, context: Context) -> None:
     assert _get(context, "default").magic_auth_creates
     run("organisation", "set", "default", "--no-magic-auth-creates")
@@ -99,6 +126,9 @@ def test_magic_auth_creates_until_it_is_told_not_to(run: Run, context: Context) 
         ("set", "default", "--frame-ancestor", "https://a.example", "--no-frame-ancestors"),
         ("set", "default", "--return-origin", "https://a.example/"),
         ("set", "default", "--return-origin", "https://a.example", "--no-return-origins"),
+        ("set", "default", "--handover-url", "/callback"),
+        ("set", "default", "--handover-url", ""),
+        ("set", "default", "--handover-url", "https://a.example/in", "--no-handover-urls"),
         ("set", "default", "--locale", "tlh"),
         ("set", "default", "--sender", "shop"),
         ("set", "default", "--accent", "blue"),

@@ -32,7 +32,7 @@ IP, USER_AGENT = "203.0.113.77", "Netscape/4.08 (Jana's own)"
 RETURN_URL = "https://shop.example/jana"
 BAN_REASON = "Jana never paid"
 FRIENDS_IP = "198.51.100.5"
-NONCE = "a nonce that the page made up"
+NONCE = "janas-page-made-this-one-up"
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,18 @@ from datetime import timedelta
 from threading import Barrier, Thread
 
 import pytest
+from sqlalchemy import update
 
 from portal.domain import handover, identities
 from portal.domain.errors import Failure, Refused
 from portal.domain.models import Handover
 from portal.domain.purge import purge
+from portal.domain.throttling import Throttled
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
 
-NONCE = "made-up-by-the-page"
+NONCE = "made-up-by-the-page_22"
+ANOTHER = "made-up-by-another-page"
 
 
 def hand_over(scene: Scene, identity: str, nonce: str = NONCE) -> str:
@@ -85,7 +88,7 @@ def test_a_code_lasts_a_minute(scene: Scene, clock: MovableClock) -> None:
 
 def test_another_nonce_is_refused_and_does_not_use_the_code_up(scene: Scene) -> None:
     code = hand_over(scene, scene.join())
-    for nonce in ("another", "", NONCE.upper()):
+    for nonce in (ANOTHER, "", NONCE[:-1], NONCE.upper()):
         with refused(Failure.NO_SUCH_HANDOVER):
             redeem(scene, code, nonce)
     redeem(scene, code)
@@ -146,10 +149,62 @@ def test_of_one_sign_in_a_page_is_told_once(scene: Scene) -> None:
 
 def test_each_page_and_each_sign_in_is_told(scene: Scene) -> None:
     customer = scene.get(scene.join())
-    for who, nonce in ((customer, NONCE), (customer, "another"), (customer, ""), (scene.get(scene.log_in()), NONCE)):
+    for who, nonce in ((customer, NONCE), (customer, ANOTHER), (scene.get(scene.log_in()), NONCE)):
         code = handover.hand_over_once(scene.context, who, nonce)
         assert code is not None
         assert scene.get(redeem(scene, code, nonce)).email == ADA
+
+
+@pytest.mark.parametrize("nonce", ["x" * 22, "x" * 128, "Az09_-" * 4])
+def test_a_nonce_has_22_to_128_characters_of_base64url(scene: Scene, nonce: str) -> None:
+    assert handover.is_nonce(nonce)
+    assert redeem(scene, hand_over(scene, scene.join(), nonce), nonce)
+
+
+NO_NONCES = ["", "x" * 21, "x" * 129, "x" * 22 + "\n", "\u0665" * 22, "\u00e9" * 22, "x" * 21 + "+", " " + "x" * 22]
+
+
+@pytest.mark.parametrize("text", NO_NONCES, ids=ascii)
+def test_nothing_is_handed_over_without_one(scene: Scene, text: str) -> None:
+    identity = scene.join()
+    assert not handover.is_nonce(text)
+    with pytest.raises(ValueError, match="nonce"):
+        hand_over(scene, identity, text)
+    with pytest.raises(ValueError, match="nonce"):
+        handover.hand_over_once(scene.context, scene.get(identity), text)
+    assert scene.count(Handover) == 0
+
+
+def test_a_code_of_before_nonces_were_required_is_refused(scene: Scene) -> None:
+    code = hand_over(scene, scene.join())
+    for stored in ("", "short"):
+        with scene.context.database.write() as connection:
+            connection.execute(update(Handover).values(nonce=stored))
+        with refused(Failure.NO_SUCH_HANDOVER):
+            redeem(scene, code, stored)
+
+
+def test_codes_of_one_customer_are_limited_whatever_the_sign_in(scene: Scene) -> None:
+    customers = [scene.get(scene.join()), scene.get(scene.log_in())]
+    for number in range(100):
+        handover.hand_over(scene.context, customers[number % 2], f"{NONCE}{number}")
+    for customer in customers:
+        with pytest.raises(Throttled) as throttled:
+            handover.hand_over(scene.context, customer, NONCE)
+        assert 0 < throttled.value.retry_after <= 600
+        with pytest.raises(Throttled):
+            handover.hand_over_once(scene.context, customer, NONCE)
+    assert scene.count(Handover) == 100
+    other = scene.get(scene.join("eve@example.com"))
+    assert handover.hand_over(scene.context, other, NONCE)
+
+
+def test_a_page_that_is_told_nothing_counts_for_nothing(scene: Scene) -> None:
+    customer = scene.get(scene.join())
+    codes = [handover.hand_over_once(scene.context, customer, NONCE) for _ in range(110)]
+    assert codes[0] is not None
+    assert codes[1:] == [None] * 109
+    assert handover.hand_over_once(scene.context, customer, ANOTHER)
 
 
 def test_old_codes_are_forgotten(scene: Scene, clock: MovableClock) -> None:

@@ -25,6 +25,7 @@ EVERYTHING: Given = {
     "hostname": "Login.Kámen.example",
     "frame_ancestors": ["https://KAMEN.example", "https://kamen.example:443", "http://localhost:3000"],
     "return_origins": ["https://shop.kamen.example"],
+    "handover_urls": ["https://Shop.Kamen.example:443/p\u0159ihl\u00e1\u0161en\u00ed", "https://shop.kamen.example"],
     "locale": "CS-cz",
     "sender": "Shop@Kamen.example.com",
     "accent": "0B5FFF",
@@ -70,6 +71,7 @@ def test_all_that_is_given_is_stored_in_its_normal_form(context: Context) -> Non
         hostname="login.xn--kmen-5na.example",
         frame_ancestors=("https://kamen.example", "http://localhost:3000"),
         return_origins=("https://shop.kamen.example",),
+        handover_urls=("https://shop.kamen.example/p%C5%99ihl%C3%A1%C5%A1en%C3%AD", "https://shop.kamen.example/"),
         locale="cs-CZ",
         sender="shop@kamen.example.com",
         accent="#0b5fff",
@@ -101,6 +103,7 @@ def test_an_empty_text_empties_a_value_and_an_empty_list_a_list(context: Context
             "hostname": "",
             "frame_ancestors": [],
             "return_origins": [],
+            "handover_urls": [],
             "locale": "",
             "sender": "",
             "accent": "",
@@ -117,8 +120,9 @@ def test_an_empty_text_empties_a_value_and_an_empty_list_a_list(context: Context
 
 def test_a_list_that_is_given_replaces_the_old_one(context: Context) -> None:
     _add(context, "kamen", EVERYTHING)
-    _set(context, "kamen", {"return_origins": ["https://new.example"]})
-    assert _get(context, "kamen").return_origins == ("https://new.example",)
+    _set(context, "kamen", {"return_origins": ["https://new.example"], "handover_urls": ["https://new.example/in"]})
+    found = _get(context, "kamen")
+    assert (found.return_origins, found.handover_urls) == (("https://new.example",), ("https://new.example/in",))
 
 
 @pytest.mark.parametrize(
@@ -135,6 +139,12 @@ def test_a_list_that_is_given_replaces_the_old_one(context: Context) -> None:
         ({"frame_ancestors": ["https://shop.example.com", "*"]}, "'\\*' is not an origin"),
         ({"return_origins": ["null"]}, "'null' is not an origin"),
         ({"return_origins": [f"https://{number}.example.com" for number in range(51)]}, "at most 50 origins"),
+        ({"handover_urls": ["https://kamen.example/in"]}, "lies on no return origin: .*https://kamen.example "),
+        ({"handover_urls": ["http://shop.kamen.example/in"]}, "lies on no return origin"),
+        ({"handover_urls": ["/in"]}, "is not the address of a page"),
+        ({"handover_urls": ["https://shop.kamen.example/in?x=1"]}, "without query and fragment"),
+        ({"handover_urls": ["https://shop.kamen.example/in#"]}, "without query and fragment"),
+        ({"handover_urls": [f"https://shop.kamen.example/{number}" for number in range(51)]}, "at most 50 addresses"),
         ({"locale": "fr"}, "does not speak 'fr', but: en, cs"),
         ({"locale": "../../etc"}, "is not the tag of a language"),
         ({"sender": "Shop <shop@example.com>"}, "is not one e-mail address"),
@@ -165,6 +175,14 @@ def test_what_is_wrong_is_refused_in_one_line_and_nothing_is_changed(
         _add(context, "other", {"name": "Other", **given})
     with context.database.read() as connection:
         assert [found.slug for found in list_organisations(connection)] == ["default", "kamen"]
+
+
+def test_no_hand_over_address_is_left_without_its_return_origin(context: Context) -> None:
+    _add(context, "kamen", EVERYTHING)
+    for origins in ([], ["https://new.example"]):
+        with pytest.raises(InvalidOrganisation, match="lies on no return origin"):
+            _set(context, "kamen", {"return_origins": origins})
+    assert _get(context, "kamen").return_origins == ("https://shop.kamen.example",)
 
 
 @pytest.mark.parametrize(

@@ -305,7 +305,7 @@ def test_a_key_stays_until_the_operator_ends_it(scene: Scene, clock: MovableCloc
 def test_a_code_that_hands_somebody_over_stays_for_a_day(scene: Scene, clock: MovableClock) -> None:
     """As long as it is there, a page that is loaded again is not given another one."""
     identity = scene.join()
-    assert hand_over_once(scene.context, scene.get(identity), "nonce")
+    assert hand_over_once(scene.context, scene.get(identity), "made-up-by-the-page_22")
     clock.advance(DAY)
     purge(scene.context)
     assert scene.count(Handover) == 1

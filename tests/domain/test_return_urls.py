@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.domain.addresses import InvalidAddress
-from portal.domain.return_urls import parse_return_url
+from portal.domain.return_urls import is_handover_url, parse_handover_url, parse_return_url
 
 ORIGINS = ("https://shop.example.com", "http://localhost:3000", "https://xn--bcher-kva.example:8443")
 
@@ -104,3 +104,68 @@ def test_whatever_is_accepted_leads_to_a_listed_origin(text: str) -> None:
     assert f"{parts.scheme}://{parts.netloc}" in ORIGINS
     assert url.isascii()
     assert url.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://shop.example.com/in", "https://shop.example.com/in"),
+        (" HTTPS://Shop.Example.COM:443/In ", "https://shop.example.com/In"),
+        ("https://shop.example.com", "https://shop.example.com/"),
+        ("https://shop.example.com/d\u011bkujeme", "https://shop.example.com/d%C4%9Bkujeme"),
+    ],
+)
+def test_a_hand_over_address_has_one_normal_form(text: str, url: str) -> None:
+    assert parse_handover_url(text) == url
+    assert parse_handover_url(url) == url
+
+
+@pytest.mark.parametrize("text", ["", "/in", "https://shop.example.com/in?", "https://shop.example.com/in#x", "shop"])
+def test_a_hand_over_address_is_that_of_a_page_and_nothing_more(text: str) -> None:
+    with pytest.raises(ValueError, match=r"such as https://shop\.example\.com"):
+        parse_handover_url(text)
+
+
+LISTED = ("https://shop.example.com/in", "https://shop.example.com/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://shop.example.com/in",
+        "https://shop.example.com/in?",
+        "https://shop.example.com/in?item=1&next=https://evil.example/",
+        "https://shop.example.com",
+        "https://shop.example.com/",
+        "https://shop.example.com?item=1",
+    ],
+)
+def test_a_listed_address_may_have_any_query(url: str) -> None:
+    assert is_handover_url(parse_return_url(url, ORIGINS), LISTED)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://shop.example.com/in/",
+        "https://shop.example.com/IN",
+        "https://shop.example.com/in/../in",
+        "https://shop.example.com/./in",
+        "https://shop.example.com//in",
+        "https://shop.example.com/%69n",
+        "https://shop.example.com/in;x",
+        "https://shop.example.com/in#top",
+        "https://shop.example.com/in?x#top",
+        "https://shop.example.com/inner",
+        "https://shop.example.com/other?/in",
+        "http://shop.example.com/in",
+        "https://shop.example.com:8443/in",
+        "https://www.shop.example.com/in",
+    ],
+)
+def test_any_other_address_is_none(url: str) -> None:
+    assert not is_handover_url(url, LISTED)
+
+
+def test_without_hand_over_addresses_there_is_none() -> None:
+    assert not is_handover_url("https://shop.example.com/in", ())

@@ -22,6 +22,7 @@ from tests.web.post import code_in
 ADA = "ada@example.com"
 PORTAL = Portal(languages=["en"], hostname="portal.example.com")
 RETURN = "https://shop.example.com/welcome"
+NONCE = "made-up-by-the-page_22"
 Answer = tuple[int, Any]
 Act = Callable[[], Answer]
 """Something that somebody does, in one request: the status, and what else of the answer must not change."""
@@ -171,18 +172,20 @@ def chooses_a_language(world: World) -> Act:
 
 def goes_back_to_the_shop(world: World) -> Act:
     browser = world.ada()
+    form = browser.send(f"/login?{urlencode({'return_url': RETURN, 'nonce': NONCE})}").form("/continue")
 
     def go() -> Answer:
-        page = browser.send(f"/login?{urlencode({'return_url': RETURN, 'nonce': 'n'})}")
+        page = browser.post(form)
         return page.status, page.headers.get("Location", "").partition("?")[0]
 
     return go
 
 
 def shop_redeems(world: World) -> Act:
-    page = world.ada().send(f"/login?{urlencode({'return_url': RETURN, 'nonce': 'n'})}")
-    (code,) = parse_qs(urlsplit(page.location).query)["code"]
-    return asking(world, "redeem-handover", code=code, nonce="n")
+    browser = world.ada()
+    page = browser.send(f"/login?{urlencode({'return_url': RETURN, 'nonce': NONCE})}")
+    (code,) = parse_qs(urlsplit(browser.post(page.form("/continue")).location).query)["code"]
+    return asking(world, "redeem-handover", code=code, nonce=NONCE)
 
 
 def shop_signs_in(world: World) -> Act:

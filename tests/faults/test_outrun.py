@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event, update
 from portal.domain.models import Organisation
 from tests.api.shop import new_shop
 from tests.domain.watching import lines_of
-from tests.faults.deeds import ADA, DEEDS, Act, World
+from tests.faults.deeds import ADA, DEEDS, RETURN, Act, World
 from tests.web.conftest import Site, Start
 
 pytestmark = pytest.mark.on_postgresql
@@ -28,7 +28,8 @@ LIMITS = (
 def world(start: Start) -> World:
     site = start(**dict.fromkeys(LIMITS, "100000 per hour"), MAIL_DEFAULT_SENDER="portal@example.com")
     with site.context.database.write() as connection:
-        connection.execute(update(Organisation).values(return_origins=["https://shop.example.com"]))
+        lists = {"return_origins": ["https://shop.example.com"], "handover_urls": [RETURN]}
+        connection.execute(update(Organisation).values(lists))
     site.customer(ADA)
     world = World(site, new_shop(site))
     world.shop.account("A" * 32)  # that a key was used is noted once a minute

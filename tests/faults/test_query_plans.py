@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from flask import Flask, request, request_started
@@ -21,7 +22,7 @@ from tests.api.shop import new_shop
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.post import code_in
-from tests.web.test_embedding import NONCE, Framed, allow
+from tests.web.test_embedding import NONCE, SHOP, Framed, allow
 
 pytestmark = pytest.mark.on_sqlite
 
@@ -118,6 +119,8 @@ def sign_in_and_out(site: Site) -> None:
     framed.post(page.form("/logout"))
     browser = signed_in(site, PASSWORD)
     browser.post(browser.open("/account").form("/language"), {"language": "cs"})
+    came = browser.open(f"/login?{urlencode({'return_url': f'{SHOP}/welcome', 'nonce': NONCE})}")
+    assert browser.post(came.form("/continue")).location.startswith(f"{SHOP}/welcome?code=")
     typed = {"current_password": PASSWORD, "password": NEW_PASSWORD}
     assert browser.fill("/account/password", typed, submit_to="/account/password").status == 302
 

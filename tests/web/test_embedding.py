@@ -21,10 +21,11 @@ from tests.web.post import code_in
 EMAIL = "ada@example.com"
 SHOP = "https://shop.example.com"
 FRAME = {"Sec-Fetch-Dest": "iframe"}
-NONCE = "made-up-by-the-page"
+NONCE = "made-up-by-the-page_22"
+ANOTHER = "of-the-next-page-of-it"
 NO_PAGES = {
     "embedding.script",
-    "embedding.tell_site",
+    "handover.tell_site",
     "health.alive",
     "health.ready",
     "mailbox.body",  # a mail, with a policy of its own
@@ -38,10 +39,17 @@ NO_PAGES = {
 """What answers with no page of its own."""
 
 
-def allow(site: Site, *, frame: tuple[str, ...] = (SHOP,), back: tuple[str, ...] = (SHOP,)) -> Site:
+def allow(
+    site: Site,
+    *,
+    frame: tuple[str, ...] = (SHOP,),
+    back: tuple[str, ...] = (SHOP,),
+    handover: tuple[str, ...] = (f"{SHOP}/welcome", f"{SHOP}/cart"),
+) -> Site:
     """What `portal organisation set` does."""
+    lists = {"frame_ancestors": [*frame], "return_origins": [*back], "handover_urls": [*handover]}
     with site.context.database.write() as connection:
-        connection.execute(update(Organisation).values(frame_ancestors=list(frame), return_origins=list(back)))
+        connection.execute(update(Organisation).values(lists))
     site.app.extensions["portal_directory"]._snapshot = None  # some seconds later
     return site
 
@@ -190,8 +198,8 @@ class TestInTheFrame:
         assert redeemed(shop, told(browser, page)["code"]) == EMAIL
         assert told(browser, browser.open("/account")) == {}
         cookie = browser.cookie("__Host-portal-frame")
-        again = told(browser, browser.open("/account"), "of-the-next-page")
-        assert redeemed(shop, again["code"], "of-the-next-page") == EMAIL
+        again = told(browser, browser.open("/account"), ANOTHER)
+        assert redeemed(shop, again["code"], ANOTHER) == EMAIL
         assert browser.cookie("__Host-portal-frame") == cookie  # else it could undo a sign-out at the same moment
 
     def test_each_sign_in_is_handed_over(self, shop: Site) -> None:
@@ -207,8 +215,28 @@ class TestInTheFrame:
         browser = framed(shop)
         code = told(browser, browser.follow(browser.sign_in(EMAIL, PASSWORD)))["code"]
         with pytest.raises(Refused) as refusal:
-            redeemed(shop, code, "of-somebody-else")
+            redeemed(shop, code, ANOTHER)
         assert refusal.value.failure is Failure.NO_SUCH_HANDOVER
+
+    @pytest.mark.parametrize("nonce", ["", "of-21-characters-only", "x" * 129, "of-22-characters-but +"])
+    def test_without_a_nonce_nobody_is_handed_over(self, shop: Site, nonce: str) -> None:
+        shop.customer(EMAIL)
+        browser = framed(shop)
+        browser.open(f"/login?nonce={quote(nonce)}")
+        page = browser.follow(browser.sign_in(EMAIL, PASSWORD))
+        assert page.tree.one("html").get("data-nonce") == ""
+        assert told(browser, page, nonce) == {}
+        assert shop.rows()["handover"] == []
+
+    def test_too_many_nonces_are_told_to_wait(self, shop: Site) -> None:
+        shop.customer(EMAIL)
+        browser = framed(shop)
+        page = browser.follow(browser.sign_in(EMAIL, PASSWORD))
+        body = {"csrf_token": page.form("/logout").token}
+        answers = [browser.send("/handover", "POST", data={**body, "nonce": f"{NONCE}{n}"}) for n in range(101)]
+        assert [answer.status for answer in answers] == [200] * 100 + [429]
+        assert 0 < int(answers[-1].headers["Retry-After"]) <= 600
+        assert len(shop.rows()["handover"]) == 100
 
     def test_nobody_is_handed_over_outside_a_frame_or_signed_out(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
@@ -332,84 +360,6 @@ class TestWithoutCookies:
         form = browser.open("/login").form()
         page = browser.post(form, {"csrf_token": "stale", "email": EMAIL})
         assert (page.status, page.form().fields["email"]) == (400, EMAIL)
-
-
-class TestReturning:
-    def visit(self, site: Site, return_url: str = f"{SHOP}/welcome", **said: str) -> tuple[Browser, Page]:
-        browser = site.browser()
-        return browser, browser.open(f"/login?{urlencode({'return_url': return_url, **said})}")
-
-    def test_whoever_signs_in_returns_with_a_code_and_the_state(self, shop: Site) -> None:
-        shop.customer(EMAIL)
-        browser, page = self.visit(shop, state="basket 7", nonce=NONCE)
-        assert f"form-action 'self' {SHOP};" in page.headers["Content-Security-Policy"]
-        ended = urlsplit(browser.sign_in(EMAIL, PASSWORD).location)
-        answer = parse_qs(ended.query)
-        assert (ended.path, answer["state"]) == ("/welcome", ["basket 7"])
-        assert redeemed(shop, answer["code"][0]) == EMAIL
-
-    def test_whoever_is_signed_in_already_returns_at_once(self, shop: Site) -> None:
-        browser = shop.customer(EMAIL)
-        page = browser.send(f"/login?return_url={quote(SHOP + '/welcome')}&nonce={NONCE}")
-        assert redeemed(shop, parse_qs(urlsplit(page.location).query)["code"][0]) == EMAIL
-
-    def test_a_page_that_was_returned_to_before_gets_the_new_code_only(self, shop: Site) -> None:
-        shop.customer(EMAIL)
-        browser, _ = self.visit(shop, f"{SHOP}/cart?code=old&item=1&state=s0", state="s1")
-        ended = urlsplit(browser.sign_in(EMAIL, PASSWORD).location)
-        answer = parse_qs(ended.query)
-        assert (answer["item"], answer["state"], len(answer["code"])) == (["1"], ["s1"], 1)
-        assert redeemed(shop, answer["code"][0], "") == EMAIL
-
-    def test_a_visit_ends_with_its_return(self, shop: Site) -> None:
-        browser = shop.customer(EMAIL)
-        browser.send(f"/login?return_url={quote(SHOP + '/welcome')}")
-        assert browser.send("/login").location == "/account"
-
-    def test_a_new_customer_returns_after_confirming(self, shop: Site) -> None:
-        browser = shop.browser()
-        browser.open(f"/register?return_url={quote(SHOP + '/welcome')}&nonce={NONCE}")
-        browser.register(EMAIL, PASSWORD)
-        ended = browser.fill(shop.link(EMAIL)).location
-        assert ended.startswith(f"{SHOP}/welcome?code=")
-
-    def test_the_link_opened_elsewhere_returns_without_a_code(self, shop: Site) -> None:
-        browser = shop.browser()
-        browser.open(f"/register?return_url={quote(SHOP + '/welcome')}&nonce={NONCE}")
-        browser.register(EMAIL, PASSWORD)
-        assert shop.browser().fill(shop.link(EMAIL), {"password": PASSWORD}).location == f"{SHOP}/welcome"
-
-    @pytest.mark.parametrize(
-        "elsewhere",
-        [
-            "https://evil.example/welcome",
-            "https://shop.example.com.evil.example/",
-            "https://shop.example.com@evil.example/",
-            "http://shop.example.com/welcome",
-            "https://shop.example.com:8443/",
-            "//shop.example.com/",
-            "javascript:alert(1)",
-            "/account",
-            "",
-        ],
-    )
-    def test_an_address_that_is_not_listed_is_ignored(self, shop: Site, elsewhere: str) -> None:
-        shop.customer(EMAIL)
-        browser, page = self.visit(shop, elsewhere, nonce=NONCE)
-        assert "evil" not in page.headers["Content-Security-Policy"]
-        assert browser.sign_in(EMAIL, PASSWORD).location == "/account"
-
-    def test_an_origin_that_was_struck_off_meanwhile_is_ignored(self, shop: Site) -> None:
-        shop.customer(EMAIL)
-        browser, _ = self.visit(shop)
-        allow(shop, back=())
-        assert browser.sign_in(EMAIL, PASSWORD).location == "/account"
-
-    @pytest.mark.parametrize("state", ["x" * 256, "a\nb", "\x00"])
-    def test_a_state_that_cannot_be_kept_is_left_out(self, shop: Site, state: str) -> None:
-        shop.customer(EMAIL)
-        browser, _ = self.visit(shop, state=state)
-        assert "state" not in parse_qs(urlsplit(browser.sign_in(EMAIL, PASSWORD).location).query)
 
 
 def test_the_script_may_be_loaded_from_everywhere_and_is_small(site: Site) -> None:

@@ -1,12 +1,14 @@
 """Looking changes nothing: no GET, no HEAD, not even of a page whose button would."""
 
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 import pytest
 import time_machine
 from werkzeug.routing import Rule
 
 from tests.web.conftest import Site
+from tests.web.test_embedding import NONCE, SHOP, allow
 
 EMAIL = "ada@example.com"
 
@@ -27,10 +29,13 @@ def paths_of(site: Site, tokens: dict[str, str]) -> list[str]:
 @pytest.mark.parametrize("signed_in", [True, False], ids=["signed in", "signed out"])
 def test_a_crawl_over_every_route_leaves_the_database_as_it_was(site: Site, signed_in: bool) -> None:
     with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False):
-        customer = site.customer(EMAIL)
+        customer = allow(site).customer(EMAIL)
+        site.browser().fill("/login/link", {"email": EMAIL})
+        sign_in = site.link(EMAIL).rpartition("/")[2]
         customer.ask_for_reset(EMAIL)
         site.browser().register("bob@example.com", "seven tall herons wade")
         tokens = {
+            "mail_sign_in.open": sign_in,
             "password.set_new": site.link(EMAIL).rpartition("/")[2],
             "register.verify": site.link("bob@example.com").rpartition("/")[2],
         }
@@ -38,7 +43,17 @@ def test_a_crawl_over_every_route_leaves_the_database_as_it_was(site: Site, sign
         before = site.rows()
         paths = paths_of(site, tokens)
         answers = {path: browser.send(path, method).status for path in paths for method in ("HEAD", "OPTIONS", "GET")}
-        queries = ("?csrf_token=x&email=a@example.com&password=x", "?_method=POST", "?next=/logout", "?ref=" + "a" * 16)
+        visits = [
+            f"?{urlencode({'return_url': f'{SHOP}/{page}', 'state': 's', 'nonce': NONCE})}"
+            for page in ("welcome", "news")
+        ]
+        queries = (
+            *visits,
+            "?csrf_token=x&email=a@example.com&password=x",
+            "?_method=POST",
+            "?next=/logout",
+            "?ref=" + "a" * 16,
+        )
         for path in paths:
             for query in queries:
                 browser.send(path + query)
@@ -49,4 +64,4 @@ def test_a_crawl_over_every_route_leaves_the_database_as_it_was(site: Site, sign
         assert set(answers.values()) <= {200, 302, 404, 405}
         assert browser.is_signed_in == signed_in
         site.deliver()
-        assert len(site.mails()) == 3
+        assert len(site.mails()) == 4

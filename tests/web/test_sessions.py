@@ -227,7 +227,7 @@ def test_the_cookie_is_one_that_browsers_keep_whatever_was_said_and_typed(start:
         "return_url": "https://shop.example.com/" + token_urlsafe(200)[:230],
         "next": "/" + token_urlsafe(2000)[:1999],
         "state": wide,
-        "nonce": wide[::-1],
+        "nonce": token_urlsafe(96),
     }
     browser = site.browser()
     pages = [browser.open(f"/register?{urlencode(said)}"), browser.register(email, PASSWORD)]
