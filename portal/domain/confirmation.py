@@ -17,9 +17,9 @@ from portal.domain.errors import N_, Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import count_or_refuse, given_back_unless_done, password_guards
 from portal.domain.links import OpenLink
+from portal.domain.mailbox_proof import record_mailbox_proof
 from portal.domain.models import Contact, Link, Registration
 from portal.domain.tokens import Purpose
-from portal.domain.waiting import end_waiting
 
 _WRONG_CHOSEN_PASSWORD = N_(
     "This is not the password that was chosen at registration. Try again, or set a new password by mail."
@@ -128,8 +128,7 @@ def begin_account(context: Context, visitor: Visitor, confirmation: Confirmation
             raise Refused(Failure.LINK_ENDED)
         accounts.set_password(connection, contact, confirmation.password_hash, now)
         _take_over(connection, visitor.organisation_id, contact, link.registration_id, now)
-        contacts.prove_mailbox(connection, contact.id, now)
-        end_waiting(connection, contact.id, now)
+        record_mailbox_proof(connection, contact, now)
         record(connection, visitor, EventKind.CONFIRM, contact_id=contact.id, now=now)
         yield Begun(connection, contact.id, now)
 

@@ -33,11 +33,14 @@ def waiting_registrations(connection: Connection, contact_id: int, now: datetime
     return {row.password_hash: row.public_id for row in rows}
 
 
-def end_waiting(connection: Connection, contact_id: int, now: datetime) -> None:
-    """End every registration of a contact that waits, and the links that would confirm one."""
-    connection.execute(
+def end_open_registrations(connection: Connection, contact_id: int, now: datetime) -> bool:
+    """End every open registration of a contact and the links that would confirm one; return whether one was pending."""
+    ended = connection.execute(
         update(Registration)
         .where(Registration.contact_id == contact_id, Registration.ended_at.is_(None))
         .values(ended_at=now)
+        .returning(Registration.is_decoy)
     )
+    was_pending = not all(ended.scalars())
     links.end_all(connection, contact_id, now, Purpose.VERIFY)
+    return was_pending

@@ -69,12 +69,12 @@ class LinkPage(FormPage):
 
 
 def _sign_in(link: OpenLink, *, kept: bool) -> ResponseReturnValue:
-    identity = sign_in_by_mail(
+    signed_in = sign_in_by_mail(
         current_context(), session.current_visitor(), link, kept=kept, replacing=session.carried_identity()
     )
     # Only the browser that asked remembers where it wanted to go.
     after = session.wanted_path() if link.public_id in session.sign_in_requests() else None
-    return arrive(identity, kept=kept, after=after)
+    return arrive(signed_in.identity, kept=kept, after=after)
 
 
 pages.add_url_rule("/link", view_func=RequestPage.as_view("request"))
