@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
-from portal.domain import accounts, contacts, identities, links
+from portal.domain import accounts, contacts, identities, links, waiting
 from portal.domain.contacts import Known
 from portal.domain.context import Context, Visitor
 from portal.domain.database import retried
@@ -66,7 +66,11 @@ def _of_link(context: Context, link: OpenLink, registration: str | None) -> Conf
     find = (
         select(Registration.public_id, Registration.password_hash, Registration.return_url, Contact.email_key)
         .join(Contact, Contact.id == Registration.contact_id)
-        .where(Registration.id == link.registration_id, Registration.ended_at.is_(None))
+        .where(
+            Registration.id == link.registration_id,
+            Registration.ended_at.is_(None),
+            Registration.is_decoy.is_(False),
+        )
     )
     with context.database.read() as connection:
         row = connection.execute(find).one_or_none()
@@ -145,6 +149,7 @@ def _check_password(context: Context, visitor: Visitor, confirmation: Confirmati
     with context.database.write() as connection:
         contact_id = confirmation.link.contact_id
         contacts.count_wrong_password(connection, contact_id)
+        waiting.count_wrong_password(connection, contact_id)
         record(connection, visitor, EventKind.CONFIRM, contact_id=contact_id, now=now, refusal=Failure.WRONG_PASSWORD)
     raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CHOSEN_PASSWORD, field="password")
 
