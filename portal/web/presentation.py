@@ -4,7 +4,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, g, request, session
+from flask import Flask, Response, g, request, session, url_for
 
 from portal.domain.database import DatabaseAway
 from portal.domain.errors import N_
@@ -53,5 +53,13 @@ def register(app: Flask) -> None:
             "organisation": organisation,
             "organisation_stylesheet": stylesheet_url(organisation),
             "customer": g.get("customer"),
-            "notice": translate(session.pop("notice")) if "notice" in session else None,
+            **_taken_notice(),
         }
+
+
+def _taken_notice() -> dict[str, Any]:
+    """What session.py's `give_notice` was given for this page."""
+    if "notice" not in session:
+        return {"notice": None}
+    notice, way = translate(session.pop("notice")), session.pop("notice_way", None)
+    return {"notice": notice, "notice_way": way and (url_for(way[0]), translate(way[1]))}

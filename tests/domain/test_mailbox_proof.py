@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from portal.domain import handover
 from portal.domain.errors import Failure
-from portal.domain.models import Contact
+from portal.domain.models import Account, Contact
 from portal.domain.outbox import Notice
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
@@ -127,3 +127,26 @@ def test_a_decoy_is_no_registration_that_was_dropped(scene: Scene) -> None:
     assert not scene.use_sign_in_link().dropped_registration
     scene.register(ADA, SECOND_PASSWORD)
     assert scene.reset(scene.ask_reset(), "something quite new 77") is False
+
+
+@pytest.mark.parametrize("prove", [confirm, sign_in_by_mail, reset])
+def test_the_link_of_a_dropped_registration_says_what_has_happened(scene: Scene, prove: Prove) -> None:
+    dropped = scene.register(ADA, SECOND_PASSWORD)
+    token = scene.token(Notice.VERIFY)
+    prove(scene)
+    for browser in (dropped, None):
+        with refused(Failure.REGISTRATION_DROPPED):
+            scene.confirm(token, browser=browser, password=SECOND_PASSWORD)
+    with refused(Failure.REGISTRATION_DROPPED):
+        scene.through_shop().confirm_for_shop(token)
+
+
+def test_no_link_of_a_registration_that_was_confirmed_says_so(scene: Scene) -> None:
+    registration = scene.register()
+    scene.resend(registration)
+    used, other = [mail.token or "" for mail in scene.mails(Notice.VERIFY)]
+    scene.confirm(used, browser=registration)
+    for token in (used, other):
+        with refused(Failure.LINK_ENDED):
+            scene.confirm(token, browser=registration)
+    assert scene.rows(select(Account.contact_id)) != []

@@ -134,7 +134,7 @@ def test_success_ends_every_identity_link_and_waiting_registration(scene: Scene)
         with refused(Failure.LINK_ENDED):
             scene.reset(token, "something quite new 77")
     for token in (verify, other_verify):
-        with refused(Failure.LINK_ENDED):
+        with refused(Failure.REGISTRATION_DROPPED):
             scene.confirm(token, browser=registered)
     identities = [scene.log_in(ADA, SECOND_PASSWORD), scene.log_in(ADA, SECOND_PASSWORD, kept=True)]
     scene.reset(scene.ask_reset(), "something quite new 77")
