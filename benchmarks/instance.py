@@ -23,7 +23,7 @@ from portal.instance import prepare_database, secret_key
 from portal.settings import PREFIX, Settings, load_settings
 
 PASSWORD = "tichy velbloud 77"
-_CUSTOMERS = 10
+CUSTOMERS = 10
 """So many that no test of wrong passwords closes an account (contacts.CLOSING_FAILURES)."""
 _LIMITS = (
     "login_limit_account",
@@ -56,7 +56,7 @@ def temporary_instance() -> Iterator[Instance]:
         settings = load_settings(environment)
         prepare_database(settings)
         context = assemble(settings, secret_key(settings))
-        customers = [f"customer-{number:04}@example.com" for number in range(_CUSTOMERS)]
+        customers = [f"customer-{number:04}@example.com" for number in range(CUSTOMERS)]
         for email in customers:
             _register(context, email)
         cost = settings.argon2

@@ -118,7 +118,7 @@ def _with_place(atlas: Atlas, ip: str | None) -> str | None:
 def ban(whom: Whom, reason: str, slug: str) -> None:
     """Close a customer's account and end everything that is open.
 
-    Every identity, every mailed link and every waiting registration ends at once.
+    Every identity and every mailed link ends at once, and no pending registration can be confirmed any more.
     """
     context = current_context()
     with context.database.read() as connection:

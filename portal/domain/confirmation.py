@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
-from portal.domain import accounts, contacts, identities, links
+from portal.domain import accounts, contacts, identities, links, waiting
 from portal.domain.contacts import Known
 from portal.domain.context import Context, Visitor
 from portal.domain.database import retried
@@ -17,9 +17,9 @@ from portal.domain.errors import N_, Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import count_or_refuse, given_back_unless_done, password_guards
 from portal.domain.links import OpenLink
+from portal.domain.mailbox_proof import record_mailbox_proof
 from portal.domain.models import Contact, Link, Registration
 from portal.domain.tokens import Purpose
-from portal.domain.waiting import end_waiting
 
 _WRONG_CHOSEN_PASSWORD = N_(
     "This is not the password that was chosen at registration. Try again, or set a new password by mail."
@@ -66,7 +66,11 @@ def _of_link(context: Context, link: OpenLink, registration: str | None) -> Conf
     find = (
         select(Registration.public_id, Registration.password_hash, Registration.return_url, Contact.email_key)
         .join(Contact, Contact.id == Registration.contact_id)
-        .where(Registration.id == link.registration_id, Registration.ended_at.is_(None))
+        .where(
+            Registration.id == link.registration_id,
+            Registration.ended_at.is_(None),
+            Registration.is_decoy.is_(False),
+        )
     )
     with context.database.read() as connection:
         row = connection.execute(find).one_or_none()
@@ -128,8 +132,7 @@ def begin_account(context: Context, visitor: Visitor, confirmation: Confirmation
             raise Refused(Failure.LINK_ENDED)
         accounts.set_password(connection, contact, confirmation.password_hash, now)
         _take_over(connection, visitor.organisation_id, contact, link.registration_id, now)
-        contacts.prove_mailbox(connection, contact.id, now)
-        end_waiting(connection, contact.id, now)
+        record_mailbox_proof(connection, contact, now)
         record(connection, visitor, EventKind.CONFIRM, contact_id=contact.id, now=now)
         yield Begun(connection, contact.id, now)
 
@@ -146,6 +149,7 @@ def _check_password(context: Context, visitor: Visitor, confirmation: Confirmati
     with context.database.write() as connection:
         contact_id = confirmation.link.contact_id
         contacts.count_wrong_password(connection, contact_id)
+        waiting.count_wrong_password(connection, contact_id)
         record(connection, visitor, EventKind.CONFIRM, contact_id=contact_id, now=now, refusal=Failure.WRONG_PASSWORD)
     raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CHOSEN_PASSWORD, field="password")
 

@@ -30,6 +30,7 @@ class Known:
     locale: str | None
     failed_passwords: int
     confirmed_at: datetime | None
+    proven_at: datetime | None
     banned_at: datetime | None
     password_hash: str | None = field(repr=False)
 
@@ -59,6 +60,7 @@ _known = select(
     Contact.locale,
     Contact.failed_passwords,
     Contact.confirmed_at,
+    Contact.proven_at,
     Contact.banned_at,
     Account.password_hash,
 ).outerjoin(Account, Account.contact_id == Contact.id)
@@ -79,7 +81,11 @@ _forget_failures = update(Contact).where(Contact.id == bindparam("of_contact")).
 _prove = (
     update(Contact)
     .where(Contact.id == bindparam("of_contact"))
-    .values(failed_passwords=0, confirmed_at=func.coalesce(Contact.confirmed_at, bindparam("now")))
+    .values(
+        failed_passwords=0,
+        confirmed_at=func.coalesce(Contact.confirmed_at, bindparam("now")),
+        proven_at=func.coalesce(Contact.proven_at, bindparam("now")),
+    )
 )
 _confirm = (
     update(Contact)
@@ -181,5 +187,5 @@ def confirm(connection: Connection, contact_id: int, email: str, now: datetime) 
 
 
 def prove_mailbox(connection: Connection, contact_id: int, now: datetime) -> None:
-    """The owner of the mailbox has shown up: the address is confirmed, a closed password opens again."""
+    """Confirm an address by a proof of its mailbox, and open a locked password; part of `record_mailbox_proof`."""
     connection.execute(_prove, {"of_contact": contact_id, "now": now})

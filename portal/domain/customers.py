@@ -15,7 +15,7 @@ from portal.domain.database import retried
 from portal.domain.events import EventKind, record
 from portal.domain.models import Account, Contact, Event, Identity, OutboxMail
 from portal.domain.outbox import MailState
-from portal.domain.waiting import end_waiting
+from portal.domain.waiting import make_decoys
 
 LIST_LIMIT = 1000
 """More rows than anybody reads; a longer list is searched."""
@@ -204,7 +204,7 @@ def ban(context: Context, organisation_id: int, whom: Whom, reason: str) -> None
         )
         identities.end_all(connection, contact_id, now)
         links.end_all(connection, contact_id, now)
-        end_waiting(connection, contact_id, now)
+        make_decoys(connection, contact_id)
         _record(connection, organisation_id, EventKind.BAN, contact_id, now)
 
 

@@ -94,6 +94,16 @@ class Failure(Enum):
         N_("Too many registrations came from here or for this address. Wait a while and try again."),
     )
 
+    REGISTRATION_DROPPED = Wording(
+        "register-account",
+        "E001",
+        "Customer register failed.",
+        N_(
+            "Your email address was confirmed in another way, so the password chosen at registration was not saved. "
+            "Sign in by email, or set a new password."
+        ),
+    )
+
     PASSWORD_REFUSED = Wording(
         "set-new-password", "E001", "Change password failed.", N_("Please choose another password.")
     )

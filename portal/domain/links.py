@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, insert, select, update
+from sqlalchemy.orm import aliased
 
 from portal.domain.context import Context, Visitor
 from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import count_or_refuse, link_guards
-from portal.domain.models import Contact, Link
+from portal.domain.models import Contact, Link, Registration
 from portal.domain.tokens import Purpose, random_id
 
 CODE_TRIES = 5
@@ -42,6 +43,13 @@ class OpenLink:
     email: str
 
 
+_used = aliased(Link)
+_was_dropped = exists().where(
+    Registration.id == Link.registration_id,
+    Registration.ended_at.is_not(None),
+    ~exists().where(_used.registration_id == Registration.id, _used.used_at.is_not(None)),
+)
+"""Whether a link belongs to a registration that ended without having been confirmed."""
 _find = (
     select(
         Link.id,
@@ -53,6 +61,7 @@ _find = (
         Link.expires_at,
         Contact.email.label("contact_email"),
         Contact.banned_at,
+        _was_dropped.label("was_dropped"),
     )
     .join(Contact, Contact.id == Link.contact_id)
     .where(Link.public_id == bindparam("public_id"), Link.purpose == bindparam("purpose"))
@@ -91,7 +100,9 @@ def issue(
 
 
 def look_at(context: Context, visitor: Visitor, purpose: Purpose, token: str) -> OpenLink:
-    """The link of a token, unused. Raises Refused: NO_SUCH_LINK, LINK_ENDED (used or withdrawn) or LINK_EXPIRED.
+    """The link of a token, unused.
+
+    Raises Refused: NO_SUCH_LINK, LINK_ENDED (used or withdrawn), REGISTRATION_DROPPED or LINK_EXPIRED.
 
     Tokens that were never issued count against the visitor's network, and past its limit are TOO_MANY_LOGINS.
     """
@@ -111,7 +122,8 @@ def _open(context: Context, visitor: Visitor, purpose: Purpose, public_id: str) 
     if row is None:
         raise Refused(Failure.NO_SUCH_LINK)
     if row.used_at or row.ended_at or row.banned_at or row.email != row.contact_email:
-        raise Refused(Failure.LINK_ENDED)
+        dropped = row.was_dropped and not row.banned_at
+        raise Refused(Failure.REGISTRATION_DROPPED if dropped else Failure.LINK_ENDED)
     if context.clock() >= row.expires_at:
         raise Refused(Failure.LINK_EXPIRED)
     return OpenLink(row.id, public_id, row.contact_id, row.registration_id, row.email)
@@ -121,7 +133,10 @@ def _open(context: Context, visitor: Visitor, purpose: Purpose, public_id: str) 
 def look_at_code(
     context: Context, visitor: Visitor, purpose: Purpose, public_ids: Sequence[str], code: str
 ) -> OpenLink:
-    """The link whose code this is, of those that this browser asked for. Raises Refused(WRONG_CODE or CODE_ENDED).
+    """The link whose code this is, of those that this browser asked for.
+
+    Raises Refused: WRONG_CODE, CODE_ENDED, or for the right code of a registration that was dropped
+    REGISTRATION_DROPPED.
 
     The try is counted on each of them whatever was typed, and however many come at once: after five a code is dead; its
     link stays good. What is refused is recorded, a wrong code with the count; of a dead code the first try only, so
@@ -149,7 +164,9 @@ def look_at_code(
     try:
         with refusals_recorded(context, visitor, _BY_CODE[purpose], contact_id):
             return _open(context, visitor, purpose, fitting[0].public_id)
-    except Refused:
+    except Refused as refusal:
+        if refusal.failure is Failure.REGISTRATION_DROPPED:
+            raise
         raise Refused(Failure.CODE_ENDED, field="code") from None
 
 

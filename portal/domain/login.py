@@ -1,8 +1,9 @@
 """Signing in with a password, and signing out."""
 
+from collections.abc import Collection
 from typing import NoReturn
 
-from portal.domain import accounts, contacts, identities
+from portal.domain import accounts, contacts, identities, waiting
 from portal.domain.addresses import Address
 from portal.domain.contacts import NOBODY, Known
 from portal.domain.context import Context, Visitor
@@ -10,7 +11,7 @@ from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record
 from portal.domain.guards import count_or_refuse, given_back_unless_done, password_guards
-from portal.domain.waiting import waiting_registrations
+from portal.domain.waiting import open_registrations
 
 
 @retried
@@ -29,18 +30,21 @@ def log_in(
     count_or_refuse(context, visitor, guards, EventKind.SIGN_IN, Failure.TOO_MANY_LOGINS)
     with context.database.read() as connection:
         contact = contacts.find(connection, visitor.organisation_id, address.key)
-        waiting = waiting_registrations(connection, contact.id if contact else NOBODY, context.clock())
+        registrations = open_registrations(connection, contact.id if contact else NOBODY, context.clock())
+    if visitor.through_shop:  # a shop's server may know what is known of an address
+        registrations = [registration for registration in registrations if not registration.is_decoy]
     own = [contact.password_hash] if contact and contact.password_hash else []
+    registered = {one.password_hash: one.public_id for one in registrations if not one.is_locked}
     renewed = None
     with given_back_unless_done(context, guards):
-        fitting = context.hasher.matching(password, [*own, *waiting])
+        fitting = context.hasher.matching(password, [*own, *registered])
         if contact and _may_renew(context, contact, fitting):
             renewed = context.hasher.hash(password, contact.password_salt)
-    failure = _judge(contact, fitting, known_before=bool(own or waiting))
-    if fitting and failure is not Failure.PASSWORD_CLOSED:  # what is closed counts and costs the same right or wrong
+    failure = _judge(contact, fitting, registered, known_before=bool(own or registrations))
+    if failure is None or failure in _RIGHT_PASSWORD:  # what is locked counts and costs the same right or wrong
         context.throttle.give_back(guards)
     if contact is None or failure:
-        registration = next((waiting[known] for known in fitting if known in waiting), None)
+        registration = next((registered[known] for known in fitting if known in registered), None)
         _refuse(context, visitor, contact, failure or Failure.LOGIN_FAILED, registration)
     return _sign_in(context, visitor, contact, renewed, kept=kept, replacing=replacing)
 
@@ -55,21 +59,23 @@ def log_out(context: Context, visitor: Visitor, identity: str) -> None:
             record(connection, visitor, EventKind.SIGN_OUT, contact_id=contact_id, now=now)
 
 
-def _judge(contact: Known | None, fitting: set[str], *, known_before: bool) -> Failure | None:
-    """What stands against signing in, in the contract's order; None when nothing does.
+def _judge(
+    contact: Known | None, fitting: set[str], registered: Collection[str] = (), *, known_before: bool = True
+) -> Failure | None:
+    """What stands against signing in, in the order that is documented for the API; None when nothing does.
 
-    A registration that waits changes nothing about a contact known before: only its own password tells of it.
+    `registered` are the password hashes of open registrations. One changes nothing about a contact known before: only
+    its own password tells of it, and tells the same whatever else is known of the address.
     """
     if contact is None or not (known_before or contact.confirmed_at):
         return Failure.UNKNOWN_CONTACT
-    if contact.is_closed:
-        return Failure.PASSWORD_CLOSED
-    if not fitting:
-        only_guest = contact.password_hash is None and contact.confirmed_at is not None
-        return Failure.NO_ACCOUNT if only_guest else Failure.WRONG_PASSWORD
-    if contact.banned_at:
-        return Failure.BANNED
-    return None if contact.password_hash in fitting else Failure.UNVERIFIED
+    if contact.password_hash in fitting and not contact.is_closed:
+        return Failure.BANNED if contact.banned_at else None
+    if not fitting.isdisjoint(registered):
+        return Failure.UNVERIFIED
+    if contact.password_hash is not None:
+        return Failure.PASSWORD_CLOSED if contact.is_closed else Failure.WRONG_PASSWORD
+    return Failure.NO_ACCOUNT if contact.confirmed_at else Failure.WRONG_PASSWORD
 
 
 def _may_renew(context: Context, contact: Known, fitting: set[str]) -> bool:
@@ -90,6 +96,7 @@ def _refuse(
     with context.database.write() as connection:
         if failure not in _RIGHT_PASSWORD:
             contacts.count_wrong_password(connection, contact_id or NOBODY)
+            waiting.count_wrong_password(connection, contact_id or NOBODY)
         record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=now, refusal=failure)
     # Which of the two was wrong is not told; the second is where most mistakes are made.
     raise Refused(failure, field=None if failure in _RIGHT_PASSWORD else "password", registration=registration)
@@ -104,7 +111,7 @@ def _sign_in(
         # While the password was hashed it may have been changed or closed, or the customer banned.
         if current is None or current.password_hash != contact.password_hash:
             failure = Failure.WRONG_PASSWORD
-        elif (judged := _judge(current, {contact.password_hash or ""}, known_before=True)) is not None:
+        elif (judged := _judge(current, {contact.password_hash or ""})) is not None:
             failure = judged
         else:
             if current.failed_passwords:

@@ -1,6 +1,7 @@
 """Signing in by mail: a link, and a code beside it, are one proof of the mailbox."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from portal.domain import contacts, identities, links
 from portal.domain.addresses import Address
@@ -9,10 +10,19 @@ from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.links import OpenLink
+from portal.domain.mailbox_proof import record_mailbox_proof
 from portal.domain.mailed_link import mail_link
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
-from portal.domain.waiting import end_waiting
+
+
+@dataclass(frozen=True)
+class SignInByMail:
+    """What a sign-in by a mailed link or code has led to."""
+
+    identity: str = field(repr=False)
+    dropped_registration: bool
+    """Whether it ended a pending registration, and so the password that was chosen there."""
 
 
 def request_sign_in(context: Context, visitor: Visitor, address: Address) -> str:
@@ -42,12 +52,13 @@ def look_at_sign_in_code(context: Context, visitor: Visitor, requests: Sequence[
 
 
 @retried
-def sign_in_by_mail(context: Context, visitor: Visitor, link: OpenLink, *, kept: bool, replacing: str | None) -> str:
-    """Sign in whoever has the mailbox, and return the new identity; the one so far (`replacing`) ends.
+def sign_in_by_mail(
+    context: Context, visitor: Visitor, link: OpenLink, *, kept: bool, replacing: str | None
+) -> SignInByMail:
+    """Sign in whoever has the mailbox by a new identity; the one so far (`replacing`) ends.
 
     Of any number of parallel uses of link and code one succeeds, and every other open one of the customer ends with
-    it. The address is proven: it is confirmed, a password that too many tries had closed opens, and one that waits is
-    dropped. Raises Refused (LINK_ENDED, LINK_EXPIRED).
+    it. The mailbox is proven (mailbox_proof.py says what that changes). Raises Refused (LINK_ENDED, LINK_EXPIRED).
     """
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.SIGN_IN_BY_MAIL, link.contact_id)
@@ -57,9 +68,9 @@ def sign_in_by_mail(context: Context, visitor: Visitor, link: OpenLink, *, kept:
         if contact is None or contact.banned_at:
             raise Refused(Failure.LINK_ENDED)
         links.end_all(connection, contact.id, now, Purpose.SIGN_IN)
-        contacts.prove_mailbox(connection, contact.id, now)
-        end_waiting(connection, contact.id, now)
+        dropped_registration = record_mailbox_proof(connection, contact, now)
         record(connection, visitor, EventKind.SIGN_IN_BY_MAIL, contact_id=contact.id, now=now)
-        return identities.start(
+        identity = identities.start(
             connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now, replacing=replacing
         )
+    return SignInByMail(identity, dropped_registration)

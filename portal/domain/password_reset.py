@@ -10,11 +10,11 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import account_guard, new_password_guards
 from portal.domain.links import OpenLink
+from portal.domain.mailbox_proof import record_mailbox_proof
 from portal.domain.mailed_link import mail_link
 from portal.domain.new_password import hash_new_password
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
-from portal.domain.waiting import end_waiting
 
 
 def request_reset(context: Context, visitor: Visitor, address: Address, lifetime: timedelta | None = None) -> None:
@@ -39,8 +39,8 @@ def look_at_reset(context: Context, visitor: Visitor, token: str) -> OpenLink:
 
 
 @retried
-def set_new_password(context: Context, visitor: Visitor, token: str, password: str) -> None:
-    """Set the password that a reset link was mailed for.
+def set_new_password(context: Context, visitor: Visitor, token: str, password: str) -> bool:
+    """Set the password that a reset link was mailed for; return whether that ended a pending registration.
 
     Of any number of parallel uses one succeeds. Success ends every identity, every open link and every registration
     that waits, lets in whom too many wrong passwords had locked out, and sends a notice. A refusal does not use the
@@ -61,8 +61,8 @@ def set_new_password(context: Context, visitor: Visitor, token: str, password: s
         if current is None or current.banned_at:
             raise Refused(Failure.LINK_ENDED)
         accounts.change_password(connection, context, visitor, current, password_hash, now)
-        contacts.prove_mailbox(connection, current.id, now)
-        end_waiting(connection, current.id, now)
+        dropped_registration = record_mailbox_proof(connection, current, now)
         record(connection, visitor, EventKind.RESET, contact_id=current.id, now=now)
     # The mailbox is proven and the password that was guessed at is gone: who was locked out by a stranger gets in.
     context.throttle.forget(account_guard(context, visitor, parse_email(contact.email).key))
+    return dropped_registration

@@ -72,8 +72,8 @@ def _ended_links(now: datetime) -> ColumnElement[bool]:
 
 
 def _stale_registrations(now: datetime) -> ColumnElement[bool]:
-    # Ended ones are kept as long as those that wait: one for an address that has an account is stored as ended, and
-    # must answer its browser in the same way for the same time.
+    # Decoys and ended ones are kept as long as pending ones: each must answer its browser in the same way for the same
+    # time.
     return and_(
         Registration.created_at <= now - WAITING_LIFETIME, ~exists().where(Link.registration_id == Registration.id)
     )

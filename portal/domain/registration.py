@@ -58,7 +58,8 @@ def register(context: Context, visitor: Visitor, application: Application) -> st
     """Store a registration, queue its mail, and return its public id for the registering browser.
 
     The owner of an existing account gets a mail that says so, a banned one none; whoever asks cannot tell: the same
-    statements, one hash and one row in the outbox in each case. Nothing that is sent here changes an existing contact.
+    statements, one hash and one row in the outbox in each case, and a decoy that answers at the sign-in as a pending
+    registration does. Nothing that is sent here changes an existing contact.
     Raises Refused (TOO_MANY_REGISTRATIONS, or REGISTRATION_FAILED with the reason against the password) and Busy.
     """
     with held_contact(context, visitor, application) as held:
@@ -119,9 +120,14 @@ def store(context: Context, visitor: Visitor, application: Application, held: He
             "ip": visitor.ip,
             "return_url": application.return_url,
             "created_at": now,
-            "ended_at": None if waits else now,
+            "ended_at": None,
+            "is_decoy": not waits,
+            "failed_passwords": 0,
         },
     ).scalar_one()
+    # To sign in with it tells whether it is the password of an account: without this, registering one guess after
+    # another would get round the limit of wrong passwords in a row.
+    contacts.count_wrong_password(connection, contact.id)
     _mail(connection, context, visitor, contact, registration_id, now, locale=locale, waits=waits)
     record(connection, visitor, EventKind.REGISTER, contact_id=contact.id, now=now)
     return public_id
@@ -136,7 +142,14 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
     """
     now = context.clock()
     find = (
-        select(Registration.id, Registration.contact_id, Registration.locale, Registration.ended_at, Contact.email_key)
+        select(
+            Registration.id,
+            Registration.contact_id,
+            Registration.locale,
+            Registration.ended_at,
+            Registration.is_decoy,
+            Contact.email_key,
+        )
         .join(Contact, Contact.id == Registration.contact_id)
         .where(
             Registration.public_id == registration,
@@ -154,7 +167,7 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
         contact = contacts.lock(connection, row.contact_id)
         if contact is None:
             return None
-        waits = row.ended_at is None
+        waits = row.ended_at is None and not row.is_decoy
         _mail(connection, context, visitor, contact, row.id, now, locale=row.locale, waits=waits)
         record(connection, visitor, EventKind.RESEND, contact_id=contact.id, now=now)
     return contact.email

@@ -15,7 +15,7 @@ from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import count_or_refuse, vouched_guards
 from portal.domain.hashing import new_salt
 from portal.domain.models import Organisation
-from portal.domain.waiting import waiting_registrations
+from portal.domain.waiting import open_registrations
 
 _creates = select(Organisation.magic_auth_creates).where(Organisation.id == bindparam("organisation_id"))
 
@@ -71,10 +71,14 @@ def _admit(connection: Connection, visitor: Visitor, address: Address, now: date
         raise Refused(Failure.UNKNOWN_CONTACT)
     if contact.banned_at:
         raise Refused(Failure.BANNED)
-    if contact.confirmed_at is None and waiting_registrations(connection, contact.id, now):
+    if contact.confirmed_at is None and _is_pending(connection, contact, now):
         raise Refused(Failure.UNVERIFIED)
     if not creates and contact.confirmed_at is None:  # known from a registration that nobody waits for any more
         raise Refused(Failure.UNKNOWN_CONTACT)
     if not creates and contact.password_hash is None:
         raise Refused(Failure.NO_ACCOUNT)
     return contact
+
+
+def _is_pending(connection: Connection, contact: Known, now: datetime) -> bool:
+    return any(not registration.is_decoy for registration in open_registrations(connection, contact.id, now))

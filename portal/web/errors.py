@@ -16,7 +16,7 @@ from portal.languages import translate
 from portal.web.embedding import new_tab_address
 from portal.web.form_page import LINK_STATUS, FormPage, words_of
 from portal.web.redirects import this_page
-from portal.web.session import NotSignedIn, current_customer, remembered_registration, to_sign_in
+from portal.web.session import NotSignedIn, Way, current_customer, remembered_registration, to_sign_in
 
 _log = logging.getLogger("portal.errors")
 
@@ -51,12 +51,11 @@ _LINK_TITLES = {
     Failure.NO_SUCH_LINK: N_("This link does not work"),
     Failure.LINK_ENDED: N_("This link cannot be used any more"),
     Failure.LINK_EXPIRED: N_("This link is too old"),
+    Failure.REGISTRATION_DROPPED: N_("Your email address is confirmed already"),
 }
 _PASSING = frozenset({429, 500, 503})
 """What may be gone when the same page is opened again."""
 _RETRY_SECONDS = 2
-Way = tuple[str, str]
-"""Where a page leads on: an endpoint, and the words of the link."""
 
 
 def register(app: Flask) -> None:
@@ -154,6 +153,8 @@ def _ways_on(failure: Failure) -> list[Way] | None:
         return [("mail_sign_in.request", N_("Ask for a new link")), ("login.login", N_("Sign in with a password"))]
     if request.blueprint != "register":
         return None
+    if failure is Failure.REGISTRATION_DROPPED:
+        return [("mail_sign_in.request", N_("Sign in by mail")), ("password.request_reset", N_("Set a new password"))]
     if failure is Failure.LINK_ENDED:  # most often: confirmed already
         return [sign_in, ("password.request_reset", N_("Forgotten password?"))]
     if remembered_registration():

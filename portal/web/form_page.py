@@ -14,7 +14,12 @@ from portal.web.forms import PortalForm, Problem
 from portal.web.redirects import this_page
 from portal.web.session import current_customer
 
-LINK_STATUS = {Failure.NO_SUCH_LINK: 404, Failure.LINK_ENDED: 410, Failure.LINK_EXPIRED: 410}
+LINK_STATUS = {
+    Failure.NO_SUCH_LINK: 404,
+    Failure.LINK_ENDED: 410,
+    Failure.LINK_EXPIRED: 410,
+    Failure.REGISTRATION_DROPPED: 410,
+}
 """Refusals that leave no form to show: errors.py makes pages of them."""
 
 _STALE = N_(

@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.assembly import current_context
+from portal.domain.errors import N_
 from portal.domain.links import OpenLink
 from portal.domain.magic_link import look_at_sign_in, look_at_sign_in_code, request_sign_in, sign_in_by_mail
 from portal.web import session
@@ -13,6 +14,11 @@ from portal.web.form_page import FormPage
 from portal.web.forms import CodeForm, PortalForm, RememberForm, SignInByMailForm
 from portal.web.handover import arrive
 from portal.web.redirects import own_path
+
+_DROPPED_PASSWORD = N_(
+    "Your email address is confirmed. The password chosen at registration was not saved, because you signed in by "
+    "email instead. You can set one at any time."
+)
 
 pages = Blueprint("mail_sign_in", __name__, url_prefix="/login")
 
@@ -69,12 +75,15 @@ class LinkPage(FormPage):
 
 
 def _sign_in(link: OpenLink, *, kept: bool) -> ResponseReturnValue:
-    identity = sign_in_by_mail(
+    signed_in = sign_in_by_mail(
         current_context(), session.current_visitor(), link, kept=kept, replacing=session.carried_identity()
     )
     # Only the browser that asked remembers where it wanted to go.
     after = session.wanted_path() if link.public_id in session.sign_in_requests() else None
-    return arrive(identity, kept=kept, after=after)
+    onward = arrive(signed_in.identity, kept=kept, after=after)
+    if signed_in.dropped_registration:
+        session.give_notice(_DROPPED_PASSWORD, ("password.request_reset", N_("Set a password")))
+    return onward
 
 
 pages.add_url_rule("/link", view_func=RequestPage.as_view("request"))

@@ -16,6 +16,12 @@ from portal.web import session
 from portal.web.form_page import FormPage, words_of
 from portal.web.forms import EmailForm, NewPasswordForm, TypingForm
 
+_SET = N_("Your new password is set. You can sign in with it now.")
+_SET_INSTEAD = N_(
+    "Your email address is confirmed and your new password is set. It replaces the one chosen at registration. You can "
+    "sign in with it now."
+)
+
 pages = Blueprint("password", __name__)
 
 
@@ -86,9 +92,11 @@ class NewPasswordPage(FormPage):
 
     def submitted(self, form: NewPasswordForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Set it. Nobody is signed in by it, and whoever was is signed out, here too."""
-        set_new_password(current_context(), session.current_visitor(), shown["token"], form.password.text)
+        dropped_registration = set_new_password(
+            current_context(), session.current_visitor(), shown["token"], form.password.text
+        )
         session.sign_out()
-        session.give_notice(N_("Your new password is set. You can sign in with it now."))
+        session.give_notice(_SET_INSTEAD if dropped_registration else _SET)
         return redirect(url_for("login.login"))
 
 

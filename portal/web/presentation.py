@@ -4,7 +4,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, g, request, session
+from flask import Flask, Response, g, request, session, url_for
 
 from portal.domain.backends import DatabaseAway
 from portal.domain.errors import N_
@@ -62,15 +62,16 @@ def register(app: Flask) -> None:
             "organisation": organisation,
             "organisation_stylesheet": stylesheet_url(organisation),
             "customer": g.get("customer"),
-            "notice": _notice(),
+            **_taken_notice(),
         }
 
 
-def _notice() -> str | None:
-    """Take the message that waits for the next page.
+def _taken_notice() -> dict[str, Any]:
+    """Take what `give_notice` (session.py) left for the next page.
 
     It stays where there is no page: browsers ask for icons by themselves.
     """
     if request.endpoint is None or "notice" not in session:
-        return None
-    return translate(session.pop("notice"))
+        return {"notice": None}
+    notice, way = translate(session.pop("notice")), session.pop("notice_way", None)
+    return {"notice": notice, "notice_way": way and (url_for(way[0]), translate(way[1]))}

@@ -16,6 +16,8 @@ from portal.web.organisation import current_organisation
 VISIT = "visit"
 _IDENTITY = "identity"
 _KEPT = "kept"
+Way = tuple[str, str]
+"""Where a page leads on: an endpoint, and the words of the link."""
 _REGISTRATION = "registration"
 _MAILED_TO = "mailed_to"
 _SIGN_INS = "sign_ins"
@@ -154,6 +156,12 @@ def mailed_to() -> str | None:
     return session.get(_MAILED_TO)
 
 
-def give_notice(message: str) -> None:
-    """Show a message (one for the translators), once, on the next page, in the language that page will have."""
+def give_notice(message: str, way: Way | None = None) -> None:
+    """Show a message (one for the translators), once, on the next page, in the language that page will have.
+
+    `way` is a link after it: an endpoint, and the link's words (for the translators, too).
+    """
     session["notice"] = message
+    session.pop("notice_way", None)
+    if way:
+        session["notice_way"] = way

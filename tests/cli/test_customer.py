@@ -220,10 +220,12 @@ def test_a_ban_ends_everything_that_is_open(run: Run, context: Context) -> None:
     assert run("customer", "ban", "jana@example.com", "--reason", "fraud").status == 0
 
     with context.database.read() as connection:
-        for table in (Identity, Link, Registration):
+        for table in (Identity, Link):
             ends = connection.execute(select(table.ended_at)).scalars().all()
             assert ends
             assert None not in ends
+        # Whoever registered must not notice the ban; nothing confirms a decoy.
+        assert connection.execute(select(Registration.is_decoy)).scalars().all() == [True]
         assert connection.execute(select(Event.kind).order_by(Event.id.desc()).limit(1)).scalar_one() == "ban"
     out = run("customer", "show", "jana@example.com").out
     assert "banned" in out

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+import bcrypt
 import pytest
 from limits import parse as parse_limit
 from sqlalchemy import Executable, func, insert, select
@@ -14,6 +15,7 @@ from portal.domain import (
     customers,
     identities,
     login,
+    magic_link,
     password_change,
     password_reset,
     registration,
@@ -26,7 +28,8 @@ from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.hashing import new_salt
 from portal.domain.identities import Customer
-from portal.domain.models import Base, Contact, Link, Organisation, OutboxMail
+from portal.domain.magic_link import SignInByMail
+from portal.domain.models import Account, Base, Contact, Link, Organisation, OutboxMail
 from portal.domain.outbox import MailState, Notice
 from portal.domain.registration import Application
 from portal.domain.shop_registration import Confirmed
@@ -84,6 +87,9 @@ class Scene:
         application = Application(parse_email(email), password, **typed)
         return registration.register(self.context, self.visitor, application)
 
+    def resend(self, registration_id: str) -> str | None:
+        return registration.resend(self.context, self.visitor, registration_id)
+
     def register_for_shop(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> None:
         application = Application(parse_email(email), password, **typed)
         shop_registration.register_for_shop(self.context, self.visitor, application)
@@ -122,6 +128,13 @@ class Scene:
         with self.context.database.write() as connection:
             return connection.execute(insert(Contact).returning(Contact.id), {**values, **known}).scalar_one()
 
+    def add_imported(self, email: str = ADA, password: str = PASSWORD) -> None:
+        """A customer with an account out of another system, with the hash that it had there."""
+        contact_id, now = self.add_guest(email), self.context.clock()
+        password_hash = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+        values = {"contact_id": contact_id, "password_hash": password_hash, "password_set_at": now, "created_at": now}
+        self.change_row(insert(Account).values(values))
+
     def ban(self, email: str = ADA) -> None:
         customers.ban(self.context, self.visitor.organisation_id, parse_email(email), "chargebacks")
 
@@ -159,8 +172,17 @@ class Scene:
         self.request_reset(email, lifetime)
         return self.token(Notice.RESET)
 
-    def reset(self, token: str, password: str = SECOND_PASSWORD) -> None:
-        password_reset.set_new_password(self.context, self.visitor, token, password)
+    def reset(self, token: str, password: str = SECOND_PASSWORD) -> bool:
+        return password_reset.set_new_password(self.context, self.visitor, token, password)
+
+    def use_sign_in_link(self, email: str = ADA) -> SignInByMail:
+        """Ask for a mail to sign in, and open its link."""
+        magic_link.request_sign_in(self.context, self.visitor, parse_email(email))
+        link = magic_link.look_at_sign_in(self.context, self.visitor, self.token(Notice.SIGN_IN))
+        return magic_link.sign_in_by_mail(self.context, self.visitor, link, kept=False, replacing=None)
+
+    def sign_in_by_mail(self, email: str = ADA) -> str:
+        return self.use_sign_in_link(email).identity
 
     def change(self, identity: str, current: str, password: str, *, kept: bool = False) -> str:
         customer = self.get(identity)

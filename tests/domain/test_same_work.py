@@ -5,10 +5,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from portal.domain.errors import Refused
-from portal.domain.models import Base, Contact
+from portal.domain.guards import password_guards, registration_guards, registration_mail_guards
+from portal.domain.models import Base, Contact, Registration
 from tests.domain.scene import ADA, SECOND_PASSWORD, WRONG_PASSWORD, Scene
 from tests.domain.watching import HashCounter, statements_of
 
@@ -53,6 +54,15 @@ def become_closed(scene: Scene) -> None:
     scene.change_row(update(Contact).values(failed_passwords=100))
 
 
+def become_banned_guest(scene: Scene) -> None:
+    scene.add_guest()
+    scene.ban()
+
+
+def become_imported(scene: Scene) -> None:
+    scene.add_imported()
+
+
 KNOWN = [
     become_guest,
     become_newcomer,
@@ -62,7 +72,9 @@ KNOWN = [
     become_customer_with_former_passwords,
     become_banned,
     become_closed,
+    become_banned_guest,
 ]
+STRANGERS_PASSWORD = "thimble walrus lagoon 29"
 
 
 @dataclass
@@ -116,6 +128,60 @@ def test_a_request_for_a_reset_costs_the_same(
     unknown = work_of(scene, hashes, lambda: scene.request_reset(STRANGER))
     assert known == unknown
     assert (unknown.hashes, unknown.rows["link"], unknown.rows["outbox"]) == (0, 1, 1)
+
+
+def counted(scene: Scene, email: str) -> dict[str, int]:
+    """What is counted on an address, and on the network of whoever asks."""
+    guards = [
+        *password_guards(scene.context, scene.visitor, email),
+        *registration_guards(scene.context, scene.visitor),
+        *registration_mail_guards(scene.context, scene.visitor, email),
+    ]
+    return {guard.scope: scene.context.throttle._storage.get(guard.storage_key) for guard in guards}
+
+
+@pytest.mark.parametrize("become_known", [*KNOWN, become_imported])
+def test_signing_in_with_what_a_stranger_has_registered_costs_the_same(
+    scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
+) -> None:
+    become_known(scene)
+    scene.context.throttle._storage.reset()
+
+    def register_sign_in_resend(stranger: Scene, email: str) -> list[Work]:
+        registrations: list[str] = []
+        steps: list[Callable[[], object]] = [
+            lambda: registrations.append(stranger.register(email, STRANGERS_PASSWORD)),
+            lambda: stranger.log_in(email, STRANGERS_PASSWORD),
+            lambda: stranger.log_in(email, STRANGERS_PASSWORD),
+            lambda: stranger.log_in(email, WRONG_PASSWORD),
+            lambda: stranger.resend(registrations[0]),
+        ]
+        return [work_of(stranger, hashes, step) for step in steps]
+
+    stranger, other = scene.elsewhere("198.51.100.66"), scene.elsewhere("198.51.100.67")
+    known = register_sign_in_resend(stranger, ADA)
+    unknown = register_sign_in_resend(other, STRANGER)
+    for work in (known[0], unknown[0]):
+        del work.rows["contact"]
+    assert known == unknown
+    assert [work.hashes for work in unknown] == [1, 1, 1, 1, 0]
+    assert [work.rows["outbox"] for work in unknown] == [1, 0, 0, 0, 1]
+    assert counted(stranger, ADA) == counted(other, STRANGER)
+    failed = select(Registration.failed_passwords).order_by(Registration.id.desc()).limit(2)
+    assert scene.rows(failed) == [(1,), (1,)]
+
+
+@pytest.mark.parametrize("become_known", [*KNOWN, become_imported])
+def test_a_registration_counts_the_same_on_the_contact(scene: Scene, become_known: Callable[[Scene], None]) -> None:
+    become_known(scene)
+    failed = select(Contact.failed_passwords).where(Contact.email == ADA)
+    [(before,)] = scene.rows(failed) or [(0,)]
+    stranger = scene.without_limits().elsewhere("198.51.100.66")
+    stranger.register(ADA, STRANGERS_PASSWORD)
+    for password in (STRANGERS_PASSWORD, WRONG_PASSWORD):
+        with suppress(Refused):
+            stranger.log_in(ADA, password)
+    assert scene.rows(failed) == [(before + 2,)]
 
 
 @pytest.mark.parametrize("become_known", [*KNOWN, None])

@@ -8,8 +8,6 @@ import pytest
 from limits import parse as parse_limit
 from sqlalchemy import insert, select
 
-from portal.domain import magic_link
-from portal.domain.addresses import parse_email
 from portal.domain.errors import Failure, Refused
 from portal.domain.models import Account, Contact, ContactGroup, Event, Identity, Link, OutboxMail, Registration
 from portal.domain.outbox import Notice
@@ -155,7 +153,7 @@ def test_a_later_registration_leaves_the_earlier_one_its_link_and_password(shop:
     first, second = [mail.token for mail in shop.mails(Notice.VERIFY)]
     shop.confirm_for_shop(first)
     assert shop.log_in(ADA, PASSWORD)
-    with refused(Failure.LINK_ENDED):
+    with refused(Failure.REGISTRATION_DROPPED):
         shop.confirm_for_shop(second)
     with refused(Failure.WRONG_PASSWORD):
         shop.log_in(ADA, SECOND_PASSWORD)
@@ -173,10 +171,8 @@ def test_the_retry_is_a_setting(shop: Scene, clock: MovableClock) -> None:
 
 def test_a_registration_that_a_proof_of_the_mailbox_has_ended_holds_up_nobody(shop: Scene) -> None:
     shop.register_for_shop()
-    magic_link.request_sign_in(shop.context, shop.visitor, address := parse_email(ADA))
-    link = magic_link.look_at_sign_in(shop.context, shop.visitor, shop.token(Notice.SIGN_IN))
-    magic_link.sign_in_by_mail(shop.context, shop.visitor, link, kept=False, replacing=None)
-    shop.register_for_shop(address.email, SECOND_PASSWORD)
+    shop.sign_in_by_mail()
+    shop.register_for_shop(ADA, SECOND_PASSWORD)
 
 
 def test_an_address_is_limited_however_slowly_it_is_registered(shop: Scene, clock: MovableClock) -> None:

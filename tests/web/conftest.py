@@ -6,6 +6,7 @@ from threading import Barrier, Event, Thread
 from typing import Any, TypeVar
 
 import argon2.low_level
+import bcrypt
 import pytest
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
@@ -13,7 +14,7 @@ from sqlalchemy import event, select
 
 from portal import create_app
 from portal.assembly import context_of, settings_of
-from portal.domain import contacts, customers, shared_storage
+from portal.domain import accounts, contacts, customers, shared_storage
 from portal.domain.addresses import parse_email
 from portal.domain.context import Context
 from portal.domain.hashing import new_salt
@@ -106,7 +107,17 @@ class Site:
         now = self.context.clock()
         with self.context.database.write() as connection:
             contact = contacts.get_or_create(connection, 1, address, salt=new_salt(), now=now)
-            contacts.prove_mailbox(connection, contact.id, now)
+            contacts.confirm(connection, contact.id, address.email, now)
+
+    def imported(self, email: str, password: str = PASSWORD) -> None:
+        """A customer with an account out of another system, with the hash that it had there."""
+        self.guest(email)
+        now = self.context.clock()
+        password_hash = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+        with self.context.database.write() as connection:
+            known = contacts.find(connection, 1, parse_email(email).key)
+            assert known is not None
+            accounts.set_password(connection, known, password_hash, now)
 
     def ban(self, email: str) -> None:
         """What `portal customer ban` does."""

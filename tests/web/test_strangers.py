@@ -9,14 +9,17 @@ from math import ceil
 import pytest
 import time_machine
 
-from tests.web.browser import Page
+from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 UNKNOWN, GUEST, BANNED = "unknow@example.com", "guesty@example.com", "banned@example.com"
 UNVERIFIED, KNOWN = "unveri@example.com", "wellkn@example.com"
+IMPORTED, BANNED_GUEST = "import@example.com", "bguest@example.com"
 EVERYBODY = (UNKNOWN, GUEST, BANNED, UNVERIFIED, KNOWN)
+ALL = (*EVERYBODY, IMPORTED, BANNED_GUEST)
 WRONG = "five wrong geese honk"
+STRANGERS = "eight odd lynxes yawn"
 TOKEN = re.compile(r'(name="csrf_token" value=")[^"]+(")')
 
 
@@ -124,6 +127,50 @@ def test_the_work_done_is_the_same_whoever_it_is(crowd: Site, hashes: list[bytes
         outbox = len(crowd.rows()["outbox"])
         with crowd.statements() as statements:
             assert browser.post(form, {**typed, "email": email}).status in (302, 422)
+        done.add((len(hashes), tuple(statements), len(crowd.rows()["outbox"]) - outbox))
+
+    assert len(done) == 1
+
+
+def test_signing_in_with_what_a_stranger_has_registered_looks_the_same_whoever_it_is(crowd: Site) -> None:
+    """Register, sign in with that password, have the mail sent again, type a code: each answer, and where it leads."""
+    crowd.imported(IMPORTED)
+    crowd.guest(BANNED_GUEST)
+    crowd.ban(BANNED_GUEST)
+    browsers = {email: crowd.browser(f"198.51.100.{number}") for number, email in enumerate(ALL, 1)}
+    pages: dict[str, Page] = {}
+
+    def step(do: Callable[[Browser, str], Page], status: int) -> str:
+        with time_machine.travel(NOW, tick=False):
+            pages.update({email: do(browser, email) for email, browser in browsers.items()})
+        (seen,) = {see(pages[email], email) for email in ALL}
+        assert seen.status == status
+        return seen.body
+
+    step(lambda browser, email: browser.register(email, STRANGERS), 302)
+    browsers = {email: crowd.browser(browser.address) for email, browser in browsers.items()}
+    assert "not confirmed yet" in step(lambda browser, email: browser.sign_in(email, STRANGERS), 422)
+    step(lambda browser, email: browser.post(pages[email].form("/register/resend")), 302)
+    assert "sent the mail again" in step(lambda browser, email: browser.follow(pages[email]), 200)
+    step(lambda browser, email: browser.post(pages[email].form("/register/code"), {"code": "000000"}), 422)
+    assert "not confirmed yet" not in step(lambda browser, email: browser.sign_in(email, WRONG), 422)
+    assert "not confirmed yet" in step(lambda browser, email: browser.sign_in(email, STRANGERS), 422)
+
+
+def test_the_work_of_signing_in_with_it_is_the_same_whoever_it_is(crowd: Site, hashes: list[bytes]) -> None:
+    crowd.imported(IMPORTED)
+    crowd.guest(BANNED_GUEST)
+    crowd.ban(BANNED_GUEST)
+    done = set()
+    for number, email in enumerate(ALL, 1):
+        crowd.browser(f"198.51.100.{number}").register(email, STRANGERS)
+        browser = crowd.browser(f"198.51.100.{number}")
+        form = browser.open("/login").form()
+        hashes.clear()
+        outbox = len(crowd.rows()["outbox"])
+        with crowd.statements() as statements:
+            page = browser.post(form, {"email": email, "password": STRANGERS})
+            assert browser.post(page.form("/register/resend")).status == 302
         done.add((len(hashes), tuple(statements), len(crowd.rows()["outbox"]) - outbox))
 
     assert len(done) == 1

@@ -95,8 +95,8 @@ class FormerPassword(Base):
 class Registration(Base):
     """What somebody typed at registration: nothing of it counts until the mailbox is proven.
 
-    Each registration stands by itself, with its own link and password. One for an address that has an account already
-    is stored as ended, so that the work done tells nobody whether the address is known.
+    Each registration stands by itself, with its own link and password. One for an address that has an account or is
+    banned is a decoy, so that neither the work done nor a later sign-in tells a stranger whether the address is known.
     """
 
     __tablename__ = "registration"
@@ -133,4 +133,4 @@ class Registration(Base):
     is_decoy: Mapped[bool] = mapped_column(default=False)
     """True for an address that has an account or is banned: answers in a browser as a pending one, confirms nothing."""
     failed_passwords: Mapped[int] = mapped_column(default=0)
-    """Wrong passwords for its address since it was made."""
+    """Wrong passwords for its address since it was made; too many lock it (domain/waiting.py)."""

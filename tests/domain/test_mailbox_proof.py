@@ -1,0 +1,152 @@
+"""What a proof of the mailbox ends: whatever was begun without one."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from portal.domain import handover
+from portal.domain.errors import Failure
+from portal.domain.models import Account, Contact
+from portal.domain.outbox import Notice
+from tests.conftest import MovableClock
+from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
+
+NONCE = "a nonce that the page made up"
+Prove = Callable[[Scene], str | None]
+
+
+def confirm(scene: Scene) -> str:
+    return scene.join()
+
+
+def confirm_in_another_browser(scene: Scene) -> str:
+    scene.register()
+    return scene.confirm(scene.token(Notice.VERIFY), password=PASSWORD)
+
+
+def confirm_through_the_shop(scene: Scene) -> None:
+    scene.register()
+    scene.through_shop().confirm_for_shop()
+
+
+def sign_in_by_mail(scene: Scene) -> str:
+    return scene.sign_in_by_mail()
+
+
+def reset(scene: Scene) -> None:
+    scene.reset(scene.ask_reset())
+
+
+PROOFS = [confirm, confirm_in_another_browser, confirm_through_the_shop, sign_in_by_mail, reset]
+
+
+def proven_at(scene: Scene) -> object:
+    return scene.rows(select(Contact.proven_at))[0][0]
+
+
+@pytest.mark.parametrize("prove", PROOFS)
+def test_the_first_proof_ends_what_a_shop_has_vouched_for(scene: Scene, prove: Prove) -> None:
+    shop = scene.through_shop()
+    vouched = [shop.vouch(), shop.vouch()]
+    code = handover.hand_over(scene.context, scene.get(vouched[0]), NONCE)
+    bonded = handover.redeem(shop.context, shop.visitor, code, NONCE)
+    unredeemed = handover.hand_over(scene.context, scene.get(vouched[1]), NONCE)
+    assert proven_at(scene) is None
+    new = prove(scene)
+    assert [scene.is_signed_in(identity) for identity in (*vouched, bonded)] == [False] * 3
+    with refused(Failure.NO_SUCH_HANDOVER):
+        handover.redeem(shop.context, shop.visitor, unredeemed, NONCE)
+    assert new is None or scene.is_signed_in(new)
+    assert proven_at(scene) == scene.context.clock()
+
+
+@pytest.mark.parametrize("prove", PROOFS)
+def test_afterwards_the_shop_vouches_again_and_that_lasts(scene: Scene, prove: Prove) -> None:
+    scene.through_shop().vouch()
+    new = prove(scene)
+    vouched = scene.through_shop().vouch()
+    assert scene.is_signed_in(vouched)
+    assert scene.is_signed_in(scene.sign_in_by_mail())
+    assert scene.is_signed_in(vouched)
+    assert new is None or scene.is_signed_in(new)
+
+
+def test_a_later_proof_keeps_the_time_of_the_first(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    first = scene.context.clock()
+    clock.advance(timedelta(days=1))
+    scene.sign_in_by_mail()
+    assert proven_at(scene) == first
+
+
+def test_neither_a_password_nor_a_shops_word_is_a_proof(scene: Scene) -> None:
+    scene.add_imported()
+    by_password = scene.log_in()
+    by_word = scene.through_shop().vouch()
+    changed = scene.change(by_password, PASSWORD, SECOND_PASSWORD)
+    again = scene.through_shop().vouch()
+    assert [scene.is_signed_in(one) for one in (by_password, by_word, changed, again)] == [False, False, True, True]
+    assert proven_at(scene) is None
+    by_mail = scene.sign_in_by_mail()
+    assert [scene.is_signed_in(one) for one in (changed, again, by_mail)] == [False, False, True]
+
+
+def test_the_first_proof_ends_nothing_of_anybody_else(scene: Scene) -> None:
+    others = scene.through_shop().vouch("eve@example.com")
+    scene.join()
+    assert scene.is_signed_in(others)
+
+
+def test_a_proof_that_is_refused_ends_nothing(scene: Scene) -> None:
+    vouched = scene.through_shop().vouch()
+    scene.register()
+    with refused(Failure.WRONG_PASSWORD):
+        scene.confirm(scene.token(Notice.VERIFY), password=SECOND_PASSWORD)
+    assert scene.is_signed_in(vouched)
+    assert proven_at(scene) is None
+
+
+def test_whoever_signs_in_by_mail_learns_that_a_pending_registration_was_dropped(scene: Scene) -> None:
+    scene.register()
+    dropping = scene.use_sign_in_link()
+    assert (scene.is_signed_in(dropping.identity), dropping.dropped_registration) == (True, True)
+    assert not scene.use_sign_in_link().dropped_registration
+
+
+def test_whoever_resets_learns_that_a_pending_registration_was_dropped(scene: Scene) -> None:
+    scene.register()
+    assert scene.reset(scene.ask_reset()) is True
+    assert scene.reset(scene.ask_reset(), PASSWORD) is False
+
+
+def test_a_decoy_is_no_registration_that_was_dropped(scene: Scene) -> None:
+    scene.join()
+    scene.register(ADA, SECOND_PASSWORD)
+    assert not scene.use_sign_in_link().dropped_registration
+    scene.register(ADA, SECOND_PASSWORD)
+    assert scene.reset(scene.ask_reset(), "something quite new 77") is False
+
+
+@pytest.mark.parametrize("prove", [confirm, sign_in_by_mail, reset])
+def test_the_link_of_a_dropped_registration_says_what_has_happened(scene: Scene, prove: Prove) -> None:
+    dropped = scene.register(ADA, SECOND_PASSWORD)
+    token = scene.token(Notice.VERIFY)
+    prove(scene)
+    for browser in (dropped, None):
+        with refused(Failure.REGISTRATION_DROPPED):
+            scene.confirm(token, browser=browser, password=SECOND_PASSWORD)
+    with refused(Failure.REGISTRATION_DROPPED):
+        scene.through_shop().confirm_for_shop(token)
+
+
+def test_no_link_of_a_registration_that_was_confirmed_says_so(scene: Scene) -> None:
+    registration = scene.register()
+    scene.resend(registration)
+    used, other = [mail.token or "" for mail in scene.mails(Notice.VERIFY)]
+    scene.confirm(used, browser=registration)
+    for token in (used, other):
+        with refused(Failure.LINK_ENDED):
+            scene.confirm(token, browser=registration)
+    assert scene.rows(select(Account.contact_id)) != []

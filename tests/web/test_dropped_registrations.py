@@ -1,0 +1,119 @@
+"""A registration that another proof of the mailbox has dropped: its owner is told, and how to go on."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.web.browser import Browser, Page
+from tests.web.conftest import PASSWORD, Site
+from tests.web.expectations import assert_error_page
+from tests.web.post import code_in
+
+EMAIL = "ada@example.com"
+SECOND = "nine grey otters swim"
+NOTICE = "The password chosen at registration was not saved, because you signed in by email instead."
+
+
+def sign_in_by_link(site: Site, browser: Browser) -> Page:
+    browser.fill("/login/link", {"email": EMAIL})
+    return browser.fill(site.link(EMAIL))
+
+
+def sign_in_by_code(site: Site, browser: Browser) -> Page:
+    browser.fill("/login/link", {"email": EMAIL})
+    return browser.fill("/login/code", {"code": code_in(site.mails(EMAIL)[-1])}, submit_to="/login/code")
+
+
+def reset(site: Site, browser: Browser) -> Page:
+    browser.ask_for_reset(EMAIL)
+    return browser.fill(site.link(EMAIL), {"password": SECOND})
+
+
+def notices(page: Page) -> list[str]:
+    return [notice.text for notice in page.tree.all("p", role="status")]
+
+
+@pytest.mark.parametrize("sign_in", [sign_in_by_link, sign_in_by_code])
+def test_whoever_signs_in_by_mail_is_told_that_the_password_was_not_saved(
+    site: Site, sign_in: Callable[[Site, Browser], Page]
+) -> None:
+    site.browser().register(EMAIL, PASSWORD)
+    browser = site.browser()
+    page = browser.follow(sign_in(site, browser))
+
+    (notice,) = notices(page)
+    assert NOTICE in notice
+    (way,) = page.tree.one("p", role="status").all("a")
+    assert browser.open(way.get("href")).form("/password/reset").action == "/password/reset"
+    assert notices(browser.open("/account")) == []
+    assert browser.sign_out().status == 302
+    assert NOTICE not in browser.follow(sign_in(site, browser)).words
+
+
+def test_it_is_said_in_the_language_of_the_page(site: Site) -> None:
+    site.browser().register(EMAIL, PASSWORD)
+    browser = site.browser()
+    signed_in = sign_in_by_link(site, browser)
+    page = browser.send(signed_in.location, headers={"Accept-Language": "cs"})
+
+    assert page.tree.one("html").get("lang") == "cs"
+    (notice,) = notices(page)
+    assert "heslo" in notice
+    assert "password" not in notice
+
+
+def test_who_resets_is_told_that_the_new_password_replaces_it(site: Site) -> None:
+    site.browser().register(EMAIL, PASSWORD)
+    browser = site.browser()
+
+    (notice,) = notices(browser.follow(reset(site, browser)))
+    assert "replaces the one chosen at registration" in notice
+    (notice,) = notices(browser.follow(reset_again(site, browser)))
+    assert notice == "Your new password is set. You can sign in with it now."
+
+
+def reset_again(site: Site, browser: Browser) -> Page:
+    browser.ask_for_reset(EMAIL)
+    return browser.fill(site.link(EMAIL), {"password": "ten pink llamas hum"})
+
+
+@pytest.mark.parametrize("prove", [sign_in_by_link, reset])
+def test_the_link_and_the_code_of_the_registration_say_what_has_happened(
+    site: Site, prove: Callable[[Site, Browser], Page]
+) -> None:
+    registering = site.browser()
+    registering.register(EMAIL, PASSWORD)
+    link, code = site.link(EMAIL), code_in(site.mails(EMAIL)[-1])
+    form = registering.open("/register/code").form("/register/code")
+    prove(site, site.browser())
+
+    wrong = f"{(int(code) + 1) % 10**6:06}"
+    assert registering.post(form, {"code": wrong}).problems == [
+        ("code", "This is not the code in the mail. Check it, or open the link in the mail.")
+    ]
+    for page in (registering.post(form, {"code": code}), registering.open(link), site.browser().open(link)):
+        assert_error_page(page, 410)
+        assert "the password chosen at registration was not saved" in page.words
+        ways = [way.get("href") for way in page.tree.one("main").all("a")]
+        assert ways == ["/login/link", "/password/reset"]
+
+
+def test_so_does_the_link_of_a_registration_beside_which_another_was_confirmed(site: Site) -> None:
+    site.browser().register(EMAIL, SECOND)
+    link = site.link(EMAIL)
+    site.customer(EMAIL)
+
+    page = site.browser().open(link)
+    assert_error_page(page, 410)
+    assert "the password chosen at registration was not saved" in page.words
+
+
+def test_the_owner_of_an_account_hears_nothing_of_what_strangers_register(site: Site) -> None:
+    site.customer(EMAIL)
+    stranger = site.browser("198.51.100.66")
+    stranger.register(EMAIL, SECOND)
+    browser = site.browser()
+
+    assert notices(browser.follow(sign_in_by_link(site, browser))) == []
+    page = stranger.fill("/register/code", {"code": "000000"}, submit_to="/register/code")
+    assert page.problems == [("code", "This is not the code in the mail. Check it, or open the link in the mail.")]
