@@ -10,8 +10,12 @@
 | registrations              | register              | network                   | REGISTER_LIMIT_NETWORK   |
 | mails that somebody asks   | mail-network/address  | network, address          | MAIL_LIMIT_*             |
 | mails of registrations     | register-address      | address (network: above)  | MAIL_LIMIT_ADDRESS       |
+| the last mail of an hour   | …-address-reserve     | address                   | 1 in the window of these |
 | API requests               | api                   | key                       | API_LIMIT_*              |
 | API keys that do not exist | api-key               | network of the connection | LOGIN_LIMIT_NETWORK      |
+
+Past its limit, an address gets one mail more, for whoever asks from a network that had not asked for it in that hour:
+what one stranger asks does not keep the owner out who is elsewhere.
 
 Unknown addresses count as known ones do. Every key begins with the organisation: nothing crosses over. Where a shop's
 server says nothing of its customer's network, none is counted (context.py, Visitor.network).
@@ -26,7 +30,7 @@ from portal.domain.api_keys import KeyKind
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record
-from portal.domain.throttling import Guard, Throttled
+from portal.domain.throttling import Guard, Reserve, Throttled
 
 _TYPING_LIMIT = RateLimitItemPerMinute(600, 10)
 
@@ -89,10 +93,21 @@ def registration_mail_guards(context: Context, visitor: Visitor, key: str) -> li
 
 
 def _mail_guards(context: Context, visitor: Visitor, scope: str, key: str) -> list[Guard]:
+    limit, of_address = context.rules.mail_limit_address, (str(visitor.organisation_id), key)
     return [
         *_network_guards("mail-network", context.rules.mail_limit_network, visitor),
-        Guard(scope, context.rules.mail_limit_address, (str(visitor.organisation_id), key)),
+        Guard(scope, limit, of_address, reserve=_last_mail(scope, limit, of_address, visitor.network)),
     ]
+
+
+def _last_mail(scope: str, limit: RateLimitItem, of_address: tuple[str, ...], network: str | None) -> Reserve | None:
+    """One mail in each window; none where a shop names no network, since all of its customers would share it."""
+    if network is None:
+        return None
+    return Reserve(
+        visits=Guard(f"{scope}-visits", limit, (*of_address, network)),
+        tries=Guard(f"{scope}-reserve", type(limit)(1, limit.multiples), of_address),
+    )
 
 
 def _network_guards(scope: str, limit: RateLimitItem, visitor: Visitor) -> list[Guard]:
@@ -122,13 +137,13 @@ def given_back_unless_done(context: Context, guards: Sequence[Guard]) -> Iterato
 
 def count_or_refuse(
     context: Context, visitor: Visitor, guards: Sequence[Guard], kind: EventKind, failure: Failure
-) -> None:
-    """Count one try before the work it guards; raises Refused(failure) with the time to wait.
+) -> list[Guard]:
+    """Count one try before the work it guards; raises Refused(failure) with the time to wait. Returns what was counted.
 
     The first refusal of each window is recorded, so that a flood of tries is not a flood of rows.
     """
     try:
-        context.throttle.count(guards)
+        return context.throttle.count(guards)
     except Throttled as throttled:
         if throttled.first:
             with context.database.write() as connection:

@@ -32,6 +32,8 @@ class Guard:
     key: tuple[str, ...]
     yields_alone: bool = True
     """Whether less is allowed while processes cannot share their counters, and each counts alone."""
+    reserve: "Reserve | None" = None
+    """What is left past the limit for whoever was not counted before."""
 
     @property
     def storage_key(self) -> str:
@@ -42,6 +44,16 @@ class Guard:
     def amount_alone(self) -> int:
         """How many tries one process allows that counts alone; with a few processes, not more in all than usual."""
         return max(1, self.limit.amount // ALONE_DIVISOR) if self.yields_alone else self.limit.amount
+
+
+@dataclass(frozen=True)
+class Reserve:
+    """Tries past a limit that only a visitor may use whose first one it is: others cannot use up the whole limit."""
+
+    visits: Guard
+    """Counts every try of this visitor, and refuses none."""
+    tries: Guard
+    """Counts those that were let through past the limit, and how many may be."""
 
 
 class StorageAway(Exception):
@@ -102,24 +114,19 @@ class Throttle:
         self._storage = storage
         self._own = WindowStorage()
 
-    def count(self, guards: Sequence[Guard]) -> None:
+    def count(self, guards: Sequence[Guard]) -> list[Guard]:
         """Count one try against each guard, in order; raises Throttled at the first that is over its limit.
 
-        Later guards are then not counted: a network that is blocked cannot use up the tries of an address.
+        Later guards are then not counted: a network that is blocked cannot use up the tries of an address. Returns what
+        was counted, to be given back: in place of a guard whose limit is reached it may be what the guard reserves.
         """
-        for guard in guards:
-            standing = self.stand(guard)
-            if standing.is_exceeded:
-                raise Throttled(standing.retry_after, first=standing.is_first_excess)
+        return [counted for guard in guards for counted in self._count(guard)]
 
     def stand(self, guard: Guard) -> Standing:
         """Count one try and say where that leads, for who is told with every answer."""
-        try:
-            standing = self._stand(self._storage, guard, guard.limit.amount)
-        except StorageAway:
-            standing = self._stand(self._own, guard, guard.amount_alone)
+        standing = self._stand(guard)
         if standing.is_exceeded:
-            _throttled.debug("throttled", extra={"fields": {"scope": guard.scope}})
+            _tell(guard)
         return standing
 
     def forget(self, guard: Guard) -> None:
@@ -136,7 +143,25 @@ class Throttle:
             except StorageAway:
                 self._own.incr(guard.storage_key, guard.limit.get_expiry(), amount=-1)
 
-    def _stand(self, storage: Storage, guard: Guard, amount: int) -> Standing:
+    def _count(self, guard: Guard) -> list[Guard]:
+        reserve = guard.reserve
+        is_first_visit = reserve is not None and self._stand(reserve.visits).hits == 1
+        standing = self._stand(guard)
+        if not standing.is_exceeded:
+            return [guard] if reserve is None else [guard, reserve.visits]
+        if reserve is not None and is_first_visit and not self._stand(reserve.tries).is_exceeded:
+            self.give_back([guard])
+            return [reserve.visits, reserve.tries]
+        _tell(guard)
+        raise Throttled(standing.retry_after, first=standing.is_first_excess)
+
+    def _stand(self, guard: Guard) -> Standing:
+        try:
+            return self._stand_in(self._storage, guard, guard.limit.amount)
+        except StorageAway:
+            return self._stand_in(self._own, guard, guard.amount_alone)
+
+    def _stand_in(self, storage: Storage, guard: Guard, amount: int) -> Standing:
         hits = storage.incr(guard.storage_key, guard.limit.get_expiry())
         return Standing(amount, hits, partial(self._expiry, storage, guard))
 
@@ -145,3 +170,7 @@ class Throttle:
             return storage.get_expiry(guard.storage_key)
         except StorageAway:
             return time() + guard.limit.get_expiry()
+
+
+def _tell(guard: Guard) -> None:
+    _throttled.debug("throttled", extra={"fields": {"scope": guard.scope}})
