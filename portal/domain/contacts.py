@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Insert, Row, Select, bindparam, func, select,
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.domain.addresses import Address
-from portal.domain.models import Account, Base, Contact, FormerPassword
+from portal.domain.models import Account, Base, Contact, Device, FormerPassword
 from portal.domain.tokens import random_id
 
 CLOSING_FAILURES = 100
@@ -88,6 +88,11 @@ _prove = (
     update(Contact)
     .where(Contact.id == bindparam("of_contact"))
     .values(failed_passwords=0, failed_codes=0, confirmed_at=func.coalesce(Contact.confirmed_at, bindparam("now")))
+)
+_forgive_devices = (
+    update(Device)
+    .where(Device.contact_id == bindparam("of_contact"), Device.failed_passwords > 0)
+    .values(failed_passwords=0)
 )
 _confirm = (
     update(Contact)
@@ -197,5 +202,9 @@ def confirm(connection: Connection, contact_id: int, email: str, now: datetime) 
 
 
 def prove_mailbox(connection: Connection, contact_id: int, now: datetime) -> None:
-    """The owner of the mailbox has shown up: the address is confirmed, a closed password and closed codes open."""
+    """The owner of the mailbox has shown up: the address is confirmed, closed codes and a closed password open.
+
+    The password opens in every browser, known (devices.py) or not. The caller holds the contact's row.
+    """
     connection.execute(_prove, {"of_contact": contact_id, "now": now})
+    connection.execute(_forgive_devices, {"of_contact": contact_id})

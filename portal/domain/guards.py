@@ -3,16 +3,21 @@
 | what                       | scope                 | counted on                | limit                    |
 |----------------------------|-----------------------|---------------------------|--------------------------|
 | wrong passwords            | login-network/account | network, address          | LOGIN_LIMIT_*            |
+| … from a known device      | login-device          | device, in their place    | LOGIN_LIMIT_ACCOUNT      |
 | vouched: refused, or first  | vouched-network/account | network, address        | LOGIN_LIMIT_*            |
 | tokens never issued        | link                  | network                   | LOGIN_LIMIT_NETWORK      |
 | passwords used before      | new-password          | contact                   | LOGIN_LIMIT_ACCOUNT      |
 | passwords being typed      | typing                | network                   | 600 per 10 minutes       |
 | registrations              | register              | network                   | REGISTER_LIMIT_NETWORK   |
 | mails that somebody asks   | mail-network/address  | network, address          | MAIL_LIMIT_*             |
+| … from a known device      | mail-device           | device, in their place    | MAIL_LIMIT_ADDRESS       |
 | mails of registrations     | register-address      | address (network: above)  | MAIL_LIMIT_ADDRESS       |
 | the last mail of an hour   | …-address-reserve     | address                   | 1 in the window of these |
 | API requests               | api                   | key                       | API_LIMIT_*              |
 | API keys that do not exist | api-key               | network of the connection | LOGIN_LIMIT_NETWORK      |
+
+A device that this customer signed in with before (devices.py) is counted by itself alone, so that neither strangers nor
+whoever shares its network keep the owner out. What it may do is bounded by its own limit: it needs no network's beside.
 
 Past its limit, an address gets one mail more, for whoever asks from a network that had not asked for it in that hour:
 what one stranger asks does not keep the owner out who is elsewhere.
@@ -28,6 +33,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 
 from portal.domain.api_keys import KeyKind
 from portal.domain.context import Context, Visitor
+from portal.domain.devices import KnownDevice
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record
 from portal.domain.throttling import Guard, Reserve, Throttled
@@ -35,8 +41,10 @@ from portal.domain.throttling import Guard, Reserve, Throttled
 _TYPING_LIMIT = RateLimitItemPerMinute(600, 10)
 
 
-def password_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
+def password_guards(context: Context, visitor: Visitor, key: str, device: KnownDevice | None) -> list[Guard]:
     """For every check of a password: one counter for login, change of password and confirmation."""
+    if device is not None:
+        return [device_guard(context, device)]
     return [
         *_network_guards("login-network", context.rules.login_limit_network, visitor),
         account_guard(context, visitor, key),
@@ -46,6 +54,11 @@ def password_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]
 def account_guard(context: Context, visitor: Visitor, key: str) -> Guard:
     """Of these, the one on the address."""
     return Guard("login-account", context.rules.login_limit_account, (str(visitor.organisation_id), key))
+
+
+def device_guard(context: Context, device: KnownDevice) -> Guard:
+    """In place of these, the one on a known device."""
+    return Guard("login-device", context.rules.login_limit_account, (str(device.id),))
 
 
 def vouched_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
@@ -82,8 +95,10 @@ def registration_guards(context: Context, visitor: Visitor) -> list[Guard]:
     return _network_guards("register", context.rules.register_limit_network, visitor)
 
 
-def mail_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
+def mail_guards(context: Context, visitor: Visitor, key: str, device: KnownDevice | None) -> list[Guard]:
     """For mails with a proof (reset, sign-in) that anybody can ask for. Notices of security events never count."""
+    if device is not None:
+        return [Guard("mail-device", context.rules.mail_limit_address, (str(device.id),))]
     return _mail_guards(context, visitor, "mail-address", key)
 
 
