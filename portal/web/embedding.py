@@ -14,13 +14,15 @@ from flask import Blueprint, Flask, current_app, g, redirect, request, send_from
 from werkzeug.wrappers import Response
 
 from portal.assembly import current_context
+from portal.domain.devices import remember
 from portal.domain.handover import hand_over, hand_over_once
 from portal.domain.models import STRING_LENGTH
 from portal.domain.texts import is_plain
 from portal.web.cookies import is_framed
+from portal.web.device_cookie import keep_device
 from portal.web.presentation import shown_organisation
 from portal.web.redirects import redirect_to, return_target
-from portal.web.session import VISIT, current_customer, sign_in
+from portal.web.session import VISIT, current_customer, current_visitor, sign_in
 from portal.web.theme import THEMES
 
 _SCRIPT_KEPT = 300
@@ -123,10 +125,12 @@ def current_visit() -> Visit:
 def arrive(identity: str, *, kept: bool, after: str | None, return_url: str | None = None) -> Response:
     """Sign the browser in and lead it on: back to the site that it came from, or to a path of our own.
 
-    `return_url` is where a shop's server wants its new customer to go on; no code goes there, since this browser need
-    not be the one that the shop knows.
+    The browser is one of the customer's known devices from now on. `return_url` is where a shop's server wants its new
+    customer to go on; no code goes there, since this browser need not be the one that the shop knows.
     """
     sign_in(identity, kept=kept)
+    if device := remember(current_context(), current_visitor(), identity):
+        keep_device(device)
     return go_on(after, return_url)
 
 

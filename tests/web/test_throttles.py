@@ -119,15 +119,21 @@ def test_a_blocked_network_does_not_use_up_the_tries_of_an_address(start: Start)
     assert site.browser("198.51.100.1").sign_in(EMAIL, PASSWORD).status == 302
 
 
-def test_the_current_password_shares_the_counter_of_the_sign_in(site: Site) -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_the_current_password_shares_the_counter_of_the_sign_in(site: Site, known: bool) -> None:
     browser = site.customer(EMAIL)
+    other = site.browser()
+    if known:
+        other.set_cookie(browser.cookie("device") or "", "device")
+    else:
+        browser.set_cookie("", "device")
     typed = {"current_password": "wrong", "password": SECOND}
 
     def change(_number: int) -> Page:
         return browser.fill("/account/password", typed, submit_to="/account/password")
 
     assert statuses(6, change) == [422] * 6
-    assert statuses(5, lambda _: site.browser().sign_in(EMAIL, "wrong")) == [422] * 4 + [429]
+    assert statuses(5, lambda _: other.sign_in(EMAIL, "wrong")) == [422] * 4 + [429]
     assert wait_of(browser.fill("/account/password", typed, submit_to="/account/password")) > 0
 
 
