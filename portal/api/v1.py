@@ -23,6 +23,7 @@ from portal.api.schemas import (
 from portal.assembly import current_context
 from portal.domain.addresses import Address
 from portal.domain.api_keys import Scope
+from portal.domain.devices import remember
 from portal.domain.errors import Failure, Refused
 from portal.domain.handover import redeem
 from portal.domain.identities import AccountInfo, account_of
@@ -39,7 +40,9 @@ customer = Endpoints("customer", __name__, url_prefix="/api/v1/customer")
 @customer.post("/login", LoginRequest, Scope.LOGIN)
 def login(email: Address, password: str, customer_ip: str | None) -> Response:
     """Sign a customer in and return the identity."""
-    identity = log_in(current_context(), current_visitor(customer_ip), email, password, kept=True)
+    visitor = current_visitor(customer_ip)
+    identity = log_in(current_context(), visitor, email, password, kept=True)
+    remember(current_context(), visitor, identity)
     return success(identityId=identity)
 
 
