@@ -61,7 +61,8 @@ def _password(description: str) -> Secret:
 def _customer_ip() -> Line:
     return _line(
         "customerRealIp",
-        "The customer's IP address, IPv4 or IPv6: limits are counted on its network. Empty, `::1`, `0.0.0.0` and"
+        "The customer's IP address, IPv4 or IPv6: limits are counted on its network, and one that the customer signed"
+        " in from before has limits of its own. Empty, `::1`, `0.0.0.0` and"
         " `localhost` become `127.0.0.1`, which counts as not given.",
         "192.0.2.10",
         parse_customer_ip,

@@ -24,6 +24,7 @@ from portal.api.schemas import (
 from portal.assembly import current_context
 from portal.domain.addresses import Address
 from portal.domain.api_keys import Scope
+from portal.domain.devices import remember
 from portal.domain.errors import Failure, Refused, failures_of
 from portal.domain.handover import redeem
 from portal.domain.identities import AccountInfo, account_of
@@ -40,7 +41,9 @@ customer = Endpoints("customer", __name__, url_prefix="/api/v1/customer")
 @customer.post("/login", LoginRequest, Scope.LOGIN, IDENTITY, failures_of("login"))
 def login(email: Address, password: str, customer_ip: str | None) -> Response:
     """Sign a customer in and return the identity."""
-    identity = log_in(current_context(), current_visitor(customer_ip), email, password, kept=True)
+    visitor = current_visitor(customer_ip)
+    identity = log_in(current_context(), visitor, email, password, kept=True)
+    remember(current_context(), visitor, identity)
     return success(identityId=identity)
 
 

@@ -14,6 +14,7 @@ from portal.cli.customer_file import read_customers
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_json, echo_table
 from portal.domain import customers
+from portal.domain.contacts import CLOSING_FAILURES
 from portal.domain.customer_import import begin_import
 from portal.domain.customers import LIST_LIMIT, CustomerRecord, Whom
 from portal.domain.deletion import delete_customer
@@ -71,6 +72,9 @@ def show(whom: Whom, slug: str) -> None:
     echo_table(("WHEN", "WHAT", "REFUSED", "FROM"), rows)
 
 
+_LOCKED = f"locked after {CLOSING_FAILURES} wrong ones in a row; any link out of an email to the customer unlocks it"
+
+
 def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
     fields: list[tuple[str, object]] = [
         ("E-mail", record.email),
@@ -83,6 +87,8 @@ def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
     ]
     if record.banned_at is not None:
         fields += [("Banned at", record.banned_at), ("Ban reason", record.ban_reason)]
+    counts = (("Password", record.failed_passwords), ("Codes from emails", record.failed_codes))
+    fields += [(what, _LOCKED) for what, count in counts if count >= CLOSING_FAILURES]
     return fields
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
-from portal.domain import accounts, contacts, identities, links, waiting
+from portal.domain import accounts, contacts, devices, identities, links, waiting
 from portal.domain.contacts import Known
 from portal.domain.context import Context, Visitor
 from portal.domain.database import retried
@@ -138,7 +138,8 @@ def begin_account(context: Context, visitor: Visitor, confirmation: Confirmation
 
 
 def _check_password(context: Context, visitor: Visitor, confirmation: Confirmation, password: str) -> None:
-    guards = password_guards(context, visitor, confirmation.email_key)
+    device = devices.find(context, visitor, confirmation.email_key)
+    guards = password_guards(context, visitor, confirmation.email_key, device)
     count_or_refuse(context, visitor, guards, EventKind.CONFIRM, Failure.TOO_MANY_LOGINS)
     with given_back_unless_done(context, guards):
         fits = context.hasher.matching(password, [confirmation.password_hash])
@@ -148,7 +149,7 @@ def _check_password(context: Context, visitor: Visitor, confirmation: Confirmati
     now = context.clock()
     with context.database.write() as connection:
         contact_id = confirmation.link.contact_id
-        contacts.count_wrong_password(connection, contact_id)
+        devices.count_wrong_password(connection, device, contact_id)
         waiting.count_wrong_password(connection, contact_id)
         record(connection, visitor, EventKind.CONFIRM, contact_id=contact_id, now=now, refusal=Failure.WRONG_PASSWORD)
     raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CHOSEN_PASSWORD, field="password")

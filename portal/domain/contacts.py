@@ -1,5 +1,6 @@
 """Contacts: found by the canonical key of their address, locked before they change."""
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,11 +9,12 @@ from sqlalchemy import Connection, Insert, Row, Select, bindparam, func, select,
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.domain.addresses import Address
-from portal.domain.models import Account, Base, Contact, FormerPassword
+from portal.domain.models import Account, Base, Contact, Device, FormerPassword
 from portal.domain.tokens import random_id
 
 CLOSING_FAILURES = 100
-"""Wrong passwords in a row after which a password opens nothing until the mailbox is proven (63B 3.2.2)."""
+"""Wrong passwords in a row after which a password opens nothing until the mailbox is proven (63B 3.2.2); for codes from
+emails likewise."""
 NOBODY = 0
 """No contact has this id: statements about an unknown address run with it, so that the work is the same."""
 
@@ -78,14 +80,26 @@ _count_failure = (
     update(Contact).where(Contact.id == bindparam("of_contact")).values(failed_passwords=Contact.failed_passwords + 1)
 )
 _forget_failures = update(Contact).where(Contact.id == bindparam("of_contact")).values(failed_passwords=0)
+_count_code = (
+    update(Contact)
+    .where(Contact.id.in_(bindparam("of_contacts", expanding=True)), Contact.failed_codes < CLOSING_FAILURES)
+    .values(failed_codes=Contact.failed_codes + 1)
+    .returning(Contact.id)
+)
 _prove = (
     update(Contact)
     .where(Contact.id == bindparam("of_contact"))
     .values(
         failed_passwords=0,
+        failed_codes=0,
         confirmed_at=func.coalesce(Contact.confirmed_at, bindparam("now")),
         proven_at=func.coalesce(Contact.proven_at, bindparam("now")),
     )
+)
+_forgive_devices = (
+    update(Device)
+    .where(Device.contact_id == bindparam("of_contact"), Device.failed_passwords > 0)
+    .values(failed_passwords=0)
 )
 _confirm = (
     update(Contact)
@@ -178,6 +192,14 @@ def forget_wrong_passwords(connection: Connection, contact_id: int) -> None:
     connection.execute(_forget_failures, {"of_contact": contact_id})
 
 
+def count_code(connection: Connection, contact_ids: Set[int]) -> set[int]:
+    """Count a code that is typed for contacts, before it is checked; returns those for whom it may be right.
+
+    Of the others too many codes in a row were wrong. A right one proves the mailbox, which begins the count anew.
+    """
+    return set(connection.scalars(_count_code, {"of_contacts": sorted(contact_ids) or [NOBODY]}))
+
+
 def confirm(connection: Connection, contact_id: int, email: str, now: datetime) -> None:
     """Know a contact from now on, by an address as it was written now.
 
@@ -187,5 +209,10 @@ def confirm(connection: Connection, contact_id: int, email: str, now: datetime) 
 
 
 def prove_mailbox(connection: Connection, contact_id: int, now: datetime) -> None:
-    """Confirm an address by a proof of its mailbox, and open a locked password; part of `record_mailbox_proof`."""
+    """Confirm an address by a proof of its mailbox, and open locked codes and a locked password.
+
+    Part of `record_mailbox_proof`. The password opens in every browser, known (devices.py) or not. The caller holds the
+    contact's row.
+    """
     connection.execute(_prove, {"of_contact": contact_id, "now": now})
+    connection.execute(_forgive_devices, {"of_contact": contact_id})

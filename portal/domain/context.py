@@ -1,6 +1,6 @@
 """What every use-case is given from outside: its tools, and who is asking."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from limits import RateLimitItem
@@ -64,6 +64,8 @@ class Visitor:
     locale: str | None = None
     through_shop: bool = False
     """Whether a shop's server asks on behalf of a customer, and `ip` is what it says of that customer."""
+    device: str | None = field(default=None, repr=False)
+    """The value of the browser's device cookie (devices.py), known or not; a secret."""
 
     @property
     def network(self) -> str | None:

@@ -73,6 +73,8 @@ class CustomerRecord:
     registered_at: datetime | None
     banned_at: datetime | None
     ban_reason: str | None
+    failed_passwords: int
+    failed_codes: int
 
     @property
     def name(self) -> str:
@@ -113,6 +115,8 @@ _records = select(
     Account.created_at.label("registered_at"),
     Contact.banned_at,
     Contact.ban_reason,
+    Contact.failed_passwords,
+    Contact.failed_codes,
 ).outerjoin(Account, Account.contact_id == Contact.id)
 
 

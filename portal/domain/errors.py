@@ -135,7 +135,7 @@ class Failure(Enum):
         "login",
         "E001",
         "Customer login failed.",
-        N_("This is not the code in the mail. Check it, or open the link in the mail."),
+        N_("This code doesn't work. Check it, or open the link in the same email instead."),
     )
     CODE_ENDED = Wording(
         "login",

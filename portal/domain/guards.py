@@ -3,14 +3,23 @@
 | what                       | scope                 | counted on                | limit                    |
 |----------------------------|-----------------------|---------------------------|--------------------------|
 | wrong passwords            | login-network/account | network, address          | LOGIN_LIMIT_*            |
+| … from a known device      | login-device          | device, in their place    | LOGIN_LIMIT_ACCOUNT      |
 | vouched: refused, or first  | vouched-network/account | network, address        | LOGIN_LIMIT_*            |
 | tokens never issued        | link                  | network                   | LOGIN_LIMIT_NETWORK      |
 | passwords used before      | new-password          | contact                   | LOGIN_LIMIT_ACCOUNT      |
 | registrations              | register              | network                   | REGISTER_LIMIT_NETWORK   |
 | mails that somebody asks   | mail-network/address  | network, address          | MAIL_LIMIT_*             |
+| … from a known device      | mail-device           | device, in their place    | MAIL_LIMIT_ADDRESS       |
 | mails of registrations     | register-address      | address (network: above)  | MAIL_LIMIT_ADDRESS       |
+| the last mail of an hour   | …-address-reserve     | address                   | 1 in the window of these |
 | hand-over codes            | handover              | contact                   | 100 per 10 minutes       |
 | API keys that do not exist | api-key               | network of the connection | LOGIN_LIMIT_NETWORK      |
+
+A device that this customer signed in with before (devices.py) is counted by itself alone, so that neither strangers nor
+whoever shares its network keep the owner out. What it may do is bounded by its own limit: it needs no network's beside.
+
+Past its limit, an address gets one mail more, for whoever asks from a network that had not asked for it in that hour:
+what one stranger asks does not keep the owner out who is elsewhere.
 
 The rates of HTTP requests (of an API key, of forms, of passwords that are being typed) are Flask-Limiter's: they stand
 beside the views, and are declared in portal/extensions.py.
@@ -25,15 +34,18 @@ from contextlib import contextmanager
 from limits import RateLimitItem, RateLimitItemPerMinute
 
 from portal.domain.context import Context, Visitor
+from portal.domain.devices import KnownDevice
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record
-from portal.domain.throttling import Guard, Throttled
+from portal.domain.throttling import Guard, Reserve, Throttled
 
 _HANDOVER_LIMIT = RateLimitItemPerMinute(100, 10)
 
 
-def password_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
+def password_guards(context: Context, visitor: Visitor, key: str, device: KnownDevice | None) -> list[Guard]:
     """For every check of a password: one counter for login, change of password and confirmation."""
+    if device is not None:
+        return [device_guard(context, device)]
     return [
         *_network_guards("login-network", context.rules.login_limit_network, visitor),
         account_guard(context, visitor, key),
@@ -43,6 +55,11 @@ def password_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]
 def account_guard(context: Context, visitor: Visitor, key: str) -> Guard:
     """Of these, the one on the address."""
     return Guard("login-account", context.rules.login_limit_account, (str(visitor.organisation_id), key))
+
+
+def device_guard(context: Context, device: KnownDevice) -> Guard:
+    """In place of these, the one on a known device."""
+    return Guard("login-device", context.rules.login_limit_account, (str(device.id),))
 
 
 def vouched_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
@@ -79,8 +96,10 @@ def registration_guards(context: Context, visitor: Visitor) -> list[Guard]:
     return _network_guards("register", context.rules.register_limit_network, visitor)
 
 
-def mail_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
+def mail_guards(context: Context, visitor: Visitor, key: str, device: KnownDevice | None) -> list[Guard]:
     """For mails with a proof (reset, sign-in) that anybody can ask for. Notices of security events never count."""
+    if device is not None:
+        return [Guard("mail-device", context.rules.mail_limit_address, (str(device.id),))]
     return _mail_guards(context, visitor, "mail-address", key)
 
 
@@ -90,10 +109,21 @@ def registration_mail_guards(context: Context, visitor: Visitor, key: str) -> li
 
 
 def _mail_guards(context: Context, visitor: Visitor, scope: str, key: str) -> list[Guard]:
+    limit, of_address = context.rules.mail_limit_address, (str(visitor.organisation_id), key)
     return [
         *_network_guards("mail-network", context.rules.mail_limit_network, visitor),
-        Guard(scope, context.rules.mail_limit_address, (str(visitor.organisation_id), key)),
+        Guard(scope, limit, of_address, reserve=_last_mail(scope, limit, of_address, visitor.network)),
     ]
+
+
+def _last_mail(scope: str, limit: RateLimitItem, of_address: tuple[str, ...], network: str | None) -> Reserve | None:
+    """One mail in each window; none where a shop names no network, since all of its customers would share it."""
+    if network is None:
+        return None
+    return Reserve(
+        visits=Guard(f"{scope}-visits", limit, (*of_address, network)),
+        tries=Guard(f"{scope}-reserve", type(limit)(1, limit.multiples), of_address),
+    )
 
 
 def _network_guards(scope: str, limit: RateLimitItem, visitor: Visitor) -> list[Guard]:
@@ -117,13 +147,13 @@ def given_back_unless_done(context: Context, guards: Sequence[Guard]) -> Iterato
 
 def count_or_refuse(
     context: Context, visitor: Visitor, guards: Sequence[Guard], kind: EventKind, failure: Failure
-) -> None:
-    """Count one try before the work it guards; raises Refused(failure) with the time to wait.
+) -> list[Guard]:
+    """Count one try before the work it guards; raises Refused(failure) with the time to wait. Returns what was counted.
 
     The first refusal of each window is recorded, so that a flood of tries is not a flood of rows.
     """
     try:
-        context.throttle.count(guards)
+        return context.throttle.count(guards)
     except Throttled as throttled:
         if throttled.first:
             with context.database.write() as connection:

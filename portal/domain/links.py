@@ -7,10 +7,12 @@ mail is sent (tokens.py), so that neither the database nor the outbox holds anyt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, exists, insert, select, update
 from sqlalchemy.orm import aliased
 
+from portal.domain import contacts
 from portal.domain.context import Context, Visitor
 from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
@@ -139,24 +141,25 @@ def look_at_code(
     REGISTRATION_DROPPED.
 
     The try is counted on each of them whatever was typed, and however many come at once: after five a code is dead; its
-    link stays good. What is refused is recorded, a wrong code with the count; of a dead code the first try only, so
-    that a flood of tries is not a flood of rows. Links that lead to nothing are counted and answered alike.
+    link stays good. It is counted on their contacts too, once on each: after 100 in a row that were wrong even the
+    right code is answered as a wrong one, until the mailbox is proven by a link. What is refused is recorded, a wrong
+    code with the count; of a dead code the first try only, so that a flood of tries is not a flood of rows. Links that
+    lead to nothing are counted and answered alike.
     """
     now = context.clock()
     digits = "".join(character for character in code if character not in " -")
     with context.database.write() as connection:
-        found = _held(connection, Link.public_id.in_(public_ids), Link.purpose == purpose)
-        tried = connection.execute(
-            update(Link)
-            .where(Link.id.in_(found), Link.code_tries <= CODE_TRIES)
-            .values(code_tries=Link.code_tries + 1)
-            .returning(Link.id, Link.public_id, Link.code_tries, Link.expires_at)
-        ).all()
+        # Before the links, in the order of everything that proves a mailbox: else each could wait for the other.
+        owners = _lock_owners(connection, visitor, purpose, public_ids)
+        tried = _count_try(connection, purpose, public_ids)
         alive = [row for row in tried if row.code_tries <= CODE_TRIES and row.expires_at > now]
-        fitting = [row for row in alive if context.signer.is_code(purpose, row.public_id, digits)]
+        admitted = contacts.count_code(connection, owners.intersection(row.contact_id for row in alive))
+        matching = [row for row in alive if context.signer.is_code(purpose, row.public_id, digits)]
+        fitting = [row for row in matching if row.contact_id in admitted]
         ended = all(row.code_tries >= CODE_TRIES for row in alive)
         failure = Failure.CODE_ENDED if ended else Failure.WRONG_CODE
-        contact_id = _contact_of(connection, visitor, [row.id for row in fitting] or found)
+        concerned = owners.intersection(row.contact_id for row in fitting or tried)
+        contact_id = concerned.pop() if len(concerned) == 1 else None
         if tried and not fitting:
             record(connection, visitor, _BY_CODE[purpose], contact_id=contact_id, now=now, refusal=failure)
     if not fitting:
@@ -170,15 +173,28 @@ def look_at_code(
         raise Refused(Failure.CODE_ENDED, field="code") from None
 
 
-def _contact_of(connection: Connection, visitor: Visitor, links: list[int]) -> int | None:
-    """Whose links these are, if all are of one whom the visitor's organisation knows."""
-    contacts = connection.scalars(
+def _lock_owners(connection: Connection, visitor: Visitor, purpose: Purpose, public_ids: Sequence[str]) -> set[int]:
+    """The contacts of the visitor's organisation that links belong to, held until the transaction ends."""
+    rows = (
         select(Contact.id)
-        .distinct()
         .join(Link, Link.contact_id == Contact.id)
-        .where(Link.id.in_(links), Contact.organisation_id == visitor.organisation_id)
+        .where(Link.public_id.in_(public_ids), Link.purpose == purpose)
+        .where(Contact.organisation_id == visitor.organisation_id)
+        .order_by(Contact.id)
+        .with_for_update(of=Contact, key_share=True)
+    )
+    return set(connection.scalars(rows))
+
+
+def _count_try(connection: Connection, purpose: Purpose, public_ids: Sequence[str]) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Count a try on the code of each link; returns those whose code was not dead before."""
+    found = _held(connection, Link.public_id.in_(public_ids), Link.purpose == purpose)
+    return connection.execute(
+        update(Link)
+        .where(Link.id.in_(found), Link.code_tries <= CODE_TRIES)
+        .values(code_tries=Link.code_tries + 1)
+        .returning(Link.public_id, Link.contact_id, Link.code_tries, Link.expires_at)
     ).all()
-    return contacts[0] if len(contacts) == 1 else None
 
 
 def consume(connection: Connection, link: OpenLink, now: datetime) -> None:

@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from typing import NoReturn
 
-from portal.domain import accounts, contacts, identities, waiting
+from portal.domain import accounts, contacts, devices, identities, waiting
 from portal.domain.addresses import Address
 from portal.domain.contacts import NOBODY, Known
 from portal.domain.context import Context, Visitor
 from portal.domain.database import retried
+from portal.domain.devices import KnownDevice
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record
 from portal.domain.guards import count_or_refuse, given_back_unless_done, password_guards
@@ -26,10 +27,11 @@ def log_in(
     imported: a hash from elsewhere costs what it costs). Raises Refused, or Busy when too many passwords wait (the try
     is then given back).
     """
-    guards = password_guards(context, visitor, address.key)
+    device = devices.find(context, visitor, address.key)
+    guards = password_guards(context, visitor, address.key, device)
     count_or_refuse(context, visitor, guards, EventKind.SIGN_IN, Failure.TOO_MANY_LOGINS)
     with context.database.read() as connection:
-        contact = contacts.find(connection, visitor.organisation_id, address.key)
+        contact = devices.seen_from(device, contacts.find(connection, visitor.organisation_id, address.key))
         registrations = open_registrations(connection, contact.id if contact else NOBODY, context.clock())
     if visitor.through_shop:  # a shop's server may know what is known of an address
         registrations = [registration for registration in registrations if not registration.is_decoy]
@@ -45,8 +47,8 @@ def log_in(
         context.throttle.give_back(guards)
     if contact is None or failure:
         registration = next((registered[known] for known in fitting if known in registered), None)
-        _refuse(context, visitor, contact, failure or Failure.LOGIN_FAILED, registration)
-    return _sign_in(context, visitor, contact, renewed, kept=kept, replacing=replacing)
+        _refuse(context, visitor, contact, device, failure or Failure.LOGIN_FAILED, registration)
+    return _sign_in(context, visitor, contact, device, renewed, kept=kept, replacing=replacing)
 
 
 @retried
@@ -89,13 +91,18 @@ _RIGHT_PASSWORD = frozenset({Failure.BANNED, Failure.UNVERIFIED})
 
 
 def _refuse(
-    context: Context, visitor: Visitor, contact: Known | None, failure: Failure, registration: str | None = None
+    context: Context,
+    visitor: Visitor,
+    contact: Known | None,
+    device: KnownDevice | None,
+    failure: Failure,
+    registration: str | None = None,
 ) -> NoReturn:
     contact_id = contact.id if contact else None
     now = context.clock()
     with context.database.write() as connection:
         if failure not in _RIGHT_PASSWORD:
-            contacts.count_wrong_password(connection, contact_id or NOBODY)
+            devices.count_wrong_password(connection, device, contact_id or NOBODY)
             waiting.count_wrong_password(connection, contact_id or NOBODY)
         record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=now, refusal=failure)
     # Which of the two was wrong is not told; the second is where most mistakes are made.
@@ -103,11 +110,20 @@ def _refuse(
 
 
 def _sign_in(
-    context: Context, visitor: Visitor, contact: Known, renewed: str | None, *, kept: bool, replacing: str | None
+    context: Context,
+    visitor: Visitor,
+    contact: Known,
+    device: KnownDevice | None,
+    renewed: str | None,
+    *,
+    kept: bool,
+    replacing: str | None,
 ) -> str:
     now = context.clock()
     with context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
+        device = devices.find_again(connection, device)
+        current = devices.seen_from(device, current)
         # While the password was hashed it may have been changed or closed, or the customer banned.
         if current is None or current.password_hash != contact.password_hash:
             failure = Failure.WRONG_PASSWORD
@@ -115,7 +131,7 @@ def _sign_in(
             failure = judged
         else:
             if current.failed_passwords:
-                contacts.forget_wrong_passwords(connection, contact.id)
+                devices.forget_wrong_passwords(connection, device, contact.id)
             if renewed:
                 accounts.renew_hash(connection, contact, renewed)
             identity = identities.start(
@@ -123,4 +139,4 @@ def _sign_in(
             )
             record(connection, visitor, EventKind.SIGN_IN, contact_id=contact.id, now=now)
             return identity
-    _refuse(context, visitor, contact, failure)
+    _refuse(context, visitor, contact, device, failure)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from portal.domain import contacts, links, outbox
+from portal.domain import contacts, devices, links, outbox
 from portal.domain.addresses import Address
 from portal.domain.context import Context, Visitor
 from portal.domain.database import retried
@@ -29,7 +29,7 @@ def mail_link(
     Asking changes nothing else, and earlier links stay good. For any other address the same statements run, with rows
     that lead to nothing. Raises Refused(TOO_MANY_MAILS), counted for unknown addresses as for known ones.
     """
-    guards = mail_guards(context, visitor, address.key)
+    guards = mail_guards(context, visitor, address.key, devices.find(context, visitor, address.key))
     count_or_refuse(context, visitor, guards, kind, Failure.TOO_MANY_MAILS)
     now = context.clock()
     with context.database.write() as connection:

@@ -1,6 +1,6 @@
 """A new password by somebody who is signed in."""
 
-from portal.domain import accounts, contacts, identities
+from portal.domain import accounts, contacts, devices, identities
 from portal.domain.addresses import parse_email
 from portal.domain.context import Context, Visitor
 from portal.domain.database import retried
@@ -22,14 +22,16 @@ def change_password(
     """Change the password of a customer who knows the current one; returns a new identity in place of the one in use.
 
     Every identity ends, the one in use too, and so do open links; a notice goes out. A wrong current password counts
-    as a failed login does, on the same counters. Two hashes are computed: the current password's and the new one's,
-    compared with all former ones. Raises Refused (WRONG_PASSWORD, TOO_MANY_LOGINS, PASSWORD_REFUSED, PASSWORD_REUSED)
-    and Busy.
+    as a failed login in the same browser does, on the same counters. Two hashes are computed: the current password's
+    and the new one's, compared with all former ones. Raises Refused (WRONG_PASSWORD, TOO_MANY_LOGINS, PASSWORD_REFUSED,
+    PASSWORD_REUSED) and Busy.
     """
-    guards = password_guards(context, visitor, parse_email(customer.email).key)
+    key = parse_email(customer.email).key
+    device = devices.find(context, visitor, key)
+    guards = password_guards(context, visitor, key, device)
     count_or_refuse(context, visitor, guards, EventKind.PASSWORD_CHANGE, Failure.TOO_MANY_LOGINS)
     with context.database.read() as connection:
-        contact = contacts.find_by_id(connection, customer.id)
+        contact = devices.seen_from(device, contacts.find_by_id(connection, customer.id))
     if contact is None:  # deleted since the identity was looked up
         raise _refused_current_password()
     own = [contact.password_hash] if contact.password_hash else []
@@ -39,7 +41,7 @@ def change_password(
         context.throttle.give_back(guards)
     else:
         with context.database.write() as connection:
-            contacts.count_wrong_password(connection, customer.id)
+            devices.count_wrong_password(connection, device, customer.id)
             now, failure = context.clock(), Failure.WRONG_PASSWORD
             record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now, refusal=failure)
         raise _refused_current_password(_CLOSED if contact.is_closed else _WRONG_CURRENT_PASSWORD)
@@ -51,7 +53,7 @@ def change_password(
         if current is None or current.banned_at or current.password_hash != contact.password_hash:
             raise _refused_current_password()
         accounts.change_password(connection, context, visitor, current, password_hash, now)
-        contacts.forget_wrong_passwords(connection, contact.id)
+        devices.forget_wrong_passwords(connection, device, contact.id)
         record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now)
         return identities.start(connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now)
 

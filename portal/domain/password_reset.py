@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from portal.domain import accounts, contacts, links
+from portal.domain import accounts, contacts, devices, links
 from portal.domain.addresses import Address, parse_email
 from portal.domain.context import Context, Visitor
 from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
-from portal.domain.guards import account_guard, new_password_guards
+from portal.domain.guards import account_guard, device_guard, new_password_guards
 from portal.domain.links import OpenLink
 from portal.domain.mailbox_proof import record_mailbox_proof
 from portal.domain.mailed_link import mail_link
@@ -64,5 +64,8 @@ def set_new_password(context: Context, visitor: Visitor, token: str, password: s
         dropped_registration = record_mailbox_proof(connection, current, now)
         record(connection, visitor, EventKind.RESET, contact_id=current.id, now=now)
     # The mailbox is proven and the password that was guessed at is gone: who was locked out by a stranger gets in.
-    context.throttle.forget(account_guard(context, visitor, parse_email(contact.email).key))
+    key = parse_email(contact.email).key
+    context.throttle.forget(account_guard(context, visitor, key))
+    if device := devices.find(context, visitor, key):
+        context.throttle.forget(device_guard(context, device))
     return dropped_registration

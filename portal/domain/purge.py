@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
+from portal.domain import devices
 from portal.domain.context import Context
 from portal.domain.database import Database, retried
-from portal.domain.models import Account, Contact, Event, Handover, Identity, Link, OutboxMail, Registration
+from portal.domain.models import Account, Contact, Device, Event, Handover, Identity, Link, OutboxMail, Registration
 from portal.domain.outbox import MailState
 from portal.domain.waiting import WAITING_LIFETIME
 
@@ -51,6 +52,7 @@ def purge(context: Context) -> dict[str, int]:
             ("registration", Registration.id, _stale_registrations(now)),
             ("handover", Handover.id, Handover.expires_at <= now - HANDOVERS_KEPT),
             ("identity", Identity.id, _ended_identities(now)),
+            ("device", Device.id, Device.seen_at <= now - devices.LIFETIME),
             ("event", Event.id, Event.occurred_at <= now - context.rules.event_retention),
             ("contact", Contact.id, _unconfirmed_contacts()),
         )

@@ -73,9 +73,10 @@ def held_contact(context: Context, visitor: Visitor, application: Application) -
     What the block does is one transaction with that; no lock is held while hashing. Raises what `register` does.
     """
     address = application.address
-    guards = registration_guards(context, visitor)
-    mails = registration_mail_guards(context, visitor, address.key)
-    count_or_refuse(context, visitor, [*guards, *mails], EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
+    guards, mails = (
+        count_or_refuse(context, visitor, each, EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
+        for each in (registration_guards(context, visitor), registration_mail_guards(context, visitor, address.key))
+    )
     with given_back_unless_done(context, mails), refusals_recorded(context, visitor, EventKind.REGISTER, None):
         names = (application.name, application.first_name, application.last_name)
         refuse_unfit(

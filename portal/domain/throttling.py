@@ -26,6 +26,8 @@ class Guard:
     scope: str
     limit: RateLimitItem
     key: tuple[str, ...]
+    reserve: "Reserve | None" = None
+    """What is left past the limit for whoever was not counted before."""
 
     @property
     def storage_key(self) -> str:
@@ -36,6 +38,16 @@ class Guard:
     def reduced_amount(self) -> int:
         """How many tries one process allows while counters cannot be shared."""
         return max(1, self.limit.amount // REDUCTION)
+
+
+@dataclass(frozen=True)
+class Reserve:
+    """Tries past a limit that only a visitor may use whose first one it is: others cannot use up the whole limit."""
+
+    visits: Guard
+    """Counts every try of this visitor, and refuses none."""
+    tries: Guard
+    """Counts those that were let through past the limit, and how many may be."""
 
 
 class Throttled(Exception):
@@ -87,23 +99,19 @@ class Throttle:
     def __init__(self, counters: Counters) -> None:
         self.counters = counters
 
-    def count(self, guards: Sequence[Guard]) -> None:
+    def count(self, guards: Sequence[Guard]) -> list[Guard]:
         """Count one try against each guard, in order; raises Throttled at the first that is over its limit.
 
-        Later guards are then not counted: a network that is blocked cannot use up the tries of an address.
+        Later guards are then not counted: a network that is blocked cannot use up the tries of an address. Returns what
+        was counted, to be given back: in place of a guard whose limit is reached it may be what the guard reserves.
         """
-        for guard in guards:
-            standing = self.stand(guard)
-            if standing.is_exceeded:
-                raise Throttled(standing.retry_after, first=standing.is_first_excess)
+        return [counted for guard in guards for counted in self._count(guard)]
 
     def stand(self, guard: Guard) -> Standing:
         """Count one try and say where that leads, for who is told with every answer."""
-        hits = self.counters.incr(guard.storage_key, guard.limit.get_expiry())
-        amount = guard.reduced_amount if self.counters.is_degraded else guard.limit.amount
-        standing = Standing(amount, hits, partial(self.counters.get_expiry, guard.storage_key))
+        standing = self._stand(guard)
         if standing.is_exceeded:
-            _throttled.debug("throttled", extra={"fields": {"scope": guard.scope}})
+            _tell(guard)
         return standing
 
     def forget(self, guard: Guard) -> None:
@@ -114,3 +122,24 @@ class Throttle:
         """Take back one try that was counted and turned out to be no failure."""
         for guard in guards:
             self.counters.incr(guard.storage_key, guard.limit.get_expiry(), -1)
+
+    def _count(self, guard: Guard) -> list[Guard]:
+        reserve = guard.reserve
+        is_first_visit = reserve is not None and self._stand(reserve.visits).hits == 1
+        standing = self._stand(guard)
+        if not standing.is_exceeded:
+            return [guard] if reserve is None else [guard, reserve.visits]
+        if reserve is not None and is_first_visit and not self._stand(reserve.tries).is_exceeded:
+            self.give_back([guard])
+            return [reserve.visits, reserve.tries]
+        _tell(guard)
+        raise Throttled(standing.retry_after, first=standing.is_first_excess)
+
+    def _stand(self, guard: Guard) -> Standing:
+        hits = self.counters.incr(guard.storage_key, guard.limit.get_expiry())
+        amount = guard.reduced_amount if self.counters.is_degraded else guard.limit.amount
+        return Standing(amount, hits, partial(self.counters.get_expiry, guard.storage_key))
+
+
+def _tell(guard: Guard) -> None:
+    _throttled.debug("throttled", extra={"fields": {"scope": guard.scope}})

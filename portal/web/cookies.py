@@ -1,4 +1,4 @@
-"""The two cookies: one for pages at top level, one for pages in a frame on somebody's site.
+"""The two session cookies: one for pages at top level, one for pages in a frame on somebody's site.
 
 A browser that blocks third-party cookies loses one with `SameSite=None` alone; with `Partitioned` it keeps it, for this
 one pair of sites. The other cookie stays `Lax`, so no foreign site can make a browser send it. Neither is seen on the
@@ -59,13 +59,13 @@ class TwoCookies(SecureCookieSessionInterface):
         would replace the visitor's own and sign them out.
         """
         is_unseen = "sent_from_elsewhere" in g and self.get_cookie_name(app) not in request.cookies
-        if not is_asset() and not is_unseen and (not is_framed() or _may_be_framed()):
+        if not is_unseen and may_set_cookie():
             super().save_session(app, session, response)
 
     def get_cookie_name(self, app: Flask) -> str:
         """The name on this side."""
         name = super().get_cookie_name(app)
-        return f"{name}-frame" if has_request_context() and is_framed() else name
+        return on_this_side(name) if has_request_context() else name
 
     def get_cookie_samesite(self, app: Flask) -> str | None:
         """`None` in a frame, which browsers take over https only."""
@@ -76,7 +76,17 @@ class TwoCookies(SecureCookieSessionInterface):
         return is_framed() and self.get_cookie_secure(app)
 
 
-def _may_be_framed() -> bool:
+def on_this_side(name: str) -> str:
+    """The name of a cookie at top level, or of its counterpart in a frame."""
+    return f"{name}-frame" if is_framed() else name
+
+
+def may_set_cookie() -> bool:
+    """False for an asset, and in a frame where nobody may show the portal in one."""
+    if is_asset():
+        return False
+    if not is_framed():
+        return True
     try:
         return bool(current_organisation().frame_ancestors)
     except SQLAlchemyError:

@@ -16,18 +16,20 @@ from werkzeug.exceptions import TooManyRequests
 from werkzeug.wrappers import Response
 
 from portal.assembly import current_context
+from portal.domain.devices import remember
 from portal.domain.handover import hand_over, hand_over_once
 from portal.domain.identities import Customer
 from portal.domain.return_urls import is_handover_url
 from portal.domain.throttling import Throttled
 from portal.extensions import form_rate
 from portal.web.cookies import is_framed
+from portal.web.device_cookie import keep_device
 from portal.web.embedding import Visit, current_visit, named_nonce, named_visit
 from portal.web.form_page import FormPage
 from portal.web.forms import ContinueForm, PortalForm, Problem
 from portal.web.organisation import current_organisation
 from portal.web.redirects import redirect_to, return_target
-from portal.web.session import VISIT, current_customer, sign_in, signed_in_customer
+from portal.web.session import VISIT, current_customer, current_visitor, sign_in, signed_in_customer
 
 pages = Blueprint("handover", __name__)
 
@@ -54,10 +56,13 @@ def tell_site() -> ResponseReturnValue:
 def arrive(identity: str, *, kept: bool, after: str | None, return_url: str | None = None) -> Response:
     """Sign the browser in and lead it on: back to the site that it came from, or to a path of our own.
 
-    `return_url` is where a shop's server wants its new customer to go on; no code goes there, since this browser need
+    The browser is one of the customer's known devices from now on. `return_url` is where a shop's server wants its new
+    customer to go on; no code goes there, since this browser need
     not be the one that the shop knows.
     """
     sign_in(identity, kept=kept)
+    if device := remember(current_context(), current_visitor(), identity):
+        keep_device(device)
     customer, visit = current_customer(), current_visit()
     target = None if is_framed() else return_target(visit.return_url)  # in a frame the next page tells the site
     if customer is not None and target is not None:

@@ -11,6 +11,7 @@ from portal.domain.identities import Customer
 from portal.domain.models import STRING_LENGTH, USER_AGENT_LENGTH
 from portal.domain.networks import read_ip
 from portal.languages import current_language
+from portal.web.device_cookie import presented_device
 from portal.web.organisation import current_organisation
 
 VISIT = "visit"
@@ -35,6 +36,7 @@ def current_visitor() -> Visitor:
         user_agent=_printable(request.headers.get("User-Agent", "")) or None,
         request_id=g.request_id,
         locale=current_language().tag,
+        device=presented_device(),
     )
 
 

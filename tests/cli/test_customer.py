@@ -96,6 +96,20 @@ def test_show_tells_why_the_last_mail_was_set_aside_until_one_is_taken(
         assert ("Last mail set aside  550 nobody here" in run("customer", "show", "jana@example.com").out) is is_told
 
 
+@pytest.mark.parametrize(("count", "is_told"), [(99, False), (100, True)])
+def test_show_tells_what_too_many_wrong_tries_have_locked(
+    run: Run, context: Context, count: int, is_told: bool
+) -> None:
+    contact_id = add_contact(context, "jana@example.com", account=True)
+    for column, label in (("failed_passwords", "Password"), ("failed_codes", "Codes from emails")):
+        with context.database.write() as connection:
+            changed = update(Contact).where(Contact.id == contact_id)
+            connection.execute(changed.values(**{"failed_passwords": 0, "failed_codes": 0, column: count}))
+        lines = run("customer", "show", "jana@example.com").out.splitlines()
+        locked = [line.partition("  ")[0] for line in lines if "locked after 100 wrong ones in a row" in line]
+        assert locked == ([label] if is_told else [])
+
+
 def test_show_tells_everything_that_a_shop_has_registered(run: Run, context: Context) -> None:
     referrer = add_contact(context, "petr@example.com")
     with context.database.read() as connection:

@@ -73,6 +73,7 @@ def live(portal: Scene) -> Life:
     jana.fail_to_log_in(EMAIL)
     jana.register(EMAIL)  # which tells her by mail that she is a customer already
     identity = jana.log_in(EMAIL, SECOND_PASSWORD, kept=True)
+    jana.remember(identity)
     handover.hand_over(jana.context, jana.get(identity), NONCE)
     ((contact_id,),) = jana.rows(select(Contact.id).where(Contact.email == EMAIL))
     jana.change_row(update(Contact).where(Contact.id == contact_id).values(ban_reason=BAN_REASON))

@@ -13,6 +13,7 @@ from sqlalchemy import Executable, func, insert, select
 
 from portal.domain import (
     customers,
+    devices,
     identities,
     login,
     magic_link,
@@ -64,6 +65,18 @@ class Scene:
     def through_shop(self, ip: str | None = None) -> "Scene":
         """The same portal, asked by the shop's server for a customer, whose IP it gives or not."""
         return replace(self, visitor=replace(self.visitor, ip=ip, locale=None, through_shop=True))
+
+    def in_browser(self, device: str | None) -> "Scene":
+        """The same portal, asked by a browser that brings a device cookie, or none."""
+        return replace(self, visitor=replace(self.visitor, device=device))
+
+    def in_known_browser(self, email: str = ADA, password: str = PASSWORD) -> "Scene":
+        """The same portal, asked by a browser in which a customer signs in."""
+        return self.in_browser(self.remember(self.log_in(email, password)))
+
+    def remember(self, identity: str) -> str | None:
+        """Know this browser by a new identity; returns what its device cookie is to hold."""
+        return devices.remember(self.context, self.visitor, identity)
 
     def at_another_organisation(self) -> "Scene":
         """The same visitor at a second shop that this portal serves."""

@@ -62,7 +62,7 @@ def test_what_was_removed_is_told_table_by_table(scene: Scene, life: Life) -> No
         "registrations": 2,
         "handovers": 1,
         "identities": 2,
-        "devices": 0,
+        "devices": 1,
         "events": 10,
         "former passwords": 1,
         "accounts": 1,

@@ -72,6 +72,7 @@ def test_everything_that_happened_is_told(scene: Scene, life: Life) -> None:
     assert [identity["endedAt"] is None for identity in told["identities"]] == [False, True]
     assert {(identity["ip"], identity["userAgent"]) for identity in told["identities"]} == {(IP, USER_AGENT)}
     assert len(told["handovers"]) == 1
+    assert [device.keys() for device in told["devices"]] == [{"createdAt", "seenAt", "failedPasswords"}]
     assert {"sign_in", "sign_out", "register", "confirm", "reset"} <= {event["kind"] for event in told["events"]}
     assert "WRONG_PASSWORD" in {event["refusal"] for event in told["events"]}
     assert {"verify", "reset", "password_changed", "account_exists"} == {mail["notice"] for mail in told["mails"]}

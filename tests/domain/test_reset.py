@@ -231,11 +231,12 @@ def test_links_die_with_a_change_of_the_address(scene: Scene) -> None:
 
 
 def test_mails_are_limited_by_address_and_by_network(scene: Scene) -> None:
-    for _ in range(5):
-        scene.request_reset("nobody@example.com")
-    with refused(Failure.TOO_MANY_MAILS) as refusal:
-        scene.elsewhere("198.51.100.9").request_reset("nobody@example.com")
-    assert refusal.value.retry_after
+    for number in range(5):
+        scene.elsewhere(f"198.51.100.{number}").request_reset("nobody@example.com")
+    for number in range(5):
+        with refused(Failure.TOO_MANY_MAILS) as refusal:
+            scene.elsewhere(f"198.51.100.{number}").request_reset("nobody@example.com")
+        assert refusal.value.retry_after
     scene = scene.elsewhere("198.51.100.10").with_rules(mail_limit_network=parse_limit("3 per hour"))
     for number in range(3):
         scene.request_reset(f"nobody{number}@example.com")

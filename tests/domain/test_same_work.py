@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from portal.domain.errors import Refused
 from portal.domain.guards import password_guards, registration_guards, registration_mail_guards
 from portal.domain.models import Base, Contact, Registration
+from portal.domain.tokens import random_id
 from tests.domain.scene import ADA, SECOND_PASSWORD, WRONG_PASSWORD, Scene
 from tests.domain.watching import HashCounter, statements_of
 
@@ -77,6 +78,17 @@ KNOWN = [
 STRANGERS_PASSWORD = "thimble walrus lagoon 29"
 
 
+@pytest.fixture(params=["no device", "invented device", "device of another customer"])
+def asking(scene: Scene, request: pytest.FixtureRequest) -> Scene:
+    """A stranger's browser, which may bring a device cookie of its own."""
+    if request.param == "no device":
+        return scene
+    if request.param == "invented device":
+        return scene.in_browser(random_id())
+    scene.join("eve@example.com")
+    return scene.in_known_browser("eve@example.com")
+
+
 @dataclass
 class Work:
     statements: list[str]
@@ -97,11 +109,11 @@ def work_of(scene: Scene, hashes: HashCounter, ask: Callable[[], object]) -> Wor
 
 @pytest.mark.parametrize("become_known", KNOWN)
 def test_a_wrong_password_costs_the_same(
-    scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
+    asking: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
 ) -> None:
-    become_known(scene)
-    known = work_of(scene, hashes, lambda: scene.log_in(ADA, WRONG_PASSWORD))
-    unknown = work_of(scene, hashes, lambda: scene.log_in(STRANGER, WRONG_PASSWORD))
+    become_known(asking.in_browser(None))
+    known = work_of(asking, hashes, lambda: asking.log_in(ADA, WRONG_PASSWORD))
+    unknown = work_of(asking, hashes, lambda: asking.log_in(STRANGER, WRONG_PASSWORD))
     assert known == unknown
     assert (unknown.hashes, unknown.rows["event"], unknown.rows["outbox"]) == (1, 1, 0)
 
@@ -121,11 +133,11 @@ def test_a_registration_costs_the_same(
 
 @pytest.mark.parametrize("become_known", KNOWN)
 def test_a_request_for_a_reset_costs_the_same(
-    scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
+    asking: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
 ) -> None:
-    become_known(scene)
-    known = work_of(scene, hashes, scene.request_reset)
-    unknown = work_of(scene, hashes, lambda: scene.request_reset(STRANGER))
+    become_known(asking.in_browser(None))
+    known = work_of(asking, hashes, asking.request_reset)
+    unknown = work_of(asking, hashes, lambda: asking.request_reset(STRANGER))
     assert known == unknown
     assert (unknown.hashes, unknown.rows["link"], unknown.rows["outbox"]) == (0, 1, 1)
 
@@ -133,11 +145,11 @@ def test_a_request_for_a_reset_costs_the_same(
 def counted(scene: Scene, email: str) -> dict[str, int]:
     """What is counted on an address, and on the network of whoever asks."""
     guards = [
-        *password_guards(scene.context, scene.visitor, email),
+        *password_guards(scene.context, scene.visitor, email, None),
         *registration_guards(scene.context, scene.visitor),
         *registration_mail_guards(scene.context, scene.visitor, email),
     ]
-    return {guard.scope: scene.context.throttle._storage.get(guard.storage_key) for guard in guards}
+    return {guard.scope: scene.context.throttle.counters.get(guard.storage_key) for guard in guards}
 
 
 @pytest.mark.parametrize("become_known", [*KNOWN, become_imported])
@@ -145,7 +157,7 @@ def test_signing_in_with_what_a_stranger_has_registered_costs_the_same(
     scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
 ) -> None:
     become_known(scene)
-    scene.context.throttle._storage.reset()
+    scene.context.throttle.counters.reset()
 
     def register_sign_in_resend(stranger: Scene, email: str) -> list[Work]:
         registrations: list[str] = []
@@ -195,3 +207,5 @@ def test_whoever_asks_too_often_is_refused_the_same(
     assert [work.hashes for work in counts] == [0, 0, 0]
     assert [work.rows["event"] for work in counts] == [1, 0, 0]
     assert [len(work.statements) for work in counts] == [1, 0, 0]
+    forged = scene.in_browser(random_id())
+    assert len(work_of(scene, hashes, lambda: forged.log_in(ADA, WRONG_PASSWORD)).statements) == 1

@@ -154,7 +154,8 @@ def use_api(site: Site) -> None:
     for _ in range(2):
         shop.post("register-account", email=SHOPPER, password=PASSWORD, groups=["vip"])
     shop.post("register-account-verify", token=site.link(SHOPPER).rpartition("/")[2])
-    shop.post("login", email=SHOPPER, password="wrong")
+    shop.post("login", email=SHOPPER, password="wrong", customerRealIp="203.0.113.5")
+    shop.post("login", email=SHOPPER, password=PASSWORD, customerRealIp="203.0.113.5")
     identity = shop.identity(shop.post("login", email=SHOPPER, password=PASSWORD))
     reference = shop.account(identity)["cuRefNo"]
     assert shop.post("magic-auth", email="new@example.com", firstName="New", referralId=reference).json["success"]

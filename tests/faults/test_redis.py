@@ -93,7 +93,7 @@ def test_two_processes_share_their_counters(broken_redis: Redis) -> None:
 def test_of_many_at_once_as_many_are_counted_as_are_allowed(broken_redis: Redis) -> None:
     throttle = Throttle(Counters(SharedStorage(broken_redis.uri)))
     outcomes = in_parallel([lambda: throttle.count([GUARD])] * 40)
-    assert outcomes.count(None) == 8
+    assert outcomes.count([GUARD]) == 8
 
 
 def test_a_window_is_not_prolonged_and_what_is_given_back_after_it_is_no_credit(broken_redis: Redis) -> None:
@@ -216,7 +216,7 @@ def test_customers_sign_in_and_guessers_do_not(
     assert [page.status for page in guesses] == [422, 422, 429, 429, 429, 429]
     assert len(hashes) == 2
     assert all(int(page.headers["Retry-After"]) > 0 for page in guesses[2:])
-    assert [ask_for_reset(site, number) for number in range(3)] == [302, 429, 429]
+    assert [ask_for_reset(site, number) for number in (1, 1, 2, 2, 3)] == [302, 429, 302, 429, 429]
 
 
 def ask_for_reset(site: Site, number: int) -> int:

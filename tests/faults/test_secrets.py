@@ -38,7 +38,8 @@ def test_a_lost_database_brings_no_secret_into_the_log(site: Site, caplog: pytes
         (browser.open("/login/link").form(), {"email": EMAIL}),
         (signed_in.open("/account/password").form(), {"current_password": PASSWORD, "password": f"{CANARY} new"}),
     ]
-    secrets = (CANARY, "Canary", PASSWORD, key, str(signed_in.cookie())[:20])
+    device = str(signed_in.cookie("device"))
+    secrets = (CANARY, "Canary", PASSWORD, key, device, str(signed_in.cookie())[:20])
     file = Path(str(site.context.database.engine.url.database))
     moved = file.rename(file.with_name("moved"))
     caplog.clear()

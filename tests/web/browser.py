@@ -54,6 +54,11 @@ class Page:
         return self.headers["Location"]
 
     @property
+    def cookies(self) -> dict[str, str]:
+        """Each cookie that is set, with its attributes, by its name."""
+        return {cookie.partition("=")[0]: cookie for cookie in self.headers.getlist("Set-Cookie")}
+
+    @property
     def tree(self) -> Element:
         """The page; its markup must be without a fault."""
         tree, faults = read(self.text)

@@ -11,6 +11,8 @@ from tests.web.expectations import assert_headers
 EMAIL = "ada@example.com"
 ENDING = ("Expires=Thu, 01 Jan 1970", "Max-Age=0")
 """How a cookie is taken back."""
+LASTING = ("Expires=", "Max-Age=31536000")
+"""How long a device is known."""
 
 
 def every_answer(site: Site) -> dict[str, Page]:
@@ -61,6 +63,11 @@ def test_every_answer_carries_the_security_headers_and_is_kept_by_nobody(site: S
         assert_headers(page, name=name)
 
 
+def ends(name_and_value: str) -> tuple[str, ...]:
+    """What says how long a cookie lives: none lasts but the device's."""
+    return LASTING if "device=" in name_and_value else ENDING
+
+
 def test_hsts_and_secure_cookies_come_with_https_only(start: Start) -> None:
     site = start(BASE_URL="https://portal.example.com")
     answers = every_answer(site)
@@ -71,8 +78,8 @@ def test_hsts_and_secure_cookies_come_with_https_only(start: Start) -> None:
     assert cookies
     for cookie in cookies:
         name_and_value, *flags = cookie.split("; ")
-        assert name_and_value.startswith("__Host-portal=")
-        assert {flag for flag in flags if not flag.startswith(ENDING)} == {
+        assert name_and_value.startswith(("__Host-portal=", "__Host-device="))
+        assert {flag for flag in flags if not flag.startswith(ends(name_and_value))} == {
             "HttpOnly",
             "Path=/",
             "SameSite=Lax",
@@ -84,8 +91,9 @@ def test_without_https_the_cookie_is_plain_and_still_out_of_reach_for_scripts(si
     for page in every_answer(site).values():
         for cookie in page.headers.getlist("Set-Cookie"):
             name_and_value, *flags = cookie.split("; ")
-            assert name_and_value.startswith("portal=")
-            assert {flag for flag in flags if not flag.startswith(ENDING)} == {"HttpOnly", "Path=/", "SameSite=Lax"}
+            assert name_and_value.startswith(("portal=", "device="))
+            flags = [flag for flag in flags if not flag.startswith(ends(name_and_value))]
+            assert set(flags) == {"HttpOnly", "Path=/", "SameSite=Lax"}
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from functools import partial
 import pytest
 
 from tests.web.browser import Browser, Page
-from tests.web.conftest import PASSWORD, Site, in_parallel
+from tests.web.conftest import PASSWORD, Site, Start, in_parallel
 from tests.web.expectations import assert_error_page
 from tests.web.post import code_in
+from tests.web.test_embedding import Framed, allow
 
 EMAIL = "ada@example.com"
 
@@ -81,6 +82,30 @@ def test_five_tries_end_a_code_and_leave_its_link_good(site: Site) -> None:
     assert not browser.is_signed_in
 
     assert browser.fill(site.link(EMAIL)).status == 302
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_after_100_wrong_codes_the_right_one_is_answered_as_a_wrong_one_and_the_link_opens_codes_again(
+    start: Start, framed: bool
+) -> None:
+    site = allow(start(BASE_URL="https://portal.example.com", MAIL_LIMIT_ADDRESS="100 per hour"))
+    site.customer(EMAIL)
+    stranger = site.browser("198.51.100.66")
+    for _ in range(20):
+        ask(stranger)
+        code = code_for(site)
+        assert [type_code(stranger, wrong(code)).status for _ in range(5)] == [422] * 5
+    browser = Framed(site.app) if framed else site.browser()
+    ask(browser)
+    code = code_for(site)
+    as_wrong, as_right = type_code(browser, wrong(code)), type_code(browser, code)
+    assert (as_right.status, as_right.problems) == (422, as_wrong.problems)
+    assert "open the link in the same email" in as_right.words
+    assert not browser.is_signed_in
+
+    assert site.browser().fill(site.link(EMAIL)).status == 302
+    ask(browser)
+    assert type_code(browser, code_for(site)).status == 302
 
 
 def test_of_many_codes_at_once_five_are_looked_at(site: Site) -> None:
@@ -193,8 +218,7 @@ def test_every_way_in_asks_whether_to_be_kept_signed_in(site: Site, kept: bool) 
     for way in ways:
         answer = way()
         assert answer.status == 302
-        (cookie,) = answer.headers.getlist("Set-Cookie")
-        assert ("Expires=" in cookie) is kept
+        assert ("Expires=" in answer.cookies["portal"]) is kept
     assert [bool(row["kept"]) for row in site.rows()["identity"]] == [kept] * 3
 
 

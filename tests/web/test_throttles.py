@@ -119,15 +119,21 @@ def test_a_blocked_network_does_not_use_up_the_tries_of_an_address(start: Start)
     assert site.browser("198.51.100.1").sign_in(EMAIL, PASSWORD).status == 302
 
 
-def test_the_current_password_shares_the_counter_of_the_sign_in(site: Site) -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_the_current_password_shares_the_counter_of_the_sign_in(site: Site, known: bool) -> None:
     browser = site.customer(EMAIL)
+    other = site.browser()
+    if known:
+        other.set_cookie(browser.cookie("device") or "", "device")
+    else:
+        browser.set_cookie("", "device")
     typed = {"current_password": "wrong", "password": SECOND}
 
     def change(_number: int) -> Page:
         return browser.fill("/account/password", typed, submit_to="/account/password")
 
     assert statuses(6, change) == [422] * 6
-    assert statuses(5, lambda _: site.browser().sign_in(EMAIL, "wrong")) == [422] * 4 + [429]
+    assert statuses(5, lambda _: other.sign_in(EMAIL, "wrong")) == [422] * 4 + [429]
     assert wait_of(browser.fill("/account/password", typed, submit_to="/account/password")) > 0
 
 
@@ -189,9 +195,20 @@ def test_mails_to_one_address_are_limited_and_those_that_let_in_apart_from_those
 
     assert statuses(3, lambda n: site.browser(f"198.51.100.{n}").ask_for_reset(EMAIL)) == [302] * 3
     assert statuses(2, lambda _: site.browser().fill("/login/link", {"email": EMAIL})) == [302] * 2
-    assert 0 < wait_of(site.browser("198.51.100.9").ask_for_reset(EMAIL)) <= 3600
+    assert 0 < wait_of(site.browser("198.51.100.2").ask_for_reset(EMAIL)) <= 3600
     assert wait_of(site.browser().fill("/login/link", {"email": EMAIL})) > 0
     assert len(site.mails(EMAIL)) == 10
+
+
+def test_the_last_mail_of_an_hour_is_left_to_who_asks_from_elsewhere(site: Site) -> None:
+    strangers = site.browser("198.51.100.66")
+    assert statuses(6, lambda _: strangers.register(EMAIL, PASSWORD)) == [302] * 5 + [429]
+    assert statuses(6, lambda _: strangers.ask_for_reset(EMAIL)) == [302] * 5 + [429]
+
+    assert site.browser().register(EMAIL, PASSWORD).status == 302
+    assert site.browser().fill("/login/link", {"email": EMAIL}).status == 302
+    assert wait_of(site.browser().register(EMAIL, PASSWORD)) > 0
+    assert wait_of(site.browser("203.0.113.99").ask_for_reset(EMAIL)) > 0
 
 
 @pytest.mark.parametrize("form", ["reset", "register"])

@@ -1,0 +1,74 @@
+"""A customer behind a shop's server is known by the network that the server names: it has limits of its own."""
+
+from portal.domain.models import Device
+from tests.api.shop import Answer, Shop, new_shop
+from tests.api.test_answers import EMAIL, WRONG_PASSWORD, join
+from tests.web.conftest import PASSWORD, Site
+
+OWNERS = "203.0.113.5"
+
+
+def log_in(shop: Shop, password: str = PASSWORD, ip: str | None = None) -> Answer:
+    return shop.post("login", email=EMAIL, password=password, customerRealIp=ip)
+
+
+def spray(shop: Shop, times: int = 11) -> None:
+    for number in range(times):
+        assert log_in(shop, WRONG_PASSWORD, f"198.51.100.{number}").json["success"] is False
+
+
+def mails(site: Site) -> int:
+    return len(site.mails(EMAIL))
+
+
+def devices(site: Site) -> int:
+    return len(site.rows()[Device.__tablename__])
+
+
+def test_strangers_do_not_keep_the_owner_out(site: Site) -> None:
+    shop = new_shop(site)
+    join(site, shop)
+    assert log_in(shop, ip=OWNERS).json["success"]
+    spray(shop)
+    assert log_in(shop, ip="203.0.113.6").code == log_in(shop).code == "E006"
+    assert log_in(shop, ip=OWNERS).json["success"]
+
+    wrong = [log_in(shop, WRONG_PASSWORD, OWNERS).code for _ in range(11)]
+    assert wrong == ["E004"] * 10 + ["E006"]
+    assert log_in(shop, ip=OWNERS).code == "E006"
+
+
+def test_nor_from_a_mail(site: Site) -> None:
+    shop = new_shop(site)
+    join(site, shop)
+    log_in(shop, ip=OWNERS)
+    before = mails(site)
+    for number in range(8):
+        shop.post("reset-password", email=EMAIL, customerRealIp=f"198.51.100.{number}")
+    assert mails(site) == before + 6
+    for _ in range(6):
+        shop.post("reset-password", email=EMAIL, customerRealIp=OWNERS)
+    assert mails(site) == before + 11
+
+
+def test_only_a_sign_in_by_password_from_a_network_that_is_named_makes_it_known(site: Site) -> None:
+    shop = new_shop(site)
+    join(site, shop)
+    log_in(shop)
+    log_in(shop, WRONG_PASSWORD, OWNERS)
+    for not_given in ("", "127.0.0.1", "localhost"):
+        log_in(shop, ip=not_given)
+    shop.post("magic-auth", email=EMAIL, customerRealIp=OWNERS)
+    assert devices(site) == 0
+    for _ in range(2):
+        log_in(shop, ip=OWNERS)
+    assert devices(site) == 1
+
+
+def test_a_cookie_is_of_no_use_at_the_api(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    shop = new_shop(site)
+    spray(shop)
+    cookie = f"device={browser.cookie('device')}"
+    answer = shop.ask("POST", "login", body={"email": EMAIL, "password": PASSWORD}, headers={"Cookie": cookie})
+    assert answer.code == "E006"

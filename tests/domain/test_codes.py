@@ -1,0 +1,242 @@
+"""Codes beside mailed links: after 100 wrong ones in a row they open nothing, until the mailbox is proven by a link."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from portal.domain.addresses import parse_email
+from portal.domain.confirmation import confirm, look_at_confirmation_code
+from portal.domain.errors import Failure, Refused
+from portal.domain.links import CODE_TRIES
+from portal.domain.magic_link import look_at_sign_in, look_at_sign_in_code, request_sign_in, sign_in_by_mail
+from portal.domain.models import Contact, Event, Link
+from portal.domain.outbox import Notice
+from portal.domain.tokens import Purpose
+from tests.conftest import MovableClock
+from tests.domain.scene import ADA, Scene, refused
+from tests.domain.test_same_work import KNOWN, STRANGER, Work, work_of
+from tests.domain.watching import HashCounter, in_parallel
+
+EVE = "eve@example.com"
+
+
+def ask(scene: Scene, email: str = ADA) -> str:
+    """Ask for a mail to sign in; returns what the browser remembers of it."""
+    return request_sign_in(scene.context, scene.visitor, parse_email(email))
+
+
+def right(scene: Scene, public_id: str, purpose: Purpose = Purpose.SIGN_IN) -> str:
+    """The code in the mail."""
+    return scene.context.signer.code(purpose, public_id)
+
+
+def wrong(scene: Scene, public_id: str, purpose: Purpose = Purpose.SIGN_IN) -> str:
+    return f"{(int(right(scene, public_id, purpose)) + 1) % 10**6:06}"
+
+
+def type_code(scene: Scene, code: str, *public_ids: str) -> str:
+    """Type a code into the browser that asked; returns the identity."""
+    link = look_at_sign_in_code(scene.context, scene.visitor, public_ids, code)
+    return sign_in_by_mail(scene.context, scene.visitor, link, kept=False, replacing=None).identity
+
+
+def open_link(scene: Scene) -> str:
+    link = look_at_sign_in(scene.context, scene.visitor, scene.token(Notice.SIGN_IN))
+    return sign_in_by_mail(scene.context, scene.visitor, link, kept=False, replacing=None).identity
+
+
+def guess(scene: Scene, times: int, email: str = ADA) -> list[Failure]:
+    """Wrong codes, five for each mail that is asked for; how each was answered."""
+    failures = []
+    public_id = ""
+    for number in range(times):
+        if number % CODE_TRIES == 0:
+            public_id = ask(scene, email)
+        with pytest.raises(Refused) as refusal:
+            type_code(scene, wrong(scene, public_id), public_id)
+        failures.append(refusal.value.failure)
+    return failures
+
+
+def failed_codes(scene: Scene) -> int:
+    return int(scene.rows(select(Contact.failed_codes).where(Contact.email == ADA))[0][0])
+
+
+@pytest.fixture
+def portal(scene: Scene) -> Scene:
+    return scene.without_limits()
+
+
+def test_after_100_wrong_codes_in_a_row_the_right_one_is_answered_as_a_wrong_one(portal: Scene) -> None:
+    portal.join()
+    before = guess(portal, 100)
+    assert failed_codes(portal) == 100
+    public_id = ask(portal)
+    for failure in before[:5]:
+        with refused(failure) as refusal:
+            type_code(portal, right(portal, public_id), public_id)
+        assert (refusal.value.field, refusal.value.detail) == ("code", None)
+    with refused(Failure.CODE_ENDED):
+        type_code(portal, right(portal, public_id), public_id)
+    assert failed_codes(portal) == 100
+
+
+def test_the_100th_may_still_be_right(portal: Scene) -> None:
+    portal.join()
+    guess(portal, 99)
+    public_id = ask(portal)
+    assert portal.is_signed_in(type_code(portal, right(portal, public_id), public_id))
+    assert failed_codes(portal) == 0
+
+
+def test_a_right_code_begins_the_count_anew(portal: Scene) -> None:
+    portal.join()
+    for _ in range(2):
+        guess(portal, 60)
+        public_id = ask(portal)
+        type_code(portal, right(portal, public_id), public_id)
+    assert failed_codes(portal) == 0
+
+
+def test_they_close_however_slow_the_guesses_come(scene: Scene, clock: MovableClock) -> None:
+    portal = scene.without_limits()
+    portal.join()
+    for _ in range(20):
+        guess(portal, 5)
+        clock.advance(timedelta(days=3))
+    public_id = ask(portal)
+    with refused(Failure.WRONG_CODE):
+        type_code(portal, right(portal, public_id), public_id)
+
+
+def by_link(portal: Scene) -> None:
+    ask(portal)
+    open_link(portal)
+
+
+def by_reset(portal: Scene) -> None:
+    portal.reset(portal.ask_reset())
+
+
+@pytest.mark.parametrize("prove", [by_link, by_reset])
+def test_links_stay_good_and_one_opens_codes_again(portal: Scene, prove: Callable[[Scene], None]) -> None:
+    portal.join()
+    guess(portal, 100)
+    prove(portal)
+    assert failed_codes(portal) == 0
+    public_id = ask(portal)
+    assert type_code(portal, right(portal, public_id), public_id)
+
+
+def test_neither_a_password_nor_a_shop_opens_them(portal: Scene) -> None:
+    portal.join()
+    guess(portal, 100)
+    portal.log_in()
+    portal.through_shop().vouch()
+    assert failed_codes(portal) == 100
+
+
+def test_codes_of_registrations_count_on_the_same_contact(portal: Scene) -> None:
+    registration = portal.register()
+    ((public_id,),) = portal.rows(select(Link.public_id))
+
+    def type_registration_code(code: str) -> str:
+        found = look_at_confirmation_code(portal.context, portal.visitor, registration, code)
+        return confirm(portal.context, portal.visitor, found, None, kept=False, replacing=None)
+
+    for _ in range(3):
+        with refused(Failure.WRONG_CODE):
+            type_registration_code(wrong(portal, public_id, Purpose.VERIFY))
+    guess(portal, 97)
+    with refused(Failure.WRONG_CODE):
+        type_registration_code(right(portal, public_id, Purpose.VERIFY))
+    portal.confirm(portal.token(Notice.VERIFY), browser=registration)
+    assert failed_codes(portal) == 0
+
+
+def test_a_wrong_code_counts_once_however_many_mails_the_browser_remembers(portal: Scene) -> None:
+    portal.join()
+    asked = [ask(portal) for _ in range(3)]
+    with refused(Failure.WRONG_CODE):
+        type_code(portal, "no code", *asked)
+    assert failed_codes(portal) == 1
+
+
+def test_a_wrong_code_counts_for_each_customer_whose_mail_the_browser_remembers(portal: Scene) -> None:
+    portal.join()
+    portal.join(EVE)
+    asked = [ask(portal), ask(portal, EVE), ask(portal, "nobody@example.com")]
+    with refused(Failure.WRONG_CODE):
+        type_code(portal, "no code", *asked)
+    assert portal.rows(select(Contact.failed_codes)) == [(1,), (1,)]
+
+
+def test_what_is_typed_after_five_tries_counts_no_more(portal: Scene) -> None:
+    portal.join()
+    public_id = ask(portal)
+    for _ in range(8):
+        with pytest.raises(Refused):
+            type_code(portal, wrong(portal, public_id), public_id)
+    assert failed_codes(portal) == 5
+
+
+def test_a_code_of_another_organisation_counts_for_nobody(portal: Scene) -> None:
+    portal.join()
+    public_id = ask(portal)
+    with refused(Failure.WRONG_CODE):
+        type_code(portal.at_another_organisation(), right(portal, public_id), public_id)
+    assert failed_codes(portal) == 0
+
+
+def test_of_many_codes_at_once_none_is_looked_at_past_the_100th(portal: Scene) -> None:
+    portal.join()
+    asked = [ask(portal) for _ in range(6)]
+    portal.change_row(update(Contact).values(failed_codes=98))
+
+    def type_wrong_ones(public_id: str) -> None:
+        with pytest.raises(Refused):
+            type_code(portal, wrong(portal, public_id), public_id)
+
+    outcomes = in_parallel([lambda one=one: type_wrong_ones(one) for one in asked])  # type: ignore[misc]
+    assert outcomes == [None] * 6
+    assert failed_codes(portal) == 100
+
+
+def test_the_hundredth_try_is_given_to_one_of_many(portal: Scene) -> None:
+    portal.join()
+    asked = [ask(portal) for _ in range(6)]
+    portal.change_row(update(Contact).values(failed_codes=99))
+
+    def look(public_id: str) -> object:
+        return look_at_sign_in_code(portal.context, portal.visitor, [public_id], right(portal, public_id))
+
+    outcomes = in_parallel([lambda one=one: look(one) for one in asked])  # type: ignore[misc]
+    assert [isinstance(outcome, Refused) for outcome in outcomes].count(False) == 1
+
+
+@pytest.mark.parametrize("become_known", KNOWN)
+def test_a_code_costs_the_same_whoever_was_asked_for(
+    portal: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
+) -> None:
+    become_known(portal)
+
+    def work(email: str) -> Work:
+        public_id = ask(portal, email)
+        return work_of(portal, hashes, lambda: type_code(portal, wrong(portal, public_id), public_id))
+
+    known, unknown = work(ADA), work(STRANGER)
+    assert known == unknown
+    portal.change_row(update(Contact).values(failed_codes=100))
+    assert work(ADA) == unknown
+
+
+def test_a_refused_right_code_is_recorded_as_a_wrong_one_is(portal: Scene) -> None:
+    portal.join()
+    portal.change_row(update(Contact).values(failed_codes=100))
+    public_id = ask(portal)
+    with refused(Failure.WRONG_CODE):
+        type_code(portal, right(portal, public_id), public_id)
+    newest = select(Event.kind, Event.refusal).order_by(Event.id.desc()).limit(1)
+    assert portal.rows(newest) == [("sign_in_by_mail", "WRONG_CODE")]

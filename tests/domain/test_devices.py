@@ -1,0 +1,401 @@
+"""A device that a customer signed in with before has limits of its own: no stranger keeps the owner out of it."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from limits import parse as parse_limit
+from sqlalchemy import delete, select, update
+
+from portal.domain import devices
+from portal.domain.addresses import parse_email
+from portal.domain.backends import DatabaseAway
+from portal.domain.devices import LIFETIME, MOST_PER_CONTACT
+from portal.domain.errors import Failure, Refused
+from portal.domain.magic_link import look_at_sign_in, request_sign_in, sign_in_by_mail
+from portal.domain.models import Contact, Device
+from portal.domain.outbox import Notice
+from portal.domain.purge import purge
+from portal.domain.tokens import digest_of, random_id
+from tests.conftest import MovableClock
+from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
+from tests.domain.watching import HashCounter, in_parallel, statements_of
+
+EVE = "eve@example.com"
+STRANGERS = "198.51.100.7"
+ROOMY = parse_limit("100000 per hour")
+
+
+def spray(scene: Scene, times: int = 15, email: str = ADA) -> None:
+    """Wrong passwords from all over the world."""
+    for number in range(times):
+        scene.in_browser(None).elsewhere(f"198.51.100.{number % 250}").fail_to_log_in(email)
+
+
+def sign_in_by_link(scene: Scene, email: str = ADA) -> str:
+    request_sign_in(scene.context, scene.visitor, parse_email(email))
+    link = look_at_sign_in(scene.context, scene.visitor, scene.token(Notice.SIGN_IN))
+    return sign_in_by_mail(scene.context, scene.visitor, link, kept=False, replacing=None).identity
+
+
+def reset(scene: Scene) -> None:
+    scene.reset(scene.ask_reset())
+
+
+def counts(scene: Scene) -> tuple[int, list[int]]:
+    """Wrong passwords in a row: of strangers, and of each device, the oldest first."""
+    ((of_strangers,),) = scene.rows(select(Contact.failed_passwords).where(Contact.email == ADA))
+    return of_strangers, [count for (count,) in scene.rows(select(Device.failed_passwords).order_by(Device.id))]
+
+
+@pytest.fixture
+def owner(scene: Scene) -> Scene:
+    """The browser in which a customer signed in."""
+    scene.join()
+    return scene.in_known_browser()
+
+
+class TestPasswords:
+    def test_strangers_do_not_keep_the_owner_out(self, owner: Scene) -> None:
+        spray(owner)
+        assert owner.log_in()
+        with refused(Failure.TOO_MANY_LOGINS):
+            owner.in_browser(None).log_in()
+
+    def test_nor_does_whoever_shares_the_network(self, owner: Scene) -> None:
+        owner = owner.with_rules(login_limit_network=parse_limit("3 per hour"))
+        owner.in_browser(None).fail_to_log_in("nobody@example.com", times=4)
+        assert owner.log_in()
+        with refused(Failure.TOO_MANY_LOGINS):
+            owner.in_browser(None).log_in()
+
+    def test_the_device_has_a_counter_of_the_same_size(self, owner: Scene, hashes: HashCounter) -> None:
+        owner.fail_to_log_in(times=10)
+        before = hashes.computed
+        with refused(Failure.TOO_MANY_LOGINS) as refusal:
+            owner.elsewhere(STRANGERS).log_in()
+        assert refusal.value.retry_after is not None
+        assert hashes.computed == before
+        assert owner.in_browser(None).log_in(), "strangers have theirs"
+
+    def test_of_60_parallel_wrong_passwords_at_most_10_reach_the_hash(self, owner: Scene, hashes: HashCounter) -> None:
+        before = hashes.computed
+        outcomes = in_parallel([lambda: owner.log_in(ADA, WRONG_PASSWORD)] * 60)
+        failures = [outcome.failure for outcome in outcomes if isinstance(outcome, Refused)]
+        assert (failures.count(Failure.WRONG_PASSWORD), failures.count(Failure.TOO_MANY_LOGINS)) == (10, 50)
+        assert hashes.computed == before + 10
+
+    def test_100_from_strangers_close_the_password_for_strangers_alone(self, owner: Scene) -> None:
+        owner = owner.without_limits()
+        spray(owner, 100)
+        for _ in range(2):
+            with refused(Failure.PASSWORD_CLOSED):
+                owner.in_browser(None).log_in()
+            assert owner.log_in()
+        assert counts(owner)[1] == [0]
+
+    def test_100_from_the_device_close_it_for_the_device_alone(self, owner: Scene, hashes: HashCounter) -> None:
+        owner = owner.without_limits()
+        owner.fail_to_log_in(times=99)
+        assert owner.log_in()
+        owner.fail_to_log_in(times=100)
+        for password in (PASSWORD, WRONG_PASSWORD):
+            before = hashes.computed
+            with refused(Failure.PASSWORD_CLOSED):
+                owner.log_in(ADA, password)
+            assert hashes.computed == before + 1
+        assert owner.in_browser(None).log_in()
+        assert counts(owner) == (0, [102])
+
+    @pytest.mark.parametrize("prove", [sign_in_by_link, reset])
+    def test_a_proof_of_the_mailbox_opens_it_everywhere(self, owner: Scene, prove: Callable[[Scene], object]) -> None:
+        owner.join(EVE)
+        other = owner.in_known_browser(EVE)
+        second = owner.in_browser(None).in_known_browser()
+        owner.change_row(update(Contact).values(failed_passwords=100))
+        owner.change_row(update(Device).values(failed_passwords=100))
+        prove(owner.in_browser(None))
+        password = SECOND_PASSWORD if prove is reset else PASSWORD
+        for browser in (owner, second, owner.in_browser(None)):
+            assert browser.log_in(password=password)
+        with refused(Failure.PASSWORD_CLOSED):
+            other.log_in(EVE)
+
+    def test_right_and_wrong_ones_of_one_side_change_nothing_on_the_other(self, owner: Scene) -> None:
+        owner = owner.without_limits()
+        stranger = owner.in_browser(None)
+        stranger.fail_to_log_in(times=3)
+        owner.fail_to_log_in(times=2)
+        assert counts(owner) == (3, [2])
+        owner.log_in()
+        assert counts(owner) == (3, [0])
+        owner.fail_to_log_in(times=2)
+        stranger.log_in()
+        assert counts(owner) == (0, [2])
+
+    def test_a_reset_on_a_device_lets_it_in_at_once(self, owner: Scene) -> None:
+        owner.fail_to_log_in(times=11)
+        reset(owner)
+        assert owner.log_in(password=SECOND_PASSWORD)
+
+    def test_what_closed_the_device_while_the_password_was_checked_counts(
+        self, owner: Scene, hashes: HashCounter
+    ) -> None:
+        def close_meanwhile(*arguments: object, **options: object) -> bytes:
+            owner.change_row(update(Device).values(failed_passwords=100))
+            return hashes_then(*arguments, **options)
+
+        hashes_then, hashes._hash_secret = hashes._hash_secret, close_meanwhile
+        with refused(Failure.PASSWORD_CLOSED):
+            owner.log_in()
+
+    def test_a_device_that_was_forgotten_while_the_password_was_checked_is_a_stranger(
+        self, owner: Scene, hashes: HashCounter
+    ) -> None:
+        def forget_meanwhile(*arguments: object, **options: object) -> bytes:
+            owner.change_row(delete(Device))
+            owner.change_row(update(Contact).values(failed_passwords=100))
+            return hashes_then(*arguments, **options)
+
+        hashes_then, hashes._hash_secret = hashes._hash_secret, forget_meanwhile
+        with refused(Failure.PASSWORD_CLOSED):
+            owner.log_in()
+
+    def test_the_current_password_counts_on_the_device(self, owner: Scene) -> None:
+        identity = owner.log_in()
+        spray(owner.with_rules(login_limit_account=ROOMY), 100)
+        spray(owner)
+        for _ in range(4):
+            with refused(Failure.WRONG_PASSWORD):
+                owner.change(identity, WRONG_PASSWORD, SECOND_PASSWORD)
+        assert counts(owner)[1] == [4]
+        owner.fail_to_log_in(times=5)
+        identity = owner.change(identity, PASSWORD, SECOND_PASSWORD)
+        assert counts(owner) == (110, [0])
+        with refused(Failure.WRONG_PASSWORD):
+            owner.change(identity, WRONG_PASSWORD, "pebble anvil saffron 28")
+        with refused(Failure.TOO_MANY_LOGINS):
+            owner.change(identity, SECOND_PASSWORD, "pebble anvil saffron 28")
+
+    def test_so_does_the_password_asked_for_at_confirmation(self, scene: Scene) -> None:
+        scene.add_guest()
+        browser = scene.in_browser(scene.remember(sign_in_by_link(scene)))
+        scene.register()
+        token = scene.token(Notice.VERIFY)
+        spray(scene)
+        for _ in range(9):
+            with refused(Failure.WRONG_PASSWORD):
+                browser.confirm(token, password=WRONG_PASSWORD)
+        assert counts(scene)[1] == [9]
+        assert browser.confirm(token, password=PASSWORD)
+        assert counts(scene) == (0, [0])
+
+
+class TestMails:
+    @pytest.mark.parametrize("ask", [sign_in_by_link, Scene.ask_reset])
+    def test_strangers_do_not_use_up_the_owners(self, owner: Scene, ask: Callable[[Scene], object]) -> None:
+        for number in range(7):
+            with suppress(Refused):
+                owner.in_browser(None).elsewhere(f"198.51.100.{number}").request_reset()
+        for _ in range(5):
+            ask(owner)
+        with refused(Failure.TOO_MANY_MAILS):
+            ask(owner)
+
+    def test_the_owner_does_not_use_up_those_of_strangers(self, owner: Scene) -> None:
+        for _ in range(5):
+            owner.request_reset()
+        for _ in range(5):
+            owner.in_browser(None).request_reset()
+
+    def test_a_network_that_asks_for_many_does_not_either(self, owner: Scene) -> None:
+        owner = owner.with_rules(mail_limit_network=parse_limit("2 per hour"))
+        for number in range(2):
+            owner.in_browser(None).request_reset(f"nobody{number}@example.com")
+        with refused(Failure.TOO_MANY_MAILS):
+            owner.in_browser(None).request_reset()
+        owner.request_reset()
+
+
+class TestWhoIsKnown:
+    def test_a_forged_cookie_gains_nothing(self, owner: Scene) -> None:
+        spray(owner)
+        for device in (random_id(), "", owner.visitor.device and owner.visitor.device[::-1]):
+            with refused(Failure.TOO_MANY_LOGINS):
+                owner.in_browser(device).log_in()
+
+    def test_nor_does_another_customers(self, owner: Scene) -> None:
+        owner.join(EVE)
+        eve = owner.in_browser(None).in_known_browser(EVE)
+        spray(owner)
+        with refused(Failure.TOO_MANY_LOGINS):
+            eve.log_in()
+        owner.change_row(update(Contact).values(failed_passwords=100))
+        with refused(Failure.PASSWORD_CLOSED):
+            eve.with_rules(login_limit_account=ROOMY).log_in()
+
+    def test_nor_does_one_of_another_organisation(self, owner: Scene) -> None:
+        second = owner.at_another_organisation()
+        second.in_browser(None).join()
+        spray(second)
+        with refused(Failure.TOO_MANY_LOGINS):
+            second.log_in()
+        assert second.remember(second.with_rules(login_limit_account=ROOMY).log_in()) != owner.visitor.device
+
+    def test_a_value_that_no_sign_in_gave_out_is_not_adopted(self, owner: Scene) -> None:
+        planted = random_id()
+        victim = owner.in_browser(planted)
+        given = victim.remember(victim.log_in())
+        assert given is not None
+        assert devices.is_cookie(given)
+        assert given != planted
+        assert owner.rows(select(Device.id).where(Device.digest == digest_of(planted))) == []
+
+    def test_one_that_is_known_is_kept(self, owner: Scene) -> None:
+        for _ in range(3):
+            assert owner.remember(owner.log_in()) == owner.visitor.device
+        assert owner.count(Device) == 1
+
+    def test_two_customers_of_one_browser_are_known_by_one_cookie(self, owner: Scene) -> None:
+        owner.join(EVE)
+        assert owner.remember(owner.log_in(EVE)) == owner.visitor.device
+        spray(owner)
+        spray(owner, email=EVE)
+        assert owner.log_in()
+        assert owner.log_in(EVE)
+        owner.fail_to_log_in(ADA, times=10)
+        assert owner.log_in(EVE), "each has a counter of their own"
+        assert owner.count(Device) == 2
+
+    def test_a_failed_sign_in_makes_nothing_known(self, owner: Scene) -> None:
+        assert owner.remember(random_id()) is None
+        assert owner.count(Device) == 1
+
+    def test_a_sign_in_does_not_fail_because_the_device_cannot_be_stored(
+        self, owner: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*_: object) -> None:
+            raise DatabaseAway("full")
+
+        stranger = owner.in_browser(None)
+        identity = stranger.log_in()
+        monkeypatch.setattr(devices, "_store", away)
+        assert stranger.remember(identity) is None
+
+    def test_the_cookie_is_stored_as_a_digest_and_shown_nowhere(self, owner: Scene) -> None:
+        value = owner.visitor.device
+        assert value is not None
+        assert owner.rows(select(Device.digest)) == [(digest_of(value),)]
+        assert value not in repr(owner.visitor)
+
+    @pytest.mark.parametrize(
+        "text", ["", "a" * 31, "a" * 33, "a" * 31 + "-", "a" * 31 + "\n", "é" * 32, "network 192.0.2.1"]
+    )
+    def test_of_other_form_there_is_none(self, text: str) -> None:
+        assert not devices.is_cookie(text)
+
+
+class TestHowLong:
+    def test_a_device_is_forgotten_a_year_after_the_last_sign_in(self, owner: Scene, clock: MovableClock) -> None:
+        clock.advance(LIFETIME - timedelta(days=2))
+        assert owner.remember(owner.log_in()) == owner.visitor.device
+        spray(owner)
+        clock.advance(LIFETIME - timedelta(seconds=1))
+        purge(owner.context)
+        assert owner.log_in()
+        clock.advance(timedelta(seconds=1))
+        with refused(Failure.TOO_MANY_LOGINS):
+            owner.log_in()
+        assert purge(owner.context)["device"] == 1
+        assert owner.count(Device) == 0
+
+    def test_one_that_is_not_purged_yet_is_not_adopted_either(self, owner: Scene, clock: MovableClock) -> None:
+        clock.advance(LIFETIME)
+        owner.join(EVE)
+        assert owner.remember(owner.log_in(EVE)) != owner.visitor.device
+
+    def test_it_is_written_once_a_day(self, owner: Scene, clock: MovableClock) -> None:
+        clock.advance(timedelta(days=1) - timedelta(seconds=1))
+        with statements_of(owner.context.database.engine) as statements:
+            owner.remember(owner.log_in())
+        assert [statement for statement in statements if statement.startswith("UPDATE device SET seen_at")] == []
+        clock.advance(timedelta(seconds=1))
+        owner.remember(owner.log_in())
+        assert owner.rows(select(Device.seen_at)) == [(clock.now,)]
+
+    def test_of_each_customer_the_50_that_were_used_last_are_known(self, owner: Scene, clock: MovableClock) -> None:
+        owner = owner.without_limits()
+        owner.join(EVE)
+        owner.in_known_browser(EVE)
+        first = owner.in_browser(None).in_known_browser()
+        clock.advance(timedelta(days=1))
+        owner.remember(owner.log_in())
+        for _ in range(MOST_PER_CONTACT - 1):
+            clock.advance(timedelta(seconds=1))
+            stranger = owner.in_browser(None)
+            stranger.remember(stranger.log_in())
+        assert owner.count(Device) == MOST_PER_CONTACT + 1
+        limited = parse_limit("10 per hour")
+        spray(owner.with_rules(login_limit_account=limited))
+        assert owner.with_rules(login_limit_account=limited).log_in()
+        with refused(Failure.TOO_MANY_LOGINS):
+            first.with_rules(login_limit_account=limited).log_in()
+
+    def test_many_tabs_at_once_make_one_row_each_customer(self, owner: Scene) -> None:
+        owner.join(EVE)
+        identities = [owner.log_in(EVE) for _ in range(8)]
+        values = in_parallel([lambda one=one: owner.remember(one) for one in identities])  # type: ignore[misc]
+        assert set(values) == {owner.visitor.device}
+        assert owner.count(Device) == 2
+
+
+class TestBehindAShop:
+    OWNERS = "203.0.113.5"
+
+    @pytest.fixture
+    def shop(self, scene: Scene) -> Scene:
+        """A shop whose customer signed in from a network that it names."""
+        scene.join()
+        shop = scene.through_shop(self.OWNERS)
+        assert shop.remember(shop.log_in()) is None
+        return shop
+
+    def test_strangers_do_not_keep_the_owner_out(self, shop: Scene) -> None:
+        spray(shop)
+        assert shop.log_in()
+        for elsewhere in (shop.through_shop(STRANGERS), shop.through_shop()):
+            with refused(Failure.TOO_MANY_LOGINS):
+                elsewhere.log_in()
+
+    def test_the_network_has_counters_of_the_same_size(self, shop: Scene) -> None:
+        shop.fail_to_log_in(times=10)
+        with refused(Failure.TOO_MANY_LOGINS):
+            shop.log_in()
+        assert shop.through_shop(STRANGERS).log_in()
+        for number in range(6):
+            with suppress(Refused):
+                shop.through_shop(f"198.51.100.{number}").request_reset()
+        shop.request_reset()
+
+    def test_it_is_the_network_and_not_the_address(self, scene: Scene) -> None:
+        scene.join()
+        shop = scene.through_shop("2001:db8:1:2::1")
+        shop.remember(shop.log_in())
+        spray(shop)
+        assert shop.through_shop("2001:db8:1:2:9::9").log_in()
+        with refused(Failure.TOO_MANY_LOGINS):
+            shop.through_shop("2001:db8:1:3::1").log_in()
+
+    def test_a_shop_that_names_no_network_makes_none_known(self, scene: Scene) -> None:
+        scene.join()
+        shop = scene.through_shop()
+        with statements_of(scene.context.database.engine) as statements:
+            assert shop.remember(random_id()) is None
+        assert statements == []
+
+    def test_a_browser_in_that_network_is_a_stranger(self, shop: Scene) -> None:
+        spray(shop)
+        with refused(Failure.TOO_MANY_LOGINS):
+            replace(shop, visitor=replace(shop.visitor, through_shop=False)).log_in()
