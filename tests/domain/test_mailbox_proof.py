@@ -13,7 +13,7 @@ from portal.domain.outbox import Notice
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
 
-NONCE = "a nonce that the page made up"
+NONCE = "a-nonce-that-the-page-made-up"
 Prove = Callable[[Scene], str | None]
 
 
