@@ -14,7 +14,6 @@ from benchmarks.browser import Browser
 from benchmarks.instance import Instance
 
 THREADS = 16
-KEEPALIVE_SECONDS = 5  # as `portal serve` has it
 _START_SECONDS = 30
 _STOP_SECONDS = 40
 _CHECKOUT = Path(__file__).resolve().parent.parent
@@ -32,15 +31,10 @@ class Server:
         return Browser(self.port)
 
     def cpu_seconds(self) -> float:
-        """The CPU time of its processes, user and system, to the nanosecond."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return sum(_cpu_seconds(pid) for pid in (self.pid, *map(int, children)))
-
-
-def _cpu_seconds(pid: int) -> float:
-    # The id of another process's CPU clock, as clock_getcpuclockid(3) computes it: /proc/*/stat counts in steps of
-    # 10 ms, as long as twenty pages take.
-    return time.clock_gettime(~pid << 3 | 2)
+        """The CPU time of its process, user and system, to the nanosecond."""
+        # The id of another process's CPU clock, as clock_getcpuclockid(3) computes it: /proc/*/stat counts in steps of
+        # 10 ms, as long as twenty pages take.
+        return time.clock_gettime(~self.pid << 3 | 2)
 
 
 @contextmanager
@@ -57,16 +51,8 @@ def portal_server(instance: Instance) -> Iterator[Server]:
 def bare_server(instance: Instance) -> Iterator[Server]:
     """The bare reference (bare.py), behind the same server with the same settings."""
     port = _free_port()
-    options = {
-        "worker-class": "gthread",
-        "workers": "1",
-        "threads": str(THREADS),
-        "keep-alive": str(KEEPALIVE_SECONDS),
-        "bind": f"127.0.0.1:{port}",
-        "log-level": "warning",
-    }
-    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "benchmarks.bare:create_app()"]
-    command += [f"--{name}={value}" for name, value in options.items()]
+    options = [f"--listen=127.0.0.1:{port}", f"--threads={THREADS}", "--call"]
+    command = [sys.executable, "-m", "waitress", *options, "benchmarks.bare:create_app"]
     with _serving(command, port, instance.environment, instance.path) as server:
         yield server
 

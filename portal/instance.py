@@ -86,9 +86,9 @@ def prepare_database(settings: Settings) -> None:
 
 
 def serves_alone(settings: Settings) -> bool:
-    """Whether no other portal serves from this instance. From now on this one does, until it and its workers end."""
+    """Whether no other portal serves from this instance. From now on this one does, until it ends."""
     with _prepared(settings):
-        # Never closed: the system frees it with the last process that has it.
+        # Never closed: the system frees it when the process ends.
         descriptor = os.open(settings.instance_path / SERVING_FILE, os.O_RDWR | os.O_CREAT, _PRIVATE_FILE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -159,7 +159,7 @@ def _sqlite_file(settings: Settings) -> Path:
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Database]:
-    """The database, closed again at the end: a server forks, and no connection may be carried into a child."""
+    """The database, closed again at the end: the app opens it for itself."""
     database = open_database(settings.database_url)
     try:
         yield database

@@ -6,30 +6,35 @@ import logging
 import os
 import socket
 import tomllib
+from contextlib import AbstractContextManager, nullcontext
 from ipaddress import ip_address
-from time import monotonic, sleep
 
 import click
 
 from portal.cli.errors import PlainCommand
+from portal.domain.hashing import CORES, WAITING
 from portal.instance import prepare_database, secret_key, serves_alone
 from portal.logs import configure_logging
 from portal.settings import PREFIX, SETTINGS_FILE, Settings, WrongSetting, load_settings
 
 _log = logging.getLogger("portal.serve")
 
-BACKLOG = 2048
-PATIENCE_SECONDS = 4.0
-"""For a port that is taken: the workers of a portal that was killed let go of theirs within a second or two."""
+_THREADS_BESIDE_HASHES = 16
+"""Threads that are left for pages while as many requests as are allowed to wait for the hash of a password."""
 
 
 @click.command(cls=PlainCommand)
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
-@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
-@click.option("--threads", type=click.IntRange(1, 1024), default=16, show_default=True, help="Threads in each process.")
-def serve(host: str, port: int, workers: int, threads: int) -> None:
-    """Serve the portal.
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    default=CORES + WAITING + _THREADS_BESIDE_HASHES,
+    show_default=f"{WAITING + _THREADS_BESIDE_HASHES}, and one for each core",
+    help="How many requests are answered at a time.",
+)
+def serve(host: str, port: int, threads: int) -> None:
+    """Serve the portal, in one process.
 
     Until SIGTERM or Ctrl-C; running requests then end, and so does the mail that is being sent.
 
@@ -37,25 +42,33 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     instance that has lost its database is refused. With another database, `portal db upgrade` and `portal worker` do
     these things.
     """
-    # Only the command that serves pays for the import.
-    from portal.cli.server import Server
+    # Only the command that serves pays for the server; the app imports the commands.
+    from portal import create_app
+    from portal.server.lifecycle import run
 
     settings = _with_base_url(load_settings(), host, port)
     configure_logging(settings)
     if settings.metrics_port == port:
         raise WrongSetting("metrics_port", "must be another port than that of the portal.")
-    with _listen(host, port, "--port") as listener:  # closed again, unless the server has taken it
-        if settings.metrics_port:
-            # The processes share it among themselves, and would with any other portal, too.
-            _listen(listener.getsockname()[0], settings.metrics_port, f"{PREFIX}METRICS_PORT").close()
+    with (
+        _listen(host, port, "--port") as listening,
+        _listen_for_scrapes(settings, listening) as scraped,
+    ):
         secret_key(settings)
         prepare_database(settings)
         # With a database that can be shared there may be other portals, of other instances: on other machines, too.
         is_alone = settings.is_embedded and serves_alone(settings)
-        if settings.ratelimit_storage_uri == "memory://" and (workers > 1 or not is_alone):
+        if settings.ratelimit_storage_uri == "memory://" and not is_alone:
             _log.warning("each process counts limits for itself: set %sRATELIMIT_STORAGE_URI", PREFIX)
-        server = Server(settings, listener, workers=workers, threads=threads)
-    server.run()
+        app = create_app(settings)
+        _announce(settings)
+        run(app, listening, scraped, threads=threads)
+
+
+def _announce(settings: Settings) -> None:
+    click.echo(f"Portal:   {settings.base_url}/")
+    if settings.mail_server is None and settings.is_loopback and settings.trusted_proxies == 0:
+        click.echo(f"Mailbox:  {settings.base_url}/dev/mailbox")
 
 
 def _with_base_url(settings: Settings, host: str, port: int) -> Settings:
@@ -78,33 +91,35 @@ def _settings_file(settings: Settings) -> dict[str, object]:
     return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
-def _listen(host: str, port: int, choice: str) -> socket.socket:
-    """A socket that listens already, so that the port cannot be lost to another start meanwhile.
+def _listen_for_scrapes(settings: Settings, listening: socket.socket) -> AbstractContextManager[socket.socket | None]:
+    """Where metrics are asked for, if anywhere: beside the portal, on the address that it has."""
+    if settings.metrics_port is None:
+        return nullcontext()
+    return _listen(listening.getsockname()[0], settings.metrics_port, f"{PREFIX}METRICS_PORT")
 
-    A port that stays taken is one line, which names what it was chosen with; gunicorn would stop in a heap of words.
+
+def _listen(host: str, port: int, choice: str) -> socket.socket:
+    """A socket that is bound already, so that the port cannot be lost to another start meanwhile.
+
+    A port that is taken is one line, which names what it was chosen with. One that a portal has just let go of is not
+    (SO_REUSEADDR).
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
         raise click.BadParameter(f"{host!r} is no address of this machine.", param_hint="'--host'") from None
     family, kind, protocol, _, address = found[0]
-    listener = socket.socket(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    patience_ends = monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            listener.bind(address)
-            listener.listen(BACKLOG)
-            return listener
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE and monotonic() < patience_ends:
-                sleep(PATIENCE_SECONDS / 20)
-                continue
-            listener.close()
-            if error.errno == errno.EADDRINUSE:
-                raise click.ClickException(
-                    f"Port {port} on {host} is taken: stop what uses it, or choose another with {choice}."
-                ) from None
-            raise click.ClickException(
-                f"Cannot listen on port {port} of {host} ({choice}): {error.strerror}."
-            ) from None
+    listening = socket.socket(family, kind, protocol)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(address)
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        problem = (
+            f"Port {port} on {host} is taken: stop what uses it, or choose another with {choice}."
+            if error.errno == errno.EADDRINUSE
+            else f"Cannot listen on port {port} of {host} ({choice}): {error.strerror}."
+        )
+        raise click.ClickException(problem) from None
+    return listening

@@ -2,10 +2,9 @@
 
 import os
 import signal
-from threading import Event, Thread
 
 import click
-from flask import Flask, current_app
+from flask import current_app
 from flask.cli import with_appcontext
 
 from portal import schema
@@ -13,27 +12,7 @@ from portal.assembly import current_context, settings_of
 from portal.backup import is_copy
 from portal.cli.errors import PlainCommand
 from portal.logs import configure_logging
-
-
-class MailThread(Thread):
-    """The mail worker, beside whatever the main thread does."""
-
-    def __init__(self, app: Flask) -> None:
-        # The app imports the commands, and the mail worker knows the app: only who delivers mail imports it.
-        from portal.mail.worker import MailWorker
-
-        super().__init__(name="mail")
-        self._worker = MailWorker(app)
-        self._stopped = Event()
-
-    def run(self) -> None:
-        """Deliver until stopped."""
-        self._worker.run(self._stopped)
-
-    def stop(self) -> None:
-        """End after the mail that is being sent."""
-        self._stopped.set()
-        self._worker.wake.set()
+from portal.mail.thread import MailThread
 
 
 @click.command(cls=PlainCommand)

@@ -13,9 +13,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from portal.domain import sqlite
 from portal.domain.backends import Backend, DatabaseAway, NoAnswer, Outrun
 from portal.domain.breaker import Breaker
+from portal.domain.hashing import CORES
 
 POOL_SIZE = 24
-"""Connections kept open: one for each request thread, the mail worker and its lease, and some to spare."""
+"""Connections kept open."""
+MAX_OVERFLOW = 8 + CORES
+"""Those beyond, closed after use. In all, one for each thread of `portal serve` (16 more than may hash at a time),
+one for the mail worker, for its lease, and for a scrape of the metrics.
+"""
 REST_SECONDS = 1.0
 """How long nobody waits for a database that has just kept somebody waiting in vain; then one caller tries again."""
 TRIES = 3
@@ -187,6 +192,7 @@ def open_database(url: str) -> Database:
     engine = create_engine(
         parsed,
         pool_size=POOL_SIZE,
+        max_overflow=MAX_OVERFLOW,
         hide_parameters=True,  # hashes and addresses stay out of errors, and so out of logs
         **backend.engine_options(parsed),
     )

@@ -36,6 +36,12 @@ _NOTHING_TO_SPARE = {argon2.low_level.error_to_str(code) for code in (-22, -33)}
 """What Argon2 says when it gets no memory (ARGON2_MEMORY_ALLOCATION_ERROR), or no thread (ARGON2_THREAD_FAIL)."""
 
 
+CORES = len(os.sched_getaffinity(0))
+"""Those that this process may use: as many hashes are computed at a time."""
+WAITING = 12
+"""How many hashes may wait for a core."""
+
+
 @dataclass(frozen=True)
 class Parameters:
     """The cost of one hash (Argon2id)."""
@@ -58,9 +64,9 @@ class Hasher:
     memory of one hash. Raises Busy when there is not even memory for one.
     """
 
-    def __init__(self, parameters: Parameters, *, parallel: int | None = None, waiting: int = 12) -> None:
+    def __init__(self, parameters: Parameters, *, parallel: int = CORES, waiting: int = WAITING) -> None:
         self._parameters = parameters
-        self._parallel = parallel or len(os.sched_getaffinity(0))
+        self._parallel = parallel
         self._bound = self._parallel + waiting
         self._pool = running_pool(self._parallel, "hash")
         self._lock = Lock()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import Served, run_portal, serving, wait_until
+from tests.cli.process import Served, run_portal, serving, serving_at, wait_until
 from tests.conftest import SECRET_KEY
 from tests.domain.watching import in_parallel
 from tests.servers.processes import free_port
@@ -93,33 +93,34 @@ def is_closed(served: Served) -> bool:
     return False
 
 
-def test_several_processes_end_in_peace(instance: Path) -> None:
-    with serving(instance, "--workers", "2") as served:
-        served.process.terminate()
-        assert served.end() == 0
-
-
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_taken_port_is_one_line_and_leaves_the_other_alone(instance: Path, workers: str) -> None:
-    with serving(instance, "--workers", workers) as served:
-        line = complaint(instance, "serve", "--port", str(served.port), "--workers", workers)
+def test_a_taken_port_is_one_line_and_leaves_the_other_alone(instance: Path) -> None:
+    with serving(instance) as served:
+        line = complaint(instance, "serve", "--port", str(served.port))
         assert line == (
             f"Error: Port {served.port} on 127.0.0.1 is taken: stop what uses it, or choose another with --port."
         )
         assert urllib.request.urlopen(f"{served.url}/healthz", timeout=30).status == 200
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_port_for_metrics_that_is_the_portals_own_is_refused(instance: Path, workers: str) -> None:
+def test_a_port_is_taken_again_at_once_after_connections_on_it_were_closed(instance: Path) -> None:
+    port = free_port()
+    for _ in range(3):
+        with serving_at(port, instance) as served:
+            urllib.request.urlopen(f"{served.url}/healthz", timeout=30).close()
+            served.process.terminate()
+            assert served.end() == 0
+
+
+def test_a_port_for_metrics_that_is_the_portals_own_is_refused(instance: Path) -> None:
     port = str(free_port())
-    line = complaint(instance, "serve", "--port", port, "--workers", workers, METRICS_PORT=port)
+    line = complaint(instance, "serve", "--port", port, METRICS_PORT=port)
     assert line == "Error: PORTAL_METRICS_PORT must be another port than that of the portal."
 
 
 def test_a_port_for_metrics_that_is_taken_is_one_line_and_leaves_the_others_alone(instance: Path) -> None:
     scraped = free_port()
     with (
-        serving(instance, "--workers", "2", METRICS_PORT=str(scraped)) as served,
+        serving(instance, METRICS_PORT=str(scraped)) as served,
         socket.create_server(("127.0.0.1", 0)) as stranger,
     ):
         ports = [served.port, scraped, stranger.getsockname()[1]]
@@ -133,15 +134,8 @@ def test_a_port_for_metrics_that_is_taken_is_one_line_and_leaves_the_others_alon
         assert urllib.request.urlopen(f"{served.url}/healthz", timeout=30).status == 200
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_several_processes_that_count_apart_are_warned_of(instance: Path, workers: str) -> None:
-    with serving(instance, "--workers", workers) as served:
-        warnings = [line for line in served.complaints() if "RATELIMIT_STORAGE_URI" in line]
-        assert len(warnings) == (workers == "2")
-
-
 def test_a_second_portal_that_counts_apart_is_warned_of(instance: Path) -> None:
-    with serving(instance, "--workers", "2"), serving(instance) as second, serving(instance) as third:
+    with serving(instance), serving(instance) as second, serving(instance) as third:
         for served in (second, third):
             assert len([line for line in served.complaints() if "RATELIMIT_STORAGE_URI" in line]) == 1
     with serving(instance) as alone:

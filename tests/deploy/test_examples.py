@@ -14,8 +14,8 @@ import pytest
 import yaml  # type: ignore[import-untyped] # others of the tools bring it, locked, without its types
 
 from portal.cli import portal
-from portal.cli.server import GRACEFUL_SECONDS
 from portal.mail.smtp import MAIL_SECONDS
+from portal.server.lifecycle import GRACEFUL_SECONDS
 from portal.settings import Settings, load_settings
 from tests.cli.process import PORTAL
 
@@ -85,10 +85,16 @@ def services() -> dict[str, Any]:
 
 
 def test_compose_has_the_three_services_and_what_goes_with_them(services: dict[str, Any]) -> None:
-    assert services.keys() == {"portal", "postgres", "redis", "migrate", "worker"}
+    assert services.keys() == {"portal", "portal-2", "postgres", "redis", "migrate", "worker"}
 
 
-@pytest.mark.parametrize("name", ["portal", "migrate", "worker"])
+def test_nginx_asks_each_portal_of_compose_on_a_port_of_its_own(services: dict[str, Any]) -> None:
+    published = [services[name]["ports"] for name in ("portal", "portal-2")]
+    asked = re.findall(r"server (127\.0\.0\.1:\d+) ", (DEPLOY / "nginx" / "portal.conf").read_text())
+    assert published == [[f"{address}:5000"] for address in asked]
+
+
+@pytest.mark.parametrize("name", ["portal", "portal-2", "migrate", "worker"])
 def test_a_service_runs_a_command_with_settings_and_lets_it_end(
     services: dict[str, Any], tmp_path: Path, name: str
 ) -> None:

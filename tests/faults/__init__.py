@@ -15,9 +15,9 @@
 | F17: migrations                                    | test_migrations; tests/test_migrations, tests/test_expansion  |
 | F18: keys                                          | test_two_portals; tests/web/test_forgery                      |
 | F19: the end of a process                          | test_mail_in_hand; tests/deploy/test_nginx;                   |
-|                                                    | tests/cli: test_serve, test_worker                            |
-| F20: descriptors, connections, slow visitors,      | test_descriptors, test_memory; tests/web/test_served          |
-|      memory                                        |                                                               |
+|                                                    | tests/server/test_ending; tests/cli: test_serve, test_worker  |
+| F20: descriptors, connections, slow visitors,      | test_descriptors, test_memory; tests/web/test_served;         |
+|      memory                                        | tests/server: test_hostile_clients, test_open_files           |
 | F21, F22, F23: poison, a backlog, an old mail      | tests/mail/test_failures; tests/domain/test_delivery;         |
 |                                                    | test_backlog                                                  |
 | F24: sent twice                                    | test_retries; tests/web/test_races                            |

@@ -44,7 +44,6 @@ class WrongClock:
             f"FAKETIME_TIMESTAMP_FILE={self._file}",
             "FAKETIME_NO_CACHE=1",
             "FAKETIME_DONT_FAKE_MONOTONIC=1",
-            "NO_FAKE_STAT=1",  # gunicorn keeps a time of the right clock in a file's
             f"PYTHONPATH={folder}",
             PORTAL,
         )

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from portal.cli.open_files import CONNECTIONS
-from tests.cli.process import PORTAL, Served, serving, wait_until
+from portal.server.open_files import CONNECTIONS
+from tests.cli.process import PORTAL, Served, serving, serving_at, wait_until
 from tests.mail.sink import Act, Sink, Stage
-from tests.servers.processes import family
+from tests.servers.processes import free_port
 from tests.web.conftest import PASSWORD
 from tests.web.test_served import CHEAP, Visitor, raw
 
@@ -33,13 +33,9 @@ def limited(limit: str) -> tuple[str | Path, ...]:
 
 def impatient(seconds: int) -> tuple[str, ...]:
     """Runs a portal that waits for a request no longer than this."""
-    code = f"from portal.cli import gathering, main; gathering.REQUEST_SECONDS = {seconds}; main()"
+    limits = f"connection.REQUEST_SECONDS = connection.KEEPALIVE_SECONDS = {seconds}"
+    code = f"from portal.server import connection; {limits}; from portal.cli import main; main()"
     return (sys.executable, "-c", code)
-
-
-def worker_of(served: Served) -> int:
-    (worker,) = family(served.process.pid)[1:]
-    return worker
 
 
 def next_descriptor_of(pid: int) -> int:
@@ -85,14 +81,13 @@ def idle(served: Served, count: int, said: bytes = b"") -> Iterator[list[socket.
     ids=["nothing", "half a request", "a request", "a last request"],
 )
 def test_more_idle_connections_than_descriptors_keep_nobody_out(cramped: Served, said: bytes) -> None:
-    worker = worker_of(cramped)
     before = cramped.complaints()
     with idle(cramped, 100, said):
         began = time.monotonic()
         typed = {"email": "ada@example.com", "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
         assert Visitor(cramped).fill("/register", **typed)[0] == 302
         assert time.monotonic() - began < PATIENCE_SECONDS, "only when the others were given up"
-    assert worker_of(cramped) == worker
+    assert cramped.process.poll() is None
     assert cramped.complaints() == before
 
 
@@ -137,43 +132,44 @@ def test_connections_that_ask_for_nothing_are_ended(tmp_path: Path) -> None:
         assert {connection.recv(1000).split(b" ")[1] for connection in halting} == {b"408"}
 
 
-def test_a_worker_without_a_descriptor_waits_in_peace_until_there_is_one(served: Served) -> None:
-    worker = worker_of(served)
+def test_a_portal_without_a_descriptor_waits_in_peace_until_there_is_one(served: Served) -> None:
+    pid = served.process.pid
     said = len(served.complaints())
-    before = resource.prlimit(worker, resource.RLIMIT_NOFILE)
-    resource.prlimit(worker, resource.RLIMIT_NOFILE, (next_descriptor_of(worker), before[1]))
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (next_descriptor_of(pid), before[1]))
     try:
         with idle(served, 3, HEALTH) as waiting:
             wait_until(lambda: any("cannot be taken in" in line for line in served.complaints()[said:]))
-            spent = cpu_seconds(worker)
+            spent = cpu_seconds(pid)
             time.sleep(1.5)
-            assert cpu_seconds(worker) - spent < 0.2, "the loop turns as fast as it can"
-            resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
+            assert cpu_seconds(pid) - spent < 0.2, "the loop turns as fast as it can"
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
             assert [b"200" in connection.recv(1000) for connection in waiting] == [True] * 3
     finally:
-        resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
-    assert worker_of(served) == worker
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
     (line,) = served.complaints()[said:]
     assert json.loads(line)["message"] == "a connection cannot be taken in: Too many open files"
 
 
-def test_a_worker_that_the_kernel_kills_is_replaced_and_the_mail_that_it_held_is_sent(tmp_path: Path) -> None:
-    """As it kills when memory runs out: without a word to anybody."""
-    instance = tmp_path / "instance"
-    with Sink() as sink, serving(instance, MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), **CHEAP) as served:
-        sink.script[Stage.DATA] = Act.SILENT
-        typed = {"email": "ada@example.com", "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
-        assert Visitor(served).fill("/register", **typed)[0] == 302
-        sink.wait_for_command("DATA")
-        killed = worker_of(served)
-        os.kill(killed, signal.SIGKILL)
-        wait_until(lambda: len(family(served.process.pid)) == 2 and worker_of(served) != killed)
-        assert Visitor(served).ask("GET", "/healthz")[0] == 200
-        sink.script.clear()
-        sink.release()
-        with closing(sqlite3.connect(instance / "portal.sqlite3", timeout=30)) as connection, connection:
-            aged = connection.execute("UPDATE outbox SET lease_until = created_at WHERE claim IS NOT NULL")
-            assert aged.rowcount == 1
-        (mail,) = sink.wait_for(1)
-        assert mail["To"] == "ada@example.com"
-        assert len([line for line in served.complaints() if "SIGKILL" in line]) == 1
+def test_a_portal_that_the_kernel_killed_serves_again_and_sends_the_mail_that_it_held(tmp_path: Path) -> None:
+    """As it kills when memory runs out: without a word to anybody. systemd starts the portal again."""
+    instance, port = tmp_path / "instance", free_port()
+    with Sink() as sink:
+        settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), **CHEAP}
+        with serving_at(port, instance, **settings) as killed:
+            sink.script[Stage.DATA] = Act.SILENT
+            typed = {"email": "ada@example.com", "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
+            assert Visitor(killed).fill("/register", **typed)[0] == 302
+            sink.wait_for_command("DATA")
+            killed.process.kill()
+            assert killed.end() == -signal.SIGKILL
+        with serving_at(port, instance, **settings) as served:
+            assert Visitor(served).ask("GET", "/healthz")[0] == 200
+            sink.script.clear()
+            sink.release()
+            with closing(sqlite3.connect(instance / "portal.sqlite3", timeout=30)) as connection, connection:
+                aged = connection.execute("UPDATE outbox SET lease_until = created_at WHERE claim IS NOT NULL")
+                assert aged.rowcount == 1
+            (mail,) = sink.wait_for(1)
+            assert mail["To"] == "ada@example.com"
+            assert served.complaints() == []

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import make_url
 
-from portal.cli import gathering, server
 from portal.domain import delivery, postgresql, sqlite
 from portal.domain.shared_storage import SharedStorage
 from portal.mail import smtp
+from portal.server import connection, lifecycle
 from tests.servers.redis import Redis
 
 
@@ -37,4 +37,4 @@ def test_the_others_get_what_is_stated() -> None:
     assert sqlite.BUSY_SECONDS == 5
     assert (smtp.CONNECT_SECONDS, smtp.COMMAND_SECONDS, smtp.MAIL_SECONDS) == (5, 30, 120)
     assert (delivery.LEASE.total_seconds(), delivery.GIVE_UP_AFTER.total_seconds()) == (60, 24 * 3600)
-    assert (gathering.REQUEST_SECONDS, server.GRACEFUL_SECONDS) == (15, 30)
+    assert (connection.REQUEST_SECONDS, lifecycle.GRACEFUL_SECONDS) == (15, 30)

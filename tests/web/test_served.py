@@ -121,7 +121,7 @@ def test_no_answer_says_which_server_gave_it(served: Served) -> None:
     for request in requests:
         head = raw(served, request).partition(b"\r\n\r\n")[0].lower()
         assert head.startswith(b"http/1."), request[:40]
-        assert not any(word in head for word in (b"server:", b"gunicorn", b"werkzeug", b"python", b"x-powered")), (
+        assert not any(word in head for word in (b"server:", b"waitress", b"werkzeug", b"python", b"x-powered")), (
             request
         )
 

@@ -4,10 +4,10 @@ import resource
 
 CONNECTIONS = 1000
 """Of each process, where its limit of open files allows it."""
-_BESIDES = 100
-"""Descriptors for all but connections and threads: up to 34 connections of the pool, on SQLite two files each."""
-_OF_A_THREAD = 2
-"""What it sends or reads, and its Redis."""
+_BESIDES = 60
+"""Descriptors for all but connections and threads: those of metrics, mail, the log and the loop itself."""
+_OF_A_THREAD = 4
+"""What it sends or reads, its Redis, and its connection to the database: on SQLite two files."""
 
 
 def room_for_connections(threads: int) -> int:

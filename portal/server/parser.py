@@ -1,0 +1,78 @@
+"""Request parsing: what two servers could read in two ways is refused (RFC 9112, sections 5 to 7 and 11.2)."""
+
+import re
+
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.receiver import ChunkedReceiver
+from waitress.utilities import BadRequest, RequestEntityTooLarge
+
+MAX_HEAD = 16 * 1024
+"""Bytes of a request line and headers; the longest that the portal itself brings about are a fifth of that."""
+MAX_HEADERS = 100
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+_FOLDED = re.compile(rb"\r\n[ \t]")
+_CHUNKED = re.compile(rb"(?is)[^\r\n]* HTTP/1\.1\r\n(?:.*\r\n)?transfer-encoding:[ \t]*chunked[ \t]*\r\n")
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
+_CHUNK_END = re.compile(rb"\r\n")
+_TRAILER = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*)?\r\n")
+
+
+class StrictChunkedReceiver(ChunkedReceiver):
+    """A chunked body: no white space after a size, each line ended by CR LF, trailers that are headers."""
+
+    _line = b""
+
+    def received(self, s: bytes) -> int:
+        """Take in what has arrived, line by line between chunks; returns how many bytes are part of the body."""
+        taken = 0
+        while taken < len(s) and not self.completed and self.error is None:
+            if self.chunk_remainder:
+                taken += super().received(s[taken : taken + self.chunk_remainder])
+                continue
+            end = s.find(b"\n", taken) + 1 or len(s)
+            self._line += s[taken:end]
+            taken = end
+            if self._line.endswith(b"\n"):
+                after_size = _TRAILER if self.all_chunks_received else _CHUNK_SIZE
+                if not (_CHUNK_END if self.validate_chunk_end else after_size).fullmatch(self._line):
+                    self.error = BadRequest("")
+                super().received(self._line)
+                self._line = b""
+        return taken
+
+
+class StrictParser(HTTPRequestParser):
+    """One request, with one way to say where it ends."""
+
+    version = "1.1"
+    """Of the answer to a request that cannot be read."""
+
+    def received(self, data: bytes) -> int:
+        """Take in what has arrived; returns how many bytes are part of this request."""
+        taken = super().received(data)
+        if isinstance(self.error, RequestEntityTooLarge):
+            # The application says so, on a page or in JSON: it is told the size, and nobody waits for the rest.
+            size = max(self.content_length, self.body_bytes_received)
+            self.error, self.headers = None, {**self.headers, "CONTENT_LENGTH": str(size), "CONNECTION": "close"}
+        elif not self.headers_finished and _BARE_LF.search(self.header_plus):
+            self.error, self.completed = BadRequest(""), True
+        if self.completed:
+            self.expect_continue = False  # waitress would wait for a body that is refused, or that there is none of
+        return taken
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Parse the request line and headers. Raises ParsingError."""
+        names = [line.partition(b":")[0].lower() for line in header_plus.split(b"\r\n")[1:]]
+        is_repeated = any(names.count(name) > 1 for name in (b"content-length", b"host", b"transfer-encoding"))
+        is_unclear = b"transfer-encoding" in names and (b"content-length" in names or not _CHUNKED.match(header_plus))
+        if len(names) > MAX_HEADERS + 2 or is_repeated or is_unclear or _FOLDED.search(header_plus):
+            raise ParsingError("ambiguous or very long head")
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # a Content-Length of 5,000 digits, an IPv6 address without an end
+            raise ParsingError("unreadable head") from None
+        if self.version not in ("1.0", "1.1"):
+            self.version = "1.1"
+            raise ParsingError("unknown version of HTTP")
+        if self.chunked and self.body_rcv is not None:
+            self.body_rcv = StrictChunkedReceiver(self.body_rcv.getbuf())

@@ -1,0 +1,187 @@
+"""F19: the end of `portal serve`, and connections that are kept alive until then."""
+
+import http.client
+import signal
+import socket
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from portal.domain.hashing import CORES, WAITING
+from tests.cli.process import Served, serving, wait_until
+from tests.web.test_served import CHEAP, Visitor
+
+COSTLY = {"ARGON2_TIME_COST": "20", "LOGIN_LIMIT_NETWORK": "1000 per hour"}
+"""A hash takes so long that sign-ins are still waiting when something else happens."""
+
+
+def patched(changes: str) -> tuple[str, ...]:
+    """Runs a portal after some changes to its code."""
+    return (sys.executable, "-c", f"{changes}\nfrom portal.cli import main\nmain()")
+
+
+def sign_in_together(served: Served, count: int, answers: list[int]) -> list[Thread]:
+    """Send so many forms at once; the statuses are added to `answers` as they come."""
+    visitors = [Visitor(served) for _ in range(count)]
+    tokens = [visitor.open("/login") for visitor in visitors]
+
+    def sign_in(number: int) -> None:
+        typed = {"email": f"a{number}@example.com", "password": "seven tall herons wade"}
+        answers.append(visitors[number].send("/login", tokens[number], **typed)[0])
+
+    threads = [Thread(target=sign_in, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def begun_connections(served: Served) -> int:
+    """How many connections the portal has, by its descriptors."""
+    links = [entry.readlink() for entry in Path(f"/proc/{served.process.pid}/fd").iterdir() if entry.is_symlink()]
+    return sum(str(link).startswith("socket:") for link in links)
+
+
+def test_sign_ins_in_flight_at_the_signal_are_all_answered(tmp_path: Path) -> None:
+    with serving(tmp_path / "instance", **COSTLY) as served:
+        answers: list[int] = []
+        before = begun_connections(served)
+        threads = sign_in_together(served, 20, answers)
+        wait_until(lambda: begun_connections(served) + len(answers) >= before + 20)
+        served.process.terminate()
+        for thread in threads:
+            thread.join()
+        assert served.end() == 0
+        assert set(answers) <= {422, 503}
+        assert len(answers) == 20
+        assert answers.count(422) == min(20, CORES + WAITING)
+        assert served.complaints() == []
+
+
+def test_a_page_does_not_wait_for_sign_ins(tmp_path: Path) -> None:
+    with serving(tmp_path / "instance", **COSTLY) as served:
+        answers: list[int] = []
+        count = CORES + WAITING
+        threads = sign_in_together(served, count, answers)
+        for _ in range(3):
+            assert Visitor(served).ask("GET", "/login")[0] == 200
+        assert len(answers) < count, "the page came after all sign-ins"
+        for thread in threads:
+            thread.join()
+        assert answers == [422] * count
+
+
+def test_a_kept_connection_is_answered_after_the_signal_and_told_to_go(tmp_path: Path) -> None:
+    with serving(tmp_path / "instance") as served:
+        kept = [http.client.HTTPConnection("127.0.0.1", served.port, timeout=30) for _ in range(10)]
+        for connection in kept:
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read() == b"ok\n"
+        served.process.terminate()
+        answers = []
+        for connection, path in zip(kept, ["/login", "/readyz"] * 5, strict=True):
+            with closing(connection):
+                connection.request("GET", path)
+                answer = connection.getresponse()
+                answer.read()
+                answers.append((path, answer.status, answer.getheader("Connection")))
+        assert answers == [("/login", 200, "close"), ("/readyz", 503, "close")] * 5
+        assert served.end() == 0
+
+
+def test_the_port_is_let_go_of_at_once_while_requests_are_finished(tmp_path: Path) -> None:
+    with serving(tmp_path / "instance") as served:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=30) as client:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+            wait_until(lambda: Visitor(served).ask("GET", "/healthz")[0] == 200)  # the one before was accepted
+            served.process.terminate()
+            with serving_elsewhere(served.port):
+                client.sendall(b"\r\n")
+                assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert served.end() == 0
+
+
+def serving_elsewhere(port: int) -> socket.socket:
+    """Another socket that listens on the port, as soon as it is free."""
+    found: list[socket.socket] = []
+
+    def listens() -> bool:
+        try:
+            found.append(socket.create_server(("127.0.0.1", port)))
+        except OSError:
+            return False
+        return True
+
+    wait_until(listens)
+    return found[0]
+
+
+def test_a_second_signal_ends_it_sooner(tmp_path: Path) -> None:
+    patience = "lifecycle.GRACEFUL_SECONDS = connection.REQUEST_SECONDS = 3600"
+    with (
+        serving(
+            tmp_path / "instance", program=patched(f"from portal.server import connection, lifecycle\n{patience}")
+        ) as served,
+        socket.create_connection(("127.0.0.1", served.port), timeout=30) as client,
+    ):
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+        wait_until(lambda: Visitor(served).ask("GET", "/healthz")[0] == 200)  # the one before was accepted
+        served.process.send_signal(signal.SIGTERM)
+        time.sleep(1.5)
+        assert served.process.poll() is None, "it does not wait for the request"
+        served.process.send_signal(signal.SIGTERM)
+        assert served.end() == 0
+
+
+def test_a_connection_that_is_used_again_after_five_seconds_is_not_cut(tmp_path: Path) -> None:
+    with serving(tmp_path / "instance") as served:
+        kept = [http.client.HTTPConnection("127.0.0.1", served.port, timeout=30) for _ in range(40)]
+        for _ in range(2):
+            for connection in kept:
+                connection.request("GET", "/healthz")
+                assert connection.getresponse().read() == b"ok\n"
+            time.sleep(5)
+        for connection in kept:
+            connection.close()
+
+
+def test_a_request_that_comes_before_an_idle_connection_is_closed_is_answered(tmp_path: Path) -> None:
+    program = patched("from portal.server import connection\nconnection.KEEPALIVE_SECONDS = 2")
+    with (
+        serving(tmp_path / "instance", program=program) as served,
+        closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)) as kept,
+    ):
+        kept.request("GET", "/healthz")
+        assert kept.getresponse().read() == b"ok\n"
+        served.process.send_signal(signal.SIGSTOP)
+        try:
+            kept.request("GET", "/healthz")
+            time.sleep(2.5)  # its time is over by now
+        finally:
+            served.process.send_signal(signal.SIGCONT)
+        assert kept.getresponse().read() == b"ok\n"
+        assert kept.sock is not None
+        assert kept.sock.recv(1) == b"", "it is closed when it is idle"
+
+
+@pytest.mark.parametrize("raised", ["RuntimeError", "MemoryError", "OSError"])
+def test_a_fault_beside_the_application_is_told_without_the_path(tmp_path: Path, raised: str) -> None:
+    program = patched(
+        "from portal import api\n"
+        "whole = api.Beside.__call__\n"
+        "def broken(self, environ, start):\n"
+        f"    if 'canary' in environ['PATH_INFO']: raise {raised}(environ['PATH_INFO'])\n"
+        "    return whole(self, environ, start)\n"
+        "api.Beside.__call__ = broken"
+    )
+    with serving(tmp_path / "instance", program=program, **CHEAP) as served:
+        status, _, text = Visitor(served).ask("GET", "/password/reset/canary")
+        assert status == 500
+        wait_until(lambda: len(served.complaints()) > 0)
+        served.process.terminate()
+        assert served.end() == 0
+        assert raised in served.complaints()[0]
+        assert "canary" not in served.log.read_text() + text

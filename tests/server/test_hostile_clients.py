@@ -1,0 +1,238 @@
+"""Clients that send nonsense, half a request, or never read: they cost no thread, and get no traceback."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from threading import Event, Thread
+
+import pytest
+
+from portal.requests import MAX_BODY, SECURITY_HEADERS
+from tests.cli.process import Served, run_portal, serving, wait_until
+from tests.web.test_served import CHEAP, Visitor, raw
+
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+LAST_HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+POST = b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+MULTIPART = POST.replace(b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=b")
+CLIENTS = 40
+"""More than there are threads."""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("served") / "instance", **CHEAP) as served:
+        yield served
+        faults = [line for line in served.complaints() if '"portal.logs"' not in line]  # too many lines at once
+        assert faults == [], "what a client sends is never an error of the portal's"
+
+
+@contextmanager
+def connected(served: Served, count: int, sent: bytes) -> Iterator[list[socket.socket]]:
+    """So many connections, each of which has sent this."""
+    with ExitStack() as stack:
+        connections = []
+        for _ in range(count):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=30))
+            connection.sendall(sent)
+            connections.append(connection)
+        yield connections
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        POST + b"Content-Length: 1234567890123456789012\r\n\r\n",
+        POST + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        POST + b"Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n",
+        HEALTH.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"),
+        MULTIPART + b"Content-Length: 5000\r\n\r\n--b\r\n",
+        CHUNKED + b"7d0\r\n",
+    ],
+    ids=["22 digits", "5000 digits", "Expect, long body", "Expect, no body", "multipart", "chunked"],
+)
+def test_requests_that_never_end_hold_no_thread(served: Served, sent: bytes) -> None:
+    with connected(served, CLIENTS, sent):
+        assert b"\r\n\r\nok\n" in raw(served, LAST_HEALTH, wait=10)
+
+
+@pytest.fixture(scope="module")
+def logo(served: Served) -> str:
+    """The path of an answer so long that some of it are more than waitress keeps for a client before a thread waits."""
+    picture = served.log.with_name("logo.svg")
+    picture.write_text(f'<svg xmlns="http://www.w3.org/2000/svg"><title>{"a" * 250_000}</title></svg>')
+    ended = run_portal(served.log.parent / "instance", "organisation", "set", "default", "--logo", str(picture))
+    assert ended.returncode == 0, ended.stderr
+    wait_until(lambda: Visitor(served).ask("GET", "/organisation/logo")[0] == 200)
+    return "/organisation/logo"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/openapi.json", "/organisation/logo"])
+def test_clients_that_pipeline_and_never_read_hold_no_thread(served: Served, logo: str, path: str) -> None:
+    asked = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 150
+    with connected(served, CLIENTS, asked):
+        before, answered = 0, -1
+        while before != answered:  # until all has been answered that will be
+            before = answered
+            time.sleep(1)
+            answered = served.log.read_text().count(f'"route": "{path}"')
+        assert b"\r\n\r\nok\n" in raw(served, LAST_HEALTH, wait=10)
+
+
+def test_pipelined_requests_are_all_answered_to_a_client_that_reads_late(served: Served) -> None:
+    count = 150
+    last = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with connected(served, 1, last.replace(b"Connection: close\r\n", b"") * (count - 1) + last) as (client,):
+        assert b"\r\n\r\nok\n" in raw(served, LAST_HEALTH)
+        answer = b"".join(iter(lambda: client.recv(1_000_000), b""))
+    assert answer.count(b"HTTP/1.1 200 OK\r\n") == count
+    assert answer.endswith((b"}", b"}\n"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"5 \r\nemail\r\n0\r\n\r\n",
+        b"5\t;a=b\r\nemail\r\n0\r\n\r\n",
+        b"5\n\r\nemail\r\n0\r\n\r\n",
+        b"5\nemail\n0\n\n",
+        b"\r\n5\r\nemail\r\n0\r\n\r\n",
+        b"5\r\nemailX\r\n0\r\n\r\n",
+        b"5\r\nemail\n0\r\n\r\n",
+        b"-5\r\nemail\r\n0\r\n\r\n",
+        b"0x5\r\nemail\r\n0\r\n\r\n",
+        b"00000000000000005\r\nemail\r\n0\r\n\r\n",
+        b"5;a=\x00\r\nemail\r\n0\r\n\r\n",
+        b"5\r\nemail\r\n0\r\nno trailer\r\n\r\n",
+        b"5\r\nemail\r\n0\r\nA : b\r\n\r\n",
+        b"5\r\nemail\r\n0\r\n folded\r\n\r\n",
+        b"5\r\nemail\r\n0\r\nA: b\n\r\n\r\n",
+        b"5\r\nemail\r\n0\r\n\n\r\n\r\n",
+    ],
+    ids=ascii,
+)
+def test_a_broken_chunk_or_trailer_is_refused_and_the_connection_closed(served: Served, body: bytes) -> None:
+    answer = raw(served, CHUNKED + body + LAST_HEALTH)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1, "what follows would be smuggled"
+
+
+def test_a_refusal_is_plain_json_with_the_headers_of_every_answer(served: Served) -> None:
+    head, _, body = raw(served, b"NONSENSE\r\n\r\n").partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert headers.items() >= SECURITY_HEADERS.items()
+    assert headers["Connection"] == "close"
+    assert "Server" not in headers
+    assert json.loads(body)["error"]["code"] == "BAD_REQUEST"
+    assert b"NONSENSE" not in body
+
+
+@pytest.mark.parametrize("body", [b"", b"email=a%40b.example"])
+def test_a_client_that_waits_to_be_told_is_told_once(served: Served, body: bytes) -> None:
+    head = POST + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: 19\r\n\r\n"
+    with connected(served, 1, head + body) as (client,):
+        answer = client.recv(10_000)
+        assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if not body:
+            assert answer.endswith(b"Continue\r\n\r\n")
+            client.sendall(b"email=a%40b.example")
+        answer += b"".join(iter(lambda: client.recv(10_000), b""))
+    assert answer.count(b"100 Continue") == 1
+    assert answer.split(b"\r\n\r\n")[1].startswith(b"HTTP/1.1 400 "), "no form token"
+
+
+def test_a_client_whose_body_is_too_large_is_not_told_to_send_it(served: Served) -> None:
+    with connected(served, 5, POST + b"Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n") as clients:
+        assert [client.recv(10_000)[:13] for client in clients] == [b"HTTP/1.1 413 "] * 5
+
+
+@pytest.mark.parametrize("path", [b"/login", b"/api/v1/customer/login"])
+def test_the_answer_to_a_body_that_is_too_large_always_arrives(served: Served, path: bytes) -> None:
+    """A connection that is closed with something unread loses the answer that is on its way."""
+    body = b"x" * 3_000_000
+    head = POST.replace(b"/login", path).replace(
+        b"x-www-form-urlencoded", b"json" if b"api" in path else b"x-www-form-urlencoded"
+    )
+    request = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    answers = []
+    for _ in range(20):
+        with connected(served, 1, request) as (client,):
+            answers.append(b"".join(iter(lambda: client.recv(100_000), b"")))
+    assert {answer[:13] for answer in answers} == {b"HTTP/1.1 413 "}
+    assert all((b"CONTENT_TOO_LARGE" in answer) == path.startswith(b"/api") for answer in answers)
+
+
+@pytest.mark.parametrize(("size", "status"), [(MAX_BODY, b"400"), (MAX_BODY + 1, b"413")])
+def test_the_largest_body_is_64_kib(served: Served, size: int, status: bytes) -> None:
+    head = POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % size
+    assert raw(served, head + b"a" * size).split(b" ")[1] == status
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"X: " + b"a" * 20_000 + b"\r\n", b"431"),
+        (b"".join(b"X%d: a\r\n" % number for number in range(200)), b"400"),
+        (b"".join(b"X%d: a\r\n" % number for number in range(50)), b"200"),
+        (b"X: " + b"a" * 8_000 + b"\r\n", b"200"),
+    ],
+    ids=["long", "many", "some", "fairly long"],
+)
+def test_a_head_has_a_size_and_a_number_of_headers(served: Served, head: bytes, status: bytes) -> None:
+    request = LAST_HEALTH.replace(b"\r\n\r\n", b"\r\n" + head + b"\r\n")
+    assert raw(served, request).split(b" ")[1] == status
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /healthz HTTP/1.1\nHost: x\n\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\n\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: b\r\n folded\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        b"GET /healthz HTTP/3.7\r\nHost: x\r\n\r\n",
+        b"GET /healthz\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
+        b"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: \r\n\r\n",
+        b"POST /login HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+    ids=ascii,
+)
+def test_an_ambiguous_head_is_a_400_and_the_connection_closed(served: Served, request_: bytes) -> None:
+    with connected(served, 1, request_) as (client,):
+        answer = b"".join(iter(lambda: client.recv(10_000), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_fifty_slow_heads_and_fifty_slow_bodies_leave_the_sign_in_page_answered(served: Served) -> None:
+    ended = Event()
+
+    def drip(connections: list[socket.socket], part: bytes) -> None:
+        while not ended.wait(0.1):
+            for connection in connections:
+                connection.sendall(part)
+
+    with (
+        connected(served, 50, b"GET /login HTTP/1.1\r\nHost: x\r\nX: ") as heads,
+        connected(served, 50, POST + b"Content-Length: 60000\r\n\r\nemail=") as bodies,
+    ):
+        drips = [Thread(target=drip, args=(connections, b"a")) for connections in (heads, bodies)]
+        for each in drips:
+            each.start()
+        try:
+            ends = time.monotonic() + 4  # that many seconds of it: each page is asked for while they drip
+            while time.monotonic() < ends:
+                assert Visitor(served).ask("GET", "/login")[0] == 200
+        finally:
+            ended.set()
+            for each in drips:
+                each.join()
