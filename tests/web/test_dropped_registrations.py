@@ -89,7 +89,7 @@ def test_the_link_and_the_code_of_the_registration_say_what_has_happened(
 
     wrong = f"{(int(code) + 1) % 10**6:06}"
     assert registering.post(form, {"code": wrong}).problems == [
-        ("code", "This is not the code in the mail. Check it, or open the link in the mail.")
+        ("code", "This code doesn't work. Check it, or open the link in the same email instead.")
     ]
     for page in (registering.post(form, {"code": code}), registering.open(link), site.browser().open(link)):
         assert_error_page(page, 410)
@@ -116,4 +116,4 @@ def test_the_owner_of_an_account_hears_nothing_of_what_strangers_register(site: 
 
     assert notices(browser.follow(sign_in_by_link(site, browser))) == []
     page = stranger.fill("/register/code", {"code": "000000"}, submit_to="/register/code")
-    assert page.problems == [("code", "This is not the code in the mail. Check it, or open the link in the mail.")]
+    assert page.problems == [("code", "This code doesn't work. Check it, or open the link in the same email instead.")]

@@ -39,7 +39,12 @@ class Visitor:
 
     def __init__(self, served: Served) -> None:
         self._served = served
-        self._cookie = ""
+        self._cookies: dict[str, str] = {}
+
+    @property
+    def _cookie(self) -> str:
+        """What is sent, the session first."""
+        return "; ".join(f"{name}={self._cookies[name]}" for name in sorted(self._cookies, key="portal".__ne__))
 
     def go_to(self, served: Served) -> None:
         """Ask another portal from now on, as behind a proxy that shares requests out."""
@@ -55,8 +60,9 @@ class Visitor:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             text = answer.read().decode()
-        if cookie := answer.getheader("Set-Cookie"):
-            self._cookie = cookie.partition(";")[0]
+        for cookie in answer.headers.get_all("Set-Cookie", []):
+            name, _, value = cookie.partition(";")[0].partition("=")
+            self._cookies[name] = value
         return answer.status, answer.getheader("Location", ""), text
 
     def fill(self, path: str, **typed: str) -> tuple[int, str, str]:
