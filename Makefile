@@ -73,7 +73,8 @@ format: $(VENV)/.dev
 
 # KILLS=50 for a shorter one. The tests have long forms, which take minutes.
 KILLS ?= 500
-LONG := tests/deploy/test_nginx.py $(addprefix tests/faults/test_,backlog.py busy_database.py frozen_worker.py)
+LONG := tests/deploy/test_nginx.py tests/server/test_hostile_clients.py \
+	$(addprefix tests/faults/test_,backlog.py busy_database.py frozen_worker.py)
 soak: $(VENV)/.dev $(CATALOGUES)
 	@$(BIN)/python -m tests.deploy.nginx
 	@$(BIN)/python -m tests.faults.kills $(KILLS)

@@ -111,6 +111,11 @@ class Connection(HTTPChannel):
         self.is_leaving = True
         self.handle_close()
 
+    def handle_expt(self) -> None:
+        """Close it for urgent data, which HTTP has not: the loop would turn for as long as it is not read."""
+        self.is_leaving = True
+        self.handle_close()
+
     def give_up(self, code: int) -> None:
         """Close it at once, with an error to half a request; an idle one whose next request has just come stays."""
         if self.is_idle:
