@@ -1,19 +1,24 @@
-"""The two session cookies: one for pages at top level, one for pages in a frame on somebody's site.
+"""Two of each cookie: one for pages at top level, one for pages in a frame on somebody's site.
 
 A browser that blocks third-party cookies loses one with `SameSite=None` alone; with `Partitioned` it keeps it, for this
 one pair of sites. The other cookie stays `Lax`, so no foreign site can make a browser send it. Neither is seen on the
 other side, hence two names.
+
+Beside the session's there is the one by which a browser is known to the customers who signed in with it
+(domain/devices.py). It stays when a customer signs out, and ends a year after the last sign-in.
 """
 
 from datetime import UTC, datetime, timedelta
 
-from flask import Flask, Request, Response, g, has_request_context, request
+from flask import Flask, Request, Response, current_app, g, has_request_context, request
 from flask.globals import request_ctx
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from itsdangerous import BadSignature
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import ImmutableMultiDict
 
+from portal.assembly import settings_of
+from portal.domain.devices import LIFETIME, is_cookie
 from portal.web.assets import is_asset
 from portal.web.organisation import current_organisation
 
@@ -53,19 +58,22 @@ class TwoCookies(SecureCookieSessionInterface):
         return self.session_class(content if is_fresh else {})
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Set the cookie; never for an asset, and in a frame only where somebody may show the portal in one.
+        """Set the session's cookie, and then the device's: simple clients read only the first.
 
-        Nor in answer to another site that made the browser send a form: it leaves the Lax cookie out, and a new one
-        would replace the visitor's own and sign them out.
+        None is set for an asset, or in a frame that nobody may show the portal in. Nor in answer to another site that
+        made the browser send a form: it leaves the Lax cookie out, and a new one would replace the visitor's own and
+        sign them out.
         """
         is_unseen = "sent_from_elsewhere" in g and self.get_cookie_name(app) not in request.cookies
-        if not is_unseen and may_set_cookie():
+        if not is_asset() and not is_unseen and (not is_framed() or _may_be_framed()):
             super().save_session(app, session, response)
+            if "device" in g:
+                self._save_device(app, g.device, response)
 
     def get_cookie_name(self, app: Flask) -> str:
         """The name on this side."""
         name = super().get_cookie_name(app)
-        return on_this_side(name) if has_request_context() else name
+        return _on_this_side(name) if has_request_context() else name
 
     def get_cookie_samesite(self, app: Flask) -> str | None:
         """`None` in a frame, which browsers take over https only."""
@@ -75,18 +83,38 @@ class TwoCookies(SecureCookieSessionInterface):
         """Only in a frame."""
         return is_framed() and self.get_cookie_secure(app)
 
+    def _save_device(self, app: Flask, device: str, response: Response) -> None:
+        response.set_cookie(
+            _device_name(app),
+            device,
+            max_age=LIFETIME,
+            secure=self.get_cookie_secure(app),
+            httponly=True,
+            samesite=self.get_cookie_samesite(app),
+            partitioned=self.get_cookie_partitioned(app),
+        )
 
-def on_this_side(name: str) -> str:
-    """The name of a cookie at top level, or of its counterpart in a frame."""
+
+def presented_device() -> str | None:
+    """What the browser's device cookie holds, known or not; None for what no sign-in can have given out."""
+    value = request.cookies.get(_device_name(current_app))
+    return value if value is not None and is_cookie(value) else None
+
+
+def keep_device(value: str) -> None:
+    """Set the device cookie with the answer to this request."""
+    g.device = value
+
+
+def _device_name(app: Flask) -> str:
+    return _on_this_side("__Host-device" if settings_of(app).is_https else "device")
+
+
+def _on_this_side(name: str) -> str:
     return f"{name}-frame" if is_framed() else name
 
 
-def may_set_cookie() -> bool:
-    """False for an asset, and in a frame where nobody may show the portal in one."""
-    if is_asset():
-        return False
-    if not is_framed():
-        return True
+def _may_be_framed() -> bool:
     try:
         return bool(current_organisation().frame_ancestors)
     except SQLAlchemyError:

@@ -22,8 +22,7 @@ from portal.domain.identities import Customer
 from portal.domain.return_urls import is_handover_url
 from portal.domain.throttling import Throttled
 from portal.extensions import form_rate
-from portal.web.cookies import is_framed
-from portal.web.device_cookie import keep_device
+from portal.web.cookies import is_framed, keep_device
 from portal.web.embedding import Visit, current_visit, named_nonce, named_visit
 from portal.web.form_page import FormPage
 from portal.web.forms import ContinueForm, PortalForm, Problem

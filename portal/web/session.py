@@ -11,7 +11,7 @@ from portal.domain.identities import Customer
 from portal.domain.models import STRING_LENGTH, USER_AGENT_LENGTH
 from portal.domain.networks import read_ip
 from portal.languages import current_language
-from portal.web.device_cookie import presented_device
+from portal.web.cookies import presented_device
 from portal.web.organisation import current_organisation
 
 VISIT = "visit"

@@ -124,7 +124,7 @@ class TestJourney:
         top.goto(f"{shopper.parents.portal}/account")
         expect(top).to_have_url(re.compile("/login"))
         names = {cookie["name"]: cookie for cookie in shopper.page.context.cookies(shopper.parents.portal)}
-        assert names.keys() == {"__Host-portal", "__Host-portal-frame"}
+        assert names.keys() == {"__Host-portal", "__Host-portal-frame", "__Host-device-frame"}
         assert (names["__Host-portal"]["sameSite"], names["__Host-portal-frame"]["sameSite"]) == ("Lax", "None")
 
     def test_a_reload_is_told_again_with_the_next_nonce_only(self, shopper: Shopper) -> None:
