@@ -24,7 +24,7 @@ def emails(path: Path) -> set[str]:
 
 
 def put_back(copy: Path, instance: Path) -> None:
-    """As the README says: what SQLite keeps beside the old file belongs to that one, and goes with it."""
+    """As docs/operations.md says: what SQLite keeps beside the old file belongs to that one, and goes with it."""
     for name in ("portal.sqlite3-wal", "portal.sqlite3-shm"):
         (instance / name).unlink(missing_ok=True)
     shutil.copy(copy, instance / "portal.sqlite3")

@@ -76,7 +76,7 @@ def test_postgresql_is_told_nothing_before_its_certificate_is_believed(
             assert_error_page(start(DATABASE_URL=url).browser().sign_in("ada@example.com", PASSWORD), 503)
             assert problem in caplog.text
             assert "canary" not in caplog.text
-        monkeypatch.setenv("PGSSLROOTCERT", str(CERTIFICATE))  # as the README has it
+        monkeypatch.setenv("PGSSLROOTCERT", str(CERTIFICATE))  # as docs/operations.md has it
         for url in (encrypted("localhost", str(CERTIFICATE)), encrypted("localhost", "").partition("&")[0]):
             database = open_database(url)
             with database.read() as connection:

@@ -1,4 +1,4 @@
-"""The examples for a shop's server in the README, run as they are copied from it."""
+"""The examples for a shop's server in docs/api.md, run as they are copied from it."""
 
 import json
 import os
@@ -13,15 +13,14 @@ import pytest
 from tests.api.node import find_node
 from tests.cli.process import Served, run_portal, serving
 
-README = Path(__file__).parents[2] / "README.md"
+API = Path(__file__).parents[2] / "docs" / "api.md"
 IDENTITY = re.compile(r"\b[A-Za-z0-9]{32}\b")
 CURL = shutil.which("curl")
 
 
 def example(language: str) -> str:
     """The one example in a language."""
-    section = README.read_text("utf-8").split("## For the shop's server")[1].split("\n## ")[0]
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", API.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     return str(found)
 
 
