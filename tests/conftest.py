@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import hypothesis
 import pytest
@@ -28,6 +30,16 @@ hypothesis.settings.load_profile("portal")
 WAITING = ("faults", "deploy", "mail")
 """The folders of tests that wait for servers, for leases, for what must not happen."""
 SECRET_KEY = "Xq3vN8rT1yLw6ZkP0sHd5JbG9cFm2AeU-for-tests"
+
+
+def _refuse_to_adapt(value: date) -> NoReturn:
+    raise AssertionError(f"{value!r} reached sqlite3 itself: give its parameter the type of the column")
+
+
+# sqlite3's own adapters for these are deprecated from Python 3.12 on. Refused on every version, so that tests on an
+# older one find what would fail on a later one.
+for _kind in (date, datetime):
+    sqlite3.register_adapter(_kind, _refuse_to_adapt)
 
 
 class MovableClock:

@@ -76,10 +76,11 @@ _count_failure = (
     update(Contact).where(Contact.id == bindparam("of_contact")).values(failed_passwords=Contact.failed_passwords + 1)
 )
 _forget_failures = update(Contact).where(Contact.id == bindparam("of_contact")).values(failed_passwords=0)
+_now = bindparam("now", type_=Contact.__table__.c.confirmed_at.type)  # which COALESCE does not pass on to it
 _prove = (
     update(Contact)
     .where(Contact.id == bindparam("of_contact"))
-    .values(failed_passwords=0, confirmed_at=func.coalesce(Contact.confirmed_at, bindparam("now")))
+    .values(failed_passwords=0, confirmed_at=func.coalesce(Contact.confirmed_at, _now))
 )
 _confirm = (
     update(Contact)
