@@ -20,12 +20,15 @@ from portal.domain.database import open_database
 from portal.domain.models.base import UtcDateTime
 from portal.domain.organisations import get_organisation
 from tests.servers.postgres import Postgres
+from tests.servers.processes import give_children_default_signals
 from tests.servers.redis import Redis
 from tests.servers.slate import Slate
 
 # Neither of the two says anything about the code: both ask how busy the machine is.
 hypothesis.settings.register_profile("portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("portal")
+
+give_children_default_signals()
 
 WAITING = ("faults", "deploy", "mail")
 """The folders of tests that wait for servers, for leases, for what must not happen."""

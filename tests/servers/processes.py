@@ -18,6 +18,19 @@ _FORK_SECONDS = 300
 """After which a fork that does not end is ended."""
 
 
+def give_children_default_signals() -> None:
+    """Let programs that this process starts begin with the default signal actions, whatever its own parent ignores.
+
+    A program inherits what its parent ignores: SIGINT in a job that a script runs in the background, as many CI systems
+    do, and SIGHUP under nohup. It does not inherit handlers. So this process, which ignores a signal by its parent's
+    wish, goes on doing so by a handler that does nothing.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what is blocked is inherited, too
+
+
 def _ports_of_this_process() -> Iterator[int]:
     """Those that no other process of the run gives away, in an order of its own: there may be more than one run."""
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
