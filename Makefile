@@ -73,7 +73,7 @@ LONG := tests/deploy/test_nginx.py $(addprefix tests/faults/test_,backlog.py bus
 soak: $(VENV)/.dev
 	@$(BIN)/python -m tests.deploy.nginx
 	@$(BIN)/python -m tests.faults.kills $(KILLS)
-	@PORTAL_TESTS_LONG=1 $(BIN)/python -m pytest $(LONG) $(ARGS)
+	@PORTAL_TESTS_LONG=1 $(BIN)/python -m pytest --timeout=3600 -o faulthandler_timeout=4000 $(LONG) $(ARGS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -101,6 +101,7 @@ def fork(work: Callable[[], object]) -> int:
     if child == 0:
         status = 1
         try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # pytest-timeout's handler is about the test that forked
             signal.alarm(_FORK_SECONDS)
             work()
             status = 0
