@@ -46,6 +46,7 @@ test: $(VENV)/.dev
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.deploy.nginx
 	@$(BIN)/python -m tests.faults.faketime
+	@$(BIN)/python -m tests.servers.redis
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore=$(AUDIT) $(ARGS)
 
 # Apart: to count lines takes a third of all the time that the tests compute for.
@@ -72,6 +73,7 @@ KILLS ?= 500
 LONG := tests/deploy/test_nginx.py $(addprefix tests/faults/test_,backlog.py busy_database.py frozen_worker.py)
 soak: $(VENV)/.dev
 	@$(BIN)/python -m tests.deploy.nginx
+	@$(BIN)/python -m tests.servers.redis
 	@$(BIN)/python -m tests.faults.kills $(KILLS)
 	@PORTAL_TESTS_LONG=1 $(BIN)/python -m pytest --timeout=3600 -o faulthandler_timeout=4000 $(LONG) $(ARGS)
 
