@@ -77,7 +77,8 @@ def messages(path: Path) -> list[str]:
 def run(code: str, tmp_path: Path) -> list[str]:
     """The lines that a process has written when it has ended."""
     ended = subprocess.run(
-        [sys.executable, "-c", PREPARE + code],
+        # From Python 3.12 on, a fork beside the thread that writes the log is warned of.
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PREPARE + code],
         env=environment(tmp_path),
         capture_output=True,
         text=True,
@@ -175,7 +176,7 @@ def test_what_comes_while_no_thread_can_be_begun_waits(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr(threading, "_start_new_thread", refuse)
+        patch.setattr(threading.Thread, "start", refuse)
         log.info("first")
     log.info("second")
     flush(log)
