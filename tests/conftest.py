@@ -103,9 +103,24 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without-postgresql", action="store_true", help="leave out tests that need a PostgreSQL server")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with those that wait for servers, so that others fill their pauses and none is left over at the end."""
     items.sort(key=lambda item: item.path.parent.name not in WAITING)
+    if config.getoption("--without-postgresql"):
+        config.hook.pytest_deselected(items=[item for item in items if needs_postgresql(item)])
+        items[:] = [item for item in items if not needs_postgresql(item)]
+
+
+def needs_postgresql(item: pytest.Item) -> bool:
+    """Whether a test asks for the server, runs on it as the one of the two kinds, or is about it."""
+    assert isinstance(item, pytest.Function)
+    kind = item.callspec.params.get("database_url") if hasattr(item, "callspec") else None
+    about = item.get_closest_marker("on_postgresql") and not item.get_closest_marker("on_sqlite")
+    return kind == "postgresql" or "postgres" in item.fixturenames or bool(about)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
