@@ -21,13 +21,14 @@ LOCK_ARGS ?=
 # Two targets at once would write into one environment.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run demo test coverage audit check format bench soak messages language lock sbom clean
+.PHONY: help run demo test test-all coverage audit check format bench soak messages language lock sbom clean
 
 help:
 	@echo "make run      serve the portal on http://127.0.0.1:5000"
 	@echo "make demo     a shop on another host name that shows the portal in a frame, over TLS"
 	@echo "make test     every test, a real browser and real servers included"
 	@echo "make coverage the same, and which lines of portal/ none of them runs"
+	@echo "make test-all the tests of domain, pages and API on each other Python version that is installed, with SQLite"
 	@echo "make audit    what others' auditors say of pages, headers and mails"
 	@echo "make check    linters, types, rules of imports"
 	@echo "make format   put the code into shape"
@@ -50,7 +51,12 @@ test: $(VENV)/.dev $(CATALOGUES)
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.deploy.nginx
 	@$(BIN)/python -m tests.faults.faketime
+	@$(BIN)/python -m tests.servers.redis
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore=$(AUDIT) $(ARGS)
+
+# What CI runs beside `make test`.
+test-all: $(VENV)/.dev
+	@$(BIN)/python -m tests.pythons $(ARGS)
 
 # Apart: to count lines takes a third of all the time that the tests compute for.
 coverage:
@@ -77,8 +83,9 @@ LONG := tests/deploy/test_nginx.py tests/server/test_hostile_clients.py \
 	$(addprefix tests/faults/test_,backlog.py busy_database.py frozen_worker.py)
 soak: $(VENV)/.dev $(CATALOGUES)
 	@$(BIN)/python -m tests.deploy.nginx
+	@$(BIN)/python -m tests.servers.redis
 	@$(BIN)/python -m tests.faults.kills $(KILLS)
-	@PORTAL_TESTS_LONG=1 $(BIN)/python -m pytest $(LONG) $(ARGS)
+	@PORTAL_TESTS_LONG=1 $(BIN)/python -m pytest --timeout=3600 -o faulthandler_timeout=4000 $(LONG) $(ARGS)
 
 bench: $(VENV)/.dev $(CATALOGUES)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -71,10 +71,12 @@ def is_copy(connection: Connection) -> bool:
 
 def _copy(source: Database, unfinished: Path) -> None:
     # In autocommit: VACUUM cannot run inside a transaction.
-    with source.engine.connect() as connection:
-        driver: object = connection.connection.driver_connection
-        driver.execute("VACUUM INTO ?", (str(unfinished),))  # type: ignore[attr-defined] # sqlite3's own connection
-    source.engine.dispose()
+    try:
+        with source.engine.connect() as connection:
+            driver: object = connection.connection.driver_connection
+            driver.execute("VACUUM INTO ?", (str(unfinished),))  # type: ignore[attr-defined] # sqlite3's own connection
+    finally:
+        source.engine.dispose()
     copy = open_database(sqlite_url(unfinished))
     try:
         with copy.write() as connection:

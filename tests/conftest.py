@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import hypothesis
 import pytest
@@ -18,6 +20,7 @@ from portal.domain.models.base import UtcDateTime
 from portal.domain.organisations import get_organisation
 from portal.settings import DATABASE_FILE, Settings, load_settings
 from tests.servers.postgres import Postgres
+from tests.servers.processes import give_children_default_signals
 from tests.servers.redis import Redis
 from tests.servers.slate import Slate
 
@@ -25,9 +28,21 @@ from tests.servers.slate import Slate
 hypothesis.settings.register_profile("portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("portal")
 
+give_children_default_signals()
+
 WAITING = ("faults", "deploy", "mail")
 """The folders of tests that wait for servers, for leases, for what must not happen."""
 SECRET_KEY = "Xq3vN8rT1yLw6ZkP0sHd5JbG9cFm2AeU-for-tests"
+
+
+def _refuse_to_adapt(value: date) -> NoReturn:
+    raise AssertionError(f"{value!r} reached sqlite3 itself: give its parameter the type of the column")
+
+
+# sqlite3's own adapters for these are deprecated from Python 3.12 on. Refused on every version, so that tests on an
+# older one find what would fail on a later one.
+for _kind in (date, datetime):
+    sqlite3.register_adapter(_kind, _refuse_to_adapt)
 
 
 class MovableClock:
@@ -88,9 +103,24 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without-postgresql", action="store_true", help="leave out tests that need a PostgreSQL server")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with those that wait for servers, so that others fill their pauses and none is left over at the end."""
     items.sort(key=lambda item: item.path.parent.name not in WAITING)
+    if config.getoption("--without-postgresql"):
+        config.hook.pytest_deselected(items=[item for item in items if needs_postgresql(item)])
+        items[:] = [item for item in items if not needs_postgresql(item)]
+
+
+def needs_postgresql(item: pytest.Item) -> bool:
+    """Whether a test asks for the server, runs on it as the one of the two kinds, or is about it."""
+    assert isinstance(item, pytest.Function)
+    kind = item.callspec.params.get("database_url") if hasattr(item, "callspec") else None
+    about = item.get_closest_marker("on_postgresql") and not item.get_closest_marker("on_sqlite")
+    return kind == "postgresql" or "postgres" in item.fixturenames or bool(about)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -80,7 +80,8 @@ def messages(path: Path) -> list[str]:
 def run(code: str, tmp_path: Path) -> list[str]:
     """The lines that a process has written when it has ended."""
     ended = subprocess.run(
-        [sys.executable, "-c", PREPARE + code],
+        # From Python 3.12 on, a fork beside the thread that writes the log is warned of.
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PREPARE + code],
         env=environment(tmp_path),
         capture_output=True,
         text=True,

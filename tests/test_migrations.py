@@ -6,19 +6,21 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, func, inspect, select, text
+from sqlalchemy import Connection, bindparam, event, func, inspect, select, text
 
 from portal import schema
 from portal.domain.clock import SystemClock
 from portal.domain.database import Database, open_database
 from portal.domain.delivery import claim_next
 from portal.domain.models import Base, Contact, Link, Organisation, OutboxMail, Registration
+from portal.domain.models.base import UtcDateTime
 from portal.domain.organisations import UnknownOrganisation, get_organisation
 from portal.schema import DatabaseProblem
 from tests.domain.watching import in_parallel
@@ -87,7 +89,14 @@ def upgrade_to(database: Database, revision: str) -> None:
     with database.unhurried().write() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
-        connection.execute(text(CUSTOMER), {"salt": b"0123456789abcdef", "now": datetime.now(UTC).replace(tzinfo=None)})
+        execute(connection, CUSTOMER, salt=b"0123456789abcdef", now=datetime.now(UTC))
+
+
+def execute(connection: Connection, statement: str, **values: Any) -> None:
+    """Execute SQL with those of the values that it names; datetimes as the models' columns keep them."""
+    named = {name: value for name, value in values.items() if f":{name}" in statement}
+    times = [bindparam(name, type_=UtcDateTime()) for name, value in named.items() if isinstance(value, datetime)]
+    connection.execute(text(statement).bindparams(*times), named)
 
 
 def tables(database: Database) -> list[str]:
@@ -218,12 +227,10 @@ def test_a_database_of_every_earlier_revision_keeps_its_customers(database: Data
 
 def test_what_the_first_version_stored_means_the_same_to_this_one(database: Database) -> None:
     upgrade_to(database, REVISIONS[0])
-    now = datetime.now(UTC).replace(tzinfo=None)
-    values = {"now": now, "later": now + timedelta(hours=1), "digest": b"d" * 32}
+    now = datetime.now(UTC)
     with database.write() as connection:
         for statement in LIVES:
-            named = {name: value for name, value in values.items() if f":{name}" in statement}
-            connection.execute(text(statement), named)
+            execute(connection, statement, now=now, later=now + timedelta(hours=1), digest=b"d" * 32)
     schema.upgrade(database)
     with database.read() as connection:
         counts = {

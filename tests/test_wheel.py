@@ -64,11 +64,11 @@ def answers(url: str) -> bool:
 
 def test_it_serves_pages_in_every_language_and_their_files(portal: Path, tmp_path: Path) -> None:
     with served(portal, tmp_path / "instance") as url:
-        with urllib.request.urlopen(f"{url}/login", timeout=10) as page:
+        with urllib.request.urlopen(f"{url}/login", timeout=60) as page:
             html = page.read().decode()
         assert "portal.css?v=" in html
         in_czech = urllib.request.Request(f"{url}/login", headers={"Accept-Language": "cs"})
-        with urllib.request.urlopen(in_czech, timeout=10) as page:
+        with urllib.request.urlopen(in_czech, timeout=60) as page:
             assert "<h1>Přihlásit se</h1>" in page.read().decode()
         for name in ("portal.css", "portal.js", "favicon.svg"):
             assert answers(f"{url}/static/{name}"), name

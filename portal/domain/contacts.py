@@ -86,14 +86,15 @@ _count_code = (
     .values(failed_codes=Contact.failed_codes + 1)
     .returning(Contact.id)
 )
+_now = bindparam("now", type_=Contact.__table__.c.confirmed_at.type)  # which COALESCE does not pass on to it
 _prove = (
     update(Contact)
     .where(Contact.id == bindparam("of_contact"))
     .values(
         failed_passwords=0,
         failed_codes=0,
-        confirmed_at=func.coalesce(Contact.confirmed_at, bindparam("now")),
-        proven_at=func.coalesce(Contact.proven_at, bindparam("now")),
+        confirmed_at=func.coalesce(Contact.confirmed_at, _now),
+        proven_at=func.coalesce(Contact.proven_at, _now),
     )
 )
 _forgive_devices = (

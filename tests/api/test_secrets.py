@@ -38,7 +38,7 @@ def key(served: Served) -> str:
 
 
 def ask(served: Served, method: str, path: str, body: object = None, **headers: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
     sent = {"Content-Type": "application/json", **headers}
     connection.request(method, path, json.dumps(body) if body is not None else None, sent)
     answer = connection.getresponse()

@@ -35,7 +35,7 @@ def head(key: str, *lines: str) -> bytes:
 
 
 def test_a_body_in_chunks_is_read_as_one_of_known_length(served: Served, key: str) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     for _ in range(2):  # on one connection
         parts = iter([b'{"email": "nobody@exa', b'mple.com", "pass', b'word": "x"}'])
@@ -87,7 +87,7 @@ def test_what_is_no_request_is_answered_in_json_too(
 
 def test_a_client_that_waits_to_be_told_is_told_to_send_its_body(served: Served, key: str) -> None:
     body = json.dumps(LOGIN).encode()
-    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
         connection.sendall(head(key, f"Content-Length: {len(body)}", "Expect: 100-continue", "Connection: close"))
         assert connection.recv(1024).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
         connection.sendall(body)

@@ -14,7 +14,7 @@ from portal.domain.outbox import Notice
 from tests.cli.process import wait_until
 
 PASSWORD = "seven plain ducks walk"
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 """How long a page is waited for; it is no promise, and no test measures it."""
 _KEY_MS = 10_000
 _STATUS_OF_A_PAGE = "Failed to load resource: the server responded with a status of"

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from sqlalchemy import insert, select
 
-from portal.assembly import assemble
+from portal import cli
+from portal.assembly import assemble, context_of
 from portal.cli import main
 from portal.domain import contacts
 from portal.domain.addresses import parse_email
@@ -53,6 +55,14 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(instance: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """The `portal` command, in this process."""
     umask = os.umask(0o022)
+    made: list[Flask] = []
+    make = cli._create_app
+
+    def make_and_note() -> Flask:
+        made.append(make())
+        return made[-1]
+
+    monkeypatch.setattr(cli, "_create_app", make_and_note)
     log = logging.getLogger("portal")
     before = log.handlers, log.level, log.propagate, logging.lastResort
 
@@ -61,6 +71,8 @@ def run(instance: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
+        while made:  # the end of a process closes its database; here the process goes on
+            context_of(made.pop()).database.engine.dispose()
         out, err = capsys.readouterr()
         assert isinstance(ended.value.code, int | None)
         return Outcome(ended.value.code or 0, out, err)

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.servers import processes
 from tests.servers.processes import free_port
 
 PORTAL = Path(sys.executable).with_name("portal")
-PATIENCE_SECONDS = 60
-"""How long a test waits for what must happen; it is no promise, and no test measures it."""
+PATIENCE_SECONDS = processes.PATIENCE_SECONDS
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
@@ -143,7 +143,7 @@ def handles_signals(worker: "subprocess.Popen[Any]") -> bool:
 def _is_ready(served: Served) -> bool:
     assert served.process.poll() is None, f"the portal did not come up:\n{served.log.read_text()}"
     try:
-        with urllib.request.urlopen(f"{served.url}/healthz", timeout=5) as answer:
+        with urllib.request.urlopen(f"{served.url}/healthz", timeout=30) as answer:
             return bool(answer.status == 200)
     except OSError:  # nobody listens yet, or whoever does is slow to begin
         return False

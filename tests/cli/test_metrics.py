@@ -22,14 +22,14 @@ from tests.web.test_served import Visitor
 
 def scrape(port: int) -> dict[str, float]:
     """Each sample by its name and labels."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         lines = answer.read().decode().splitlines()
     return {name: float(value) for line in lines if line[0] != "#" for name, value in [line.rsplit(" ", 1)]}
 
 
 def ask(served: Served, path: str) -> None:
     try:
-        urllib.request.urlopen(f"{served.url}{path}", timeout=20).close()
+        urllib.request.urlopen(f"{served.url}{path}", timeout=60).close()
     except urllib.error.HTTPError as error:
         error.close()
 
@@ -54,12 +54,12 @@ def test_requests_are_counted(tmp_path: Path) -> None:
 
 def sign_in_wrongly(served: Served) -> None:
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    with browser.open(f"{served.url}/login", timeout=20) as page:
+    with browser.open(f"{served.url}/login", timeout=60) as page:
         token = re.search(r'name="csrf_token" value="([^"]+)"', page.read().decode())
     assert token is not None
     typed = {"csrf_token": token[1], "email": "ada@example.com", "password": "seven tall herons wade"}
     with pytest.raises(urllib.error.HTTPError) as refused:
-        browser.open(f"{served.url}/login", urlencode(typed).encode(), timeout=20)
+        browser.open(f"{served.url}/login", urlencode(typed).encode(), timeout=60)
     refused.value.close()
 
 

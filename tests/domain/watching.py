@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import Engine, event
 
 from portal.logs import JsonFormatter
+from tests.servers.processes import PATIENCE_SECONDS
 
 Result = TypeVar("Result")
-PATIENCE = 20
-"""Seconds after which something that should happen is taken never to happen."""
+PATIENCE = PATIENCE_SECONDS
 
 
 class HashCounter:

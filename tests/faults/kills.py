@@ -23,7 +23,7 @@ from tests.faults.journal import Customer, Journal
 from tests.faults.oracle import breaches, is_settled
 from tests.mail.sink import Sink
 from tests.servers.postgres import Postgres
-from tests.servers.processes import free_port
+from tests.servers.processes import free_port, give_children_default_signals
 from tests.servers.redis import Redis
 
 T = TypeVar("T")
@@ -157,6 +157,7 @@ def kill_at_random(portal: Portal, sink: Sink, kills: int) -> tuple[Journal, lis
 
 def main() -> None:
     """`python -m tests.faults.kills 500`: half of them on each kind of portal; exit status 1 when anything was lost."""
+    give_children_default_signals()
     kills = int(sys.argv[1])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before it was through"))  # no process is left behind
     found: list[str] = []

@@ -53,7 +53,7 @@ def form_of(visitor: Visitor, path: str, **typed: str) -> str:
 def send(served: Served, visitor: Visitor, path: str, body: str, kind: str) -> tuple[int, str | None, str]:
     """Status, Retry-After and body of an answer."""
     headers = {"Cookie": visitor._cookie, "Content-Type": kind, "Origin": served.url}
-    with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)) as connection:
         connection.request("POST", path, body, headers)
         answer = connection.getresponse()
         return answer.status, answer.getheader("Retry-After"), answer.read().decode()

