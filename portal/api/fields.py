@@ -64,7 +64,7 @@ class Line(fields.String):
 
 
 class Duration(Line):
-    """A length of time; one that is empty is refused like any other that cannot be read (contract.md, section 5)."""
+    """A length of time; one that is empty is refused like any other that cannot be read (docs/api.md#durations)."""
 
     def _deserialize(self, value: Any, *_arguments: Any, **_options: Any) -> Any:
         if isinstance(value, str) and not value.strip():

@@ -39,7 +39,7 @@ _JUDGED = 72
 _ARGON2_MINIMUM = ((1, 47104), (2, 19456), (3, 12288), (4, 9216), (5, 7168))
 """Time cost and KiB of memory that OWASP's cheat sheet on password storage holds to be equally strong."""
 _PASSWORD_MINIMUM = 8
-"""NIST SP 800-63B-4, 3.1.1.2, for a password that is not the only factor; as security.md P1 has it."""
+"""NIST SP 800-63B-4, 3.1.1.2, for a password that is not the only factor."""
 
 _LIMIT_MINIMUM = 3
 """Tries, and a slip of the pen or two among them."""

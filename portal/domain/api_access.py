@@ -1,4 +1,4 @@
-"""Who may use the API: the checks of a key, in the order of contract.md, section 4."""
+"""Who may use the API: the checks of a key, in the order of docs/api.md#keys."""
 
 import logging
 from contextlib import suppress

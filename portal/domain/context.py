@@ -16,7 +16,7 @@ from portal.domain.tokens import LinkSigner
 
 @dataclass(frozen=True)
 class Rules:
-    """The numbers an operator may choose (contract.md, section 2)."""
+    """The numbers an operator may choose (docs/settings.md)."""
 
     login_limit_account: RateLimitItem
     login_limit_network: RateLimitItem

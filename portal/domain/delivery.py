@@ -30,7 +30,7 @@ _BACK_OFF = (9, 30, 60, 120, 300, 600)
 _JITTER = 0.3
 """The share by which each delay is shorter or longer at random, so that what failed together does not return together.
 
-With it the first delay is 6 to 12 seconds: within the 15 that contract.md promises, what is spent on noticing included.
+With it the first delay is 6 to 12 seconds: within the 15 that are promised, what is spent on noticing included.
 """
 LONGEST_DELAY = timedelta(seconds=_BACK_OFF[-1] * (1 + _JITTER))
 _random = SystemRandom()

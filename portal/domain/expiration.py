@@ -28,7 +28,7 @@ def parse_duration(text: str) -> timedelta:
     """The duration a text like "3h 20m", "1.5 hours" or "2d,4h" stands for; always positive.
 
     One or more terms of a number and a unit (s, m, h, d, w and their longer names, any case), in any order, with or
-    without white space or commas between them. Raises InvalidDuration for everything else (contract.md, section 5).
+    without white space or commas between them. Raises InvalidDuration for everything else (docs/api.md#durations).
     """
     if len(text) > MAX_LENGTH:
         raise InvalidDuration(f"is longer than {MAX_LENGTH} characters")

@@ -1,4 +1,4 @@
-"""Every limit there is: what is counted, on whom (contract.md, section 2).
+"""Every limit there is: what is counted, on whom (docs/security.md#limits).
 
 | what                       | scope                 | counted on                | limit                    |
 |----------------------------|-----------------------|---------------------------|--------------------------|

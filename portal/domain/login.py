@@ -21,7 +21,7 @@ def log_in(
 ) -> str:
     """Sign a customer in and return the new identity; the one the browser carried so far (`replacing`) ends.
 
-    Checks in the order of contract.md, section 4: throttle (before any hashing, for unknown addresses too), contact,
+    Checks in the order of docs/api.md#login: throttle (before any hashing, for unknown addresses too), contact,
     account, password, ban, confirmation. Whatever is refused, the same statements run and one hash is computed, so that
     time tells a stranger nothing (but for accounts not seen since a change of the Argon2 parameters, or since they were
     imported: a hash from elsewhere costs what it costs). Raises Refused, or Busy when too many passwords wait (the try

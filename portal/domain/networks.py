@@ -6,7 +6,7 @@ from portal.domain.addresses import InvalidAddress
 from portal.domain.errors import N_
 
 _NOT_GIVEN = frozenset({"", "localhost", "::1", "0.0.0.0", "127.0.0.1"})  # noqa: S104 - a text to compare with
-"""What shops send for "I do not know": all of it stands for 127.0.0.1, which counts as not given (contract.md, 4)."""
+"""What shops send for "I do not know"; all of it counts as not given (docs/api.md#fields)."""
 
 
 def parse_customer_ip(text: str) -> str | None:

@@ -69,7 +69,7 @@ def _against(connection: Connection, context: Context, contact: Known, now: date
 def confirm_for_shop(context: Context, visitor: Visitor, token: str) -> Confirmed:
     """Confirm a registration for whoever brought its link to the shop; nobody is signed in by it.
 
-    The key's holder vouches that this is who chose the password, so it is not asked for (contract.md, section 4).
+    The key's holder vouches that this is who chose the password, so it is not asked for (docs/api.md).
     Raises Refused (NO_SUCH_LINK, LINK_ENDED, LINK_EXPIRED, TOO_MANY_LOGINS).
     """
     found = look_at_confirmation(context, visitor, token, registration=None)

@@ -1,4 +1,4 @@
-"""Durations as people write them (contract.md, section 5)."""
+"""Durations as people write them (docs/api.md#durations)."""
 
 from datetime import timedelta
 

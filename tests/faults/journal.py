@@ -17,7 +17,7 @@ from tests.web.test_served import Visitor, token_in
 _PATIENCE_SECONDS = 300
 """A mail may be held by one killed worker after another."""
 REQUEST_SECONDS = 15
-"""Within which every request is answered (shared/faults.md, section 6)."""
+"""Within which every request is answered."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What "nothing lost" means (shared/faults.md, section 2), asked of a portal after it was killed many times."""
+"""What "nothing lost" means, asked of a portal after it was killed many times."""
 
 import json
 from collections import Counter, defaultdict
