@@ -8,6 +8,7 @@ from flask import Response, current_app, make_response, request
 from flask_limiter import Limiter, RequestLimit
 from flask_mail import Mail
 from flask_wtf.csrf import CSRFProtect, validate_csrf
+from limits import RateLimitItem
 from limits.storage import Storage
 from wtforms import ValidationError
 
@@ -97,9 +98,13 @@ def _count_breach(limit: RequestLimit) -> None:
     _throttled.debug("throttled", extra={"fields": {"scope": limit.request_args[1]}})
 
 
+def _form_limit() -> RateLimitItem:
+    return current_context().rules.form_limit_network
+
+
 def _cost() -> int:
     """Return how much a request counts: four times as much while each process counts for itself."""
-    return REDUCTION if _counters().is_degraded else 1
+    return min(REDUCTION, _form_limit().amount) if _counters().is_degraded else 1
 
 
 limiter = Limiter(_client_network, storage_uri="portal://", strategy="fixed-window", on_breach=_count_breach)
@@ -116,9 +121,7 @@ def _tell_script(_limit: RequestLimit) -> Response:
     return make_response({}, 429, {"Retry-After": str(retry_after())})
 
 
-form_rate = limiter.shared_limit(
-    lambda: str(current_context().rules.form_limit_network), scope="form", methods=["POST"], cost=_cost
-)
+form_rate = limiter.shared_limit(lambda: str(_form_limit()), scope="form", methods=["POST"], cost=_cost)
 """Of everything that is posted by a form, so that no page is unlimited."""
 typing_rate = limiter.shared_limit(
     "600 per 10 minutes", scope="typing", methods=["POST"], cost=_cost, on_breach=_tell_script

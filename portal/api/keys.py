@@ -28,7 +28,7 @@ def _rate_of_caller() -> str:
 
 
 def _note_excess(limit: RequestLimit) -> None:
-    if limiter.storage.get(limit.key) == limit.limit.amount + 1:
+    if limiter.storage.incr(f"{limit.key}/recorded", limit.limit.get_expiry()) == 1:
         record_excess(current_context(), current_caller(), g.request_id)
 
 

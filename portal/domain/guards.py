@@ -15,8 +15,9 @@
 | hand-over codes            | handover              | contact                   | 100 per 10 minutes       |
 | API keys that do not exist | api-key               | network of the connection | LOGIN_LIMIT_NETWORK      |
 
-A device that this customer signed in with before (devices.py) is counted by itself alone, so that neither strangers nor
-whoever shares its network keep the owner out. What it may do is bounded by its own limit: it needs no network's beside.
+A browser that this customer signed in with before (devices.py) is counted by itself alone, so that neither strangers
+nor others in its network keep the owner out. What it may do is bounded by its own limit: it needs no network's beside.
+Behind a shop's server the network is the device, and no secret: its own limit counts as for everybody.
 
 Past its limit, an address gets one mail more, for whoever asks from a network that had not asked for it in that hour:
 what one stranger asks does not keep the owner out who is elsewhere.
@@ -44,12 +45,10 @@ _HANDOVER_LIMIT = RateLimitItemPerMinute(100, 10)
 
 def password_guards(context: Context, visitor: Visitor, key: str, device: KnownDevice | None) -> list[Guard]:
     """For every check of a password: one counter for login, change of password and confirmation."""
-    if device is not None:
-        return [device_guard(context, device)]
-    return [
-        *_network_guards("login-network", context.rules.login_limit_network, visitor),
-        account_guard(context, visitor, key),
-    ]
+    of_account = account_guard(context, visitor, key) if device is None else device_guard(context, device)
+    if device is not None and not visitor.through_shop:
+        return [of_account]
+    return [*_network_guards("login-network", context.rules.login_limit_network, visitor), of_account]
 
 
 def account_guard(context: Context, visitor: Visitor, key: str) -> Guard:
@@ -98,9 +97,12 @@ def registration_guards(context: Context, visitor: Visitor) -> list[Guard]:
 
 def mail_guards(context: Context, visitor: Visitor, key: str, device: KnownDevice | None) -> list[Guard]:
     """For mails with a proof (reset, sign-in) that anybody can ask for. Notices of security events never count."""
-    if device is not None:
-        return [Guard("mail-device", context.rules.mail_limit_address, (str(device.id),))]
-    return _mail_guards(context, visitor, "mail-address", key)
+    if device is None:
+        return _mail_guards(context, visitor, "mail-address", key)
+    of_device = Guard("mail-device", context.rules.mail_limit_address, (str(device.id),))
+    if not visitor.through_shop:
+        return [of_device]
+    return [*_network_guards("mail-network", context.rules.mail_limit_network, visitor), of_device]
 
 
 def registration_mail_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:

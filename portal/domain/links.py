@@ -49,9 +49,11 @@ _used = aliased(Link)
 _was_dropped = exists().where(
     Registration.id == Link.registration_id,
     Registration.ended_at.is_not(None),
-    ~exists().where(_used.registration_id == Registration.id, _used.used_at.is_not(None)),
+    ~exists().where(
+        _used.contact_id == Registration.contact_id, _used.purpose == Purpose.VERIFY, _used.used_at.is_not(None)
+    ),
 )
-"""Whether a link belongs to a registration that ended without having been confirmed."""
+"""Whether a link belongs to a registration that ended, and no registration of its address was confirmed."""
 _find = (
     select(
         Link.id,

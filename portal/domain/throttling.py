@@ -138,7 +138,12 @@ class Throttle:
     def _stand(self, guard: Guard) -> Standing:
         hits = self.counters.incr(guard.storage_key, guard.limit.get_expiry())
         amount = guard.reduced_amount if self.counters.is_degraded else guard.limit.amount
-        return Standing(amount, hits, partial(self.counters.get_expiry, guard.storage_key))
+        return Standing(amount, hits, partial(self._expiry, guard))
+
+    def _expiry(self, guard: Guard) -> float:
+        """Return when a window ends; a whole one from now where the counter has just become out of reach."""
+        ends = self.counters.get_expiry(guard.storage_key)
+        return ends if ends > time() else time() + guard.limit.get_expiry()
 
 
 def _tell(guard: Guard) -> None:

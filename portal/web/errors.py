@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from portal.domain.backends import DatabaseAway
 from portal.domain.errors import N_, Busy, Failure, Refused
-from portal.extensions import retry_after
+from portal.extensions import form_rate, retry_after
 from portal.languages import translate
 from portal.web.embedding import new_tab_address
 from portal.web.form_page import LINK_STATUS, FormPage, words_of
@@ -118,6 +118,17 @@ def _too_many_requests(error: RateLimitExceeded) -> Response:
 
 
 def _stale_form(_error: CSRFError) -> ResponseReturnValue:
+    try:
+        return _shown_again()
+    except RateLimitExceeded as error:
+        return _too_many_requests(error)
+    except HTTPException as error:
+        return _http_error(error)
+
+
+@form_rate
+def _shown_again() -> ResponseReturnValue:
+    """The page of a form whose token is of no use: it costs as much as any, so it counts as one that was sent."""
     if elsewhere := new_tab_address():
         return render_template("errors/new_tab.html", address=elsewhere), 400
     view = getattr(current_app.view_functions.get(request.endpoint or ""), "view_class", None)

@@ -25,7 +25,7 @@ LINK_STATUS = {
 _STALE = N_(
     "The form was open for too long, or your browser keeps no cookies from us. Check what you typed and send it again."
 )
-_FOREIGN = N_("This came from another website, so nothing was done. If you did mean to do it, please do it here.")
+_FOREIGN = N_("This form was sent from another website. Nothing was changed. Please fill it in here.")
 _STALE_BUTTON = N_("The page was open for too long, or your browser keeps no cookies from us. Press the button again.")
 
 

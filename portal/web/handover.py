@@ -6,13 +6,13 @@ who did not just sign in only after they pressed a button that says where it goe
 have made the link (RFC 9700, 4.1 and 4.7).
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from flask import Blueprint, g, redirect, session, url_for
+from flask import Blueprint, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import TooManyRequests
+from werkzeug.exceptions import BadRequest, TooManyRequests
 from werkzeug.wrappers import Response
 
 from portal.assembly import current_context
@@ -65,7 +65,10 @@ def arrive(identity: str, *, kept: bool, after: str | None, return_url: str | No
     customer, visit = current_customer(), current_visit()
     target = None if is_framed() else return_target(visit.return_url)  # in a frame the next page tells the site
     if customer is not None and target is not None:
-        return _return(customer, visit, target)
+        try:
+            return _return(customer, visit, target)
+        except TooManyRequests:  # for the code, not for signing in
+            return _return(customer, replace(visit, nonce=""), target)
     onward = None if is_framed() else return_target(return_url)
     return redirect(onward) if onward else redirect_to(after, url_for("account.home"))
 
@@ -115,10 +118,17 @@ class ContinuePage(FormPage):
             return redirect(url_for("account.home"))
         return _return(signed_in_customer(), visit, visit.return_url)
 
+    def show_stale(self, **arguments: Any) -> ResponseReturnValue:
+        """The page again. Raises BadRequest without an address that may be returned to: nothing to continue to."""
+        if return_target(request.form.get("return_url") or current_visit().return_url) is None:
+            raise BadRequest
+        return super().show_stale(**arguments)
+
     def _page(self, form: PortalForm, shown: dict[str, Any], problems: list[Problem]) -> str:
         if not form["return_url"].data:
             self.filled(form)
-        return super()._page(form, {"site": urlsplit(form["return_url"].data or "").netloc, **shown}, problems)
+        target = return_target(form["return_url"].data)  # its origin joins the page's policy
+        return super()._page(form, {"site": urlsplit(target or "").netloc, **shown}, problems)
 
 
 pages.add_url_rule("/continue", view_func=ContinuePage.as_view("continue"))

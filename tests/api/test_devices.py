@@ -3,7 +3,7 @@
 from portal.domain.models import Device
 from tests.api.shop import Answer, Shop, new_shop
 from tests.api.test_answers import EMAIL, WRONG_PASSWORD, join
-from tests.web.conftest import PASSWORD, Site
+from tests.web.conftest import PASSWORD, Site, Start
 
 OWNERS = "203.0.113.5"
 
@@ -72,3 +72,11 @@ def test_a_cookie_is_of_no_use_at_the_api(site: Site) -> None:
     cookie = f"device={browser.cookie('device')}"
     answer = shop.ask("POST", "login", body={"email": EMAIL, "password": PASSWORD}, headers={"Cookie": cookie})
     assert answer.code == "E006"
+
+
+def test_the_limit_of_a_network_counts_in_known_networks_too(start: Start) -> None:
+    site = start(LOGIN_LIMIT_NETWORK="3 per hour")
+    shop = new_shop(site)
+    join(site, shop)
+    assert log_in(shop, ip=OWNERS).json["success"]
+    assert [log_in(shop, WRONG_PASSWORD, OWNERS).code for _ in range(4)] == ["E004"] * 3 + ["E006"]

@@ -98,14 +98,15 @@ def test_the_link_and_the_code_of_the_registration_say_what_has_happened(
         assert ways == ["/login/link", "/password/reset"]
 
 
-def test_so_does_the_link_of_a_registration_beside_which_another_was_confirmed(site: Site) -> None:
+def test_a_registration_beside_which_another_was_confirmed_leads_to_signing_in(site: Site) -> None:
     site.browser().register(EMAIL, SECOND)
     link = site.link(EMAIL)
     site.customer(EMAIL)
 
     page = site.browser().open(link)
     assert_error_page(page, 410)
-    assert "the password chosen at registration was not saved" in page.words
+    assert "was not saved" not in page.words
+    assert [way.get("href") for way in page.tree.one("main").all("a")] == ["/login", "/password/reset"]
 
 
 def test_the_owner_of_an_account_hears_nothing_of_what_strangers_register(site: Site) -> None:

@@ -246,6 +246,29 @@ class TestWhoWasSignedInBefore:
         assert 0 < int(answers[-1].headers["Retry-After"]) <= 600
         assert len(shop.rows()["handover"]) == 100
 
+    @pytest.mark.parametrize("return_url", ["https://evil.example/welcome", ""])
+    def test_shows_no_address_that_a_stale_form_brings(self, shop: Site, return_url: str) -> None:
+        browser = shop.customer(EMAIL)
+        page = browser.send("/continue", "POST", data={"return_url": return_url, "nonce": NONCE})
+        assert page.status == 400
+        assert "evil.example" not in page.text
+        assert "Continue to" not in page.text
+
+    def test_a_form_shown_again_may_lead_to_the_site(self, shop: Site) -> None:
+        browser = shop.customer(EMAIL)
+        page = browser.send("/continue", "POST", data={"return_url": WELCOME, "nonce": NONCE})
+        assert page.status == 400
+        assert f"form-action 'self' {SHOP};" in page.headers["Content-Security-Policy"]
+        assert browser.post(page.form("/continue")).location.startswith(f"{WELCOME}?code=")
+
+    def test_who_has_just_signed_in_returns_without_a_code_after_too_many(self, shop: Site) -> None:
+        browser = shop.customer(EMAIL)
+        form = browser.send(link(nonce=NONCE)).form("/continue")
+        for _ in range(100):
+            browser.post(form)
+        another, _ = visit(shop, nonce=NONCE)
+        assert another.sign_in(EMAIL, PASSWORD).location == WELCOME
+
     def test_a_language_is_chosen_on_the_page(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
         page = browser.send(link(nonce=NONCE))

@@ -34,6 +34,14 @@ def test_forms_of_all_pages_count_together_for_one_network(start: Start) -> None
     assert press_language(site.browser("192.0.2.2")).status == 302
 
 
+def test_a_form_without_a_good_token_counts_too(start: Start) -> None:
+    site = start(FORM_LIMIT_NETWORK="3 per minute")
+    browser = site.browser()
+    sent = [browser.send("/login", "POST", data={"email": EMAIL, "password": "x"}) for _ in range(4)]
+    assert [page.status for page in sent] == [400, 400, 400, 429]
+    assert 1 <= int(sent[-1].headers["Retry-After"]) <= 61
+
+
 def test_an_address_of_the_same_ipv6_network_shares_the_count(start: Start) -> None:
     site = start(FORM_LIMIT_NETWORK="1 per minute")
     assert press_language(site.browser("2001:db8::1")).status == 302
