@@ -74,7 +74,7 @@ def test_confirming_one_registration_ends_the_others(scene: Scene) -> None:
     tokens = [mail.token or "" for mail in scene.mails(Notice.VERIFY)]
     scene.confirm(tokens[0], browser=first)
     for browser, password in ((second, None), (None, SECOND_PASSWORD)):
-        with refused(Failure.REGISTRATION_DROPPED):
+        with refused(Failure.LINK_ENDED):
             scene.confirm(tokens[1], browser=browser, password=password)
     with refused(Failure.WRONG_PASSWORD):
         scene.log_in(ADA, SECOND_PASSWORD)
