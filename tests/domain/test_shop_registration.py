@@ -153,7 +153,7 @@ def test_a_later_registration_leaves_the_earlier_one_its_link_and_password(shop:
     first, second = [mail.token for mail in shop.mails(Notice.VERIFY)]
     shop.confirm_for_shop(first)
     assert shop.log_in(ADA, PASSWORD)
-    with refused(Failure.REGISTRATION_DROPPED):
+    with refused(Failure.LINK_ENDED):
         shop.confirm_for_shop(second)
     with refused(Failure.WRONG_PASSWORD):
         shop.log_in(ADA, SECOND_PASSWORD)
