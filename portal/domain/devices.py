@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, select, update
 
 from portal.domain import contacts
 from portal.domain.backends import DatabaseAway
@@ -50,12 +50,11 @@ _of_identity = (
     .outerjoin(Device, and_(Device.contact_id == Identity.contact_id, Device.digest == bindparam("digest")))
     .where(Identity.digest == bindparam("identity"))
 )
-_given_out = (
-    select(Device.id)
-    .join(Contact, Contact.id == Device.contact_id)
-    .where(Device.digest == bindparam("digest"), Device.seen_at > bindparam("oldest"))
-    .where(Contact.organisation_id == bindparam("organisation_id"))
-    .limit(1)
+_move = (
+    update(Device)
+    .where(Device.digest == bindparam("of_digest"), Device.seen_at > bindparam("oldest"))
+    .where(exists().where(Contact.id == Device.contact_id, Contact.organisation_id == bindparam("in_organisation")))
+    .values(digest=bindparam("new_digest"))
 )
 _see = (
     update(Device)
@@ -131,9 +130,9 @@ def forget_wrong_passwords(connection: Connection, device: KnownDevice | None, c
 def remember(context: Context, visitor: Visitor, identity: str) -> str | None:
     """Know the visitor's device as one that the customer of a new identity signed in with.
 
-    Returns what the browser's cookie is to hold: the value that it presented, or a new one where no sign-in of this
-    organisation gave that out. None for a shop's customers, and where nothing could be written: a sign-in that has
-    succeeded does not fail for this.
+    Returns what the browser's cookie is to hold: the value that it presented where this customer was known by it, else
+    a new one, so that no attacker can plant or note a value that another customer will be known by. None for a shop's
+    customers, and where nothing could be written: a sign-in that has succeeded does not fail for this.
     """
     with suppress(DatabaseAway):
         return _remember(context, visitor, identity)
@@ -157,19 +156,20 @@ def _remember(context: Context, visitor: Visitor, identity: str) -> str | None:
         if contacts.lock(connection, row.contact_id) is None:
             return None
         value = visitor.device
-        if digest is None or not _may_be_adopted(connection, visitor, digest, now):
+        is_known = row.seen_at is not None and now < row.seen_at + LIFETIME
+        if digest is None or not (is_known or visitor.through_shop):
             value = random_id()
+            _move_customers(connection, visitor, digest, digest_of(value), now)
             digest = digest_of(value)
         _store(connection, row.contact_id, digest, now)
     return value
 
 
-def _may_be_adopted(connection: Connection, visitor: Visitor, digest: bytes, now: datetime) -> bool:
-    """Whether a device is one that a sign-in made known, of any customer: nobody can plant a cookie that they know."""
-    if visitor.through_shop:
-        return True
-    parameters = {"digest": digest, "oldest": now - LIFETIME, "organisation_id": visitor.organisation_id}
-    return connection.execute(_given_out, parameters).one_or_none() is not None
+def _move_customers(connection: Connection, visitor: Visitor, old: bytes | None, new: bytes, now: datetime) -> None:
+    """Give the other customers of a browser its new value: one who noted the old one is a stranger with it."""
+    if old is not None:
+        parameters = {"of_digest": old, "new_digest": new, "oldest": now - LIFETIME}
+        connection.execute(_move, {**parameters, "in_organisation": visitor.organisation_id})
 
 
 def _store(connection: Connection, contact_id: int, digest: bytes, now: datetime) -> None:

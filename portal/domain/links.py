@@ -19,6 +19,7 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import count_or_refuse, link_guards
 from portal.domain.models import Contact, Link, Registration
+from portal.domain.texts import without_separators
 from portal.domain.tokens import Purpose, random_id
 
 CODE_TRIES = 5
@@ -149,7 +150,7 @@ def look_at_code(
     lead to nothing are counted and answered alike.
     """
     now = context.clock()
-    digits = "".join(character for character in code if character not in " -")
+    digits = without_separators(code)
     with context.database.write() as connection:
         # Before the links, in the order of everything that proves a mailbox: else each could wait for the other.
         owners = _lock_owners(connection, visitor, purpose, public_ids)

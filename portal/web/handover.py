@@ -8,7 +8,7 @@ have made the link (RFC 9700, 4.1 and 4.7).
 
 from dataclasses import asdict, replace
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote_plus, urlencode, urlsplit
 
 from flask import Blueprint, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -152,6 +152,11 @@ def _return(customer: Customer, visit: Visit, target: str) -> Response:
         del session[VISIT]
     parts = urlsplit(target)
     # The page may have been returned to before, and still stand at the address that it got then.
-    said_before = [part for part in parts.query.split("&") if part and part.partition("=")[0] not in ("code", "state")]
+    said_before = [part for part in parts.query.split("&") if part and _name_of(part) not in ("code", "state")]
     query = "&".join([*said_before, *([urlencode(answer)] if answer else [])])
     return redirect(parts._replace(query=query).geturl())
+
+
+def _name_of(part: str) -> str:
+    """The name of a parameter as the site reads it: `c%6Fde` is `code`."""
+    return unquote_plus(part.partition("=")[0])

@@ -186,7 +186,7 @@ class TestWhatItIsGoodFor:
         browser.sign_out()
         browser.sign_in(SECOND_EMAIL, PASSWORD)
         browser.sign_out()
-        assert browser.cookie(NAME) == value
+        assert browser.cookie(NAME) not in (None, value)
         for email in (EMAIL, SECOND_EMAIL):
             spray(shop, email)
             assert browser.sign_in(email, PASSWORD).status == 302

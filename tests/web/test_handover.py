@@ -47,7 +47,7 @@ class TestWhoSignsIn:
 
     def test_a_page_that_was_returned_to_before_gets_the_new_code_only(self, shop: Site) -> None:
         shop.customer(EMAIL)
-        browser, _ = visit(shop, f"{SHOP}/cart?code=old&item=1&state=s0", state="s1", nonce=NONCE)
+        browser, _ = visit(shop, f"{SHOP}/cart?code=old&item=1&state=s0&c%6Fde=x&st%61te=y", state="s1", nonce=NONCE)
         told = answer(browser.sign_in(EMAIL, PASSWORD))
         assert (told["item"], told["state"], len(told["code"])) == (["1"], ["s1"], 1)
         assert redeemed(shop, told["code"][0]) == EMAIL
