@@ -30,6 +30,13 @@ FOR_EVER = "public, max-age=31536000, immutable"
 """The Cache-Control of addresses that change with what is at them."""
 OWN_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*", re.ASCII)
 """One slash, then printable ASCII without a backslash: browsers read "\\" as "/", and drop tabs and line ends."""
+_CONDITIONS = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE")
+_DATE_OR_ETAG = re.compile(
+    r"""(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),[ ][0-9]{2}[ ](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ ][0-9]{4}
+        [ ][0-9]{2}:[0-9]{2}:[0-9]{2}[ ]GMT|(?:W/)?"[^"]*"
+    """,
+    re.VERBOSE,
+)
 MAX_BODY = 64 * 1024
 """Bytes. No form or JSON here comes near it, and nobody gets to have more parsed."""
 _FORM_ACTION = "form-action 'self'"
@@ -48,6 +55,7 @@ def register(app: Flask) -> None:
     def begin() -> None:
         g.request_id = secrets.token_hex(8)
         g.started = perf_counter()
+        _drop_unreadable_conditions()
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -74,6 +82,13 @@ def register(app: Flask) -> None:
             fields["key"] = g.caller.key_id
         _log.info(message, fields, extra={"fields": fields})
         return response
+
+
+def _drop_unreadable_conditions() -> None:
+    """Ignore a condition that is no date or ETag (RFC 9110, 13.1.3): Werkzeug fails at a very large year."""
+    for name in _CONDITIONS:
+        if name in request.environ and not _DATE_OR_ETAG.fullmatch(request.environ[name]):
+            del request.environ[name]
 
 
 def _keep_on_site(response: Response) -> None:

@@ -225,3 +225,19 @@ def test_an_odd_header_is_no_fault(site: Site, name: str, value: str) -> None:
         "/login", "POST", data={**form.fields, "email": EMAIL, "password": "x"}, headers={name: value}
     )
     assert answer.status in (400, 413, 422)
+
+
+@pytest.mark.parametrize("header", ["If-Modified-Since", "If-Unmodified-Since", "If-Range"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Mon, 01 Jan 99999999999 00:00:00 GMT",
+        f"Mon, 01 Jan {'9' * 4000} 00:00:00 GMT",
+        f"Mon, 01 Jan 2026 00:00:00 +{'9' * 30}",
+        "Mon, 99 Xyz 0000 99:99:99 GMT",
+    ],
+    ids=["year", "long year", "zone", "no date"],
+)
+def test_a_condition_that_is_no_date_is_ignored(site: Site, header: str, date: str) -> None:
+    page = site.browser().send("/static/portal.css", headers={header: date, "Range": "bytes=0-1"})
+    assert page.status in (200, 206)
