@@ -20,8 +20,8 @@ class StorageAway(Exception):
 class Counters(Storage):
     """A storage of the `limits` library that never fails: it counts in this process's memory while the other is away.
 
-    Nobody is kept out because Redis is, and `is_degraded` lets limits be reduced meanwhile, so that nobody may guess
-    more for it. Flask-Limiter (extensions.py) and the domain (throttling.py) count in the same one.
+    So customers get in while Redis is away. `is_degraded` lets limits be reduced meanwhile, so that an attacker cannot
+    guess more. Flask-Limiter (extensions.py) and the domain (throttling.py) count in the same one.
     """
 
     STORAGE_SCHEME = None

@@ -1,4 +1,4 @@
-"""Devices that a customer signed in with: each has limits of its own, which nobody else can use up.
+"""Devices that a customer signed in with: each has rate limits of its own, which no stranger can use up.
 
 OWASP, "Slow Down Online Guessing Attacks with Device Cookies". A browser is known by a cookie that it got with a
 sign-in, behind a shop's server a network is known by the IP address that the server gives of its customer. For every
@@ -22,7 +22,7 @@ from portal.domain.models import Contact, Device, Identity
 from portal.domain.tokens import PUBLIC_ID_LENGTH, digest_of, random_id
 
 LIFETIME = timedelta(days=365)
-"""How long a device is known that nobody signs in with."""
+"""How long a device is known after the last sign-in with it."""
 MOST_PER_CONTACT = 50
 """As many are known of one customer; those that were not used for the longest time go first."""
 _SEEN_PRECISION = timedelta(days=1)
@@ -82,7 +82,7 @@ def is_cookie(text: str) -> bool:
 def find(context: Context, visitor: Visitor, key: str) -> KnownDevice | None:
     """The visitor's device, if the customer with an address signed in with it before.
 
-    One statement for each device that is presented, whoever the address belongs to; none for other visitors.
+    One statement for each device that is presented, for known and unknown addresses alike; none for other visitors.
     """
     digest = _digest_of(visitor)
     if digest is None:

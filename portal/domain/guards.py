@@ -19,8 +19,8 @@ A browser that this customer signed in with before (devices.py) is counted by it
 nor others in its network keep the owner out. What it may do is bounded by its own limit: it needs no network's beside.
 Behind a shop's server the network is the device, and no secret: its own limit counts as for everybody.
 
-Past its limit, an address gets one mail more, for whoever asks from a network that had not asked for it in that hour:
-what one stranger asks does not keep the owner out who is elsewhere.
+Past its limit, an address gets one mail more in that hour, for a network that had not asked for it: a stranger in one
+network does not keep the owner out.
 
 The rates of HTTP requests (of an API key, of forms, of passwords that are being typed) are Flask-Limiter's: they stand
 beside the views, and are declared in portal/extensions.py.
@@ -86,7 +86,7 @@ def new_password_guards(context: Context, contact_id: int) -> list[Guard]:
 
 
 def handover_guards(contact_id: int) -> list[Guard]:
-    """For hand-over codes: each is a row that stays for a day, and nobody needs that many."""
+    """For hand-over codes: each is a row that stays for a day, and no customer needs that many."""
     return [Guard("handover", _HANDOVER_LIMIT, (str(contact_id),))]
 
 

@@ -13,8 +13,8 @@ def record_mailbox_proof(connection: Connection, contact: Known, now: datetime) 
     """Record that the owner of a contact's mailbox has proven it; return whether a pending registration ended with it.
 
     The address is confirmed, a locked password opens, and all open registrations and their links end. The first proof
-    also ends every identity: it was begun by somebody who had not proven the mailbox (by the word of a shop, say). So
-    call this before the identity of whoever proves it now begins. `contact` was read under its lock.
+    also ends every identity: it began without a proof of the mailbox (by the word of a shop, say). So
+    call this before the identity of the customer who proves it now begins. `contact` was read under its lock.
     """
     contacts.prove_mailbox(connection, contact.id, now)
     if contact.proven_at is None:

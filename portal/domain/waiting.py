@@ -42,7 +42,7 @@ class OpenRegistration:
 
     @property
     def is_locked(self) -> bool:
-        """Whether too many wrong passwords were tried for its address since it was made: its own signs nobody in."""
+        """Whether too many wrong passwords were tried for its address since it was made: its own opens nothing then."""
         return self.failed_passwords >= CLOSING_FAILURES
 
 
@@ -63,7 +63,7 @@ def count_wrong_password(connection: Connection, contact_id: int) -> None:
 
 
 def make_decoys(connection: Connection, contact_id: int) -> None:
-    """Let no open registration of a contact be confirmed any more, so that whoever made one does not notice."""
+    """Let no open registration of a contact be confirmed any more, so that the person who made one does not notice."""
     connection.execute(_make_decoys, {"of_contact": contact_id})
 
 

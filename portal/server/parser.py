@@ -74,5 +74,7 @@ class StrictParser(HTTPRequestParser):
         if self.version not in ("1.0", "1.1"):
             self.version = "1.1"
             raise ParsingError("unknown version of HTTP")
+        if self.version == "1.1" and b"host" not in names:  # RFC 9112, 3.2
+            raise ParsingError("no Host")
         if self.chunked and self.body_rcv is not None:
             self.body_rcv = StrictChunkedReceiver(self.body_rcv.getbuf())

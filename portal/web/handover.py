@@ -36,7 +36,7 @@ pages = Blueprint("handover", __name__)
 @pages.post("/handover")
 @form_rate
 def tell_site() -> ResponseReturnValue:
-    """The code that the site around a frame is told when somebody is signed in: each sign-in once for each nonce.
+    """Tell the site around a frame the code of a customer who is signed in: each sign-in once for each nonce.
 
     The page's script asks (static/portal.js) and names the nonce: all frames of a site share one cookie, so only the
     frame itself knows which page it stands in. Nothing is written into that cookie: this may be answered while another
@@ -100,7 +100,7 @@ class ContinuePage(FormPage):
         return super().get()
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
-        """Only for who is signed in, and in no frame: nobody may be led to press the button unseen."""
+        """Only for a customer who is signed in, and in no frame, where the button could be pressed unseen."""
         signed_in_customer()
         g.is_never_framed = True
         return {}

@@ -13,6 +13,7 @@ from portal.domain.models import Contact, Event, Identity, Link, OutboxMail, Reg
 from portal.domain.outbox import MailState, Notice
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
 from tests.domain.test_errors import LOOK_ALIKE
+from tests.domain.test_login import banned_customer, banned_guest, banned_newcomer
 from tests.domain.test_throttling import tries_left
 
 STRANGERS_PASSWORD = "thimble walrus lagoon 29"
@@ -42,21 +43,6 @@ def imported_customer(scene: Scene) -> None:
 def customer_with_a_locked_password(scene: Scene) -> None:
     scene.join()
     scene.change_row(update(Contact).values(failed_passwords=100))
-
-
-def banned_customer(scene: Scene) -> None:
-    scene.join()
-    scene.ban()
-
-
-def banned_guest(scene: Scene) -> None:
-    scene.add_guest()
-    scene.ban()
-
-
-def banned_newcomer(scene: Scene) -> None:
-    scene.register()
-    scene.ban()
 
 
 WITH_ACCOUNT = [customer, imported_customer, customer_with_a_locked_password]

@@ -4,12 +4,11 @@ import json
 import os
 import resource
 import signal
-import socket
 import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ import pytest
 from portal.server.open_files import CONNECTIONS
 from tests.cli.process import PORTAL, Served, serving, serving_at, wait_until
 from tests.mail.sink import Act, Sink, Stage
+from tests.server.clients import connected
 from tests.servers.processes import free_port
 from tests.web.conftest import PASSWORD
 from tests.web.test_served import CHEAP, Visitor, raw
@@ -63,18 +63,6 @@ def cramped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-@contextmanager
-def idle(served: Served, count: int, said: bytes = b"") -> Iterator[list[socket.socket]]:
-    """So many connections that say no more than this."""
-    with ExitStack() as stack:
-        connections = []
-        for _ in range(count):
-            connection = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=30))
-            connection.sendall(said)
-            connections.append(connection)
-        yield connections
-
-
 @pytest.mark.parametrize(
     "said",
     [b"", b"GET /healthz HT", HEALTH.replace(b"close", b"keep-alive"), HEALTH],
@@ -82,7 +70,7 @@ def idle(served: Served, count: int, said: bytes = b"") -> Iterator[list[socket.
 )
 def test_more_idle_connections_than_descriptors_keep_nobody_out(cramped: Served, said: bytes) -> None:
     before = cramped.complaints()
-    with idle(cramped, 100, said):
+    with connected(cramped, 100, said):
         began = time.monotonic()
         typed = {"email": "ada@example.com", "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
         assert Visitor(cramped).fill("/register", **typed)[0] == 302
@@ -92,7 +80,7 @@ def test_more_idle_connections_than_descriptors_keep_nobody_out(cramped: Served,
 
 
 def test_who_has_to_go_in_the_middle_of_a_request_is_told_when_to_come_back(cramped: Served) -> None:
-    with idle(cramped, 100, b"GET /healthz HT") as connections:
+    with connected(cramped, 100, b"GET /healthz HT") as connections:
         head, _, body = connections[0].recv(10_000).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nRetry-After: 2\r\n" in head
@@ -103,7 +91,7 @@ def test_more_idle_connections_than_are_held_keep_nobody_out(served: Served) -> 
     count = CONNECTIONS + 200
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2 * count)), hard))  # of the test itself
-    with idle(served, count):
+    with connected(served, count):
         began = time.monotonic()
         assert b"ok\n" in raw(served, HEALTH, wait=PATIENCE_SECONDS)
         # With nothing but the usual limit, the database finds room for what it opens.
@@ -112,12 +100,12 @@ def test_more_idle_connections_than_are_held_keep_nobody_out(served: Served) -> 
 
 
 def test_clients_that_never_close_keep_nobody_waiting(served: Served) -> None:
-    with idle(served, 20, HEALTH):
+    with connected(served, 20, HEALTH):
         assert b"ok\n" in raw(served, HEALTH, wait=PATIENCE_SECONDS)
 
 
 def test_bodies_that_are_too_large_and_never_come_keep_nobody_waiting(served: Served) -> None:
-    with idle(served, 60, b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n") as refused:
+    with connected(served, 60, b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n") as refused:
         assert b"ok\n" in raw(served, HEALTH, wait=PATIENCE_SECONDS)
         assert refused[-1].recv(100).startswith(b"HTTP/1.1 413 ")
 
@@ -125,8 +113,8 @@ def test_bodies_that_are_too_large_and_never_come_keep_nobody_waiting(served: Se
 def test_connections_that_ask_for_nothing_are_ended(tmp_path: Path) -> None:
     with (
         serving(tmp_path / "instance", program=impatient(1)) as served,
-        idle(served, 10) as silent,
-        idle(served, 10, b"GET /healthz HT") as halting,
+        connected(served, 10) as silent,
+        connected(served, 10, b"GET /healthz HT") as halting,
     ):
         assert [connection.recv(100) for connection in silent] == [b""] * 10
         assert {connection.recv(1000).split(b" ")[1] for connection in halting} == {b"408"}
@@ -138,7 +126,7 @@ def test_a_portal_without_a_descriptor_waits_in_peace_until_there_is_one(served:
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (next_descriptor_of(pid), before[1]))
     try:
-        with idle(served, 3, HEALTH) as waiting:
+        with connected(served, 3, HEALTH) as waiting:
             wait_until(lambda: any("cannot be taken in" in line for line in served.complaints()[said:]))
             spent = cpu_seconds(pid)
             time.sleep(1.5)

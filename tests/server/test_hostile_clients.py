@@ -4,7 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from threading import Event, Thread
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from portal.requests import MAX_BODY, SECURITY_HEADERS
 from tests.cli.process import Served, run_portal, serving, wait_until
 from tests.long import LONG
+from tests.server.clients import connected
 from tests.web.test_served import CHEAP, Visitor, raw
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -29,18 +30,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
         faults = [line for line in served.complaints() if '"portal.logs"' not in line]  # too many lines at once
         assert faults == [], "what a client sends is never an error of the portal's"
-
-
-@contextmanager
-def connected(served: Served, count: int, sent: bytes) -> Iterator[list[socket.socket]]:
-    """So many connections, each of which has sent this."""
-    with ExitStack() as stack:
-        connections = []
-        for _ in range(count):
-            connection = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=30))
-            connection.sendall(sent)
-            connections.append(connection)
-        yield connections
 
 
 @pytest.mark.parametrize(
@@ -196,6 +185,7 @@ def test_a_head_has_a_size_and_a_number_of_headers(served: Served, head: bytes, 
         b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: b\r\n folded\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
         b"GET /healthz HTTP/3.7\r\nHost: x\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\n\r\n",
         b"GET /healthz\r\n\r\n",
         b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
         b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

@@ -1,0 +1,19 @@
+"""Clients that open connections and say what they are told to."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from tests.cli.process import Served
+
+
+@contextmanager
+def connected(served: Served, count: int, sent: bytes = b"") -> Iterator[list[socket.socket]]:
+    """So many connections, each of which has sent this."""
+    with ExitStack() as stack:
+        connections = []
+        for _ in range(count):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=30))
+            connection.sendall(sent)
+            connections.append(connection)
+        yield connections
