@@ -169,11 +169,12 @@ def test_a_request_that_comes_before_an_idle_connection_is_closed_is_answered(tm
 
 @pytest.mark.parametrize("raised", ["RuntimeError", "MemoryError", "OSError"])
 def test_a_fault_beside_the_application_is_told_without_the_path(tmp_path: Path, raised: str) -> None:
+    # Python 3.13 shows the source of a program given by -c in a traceback, so the program does not name the secret.
     program = patched(
         "from portal import api\n"
         "whole = api.Beside.__call__\n"
         "def broken(self, environ, start):\n"
-        f"    if 'canary' in environ['PATH_INFO']: raise {raised}(environ['PATH_INFO'])\n"
+        f"    if environ['PATH_INFO'].startswith('/password/reset/'): raise {raised}(environ['PATH_INFO'])\n"
         "    return whole(self, environ, start)\n"
         "api.Beside.__call__ = broken"
     )
