@@ -10,6 +10,7 @@ from portal.domain.addresses import InvalidAddress, is_customer_reference, parse
 from portal.domain.customers import Reference, Whom
 from portal.domain.expiration import InvalidDuration, parse_duration
 from portal.domain.models import STRING_LENGTH
+from portal.domain.texts import cleaned
 from portal.settings.values import LONGEST
 
 
@@ -20,7 +21,7 @@ class Text(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse what is empty, too long, or holds control characters or broken UTF-8."""
-        text = str(value).strip()
+        text = cleaned(str(value))
         if not text:
             self.fail("is empty", param, ctx)
         if len(text) > STRING_LENGTH:

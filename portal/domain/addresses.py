@@ -12,6 +12,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from portal.domain.errors import N_
 from portal.domain.models import LOCALE_LENGTH, STRING_LENGTH
+from portal.domain.texts import cleaned
 
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 _CUSTOMER_REFERENCE = re.compile(r"[A-Za-z0-9]{16}", re.ASCII)
@@ -30,6 +31,7 @@ _LANGUAGE_TAG = re.compile(
     re.ASCII | re.IGNORECASE | re.VERBOSE,
 )
 """RFC 5646, 2.1, without the tags that it only keeps for their age and those of private use alone."""
+_BESIDE_AT = re.compile(r" ?@ ?")
 _SINGLETON = re.compile(r"-.(-|$)")
 
 
@@ -60,7 +62,7 @@ def parse_email(text: str) -> Address:
 
     The local part is ASCII: look-alikes such as a dotless i would make two people of one, or one of two.
     """
-    text = text.strip()
+    text = _BESIDE_AT.sub("@", cleaned(text))
     if len(text) > STRING_LENGTH:
         raise InvalidAddress(N_("This e-mail address is too long. Check that it is only one address."))
     local, at, _ = text.rpartition("@")
@@ -88,9 +90,13 @@ def _canonical(local: str, domain: str) -> str:
 
 
 def parse_phone(text: str) -> str:
-    """A phone number in the stored form, "+420 777123456"; raises InvalidAddress."""
+    """A phone number in the stored form, "+420 777123456"; raises InvalidAddress.
+
+    A trunk prefix ("+44 (0)20 …", "+420 (0) 777 …") is dropped where the country has none or it is not dialled from
+    abroad, and kept where it is a part of the number (Italy).
+    """
     message = N_("Enter the phone number with its country code, like +420 777 123 456.")
-    text = text.strip()
+    text = cleaned(text).replace("(", "").replace(")", "")
     if len(text) > 40:  # longer than any number with its spaces; refused before a pattern sees it
         raise InvalidAddress(message)
     if any(character.isalpha() for character in text):  # phonenumbers would read them as digits of a keypad
@@ -99,16 +105,23 @@ def parse_phone(text: str) -> str:
         text = "+" + text[2:]
     try:
         number = phonenumbers.parse(text)
+        national = phonenumbers.national_significant_number(number)
+        if national.startswith("0") and not phonenumbers.is_valid_number(number):
+            national = national[1:]
+            number = phonenumbers.parse(f"+{number.country_code}{national}")
+            if not phonenumbers.is_valid_number(number):
+                raise InvalidAddress(message)
     except phonenumbers.NumberParseException:
         raise InvalidAddress(message) from None
-    if not text.startswith("+") or not phonenumbers.is_possible_number(number) or number.extension:
+    if not text.startswith(("+", "\uff0b")) or not phonenumbers.is_possible_number(number) or number.extension:
         raise InvalidAddress(message)
-    return f"+{number.country_code} {phonenumbers.national_significant_number(number)}"
+    return f"+{number.country_code} {national}"
 
 
 def parse_country(text: str) -> str:
     """A country as its ISO 3166-1 alpha-2 code in capitals; raises InvalidAddress."""
-    code = text.strip().upper()
+    text = cleaned(text)
+    code = text.upper()
     if not text.isascii() or code not in COUNTRIES:  # "\u00df" has the capitals SS
         raise InvalidAddress(N_("Enter the country as its two-letter code, like CZ or GB."))
     return code
@@ -119,7 +132,7 @@ def parse_locale(text: str) -> str:
 
     Any well-formed tag is kept, also of a language that the portal does not speak: mails then come in its own.
     """
-    text = text.strip()
+    text = cleaned(text)
     if len(text) > LOCALE_LENGTH or not _LANGUAGE_TAG.fullmatch(text):
         raise InvalidAddress(N_("Enter the language as a tag such as cs or en-GB."))
     tag = ""

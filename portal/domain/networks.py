@@ -4,6 +4,7 @@ import ipaddress
 
 from portal.domain.addresses import InvalidAddress
 from portal.domain.errors import N_
+from portal.domain.texts import cleaned
 
 _NOT_GIVEN = frozenset({"", "localhost", "::1", "0.0.0.0", "127.0.0.1"})  # noqa: S104 - a text to compare with
 """What shops send for "I do not know"; all of it counts as not given (docs/api.md#fields)."""
@@ -14,7 +15,7 @@ def parse_customer_ip(text: str) -> str | None:
 
     Raises InvalidAddress.
     """
-    text = text.strip().lower()
+    text = cleaned(text).lower()
     if text in _NOT_GIVEN:
         return None
     ip = read_ip(text) if "%" not in text else None  # a zone means something on one machine only

@@ -18,7 +18,7 @@ from portal.domain.foreign_hashes import InvalidHash, parse_foreign_hash
 from portal.domain.models import STRING_LENGTH
 from portal.domain.naming import api_name
 from portal.domain.networks import parse_customer_ip
-from portal.domain.texts import is_plain
+from portal.domain.texts import cleaned, is_plain
 
 MAX_GROUPS = 50
 _LONGEST_NAME = 30
@@ -97,7 +97,7 @@ def _text(value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise _InvalidField("This must be text.")
-    text = value.strip()
+    text = cleaned(value)
     if len(text) > STRING_LENGTH:
         raise _InvalidField(f"Use at most {STRING_LENGTH} characters.")
     if not is_plain(text):

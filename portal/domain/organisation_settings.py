@@ -16,7 +16,7 @@ from portal.domain.events import EventKind, record
 from portal.domain.models import STRING_LENGTH, Organisation
 from portal.domain.organisations import DEFAULT, UnknownOrganisation
 from portal.domain.return_urls import parse_handover_url
-from portal.domain.texts import is_plain
+from portal.domain.texts import cleaned, is_plain
 from portal.domain.web_addresses import origin_of, parse_hostname, parse_origin, parse_page_url
 
 MAX_ORIGINS = 50
@@ -127,7 +127,7 @@ def _columns(slug: str, given: Given, portal: Portal) -> dict[str, object]:
 
 
 def _name(text: str) -> str:
-    name = text.strip()
+    name = cleaned(text)
     if not name or len(name) > STRING_LENGTH or not is_plain(name):
         raise ValueError(
             f"The name must be one line of 1 to {STRING_LENGTH} characters, none of them a control character."
@@ -180,7 +180,7 @@ def _email(text: str) -> str:
 
 
 def _accent(text: str) -> str:
-    found = _ACCENT.fullmatch(text.strip())
+    found = _ACCENT.fullmatch(cleaned(text))
     if found is None:
         raise ValueError(f"{text[:80]!r} is not a colour such as #0b5fff.")
     return f"#{found[1].lower()}"

@@ -16,7 +16,7 @@ from portal.domain.errors import N_, NN_
 from portal.domain.models import STRING_LENGTH
 from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.passwords import PasswordTooLong, normalised
-from portal.domain.texts import is_plain
+from portal.domain.texts import cleaned, is_plain
 from portal.languages import Language, languages_of, translate
 
 CODE_LENGTH = 40
@@ -77,7 +77,7 @@ def required(message: str) -> Validator:
     """Something must be typed."""
 
     def check(form: PortalForm, field: Field) -> None:
-        if not (field.data or "").strip():
+        if not field.data:
             raise StopValidation(translate(message))
 
     return check
@@ -94,8 +94,8 @@ def typed(message: str) -> Validator:
 
 
 def plain_text(form: PortalForm, field: Field) -> None:
-    """One line of text, trimmed, within the length that is stored; empty becomes None."""
-    text, label = (field.data or "").strip(), translate(field.label.text)
+    """One line of text within the length that is stored; empty becomes None."""
+    text, label = field.data or "", translate(field.label.text)
     if len(text) > STRING_LENGTH:
         raise StopValidation(translate(_TOO_LONG, field=label, num=STRING_LENGTH))
     if not is_plain(text):
@@ -122,17 +122,26 @@ def short_enough(form: PortalForm, field: Field) -> None:
         raise StopValidation(words) from None
 
 
-class EmailField(StringField):
+class TextField(StringField):
+    """A text, as it was meant: see domain/texts.py. Not for passwords."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Take what was sent."""
+        super().process_formdata(valuelist)
+        self.data = cleaned(self.data or "")
+
+
+class EmailField(TextField):
     """An e-mail address; `address` is what was read."""
 
     address: Address
 
     def pre_validate(self, form: object) -> None:
         """Read the address; says what to do when it is none."""
-        if not (self.data or "").strip():
+        if not self.data:
             raise StopValidation(translate(N_("Enter your e-mail address.")))
         try:
-            self.address = parse_email(self.data or "")
+            self.address = parse_email(self.data)
         except InvalidAddress as error:
             raise StopValidation(translate(str(error))) from None
 
@@ -170,17 +179,17 @@ class RegistrationForm(EmailForm):
     """Create an account."""
 
     password = SecretField(N_("Password"), [typed(N_("Choose a password.")), short_enough])
-    first_name = StringField(N_("First name"), [required(N_("Enter your first name.")), plain_text])
-    last_name = StringField(N_("Last name"), [required(N_("Enter your last name.")), plain_text])
-    phone = StringField(N_("Phone"), [plain_text, phone_number])
-    company_name = StringField(N_("Company"), [plain_text])
+    first_name = TextField(N_("First name"), [required(N_("Enter your first name.")), plain_text])
+    last_name = TextField(N_("Last name"), [required(N_("Enter your last name.")), plain_text])
+    phone = TextField(N_("Phone"), [plain_text, phone_number])
+    company_name = TextField(N_("Company"), [plain_text])
     newsletter = CheckBox(N_("Send me news by e-mail now and then"))
     ref = HiddenField()
 
     @property
     def referral(self) -> str | None:
         """Who sent them; a bad number is ignored."""
-        text = (self.ref.data or request.args.get("ref", "")).strip()
+        text = cleaned(self.ref.data or request.args.get("ref", ""))
         return text if is_customer_reference(text) else None
 
 
@@ -196,14 +205,14 @@ class ContinueForm(PortalForm):
     nonce = HiddenField()
 
 
-class CodeField(StringField):
+class CodeField(TextField):
     """The code of a mail, as it was pasted."""
 
     def pre_validate(self, form: object) -> None:
         """Something must be typed, and not more than a code with its spaces."""
-        if not (self.data or "").strip():
+        if not self.data:
             raise StopValidation(translate(N_("Enter the code from the mail.")))
-        if len(self.data or "") > CODE_LENGTH:
+        if len(self.data) > CODE_LENGTH:
             raise StopValidation(translate(N_("The code has six digits. Please check it.")))
 
 
@@ -242,7 +251,7 @@ class RememberForm(PortalForm):
 class ResendForm(RememberForm):
     """A button beside the field for the code, which need not be filled in for it."""
 
-    code = StringField(CODE)
+    code = TextField(CODE)
 
 
 class ChosenPasswordForm(RememberForm):
@@ -270,9 +279,9 @@ class TypingForm(PortalForm):
     """A new password that is being typed, and what was typed beside it so far."""
 
     password = SecretField()
-    email = StringField()
-    first_name = StringField()
-    last_name = StringField()
+    email = TextField()
+    first_name = TextField()
+    last_name = TextField()
 
 
 class ChangePasswordForm(PortalForm):

@@ -41,6 +41,16 @@ def test_list_searches_address_name_and_company(run: Run, context: Context, sear
     assert only.startswith("jana@example.com")
 
 
+@pytest.mark.parametrize("search", ["\u202d+420 777 123 456\u202c", "+420\u00a0777", "\tjana@example.com\ufeff"])
+def test_a_search_is_read_however_it_was_pasted(run: Run, context: Context, search: str) -> None:
+    jana = add_contact(context, "jana@example.com")
+    add_contact(context, "petr@example.com")
+    with context.database.write() as connection:
+        connection.execute(text("UPDATE contact SET phone = '+420 777123456' WHERE id = :id"), {"id": jana})
+    _, only = run("customer", "list", "--search", search).out.splitlines()
+    assert only.startswith("jana@example.com")
+
+
 def test_a_percent_sign_is_searched_as_it_stands(run: Run, context: Context) -> None:
     add_contact(context, "jana@example.com")
     assert len(run("customer", "list", "--search", "%").out.splitlines()) == 1
