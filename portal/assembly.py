@@ -6,6 +6,7 @@ from typing import cast
 from flask import Flask, current_app
 from limits.storage import Storage
 
+from portal.domain.breached_passwords import BreachedPasswords
 from portal.domain.clock import Clock, SystemClock
 from portal.domain.context import Context, Rules
 from portal.domain.counters import Counters
@@ -28,6 +29,7 @@ def assemble(settings: Settings, secret_key: str, clock: Clock | None = None) ->
         throttle=Throttle(Counters(_storage(settings.ratelimit_storage_uri))),
         signer=LinkSigner([*settings.secret_key_fallbacks, secret_key]),
         atlas=Atlas(settings.geoip_database),
+        breached=BreachedPasswords(settings.pwned_passwords_file),
         rules=Rules(**{rule.name: getattr(settings, rule.name) for rule in fields(Rules)}),
     )
 

@@ -162,6 +162,22 @@ def test_a_file_of_places_is_found_and_another_file_is_refused(bare: dict[str, s
         assert problem.startswith("PORTAL_GEOIP_DATABASE is not a file of places")
 
 
+def test_a_file_of_breached_passwords_is_found_or_refused(bare: dict[str, str], tmp_path: Path) -> None:
+    assert load_settings(bare).pwned_passwords_file is None
+    (tmp_path / "hashes.txt").write_text(f"{'0' * 40}:1\n{'F' * 40}:2\n")
+    name = "PORTAL_PWNED_PASSWORDS_FILE"
+    assert load_settings({**bare, name: str(tmp_path / "hashes.txt")}).pwned_passwords_file == tmp_path / "hashes.txt"
+    (tmp_path / "unsorted.txt").write_text(f"{'F' * 40}:2\n{'0' * 40}:1\n")
+    (tmp_path / "words.txt").write_text("password\n")
+    for file, problem in (
+        ("unsorted.txt", "is not sorted by hash: download the version that is ordered by hash"),
+        ("words.txt", 'has a line that is not "SHA1:count"'),
+        ("none.txt", "cannot be read: No such file or directory"),
+        (".", "cannot be read: Is a directory"),
+    ):
+        assert problem_of({**bare, name: str(tmp_path / file)}) == f"{name} {problem}"
+
+
 def test_another_database_than_sqlite_needs_a_key_of_its_own(bare: dict[str, str]) -> None:
     server = {**bare, "PORTAL_DATABASE_URL": "postgresql+psycopg://host/db"}
     assert problem_of(server).startswith("PORTAL_SECRET_KEY must be set")

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from limits import RateLimitItem
 
+from portal.domain.breached_passwords import BreachedPasswords
 from portal.domain.clock import Clock
 from portal.domain.database import Database
 from portal.domain.hashing import Hasher
@@ -47,6 +48,7 @@ class Context:
     throttle: Throttle
     signer: LinkSigner
     atlas: Atlas
+    breached: BreachedPasswords
     rules: Rules
 
 

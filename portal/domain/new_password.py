@@ -12,17 +12,20 @@ from portal.domain.passwords import refuse_unfit
 from portal.domain.throttling import Guard
 
 
-def judge_while_typed(context: Context, visitor: Visitor, password: str, personal: Sequence[str | None]) -> None:
+def judge_while_typed(context: Context, visitor: Visitor, password: str, personal: Sequence[str | None]) -> bool:
     """Raise Refused (PASSWORD_REFUSED with the reason) for a password that would be refused when it is sent.
+
+    Returns whether it is strong.
 
     By the same policy, on what was typed beside it and the name of who is signed in (`personal`) alone: nothing is
     hashed, stored, recorded, or compared with what is known of another customer, so that it tells nobody anything.
     """
-    refuse_unfit(
+    return refuse_unfit(
         password,
         Failure.PASSWORD_REFUSED,
         min_length=context.rules.password_min_length,
         personal=(*personal, visitor.organisation_name),
+        breached=context.breached,
     )
 
 
@@ -46,6 +49,7 @@ def hash_new_password(
             Failure.PASSWORD_REFUSED,
             min_length=context.rules.password_min_length,
             personal=(*contact.personal, visitor.organisation_name),
+            breached=context.breached,
         )
     count_or_refuse(context, visitor, guards, kind, Failure.TOO_MANY_LOGINS)
     with context.database.read() as connection:

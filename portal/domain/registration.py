@@ -84,6 +84,7 @@ def held_contact(context: Context, visitor: Visitor, application: Application) -
             Failure.REGISTRATION_FAILED,
             min_length=context.rules.password_min_length,
             personal=(address.email, *names, visitor.organisation_name),
+            breached=context.breached,
         )
     with context.database.read() as connection:
         known = contacts.find(connection, visitor.organisation_id, address.key)

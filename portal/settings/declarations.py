@@ -197,6 +197,15 @@ class Settings:
         int, Declaration(values.whole_number(8, 4 * 1024 * 1024), "19456", "Memory of one Argon2id hash, in KiB.")
     ]
     argon2_parallelism: Annotated[int, Declaration(values.whole_number(1, 64), "1", "Lanes of Argon2id.")]
+    pwned_passwords_file: Annotated[
+        Path | None,
+        Declaration(
+            values.pwned_passwords,
+            None,
+            "A file of known breached passwords, which nobody can choose then: the SHA-1 version of Have I Been Pwned,"
+            " ordered by hash (lines `SHA1:count`). It is searched on this machine; nothing is sent anywhere.",
+        ),
+    ]
     geoip_database: Annotated[
         Path | None,
         Declaration(

@@ -15,6 +15,7 @@ from maxminddb import InvalidDatabaseError
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from portal.domain.breached_passwords import BreachedPasswords, InvalidFile
 from portal.domain.expiration import InvalidDuration, parse_duration
 from portal.domain.places import Atlas
 from portal.domain.web_addresses import parse_hostname
@@ -153,6 +154,20 @@ def places(text: str) -> Path | None:
         Atlas(path)
     except (OSError, ValueError, InvalidDatabaseError):
         raise ValueError("is not a file of places in MaxMind's format (.mmdb) that can be read") from None
+    return path
+
+
+def pwned_passwords(text: str) -> Path | None:
+    """A readable file of breached passwords, if one is named."""
+    if not text:
+        return None
+    path = Path(text).absolute()
+    try:
+        BreachedPasswords(path)
+    except InvalidFile as error:
+        raise ValueError(str(error)) from None
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
     return path
 
 
