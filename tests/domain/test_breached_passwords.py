@@ -21,7 +21,7 @@ def write(path: Path, lines: list[str], end: str = "\n") -> BreachedPasswords:
 @pytest.mark.parametrize("size", [1, 2, 3, 1000, 5000])
 def test_every_password_of_the_file_is_found_and_no_other(tmp_path: Path, size: int, end: str) -> None:
     known = [f"violet harbour {number}" for number in range(size)]
-    breached = write(tmp_path / "hashes.txt", sorted(line(word, 10**number_of(word)) for word in known), end)
+    breached = write(tmp_path / "hashes.txt", sorted(line(word, 10 ** number_of(word)) for word in known), end)
     assert all(map(breached.includes, known))
     assert not any(breached.includes(f"{word}!") for word in known)
 
