@@ -39,6 +39,19 @@ def test_a_wrong_value_is_refused_by_name_in_one_line(
 
 
 @pytest.mark.parametrize(
+    ("value", "base_url"),
+    [
+        ("https://Portal.Example.com:443/", "https://portal.example.com"),
+        ("http://portal.example.com:80", "http://portal.example.com"),
+        ("https://portal.example.com:80", "https://portal.example.com:80"),
+        ("http://[::1]:80", "http://[::1]"),
+    ],
+)
+def test_the_public_address_has_the_form_that_browsers_give_it(bare: dict[str, str], value: str, base_url: str) -> None:
+    assert load_settings({**bare, "PORTAL_BASE_URL": value}).base_url == base_url
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "sqlite:////var/lib/portal/portal.sqlite3",

@@ -159,7 +159,7 @@ def _words_of(text: str) -> set[str]:
 def _analysed(password: str, personal: list[str]) -> dict[str, Any]:
     """Return what zxcvbn finds in the beginning of a password."""
     with _one_analysis:
-        return zxcvbn(_beginning(password), user_inputs=personal, max_length=_JUDGED_LENGTH)
+        return dict(zxcvbn(_beginning(password), user_inputs=personal, max_length=_JUDGED_LENGTH))
 
 
 def _beginning(password: str) -> str:

@@ -41,7 +41,7 @@ def plain(text: str) -> str:
 
 
 def base_url(text: str) -> str:
-    """A scheme, a host and perhaps a port, lower-case."""
+    """A scheme, a host and perhaps a port, lower-case; the port of the scheme is left out, as browsers do."""
     if not text.isascii():
         raise ValueError("must be ASCII: a host of other letters is written as browsers send it, beginning with xn--")
     parts = urlsplit(text)
@@ -51,7 +51,8 @@ def base_url(text: str) -> str:
         raise ValueError("must be a scheme, a host and perhaps a port, nothing after them")
     if parts.port == 0:  # raises ValueError when it is no port at all
         raise ValueError("must be a scheme, a host and perhaps a port, which 0 is not")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    default_port = ":443" if parts.scheme == "https" else ":80"
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default_port)}"
 
 
 def secret_key(text: str) -> str:
