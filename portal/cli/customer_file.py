@@ -7,6 +7,7 @@ from typing import IO, Any
 
 from portal.domain.customer_import import BadRow, Row
 from portal.domain.newcomers import READERS, shown
+from portal.domain.texts import cleaned
 
 MAX_LINE = 256 * 1024
 """Bytes: twice what all fields hold at their longest."""
@@ -85,7 +86,9 @@ def _csv_rows(lines: _Lines) -> Iterator[Row | BadRow]:
         cells = _next_cells(rows, lines)
         if cells is None:
             return
-        if not cells:  # an empty line
+        while cells and len(cells) != len(names or ()) and not cleaned(cells[-1]):  # a spreadsheet's empty columns
+            cells.pop()
+        if not any(map(cleaned, cells)):  # an empty line, or an empty row of a spreadsheet
             continue
         if names is None:
             names = _header(cells)
@@ -106,7 +109,7 @@ def _next_cells(rows: Iterator[list[str]], lines: _Lines) -> list[str] | None:
 
 
 def _header(cells: list[str]) -> list[str]:
-    names = [cell.strip() for cell in cells]
+    names = [cleaned(cell) for cell in cells]
     for number, name in enumerate(names, 1):
         if name not in READERS:
             hint = " Columns are separated by commas." if len(names) == 1 else ""
@@ -124,7 +127,7 @@ def _typed(name: str, cell: str) -> object:
     if name == "groups":
         return cell.split(";")
     if name == "newsletter":
-        return _SWITCH.get(cell.strip().lower(), cell)
+        return _SWITCH.get(cleaned(cell).lower(), cell)
     return cell
 
 
