@@ -4,8 +4,11 @@ Built on Flask's own command groups, so `flask --app portal …` offers the same
 only for a command that works with it: help and `portal serve` need none, and a wrong setting is one line.
 """
 
+import codecs
+import json
 import os
 import sys
+from io import TextIOWrapper
 
 import click
 from flask import Flask
@@ -47,6 +50,7 @@ def register(app: Flask) -> None:
 def main() -> None:
     """Run the console script. Whatever goes wrong is one line on stderr and an exit status other than 0."""
     os.umask(0o077)  # whatever a command writes is its operator's alone
+    _write_what_has_no_letter()
     script = ScriptInfo(create_app=_create_app, set_debug_flag=False, load_dotenv_defaults=False)
     try:
         status = portal.main(prog_name="portal", standalone_mode=False, obj=script)
@@ -60,6 +64,19 @@ def main() -> None:
     except click.Abort:
         status = INTERRUPTED
     sys.exit(status)
+
+
+def _write_what_has_no_letter() -> None:
+    """Print a letter that the terminal's encoding lacks as JSON escapes it, in place of failing halfway."""
+    codecs.register_error("json", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="json")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - the streams are only written to
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def _create_app() -> Flask:
