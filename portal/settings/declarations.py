@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
 
 from limits import RateLimitItem
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 
 from portal.domain.hashing import Parameters
 from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
@@ -93,8 +93,8 @@ class Settings:
         ),
     ]
     mail_port: Annotated[int, Declaration(values.whole_number(1, 65535), "25", "Port of the SMTP server.")]
-    mail_username: Annotated[str | None, Declaration(values.optional, None, "User name for the SMTP server.")]
-    mail_password: Annotated[str | None, Declaration(values.optional, None, "Password for the SMTP server.")]
+    mail_username: Annotated[str | None, Declaration(values.anything, None, "User name for the SMTP server.")]
+    mail_password: Annotated[str | None, Declaration(values.anything, None, "Password for the SMTP server.")]
     mail_use_tls: Annotated[
         bool, Declaration(values.switch, "false", "Start TLS on the connection (STARTTLS). Certificates are checked.")
     ]
@@ -287,8 +287,3 @@ def is_loopback_host(host: str) -> bool:
         return (getattr(address, "ipv4_mapped", None) or address).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def sqlite_url(path: Path) -> str:
-    """The SQLAlchemy URL of a SQLite file, whatever is in its name: as they are, ? and % would lead elsewhere."""
-    return URL.create("sqlite", database=str(path)).render_as_string()
