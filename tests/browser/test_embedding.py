@@ -368,6 +368,15 @@ class TestScript:
         shopper.visit(early="1", **{"data-element": "#place"})
         expect(shopper.page.locator("#place > iframe")).to_have_count(1)
 
+    def test_in_the_head_without_an_element_it_says_what_to_do(self, shopper: Shopper) -> None:
+        said: list[str] = []
+        shopper.page.on("console", lambda message: said.append(message.text))
+        shopper.visit(head="1")
+        assert said == ["portal: move this script to where the frame goes, or name a data-element"]
+        expect(shopper.page.locator("iframe")).to_have_count(0)
+        shopper.visit(head="1", **{"data-element": "#place"})
+        expect(shopper.page.locator("#place > iframe")).to_have_count(1)
+
     def test_a_page_elsewhere_is_not_shown(self, shopper: Shopper) -> None:
         for page in ("https://thief.test/", "//thief.test/", "/\\thief.test"):
             shopper.visit(**{"data-page": page})
