@@ -33,6 +33,7 @@ INTERRUPTED = 130
 
 
 @click.group(cls=AppGroup)
+@click.version_option(package_name="portal", message="portal %(version)s")
 def portal() -> None:
     """The customer portal: serve it, and look after it."""
 

@@ -1,6 +1,7 @@
 import fcntl
 import signal
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -23,6 +24,12 @@ def test_help_needs_no_instance_and_no_right_setting(run: Run, instance: Path, m
     outcome = run("--help")
     assert outcome.status == 0
     assert "serve" in outcome.out
+    assert not instance.exists()
+
+
+def test_it_tells_its_version(run: Run, instance: Path) -> None:
+    outcome = run("--version")
+    assert (outcome.status, outcome.out) == (0, f"portal {version('portal')}\n")
     assert not instance.exists()
 
 
