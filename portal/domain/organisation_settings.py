@@ -186,8 +186,8 @@ def _accent(text: str) -> str:
     return f"#{found[1].lower()}"
 
 
-def _page_url(text: str) -> str:
-    return parse_page_url(text, STRING_LENGTH)
+def _page_url(example: str) -> Callable[[str], str]:
+    return lambda text: parse_page_url(text, STRING_LENGTH, f"https://shop.example.com/{example}")
 
 
 _READERS: dict[str, Callable[[Any], object]] = {
@@ -200,8 +200,8 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "sender": _email,
     "accent": _accent,
     "logo": bytes,
-    "privacy_url": _page_url,
-    "terms_url": _page_url,
+    "privacy_url": _page_url("privacy"),
+    "terms_url": _page_url("terms"),
     "support_email": _email,
     "magic_auth_creates": bool,
 }
