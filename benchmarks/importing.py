@@ -8,11 +8,11 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from benchmarks.instance import temporary_instance
-from portal.assembly import assemble
+from portal.app import assemble
 from portal.cli.customer_file import read_customers
-from portal.domain.customer_import import begin_import
-from portal.domain.sqlite import BUSY_SECONDS
-from portal.instance import secret_key
+from portal.domain.operations.import_customers import begin_import
+from portal.instance_dir import secret_key
+from portal.storage.sqlite import BUSY_SECONDS
 
 ROWS = 100_000
 _NAMES = ("email", "firstName", "lastName", "phone", "streetAddress", "city", "postalCode", "country", "newsletter")

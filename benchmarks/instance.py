@@ -9,18 +9,18 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from portal.assembly import assemble
+from portal.app import assemble
 from portal.domain import api_keys
-from portal.domain.addresses import parse_email
 from portal.domain.api_keys import KeyKind
-from portal.domain.confirmation import confirm, look_at_confirmation
 from portal.domain.context import Context, Visitor
-from portal.domain.models import Link, Registration
 from portal.domain.organisations import get_organisation
-from portal.domain.registration import Application, register
 from portal.domain.tokens import Purpose
-from portal.instance import prepare_database, secret_key
+from portal.domain.use_cases.confirm_registration import confirm, look_at_confirmation
+from portal.domain.use_cases.register import Application, register
+from portal.domain.values.email import parse_email
+from portal.instance_dir import prepare_database, secret_key
 from portal.settings import PREFIX, Settings, load_settings
+from portal.storage.models import Link, Registration
 
 PASSWORD = "tichy velbloud 77"
 CUSTOMERS = 10

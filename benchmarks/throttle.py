@@ -5,7 +5,7 @@ from time import process_time, sleep, thread_time
 
 from limits.storage import MemoryStorage, Storage
 
-from portal.domain.window_storage import WindowStorage
+from portal.storage.memory_counters import WindowStorage
 
 LIVE_KEYS = (100, 10_000, 100_000)
 _SPAN = 1200

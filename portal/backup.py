@@ -8,11 +8,11 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
-from portal.domain.backends import DatabaseAway
-from portal.domain.database import Database, open_database
-from portal.domain.restoring import Settled, settle
-from portal.schema import DatabaseProblem
+from portal.domain.operations.restore import Settled, settle
 from portal.settings import Settings, sqlite_url
+from portal.storage.backends import DatabaseAway
+from portal.storage.database import Database, open_database
+from portal.storage.schema import DatabaseProblem
 
 _COPY = 1
 """SQLite's user_version of a copy. The portal's own database has 0, so a copy that is put back can be told."""
@@ -49,7 +49,7 @@ def back_up(settings: Settings, target: Path) -> None:
 
 
 def settle_copy(database: Database, now: datetime) -> Settled | None:
-    """Do what a copy that was put back needs (domain/restoring.py); None when the database is no copy."""
+    """Do what a copy that was put back needs (domain/operations/restore.py); None when the database is no copy."""
     with database.write() as connection:
         return settle_restored(connection, now) if is_copy(connection) else None
 

@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from portal.domain.backends import DatabaseAway
-from portal.domain.backlog import waiting_mails
 from portal.domain.context import Context
+from portal.domain.operations.mail_queue import waiting_mails
+from portal.storage.backends import DatabaseAway
 
 disable_created_metrics()  # they double what is told, and nothing asks for them
 _registry = CollectorRegistry()  # and not the library's own, which tells the version of Python

@@ -10,10 +10,10 @@ from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
 from portal.api.answers import PlatformError, answer
-from portal.domain.api_access import KeyProblem, KeyRefused
-from portal.domain.backends import DatabaseAway
 from portal.domain.errors import Busy, Failure, Refused
+from portal.domain.use_cases.check_api_key import KeyProblem, KeyRefused
 from portal.extensions import retry_after
+from portal.storage.backends import DatabaseAway
 
 _log = logging.getLogger("portal.errors")
 

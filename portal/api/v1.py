@@ -21,19 +21,20 @@ from portal.api.schemas import (
     ResetPasswordRequest,
     SetNewPasswordRequest,
 )
-from portal.assembly import current_context
-from portal.domain.addresses import Address
+from portal.app import current_context
 from portal.domain.api_keys import Scope
 from portal.domain.devices import remember
 from portal.domain.errors import Failure, Refused, failures_of
-from portal.domain.handover import redeem
 from portal.domain.identities import AccountInfo, account_of
-from portal.domain.login import log_in, log_out
-from portal.domain.password_reset import request_reset
-from portal.domain.password_reset import set_new_password as set_password_by_link
-from portal.domain.registration import Application
-from portal.domain.shop_registration import confirm_for_shop, register_for_shop
-from portal.domain.vouched_sign_in import sign_in_vouched
+from portal.domain.use_cases.hand_over import redeem
+from portal.domain.use_cases.log_in import log_in
+from portal.domain.use_cases.log_out import log_out
+from portal.domain.use_cases.magic_auth import sign_in_vouched
+from portal.domain.use_cases.register import Application
+from portal.domain.use_cases.register_by_api import confirm_for_shop, register_for_shop
+from portal.domain.use_cases.request_reset import request_reset
+from portal.domain.use_cases.set_new_password import set_new_password as set_password_by_link
+from portal.domain.values.email import Address
 
 customer = Endpoints("customer", __name__, url_prefix="/api/v1/customer")
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
-from portal.domain.addresses import InvalidAddress, is_customer_reference, parse_email
-from portal.domain.customers import Reference, Whom
-from portal.domain.expiration import InvalidDuration, parse_duration
-from portal.domain.models import STRING_LENGTH
+from portal.domain.operations.customers import Reference, Whom
+from portal.domain.values.customer_reference import is_customer_reference
+from portal.domain.values.durations import InvalidDuration, parse_duration
+from portal.domain.values.email import parse_email
+from portal.domain.values.invalid import InvalidValue
 from portal.settings.values import LONGEST
+from portal.storage.models import STRING_LENGTH
 
 
 class Text(click.ParamType[str]):
@@ -42,7 +44,7 @@ class Customer(click.ParamType[Whom]):
             return Reference(text)
         try:
             return parse_email(text)
-        except InvalidAddress as error:
+        except InvalidValue as error:
             self.fail(str(error), param, ctx)
 
 

@@ -8,20 +8,22 @@ from typing import IO
 import click
 from flask.cli import AppGroup
 
-from portal.assembly import current_context
+from portal.app import current_context
 from portal.cli.arguments import Text, names_customer, with_organisation
 from portal.cli.customer_file import read_customers
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_json, echo_table
-from portal.domain import customers
+from portal.domain.contact_details import Details, get_details
 from portal.domain.contacts import CLOSING_FAILURES
-from portal.domain.customer_import import begin_import
-from portal.domain.customers import LIST_LIMIT, CustomerRecord, Whom
-from portal.domain.deletion import delete_customer
-from portal.domain.details import Details, get_details
-from portal.domain.export import export_customer
+from portal.domain.geoip import Atlas
+from portal.domain.operations import customers
+from portal.domain.operations.ban import ban as ban_customer
+from portal.domain.operations.ban import unban as unban_customer
+from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, Whom
+from portal.domain.operations.delete_customer import delete_customer
+from portal.domain.operations.export_customer import export_customer
+from portal.domain.operations.import_customers import begin_import
 from portal.domain.organisations import get_organisation
-from portal.domain.places import Atlas
 
 
 @click.group(cls=AppGroup)
@@ -129,7 +131,7 @@ def ban(whom: Whom, reason: str, slug: str) -> None:
     context = current_context()
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
-    customers.ban(context, organisation.id, whom, reason)
+    ban_customer(context, organisation.id, whom, reason)
     click.echo(f"{whom} is banned.")
 
 
@@ -140,7 +142,7 @@ def unban(whom: Whom, slug: str) -> None:
     context = current_context()
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
-    was_banned = customers.unban(context, organisation.id, whom)
+    was_banned = unban_customer(context, organisation.id, whom)
     click.echo(f"{whom} is {'no longer' if was_banned else 'not'} banned.")
 
 

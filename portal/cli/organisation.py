@@ -8,14 +8,14 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from portal.assembly import current_context, settings_of
+from portal.app import current_context, settings_of
 from portal.cli.arguments import Text
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_table
-from portal.domain import logos
-from portal.domain.organisation_settings import Given, Portal, add_organisation, change_organisation
+from portal.domain.operations.organisation_settings import Given, Portal, add_organisation, change_organisation
 from portal.domain.organisations import DEFAULT, Organisation, get_organisation, list_organisations
-from portal.languages import languages_of
+from portal.domain.values import images
+from portal.i18n import languages_of
 from portal.settings import PREFIX
 
 _OPTIONS = (
@@ -43,7 +43,7 @@ _OPTIONS = (
     click.option("--locale", metavar="L", help="The language of those who ask for none that the portal speaks."),
     click.option("--sender", metavar="ADDRESS", help="Whom its mails come from; else MAIL_DEFAULT_SENDER."),
     click.option("--accent", metavar="HEX", help="The colour of its buttons and links, like 0b5fff."),
-    click.option("--logo", metavar="FILE", help=f"A PNG, JPEG, WebP or SVG of {logos.MAX_BYTES // 1024} KiB at most."),
+    click.option("--logo", metavar="FILE", help=f"A PNG, JPEG, WebP or SVG of {images.MAX_BYTES // 1024} KiB at most."),
     click.option("--privacy-url", metavar="U", help="Its privacy notice."),
     click.option("--terms-url", metavar="U", help="Its terms."),
     click.option("--support-email", metavar="E", help="Where customers get help."),
@@ -157,7 +157,7 @@ def _given(options: dict[str, Any]) -> Given:
 
 def _read_logo(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(logos.MAX_BYTES + 1)  # enough to see that it is too large
+        return file.read(images.MAX_BYTES + 1)  # enough to see that it is too large
 
 
 def _portal() -> Portal:

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, update
 
-from portal.domain import identities, links, outbox
+from portal.domain import identities, one_time_links, outbox
 from portal.domain.contacts import Known
 from portal.domain.context import Context, Visitor
-from portal.domain.models import Account, FormerPassword
 from portal.domain.outbox import Notice
+from portal.storage.models import Account, FormerPassword
 
 
 def set_password(connection: Connection, contact: Known, password_hash: str, now: datetime) -> None:
@@ -37,7 +37,7 @@ def change_password(
     """
     set_password(connection, contact, password_hash, now)
     identities.end_all(connection, contact.id, now)
-    links.end_all(connection, contact.id, now)
+    one_time_links.end_all(connection, contact.id, now)
     if contact.password_hash is not None:
         outbox.queue(
             connection,

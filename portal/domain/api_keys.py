@@ -12,11 +12,11 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, insert, select, update
 
+from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
-from portal.domain.database import retried
-from portal.domain.events import EventKind, record
-from portal.domain.models import ApiKey, Organisation
 from portal.domain.tokens import random_id
+from portal.storage.database import retried
+from portal.storage.models import ApiKey, Organisation
 
 _RANDOM_LENGTH = 28
 _FORMAT = re.compile(rf"(PROD|DEV_|ROOT)[A-Za-z0-9]{{{_RANDOM_LENGTH}}}", re.ASCII)

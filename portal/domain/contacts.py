@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Row, Select, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portal.domain.addresses import Address
-from portal.domain.models import Account, Base, Contact, Device, FormerPassword
 from portal.domain.tokens import random_id
+from portal.domain.values.email import Address
+from portal.storage.models import Account, Base, Contact, Device, FormerPassword
 
 CLOSING_FAILURES = 100
 """Wrong passwords in a row after which a password opens nothing until the mailbox is proven (63B 3.2.2); for codes from
@@ -151,7 +151,7 @@ def get_or_create(
 ) -> Known:
     """The contact with an address, held as by `lock`; an unknown address becomes one, not confirmed yet.
 
-    Of any number of parallel callers one creates it, with its salt. One that is forgotten (purge.py) between the two
+    Of any number of parallel callers one creates it, with its salt. One that is forgotten by retention between the two
     statements is made anew.
     """
     while True:

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 from limits import RateLimitItem
 
-from portal.domain.clock import Clock
-from portal.domain.database import Database
-from portal.domain.hashing import Hasher
-from portal.domain.networks import network_of
-from portal.domain.places import Atlas
-from portal.domain.throttling import Throttle
+from portal.domain.geoip import Atlas
+from portal.domain.passwords.hashing import Hasher
+from portal.domain.rate_limiter import Throttle
 from portal.domain.tokens import LinkSigner
+from portal.domain.values.ip_addresses import network_of
+from portal.storage.clock import Clock
+from portal.storage.database import Database
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Visitor:
 
     organisation_id: int
     ip: str | None
-    """In canonical form (networks.py); None when it is not known."""
+    """In canonical form (values/ip_addresses.py); None when it is not known."""
     organisation_name: str = ""
     user_agent: str | None = None
     """Printable, and no longer than is stored."""

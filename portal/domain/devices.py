@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, bindparam, delete, exists, select, update
 
 from portal.domain import contacts
-from portal.domain.backends import DatabaseAway
 from portal.domain.contacts import Known
 from portal.domain.context import Context, Visitor
-from portal.domain.database import retried
-from portal.domain.models import Contact, Device, Identity
 from portal.domain.tokens import PUBLIC_ID_LENGTH, digest_of, random_id
+from portal.storage.backends import DatabaseAway
+from portal.storage.database import retried
+from portal.storage.models import Contact, Device, Identity
 
 LIFETIME = timedelta(days=365)
 """How long a device is known after the last sign-in with it."""

@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, exists, insert, or_, select, update
 
-from portal.domain.backends import DatabaseAway
 from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
-from portal.domain.models import Contact, Identity
 from portal.domain.tokens import digest_of, random_id
+from portal.storage.backends import DatabaseAway
+from portal.storage.models import Contact, Identity
 
 SHORT_LIFETIME = timedelta(hours=12)
 SHORT_IDLE = timedelta(hours=2)

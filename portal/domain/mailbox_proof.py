@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from portal.domain import contacts, identities
 from portal.domain.contacts import Known
-from portal.domain.waiting import end_open_registrations
+from portal.domain.pending_registrations import end_open_registrations
 
 
 def record_mailbox_proof(connection: Connection, contact: Known, now: datetime) -> bool:

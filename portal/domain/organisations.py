@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from sqlalchemy import Connection, bindparam, select
 
-from portal.domain.models import Organisation as OrganisationRow
+from portal.storage.models import Organisation as OrganisationRow
 
 DEFAULT = "default"
 """The organisation that every portal has: its pages are those of BASE_URL."""

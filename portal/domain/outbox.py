@@ -5,9 +5,9 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, insert
 
-from portal.domain.clock import Clock
 from portal.domain.context import Visitor
-from portal.domain.models import OutboxMail
+from portal.storage.clock import Clock
+from portal.storage.models import OutboxMail
 
 
 class Notice(StrEnum):

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from limits import RateLimitItem
 from sqlalchemy.engine import URL, make_url
 
-from portal.domain.hashing import Parameters
-from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
-from portal.domain.waiting import WAITING_LIFETIME
+from portal.domain.passwords.hashing import Parameters
+from portal.domain.passwords.policy import MAX_LENGTH as PASSWORD_MAX_LENGTH
+from portal.domain.pending_registrations import WAITING_LIFETIME
 from portal.settings import values
 
 DATABASE_FILE = "portal.sqlite3"

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from portal.domain.waiting import WAITING_LIFETIME
+from portal.domain.pending_registrations import WAITING_LIFETIME
 from portal.settings import values
 from portal.settings.declarations import DATABASE_FILE, DECLARATIONS, Settings, sqlite_url
 

@@ -15,9 +15,9 @@ from maxminddb import InvalidDatabaseError
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.domain.expiration import InvalidDuration, parse_duration
-from portal.domain.places import Atlas
-from portal.domain.web_addresses import parse_hostname
+from portal.domain.geoip import Atlas
+from portal.domain.values.durations import InvalidDuration, parse_duration
+from portal.domain.values.urls import parse_hostname
 
 SECRET_KEY_MIN_LENGTH = 20
 SECRET_KEY_MIN_VARIETY = 8
@@ -122,7 +122,7 @@ def storage_uri(text: str) -> str:
         raise ValueError("needs the Python package redis, which is not installed")
     from redis.exceptions import RedisError
 
-    from portal.domain.shared_storage import SharedStorage
+    from portal.storage.redis_counters import SharedStorage
 
     try:
         # The library reads some of it only when it makes a connection, which goes nowhere yet, or sends a command.

@@ -5,9 +5,9 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.assembly import current_context
-from portal.domain.errors import N_
-from portal.domain.password_change import change_password
+from portal.app import current_context
+from portal.domain.messages import N_
+from portal.domain.use_cases.change_password import change_password
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import ChangePasswordForm

@@ -9,10 +9,11 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.wrappers import Response
 
-from portal.domain.backends import DatabaseAway
-from portal.domain.errors import N_, Busy, Failure, Refused
+from portal.domain.errors import Busy, Failure, Refused
+from portal.domain.messages import N_
 from portal.extensions import form_rate, retry_after
-from portal.languages import translate
+from portal.i18n import translate
+from portal.storage.backends import DatabaseAway
 from portal.web.embedding import new_tab_address
 from portal.web.form_page import LINK_STATUS, FormPage, words_of
 from portal.web.redirects import this_page

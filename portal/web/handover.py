@@ -1,6 +1,6 @@
 """Leading a customer on who is signed in: to their account, or back to the site that they came from.
 
-Its server learns who they are by a code (domain/handover.py). In a frame the site is told it by a message. By redirect
+Its server learns who they are by a code (use_cases/hand_over.py). In a frame the site gets it in a message. By redirect
 it goes only to a page that the organisation has listed whole, together with a nonce of that site; and for a customer
 who did not just sign in only after they pressed a button that says where it goes to and as whom, since anybody may
 have made the link (RFC 9700, 4.1 and 4.7).
@@ -15,12 +15,12 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, TooManyRequests
 from werkzeug.wrappers import Response
 
-from portal.assembly import current_context
+from portal.app import current_context
 from portal.domain.devices import remember
-from portal.domain.handover import hand_over, hand_over_once
 from portal.domain.identities import Customer
+from portal.domain.rate_limiter import Throttled
 from portal.domain.return_urls import is_handover_url
-from portal.domain.throttling import Throttled
+from portal.domain.use_cases.hand_over import hand_over, hand_over_once
 from portal.extensions import form_rate
 from portal.web.cookies import is_framed, keep_device
 from portal.web.embedding import Visit, current_visit, named_nonce, named_visit

@@ -2,9 +2,9 @@
 
 from flask import Blueprint, Flask, Response, current_app
 
-from portal.assembly import current_context
-from portal.domain.backends import DatabaseAway
-from portal.schema import current_problem
+from portal.app import current_context
+from portal.storage.backends import DatabaseAway
+from portal.storage.schema import current_problem
 
 pages = Blueprint("health", __name__)
 _ENDING = "portal_ending"

@@ -6,9 +6,11 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from portal.assembly import current_context
-from portal.domain.errors import N_, Refused
-from portal.domain.login import log_in, log_out
+from portal.app import current_context
+from portal.domain.errors import Refused
+from portal.domain.messages import N_
+from portal.domain.use_cases.log_in import log_in
+from portal.domain.use_cases.log_out import log_out
 from portal.web import session
 from portal.web.embedding import note_sign_out
 from portal.web.form_page import FormPage

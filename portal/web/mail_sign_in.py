@@ -5,10 +5,15 @@ from typing import Any
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.assembly import current_context
-from portal.domain.errors import N_
-from portal.domain.links import OpenLink
-from portal.domain.magic_link import look_at_sign_in, look_at_sign_in_code, request_sign_in, sign_in_by_mail
+from portal.app import current_context
+from portal.domain.messages import N_
+from portal.domain.one_time_links import OpenLink
+from portal.domain.use_cases.log_in_by_email import (
+    look_at_sign_in,
+    look_at_sign_in_code,
+    request_sign_in,
+    sign_in_by_mail,
+)
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import CodeForm, PortalForm, RememberForm, SignInByMailForm

@@ -6,12 +6,12 @@ from typing import cast
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, request, url_for
 
-from portal.assembly import context_of, current_context, settings_of
-from portal.domain.backends import DatabaseAway
-from portal.domain.colours import DARK, LIGHT, readable
-from portal.domain.directory import Directory
+from portal.app import context_of, current_context, settings_of
+from portal.domain.organisation_by_host import Directory
 from portal.domain.organisations import Organisation, find_logo
-from portal.requests import FOR_EVER
+from portal.domain.values.colours import DARK, LIGHT, readable
+from portal.security_headers import FOR_EVER
+from portal.storage.backends import DatabaseAway
 
 pages = Blueprint("organisation", __name__)
 

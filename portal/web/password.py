@@ -6,12 +6,14 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from portal.assembly import current_context
-from portal.domain.errors import N_, Refused
-from portal.domain.new_password import judge_while_typed
-from portal.domain.password_reset import look_at_reset, request_reset, set_new_password
+from portal.app import current_context
+from portal.domain.errors import Refused
+from portal.domain.messages import N_
+from portal.domain.use_cases.judge_password import judge_while_typed
+from portal.domain.use_cases.request_reset import request_reset
+from portal.domain.use_cases.set_new_password import look_at_reset, set_new_password
 from portal.extensions import typing_rate
-from portal.languages import translate
+from portal.i18n import translate
 from portal.web import session
 from portal.web.form_page import FormPage, words_of
 from portal.web.forms import EmailForm, NewPasswordForm, TypingForm

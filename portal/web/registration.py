@@ -5,10 +5,16 @@ from typing import Any, ClassVar
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.assembly import current_context
-from portal.domain.confirmation import Confirmation, confirm, look_at_confirmation, look_at_confirmation_code
-from portal.domain.errors import N_
-from portal.domain.registration import Application, register, resend, return_url_of
+from portal.app import current_context
+from portal.domain.messages import N_
+from portal.domain.use_cases.confirm_registration import (
+    Confirmation,
+    confirm,
+    look_at_confirmation,
+    look_at_confirmation_code,
+)
+from portal.domain.use_cases.register import Application, register, return_url_of
+from portal.domain.use_cases.resend_confirmation import resend
 from portal.web import session
 from portal.web.embedding import current_visit
 from portal.web.form_page import FormPage

@@ -3,14 +3,14 @@
 from flask import g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
-from portal.assembly import current_context
+from portal.app import current_context
 from portal.domain import identities
-from portal.domain.backends import DatabaseAway
 from portal.domain.context import Visitor
 from portal.domain.identities import Customer
-from portal.domain.models import STRING_LENGTH, USER_AGENT_LENGTH
-from portal.domain.networks import read_ip
-from portal.languages import current_language
+from portal.domain.values.ip_addresses import read_ip
+from portal.i18n import current_language
+from portal.storage.backends import DatabaseAway
+from portal.storage.models import STRING_LENGTH, USER_AGENT_LENGTH
 from portal.web.cookies import presented_device
 from portal.web.organisation import current_organisation
 

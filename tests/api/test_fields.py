@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from portal.domain.models import STRING_LENGTH, Organisation
+from portal.storage.models import STRING_LENGTH, Organisation
 from tests.api.shop import Shop
 from tests.domain.watching import normalised_lengths
 from tests.web.conftest import PASSWORD, Site

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text, update
 
-from portal.domain import contacts, identities, links
-from portal.domain.addresses import parse_email
+from portal.domain import contacts, identities, one_time_links
+from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
-from portal.domain.events import EventKind, record
-from portal.domain.models import Contact, Event, Identity, Link, OutboxMail, Registration
 from portal.domain.outbox import Notice, queue
-from portal.domain.registration import Application, register
-from portal.domain.shop_registration import confirm_for_shop, register_for_shop
 from portal.domain.tokens import Purpose
+from portal.domain.use_cases.register import Application, register
+from portal.domain.use_cases.register_by_api import confirm_for_shop, register_for_shop
+from portal.domain.values.email import parse_email
+from portal.storage.models import Contact, Event, Identity, Link, OutboxMail, Registration
 from tests.cli.conftest import Run, add_contact
 from tests.mmdb import write_mmdb
 
@@ -222,7 +222,7 @@ def test_a_ban_ends_everything_that_is_open(run: Run, context: Context) -> None:
         contact_id = connection.execute(select(Contact.id)).scalar_one()
         visitor = Visitor(organisation_id=1, ip=None)
         identities.start(connection, context.rules, visitor, contact_id=contact_id, kept=True, now=NOW)
-        links.issue(
+        one_time_links.issue(
             connection,
             Purpose.RESET,
             contact_id=contact_id,

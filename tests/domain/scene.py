@@ -11,30 +11,32 @@ import pytest
 from limits import parse as parse_limit
 from sqlalchemy import Executable, func, insert, select
 
-from portal.domain import (
-    customers,
-    devices,
-    identities,
-    login,
-    magic_link,
-    password_change,
-    password_reset,
-    registration,
-    shop_registration,
-    vouched_sign_in,
-)
-from portal.domain.addresses import parse_email
-from portal.domain.confirmation import confirm, look_at_confirmation
+from portal.domain import devices, identities
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.hashing import new_salt
 from portal.domain.identities import Customer
-from portal.domain.magic_link import SignInByMail
-from portal.domain.models import Account, Base, Contact, Link, Organisation, OutboxMail
+from portal.domain.operations import ban
 from portal.domain.outbox import MailState, Notice
-from portal.domain.registration import Application
-from portal.domain.shop_registration import Confirmed
+from portal.domain.passwords.hashing import new_salt
 from portal.domain.tokens import Purpose, random_id
+from portal.domain.use_cases import (
+    change_password,
+    log_in,
+    log_in_by_email,
+    log_out,
+    magic_auth,
+    register,
+    register_by_api,
+    request_reset,
+    resend_confirmation,
+    set_new_password,
+)
+from portal.domain.use_cases.confirm_registration import confirm, look_at_confirmation
+from portal.domain.use_cases.log_in_by_email import SignInByMail
+from portal.domain.use_cases.register import Application
+from portal.domain.use_cases.register_by_api import Confirmed
+from portal.domain.values.email import parse_email
+from portal.storage.models import Account, Base, Contact, Link, Organisation, OutboxMail
 
 ADA = "ada@example.com"
 PASSWORD = "violet harbour kettle 41"
@@ -98,21 +100,21 @@ class Scene:
 
     def register(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> str:
         application = Application(parse_email(email), password, **typed)
-        return registration.register(self.context, self.visitor, application)
+        return register.register(self.context, self.visitor, application)
 
     def resend(self, registration_id: str) -> str | None:
-        return registration.resend(self.context, self.visitor, registration_id)
+        return resend_confirmation.resend(self.context, self.visitor, registration_id)
 
     def register_for_shop(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> None:
         application = Application(parse_email(email), password, **typed)
-        shop_registration.register_for_shop(self.context, self.visitor, application)
+        register_by_api.register_for_shop(self.context, self.visitor, application)
 
     def confirm_for_shop(self, token: str | None = None) -> Confirmed:
         """Bring a verification link to the shop; the one that was mailed last, if none is given."""
-        return shop_registration.confirm_for_shop(self.context, self.visitor, token or self.token(Notice.VERIFY))
+        return register_by_api.confirm_for_shop(self.context, self.visitor, token or self.token(Notice.VERIFY))
 
     def vouch(self, email: str = ADA, **known: str | None) -> str:
-        return vouched_sign_in.sign_in_vouched(self.context, self.visitor, parse_email(email), **known)
+        return magic_auth.sign_in_vouched(self.context, self.visitor, parse_email(email), **known)
 
     def confirm(
         self, token: str, *, browser: str | None = None, password: str | None = None, replacing: str | None = None
@@ -149,13 +151,13 @@ class Scene:
         self.change_row(insert(Account).values(values))
 
     def ban(self, email: str = ADA) -> None:
-        customers.ban(self.context, self.visitor.organisation_id, parse_email(email), "chargebacks")
+        ban.ban(self.context, self.visitor.organisation_id, parse_email(email), "chargebacks")
 
     def log_in(
         self, email: str = ADA, password: str = PASSWORD, *, kept: bool = False, replacing: str | None = None
     ) -> str:
         address = parse_email(email)
-        return login.log_in(self.context, self.visitor, address, password, kept=kept, replacing=replacing)
+        return log_in.log_in(self.context, self.visitor, address, password, kept=kept, replacing=replacing)
 
     def fail_to_log_in(self, email: str = ADA, times: int = 1) -> None:
         """Wrong passwords, whatever they are answered with."""
@@ -164,7 +166,7 @@ class Scene:
                 self.log_in(email, WRONG_PASSWORD)
 
     def log_out(self, identity: str) -> None:
-        login.log_out(self.context, self.visitor, identity)
+        log_out.log_out(self.context, self.visitor, identity)
 
     def who(self, identity: str) -> Customer | None:
         return identities.find(self.context, self.visitor.organisation_id, identity)
@@ -178,7 +180,7 @@ class Scene:
         return customer
 
     def request_reset(self, email: str = ADA, lifetime: timedelta | None = None) -> None:
-        password_reset.request_reset(self.context, self.visitor, parse_email(email), lifetime)
+        request_reset.request_reset(self.context, self.visitor, parse_email(email), lifetime)
 
     def ask_reset(self, email: str = ADA, lifetime: timedelta | None = None) -> str:
         """Ask for a reset link; returns the token that was mailed."""
@@ -186,20 +188,20 @@ class Scene:
         return self.token(Notice.RESET)
 
     def reset(self, token: str, password: str = SECOND_PASSWORD) -> bool:
-        return password_reset.set_new_password(self.context, self.visitor, token, password)
+        return set_new_password.set_new_password(self.context, self.visitor, token, password)
 
     def use_sign_in_link(self, email: str = ADA) -> SignInByMail:
         """Ask for a mail to sign in, and open its link."""
-        magic_link.request_sign_in(self.context, self.visitor, parse_email(email))
-        link = magic_link.look_at_sign_in(self.context, self.visitor, self.token(Notice.SIGN_IN))
-        return magic_link.sign_in_by_mail(self.context, self.visitor, link, kept=False, replacing=None)
+        log_in_by_email.request_sign_in(self.context, self.visitor, parse_email(email))
+        link = log_in_by_email.look_at_sign_in(self.context, self.visitor, self.token(Notice.SIGN_IN))
+        return log_in_by_email.sign_in_by_mail(self.context, self.visitor, link, kept=False, replacing=None)
 
     def sign_in_by_mail(self, email: str = ADA) -> str:
         return self.use_sign_in_link(email).identity
 
     def change(self, identity: str, current: str, password: str, *, kept: bool = False) -> str:
         customer = self.get(identity)
-        return password_change.change_password(self.context, self.visitor, customer, current, password, kept=kept)
+        return change_password.change_password(self.context, self.visitor, customer, current, password, kept=kept)
 
     def mails(self, notice: Notice | None = None) -> list[Mail]:
         """What goes out, oldest first.

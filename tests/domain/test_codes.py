@@ -6,17 +6,22 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from portal.domain.addresses import parse_email
-from portal.domain.confirmation import confirm, look_at_confirmation_code
 from portal.domain.errors import Failure, Refused
-from portal.domain.links import CODE_TRIES
-from portal.domain.magic_link import look_at_sign_in, look_at_sign_in_code, request_sign_in, sign_in_by_mail
-from portal.domain.models import Contact, Event, Link
+from portal.domain.one_time_links import CODE_TRIES
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
+from portal.domain.use_cases.confirm_registration import confirm, look_at_confirmation_code
+from portal.domain.use_cases.log_in_by_email import (
+    look_at_sign_in,
+    look_at_sign_in_code,
+    request_sign_in,
+    sign_in_by_mail,
+)
+from portal.domain.values.email import parse_email
+from portal.storage.models import Contact, Event, Link
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, Scene, refused
-from tests.domain.test_same_work import KNOWN, STRANGER, Work, work_of
+from tests.domain.use_cases.test_same_work import KNOWN, STRANGER, Work, work_of
 from tests.domain.watching import HashCounter, in_parallel
 
 EVE = "eve@example.com"

@@ -10,15 +10,15 @@ from limits import parse as parse_limit
 from sqlalchemy import delete, select, update
 
 from portal.domain import devices
-from portal.domain.addresses import parse_email
-from portal.domain.backends import DatabaseAway
 from portal.domain.devices import LIFETIME, MOST_PER_CONTACT
 from portal.domain.errors import Failure, Refused
-from portal.domain.magic_link import look_at_sign_in, request_sign_in, sign_in_by_mail
-from portal.domain.models import Contact, Device
+from portal.domain.operations.retention import purge
 from portal.domain.outbox import Notice
-from portal.domain.purge import purge
 from portal.domain.tokens import digest_of, random_id
+from portal.domain.use_cases.log_in_by_email import look_at_sign_in, request_sign_in, sign_in_by_mail
+from portal.domain.values.email import parse_email
+from portal.storage.backends import DatabaseAway
+from portal.storage.models import Contact, Device
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
 from tests.domain.watching import HashCounter, in_parallel, statements_of

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from portal import domain
-from portal.domain.errors import NN_, Busy, Failure, Refused
+from portal.domain.errors import Busy, Failure, Refused
+from portal.domain.messages import NN_
 
 # use case, code, message: the reference pages' own. Codes are typed on pages only.
 # TOO_MANY_MAILS has no page; its endpoint always says success.

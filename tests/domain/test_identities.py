@@ -8,11 +8,13 @@ from hashlib import sha256
 import pytest
 from sqlalchemy import select
 
-from portal.domain import customers, identities, sqlite
-from portal.domain.addresses import parse_email
-from portal.domain.database import open_database
+from portal.domain import identities
 from portal.domain.identities import SHORT_IDLE, AccountInfo
-from portal.domain.models import Identity
+from portal.domain.operations import ban
+from portal.domain.values.email import parse_email
+from portal.storage import sqlite
+from portal.storage.database import open_database
+from portal.storage.models import Identity
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, Scene
 
@@ -174,7 +176,7 @@ def test_a_ban_ends_every_identity_at_once_and_lifting_it_brings_none_back(scene
     others = scene.join("eve@example.com")
     scene.ban()
     assert [scene.is_signed_in(one) for one in (identity, kept, others)] == [False, False, True]
-    customers.unban(scene.context, scene.visitor.organisation_id, parse_email(ADA))
+    ban.unban(scene.context, scene.visitor.organisation_id, parse_email(ADA))
     assert [scene.is_signed_in(one) for one in (identity, kept)] == [False, False]
     assert scene.log_in()
 

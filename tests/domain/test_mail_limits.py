@@ -7,10 +7,10 @@ import pytest
 from limits import parse as parse_limit
 from sqlalchemy import select
 
-from portal.domain.addresses import parse_email
 from portal.domain.errors import Failure, Refused
-from portal.domain.magic_link import request_sign_in
-from portal.domain.models import Event
+from portal.domain.use_cases.log_in_by_email import request_sign_in
+from portal.domain.values.email import parse_email
+from portal.storage.models import Event
 from tests.domain.scene import ADA, Scene, refused
 from tests.domain.watching import in_parallel
 from tests.passing import passing_time

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from portal.domain import handover
 from portal.domain.errors import Failure
-from portal.domain.models import Account, Contact
 from portal.domain.outbox import Notice
+from portal.domain.use_cases import hand_over
+from portal.storage.models import Account, Contact
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
 
@@ -50,14 +50,14 @@ def proven_at(scene: Scene) -> object:
 def test_the_first_proof_ends_what_a_shop_has_vouched_for(scene: Scene, prove: Prove) -> None:
     shop = scene.through_shop()
     vouched = [shop.vouch(), shop.vouch()]
-    code = handover.hand_over(scene.context, scene.get(vouched[0]), NONCE)
-    bonded = handover.redeem(shop.context, shop.visitor, code, NONCE)
-    unredeemed = handover.hand_over(scene.context, scene.get(vouched[1]), NONCE)
+    code = hand_over.hand_over(scene.context, scene.get(vouched[0]), NONCE)
+    bonded = hand_over.redeem(shop.context, shop.visitor, code, NONCE)
+    unredeemed = hand_over.hand_over(scene.context, scene.get(vouched[1]), NONCE)
     assert proven_at(scene) is None
     new = prove(scene)
     assert [scene.is_signed_in(identity) for identity in (*vouched, bonded)] == [False] * 3
     with refused(Failure.NO_SUCH_HANDOVER):
-        handover.redeem(shop.context, shop.visitor, unredeemed, NONCE)
+        hand_over.redeem(shop.context, shop.visitor, unredeemed, NONCE)
     assert new is None or scene.is_signed_in(new)
     assert proven_at(scene) == scene.context.clock()
 

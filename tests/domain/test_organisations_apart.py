@@ -6,16 +6,19 @@ import pytest
 from limits import parse as parse_limit
 from sqlalchemy import select
 
-from portal.domain import customers, identities, magic_link
-from portal.domain.addresses import parse_email
-from portal.domain.confirmation import look_at_confirmation, look_at_confirmation_code
-from portal.domain.customers import UnknownCustomer
+from portal.domain import identities
 from portal.domain.errors import Failure, Refused
-from portal.domain.models import Account, Contact, ContactGroup, Event, Identity, Registration
+from portal.domain.operations import customers
+from portal.domain.operations.customers import UnknownCustomer
 from portal.domain.outbox import Notice
-from portal.domain.password_reset import look_at_reset
-from portal.domain.registration import resend, return_url_of
 from portal.domain.tokens import Purpose
+from portal.domain.use_cases import log_in_by_email
+from portal.domain.use_cases.confirm_registration import look_at_confirmation, look_at_confirmation_code
+from portal.domain.use_cases.register import return_url_of
+from portal.domain.use_cases.resend_confirmation import resend
+from portal.domain.use_cases.set_new_password import look_at_reset
+from portal.domain.values.email import parse_email
+from portal.storage.models import Account, Contact, ContactGroup, Event, Identity, Registration
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
 
 
@@ -55,7 +58,7 @@ def test_an_identity_of_one_is_nobody_in_the_other(first: Scene, second: Scene, 
 
 
 def sign_in_link(scene: Scene) -> str:
-    magic_link.request_sign_in(scene.context, scene.visitor, parse_email(ADA))
+    log_in_by_email.request_sign_in(scene.context, scene.visitor, parse_email(ADA))
     return scene.token(Notice.SIGN_IN)
 
 
@@ -75,7 +78,7 @@ def sign_in_link_of_a_guest(scene: Scene) -> str:
 
 
 def look_at_sign_in(scene: Scene, token: str) -> object:
-    return magic_link.look_at_sign_in(scene.context, scene.visitor, token)
+    return log_in_by_email.look_at_sign_in(scene.context, scene.visitor, token)
 
 
 def confirm_elsewhere(scene: Scene, token: str) -> object:
@@ -134,9 +137,9 @@ def test_a_code_mistyped_at_one_is_nothing_that_happened_to_a_customer_of_the_ot
     first: Scene, second: Scene
 ) -> None:
     first.add_guest()
-    public_id = magic_link.request_sign_in(first.context, first.visitor, parse_email(ADA))
+    public_id = log_in_by_email.request_sign_in(first.context, first.visitor, parse_email(ADA))
     with refused(Failure.WRONG_CODE):
-        magic_link.look_at_sign_in_code(second.context, second.visitor, [public_id], "no code")
+        log_in_by_email.look_at_sign_in_code(second.context, second.visitor, [public_id], "no code")
     events = select(Event.contact_id).where(Event.organisation_id == second.visitor.organisation_id)
     assert second.rows(events) == [(None,)]
 
@@ -144,11 +147,11 @@ def test_a_code_mistyped_at_one_is_nothing_that_happened_to_a_customer_of_the_ot
 def test_a_code_that_signs_in_at_one_is_wrong_in_the_other(first: Scene, second: Scene) -> None:
     first.add_guest()
     second.add_guest()
-    public_id = magic_link.request_sign_in(first.context, first.visitor, parse_email(ADA))
+    public_id = log_in_by_email.request_sign_in(first.context, first.visitor, parse_email(ADA))
     code = first.context.signer.code(Purpose.SIGN_IN, public_id)
     with pytest.raises(Refused):
-        magic_link.look_at_sign_in_code(second.context, second.visitor, [public_id], code)
-    assert magic_link.look_at_sign_in_code(first.context, first.visitor, [public_id], code).email == ADA
+        log_in_by_email.look_at_sign_in_code(second.context, second.visitor, [public_id], code)
+    assert log_in_by_email.look_at_sign_in_code(first.context, first.visitor, [public_id], code).email == ADA
 
 
 def test_a_registration_at_one_is_none_in_the_other(first: Scene, second: Scene) -> None:

@@ -5,8 +5,8 @@ import re
 from sqlalchemy import select
 
 from portal.domain.errors import Failure
-from portal.domain.models import Base
 from portal.domain.outbox import Notice
+from portal.storage.models import Base
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
 
 THIRD_PASSWORD = "pebble anvil saffron 28"

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import delete, event, select, text
 
 from portal.domain import accounts, contacts, identities
+from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import Known
 from portal.domain.context import Visitor
-from portal.domain.events import EventKind, record
-from portal.domain.models import Contact, Event
 from portal.domain.outbox import Notice
+from portal.storage.models import Contact, Event
 from tests.domain.scene import ADA, SECOND_PASSWORD, Scene
 from tests.domain.watching import wait_until
 

@@ -7,12 +7,13 @@ from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from portal.domain import api_keys, customers
-from portal.domain.addresses import Address, parse_email
+from portal.domain import api_keys
 from portal.domain.api_keys import KeyKind
-from portal.domain.backends import Outrun
-from portal.domain.deletion import delete_customer
-from portal.domain.organisation_settings import Given, Portal, add_organisation, change_organisation
+from portal.domain.operations import ban
+from portal.domain.operations.delete_customer import delete_customer
+from portal.domain.operations.organisation_settings import Given, Portal, add_organisation, change_organisation
+from portal.domain.values.email import Address, parse_email
+from portal.storage.backends import Outrun
 from tests.api.shop import Shop
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
@@ -234,13 +235,13 @@ def by_operator(do: Callable[[], object]) -> Act:
 
 
 def operator_bans(world: World) -> Act:
-    return by_operator(partial(customers.ban, world.site.context, 1, world.guest(), "spam"))
+    return by_operator(partial(ban.ban, world.site.context, 1, world.guest(), "spam"))
 
 
 def operator_lifts_a_ban(world: World) -> Act:
     guest = world.guest()
-    customers.ban(world.site.context, 1, guest, "spam")
-    return by_operator(partial(customers.unban, world.site.context, 1, guest))
+    ban.ban(world.site.context, 1, guest, "spam")
+    return by_operator(partial(ban.unban, world.site.context, 1, guest))
 
 
 def operator_deletes(world: World) -> Act:

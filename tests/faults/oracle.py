@@ -8,11 +8,11 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select, text
 
-from portal import schema
-from portal.domain.database import Database
-from portal.domain.models import Account, Base, Contact, Event, Link, OutboxMail, Registration
 from portal.domain.outbox import MailState, Notice
 from portal.domain.tokens import Purpose
+from portal.storage import schema
+from portal.storage.database import Database
+from portal.storage.models import Account, Base, Contact, Event, Link, OutboxMail, Registration
 from tests.cli.process import Served
 from tests.faults.journal import Journal, Story
 from tests.mail.sink import Sink

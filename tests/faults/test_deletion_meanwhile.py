@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from portal.domain.addresses import parse_email
-from portal.domain.backends import DatabaseAway
 from portal.domain.context import Context
-from portal.domain.customers import UnknownCustomer
-from portal.domain.deletion import delete_customer
+from portal.domain.operations.customers import UnknownCustomer
+from portal.domain.operations.delete_customer import delete_customer
+from portal.domain.values.email import parse_email
+from portal.storage.backends import DatabaseAway
 from tests.api.shop import Shop, new_shop
 from tests.web.conftest import PASSWORD, Site, Start
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from portal import schema
-from portal.domain.backends import DatabaseAway
 from portal.domain.context import Context
-from portal.domain.database import Database, open_database
+from portal.storage import schema
+from portal.storage.backends import DatabaseAway
+from portal.storage.database import Database, open_database
 from tests.servers.disk import Disk
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page

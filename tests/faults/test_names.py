@@ -13,14 +13,14 @@ import pytest
 from flask_mail import Message
 from sqlalchemy import text
 
-from portal.domain import postgresql
-from portal.domain.backends import DatabaseAway
-from portal.domain.counters import StorageAway
-from portal.domain.database import open_database
-from portal.domain.shared_storage import SharedStorage
 from portal.mail import smtp
 from portal.mail.smtp import SmtpTransport
 from portal.settings import load_settings
+from portal.storage import postgresql
+from portal.storage.backends import DatabaseAway
+from portal.storage.database import open_database
+from portal.storage.rate_limit_counters import StorageAway
+from portal.storage.redis_counters import SharedStorage
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, Served, environment, run_portal, serving
 from tests.conftest import SECRET_KEY
 from tests.mail.office import mail_app

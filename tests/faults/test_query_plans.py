@@ -16,8 +16,8 @@ import pytest
 from flask import Flask, request, request_started
 from sqlalchemy import event
 
-from portal.domain.backlog import waiting_mails
-from portal.domain.models import Base
+from portal.domain.operations.mail_queue import waiting_mails
+from portal.storage.models import Base
 from tests.api.shop import new_shop
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from limits import parse as parse_limit
 
-from portal.domain import shared_storage
-from portal.domain.counters import Counters
-from portal.domain.shared_storage import SharedStorage
-from portal.domain.throttling import Guard, Throttle, Throttled
+from portal.domain.rate_limiter import Guard, Throttle, Throttled
+from portal.storage import redis_counters
+from portal.storage.rate_limit_counters import Counters
+from portal.storage.redis_counters import SharedStorage
 from tests.api.shop import new_shop
 from tests.cli.process import serving
 from tests.cli.test_metrics import scrape
@@ -58,12 +58,12 @@ BREAKS: dict[str, tuple[Break, Break]] = {
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that answers is waited for; one that stands still is waited for in vain, again and again."""
     is_frozen = request.node.name.endswith("frozen]")
-    monkeypatch.setattr(shared_storage, "TIMEOUT_SECONDS", FROZEN_SECONDS if is_frozen else PATIENCE_SECONDS)
+    monkeypatch.setattr(redis_counters, "TIMEOUT_SECONDS", FROZEN_SECONDS if is_frozen else PATIENCE_SECONDS)
 
 
 @pytest.fixture
 def quick_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_storage, "REST_SECONDS", 0.05)
+    monkeypatch.setattr(redis_counters, "REST_SECONDS", 0.05)
 
 
 def tries_allowed(throttle: Throttle, most: int = 20) -> int:
@@ -146,8 +146,8 @@ def test_the_rate_of_a_key_stays_whole_and_that_of_forms_is_a_quarter(
 def test_while_redis_stands_still_one_asks_and_nobody_else(
     broken_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_storage, "REST_SECONDS", 3600)
-    monkeypatch.setattr(shared_storage, "TIMEOUT_SECONDS", FROZEN_SECONDS)
+    monkeypatch.setattr(redis_counters, "REST_SECONDS", 3600)
+    monkeypatch.setattr(redis_counters, "TIMEOUT_SECONDS", FROZEN_SECONDS)
     throttle = Throttle(Counters(SharedStorage(broken_redis.uri)))
     throttle.stand(GUARD)
     broken_redis.freeze()

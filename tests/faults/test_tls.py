@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import pytest
 from sqlalchemy import text
 
-from portal.domain.backends import DatabaseAway
-from portal.domain.counters import StorageAway
-from portal.domain.database import open_database
-from portal.domain.shared_storage import SharedStorage
+from portal.storage.backends import DatabaseAway
+from portal.storage.database import open_database
+from portal.storage.rate_limit_counters import StorageAway
+from portal.storage.redis_counters import SharedStorage
 from tests.mail.conversation import CERTIFICATE
 from tests.servers.redis import Redis
 from tests.servers.resolver import Resolver

@@ -7,8 +7,8 @@ from threading import Event, Thread
 import pytest
 from sqlalchemy import select
 
-from portal.domain.models import OutboxMail
 from portal.mail import worker as worker_module
+from portal.storage.models import OutboxMail
 from tests.conftest import MovableClock
 from tests.mail.conftest import OpenOffice
 from tests.mail.office import Office

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 
-from portal.domain.models import Organisation
 from portal.mail import worker as worker_module
 from portal.mail.worker import MailWorker
+from portal.storage.models import Organisation
 from tests.conftest import MovableClock
 from tests.mail.conftest import OpenOffice
 from tests.mail.office import ADA, Office

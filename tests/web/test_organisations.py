@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from portal.domain import customers
-from portal.domain.addresses import parse_email
-from portal.domain.organisation_settings import Given, Portal, add_organisation, change_organisation
+from portal.domain.operations import ban
+from portal.domain.operations.organisation_settings import Given, Portal, add_organisation, change_organisation
+from portal.domain.values.email import parse_email
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page, assert_headers
@@ -458,7 +458,7 @@ def test_a_change_of_password_in_one_ends_nothing_in_the_other(kamen: Shop, sklo
 
 def test_a_ban_in_one_is_none_in_the_other(many: Site, kamen: Shop, sklo: Shop) -> None:
     here, there = kamen.customer(), sklo.customer()
-    customers.ban(many.context, kamen.id, parse_email(EMAIL), "spam")
+    ban.ban(many.context, kamen.id, parse_email(EMAIL), "spam")
     assert not here.is_signed_in
     assert there.is_signed_in
     assert sklo.browser().sign_in(EMAIL, PASSWORD).status == 302

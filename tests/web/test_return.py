@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from portal.domain.addresses import parse_email
 from portal.domain.context import Visitor
-from portal.domain.models import Organisation
-from portal.domain.registration import Application
-from portal.domain.shop_registration import register_for_shop
+from portal.domain.use_cases.register import Application
+from portal.domain.use_cases.register_by_api import register_for_shop
+from portal.domain.values.email import parse_email
+from portal.storage.models import Organisation
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import CONTENT_SECURITY_POLICY

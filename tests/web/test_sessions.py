@@ -12,8 +12,8 @@ import time_machine
 from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 
-from portal.domain.backends import DatabaseAway
-from portal.domain.models import Organisation
+from portal.storage.backends import DatabaseAway
+from portal.storage.models import Organisation
 from portal.web import session
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start

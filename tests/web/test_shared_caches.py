@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Response, session
 
-from portal.domain.organisation_settings import Given, Portal, change_organisation
+from portal.domain.operations.organisation_settings import Given, Portal, change_organisation
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 

@@ -1,0 +1,53 @@
+"""Send the email of a registration once more."""
+
+from sqlalchemy import select
+
+from portal.domain import contacts
+from portal.domain.audit_log import EventKind, record
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure
+from portal.domain.pending_registrations import WAITING_LIFETIME
+from portal.domain.rate_limits import count_or_refuse, registration_mail_guards
+from portal.domain.use_cases.register import queue_mail
+from portal.storage.database import retried
+from portal.storage.models import Contact, Registration
+
+
+@retried
+def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
+    """Send the mail of a registration once more, by its public id, within the limits for mails.
+
+    Returns the address it goes to, or None when no such registration is left. The earlier links stay good. Raises
+    Refused.
+    """
+    now = context.clock()
+    find = (
+        select(
+            Registration.id,
+            Registration.contact_id,
+            Registration.locale,
+            Registration.ended_at,
+            Registration.is_decoy,
+            Contact.email_key,
+        )
+        .join(Contact, Contact.id == Registration.contact_id)
+        .where(
+            Registration.public_id == registration,
+            Registration.created_at > now - WAITING_LIFETIME,
+            Contact.organisation_id == visitor.organisation_id,
+        )
+    )
+    with context.database.read() as connection:
+        row = connection.execute(find).one_or_none()
+    if row is None:
+        return None
+    guards = registration_mail_guards(context, visitor, row.email_key)
+    count_or_refuse(context, visitor, guards, EventKind.RESEND, Failure.TOO_MANY_MAILS)
+    with context.database.write() as connection:
+        contact = contacts.lock(connection, row.contact_id)
+        if contact is None:
+            return None
+        waits = row.ended_at is None and not row.is_decoy
+        queue_mail(connection, context, visitor, contact, row.id, now, locale=row.locale, waits=waits)
+        record(connection, visitor, EventKind.RESEND, contact_id=contact.id, now=now)
+    return contact.email

@@ -1,0 +1,51 @@
+"""Set a new password by the link of a reset email."""
+
+from portal.domain import accounts, contacts, devices, one_time_links
+from portal.domain.audit_log import EventKind, record, refusals_recorded
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
+from portal.domain.mailbox_proof import record_mailbox_proof
+from portal.domain.one_time_links import OpenLink
+from portal.domain.password_reuse import hash_new_password
+from portal.domain.rate_limits import account_guard, device_guard, new_password_guards
+from portal.domain.tokens import Purpose
+from portal.domain.values.email import parse_email
+from portal.storage.database import retried
+
+
+def look_at_reset(context: Context, visitor: Visitor, token: str) -> OpenLink:
+    """The reset link of a token, unused. Raises Refused."""
+    return one_time_links.look_at(context, visitor, Purpose.RESET, token)
+
+
+@retried
+def set_new_password(context: Context, visitor: Visitor, token: str, password: str) -> bool:
+    """Set the password that a reset link was mailed for; return whether that ended a pending registration.
+
+    Of any number of parallel uses one succeeds. Success ends every identity, every open link and every registration
+    that waits, lets in whom too many wrong passwords had locked out, and sends a notice. A refusal does not use the
+    link up. Raises Refused (NO_SUCH_LINK, LINK_ENDED, LINK_EXPIRED, and what hash_new_password raises) and Busy.
+    """
+    link = look_at_reset(context, visitor, token)
+    with context.database.read() as connection:
+        contact = contacts.find_by_id(connection, link.contact_id)
+    if contact is None:  # deleted since the link was looked at
+        raise Refused(Failure.NO_SUCH_LINK)
+    guards = new_password_guards(context, contact.id)
+    password_hash = hash_new_password(context, visitor, contact, password, EventKind.RESET, guards)
+    now = context.clock()
+    refusals = refusals_recorded(context, visitor, EventKind.RESET, contact.id)
+    with refusals, context.database.write() as connection:
+        current = contacts.lock(connection, contact.id)
+        one_time_links.consume(connection, link, now)
+        if current is None or current.banned_at:
+            raise Refused(Failure.LINK_ENDED)
+        accounts.change_password(connection, context, visitor, current, password_hash, now)
+        dropped_registration = record_mailbox_proof(connection, current, now)
+        record(connection, visitor, EventKind.RESET, contact_id=current.id, now=now)
+    # The mailbox is proven and the password that was guessed at is gone: who was locked out by a stranger gets in.
+    key = parse_email(contact.email).key
+    context.throttle.forget(account_guard(context, visitor, key))
+    if device := devices.find(context, visitor, key):
+        context.throttle.forget(device_guard(context, device))
+    return dropped_registration
