@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Flask
 
 from portal import api, i18n, web
-from portal.app import assemble, context_of
+from portal.app import build_context, context_of
 from portal.extensions import csrf, limiter, mail
 from portal.instance_dir import secret_key
 from portal.mail.smtp import mail_config
@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(web.flask_config(settings, key))
     app.config.update(mail_config(settings))
     app.extensions["portal_settings"] = settings
-    app.extensions["portal"] = assemble(settings, key)
+    app.extensions["portal"] = build_context(settings, key)
     i18n.register(app)
     # Within what `web` puts around both: a proxy's word for where a request came from.
     json_face = api.create_api(settings, context_of(app), str(_RESOURCES / "templates"))

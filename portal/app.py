@@ -8,26 +8,26 @@ from limits.storage import Storage
 
 from portal.domain.context import Context, Rules
 from portal.domain.errors import Busy
-from portal.domain.geoip import Atlas
+from portal.domain.geoip import GeoIPDatabase
 from portal.domain.passwords.hashing import Hasher
-from portal.domain.rate_limiter import Throttle
+from portal.domain.rate_limiter import RateLimiter
 from portal.domain.tokens import LinkSigner
 from portal.settings import Settings, WrongSetting
 from portal.storage.clock import Clock, SystemClock
 from portal.storage.database import open_database
-from portal.storage.memory_counters import WindowStorage
-from portal.storage.rate_limit_counters import Counters
+from portal.storage.memory_counters import MemoryCounters
+from portal.storage.rate_limit_counters import FallbackCounters
 
 
-def assemble(settings: Settings, secret_key: str, clock: Clock | None = None) -> Context:
+def build_context(settings: Settings, secret_key: str, clock: Clock | None = None) -> Context:
     """The tools of the domain, as these settings want them. Connects to nothing yet. Raises WrongSetting."""
     return Context(
         database=open_database(settings.database_url),
         clock=clock or SystemClock(),
         hasher=_hasher(settings),
-        throttle=Throttle(Counters(_storage(settings.ratelimit_storage_uri))),
+        rate_limiter=RateLimiter(FallbackCounters(_storage(settings.ratelimit_storage_uri))),
         signer=LinkSigner([*settings.secret_key_fallbacks, secret_key]),
-        atlas=Atlas(settings.geoip_database),
+        geoip=GeoIPDatabase(settings.geoip_database),
         rules=Rules(**{rule.name: getattr(settings, rule.name) for rule in fields(Rules)}),
     )
 
@@ -56,8 +56,8 @@ def _hasher(settings: Settings) -> Hasher:
 
 def _storage(uri: str) -> Storage:
     if uri == "memory://":
-        return WindowStorage()
+        return MemoryCounters()
     # Only who shares counters pays for the import.
-    from portal.storage.redis_counters import SharedStorage
+    from portal.storage.redis_counters import RedisCounters
 
-    return SharedStorage(uri)
+    return RedisCounters(uri)

@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from portal.backup import settle_copy
 from portal.settings import DATABASE_FILE, SETTINGS_FILE, Settings, WrongSetting
 from portal.storage import schema
-from portal.storage.backends import DatabaseAway
+from portal.storage.backends import DatabaseUnavailable
 from portal.storage.clock import utc_now
 from portal.storage.database import Database, open_database
 from portal.storage.schema import DatabaseProblem
@@ -163,7 +163,7 @@ def _opened(settings: Settings) -> Iterator[Database]:
     database = open_database(settings.database_url)
     try:
         yield database
-    except DatabaseAway as error:
+    except DatabaseUnavailable as error:
         if not settings.is_embedded:
             raise
         raise DatabaseProblem(f"The database {_sqlite_file(settings)} cannot be used: {error}.") from None

@@ -8,7 +8,7 @@ CORES = len(os.sched_getaffinity(0))
 """The cores that this process may use."""
 
 
-def running_pool(threads: int, name: str) -> ThreadPoolExecutor:
+def started_pool(threads: int, name: str) -> ThreadPoolExecutor:
     """A pool whose threads all run.
 
     One that is begun with the first work for it may be refused, in the middle of a request, when the system is short of

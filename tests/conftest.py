@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 from sqlalchemy import ColumnElement, Connection, literal
 
-from portal.app import assemble
+from portal.app import build_context
 from portal.domain.context import Context, Visitor
 from portal.domain.organisations import get_organisation
 from portal.settings import DATABASE_FILE, Settings, load_settings
@@ -161,7 +161,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
 
 @pytest.fixture
 def context(settings: Settings, clock: MovableClock) -> Iterator[Context]:
-    context = assemble(settings, SECRET_KEY, clock)
+    context = build_context(settings, SECRET_KEY, clock)
     yield context
     context.hasher._pool.shutdown()
     context.database.engine.dispose()

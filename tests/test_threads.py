@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from portal.domain.passwords.hashing import Hasher, Parameters
-from portal.threads import running_pool
+from portal.threads import started_pool
 
 
 def running(name: str) -> int:
@@ -13,7 +13,7 @@ def running(name: str) -> int:
 
 
 def test_all_threads_of_a_pool_run_and_work() -> None:
-    with running_pool(5, "early") as pool:
+    with started_pool(5, "early") as pool:
         assert running("early") == 5
         assert list(pool.map(abs, range(-20, 0))) == [*range(20, 0, -1)]
         assert running("early") == 5
@@ -29,7 +29,7 @@ def test_a_pool_that_gets_too_few_threads_is_refused_and_leaves_none(monkeypatch
 
     monkeypatch.setattr(threading.Thread, "start", refuse_the_third)
     with pytest.raises(RuntimeError, match="can't start new thread"):
-        running_pool(5, "refused")
+        started_pool(5, "refused")
     for thread in threading.enumerate():
         if thread.name.startswith("refused_"):
             thread.join(20)

@@ -86,7 +86,7 @@ def current_visitor(customer_ip: str | None = None) -> Visitor:
         organisation_name=caller.organisation_name,
         ip=customer_ip,
         request_id=g.request_id,
-        through_shop=True,
+        via_api=True,
     )
 
 

@@ -23,15 +23,15 @@ from portal.api.schemas import (
 )
 from portal.app import current_context
 from portal.domain.api_keys import Scope
-from portal.domain.devices import remember
+from portal.domain.devices import remember_device
 from portal.domain.errors import Failure, Refused, failures_of
 from portal.domain.identities import AccountInfo, account_of
 from portal.domain.use_cases.hand_over import redeem
 from portal.domain.use_cases.log_in import log_in
 from portal.domain.use_cases.log_out import log_out
-from portal.domain.use_cases.magic_auth import sign_in_vouched
-from portal.domain.use_cases.register import Application
-from portal.domain.use_cases.register_by_api import confirm_for_shop, register_for_shop
+from portal.domain.use_cases.magic_auth import magic_auth as sign_in_by_magic_auth
+from portal.domain.use_cases.register import RegistrationRequest
+from portal.domain.use_cases.register_by_api import confirm_by_api, register_by_api
 from portal.domain.use_cases.request_reset import request_reset
 from portal.domain.use_cases.set_new_password import set_new_password as set_password_by_link
 from portal.domain.values.email import Address
@@ -43,8 +43,8 @@ customer = Endpoints("customer", __name__, url_prefix="/api/v1/customer")
 def login(email: Address, password: str, customer_ip: str | None) -> Response:
     """Sign a customer in and return the identity."""
     visitor = current_visitor(customer_ip)
-    identity = log_in(current_context(), visitor, email, password, kept=True)
-    remember(current_context(), visitor, identity)
+    identity = log_in(current_context(), visitor, email, password, remember=True)
+    remember_device(current_context(), visitor, identity)
     return success(identityId=identity)
 
 
@@ -53,7 +53,7 @@ def magic_auth(
     email: Address, first_name: str | None, last_name: str | None, customer_ip: str | None, referral: str | None
 ) -> Response:
     """Sign in whoever has this mailbox by the caller's word, and return the identity."""
-    identity = sign_in_vouched(
+    identity = sign_in_by_magic_auth(
         current_context(),
         current_visitor(customer_ip),
         email,
@@ -75,10 +75,10 @@ def register_account(
 ) -> Response:
     """Register a customer; a mail with a link asks them to confirm."""
     may_group = Scope.GROUPS in current_caller().scopes
-    application = Application(
+    application = RegistrationRequest(
         email, password, newsletter=bool(newsletter), groups=(groups or ()) if may_group else (), **details
     )
-    register_for_shop(current_context(), current_visitor(customer_ip), application)
+    register_by_api(current_context(), current_visitor(customer_ip), application)
     return success()
 
 
@@ -87,7 +87,7 @@ def register_account(
 )
 def register_account_verify(token: str) -> Response:
     """Confirm a registration by the token of the mailed link; the caller vouches for who brings it."""
-    confirmed = confirm_for_shop(current_context(), current_visitor(), token)
+    confirmed = confirm_by_api(current_context(), current_visitor(), token)
     return success(email=confirmed.email, returnUrl=confirmed.return_url)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from portal.domain.operations.customers import Reference, Whom
+from portal.domain.operations.customers import CustomerReference, CustomerSelector
 from portal.domain.values.customer_reference import is_customer_reference
 from portal.domain.values.durations import InvalidDuration, parse_duration
 from portal.domain.values.email import parse_email
@@ -32,16 +32,16 @@ class Text(click.ParamType[str]):
         return text
 
 
-class Customer(click.ParamType[Whom]):
+class Customer(click.ParamType[CustomerSelector]):
     """An e-mail address, or a customer reference number: whoever is known by phone only has no other name."""
 
     name = "email"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Whom:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CustomerSelector:
         """Refuse what is neither, in the words that the pages use for addresses."""
         text = Text().convert(value, param, ctx)
         if is_customer_reference(text):
-            return Reference(text)
+            return CustomerReference(text)
         try:
             return parse_email(text)
         except InvalidValue as error:

@@ -27,7 +27,7 @@ from portal.settings import (
     look_at_settings,
 )
 from portal.storage import schema
-from portal.storage.backends import DatabaseAway
+from portal.storage.backends import DatabaseUnavailable
 from portal.storage.database import Database
 
 _KEY_MINIMUM = 15
@@ -196,8 +196,8 @@ def _look_into(database: Database) -> tuple[str | None, list[Served]]:
     """What is wrong with the database; and where nothing is, the organisations that are in it."""
     try:
         problem = schema.current_problem(database)
-        if not problem and not database.takes_writes():
+        if not problem and not database.accepts_writes():
             problem = "takes no writes, as a standby does: name the server that does."
         return problem, [] if problem else read_organisations(database)
-    except DatabaseAway as error:
+    except DatabaseUnavailable as error:
         return f"cannot be used: {error}.", []

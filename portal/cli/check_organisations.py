@@ -37,7 +37,7 @@ class Served:
 
 
 def read_organisations(database: Database) -> list[Served]:
-    """Read all organisations; raises DatabaseAway."""
+    """Read all organisations; raises DatabaseUnavailable."""
     with database.read() as connection:
         redeeming = list_redeeming(connection)
         return [Served(one, one.id in redeeming) for one in list_organisations(connection)]

@@ -12,7 +12,12 @@ from portal.app import current_context, settings_of
 from portal.cli.arguments import Text
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_table
-from portal.domain.operations.organisation_settings import Given, Portal, add_organisation, change_organisation
+from portal.domain.operations.organisation_settings import (
+    OrganisationChanges,
+    Portal,
+    add_organisation,
+    change_organisation,
+)
 from portal.domain.organisations import DEFAULT, Organisation, get_organisation, list_organisations
 from portal.domain.values import images
 from portal.i18n import languages_of
@@ -140,7 +145,7 @@ def show(slug: str) -> None:
     )
 
 
-def _given(options: dict[str, Any]) -> Given:
+def _given(options: dict[str, Any]) -> OrganisationChanges:
     """What was named on the command line."""
     for field, option in _LISTS:
         empty = options.pop(f"no_{field}")
@@ -152,7 +157,7 @@ def _given(options: dict[str, Any]) -> Given:
         options["logo"] = _read_logo(Path(options["logo"]))
     elif options["logo"] == "":
         options["logo"] = b""
-    return cast(Given, {field: value for field, value in options.items() if value is not None})
+    return cast(OrganisationChanges, {field: value for field, value in options.items() if value is not None})
 
 
 def _read_logo(path: Path) -> bytes:

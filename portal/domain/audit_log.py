@@ -28,8 +28,8 @@ class EventKind(StrEnum):
 
     SIGN_IN = "sign_in"
     SIGN_IN_REQUEST = "sign_in_request"
-    SIGN_IN_BY_MAIL = "sign_in_by_mail"
-    SIGN_IN_VOUCHED = "sign_in_vouched"
+    SIGN_IN_BY_EMAIL = "sign_in_by_mail"
+    MAGIC_AUTH = "sign_in_vouched"
     """A shop's server vouched for the mailbox."""
     SIGN_OUT = "sign_out"
     HANDOVER = "handover"

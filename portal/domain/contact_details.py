@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from portal.domain.contacts import insert_unless_there
 from portal.storage.models import Contact, ContactGroup
 
-TEXTS = (
+TEXT_FIELDS = (
     "name",
     "first_name",
     "last_name",
@@ -38,7 +38,7 @@ def api_name(column: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Details:
+class ContactDetails:
     """Each in its normal form (values/); None is what nobody has said."""
 
     name: str | None = None
@@ -63,12 +63,12 @@ class Details:
 
     def texts(self) -> dict[str, str | None]:
         """Those that are a text, by the names of their columns."""
-        return {name: getattr(self, name) for name in TEXTS}
+        return {name: getattr(self, name) for name in TEXT_FIELDS}
 
 
 _referring = aliased(Contact)
 _known = (
-    select(*(getattr(Contact, name) for name in (*TEXTS, "newsletter")), _referring.cu_ref_no.label("referral"))
+    select(*(getattr(Contact, name) for name in (*TEXT_FIELDS, "newsletter")), _referring.cu_ref_no.label("referral"))
     .outerjoin(_referring, _referring.id == Contact.referred_by_id)
     .where(Contact.id == bindparam("contact_id"))
 )
@@ -77,15 +77,15 @@ _groups = (
 )
 
 
-def get_details(connection: Connection, contact_id: int) -> Details:
+def get_contact_details(connection: Connection, contact_id: int) -> ContactDetails:
     """What is known of a contact."""
     known = connection.execute(_known, {"contact_id": contact_id}).one()
     groups = connection.execute(_groups, {"contact_id": contact_id}).scalars()
-    return Details(**known._asdict(), groups=tuple(groups))
+    return ContactDetails(**known._asdict(), groups=tuple(groups))
 
 
-def fill_empty(
-    connection: Connection, organisation_id: int, contact_id: int, details: Details, *, ip: str | None
+def fill_empty_fields(
+    connection: Connection, organisation_id: int, contact_id: int, details: ContactDetails, *, ip: str | None
 ) -> None:
     """Take over details where nothing was known before; the caller holds the contact's row.
 

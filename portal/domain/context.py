@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from limits import RateLimitItem
 
-from portal.domain.geoip import Atlas
+from portal.domain.geoip import GeoIPDatabase
 from portal.domain.passwords.hashing import Hasher
-from portal.domain.rate_limiter import Throttle
+from portal.domain.rate_limiter import RateLimiter
 from portal.domain.tokens import LinkSigner
 from portal.domain.values.ip_addresses import network_of
 from portal.storage.clock import Clock
@@ -44,9 +44,9 @@ class Context:
     database: Database
     clock: Clock
     hasher: Hasher
-    throttle: Throttle
+    rate_limiter: RateLimiter
     signer: LinkSigner
-    atlas: Atlas
+    geoip: GeoIPDatabase
     rules: Rules
 
 
@@ -62,7 +62,7 @@ class Visitor:
     """Printable, and no longer than is stored."""
     request_id: str | None = None
     locale: str | None = None
-    through_shop: bool = False
+    via_api: bool = False
     """Whether a shop's server asks on behalf of a customer, and `ip` is what it says of that customer."""
     device: str | None = field(default=None, repr=False)
     """The value of the browser's device cookie (devices.py), known or not; a secret."""
@@ -74,4 +74,4 @@ class Visitor:
         None for a customer of whom the shop's server says nothing: no network is counted then, or all customers of the
         shop would be held up together. Whoever comes by themselves from an unreadable address shares one network.
         """
-        return None if self.through_shop and self.ip is None else network_of(self.ip)
+        return None if self.via_api and self.ip is None else network_of(self.ip)

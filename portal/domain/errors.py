@@ -40,7 +40,7 @@ class Failure(Enum):
         N_("This account has been closed. Please ask the shop or service that you use it with."),
     )
     TOO_MANY_LOGINS = Wording("login", "E006", "Too many login attempts.", _TOO_MANY)
-    PASSWORD_CLOSED = Wording("login", "E006", "Too many login attempts.", _LOGIN_FAILED)
+    PASSWORD_LOCKED = Wording("login", "E006", "Too many login attempts.", _LOGIN_FAILED)
     """Too many wrong passwords in a row, ever: told to strangers as a wrong password, since it tells of an account."""
     UNVERIFIED = Wording(
         "login",

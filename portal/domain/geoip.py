@@ -10,7 +10,7 @@ import maxminddb
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """What is known of an address; each part may be missing."""
 
     city: str | None
@@ -26,7 +26,7 @@ class Place:
         return f"{where} ({run_by})" if where else run_by
 
 
-class Atlas:
+class GeoIPDatabase:
     """A database in MaxMind's format (.mmdb), with their names of fields; without one nothing is known.
 
     Safe to share between threads; looking something up asks nobody.
@@ -36,14 +36,14 @@ class Atlas:
         """Raises OSError or maxminddb.InvalidDatabaseError for a file that cannot be read."""
         self._reader = maxminddb.open_database(path) if path else None
 
-    def place_of(self, ip: str | None) -> Place | None:
+    def locate(self, ip: str | None) -> Location | None:
         """Where an address is, or None when that is not known."""
         if self._reader is None or ip is None or (":" in ip and self._reader.metadata().ip_version == 4):
             return None
         record, prefix_length = self._reader.get_with_prefix_len(ip)
         if not isinstance(record, Mapping):
             return None
-        return Place(
+        return Location(
             city=_name(record.get("city")),
             country=_name(record.get("country")),
             network=str(ip_network((ip, prefix_length), strict=False)),

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, exists, insert, or_, select, 
 from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
 from portal.domain.tokens import digest_of, random_id
-from portal.storage.backends import DatabaseAway
+from portal.storage.backends import DatabaseUnavailable
 from portal.storage.models import Contact, Identity
 
 SHORT_LIFETIME = timedelta(hours=12)
@@ -66,7 +66,7 @@ _find = (
         Contact.locale,
         Contact.phone,
         Contact.company_name,
-        Identity.kept,
+        Identity.remember,
         Identity.seen_at,
         Identity.expires_at,
     )
@@ -94,10 +94,10 @@ def start(
     visitor: Visitor,
     *,
     contact_id: int,
-    kept: bool,
+    remember: bool,
     now: datetime,
     replacing: str | None = None,
-    bond: str | None = None,
+    family: str | None = None,
 ) -> str:
     """Start an identity and return it; this is the only time it is readable. The one the browser carried so far ends.
 
@@ -111,13 +111,13 @@ def start(
         {
             "contact_id": contact_id,
             "digest": digest_of(raw),
-            "kept": kept,
-            "bond": bond,
+            "remember": remember,
+            "family": family,
             "ip": visitor.ip,
             "user_agent": visitor.user_agent,
             "created_at": now,
             "seen_at": now,
-            "expires_at": now + (rules.identity_lifetime if kept else SHORT_LIFETIME),
+            "expires_at": now + (rules.identity_lifetime if remember else SHORT_LIFETIME),
         },
     )
     return raw
@@ -162,12 +162,12 @@ def _find_alive(context: Context, organisation_id: int, raw: str) -> Row[*tuple[
         row = connection.execute(_find, {"digest": digest_of(raw), "organisation_id": organisation_id}).one_or_none()
     if row is None or now >= row.expires_at:
         return None
-    idle = context.rules.identity_idle if row.kept else SHORT_IDLE
+    idle = context.rules.identity_idle if row.remember else SHORT_IDLE
     if now >= row.seen_at + idle:
         return None
     if now >= row.seen_at + min(_SEEN_PRECISION, idle / 10):
         # A page that only shows something goes on when nothing can be written (another writer, a full disk).
-        with suppress(DatabaseAway), context.database.write_at_once() as connection:
+        with suppress(DatabaseUnavailable), context.database.write_without_waiting() as connection:
             connection.execute(_see, {"identity_id": row.identity_id, "now": now})
     return row
 
@@ -175,14 +175,14 @@ def _find_alive(context: Context, organisation_id: int, raw: str) -> Row[*tuple[
 def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -> int | None:
     """End one identity, and those that it is bound to. Returns whose it was, or None when it was not alive."""
     digest = digest_of(raw)
-    bond = select(_bound.c.bond).where(_bound.c.digest == digest, _bound.c.ended_at.is_(None)).scalar_subquery()
+    family = select(_bound.c.family).where(_bound.c.digest == digest, _bound.c.ended_at.is_(None)).scalar_subquery()
     # Asked of each identity that is found: SQLite would list all contacts of the organisation for an IN, and hold the
     # write lock meanwhile.
     of_organisation = exists().where(Contact.id == Identity.contact_id, Contact.organisation_id == organisation_id)
     ended = (
         update(Identity)
         .where(
-            or_(Identity.digest == digest, Identity.bond == bond),
+            or_(Identity.digest == digest, Identity.family == family),
             Identity.ended_at.is_(None),
             of_organisation,
         )

@@ -7,14 +7,14 @@ from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure
 from portal.domain.outbox import Notice
-from portal.domain.rate_limits import count_or_refuse, mail_guards
+from portal.domain.rate_limits import count_or_refuse, email_limits
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
 from portal.storage.database import retried
 
 
 @retried
-def mail_link(
+def email_link(
     context: Context,
     visitor: Visitor,
     address: Address,
@@ -29,8 +29,8 @@ def mail_link(
     Asking changes nothing else, and earlier links stay good. For any other address the same statements run, with rows
     that lead to nothing. Raises Refused(TOO_MANY_MAILS), counted for unknown addresses as for known ones.
     """
-    guards = mail_guards(context, visitor, address.key, devices.find(context, visitor, address.key))
-    count_or_refuse(context, visitor, guards, kind, Failure.TOO_MANY_MAILS)
+    limits = email_limits(context, visitor, address.key, devices.find(context, visitor, address.key))
+    count_or_refuse(context, visitor, limits, kind, Failure.TOO_MANY_MAILS)
     now = context.clock()
     with context.database.write() as connection:
         contact = contacts.lock_by_key(connection, visitor.organisation_id, address.key)

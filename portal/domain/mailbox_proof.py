@@ -5,11 +5,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from portal.domain import contacts, identities
-from portal.domain.contacts import Known
+from portal.domain.contacts import ContactCredentials
 from portal.domain.pending_registrations import end_open_registrations
 
 
-def record_mailbox_proof(connection: Connection, contact: Known, now: datetime) -> bool:
+def record_mailbox_proof(connection: Connection, contact: ContactCredentials, now: datetime) -> bool:
     """Record that the owner of a contact's mailbox has proven it; return whether a pending registration ended with it.
 
     The address is confirmed, a locked password opens, and all open registrations and their links end. The first proof

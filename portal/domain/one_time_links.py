@@ -16,14 +16,14 @@ from portal.domain import contacts
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.rate_limits import count_or_refuse, link_guards
+from portal.domain.rate_limits import count_or_refuse, link_limits
 from portal.domain.tokens import Purpose, random_id
 from portal.domain.values.text import without_separators
 from portal.storage.database import retried
 from portal.storage.models import Contact, Link, Registration
 
 CODE_TRIES = 5
-_BY_CODE = {Purpose.SIGN_IN: EventKind.SIGN_IN_BY_MAIL, Purpose.VERIFY: EventKind.CONFIRM}
+_BY_CODE = {Purpose.SIGN_IN: EventKind.SIGN_IN_BY_EMAIL, Purpose.VERIFY: EventKind.CONFIRM}
 """What a code beside a link of a purpose is typed for."""
 
 
@@ -104,7 +104,7 @@ def issue(
     return IssuedLink(link_id, public_id)
 
 
-def look_at(context: Context, visitor: Visitor, purpose: Purpose, token: str) -> OpenLink:
+def get_open_link(context: Context, visitor: Visitor, purpose: Purpose, token: str) -> OpenLink:
     """The link of a token, unused.
 
     Raises Refused: NO_SUCH_LINK, LINK_ENDED (used or withdrawn), REGISTRATION_DROPPED or LINK_EXPIRED.
@@ -114,7 +114,7 @@ def look_at(context: Context, visitor: Visitor, purpose: Purpose, token: str) ->
     try:
         public_id = context.signer.public_id(purpose, token)
     except Refused:
-        count_or_refuse(context, visitor, link_guards(context, visitor), EventKind.LINK_GUESS, Failure.TOO_MANY_LOGINS)
+        count_or_refuse(context, visitor, link_limits(context, visitor), EventKind.LINK_GUESS, Failure.TOO_MANY_LOGINS)
         raise
     return _open(context, visitor, purpose, public_id)
 
@@ -135,7 +135,7 @@ def _open(context: Context, visitor: Visitor, purpose: Purpose, public_id: str) 
 
 
 @retried
-def look_at_code(
+def get_open_link_by_code(
     context: Context, visitor: Visitor, purpose: Purpose, public_ids: Sequence[str], code: str
 ) -> OpenLink:
     """The link whose code this is, of those that this browser asked for.
@@ -158,18 +158,18 @@ def look_at_code(
         alive = [row for row in tried if row.code_tries <= CODE_TRIES and row.expires_at > now]
         admitted = contacts.count_code(connection, owners.intersection(row.contact_id for row in alive))
         matching = [row for row in alive if context.signer.is_code(purpose, row.public_id, digits)]
-        fitting = [row for row in matching if row.contact_id in admitted]
+        matching = [row for row in matching if row.contact_id in admitted]
         ended = all(row.code_tries >= CODE_TRIES for row in alive)
         failure = Failure.CODE_ENDED if ended else Failure.WRONG_CODE
-        concerned = owners.intersection(row.contact_id for row in fitting or tried)
+        concerned = owners.intersection(row.contact_id for row in matching or tried)
         contact_id = concerned.pop() if len(concerned) == 1 else None
-        if tried and not fitting:
+        if tried and not matching:
             record(connection, visitor, _BY_CODE[purpose], contact_id=contact_id, now=now, refusal=failure)
-    if not fitting:
+    if not matching:
         raise Refused(failure, field="code")
     try:
         with refusals_recorded(context, visitor, _BY_CODE[purpose], contact_id):
-            return _open(context, visitor, purpose, fitting[0].public_id)
+            return _open(context, visitor, purpose, matching[0].public_id)
     except Refused as refusal:
         if refusal.failure is Failure.REGISTRATION_DROPPED:
             raise

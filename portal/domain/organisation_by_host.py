@@ -7,7 +7,7 @@ from threading import Lock
 from time import monotonic
 
 from portal.domain.organisations import DEFAULT, Organisation, UnknownOrganisation, list_organisations
-from portal.storage.backends import DatabaseAway
+from portal.storage.backends import DatabaseUnavailable
 from portal.storage.clock import Clock
 from portal.storage.database import Database
 
@@ -22,7 +22,7 @@ class _Snapshot:
     by_hostname: Mapping[str, Organisation]
 
 
-class Directory:
+class OrganisationsByHost:
     """All organisations by their host names. One for the whole process; safe to share between threads.
 
     A request costs no query, whatever host it names, and unknown hosts leave nothing behind. While the database is
@@ -61,13 +61,13 @@ class Directory:
 
     def _first(self) -> _Snapshot:
         """One reads; whoever waits for that gets what came of it, a failure too: in turn they would wait for hours."""
-        begun = monotonic()
+        created = monotonic()
         with self._reading:
-            if self._failed_at > begun:
-                raise DatabaseAway("the organisations could not be read")
+            if self._failed_at > created:
+                raise DatabaseUnavailable("the organisations could not be read")
             try:
                 return self._renewed()
-            except DatabaseAway:
+            except DatabaseUnavailable:
                 self._failed_at = monotonic()
                 raise
 
@@ -84,7 +84,7 @@ class Directory:
         try:
             with self._database.read() as connection:
                 found = list_organisations(connection)
-        except DatabaseAway:
+        except DatabaseUnavailable:
             if known is None:
                 raise
             return _Snapshot(now, known.default, known.by_hostname)  # asked again after a while

@@ -4,21 +4,21 @@ from collections.abc import Sequence
 
 from portal.domain import contacts
 from portal.domain.audit_log import EventKind, refusals_recorded
-from portal.domain.contacts import Known
+from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.passwords.policy import refuse_unfit
-from portal.domain.rate_limiter import Guard
+from portal.domain.rate_limiter import RateLimit
 from portal.domain.rate_limits import count_or_refuse, given_back_unless_done
 
 
 def hash_new_password(
     context: Context,
     visitor: Visitor,
-    contact: Known,
+    contact: ContactCredentials,
     password: str,
     kind: EventKind,
-    guards: Sequence[Guard] = (),
+    limits: Sequence[RateLimit] = (),
 ) -> str:
     """The hash of a new password, to be stored; one computation, however many former passwords there are.
 
@@ -33,15 +33,15 @@ def hash_new_password(
             min_length=context.rules.password_min_length,
             personal=(*contact.personal, visitor.organisation_name),
         )
-    count_or_refuse(context, visitor, guards, kind, Failure.TOO_MANY_LOGINS)
+    count_or_refuse(context, visitor, limits, kind, Failure.TOO_MANY_LOGINS)
     with context.database.read() as connection:
         former = contacts.former_passwords(connection, contact.id)
     if contact.password_hash:
         former.append(contact.password_hash)
-    with given_back_unless_done(context, guards):
+    with given_back_unless_done(context, limits):
         password_hash, reused = context.hasher.hash_new(password, contact.password_salt, former)
     with refusals_recorded(context, visitor, kind, contact.id):
         if reused:
             raise Refused(Failure.PASSWORD_REUSED, field="password")
-    context.throttle.give_back(guards)
+    context.rate_limiter.give_back(limits)
     return password_hash

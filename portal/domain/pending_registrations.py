@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from portal.domain import one_time_links
-from portal.domain.contacts import CLOSING_FAILURES
+from portal.domain.contacts import LOCKING_FAILURES
 from portal.domain.tokens import Purpose
 from portal.storage.models import Registration
 
-WAITING_LIFETIME = timedelta(days=7)
+PENDING_LIFETIME = timedelta(days=7)
 """How long a registration waits; within it the mail can be sent again."""
 
 _is_open_of_contact = (Registration.contact_id == bindparam("of_contact"), Registration.ended_at.is_(None))
@@ -43,17 +43,17 @@ class OpenRegistration:
     @property
     def is_locked(self) -> bool:
         """Whether too many wrong passwords were tried for its address since it was made: its own opens nothing then."""
-        return self.failed_passwords >= CLOSING_FAILURES
+        return self.failed_passwords >= LOCKING_FAILURES
 
 
-def newest_waiting(connection: Connection, contact_id: int) -> datetime | None:
+def newest_pending(connection: Connection, contact_id: int) -> datetime | None:
     """When the last pending registration of a contact was made."""
     return connection.execute(_newest, {"of_contact": contact_id}).scalar_one()
 
 
 def open_registrations(connection: Connection, contact_id: int, now: datetime) -> list[OpenRegistration]:
     """The open registrations of a contact that are not too old, decoys among them."""
-    rows = connection.execute(_open, {"of_contact": contact_id, "oldest": now - WAITING_LIFETIME})
+    rows = connection.execute(_open, {"of_contact": contact_id, "oldest": now - PENDING_LIFETIME})
     return [OpenRegistration(*row) for row in rows]
 
 

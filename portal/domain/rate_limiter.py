@@ -13,14 +13,14 @@ from time import time
 
 from limits import RateLimitItem
 
-from portal.storage.rate_limit_counters import REDUCTION, Counters
+from portal.storage.rate_limit_counters import REDUCTION, FallbackCounters
 
 _throttled = logging.getLogger("portal.throttled")
 """For metrics alone: a log would be flooded."""
 
 
 @dataclass(frozen=True)
-class Guard:
+class RateLimit:
     """One limit on one thing: `scope` says what is counted, `key` (canonical) on whom."""
 
     scope: str
@@ -44,13 +44,13 @@ class Guard:
 class Reserve:
     """Tries past a limit that only a visitor may use whose first one it is: others cannot use up the whole limit."""
 
-    visits: Guard
+    visits: RateLimit
     """Counts every try of this visitor, and refuses none."""
-    tries: Guard
+    tries: RateLimit
     """Counts those that were let through past the limit, and how many may be."""
 
 
-class Throttled(Exception):
+class RateLimitExceeded(Exception):
     """A limit is reached. `first` is true for one try in each window, so that the record of it stays small."""
 
     def __init__(self, retry_after: int, *, first: bool) -> None:
@@ -60,7 +60,7 @@ class Throttled(Exception):
 
 
 @dataclass(frozen=True)
-class Standing:
+class Window:
     """Where somebody stands in the window of a limit, the try just counted included."""
 
     limit: int
@@ -93,58 +93,58 @@ class Standing:
         return max(1, ceil(self.resets_at - time()))
 
 
-class Throttle:
+class RateLimiter:
     """Counts tries; allows a quarter of them while counters cannot be shared."""
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: FallbackCounters) -> None:
         self.counters = counters
 
-    def count(self, guards: Sequence[Guard]) -> list[Guard]:
+    def count(self, limits: Sequence[RateLimit]) -> list[RateLimit]:
         """Count one try against each guard, in order; raises Throttled at the first that is over its limit.
 
         Later guards are then not counted: a network that is blocked cannot use up the tries of an address. Returns what
         was counted, to be given back: in place of a guard whose limit is reached it may be what the guard reserves.
         """
-        return [counted for guard in guards for counted in self._count(guard)]
+        return [counted for limit in limits for counted in self._count(limit)]
 
-    def stand(self, guard: Guard) -> Standing:
+    def stand(self, limit: RateLimit) -> Window:
         """Count one try and say where that leads, for who is told with every answer."""
-        standing = self._stand(guard)
-        if standing.is_exceeded:
-            _tell(guard)
-        return standing
+        window = self._stand(limit)
+        if window.is_exceeded:
+            _tell(limit)
+        return window
 
-    def forget(self, guard: Guard) -> None:
+    def forget(self, limit: RateLimit) -> None:
         """Begin to count anew."""
-        self.counters.clear(guard.storage_key)
+        self.counters.clear(limit.storage_key)
 
-    def give_back(self, guards: Sequence[Guard]) -> None:
+    def give_back(self, limits: Sequence[RateLimit]) -> None:
         """Take back one try that was counted and turned out to be no failure."""
-        for guard in guards:
-            self.counters.incr(guard.storage_key, guard.limit.get_expiry(), -1)
+        for limit in limits:
+            self.counters.incr(limit.storage_key, limit.limit.get_expiry(), -1)
 
-    def _count(self, guard: Guard) -> list[Guard]:
-        reserve = guard.reserve
+    def _count(self, limit: RateLimit) -> list[RateLimit]:
+        reserve = limit.reserve
         is_first_visit = reserve is not None and self._stand(reserve.visits).hits == 1
-        standing = self._stand(guard)
-        if not standing.is_exceeded:
-            return [guard] if reserve is None else [guard, reserve.visits]
+        window = self._stand(limit)
+        if not window.is_exceeded:
+            return [limit] if reserve is None else [limit, reserve.visits]
         if reserve is not None and is_first_visit and not self._stand(reserve.tries).is_exceeded:
-            self.give_back([guard])
+            self.give_back([limit])
             return [reserve.visits, reserve.tries]
-        _tell(guard)
-        raise Throttled(standing.retry_after, first=standing.is_first_excess)
+        _tell(limit)
+        raise RateLimitExceeded(window.retry_after, first=window.is_first_excess)
 
-    def _stand(self, guard: Guard) -> Standing:
-        hits = self.counters.incr(guard.storage_key, guard.limit.get_expiry())
-        amount = guard.reduced_amount if self.counters.is_degraded else guard.limit.amount
-        return Standing(amount, hits, partial(self._expiry, guard))
+    def _stand(self, limit: RateLimit) -> Window:
+        hits = self.counters.incr(limit.storage_key, limit.limit.get_expiry())
+        amount = limit.reduced_amount if self.counters.is_degraded else limit.limit.amount
+        return Window(amount, hits, partial(self._expiry, limit))
 
-    def _expiry(self, guard: Guard) -> float:
+    def _expiry(self, limit: RateLimit) -> float:
         """Return when a window ends; a whole one from now where the counter has just become out of reach."""
-        ends = self.counters.get_expiry(guard.storage_key)
-        return ends if ends > time() else time() + guard.limit.get_expiry()
+        ends = self.counters.get_expiry(limit.storage_key)
+        return ends if ends > time() else time() + limit.limit.get_expiry()
 
 
-def _tell(guard: Guard) -> None:
-    _throttled.debug("throttled", extra={"fields": {"scope": guard.scope}})
+def _tell(limit: RateLimit) -> None:
+    _throttled.debug("throttled", extra={"fields": {"scope": limit.scope}})

@@ -38,83 +38,83 @@ from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.devices import KnownDevice
 from portal.domain.errors import Failure, Refused
-from portal.domain.rate_limiter import Guard, Reserve, Throttled
+from portal.domain.rate_limiter import RateLimit, RateLimitExceeded, Reserve
 
 _HANDOVER_LIMIT = RateLimitItemPerMinute(100, 10)
 
 
-def password_guards(context: Context, visitor: Visitor, key: str, device: KnownDevice | None) -> list[Guard]:
+def password_limits(context: Context, visitor: Visitor, key: str, device: KnownDevice | None) -> list[RateLimit]:
     """For every check of a password: one counter for login, change of password and confirmation."""
-    of_account = account_guard(context, visitor, key) if device is None else device_guard(context, device)
-    if device is not None and not visitor.through_shop:
+    of_account = account_limit(context, visitor, key) if device is None else device_limit(context, device)
+    if device is not None and not visitor.via_api:
         return [of_account]
-    return [*_network_guards("login-network", context.rules.login_limit_network, visitor), of_account]
+    return [*_network_limits("login-network", context.rules.login_limit_network, visitor), of_account]
 
 
-def account_guard(context: Context, visitor: Visitor, key: str) -> Guard:
+def account_limit(context: Context, visitor: Visitor, key: str) -> RateLimit:
     """Of these, the one on the address."""
-    return Guard("login-account", context.rules.login_limit_account, (str(visitor.organisation_id), key))
+    return RateLimit("login-account", context.rules.login_limit_account, (str(visitor.organisation_id), key))
 
 
-def device_guard(context: Context, device: KnownDevice) -> Guard:
+def device_limit(context: Context, device: KnownDevice) -> RateLimit:
     """In place of these, the one on a known device."""
-    return Guard("login-device", context.rules.login_limit_account, (str(device.id),))
+    return RateLimit("login-device", context.rules.login_limit_account, (str(device.id),))
 
 
-def vouched_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
+def magic_auth_limits(context: Context, visitor: Visitor, key: str) -> list[RateLimit]:
     """For sign-ins that a shop vouches for: those that are refused, and the first of a new contact.
 
     Their own counters, so that a stranger's wrong passwords never close this way to the owner.
     """
     return [
-        *_network_guards("vouched-network", context.rules.login_limit_network, visitor),
-        Guard("vouched-account", context.rules.login_limit_account, (str(visitor.organisation_id), key)),
+        *_network_limits("vouched-network", context.rules.login_limit_network, visitor),
+        RateLimit("vouched-account", context.rules.login_limit_account, (str(visitor.organisation_id), key)),
     ]
 
 
-def link_guards(context: Context, visitor: Visitor) -> list[Guard]:
+def link_limits(context: Context, visitor: Visitor) -> list[RateLimit]:
     """For tokens that were never issued."""
-    return _network_guards("link", context.rules.login_limit_network, visitor)
+    return _network_limits("link", context.rules.login_limit_network, visitor)
 
 
-def new_password_guards(context: Context, contact_id: int) -> list[Guard]:
+def new_password_limits(context: Context, contact_id: int) -> list[RateLimit]:
     """For new passwords by a mailed link: being told "used before" tells something about a former password.
 
     Its own counter, so that wrong passwords at the login never close the way by mail.
     """
-    return [Guard("new-password", context.rules.login_limit_account, (str(contact_id),))]
+    return [RateLimit("new-password", context.rules.login_limit_account, (str(contact_id),))]
 
 
-def handover_guards(contact_id: int) -> list[Guard]:
+def handover_limits(contact_id: int) -> list[RateLimit]:
     """For hand-over codes: each is a row that stays for a day, and no customer needs that many."""
-    return [Guard("handover", _HANDOVER_LIMIT, (str(contact_id),))]
+    return [RateLimit("handover", _HANDOVER_LIMIT, (str(contact_id),))]
 
 
-def registration_guards(context: Context, visitor: Visitor) -> list[Guard]:
+def registration_limits(context: Context, visitor: Visitor) -> list[RateLimit]:
     """For registrations."""
-    return _network_guards("register", context.rules.register_limit_network, visitor)
+    return _network_limits("register", context.rules.register_limit_network, visitor)
 
 
-def mail_guards(context: Context, visitor: Visitor, key: str, device: KnownDevice | None) -> list[Guard]:
+def email_limits(context: Context, visitor: Visitor, key: str, device: KnownDevice | None) -> list[RateLimit]:
     """For mails with a proof (reset, sign-in) that anybody can ask for. Notices of security events never count."""
     if device is None:
-        return _mail_guards(context, visitor, "mail-address", key)
-    of_device = Guard("mail-device", context.rules.mail_limit_address, (str(device.id),))
-    if not visitor.through_shop:
+        return _email_limits(context, visitor, "mail-address", key)
+    of_device = RateLimit("mail-device", context.rules.mail_limit_address, (str(device.id),))
+    if not visitor.via_api:
         return [of_device]
-    return [*_network_guards("mail-network", context.rules.mail_limit_network, visitor), of_device]
+    return [*_network_limits("mail-network", context.rules.mail_limit_network, visitor), of_device]
 
 
-def registration_mail_guards(context: Context, visitor: Visitor, key: str) -> list[Guard]:
+def registration_email_limits(context: Context, visitor: Visitor, key: str) -> list[RateLimit]:
     """For the mails of registrations: counted apart, since a stranger could else use up those that let the owner in."""
-    return _mail_guards(context, visitor, "register-address", key)
+    return _email_limits(context, visitor, "register-address", key)
 
 
-def _mail_guards(context: Context, visitor: Visitor, scope: str, key: str) -> list[Guard]:
+def _email_limits(context: Context, visitor: Visitor, scope: str, key: str) -> list[RateLimit]:
     limit, of_address = context.rules.mail_limit_address, (str(visitor.organisation_id), key)
     return [
-        *_network_guards("mail-network", context.rules.mail_limit_network, visitor),
-        Guard(scope, limit, of_address, reserve=_last_mail(scope, limit, of_address, visitor.network)),
+        *_network_limits("mail-network", context.rules.mail_limit_network, visitor),
+        RateLimit(scope, limit, of_address, reserve=_last_mail(scope, limit, of_address, visitor.network)),
     ]
 
 
@@ -123,40 +123,40 @@ def _last_mail(scope: str, limit: RateLimitItem, of_address: tuple[str, ...], ne
     if network is None:
         return None
     return Reserve(
-        visits=Guard(f"{scope}-visits", limit, (*of_address, network)),
-        tries=Guard(f"{scope}-reserve", type(limit)(1, limit.multiples), of_address),
+        visits=RateLimit(f"{scope}-visits", limit, (*of_address, network)),
+        tries=RateLimit(f"{scope}-reserve", type(limit)(1, limit.multiples), of_address),
     )
 
 
-def _network_guards(scope: str, limit: RateLimitItem, visitor: Visitor) -> list[Guard]:
-    return [] if visitor.network is None else [Guard(scope, limit, (str(visitor.organisation_id), visitor.network))]
+def _network_limits(scope: str, limit: RateLimitItem, visitor: Visitor) -> list[RateLimit]:
+    return [] if visitor.network is None else [RateLimit(scope, limit, (str(visitor.organisation_id), visitor.network))]
 
 
-def key_guess_guard(context: Context, network: str) -> Guard:
+def api_key_limit(context: Context, network: str) -> RateLimit:
     """For API keys that do not exist: of no organisation, so counted for all together."""
-    return Guard("api-key", context.rules.login_limit_network, (network,))
+    return RateLimit("api-key", context.rules.login_limit_network, (network,))
 
 
 @contextmanager
-def given_back_unless_done(context: Context, guards: Sequence[Guard]) -> Iterator[None]:
+def given_back_unless_done(context: Context, limits: Sequence[RateLimit]) -> Iterator[None]:
     """Take a counted try back when what it guards could not be done (too many passwords wait to be hashed)."""
     try:
         yield
     except BaseException:
-        context.throttle.give_back(guards)
+        context.rate_limiter.give_back(limits)
         raise
 
 
 def count_or_refuse(
-    context: Context, visitor: Visitor, guards: Sequence[Guard], kind: EventKind, failure: Failure
-) -> list[Guard]:
+    context: Context, visitor: Visitor, limits: Sequence[RateLimit], kind: EventKind, failure: Failure
+) -> list[RateLimit]:
     """Count one try before the work it guards; raises Refused(failure) with the time to wait. Returns what was counted.
 
     The first refusal of each window is recorded, so that a flood of tries is not a flood of rows.
     """
     try:
-        return context.throttle.count(guards)
-    except Throttled as throttled:
+        return context.rate_limiter.count(limits)
+    except RateLimitExceeded as throttled:
         if throttled.first:
             with context.database.write() as connection:
                 record(connection, visitor, kind, contact_id=None, now=context.clock(), refusal=failure)

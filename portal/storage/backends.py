@@ -8,7 +8,7 @@ from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 
-class DatabaseAway(SQLAlchemyError):
+class DatabaseUnavailable(SQLAlchemyError):
     """The database cannot be used for now, and nothing was changed, unless it was the commit that got no answer.
 
     It does not answer, is full, damaged, closed to writers or to the portal, held by another writer, or has another
@@ -16,11 +16,11 @@ class DatabaseAway(SQLAlchemyError):
     """
 
 
-class Outrun(DatabaseAway):
+class TransactionConflict(DatabaseUnavailable):
     """A deadlock or a serialization failure: the transaction can be retried."""
 
 
-class NoAnswer(DatabaseAway):
+class DatabaseTimeout(DatabaseUnavailable):
     """The server did not answer in time."""
 
 
@@ -31,7 +31,7 @@ class Backend(Protocol):
     """Execution options for statements that only read."""
     WRITING: Mapping[str, Any]
     """Execution options of a transaction that writes."""
-    WRITING_AT_ONCE: Mapping[str, Any]
+    WRITING_WITHOUT_WAITING: Mapping[str, Any]
     """Execution options of a transaction that writes now or fails, without waiting for other writers."""
 
     def engine_options(self, url: URL, /) -> dict[str, Any]:
@@ -40,16 +40,16 @@ class Backend(Protocol):
     def prepare(self, engine: Engine, /) -> None:
         """Set up the connections that an engine will make."""
 
-    def classify(self, error: BaseException | None, /) -> type[DatabaseAway] | None:
+    def classify(self, error: BaseException | None, /) -> type[DatabaseUnavailable] | None:
         """Return what an error of the driver says of the database; None where its class (OperationalError) says it."""
 
-    def unhurried(self, connection: Connection, /) -> AbstractContextManager[None]:
+    def without_time_limit(self, connection: Connection, /) -> AbstractContextManager[None]:
         """Lift the time limits on statements until the end of the transaction."""
 
     def take_time(self, connection: Connection, /) -> None:
         """Lift the time limits on statements of a connection for good."""
 
-    def takes_writes(self, connection: Connection, /) -> bool:
+    def accepts_writes(self, connection: Connection, /) -> bool:
         """Return whether the server takes writes."""
 
     def scrub(self, engine: Engine, /) -> None:

@@ -4,7 +4,7 @@ from threading import Lock
 from time import monotonic
 
 
-class Breaker:
+class CircuitBreaker:
     """Says whether something is worth a try. Safe to share between threads."""
 
     def __init__(self, rest_seconds: float) -> None:

@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from portal.storage import sqlite
-from portal.storage.backends import Backend, DatabaseAway, NoAnswer, Outrun
-from portal.storage.circuit_breaker import Breaker
+from portal.storage.backends import Backend, DatabaseTimeout, DatabaseUnavailable, TransactionConflict
+from portal.storage.circuit_breaker import CircuitBreaker
 from portal.threads import CORES
 
 POOL_SIZE = 24
@@ -56,22 +56,22 @@ class Database:
     """Opens transactions on an engine.
 
     `write` commits when its block ends and rolls back when it raises; nothing else in the portal commits. No block may
-    hash a password or speak to the network. Both raise DatabaseAway within the time limit of the backend, and at once
+    hash a password or speak to the network. Both raise DatabaseUnavailable within the backend's time limit, and at once
     while the database is known not to answer.
     """
 
-    def __init__(self, engine: Engine, backend: Backend, *, hurried: bool = True) -> None:
+    def __init__(self, engine: Engine, backend: Backend, *, has_time_limit: bool = True) -> None:
         self.engine = engine
         self._backend = backend
-        self._hurried = hurried
-        self._reading = engine.execution_options(**backend.READING) if hurried else engine
+        self._has_time_limit = has_time_limit
+        self._reading = engine.execution_options(**backend.READING) if has_time_limit else engine
         self._writing = engine.execution_options(**backend.WRITING)
-        self._writing_at_once = engine.execution_options(**backend.WRITING_AT_ONCE)
-        self._breaker = Breaker(REST_SECONDS)
+        self._writing_without_waiting = engine.execution_options(**backend.WRITING_WITHOUT_WAITING)
+        self._breaker = CircuitBreaker(REST_SECONDS)
 
-    def unhurried(self) -> "Database":
+    def without_time_limit(self) -> "Database":
         """The same database for work that nobody waits for: its statements may take their time."""
-        return Database(self.engine, self._backend, hurried=False)
+        return Database(self.engine, self._backend, has_time_limit=False)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -94,9 +94,9 @@ class Database:
             yield connection
 
     @contextmanager
-    def write_at_once(self) -> Iterator[Connection]:
-        """As `write`, for what may be left undone: on SQLite DatabaseAway at once when somebody else writes."""
-        with self._translated(), self._writing_at_once.connect() as connection, transaction(connection):
+    def write_without_waiting(self) -> Iterator[Connection]:
+        """As `write`, for what may be left undone: on SQLite DatabaseUnavailable at once when somebody else writes."""
+        with self._translated(), self._writing_without_waiting.connect() as connection, transaction(connection):
             yield connection
 
     @contextmanager
@@ -112,13 +112,13 @@ class Database:
             finally:
                 connection.invalidate()
 
-    def takes_writes(self) -> bool:
+    def accepts_writes(self) -> bool:
         """Whether PostgreSQL takes writes: a standby, as a failover leaves one behind, does not.
 
         Of SQLite a write alone would tell, and it serves whoever reads in any case.
         """
         with self.read() as connection:
-            return self._backend.takes_writes(connection)
+            return self._backend.accepts_writes(connection)
 
     def scrub(self) -> None:
         """Leave nothing of deleted rows in SQLite's log, unless somebody reads for so long that it has to wait.
@@ -130,21 +130,21 @@ class Database:
 
     @contextmanager
     def _paced(self, connection: Connection) -> Iterator[None]:
-        if self._hurried:
+        if self._has_time_limit:
             yield
         else:
-            with self._backend.unhurried(connection):
+            with self._backend.without_time_limit(connection):
                 yield
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         if not self._breaker.may_try():
-            raise DatabaseAway("the database did not answer a moment ago")
+            raise DatabaseUnavailable("the database did not answer a moment ago")
         try:
             yield
         except (DBAPIError, PoolTimeout) as error:
             away = self._away(error)
-            if isinstance(away, NoAnswer):
+            if isinstance(away, DatabaseTimeout):
                 self._breaker.failed()
             else:
                 self._breaker.succeeded()
@@ -156,13 +156,13 @@ class Database:
             raise
         self._breaker.succeeded()
 
-    def _away(self, error: DBAPIError | PoolTimeout) -> DatabaseAway | None:
+    def _away(self, error: DBAPIError | PoolTimeout) -> DatabaseUnavailable | None:
         """Return what an error means when it says something of the database and not of the statement."""
         if isinstance(error, PoolTimeout):
-            return DatabaseAway("all connections to the database are in use")
+            return DatabaseUnavailable("all connections to the database are in use")
         kind = self._backend.classify(error.orig)
         if kind is None and (isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated):
-            kind = DatabaseAway
+            kind = DatabaseUnavailable
         words = str(error.orig).strip().partition("\n")[0] or type(error.orig).__name__
         return kind(words) if kind else None
 
@@ -178,7 +178,7 @@ def retried(use_case: Callable[P, T]) -> Callable[P, T]:
         for _ in range(TRIES - 1):
             try:
                 return use_case(*args, **kwargs)
-            except Outrun:
+            except TransactionConflict:
                 continue
         return use_case(*args, **kwargs)
 

@@ -16,7 +16,7 @@ MAX_KEYS = 200_000
 """For each span of time; past it the counters that would expire first go (about 40 MB when full)."""
 
 
-class WindowStorage(Storage):
+class MemoryCounters(Storage):
     """Fixed windows that start with their first hit, behind the interface of `limits`."""
 
     STORAGE_SCHEME = None

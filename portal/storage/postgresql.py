@@ -22,7 +22,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
 
-from portal.storage.backends import DatabaseAway, NoAnswer, Outrun
+from portal.storage.backends import DatabaseTimeout, DatabaseUnavailable, TransactionConflict
 
 CONNECT_SECONDS = 2
 STATEMENT_SECONDS = 2
@@ -34,7 +34,7 @@ RECYCLE_SECONDS = 1800
 READING: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}
 """Execution options for reading: no transaction to begin and to end, which would be two more round trips."""
 WRITING: Mapping[str, Any] = {}
-WRITING_AT_ONCE: Mapping[str, Any] = {}
+WRITING_WITHOUT_WAITING: Mapping[str, Any] = {}
 """Nothing special: writers wait for rows only."""
 _OUTRUN = frozenset({"40001", "40P01"})
 """SQLSTATEs of a serialisation failure and a deadlock."""
@@ -127,7 +127,7 @@ def prepare(engine: Engine) -> None:
 
 
 @contextmanager
-def unhurried(connection: Connection) -> Iterator[None]:
+def without_time_limit(connection: Connection) -> Iterator[None]:
     """Inside, and to the end of the transaction, statements may take as long as they will."""
     driver_connection: Any = connection.connection.driver_connection
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
@@ -146,7 +146,7 @@ def take_time(connection: Connection) -> None:
     driver_connection.patience = None
 
 
-def takes_writes(connection: Connection) -> bool:
+def accepts_writes(connection: Connection) -> bool:
     """Whether the server takes writes; if not, its connection is left, since another server may be found by now."""
     if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "off":
         return True
@@ -154,16 +154,16 @@ def takes_writes(connection: Connection) -> bool:
     return False
 
 
-def classify(error: BaseException | None) -> type[DatabaseAway] | None:
+def classify(error: BaseException | None) -> type[DatabaseUnavailable] | None:
     """Return what an error says of the server that its class does not say."""
     if isinstance(error, _NO_ANSWER):
-        return NoAnswer
+        return DatabaseTimeout
     if not isinstance(error, psycopg.Error):
         return None
     state = error.sqlstate or ""
     if state in _OUTRUN:
-        return Outrun
-    return DatabaseAway if state in _UNUSABLE or state.startswith(_DAMAGED) else None
+        return TransactionConflict
+    return DatabaseUnavailable if state in _UNUSABLE or state.startswith(_DAMAGED) else None
 
 
 def scrub(_engine: Engine) -> None:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from limits.storage import Storage
 
-from portal.storage.memory_counters import WindowStorage
+from portal.storage.memory_counters import MemoryCounters
 
 T = TypeVar("T")
 
@@ -13,11 +13,11 @@ REDUCTION = 4
 """While counters cannot be shared, limits are a fourth: a few processes together allow no more than usual."""
 
 
-class StorageAway(Exception):
+class CountersUnavailable(Exception):
     """The storage that processes share cannot be used for now."""
 
 
-class Counters(Storage):
+class FallbackCounters(Storage):
     """A storage of the `limits` library that never fails: it counts in this process's memory while the other is away.
 
     So customers get in while Redis is away. `is_degraded` lets limits be reduced meanwhile, so that an attacker cannot
@@ -29,14 +29,14 @@ class Counters(Storage):
     def __init__(self, storage: Storage) -> None:
         super().__init__()
         self._storage = storage
-        self._own = WindowStorage()
+        self._own = MemoryCounters()
         self.is_degraded = False
         """Whether the last look at the shared counters failed."""
 
     @property
     def base_exceptions(self) -> type[Exception]:
         """Return what may go wrong: nothing that a caller should expect."""
-        return StorageAway
+        return CountersUnavailable
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Add to a counter and return it; a new window of `expiry` seconds starts when there is none."""
@@ -67,7 +67,7 @@ class Counters(Storage):
     def _try(self, act: Callable[[Storage], T]) -> T:
         try:
             found = act(self._storage)
-        except StorageAway:
+        except CountersUnavailable:
             self.is_degraded = True
             return act(self._own)
         self.is_degraded = False

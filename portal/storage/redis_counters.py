@@ -9,8 +9,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from portal.storage.circuit_breaker import Breaker
-from portal.storage.rate_limit_counters import StorageAway
+from portal.storage.circuit_breaker import CircuitBreaker
+from portal.storage.rate_limit_counters import CountersUnavailable
 
 _log = logging.getLogger("portal.throttle")
 
@@ -40,8 +40,8 @@ It always writes: a server that takes no writes is found out by it, whatever was
 """
 
 
-class SharedStorage(RedisStorage):
-    """The library's storage. Raises StorageAway for whatever goes wrong: away, slow, full, a replica, starting."""
+class RedisCounters(RedisStorage):
+    """The library's storage. Raises CountersUnavailable when Redis is away, slow, full, a replica or starting."""
 
     SCRIPT_INCR_EXPIRE = _INCREMENT
 
@@ -52,7 +52,7 @@ class SharedStorage(RedisStorage):
             socket_connect_timeout=TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type] # handed through to redis-py
         )
-        self._breaker = Breaker(REST_SECONDS)
+        self._breaker = CircuitBreaker(REST_SECONDS)
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Add to a counter and return it; a new window of `expiry` seconds starts when there is none."""
@@ -77,13 +77,13 @@ class SharedStorage(RedisStorage):
     @contextmanager
     def _answering(self) -> Iterator[None]:
         if not self._breaker.may_try():
-            raise StorageAway
+            raise CountersUnavailable
         try:
             yield
         except (RedisError, UnicodeError) as error:  # what the resolver raises for what cannot be a name
             if self._breaker.failed():
                 _log.error("limits cannot be shared (%s): this process counts alone, and allows less", _reason(error))
-            raise StorageAway from error
+            raise CountersUnavailable from error
         if self._breaker.succeeded():
             _log.warning("limits are shared again")
 

@@ -62,7 +62,7 @@ def upgrade(database: Database) -> None:
 
     Raises DatabaseProblem for a schema that this code does not know: it belongs to a newer version.
     """
-    with database.unhurried().write() as connection:
+    with database.without_time_limit().write() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         revision = _revision(connection)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
 
-from portal.storage.backends import DatabaseAway
+from portal.storage.backends import DatabaseUnavailable
 
 BUSY_SECONDS = 5
 """How long a writer waits for another one before the request is answered with 503."""
@@ -21,7 +21,7 @@ READING: Mapping[str, Any] = {}
 """Execution options of statements that only read."""
 WRITING: Mapping[str, Any] = {"sqlite_begin": "BEGIN IMMEDIATE"}
 """Execution options of a transaction that writes."""
-WRITING_AT_ONCE: Mapping[str, Any] = {**WRITING, "sqlite_waits": False}
+WRITING_WITHOUT_WAITING: Mapping[str, Any] = {**WRITING, "sqlite_waits": False}
 """Of one that writes now or not at all."""
 _UNUSABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT})
 
@@ -40,14 +40,14 @@ def prepare(engine: Engine) -> None:
     event.listen(engine, "handle_error", _leave_what_cannot_be_used)
 
 
-def classify(error: BaseException | None) -> type[DatabaseAway] | None:
+def classify(error: BaseException | None) -> type[DatabaseUnavailable] | None:
     """Return what an error says of the database that its class does not say."""
     # A damaged page is the one failure of the database that has no class of its own.
-    return DatabaseAway if type(error) is sqlite3.DatabaseError else None
+    return DatabaseUnavailable if type(error) is sqlite3.DatabaseError else None
 
 
 @contextmanager
-def unhurried(_connection: Connection) -> Iterator[None]:
+def without_time_limit(_connection: Connection) -> Iterator[None]:
     """Do nothing: SQLite has no time limit on statements."""
     yield
 
@@ -56,7 +56,7 @@ def take_time(_connection: Connection) -> None:
     """Do nothing: SQLite has no time limit on statements."""
 
 
-def takes_writes(_connection: Connection) -> bool:
+def accepts_writes(_connection: Connection) -> bool:
     """Return True: only a write would tell, and reads keep working in any case."""
     return True
 

@@ -45,14 +45,14 @@ class LoginPage(FormPage):
 
     def submitted(self, form: LoginForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Start an identity."""
-        kept = form.remember.data
+        remember = form.remember.data
         try:
             identity = log_in(
                 current_context(),
                 session.current_visitor(),
                 form.email.address,
                 form.password.text,
-                kept=kept,
+                remember=remember,
                 replacing=session.carried_identity(),
             )
         except Refused as refusal:
@@ -60,7 +60,7 @@ class LoginPage(FormPage):
                 session.remember_registration(refusal.registration, form.email.address.email)
                 shown["unverified"] = True
             raise
-        return arrive(identity, kept=kept, after=form.next.data)
+        return arrive(identity, remember=remember, after=form.next.data)
 
 
 pages.add_url_rule("/login", view_func=LoginPage.as_view("login"))

@@ -35,8 +35,8 @@ FULL: dict[str, Any] = {
     "returnUrl": "https://shop.example.com/welcome",
 }
 REQUIRED = {"email", "password"}
-TEXTS = sorted(FULL.keys() - {"newsletter", "groups"})
-LINES = sorted(set(TEXTS) - {"password"})
+TEXT_FIELDS = sorted(FULL.keys() - {"newsletter", "groups"})
+LINES = sorted(set(TEXT_FIELDS) - {"password"})
 ENDPOINTS: dict[str, dict[str, Any]] = {
     "login": {"email": "ada@example.com", "password": PASSWORD, "customerRealIp": "192.0.2.10"},
     "magic-auth": {

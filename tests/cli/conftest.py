@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import insert, select
 
 from portal import create_app
-from portal.app import assemble, context_of
+from portal.app import build_context, context_of
 from portal.cli import main
 from portal.domain import contacts
 from portal.domain.context import Context
@@ -88,7 +88,7 @@ def context(instance: Path) -> Iterator[Context]:
     """The domain on the database of an instance."""
     settings = load_settings()
     upgrade_database(settings)
-    context = assemble(settings, "a key that no test reads anything with")
+    context = build_context(settings, "a key that no test reads anything with")
     yield context
     context.database.engine.dispose()
 

@@ -116,7 +116,7 @@ def test_who_is_imported_with_a_hash_signs_in_with_the_old_password(import_file:
     outcome = import_file(f"email,passwordHash\nada@example.com,{DJANGO_HASH}\nben@example.com,\n")
     assert outcome.out == "Customers imported: 2, with an account: 1, left out: 0.\n"
     visitor = Visitor(organisation_id=1, ip="192.0.2.1")
-    assert log_in.log_in(context, visitor, parse_email("ada@example.com"), PASSWORD, kept=False)
+    assert log_in.log_in(context, visitor, parse_email("ada@example.com"), PASSWORD, remember=False)
     with context.database.read() as connection:
         assert connection.execute(select(Account.password_hash)).scalar_one().startswith("$argon2id$")
 

@@ -72,7 +72,7 @@ def live(portal: Scene) -> Life:
     jana.reset(jana.ask_reset(EMAIL))
     jana.fail_to_log_in(EMAIL)
     jana.register(EMAIL)  # which tells her by mail that she is a customer already
-    identity = jana.log_in(EMAIL, SECOND_PASSWORD, kept=True)
+    identity = jana.log_in(EMAIL, SECOND_PASSWORD, remember=True)
     jana.remember(identity)
     hand_over.hand_over(jana.context, jana.get(identity), NONCE)
     ((contact_id,),) = jana.rows(select(Contact.id).where(Contact.email == EMAIL))

@@ -31,9 +31,9 @@ from portal.domain.use_cases import (
     resend_confirmation,
     set_new_password,
 )
-from portal.domain.use_cases.confirm_registration import confirm, look_at_confirmation
-from portal.domain.use_cases.log_in_by_email import SignInByMail
-from portal.domain.use_cases.register import Application
+from portal.domain.use_cases.confirm_registration import confirm, get_confirmation
+from portal.domain.use_cases.log_in_by_email import EmailSignIn
+from portal.domain.use_cases.register import RegistrationRequest
 from portal.domain.use_cases.register_by_api import Confirmed
 from portal.domain.values.email import parse_email
 from portal.storage.models import Account, Base, Contact, Link, Organisation, OutboxMail
@@ -64,9 +64,9 @@ class Scene:
         """The same portal, seen by somebody in another network."""
         return replace(self, visitor=replace(self.visitor, ip=ip))
 
-    def through_shop(self, ip: str | None = None) -> "Scene":
+    def via_api(self, ip: str | None = None) -> "Scene":
         """The same portal, asked by the shop's server for a customer, whose IP it gives or not."""
-        return replace(self, visitor=replace(self.visitor, ip=ip, locale=None, through_shop=True))
+        return replace(self, visitor=replace(self.visitor, ip=ip, locale=None, via_api=True))
 
     def in_browser(self, device: str | None) -> "Scene":
         """The same portal, asked by a browser that brings a device cookie, or none."""
@@ -78,7 +78,7 @@ class Scene:
 
     def remember(self, identity: str) -> str | None:
         """Know this browser by a new identity; returns what its device cookie is to hold."""
-        return devices.remember(self.context, self.visitor, identity)
+        return devices.remember_device(self.context, self.visitor, identity)
 
     def at_another_organisation(self) -> "Scene":
         """The same visitor at a second shop that this portal serves."""
@@ -99,29 +99,29 @@ class Scene:
         return self.with_rules(**dict.fromkeys([*names, *mails], parse_limit("100000 per hour")))
 
     def register(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> str:
-        application = Application(parse_email(email), password, **typed)
+        application = RegistrationRequest(parse_email(email), password, **typed)
         return register.register(self.context, self.visitor, application)
 
     def resend(self, registration_id: str) -> str | None:
         return resend_confirmation.resend(self.context, self.visitor, registration_id)
 
-    def register_for_shop(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> None:
-        application = Application(parse_email(email), password, **typed)
-        register_by_api.register_for_shop(self.context, self.visitor, application)
+    def register_by_api(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> None:
+        application = RegistrationRequest(parse_email(email), password, **typed)
+        register_by_api.register_by_api(self.context, self.visitor, application)
 
-    def confirm_for_shop(self, token: str | None = None) -> Confirmed:
+    def confirm_by_api(self, token: str | None = None) -> Confirmed:
         """Bring a verification link to the shop; the one that was mailed last, if none is given."""
-        return register_by_api.confirm_for_shop(self.context, self.visitor, token or self.token(Notice.VERIFY))
+        return register_by_api.confirm_by_api(self.context, self.visitor, token or self.token(Notice.VERIFY))
 
     def vouch(self, email: str = ADA, **known: str | None) -> str:
-        return magic_auth.sign_in_vouched(self.context, self.visitor, parse_email(email), **known)
+        return magic_auth.magic_auth(self.context, self.visitor, parse_email(email), **known)
 
     def confirm(
         self, token: str, *, browser: str | None = None, password: str | None = None, replacing: str | None = None
     ) -> str:
         """Open a verification link; `browser` is the registration that this browser remembers."""
-        found = look_at_confirmation(self.context, self.visitor, token, registration=browser)
-        return confirm(self.context, self.visitor, found, password, kept=False, replacing=replacing)
+        found = get_confirmation(self.context, self.visitor, token, registration=browser)
+        return confirm(self.context, self.visitor, found, password, remember=False, replacing=replacing)
 
     def join(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> str:
         """Become a customer: register and confirm in one browser. Returns the identity."""
@@ -154,10 +154,10 @@ class Scene:
         ban.ban(self.context, self.visitor.organisation_id, parse_email(email), "chargebacks")
 
     def log_in(
-        self, email: str = ADA, password: str = PASSWORD, *, kept: bool = False, replacing: str | None = None
+        self, email: str = ADA, password: str = PASSWORD, *, remember: bool = False, replacing: str | None = None
     ) -> str:
         address = parse_email(email)
-        return log_in.log_in(self.context, self.visitor, address, password, kept=kept, replacing=replacing)
+        return log_in.log_in(self.context, self.visitor, address, password, remember=remember, replacing=replacing)
 
     def fail_to_log_in(self, email: str = ADA, times: int = 1) -> None:
         """Wrong passwords, whatever they are answered with."""
@@ -190,18 +190,20 @@ class Scene:
     def reset(self, token: str, password: str = SECOND_PASSWORD) -> bool:
         return set_new_password.set_new_password(self.context, self.visitor, token, password)
 
-    def use_sign_in_link(self, email: str = ADA) -> SignInByMail:
+    def use_sign_in_link(self, email: str = ADA) -> EmailSignIn:
         """Ask for a mail to sign in, and open its link."""
         log_in_by_email.request_sign_in(self.context, self.visitor, parse_email(email))
-        link = log_in_by_email.look_at_sign_in(self.context, self.visitor, self.token(Notice.SIGN_IN))
-        return log_in_by_email.sign_in_by_mail(self.context, self.visitor, link, kept=False, replacing=None)
+        link = log_in_by_email.get_sign_in_link(self.context, self.visitor, self.token(Notice.SIGN_IN))
+        return log_in_by_email.log_in_by_email(self.context, self.visitor, link, remember=False, replacing=None)
 
-    def sign_in_by_mail(self, email: str = ADA) -> str:
+    def log_in_by_email(self, email: str = ADA) -> str:
         return self.use_sign_in_link(email).identity
 
-    def change(self, identity: str, current: str, password: str, *, kept: bool = False) -> str:
+    def change(self, identity: str, current: str, password: str, *, remember: bool = False) -> str:
         customer = self.get(identity)
-        return change_password.change_password(self.context, self.visitor, customer, current, password, kept=kept)
+        return change_password.change_password(
+            self.context, self.visitor, customer, current, password, remember=remember
+        )
 
     def mails(self, notice: Notice | None = None) -> list[Mail]:
         """What goes out, oldest first.

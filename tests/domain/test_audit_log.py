@@ -16,10 +16,10 @@ from portal.domain.operations import ban
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases import log_in_by_email
-from portal.domain.use_cases.confirm_registration import look_at_confirmation_code
+from portal.domain.use_cases.confirm_registration import get_confirmation_by_code
 from portal.domain.use_cases.resend_confirmation import resend
 from portal.domain.values.email import parse_email
-from portal.storage.backends import DatabaseAway
+from portal.storage.backends import DatabaseUnavailable
 from portal.storage.models import Event, Link
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene
 from tests.domain.watching import lines_of
@@ -113,7 +113,7 @@ def change_password_wrongly(scene: Scene) -> None:
 
 def mistype_a_code(scene: Scene) -> None:
     public_id = log_in_by_email.request_sign_in(scene.context, scene.visitor, parse_email(ADA))
-    log_in_by_email.look_at_sign_in_code(scene.context, scene.visitor, [public_id], "no code")
+    log_in_by_email.get_sign_in_link_by_code(scene.context, scene.visitor, [public_id], "no code")
 
 
 def mistype_a_code_as_a_customer(scene: Scene) -> None:
@@ -122,11 +122,11 @@ def mistype_a_code_as_a_customer(scene: Scene) -> None:
 
 
 def mistype_the_code_of_a_registration(scene: Scene) -> None:
-    look_at_confirmation_code(scene.context, scene.visitor, scene.register(), "no code")
+    get_confirmation_by_code(scene.context, scene.visitor, scene.register(), "no code")
 
 
 def type_a_code_that_nobody_asked_for(scene: Scene) -> None:
-    log_in_by_email.look_at_sign_in_code(scene.context, scene.visitor, [], "000000")
+    log_in_by_email.get_sign_in_link_by_code(scene.context, scene.visitor, [], "000000")
 
 
 def type_codes(scene: Scene, *codes: str, asked_for: Sequence[str] = (ADA,), meanwhile: Act = idle) -> None:
@@ -138,7 +138,7 @@ def type_codes(scene: Scene, *codes: str, asked_for: Sequence[str] = (ADA,), mea
     for code in codes:
         typed = scene.context.signer.code(Purpose.SIGN_IN, public_ids[-1]) if code == "right" else code
         with suppress(Refused):
-            log_in_by_email.look_at_sign_in_code(scene.context, scene.visitor, public_ids, typed)
+            log_in_by_email.get_sign_in_link_by_code(scene.context, scene.visitor, public_ids, typed)
 
 
 def type_a_dead_code(scene: Scene) -> None:
@@ -272,7 +272,7 @@ def test_what_comes_to_nothing_is_not_told_then_or_later(scene: Scene) -> None:
             happen(scene, connection)
             raise ZeroDivisionError
         event.listen(engine, "commit", fail)
-        with suppress(DatabaseAway), scene.context.database.write() as connection:
+        with suppress(DatabaseUnavailable), scene.context.database.write() as connection:
             happen(scene, connection)
         event.remove(engine, "commit", fail)
         with scene.context.database.write() as connection:

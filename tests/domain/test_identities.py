@@ -27,7 +27,7 @@ def test_an_identity_is_32_random_alphanumerics(scene: Scene) -> None:
     with context.database.write() as connection:
         raw = [
             identities.start(
-                connection, context.rules, scene.visitor, contact_id=customer.id, kept=False, now=context.clock()
+                connection, context.rules, scene.visitor, contact_id=customer.id, remember=False, now=context.clock()
             )
             for _ in range(count)
         ]
@@ -51,7 +51,7 @@ def test_only_the_digest_of_an_identity_is_stored(scene: Scene) -> None:
 def test_an_identity_remembers_where_it_was_started(scene: Scene) -> None:
     scene.join()
     [row] = scene.rows(select(Identity))
-    assert (row.ip, row.user_agent, row.kept) == ("192.0.2.10", "Browser/1.0", False)
+    assert (row.ip, row.user_agent, row.remember) == ("192.0.2.10", "Browser/1.0", False)
 
 
 def test_an_identity_shows_who_is_signed_in(scene: Scene) -> None:
@@ -100,7 +100,7 @@ def test_an_identity_that_nobody_has_is_nobody(scene: Scene, raw: str) -> None:
 @pytest.mark.parametrize(("kept", "idle"), [(False, timedelta(hours=2)), (True, timedelta(days=7))])
 def test_an_unused_identity_ends(scene: Scene, clock: MovableClock, kept: bool, idle: timedelta) -> None:
     scene.join()
-    used, unused = scene.log_in(kept=kept), scene.log_in(kept=kept)
+    used, unused = scene.log_in(remember=kept), scene.log_in(remember=kept)
     clock.advance(idle - SECOND)
     assert scene.is_signed_in(used)
     clock.advance(SECOND)
@@ -115,7 +115,7 @@ def test_no_use_keeps_an_identity_past_its_absolute_end(
     scene: Scene, clock: MovableClock, kept: bool, lifetime: timedelta, step: timedelta
 ) -> None:
     scene.join()
-    identity = scene.log_in(kept=kept)
+    identity = scene.log_in(remember=kept)
     end = clock() + lifetime
     while clock() + step < end:
         clock.advance(step)
@@ -129,7 +129,7 @@ def test_no_use_keeps_an_identity_past_its_absolute_end(
 def test_the_lives_of_a_kept_identity_are_the_operators_choice(scene: Scene, clock: MovableClock) -> None:
     scene = scene.with_rules(identity_lifetime=timedelta(hours=3), identity_idle=timedelta(hours=1))
     scene.join()
-    idle, lasting = scene.log_in(kept=True), scene.log_in(kept=True)
+    idle, lasting = scene.log_in(remember=True), scene.log_in(remember=True)
     for _ in range(5):
         clock.advance(timedelta(minutes=30))
         assert scene.is_signed_in(lasting)
@@ -172,7 +172,7 @@ def test_logging_out_ends_this_identity_and_no_other(scene: Scene) -> None:
 
 def test_a_ban_ends_every_identity_at_once_and_lifting_it_brings_none_back(scene: Scene) -> None:
     identity = scene.join()
-    kept = scene.log_in(kept=True)
+    kept = scene.log_in(remember=True)
     others = scene.join("eve@example.com")
     scene.ban()
     assert [scene.is_signed_in(one) for one in (identity, kept, others)] == [False, False, True]
@@ -187,6 +187,6 @@ def test_an_identity_that_was_started_while_the_ban_came_is_not_good_either(scen
     context = scene.context
     with context.database.write() as connection:
         raw = identities.start(
-            connection, context.rules, scene.visitor, contact_id=customer.id, kept=True, now=context.clock()
+            connection, context.rules, scene.visitor, contact_id=customer.id, remember=True, now=context.clock()
         )
     assert not scene.is_signed_in(raw)

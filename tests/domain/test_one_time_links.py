@@ -7,7 +7,7 @@ from limits import parse as parse_limit
 from sqlalchemy import select, update
 
 from portal.domain.errors import Failure
-from portal.domain.one_time_links import look_at
+from portal.domain.one_time_links import get_open_link
 from portal.domain.outbox import Notice
 from portal.domain.tokens import LinkSigner, Purpose, random_id
 from portal.storage.models import Contact, Link
@@ -53,7 +53,7 @@ def test_a_token_of_one_purpose_is_nothing_under_another(scene: Scene) -> None:
     for of, token in tokens.items():
         for under in Purpose:
             if of is under:
-                assert look_at(scene.context, scene.visitor, under, token).email == ADA
+                assert get_open_link(scene.context, scene.visitor, under, token).email == ADA
             else:
                 with refused(Failure.NO_SUCH_LINK):
                     scene.context.signer.public_id(under, token)
@@ -102,7 +102,7 @@ def test_a_link_of_somebody_banned_is_dead_though_nothing_has_ended_it(scene: Sc
     token = scene.ask_reset()
     scene.change_row(update(Contact).values(banned_at=scene.context.clock()))
     with refused(Failure.LINK_ENDED):
-        look_at(scene.context, scene.visitor, Purpose.RESET, token)
+        get_open_link(scene.context, scene.visitor, Purpose.RESET, token)
 
 
 def test_wrong_tokens_are_limited_and_a_valid_one_still_works(scene: Scene) -> None:

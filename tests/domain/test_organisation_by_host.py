@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 
 from portal.domain.context import Context
 from portal.domain.operations.organisation_settings import Portal, add_organisation, change_organisation
-from portal.domain.organisation_by_host import FRESH_FOR, Directory
-from portal.storage.backends import DatabaseAway
+from portal.domain.organisation_by_host import FRESH_FOR, OrganisationsByHost
+from portal.storage.backends import DatabaseUnavailable
 from tests.conftest import MovableClock
 
 HOST = "portal.example.com"
@@ -44,11 +44,11 @@ def queries(context: Context) -> Iterator[Queries]:
 
 
 @pytest.fixture
-def directory(context: Context, clock: MovableClock) -> Directory:
+def directory(context: Context, clock: MovableClock) -> OrganisationsByHost:
     for slug in ("kamen", "sklo"):
         add_organisation(context, slug, {"name": slug, "hostname": f"login.{slug}.example"}, PORTAL)
     add_organisation(context, "hidden", {"name": "hidden"}, PORTAL)
-    return Directory(context.database, clock, HOST)
+    return OrganisationsByHost(context.database, clock, HOST)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def directory(context: Context, clock: MovableClock) -> Directory:
     ],
 )
 def test_an_organisation_stands_at_its_host_and_the_default_one_everywhere_else(
-    directory: Directory, hostname: str, slug: str
+    directory: OrganisationsByHost, hostname: str, slug: str
 ) -> None:
     assert directory.serving(hostname).slug == slug
 
@@ -76,16 +76,16 @@ def test_the_host_of_base_url_is_the_default_organisations_whoever_has_taken_it(
     context: Context, clock: MovableClock
 ) -> None:
     add_organisation(context, "kamen", {"name": "kamen", "hostname": "new.example.com"}, PORTAL)
-    assert Directory(context.database, clock, "new.example.com").serving("new.example.com").slug == "default"
+    assert OrganisationsByHost(context.database, clock, "new.example.com").serving("new.example.com").slug == "default"
 
 
-def test_requests_cost_no_query_whatever_host_they_name(directory: Directory, queries: Queries) -> None:
+def test_requests_cost_no_query_whatever_host_they_name(directory: OrganisationsByHost, queries: Queries) -> None:
     for number in range(100):
         directory.serving(f"host{number}.example")
     assert len(queries.asked) == 1
 
 
-def test_a_change_is_seen_within_seconds(directory: Directory, context: Context, clock: MovableClock) -> None:
+def test_a_change_is_seen_within_seconds(directory: OrganisationsByHost, context: Context, clock: MovableClock) -> None:
     assert directory.serving("login.kamen.example").name == "kamen"
     change_organisation(context, "kamen", {"name": "Kámen", "hostname": "kamen.example"}, PORTAL)
     clock.advance(FRESH_FOR)
@@ -95,7 +95,7 @@ def test_a_change_is_seen_within_seconds(directory: Directory, context: Context,
 
 
 def test_a_clock_that_is_set_back_keeps_nothing_old(
-    directory: Directory, context: Context, clock: MovableClock
+    directory: OrganisationsByHost, context: Context, clock: MovableClock
 ) -> None:
     directory.serving(HOST)
     change_organisation(context, "default", {"name": "New"}, PORTAL)
@@ -104,10 +104,10 @@ def test_a_clock_that_is_set_back_keeps_nothing_old(
 
 
 def test_what_was_known_stays_known_while_the_database_is_away(
-    directory: Directory, queries: Queries, clock: MovableClock
+    directory: OrganisationsByHost, queries: Queries, clock: MovableClock
 ) -> None:
     queries.away = True
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         directory.serving(HOST)
     queries.away = False
     directory.serving(HOST)
@@ -119,7 +119,7 @@ def test_what_was_known_stays_known_while_the_database_is_away(
     assert len(queries.asked) == 1, "each request waits for a database that is away"
 
 
-def test_many_at_once_read_once(directory: Directory, queries: Queries) -> None:
+def test_many_at_once_read_once(directory: OrganisationsByHost, queries: Queries) -> None:
     barrier = Barrier(8)
     found: list[str] = []
 

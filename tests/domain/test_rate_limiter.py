@@ -148,7 +148,7 @@ def test_100_wrong_passwords_in_a_row_close_the_password_however_slow(
             travel.shift(timedelta(days=3))
             clock.advance(timedelta(days=3))
         before = hashes.computed
-        with refused(Failure.PASSWORD_CLOSED):
+        with refused(Failure.PASSWORD_LOCKED):
             scene.log_in()
         assert hashes.computed == before + 1
         scene.reset(scene.ask_reset())
@@ -170,7 +170,7 @@ def test_wrong_passwords_over_many_networks_close_the_password_too(scene: Scene)
     for number in range(100):
         scene.elsewhere(f"198.51.100.{number}").fail_to_log_in()
     for number in range(20):
-        with refused(Failure.PASSWORD_CLOSED):
+        with refused(Failure.PASSWORD_LOCKED):
             scene.elsewhere(f"203.0.113.{number}").log_in()
 
 
@@ -179,7 +179,7 @@ def test_a_closed_password_is_not_found_out_by_what_counts(scene: Scene) -> None
     scene.without_limits().join()
     scene.without_limits().fail_to_log_in(times=100)
     for _ in range(10):
-        with refused(Failure.PASSWORD_CLOSED):
+        with refused(Failure.PASSWORD_LOCKED):
             scene.log_in()
     with refused(Failure.TOO_MANY_LOGINS):
         scene.log_in()
@@ -192,7 +192,7 @@ def test_a_closed_password_costs_the_same_right_or_wrong(scene: Scene, hashes: H
     dearer = replace(scene, context=replace(scene.context, hasher=Hasher(Parameters(2, 8, 1))))
     for password in (PASSWORD, WRONG_PASSWORD):
         before = hashes.computed
-        with refused(Failure.PASSWORD_CLOSED):
+        with refused(Failure.PASSWORD_LOCKED):
             dearer.log_in(ADA, password)
         assert hashes.computed == before + 1
 

@@ -18,7 +18,7 @@ def test_the_database_holds_no_token_identity_or_password_after_the_whole_flow(s
     with refused(Failure.UNVERIFIED):
         scene.log_in(ADA, PASSWORD)
     secrets.add(scene.confirm(scene.token(Notice.VERIFY), browser=browser))
-    identity = scene.log_in(kept=True)
+    identity = scene.log_in(remember=True)
     secrets |= {identity, scene.change(identity, PASSWORD, SECOND_PASSWORD)}
     scene.fail_to_log_in()
     scene.reset(scene.ask_reset(), THIRD_PASSWORD)

@@ -11,9 +11,14 @@ from portal.domain import api_keys
 from portal.domain.api_keys import KeyKind
 from portal.domain.operations import ban
 from portal.domain.operations.delete_customer import delete_customer
-from portal.domain.operations.organisation_settings import Given, Portal, add_organisation, change_organisation
+from portal.domain.operations.organisation_settings import (
+    OrganisationChanges,
+    Portal,
+    add_organisation,
+    change_organisation,
+)
 from portal.domain.values.email import Address, parse_email
-from portal.storage.backends import Outrun
+from portal.storage.backends import TransactionConflict
 from tests.api.shop import Shop
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
@@ -227,7 +232,7 @@ def by_operator(do: Callable[[], object]) -> Act:
     def act() -> Answer:
         try:
             do()
-        except Outrun:
+        except TransactionConflict:
             return 503, None
         return 0, None
 
@@ -263,7 +268,7 @@ def operator_adds_an_organisation(world: World) -> Act:
 
 
 def operator_changes_an_organisation(world: World) -> Act:
-    given: Given = {"name": f"Shop {next(world.numbers)}"}
+    given: OrganisationChanges = {"name": f"Shop {next(world.numbers)}"}
     return by_operator(partial(change_organisation, world.site.context, "default", given, PORTAL))
 
 

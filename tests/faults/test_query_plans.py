@@ -88,7 +88,7 @@ def do_everything(site: Site) -> None:
     """What customers and a shop's server can do, each thing once, as it should be and as it should not."""
     register(site)
     sign_in_and_out(site)
-    sign_in_by_mail(site)
+    log_in_by_email(site)
     reset(site)
     use_api(site)
     browser = site.browser()
@@ -131,7 +131,7 @@ def signed_in(site: Site, password: str) -> Browser:
     return browser
 
 
-def sign_in_by_mail(site: Site) -> None:
+def log_in_by_email(site: Site) -> None:
     browser = site.browser()
     browser.fill("/login/link", {"email": EMAIL})
     for code, status in (("000000", 422), (code_in(site.mails(EMAIL)[-1]), 302)):

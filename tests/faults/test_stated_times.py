@@ -13,13 +13,13 @@ from portal.domain.operations import mail_delivery
 from portal.mail import smtp
 from portal.server import connection, lifecycle
 from portal.storage import postgresql, sqlite
-from portal.storage.redis_counters import SharedStorage
+from portal.storage.redis_counters import RedisCounters
 from tests.servers.redis import Redis
 
 
 @pytest.mark.on_sqlite
 def test_redis_gets_a_quarter_of_a_second_for_a_connection_and_for_an_answer(broken_redis: Redis) -> None:
-    storage = SharedStorage(broken_redis.uri)
+    storage = RedisCounters(broken_redis.uri)
     storage.incr("a", 60)
     connection: Any = storage.storage.connection_pool.get_connection()
     assert (connection.socket_connect_timeout, connection._sock.gettimeout()) == (0.25, 0.25)

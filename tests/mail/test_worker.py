@@ -56,7 +56,10 @@ def test_a_woken_worker_sends_what_was_queued_meanwhile(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OperationalError("SELECT canary", {}, Exception("canary")), "the database does not answer (DatabaseAway)"),
+        (
+            OperationalError("SELECT canary", {}, Exception("canary")),
+            "the database does not answer (DatabaseUnavailable)",
+        ),
         (KeyError("canary"), "something unexpected (KeyError)"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, select, text, update
 
 from portal.domain.context import Context
-from portal.storage.backends import DatabaseAway, Outrun
+from portal.storage.backends import DatabaseUnavailable, TransactionConflict
 from portal.storage.database import TRIES, open_database, retried
 from portal.storage.models import Contact, Organisation
 from tests.domain.scene import ADA, Scene
@@ -30,7 +30,7 @@ def slug_in(context: Context) -> str:
 @pytest.mark.on_sqlite
 def test_no_database_is_made_where_there_is_none(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path}/none.sqlite3")
-    with pytest.raises(DatabaseAway, match="unable to open"), database.write():
+    with pytest.raises(DatabaseUnavailable, match="unable to open"), database.write():
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -40,7 +40,7 @@ def test_a_database_that_was_moved_away_is_away_until_it_is_back(context: Contex
     file = file_of(context)
     assert slug_in(context) == "default"
     moved = file.rename(file.with_name("moved"))
-    with pytest.raises(DatabaseAway), context.database.write() as connection:
+    with pytest.raises(DatabaseUnavailable), context.database.write() as connection:
         connection.execute(update(Organisation).values(slug="written into a file that nobody looks for"))
     assert not file.exists()
     moved.rename(file)
@@ -66,7 +66,7 @@ def test_a_damaged_page_is_no_fault_of_the_statement(context: Context) -> None:
     with file_of(context).open("r+b") as file:
         file.seek(4096)
         file.write(b"\x5a" * 200_000)
-    with pytest.raises(DatabaseAway, match="malformed"):
+    with pytest.raises(DatabaseUnavailable, match="malformed"):
         slug_in(context)
 
 
@@ -87,9 +87,9 @@ def test_a_full_database_takes_nothing_and_loses_nothing(scene: Scene) -> None:
             scene.add_guest(f"a{number}@example.com")
             told.append(f"a{number}@example.com")
 
-    with pytest.raises(DatabaseAway, match="full"):
+    with pytest.raises(DatabaseUnavailable, match="full"):
         add_many()
-    with pytest.raises(DatabaseAway, match="full"):
+    with pytest.raises(DatabaseUnavailable, match="full"):
         scene.register("bob@example.com")
     assert scene.is_signed_in(identity)
     limit[0] = 1_000_000
@@ -103,7 +103,7 @@ def test_a_full_database_takes_nothing_and_loses_nothing(scene: Scene) -> None:
 def test_a_missing_table_is_another_schema_and_no_fault_of_the_statement(context: Context) -> None:
     with context.database.write() as connection:
         connection.execute(text("ALTER TABLE identity RENAME TO elsewhere"))
-    with pytest.raises(DatabaseAway, match="identity"), context.database.read() as connection:
+    with pytest.raises(DatabaseUnavailable, match="identity"), context.database.read() as connection:
         connection.execute(text("SELECT id FROM identity"))
 
 
@@ -111,7 +111,7 @@ def test_a_missing_table_is_another_schema_and_no_fault_of_the_statement(context
 @pytest.mark.parametrize("state", ["28000", "3D000", "3F000", "42501", "53100", "53200", "57P01", "57P03"])
 def test_a_server_that_lets_nobody_work_is_no_fault_of_the_statement(context: Context, state: str) -> None:
     refusal = text(f"DO $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '{state}'; END $$")
-    with pytest.raises(DatabaseAway, match="not now"), context.database.read() as connection:
+    with pytest.raises(DatabaseUnavailable, match="not now"), context.database.read() as connection:
         connection.execute(refusal)
 
 
@@ -122,7 +122,7 @@ def test_a_server_that_takes_no_writes_any_more_is_left_for_the_one_that_does(co
         connection.execute(text("SET default_transaction_read_only = on"))
         connection.commit()
     change = update(Organisation).values(name="Shop")
-    with pytest.raises(DatabaseAway, match="read-only"), context.database.write() as connection:
+    with pytest.raises(DatabaseUnavailable, match="read-only"), context.database.write() as connection:
         connection.execute(change)
     with context.database.write() as connection:
         connection.execute(change)
@@ -175,9 +175,9 @@ def test_after_three_tries_whoever_is_outrun_is_told_to_come_back_later(context:
         with context.database.write() as connection:
             connection.execute(OUTRUN)
 
-    with pytest.raises(Outrun) as caught:
+    with pytest.raises(TransactionConflict) as caught:
         always_outrun()
-    assert isinstance(caught.value, DatabaseAway)
+    assert isinstance(caught.value, DatabaseUnavailable)
     assert len(begun) == TRIES == 3
 
 
@@ -187,7 +187,7 @@ def test_whoever_asks_for_an_unhurried_transaction_leaves_no_patience_behind(con
         with engine.connect() as connection:
             return str(connection.execute(text("SHOW statement_timeout")).scalar_one())
 
-    with context.database.unhurried().write() as connection:
+    with context.database.without_time_limit().write() as connection:
         assert connection.execute(text("SHOW statement_timeout")).scalar_one() == "0"
     assert time_out(context.database.engine) == "2s"
 
@@ -214,5 +214,5 @@ def test_temporary_tables_go_with_the_connection_that_made_them(context: Context
 
 
 def test_a_connection_of_ones_own_tells_of_a_database_that_is_away(context: Context) -> None:
-    with pytest.raises(DatabaseAway), context.database.own_connection() as connection, connection.begin():
+    with pytest.raises(DatabaseUnavailable), context.database.own_connection() as connection, connection.begin():
         connection.execute(text("SELECT nothing FROM nowhere"))

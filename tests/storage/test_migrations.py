@@ -86,7 +86,7 @@ def database(make: Make) -> Database:
 def upgrade_to(database: Database, revision: str) -> None:
     """Make an empty database one of an earlier version, with a customer in it."""
     config = schema.alembic_config()
-    with database.unhurried().write() as connection:
+    with database.without_time_limit().write() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
         execute(connection, CUSTOMER, salt=b"0123456789abcdef", now=datetime.now(UTC))

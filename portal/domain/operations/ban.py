@@ -7,14 +7,14 @@ from sqlalchemy import Connection, func, update
 from portal.domain import identities, one_time_links
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
-from portal.domain.operations.customers import Whom, lock_customer
+from portal.domain.operations.customers import CustomerSelector, lock_customer
 from portal.domain.pending_registrations import make_decoys
 from portal.storage.database import retried
 from portal.storage.models import Contact
 
 
 @retried
-def ban(context: Context, organisation_id: int, whom: Whom, reason: str) -> None:
+def ban(context: Context, organisation_id: int, whom: CustomerSelector, reason: str) -> None:
     """Close a customer's account: nothing signs in any more, and whatever was open has ended.
 
     All of it in one transaction, so that no identity outlives the ban. A customer who is banned already gets the new
@@ -35,7 +35,7 @@ def ban(context: Context, organisation_id: int, whom: Whom, reason: str) -> None
 
 
 @retried
-def unban(context: Context, organisation_id: int, whom: Whom) -> bool:
+def unban(context: Context, organisation_id: int, whom: CustomerSelector) -> bool:
     """Open a banned account again; what the ban has ended stays ended. False when it was not banned.
 
     Raises UnknownCustomer.

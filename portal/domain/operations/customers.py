@@ -31,7 +31,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Reference:
+class CustomerReference:
     """A customer reference number: the way to name a customer who has no address."""
 
     number: str
@@ -40,14 +40,14 @@ class Reference:
         return self.number
 
 
-Whom = Address | Reference
+CustomerSelector = Address | CustomerReference
 """How an operator names one customer of an organisation."""
 
 
 class UnknownCustomer(LookupError):
     """The organisation knows nobody by this name; the message is one sentence for the operator."""
 
-    def __init__(self, whom: Whom) -> None:
+    def __init__(self, whom: CustomerSelector) -> None:
         kind = "address" if isinstance(whom, Address) else "reference number"
         super().__init__(f"There is no customer with the {kind} {whom}.")
 
@@ -117,7 +117,7 @@ _records = select(
 ).outerjoin(Account, Account.contact_id == Contact.id)
 
 
-def get_customer(connection: Connection, organisation_id: int, whom: Whom) -> CustomerRecord:
+def get_customer(connection: Connection, organisation_id: int, whom: CustomerSelector) -> CustomerRecord:
     """One customer of an organisation. Raises UnknownCustomer."""
     row = connection.execute(_records.where(_is(organisation_id, whom))).one_or_none()
     if row is None:
@@ -125,7 +125,7 @@ def get_customer(connection: Connection, organisation_id: int, whom: Whom) -> Cu
     return CustomerRecord(**row._asdict())
 
 
-def _is(organisation_id: int, whom: Whom) -> ColumnElement[bool]:
+def _is(organisation_id: int, whom: CustomerSelector) -> ColumnElement[bool]:
     named = Contact.email_key == whom.key if isinstance(whom, Address) else Contact.cu_ref_no == whom.number
     return and_(Contact.organisation_id == organisation_id, named)
 
@@ -158,8 +158,8 @@ def count_live_identities(connection: Connection, rules: Rules, contact_id: int,
 
 def _in_use(rules: Rules, now: datetime) -> ColumnElement[bool]:
     return or_(
-        and_(Identity.kept, Identity.seen_at > now - rules.identity_idle),
-        and_(not_(Identity.kept), Identity.seen_at > now - identities.SHORT_IDLE),
+        and_(Identity.remember, Identity.seen_at > now - rules.identity_idle),
+        and_(not_(Identity.remember), Identity.seen_at > now - identities.SHORT_IDLE),
     )
 
 
@@ -188,7 +188,7 @@ def last_mail_set_aside(connection: Connection, contact_id: int) -> str | None:
     return last.reason if last is not None and last.state == MailState.DEAD else None
 
 
-def lock_customer(connection: Connection, organisation_id: int, whom: Whom) -> int:
+def lock_customer(connection: Connection, organisation_id: int, whom: CustomerSelector) -> int:
     """The customer's id; the row is held until the transaction ends, as by everything that changes credentials.
 
     Raises UnknownCustomer.

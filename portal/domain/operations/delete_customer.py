@@ -6,7 +6,7 @@ from sqlalchemy import BindParameter, Connection, Delete, Integer, bindparam, de
 
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
-from portal.domain.operations.customers import Whom, lock_customer
+from portal.domain.operations.customers import CustomerSelector, lock_customer
 from portal.storage.database import retried
 from portal.storage.models import (
     Account,
@@ -47,7 +47,7 @@ _forget_reference = (
 
 
 @retried
-def delete_customer(context: Context, organisation_id: int, whom: Whom) -> dict[str, int]:
+def delete_customer(context: Context, organisation_id: int, whom: CustomerSelector) -> dict[str, int]:
     """Delete everything kept about a customer, and say how many rows of what there were.
 
     Whatever was open has ended with that: identities, mailed links, registrations, mails not sent yet. So have the

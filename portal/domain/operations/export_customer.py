@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Integer, Select, bindparam, func, select
 from sqlalchemy.orm import aliased
 
-from portal.domain.contact_details import TEXTS, api_name
+from portal.domain.contact_details import TEXT_FIELDS, api_name
 from portal.storage.models import (
     Account,
     Base,
@@ -26,18 +26,18 @@ from portal.storage.models import (
 
 EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
     Contact: (
-        *("cu_ref_no", "email", *TEXTS, "newsletter", "ip"),
+        *("cu_ref_no", "email", *TEXT_FIELDS, "newsletter", "ip"),
         *("created_at", "confirmed_at", "proven_at", "failed_passwords", "failed_codes", "banned_at", "ban_reason"),
     ),
     ContactGroup: ("name",),
     Account: ("created_at", "password_set_at"),
     FormerPassword: ("retired_at",),
     Registration: (
-        *("email", *TEXTS, "newsletter", "groups", "referral", "ip"),
+        *("email", *TEXT_FIELDS, "newsletter", "groups", "referral", "ip"),
         *("return_url", "created_at", "ended_at", "failed_passwords"),
     ),
     Link: ("purpose", "email", "code_tries", "created_at", "expires_at", "used_at", "ended_at"),
-    Identity: ("kept", "ip", "user_agent", "created_at", "seen_at", "expires_at", "ended_at"),
+    Identity: ("remember", "ip", "user_agent", "created_at", "seen_at", "expires_at", "ended_at"),
     Handover: ("expires_at", "used_at"),
     Device: ("created_at", "seen_at", "failed_passwords"),
     Event: ("occurred_at", "kind", "refusal", "ip", "user_agent", "request_id"),
@@ -75,7 +75,7 @@ LEFT_OUT: Mapping[str, str] = {
     "identity.id": _NUMBER,
     "identity.contact_id": _NUMBER,
     "identity.digest": _SECRET,
-    "identity.bond": _NUMBER,
+    "identity.family": _NUMBER,
     "handover.id": _NUMBER,
     "handover.identity_id": _NUMBER,
     "handover.digest": _SECRET,

@@ -18,8 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.operations import import_tables
-from portal.domain.operations.import_fields import InvalidNewcomer, Newcomer, read_newcomer
-from portal.domain.operations.import_tables import Imported
+from portal.domain.operations.import_fields import ImportedCustomer, InvalidImportRow, read_imported_customer
+from portal.domain.operations.import_tables import ImportCounts
 from portal.storage import sqlite
 from portal.storage.database import transaction
 from portal.storage.models import Contact
@@ -50,7 +50,7 @@ class BadRow:
     problem: str
 
 
-class ImportHindered(Exception):
+class ImportRefused(Exception):
     """Nothing was imported; the message is one sentence for the operator."""
 
 
@@ -75,24 +75,24 @@ class CustomerImport:
         while batch := list(islice(rows, _BATCH)):
             read = [_read(row, now) for row in batch]
             bad: list[BadRow] = []
-            good: list[tuple[int, Newcomer]] = []
+            good: list[tuple[int, ImportedCustomer]] = []
             with self._connection.begin():
-                known = self._find_known([newcomer for newcomer in read if isinstance(newcomer, Newcomer)])
-                for row, newcomer in zip(batch, read, strict=True):
-                    if isinstance(newcomer, BadRow):
-                        bad.append(newcomer)
-                    elif objection := known.objection(row.line, newcomer):
+                known = self._find_known([customer for customer in read if isinstance(customer, ImportedCustomer)])
+                for row, customer in zip(batch, read, strict=True):
+                    if isinstance(customer, BadRow):
+                        bad.append(customer)
+                    elif objection := known.objection(row.line, customer):
                         bad.append(BadRow(row.line, objection))
                     else:
-                        good.append((row.line, newcomer))
+                        good.append((row.line, customer))
                 import_tables.stage(self._connection, good, now)
                 batches += 1
                 if batches.bit_count() == 1:  # 1, 2, 4, 8 and so on
                     import_tables.count_rows(self._connection)
             yield from bad
 
-    def store(self) -> Imported:
-        """Store what was staged, in one transaction; raises ImportHindered when one of them has become known since.
+    def store(self) -> ImportCounts:
+        """Store what was staged, in one transaction; raises ImportRefused when one of them has become known since.
 
         Whoever is imported counts as confirmed: the operator vouches for them.
         """
@@ -106,17 +106,17 @@ class CustomerImport:
                 operator = Visitor(organisation_id=self._organisation_id, ip=None)
                 record(connection, operator, EventKind.IMPORT, contact_id=None, now=now)
         except IntegrityError:
-            raise ImportHindered("Meanwhile a customer of the file has become known. Import it once more.") from None
+            raise ImportRefused("Meanwhile a customer of the file has become known. Import it once more.") from None
         return imported
 
-    def _find_known(self, newcomers: list[Newcomer]) -> "_Known":
-        emails = [newcomer.address.key for newcomer in newcomers if newcomer.address]
-        phones = [newcomer.phone for newcomer in newcomers if not newcomer.address]
-        references = [newcomer.cu_ref_no for newcomer in newcomers if newcomer.cu_ref_no]
+    def _find_known(self, customers: list[ImportedCustomer]) -> "_Known":
+        emails = [customer.address.key for customer in customers if customer.address]
+        phones = [customer.phone for customer in customers if not customer.address]
+        references = [customer.cu_ref_no for customer in customers if customer.cu_ref_no]
         return _Known(
             {key for (key,) in [*self._rows(_known_emails, emails), *self._rows(_known_phones, phones)]},
             {reference for (reference,) in self._rows(_known_references, references)},
-            import_tables.lines_of_keys(self._connection, [newcomer.key for newcomer in newcomers]),
+            import_tables.lines_of_keys(self._connection, [customer.key for customer in customers]),
             import_tables.lines_of_references(self._connection, references),
         )
 
@@ -145,10 +145,10 @@ class _Known:
     lines_of_keys: dict[str, int]
     lines_of_references: dict[str, int]
 
-    def objection(self, line: int, newcomer: Newcomer) -> str | None:
+    def objection(self, line: int, customer: ImportedCustomer) -> str | None:
         """What stands against a row; one that nothing stands against is known from now on."""
-        key, reference = newcomer.key, newcomer.cu_ref_no
-        name = "email" if newcomer.address else "phone"
+        key, reference = customer.key, customer.cu_ref_no
+        name = "email" if customer.address else "phone"
         if key in self.keys:
             return f"{name}: This customer is known already."
         if key in self.lines_of_keys:
@@ -163,10 +163,10 @@ class _Known:
         return None
 
 
-def _read(row: Row | BadRow, now: datetime) -> Newcomer | BadRow:
+def _read(row: Row | BadRow, now: datetime) -> ImportedCustomer | BadRow:
     if isinstance(row, BadRow):
         return row
     try:
-        return read_newcomer(row.values, now)
-    except InvalidNewcomer as error:
+        return read_imported_customer(row.values, now)
+    except InvalidImportRow as error:
         return BadRow(row.line, str(error))

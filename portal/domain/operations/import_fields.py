@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from portal.domain.contact_details import TEXTS, Details, api_name
-from portal.domain.passwords.legacy_hashes import InvalidHash, parse_foreign_hash
+from portal.domain.contact_details import TEXT_FIELDS, ContactDetails, api_name
+from portal.domain.passwords.legacy_hashes import InvalidHash, parse_legacy_hash
 from portal.domain.values.country import parse_country
 from portal.domain.values.customer_reference import is_customer_reference
 from portal.domain.values.email import Address, parse_email
@@ -22,7 +22,7 @@ _LONGEST_NAME = 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class Newcomer(Details):
+class ImportedCustomer(ContactDetails):
     """A customer who is about to become known; found by an e-mail address or, without one, by a phone number."""
 
     address: Address | None = None
@@ -36,11 +36,11 @@ class Newcomer(Details):
     def key(self) -> str:
         """Under which a customer is known: that of the address, else the phone number, which holds no @."""
         key = self.address.key if self.address else self.phone
-        assert key is not None  # noqa: S101 - read_newcomer makes none without both
+        assert key is not None  # noqa: S101 - read_imported_customer makes none without both
         return key
 
 
-class InvalidNewcomer(ValueError):
+class InvalidImportRow(ValueError):
     """Everything that is wrong with one customer, in sentences that name the fields and hold none of their values."""
 
 
@@ -48,8 +48,8 @@ class _InvalidField(ValueError):
     """What is wrong with one field."""
 
 
-def read_newcomer(values: Mapping[str, object], now: datetime) -> Newcomer:
-    """Read one customer by the API's field names; raises InvalidNewcomer.
+def read_imported_customer(values: Mapping[str, object], now: datetime) -> ImportedCustomer:
+    """Read one customer by the API's field names; raises InvalidImportRow.
 
     Types are those of the API, none is coerced; an empty text is as good as none.
     """
@@ -64,12 +64,12 @@ def read_newcomer(values: Mapping[str, object], now: datetime) -> Newcomer:
             read[column] = reader(value)
         except (_InvalidField, InvalidValue, InvalidHash) as error:
             problems.append(f"{name}: {error}")
-    newcomer = Newcomer(**read)  # type: ignore[arg-type] # each reader returns what its field holds
+    customer = ImportedCustomer(**read)  # type: ignore[arg-type] # each reader returns what its field holds
     if not problems:
-        problems += _contradictions(newcomer, now)
+        problems += _contradictions(customer, now)
     if problems:
-        raise InvalidNewcomer(" ".join(problems))
-    return newcomer
+        raise InvalidImportRow(" ".join(problems))
+    return customer
 
 
 def shown(name: str) -> str:
@@ -77,13 +77,13 @@ def shown(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME and name.replace("_", "").isalnum() and name.isascii() else "A field"
 
 
-def _contradictions(newcomer: Newcomer, now: datetime) -> list[str]:
+def _contradictions(customer: ImportedCustomer, now: datetime) -> list[str]:
     problems = []
-    if newcomer.address is None and newcomer.phone is None:
+    if customer.address is None and customer.phone is None:
         problems.append("email: Give an e-mail address or a phone number.")
-    if newcomer.address is None and newcomer.password_hash is not None:
+    if customer.address is None and customer.password_hash is not None:
         problems.append("passwordHash: Only who has an e-mail address can have an account.")
-    if newcomer.created_at is not None and newcomer.created_at > now:
+    if customer.created_at is not None and customer.created_at > now:
         problems.append("createdAt: This lies in the future.")
     return problems
 
@@ -116,7 +116,7 @@ def _reference(text: str) -> str:
 
 
 def _password_hash(text: str) -> str:
-    return parse_foreign_hash(text).text
+    return parse_legacy_hash(text).text
 
 
 def _moment(text: str) -> datetime:
@@ -150,7 +150,7 @@ _NORMAL_FORMS = {"phone": parse_phone, "country": parse_country, "locale": parse
 
 READERS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "email": ("address", _unless_empty(parse_email)),
-    **{api_name(name): (name, _unless_empty(_NORMAL_FORMS.get(name, str))) for name in TEXTS},
+    **{api_name(name): (name, _unless_empty(_NORMAL_FORMS.get(name, str))) for name in TEXT_FIELDS},
     "newsletter": ("newsletter", _truth),
     "groups": ("groups", _groups),
     "referralId": ("referral", _unless_empty(_reference)),

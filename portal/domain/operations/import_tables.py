@@ -24,13 +24,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from portal.domain.contact_details import TEXTS
-from portal.domain.operations.import_fields import Newcomer
+from portal.domain.contact_details import TEXT_FIELDS
+from portal.domain.operations.import_fields import ImportedCustomer
 from portal.domain.passwords.hashing import new_salt
 from portal.domain.tokens import random_id
 from portal.storage.models import Account, Contact, ContactGroup
 
-_AS_IT_IS = ("email", "email_key", "cu_ref_no", "password_salt", "newsletter", "ip", "created_at", *TEXTS)
+_AS_IT_IS = ("email", "email_key", "cu_ref_no", "password_salt", "newsletter", "ip", "created_at", *TEXT_FIELDS)
 """The columns of a contact that are staged as they will be stored."""
 _temporary = MetaData()
 _staged = Table(
@@ -93,7 +93,7 @@ _store_referrers = (
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportCounts:
     """How many were stored."""
 
     customers: int
@@ -123,37 +123,37 @@ def lines_of_references(connection: Connection, references: Sequence[str]) -> di
     return dict(tuple(row) for row in connection.execute(_staged_references, {"keys": references}))
 
 
-def stage(connection: Connection, newcomers: Sequence[tuple[int, Newcomer]], now: datetime) -> None:
+def stage(connection: Connection, customers: Sequence[tuple[int, ImportedCustomer]], now: datetime) -> None:
     """Add some customers, each with the line that it stands on."""
     contacts, groups = [], []
-    for line, newcomer in newcomers:
-        address, reference = newcomer.address, newcomer.cu_ref_no or random_id(16)
+    for line, customer in customers:
+        address, reference = customer.address, customer.cu_ref_no or random_id(16)
         contacts.append(
             {
-                **newcomer.texts(),
+                **customer.texts(),
                 "line": line,
-                "key": newcomer.key,
+                "key": customer.key,
                 "email": address and address.email,
                 "email_key": address and address.key,
                 "cu_ref_no": reference,
                 "password_salt": new_salt(),
-                "newsletter": newcomer.newsletter,
-                "ip": newcomer.ip,
-                "created_at": newcomer.created_at or now,
-                "password_hash": newcomer.password_hash,
-                "referral": newcomer.referral,
+                "newsletter": customer.newsletter,
+                "ip": customer.ip,
+                "created_at": customer.created_at or now,
+                "password_hash": customer.password_hash,
+                "referral": customer.referral,
             }
         )
-        groups += [{"cu_ref_no": reference, "name": name} for name in newcomer.groups]
+        groups += [{"cu_ref_no": reference, "name": name} for name in customer.groups]
     for table, rows in ((_staged, contacts), (_staged_groups, groups)):
         if rows:
             connection.execute(insert(table), rows)
 
 
-def store(connection: Connection, organisation_id: int, now: datetime) -> Imported:
+def store(connection: Connection, organisation_id: int, now: datetime) -> ImportCounts:
     """Make customers of an organisation of all that are staged; they count as confirmed."""
     customers = connection.execute(_store_contacts, {"organisation_id": organisation_id, "now": now}).rowcount
     accounts = connection.execute(_store_accounts).rowcount
     connection.execute(_store_groups)
     connection.execute(_store_referrers, {"of_organisation": organisation_id})
-    return Imported(customers, accounts)
+    return ImportCounts(customers, accounts)

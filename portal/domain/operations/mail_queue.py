@@ -27,7 +27,7 @@ class ListedMail:
 
 _listed = (
     select(*(getattr(OutboxMail, field.name) for field in fields(ListedMail)))
-    .where(OutboxMail.state != MailState.VOID)
+    .where(OutboxMail.state != MailState.DECOY)
     .order_by(OutboxMail.id.desc())
 )
 

@@ -29,7 +29,7 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _ACCENT = re.compile(r"#?([0-9a-f]{6})", re.ASCII | re.IGNORECASE)
 
 
-class Given(TypedDict, total=False):
+class OrganisationChanges(TypedDict, total=False):
     """What an operator sets, as it was typed. What is not given stays; an empty text or list empties the value."""
 
     name: str
@@ -62,7 +62,7 @@ class InvalidOrganisation(ValueError):
 
 
 @retried
-def add_organisation(context: Context, slug: str, given: Given, portal: Portal) -> None:
+def add_organisation(context: Context, slug: str, given: OrganisationChanges, portal: Portal) -> None:
     """Add an organisation, with a name at least; raises InvalidOrganisation."""
     if not _SLUG.fullmatch(slug):
         raise InvalidOrganisation(
@@ -82,7 +82,7 @@ def add_organisation(context: Context, slug: str, given: Given, portal: Portal) 
 
 
 @retried
-def change_organisation(context: Context, slug: str, given: Given, portal: Portal) -> None:
+def change_organisation(context: Context, slug: str, given: OrganisationChanges, portal: Portal) -> None:
     """Set what is given and nothing else; raises UnknownOrganisation and InvalidOrganisation."""
     statement = (
         update(Organisation).where(Organisation.slug == slug).values(_columns(slug, given, portal)).returning(*_CHECKED)
@@ -103,7 +103,7 @@ def _record(connection: Connection, context: Context, organisation_id: int, kind
     record(connection, operator, kind, contact_id=None, now=context.clock())
 
 
-def _taken(context: Context, slug: str, given: Given) -> InvalidOrganisation:
+def _taken(context: Context, slug: str, given: OrganisationChanges) -> InvalidOrganisation:
     """Which of the two that must be unique was not; the database has decided, this only tells."""
     with context.database.read() as connection:
         if connection.execute(select(Organisation.id).where(Organisation.slug == slug)).one_or_none() is not None:
@@ -111,7 +111,7 @@ def _taken(context: Context, slug: str, given: Given) -> InvalidOrganisation:
     return InvalidOrganisation(f"Another organisation has the host name {given.get('hostname', '').strip()!r}.")
 
 
-def _columns(slug: str, given: Given, portal: Portal) -> dict[str, object]:
+def _columns(slug: str, given: OrganisationChanges, portal: Portal) -> dict[str, object]:
     """What goes into the row; raises InvalidOrganisation."""
     columns: dict[str, object] = {}
     try:

@@ -17,7 +17,7 @@ HELD_BACK = "held back after a restore: it may have been sent already"
 
 
 @dataclass(frozen=True)
-class Settled:
+class RestoreCounts:
     """How many of each were still open in the copy."""
 
     links: int
@@ -25,7 +25,7 @@ class Settled:
     mails: int
 
 
-def settle(connection: Connection, now: datetime) -> Settled:
+def settle(connection: Connection, now: datetime) -> RestoreCounts:
     """End every open link and identity, set aside every mail that waits. Doing it twice changes nothing more.
 
     The operator sees the mails in `portal mail list`, and `portal mail retry` still sends what carries no link.
@@ -38,4 +38,4 @@ def settle(connection: Connection, now: datetime) -> Settled:
         .values(state=MailState.DEAD, finished_at=now, claim=None, lease_until=None, reason=HELD_BACK)
     )
     connection.execute(delete(Handover))  # they lived for a minute
-    return Settled(*(connection.execute(statement).rowcount for statement in (links, identities, mails)))
+    return RestoreCounts(*(connection.execute(statement).rowcount for statement in (links, identities, mails)))

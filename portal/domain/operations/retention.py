@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from portal.domain import devices
 from portal.domain.context import Context
 from portal.domain.outbox import MailState
-from portal.domain.pending_registrations import WAITING_LIFETIME
+from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.storage.database import Database, retried
 from portal.storage.models import (
     Account,
@@ -31,12 +31,12 @@ from portal.storage.models import (
     Registration,
 )
 
-LINKS_KEPT = timedelta(days=7)
+LINK_RETENTION = timedelta(days=7)
 """After its end a link still tells its visitor that it was used, has expired or was withdrawn."""
-MAILS_KEPT = timedelta(days=30)
-VOID_MAILS_KEPT = timedelta(days=1)
-HANDOVERS_KEPT = timedelta(days=1)
-IDENTITIES_KEPT = timedelta(days=30)
+MAIL_RETENTION = timedelta(days=30)
+DECOY_MAIL_RETENTION = timedelta(days=1)
+HANDOVER_RETENTION = timedelta(days=1)
+IDENTITY_RETENTION = timedelta(days=30)
 BATCH = 500
 SEARCHED = 50_000
 """As many rows are looked for at a time: a first purge may find millions."""
@@ -60,7 +60,7 @@ def purge(context: Context) -> dict[str, int]:
             ("outbox", OutboxMail.id, _finished_mails(now)),
             ("link", Link.id, _ended_links(now)),
             ("registration", Registration.id, _stale_registrations(now)),
-            ("handover", Handover.id, Handover.expires_at <= now - HANDOVERS_KEPT),
+            ("handover", Handover.id, Handover.expires_at <= now - HANDOVER_RETENTION),
             ("identity", Identity.id, _ended_identities(now)),
             ("device", Device.id, Device.seen_at <= now - devices.LIFETIME),
             ("event", Event.id, Event.occurred_at <= now - context.rules.event_retention),
@@ -71,14 +71,14 @@ def purge(context: Context) -> dict[str, int]:
 
 def _finished_mails(now: datetime) -> ColumnElement[bool]:
     return or_(
-        OutboxMail.finished_at <= now - MAILS_KEPT,
-        and_(OutboxMail.state == MailState.VOID, OutboxMail.created_at <= now - VOID_MAILS_KEPT),
+        OutboxMail.finished_at <= now - MAIL_RETENTION,
+        and_(OutboxMail.state == MailState.DECOY, OutboxMail.created_at <= now - DECOY_MAIL_RETENTION),
     )
 
 
 def _ended_links(now: datetime) -> ColumnElement[bool]:
     return and_(
-        or_(*(ended <= now - LINKS_KEPT for ended in (Link.expires_at, Link.used_at, Link.ended_at))),
+        or_(*(ended <= now - LINK_RETENTION for ended in (Link.expires_at, Link.used_at, Link.ended_at))),
         ~exists().where(OutboxMail.link_id == Link.id, _MAY_BE_SENT),
     )
 
@@ -87,12 +87,12 @@ def _stale_registrations(now: datetime) -> ColumnElement[bool]:
     # Decoys and ended ones are kept as long as pending ones: each must answer its browser in the same way for the same
     # time.
     return and_(
-        Registration.created_at <= now - WAITING_LIFETIME, ~exists().where(Link.registration_id == Registration.id)
+        Registration.created_at <= now - PENDING_LIFETIME, ~exists().where(Link.registration_id == Registration.id)
     )
 
 
 def _ended_identities(now: datetime) -> ColumnElement[bool]:
-    return or_(Identity.ended_at <= now - IDENTITIES_KEPT, Identity.expires_at <= now - IDENTITIES_KEPT)
+    return or_(Identity.ended_at <= now - IDENTITY_RETENTION, Identity.expires_at <= now - IDENTITY_RETENTION)
 
 
 def _unconfirmed_contacts() -> ColumnElement[bool]:
@@ -108,7 +108,7 @@ def _unconfirmed_contacts() -> ColumnElement[bool]:
 
 def _batches(context: Context, key: InstrumentedAttribute[int], condition: ColumnElement[bool]) -> Iterator[int]:
     """Delete the rows that a condition holds for; yields how many went with each batch."""
-    database = context.database.unhurried()
+    database = context.database.without_time_limit()
     while True:
         with database.read() as connection:  # the search may take its time: it holds no lock
             found = list(connection.scalars(select(key).where(condition).limit(SEARCHED)))

@@ -21,9 +21,9 @@ import argon2.exceptions
 import argon2.low_level
 
 from portal.domain.errors import Busy
-from portal.domain.passwords.legacy_hashes import InvalidHash, parse_foreign_hash
+from portal.domain.passwords.legacy_hashes import InvalidHash, parse_legacy_hash
 from portal.domain.passwords.policy import PasswordTooLong, normalised
-from portal.threads import CORES, running_pool
+from portal.threads import CORES, started_pool
 
 Result = TypeVar("Result")
 
@@ -64,7 +64,7 @@ class Hasher:
         self._parameters = parameters
         self._parallel = parallel
         self._bound = self._parallel + waiting
-        self._pool = running_pool(self._parallel, "hash")
+        self._pool = started_pool(self._parallel, "hash")
         self._lock = Lock()
         self._admitted = 0
         self._decoy = self.hash(secrets.token_urlsafe(), new_salt())
@@ -98,7 +98,7 @@ class Hasher:
                 by_prefix.setdefault(own[1], []).append(known)
             else:
                 foreign.append(known)
-        found = {known for known in foreign if self._fits_foreign(password, known)}
+        found = {known for known in foreign if self._verifies_legacy(password, known)}
         for prefix, group in by_prefix.items():
             computed = self._compute(password, prefix)
             found.update(known for known in group if hmac.compare_digest(known, computed))
@@ -126,10 +126,10 @@ class Hasher:
         text = base64.b64encode(salt).decode().rstrip("=")
         return f"$argon2id$v=19$m={cost.memory_kib},t={cost.time_cost},p={cost.parallelism}${text}"
 
-    def _fits_foreign(self, password: str, known: str) -> bool:
+    def _verifies_legacy(self, password: str, known: str) -> bool:
         """Whether a hash from elsewhere was made of a password, as we normalise it or, as its system may have, not."""
         try:
-            check = parse_foreign_hash(known).fits
+            check = parse_legacy_hash(known).verifies
         except InvalidHash:
             self.matching(password, [])
             return False

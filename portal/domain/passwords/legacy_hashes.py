@@ -65,16 +65,16 @@ class InvalidHash(ValueError):
 
 
 @dataclass(frozen=True)
-class ForeignHash:
+class LegacyHash:
     """A hash that can be checked at a bearable cost."""
 
     text: str = field(repr=False)
     """As it is stored: the same hash however it was written."""
-    fits: Callable[[bytes], bool] = field(repr=False)
+    verifies: Callable[[bytes], bool] = field(repr=False)
     """Whether a password is the one; this is the work."""
 
 
-def parse_foreign_hash(text: str) -> ForeignHash:
+def parse_legacy_hash(text: str) -> LegacyHash:
     """Read a hash; raises InvalidHash for what is none, is broken, or costs too much."""
     if len(text) <= STRING_LENGTH:
         for pattern, read in _NOTATIONS:
@@ -85,7 +85,7 @@ def parse_foreign_hash(text: str) -> ForeignHash:
     )
 
 
-def _argon2(found: re.Match[str]) -> ForeignHash:
+def _argon2(found: re.Match[str]) -> LegacyHash:
     kind, version = found["type"], int(found["version"] or 16)
     memory, passes, lanes = int(found["m"]), int(found["t"]), int(found["p"])
     salt, digest = _decode(found["salt"]), _decode(found["digest"])
@@ -100,47 +100,47 @@ def _argon2(found: re.Match[str]) -> ForeignHash:
     costs = f"m={memory},t={passes},p={lanes}"
     text = f"$argon2{kind}$v={version}${costs}${_b64(salt)}${_b64(digest)}"
 
-    def fits(secret: bytes) -> bool:
+    def verifies(secret: bytes) -> bool:
         computed = argon2.low_level.hash_secret(
             secret, salt, passes, memory, lanes, len(digest), _ARGON2_TYPES[kind], version
         )
         return hmac.compare_digest(computed, text.encode())
 
-    return ForeignHash(text, fits)
+    return LegacyHash(text, verifies)
 
 
-def _bcrypt(found: re.Match[str]) -> ForeignHash:
+def _bcrypt(found: re.Match[str]) -> LegacyHash:
     if not 4 <= int(found["cost"]) <= MAX_BCRYPT_COST:
         raise InvalidHash(f"Its bcrypt cost is not between 4 and {MAX_BCRYPT_COST}.")
     # The last character of each part holds fewer bits than it could; some systems leave rubbish in the others.
     salt, digest = _without_spare_bits(found["salt"], 0x30), _without_spare_bits(found["digest"], 0x3C)
     known = f"{found['kind']}{found['cost']}${salt}{digest}"
     if found["hashed"]:
-        return ForeignHash(
+        return LegacyHash(
             found["hashed"] + known,
             lambda secret: bcrypt.checkpw(hashlib.sha256(secret).hexdigest().encode(), known.encode()),
         )
 
-    def fits(secret: bytes) -> bool:
+    def verifies(secret: bytes) -> bool:
         equal = bcrypt.checkpw(secret[:_BCRYPT_LENGTH], known.encode())
         return equal and len(secret) <= _BCRYPT_LENGTH and b"\0" not in secret
 
-    return ForeignHash(known, fits)
+    return LegacyHash(known, verifies)
 
 
 def _without_spare_bits(text: str, mask: int) -> str:
     return text[:-1] + _BCRYPT_ALPHABET[_BCRYPT_ALPHABET.index(text[-1]) & mask]
 
 
-def _pbkdf2(found: re.Match[str]) -> ForeignHash:
+def _pbkdf2(found: re.Match[str]) -> LegacyHash:
     return _pbkdf2_of(found, _decode(found["salt"]))
 
 
-def _pbkdf2_django(found: re.Match[str]) -> ForeignHash:
+def _pbkdf2_django(found: re.Match[str]) -> LegacyHash:
     return _pbkdf2_of(found, found["salt"].encode("utf-8", "surrogatepass"))
 
 
-def _pbkdf2_of(found: re.Match[str], salt: bytes) -> ForeignHash:
+def _pbkdf2_of(found: re.Match[str], salt: bytes) -> LegacyHash:
     function, rounds, digest = found["function"] or "sha1", int(found["rounds"]), _decode(found["digest"])
     _refuse_sizes(salt, digest, least_salt=1)
     blocks = -(-len(digest) // hashlib.new(function).digest_size)
@@ -148,11 +148,11 @@ def _pbkdf2_of(found: re.Match[str], salt: bytes) -> ForeignHash:
         raise InvalidHash(f"Its number of PBKDF2 iterations is not between 1 and {MAX_PBKDF2_ROUNDS}.")
     compute = partial(hashlib.pbkdf2_hmac, function, salt=salt, iterations=rounds, dklen=len(digest))
 
-    def fits(secret: bytes) -> bool:
+    def verifies(secret: bytes) -> bool:
         equal = hmac.compare_digest(compute(password=secret), digest)
         return equal and not secret.endswith(b"\0")
 
-    return ForeignHash(found.string, fits)
+    return LegacyHash(found.string, verifies)
 
 
 def _refuse_sizes(salt: bytes, digest: bytes, *, least_salt: int) -> None:
@@ -175,7 +175,7 @@ def _b64(value: bytes) -> str:
     return base64.b64encode(value).decode().rstrip("=")
 
 
-_NOTATIONS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], ForeignHash]], ...] = (
+_NOTATIONS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], LegacyHash]], ...] = (
     (_ARGON2, _argon2),
     (_BCRYPT, _bcrypt),
     (_PBKDF2, _pbkdf2),

@@ -7,7 +7,7 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer
 from portal.domain.messages import N_
 from portal.domain.password_reuse import hash_new_password
-from portal.domain.rate_limits import count_or_refuse, given_back_unless_done, password_guards
+from portal.domain.rate_limits import count_or_refuse, given_back_unless_done, password_limits
 from portal.domain.values.email import parse_email
 from portal.storage.database import retried
 
@@ -18,7 +18,7 @@ _CLOSED = N_("Too many wrong passwords were tried for this account. Set a new pa
 
 @retried
 def change_password(
-    context: Context, visitor: Visitor, customer: Customer, current_password: str, password: str, *, kept: bool
+    context: Context, visitor: Visitor, customer: Customer, current_password: str, password: str, *, remember: bool
 ) -> str:
     """Change the password of a customer who knows the current one; returns a new identity in place of the one in use.
 
@@ -29,23 +29,23 @@ def change_password(
     """
     key = parse_email(customer.email).key
     device = devices.find(context, visitor, key)
-    guards = password_guards(context, visitor, key, device)
-    count_or_refuse(context, visitor, guards, EventKind.PASSWORD_CHANGE, Failure.TOO_MANY_LOGINS)
+    limits = password_limits(context, visitor, key, device)
+    count_or_refuse(context, visitor, limits, EventKind.PASSWORD_CHANGE, Failure.TOO_MANY_LOGINS)
     with context.database.read() as connection:
-        contact = devices.seen_from(device, contacts.find_by_id(connection, customer.id))
+        contact = devices.with_failures_of(device, contacts.find_by_id(connection, customer.id))
     if contact is None:  # deleted since the identity was looked up
         raise _refused_current_password()
     own = [contact.password_hash] if contact.password_hash else []
-    with given_back_unless_done(context, guards):
-        fits = context.hasher.matching(current_password, own)
-    if fits and not contact.is_closed:
-        context.throttle.give_back(guards)
+    with given_back_unless_done(context, limits):
+        verifies = context.hasher.matching(current_password, own)
+    if verifies and not contact.is_locked:
+        context.rate_limiter.give_back(limits)
     else:
         with context.database.write() as connection:
             devices.count_wrong_password(connection, device, customer.id)
             now, failure = context.clock(), Failure.WRONG_PASSWORD
             record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now, refusal=failure)
-        raise _refused_current_password(_CLOSED if contact.is_closed else _WRONG_CURRENT_PASSWORD)
+        raise _refused_current_password(_CLOSED if contact.is_locked else _WRONG_CURRENT_PASSWORD)
     password_hash = hash_new_password(context, visitor, contact, password, EventKind.PASSWORD_CHANGE)
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_CHANGE, contact.id)
@@ -56,7 +56,7 @@ def change_password(
         accounts.change_password(connection, context, visitor, current, password_hash, now)
         devices.forget_wrong_passwords(connection, device, contact.id)
         record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now)
-        return identities.start(connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now)
+        return identities.start(connection, context.rules, visitor, contact_id=contact.id, remember=remember, now=now)
 
 
 def _refused_current_password(detail: str = _WRONG_CURRENT_PASSWORD) -> Refused:

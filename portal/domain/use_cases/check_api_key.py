@@ -13,9 +13,9 @@ from sqlalchemy import bindparam, or_, select, update
 from portal.domain.api_keys import KeyKind, Scope, digest, is_key
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
-from portal.domain.rate_limiter import Standing
-from portal.domain.rate_limits import key_guess_guard
-from portal.storage.backends import DatabaseAway
+from portal.domain.rate_limiter import Window
+from portal.domain.rate_limits import api_key_limit
+from portal.storage.backends import DatabaseUnavailable
 from portal.storage.models import ApiKey, Organisation
 
 _log = logging.getLogger("portal.keys")
@@ -52,10 +52,10 @@ class KeyProblem(Enum):
 class KeyRefused(Exception):
     """A key opens nothing. `standing` is where it stands in its rate, when that is why."""
 
-    def __init__(self, problem: KeyProblem, *, standing: Standing | None = None) -> None:
+    def __init__(self, problem: KeyProblem, *, window: Window | None = None) -> None:
         super().__init__(problem.name)
         self.problem = problem
-        self.standing = standing
+        self.window = window
 
 
 @dataclass(frozen=True)
@@ -139,13 +139,13 @@ def admit(context: Context, key: str | None, *, network: str, request_id: str | 
 
 
 def _refuse_unknown(context: Context, network: str, request_id: str | None) -> NoReturn:
-    standing = context.throttle.stand(key_guess_guard(context, network))
-    if not standing.is_exceeded:
+    window = context.rate_limiter.stand(api_key_limit(context, network))
+    if not window.is_exceeded:
         raise KeyRefused(KeyProblem.UNKNOWN)
-    if standing.is_first_excess:  # no organisation's event: nobody knows whose key was meant
+    if window.is_first_excess:  # no organisation's event: nobody knows whose key was meant
         fields = {"network": network, "request": request_id}
         _log.warning("keys are guessed from network=%(network)s request=%(request)s", fields, extra={"fields": fields})
-    raise KeyRefused(KeyProblem.TOO_MANY, standing=standing)
+    raise KeyRefused(KeyProblem.TOO_MANY, window=window)
 
 
 def _rate(context: Context, kind: str) -> RateLimitItem | None:
@@ -166,5 +166,5 @@ def _note_use(context: Context, key_id: int, now: datetime) -> None:
 
     No request waits for this or fails with it.
     """
-    with suppress(DatabaseAway), context.database.write_at_once() as connection:
+    with suppress(DatabaseUnavailable), context.database.write_without_waiting() as connection:
         connection.execute(_see, {"key_id": key_id, "now": now, "before": now - _USE_PRECISION})

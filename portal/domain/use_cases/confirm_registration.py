@@ -10,14 +10,14 @@ from sqlalchemy import Connection, bindparam, select
 
 from portal.domain import accounts, contacts, devices, identities, one_time_links, pending_registrations
 from portal.domain.audit_log import EventKind, record, refusals_recorded
-from portal.domain.contact_details import TEXTS, Details, fill_empty
-from portal.domain.contacts import Known
+from portal.domain.contact_details import TEXT_FIELDS, ContactDetails, fill_empty_fields
+from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.mailbox_proof import record_mailbox_proof
 from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
-from portal.domain.rate_limits import count_or_refuse, given_back_unless_done, password_guards
+from portal.domain.rate_limits import count_or_refuse, given_back_unless_done, password_limits
 from portal.domain.tokens import Purpose
 from portal.storage.database import retried
 from portal.storage.models import Contact, Link, Registration
@@ -42,16 +42,16 @@ class Confirmation:
 
 
 _typed = select(
-    *(getattr(Registration, name) for name in (*TEXTS, "newsletter", "groups", "referral", "email", "ip"))
+    *(getattr(Registration, name) for name in (*TEXT_FIELDS, "newsletter", "groups", "referral", "email", "ip"))
 ).where(Registration.id == bindparam("registration_id"))
 
 
-def look_at_confirmation(context: Context, visitor: Visitor, token: str, *, registration: str | None) -> Confirmation:
+def get_confirmation(context: Context, visitor: Visitor, token: str, *, registration: str | None) -> Confirmation:
     """What a link would confirm; `registration` is what this browser remembers of its own. Raises Refused."""
-    return _of_link(context, one_time_links.look_at(context, visitor, Purpose.VERIFY, token), registration)
+    return _of_link(context, one_time_links.get_open_link(context, visitor, Purpose.VERIFY, token), registration)
 
 
-def look_at_confirmation_code(context: Context, visitor: Visitor, registration: str | None, code: str) -> Confirmation:
+def get_confirmation_by_code(context: Context, visitor: Visitor, registration: str | None, code: str) -> Confirmation:
     """What a code would confirm in the browser that registered; counts the try. Raises Refused."""
     find = (
         select(Link.public_id)
@@ -61,7 +61,7 @@ def look_at_confirmation_code(context: Context, visitor: Visitor, registration: 
     with context.database.read() as connection:
         public_ids = list(connection.execute(find).scalars())
     return _of_link(
-        context, one_time_links.look_at_code(context, visitor, Purpose.VERIFY, public_ids, code), registration
+        context, one_time_links.get_open_link_by_code(context, visitor, Purpose.VERIFY, public_ids, code), registration
     )
 
 
@@ -90,7 +90,7 @@ def confirm(
     confirmation: Confirmation,
     password: str | None,
     *,
-    kept: bool,
+    remember: bool,
     replacing: str | None,
 ) -> str:
     """Confirm a registration and sign its customer in; returns the new identity, the one so far (`replacing`) ends.
@@ -101,21 +101,21 @@ def confirm(
     """
     if confirmation.needs_password:
         _check_password(context, visitor, confirmation, password or "")
-    with begin_account(context, visitor, confirmation) as begun:
-        record(begun.connection, visitor, EventKind.SIGN_IN, contact_id=begun.contact_id, now=begun.now)
+    with create_account(context, visitor, confirmation) as created:
+        record(created.connection, visitor, EventKind.SIGN_IN, contact_id=created.contact_id, now=created.now)
         return identities.start(
-            begun.connection,
+            created.connection,
             context.rules,
             visitor,
-            contact_id=begun.contact_id,
-            kept=kept,
-            now=begun.now,
+            contact_id=created.contact_id,
+            remember=remember,
+            now=created.now,
             replacing=replacing,
         )
 
 
 @dataclass(frozen=True)
-class Begun:
+class NewAccount:
     """An account that has just begun, in a transaction that is still open."""
 
     connection: Connection
@@ -124,7 +124,7 @@ class Begun:
 
 
 @contextmanager
-def begin_account(context: Context, visitor: Visitor, confirmation: Confirmation) -> Iterator[Begun]:
+def create_account(context: Context, visitor: Visitor, confirmation: Confirmation) -> Iterator[NewAccount]:
     """Make an account of a registration, in one transaction with what the block does. Raises Refused."""
     now, link = context.clock(), confirmation.link
     refusals = refusals_recorded(context, visitor, EventKind.CONFIRM, link.contact_id)
@@ -137,17 +137,17 @@ def begin_account(context: Context, visitor: Visitor, confirmation: Confirmation
         _take_over(connection, visitor.organisation_id, contact, link.registration_id, now)
         record_mailbox_proof(connection, contact, now)
         record(connection, visitor, EventKind.CONFIRM, contact_id=contact.id, now=now)
-        yield Begun(connection, contact.id, now)
+        yield NewAccount(connection, contact.id, now)
 
 
 def _check_password(context: Context, visitor: Visitor, confirmation: Confirmation, password: str) -> None:
     device = devices.find(context, visitor, confirmation.email_key)
-    guards = password_guards(context, visitor, confirmation.email_key, device)
-    count_or_refuse(context, visitor, guards, EventKind.CONFIRM, Failure.TOO_MANY_LOGINS)
-    with given_back_unless_done(context, guards):
-        fits = context.hasher.matching(password, [confirmation.password_hash])
-    if fits:
-        context.throttle.give_back(guards)
+    limits = password_limits(context, visitor, confirmation.email_key, device)
+    count_or_refuse(context, visitor, limits, EventKind.CONFIRM, Failure.TOO_MANY_LOGINS)
+    with given_back_unless_done(context, limits):
+        verifies = context.hasher.matching(password, [confirmation.password_hash])
+    if verifies:
+        context.rate_limiter.give_back(limits)
         return
     now = context.clock()
     with context.database.write() as connection:
@@ -159,10 +159,14 @@ def _check_password(context: Context, visitor: Visitor, confirmation: Confirmati
 
 
 def _take_over(
-    connection: Connection, organisation_id: int, contact: Known, registration_id: int | None, now: datetime
+    connection: Connection,
+    organisation_id: int,
+    contact: ContactCredentials,
+    registration_id: int | None,
+    now: datetime,
 ) -> None:
     """What was typed at registration counts now, where nothing was known before."""
     typed = connection.execute(_typed, {"registration_id": registration_id}).one()._asdict()
     email, ip, groups = typed.pop("email"), typed.pop("ip"), typed.pop("groups")
     contacts.confirm(connection, contact.id, email, now)
-    fill_empty(connection, organisation_id, contact.id, Details(**typed, groups=tuple(groups)), ip=ip)
+    fill_empty_fields(connection, organisation_id, contact.id, ContactDetails(**typed, groups=tuple(groups)), ip=ip)

@@ -15,7 +15,7 @@ from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer
-from portal.domain.rate_limits import handover_guards
+from portal.domain.rate_limits import handover_limits
 from portal.domain.tokens import digest_of, random_id
 from portal.storage.database import retried
 from portal.storage.models import Contact, Event, Handover, Identity
@@ -24,7 +24,9 @@ LIFETIME = timedelta(seconds=60)
 _NONCE = re.compile(r"[A-Za-z0-9_-]{22,128}", re.ASCII)
 
 _open = (
-    select(Handover.id, Handover.identity_id, Handover.nonce, Handover.expires_at, Identity.contact_id, Identity.kept)
+    select(
+        Handover.id, Handover.identity_id, Handover.nonce, Handover.expires_at, Identity.contact_id, Identity.remember
+    )
     .join(Identity, Identity.id == Handover.identity_id)
     .join(Contact, Contact.id == Identity.contact_id)
     .where(
@@ -58,11 +60,11 @@ _use = (
     .values(used_at=bindparam("now"))
     .returning(Handover.id)
 )
-_bind = (
+_join_family = (
     update(Identity)
     .where(Identity.id == bindparam("of_identity"), Identity.ended_at.is_(None))
-    .values(bond=func.coalesce(Identity.bond, bindparam("new_bond")))
-    .returning(Identity.bond)
+    .values(family=func.coalesce(Identity.family, bindparam("new_family")))
+    .returning(Identity.family)
 )
 _redeeming = select(Event.organisation_id).where(Event.kind == EventKind.HANDOVER).distinct()
 
@@ -78,7 +80,7 @@ def hand_over(context: Context, customer: Customer, nonce: str) -> str:
     Raises Throttled past the limit, and ValueError for a nonce that is none.
     """
     _require_nonce(nonce)
-    context.throttle.count(handover_guards(customer.id))
+    context.rate_limiter.count(handover_limits(customer.id))
     return _give(context, customer, nonce)
 
 
@@ -89,11 +91,11 @@ def hand_over_once(context: Context, customer: Customer, nonce: str) -> str | No
     each is good.
     """
     _require_nonce(nonce)
-    guards = handover_guards(customer.id)
-    context.throttle.count(guards)
+    limits = handover_limits(customer.id)
+    context.rate_limiter.count(limits)
     code = _give_once(context, customer, nonce)
     if code is None:
-        context.throttle.give_back(guards)
+        context.rate_limiter.give_back(limits)
     return code
 
 
@@ -152,12 +154,12 @@ def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
         if now >= row.expires_at:
             raise Refused(Failure.HANDOVER_EXPIRED)
         contact = contacts.lock(connection, row.contact_id)
-        bond = _take(connection, row.id, row.identity_id, now)
-        if contact is None or contact.banned_at or bond is None:
+        family = _take(connection, row.id, row.identity_id, now)
+        if contact is None or contact.banned_at or family is None:
             raise Refused(Failure.NO_SUCH_HANDOVER)
         record(connection, visitor, EventKind.HANDOVER, contact_id=contact.id, now=now)
         return identities.start(
-            connection, context.rules, visitor, contact_id=contact.id, kept=row.kept, now=now, bond=bond
+            connection, context.rules, visitor, contact_id=contact.id, remember=row.remember, now=now, family=family
         )
 
 
@@ -167,9 +169,9 @@ def list_redeeming(connection: Connection) -> set[int]:
 
 
 def _take(connection: Connection, handover_id: int, identity_id: int, now: datetime) -> str | None:
-    """Use a code up, and return the bond of its identity; None when somebody was quicker or the identity has ended."""
+    """Use a code up, and return the family of its identity; None when it was used or the identity has ended."""
     if connection.execute(_use, {"handover_id": handover_id, "now": now}).one_or_none() is None:
         return None
-    parameters = {"of_identity": identity_id, "new_bond": random_id()}
-    bond: str | None = connection.execute(_bind, parameters).scalar_one_or_none()
-    return bond
+    parameters = {"of_identity": identity_id, "new_family": random_id()}
+    family: str | None = connection.execute(_join_family, parameters).scalar_one_or_none()
+    return family

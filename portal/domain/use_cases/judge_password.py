@@ -7,7 +7,7 @@ from portal.domain.errors import Failure
 from portal.domain.passwords.policy import refuse_unfit
 
 
-def judge_while_typed(context: Context, visitor: Visitor, password: str, personal: Sequence[str | None]) -> None:
+def judge_password(context: Context, visitor: Visitor, password: str, personal: Sequence[str | None]) -> None:
     """Raise Refused (PASSWORD_REFUSED with the reason) for a password that would be refused when it is sent.
 
     By the same policy, on what was typed beside it and the name of who is signed in (`personal`) alone: nothing is

@@ -5,19 +5,19 @@ from typing import NoReturn
 
 from portal.domain import accounts, contacts, devices, identities, pending_registrations
 from portal.domain.audit_log import EventKind, record
-from portal.domain.contacts import NOBODY, Known
+from portal.domain.contacts import NO_CONTACT, ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.devices import KnownDevice
 from portal.domain.errors import Failure, Refused
 from portal.domain.pending_registrations import open_registrations
-from portal.domain.rate_limits import count_or_refuse, given_back_unless_done, password_guards
+from portal.domain.rate_limits import count_or_refuse, given_back_unless_done, password_limits
 from portal.domain.values.email import Address
 from portal.storage.database import retried
 
 
 @retried
 def log_in(
-    context: Context, visitor: Visitor, address: Address, password: str, *, kept: bool, replacing: str | None = None
+    context: Context, visitor: Visitor, address: Address, password: str, *, remember: bool, replacing: str | None = None
 ) -> str:
     """Sign a customer in and return the new identity; the one the browser carried so far (`replacing`) ends.
 
@@ -28,31 +28,35 @@ def log_in(
     is then given back).
     """
     device = devices.find(context, visitor, address.key)
-    guards = password_guards(context, visitor, address.key, device)
-    count_or_refuse(context, visitor, guards, EventKind.SIGN_IN, Failure.TOO_MANY_LOGINS)
+    limits = password_limits(context, visitor, address.key, device)
+    count_or_refuse(context, visitor, limits, EventKind.SIGN_IN, Failure.TOO_MANY_LOGINS)
     with context.database.read() as connection:
-        contact = devices.seen_from(device, contacts.find(connection, visitor.organisation_id, address.key))
-        registrations = open_registrations(connection, contact.id if contact else NOBODY, context.clock())
-    if visitor.through_shop:  # a shop's server may know what is known of an address
+        contact = devices.with_failures_of(device, contacts.find(connection, visitor.organisation_id, address.key))
+        registrations = open_registrations(connection, contact.id if contact else NO_CONTACT, context.clock())
+    if visitor.via_api:  # a shop's server may know what is known of an address
         registrations = [registration for registration in registrations if not registration.is_decoy]
     own = [contact.password_hash] if contact and contact.password_hash else []
     registered = {one.password_hash: one.public_id for one in registrations if not one.is_locked}
     renewed = None
-    with given_back_unless_done(context, guards):
-        fitting = context.hasher.matching(password, [*own, *registered])
-        if contact and _may_renew(context, contact, fitting):
+    with given_back_unless_done(context, limits):
+        matching = context.hasher.matching(password, [*own, *registered])
+        if contact and _may_renew(context, contact, matching):
             renewed = context.hasher.hash(password, contact.password_salt)
-    failure = _judge(contact, fitting, registered, known_before=bool(own or registrations))
+    failure = _judge(contact, matching, registered, known_before=bool(own or registrations))
     if failure is None or failure in _RIGHT_PASSWORD:  # what is locked counts and costs the same right or wrong
-        context.throttle.give_back(guards)
+        context.rate_limiter.give_back(limits)
     if contact is None or failure:
-        registration = next((registered[known] for known in fitting if known in registered), None)
+        registration = next((registered[known] for known in matching if known in registered), None)
         _refuse(context, visitor, contact, device, failure or Failure.LOGIN_FAILED, registration)
-    return _sign_in(context, visitor, contact, device, renewed, kept=kept, replacing=replacing)
+    return _sign_in(context, visitor, contact, device, renewed, remember=remember, replacing=replacing)
 
 
 def _judge(
-    contact: Known | None, fitting: set[str], registered: Collection[str] = (), *, known_before: bool = True
+    contact: ContactCredentials | None,
+    matching: set[str],
+    registered: Collection[str] = (),
+    *,
+    known_before: bool = True,
 ) -> Failure | None:
     """What stands against signing in, in the order that is documented for the API; None when nothing does.
 
@@ -61,18 +65,18 @@ def _judge(
     """
     if contact is None or not (known_before or contact.confirmed_at):
         return Failure.UNKNOWN_CONTACT
-    if contact.password_hash in fitting and not contact.is_closed:
+    if contact.password_hash in matching and not contact.is_locked:
         return Failure.BANNED if contact.banned_at else None
-    if not fitting.isdisjoint(registered):
+    if not matching.isdisjoint(registered):
         return Failure.UNVERIFIED
     if contact.password_hash is not None:
-        return Failure.PASSWORD_CLOSED if contact.is_closed else Failure.WRONG_PASSWORD
+        return Failure.PASSWORD_LOCKED if contact.is_locked else Failure.WRONG_PASSWORD
     return Failure.NO_ACCOUNT if contact.confirmed_at else Failure.WRONG_PASSWORD
 
 
-def _may_renew(context: Context, contact: Known, fitting: set[str]) -> bool:
+def _may_renew(context: Context, contact: ContactCredentials, matching: set[str]) -> bool:
     """Whether the right password came and its hash is not today's."""
-    if contact.password_hash not in fitting or contact.is_closed:
+    if contact.password_hash not in matching or contact.is_locked:
         return False
     return not context.hasher.is_current(contact.password_hash, contact.password_salt)
 
@@ -83,7 +87,7 @@ _RIGHT_PASSWORD = frozenset({Failure.BANNED, Failure.UNVERIFIED})
 def _refuse(
     context: Context,
     visitor: Visitor,
-    contact: Known | None,
+    contact: ContactCredentials | None,
     device: KnownDevice | None,
     failure: Failure,
     registration: str | None = None,
@@ -92,8 +96,8 @@ def _refuse(
     now = context.clock()
     with context.database.write() as connection:
         if failure not in _RIGHT_PASSWORD:
-            devices.count_wrong_password(connection, device, contact_id or NOBODY)
-            pending_registrations.count_wrong_password(connection, contact_id or NOBODY)
+            devices.count_wrong_password(connection, device, contact_id or NO_CONTACT)
+            pending_registrations.count_wrong_password(connection, contact_id or NO_CONTACT)
         record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=now, refusal=failure)
     # Which of the two was wrong is not told; the second is where most mistakes are made.
     raise Refused(failure, field=None if failure in _RIGHT_PASSWORD else "password", registration=registration)
@@ -102,18 +106,18 @@ def _refuse(
 def _sign_in(
     context: Context,
     visitor: Visitor,
-    contact: Known,
+    contact: ContactCredentials,
     device: KnownDevice | None,
     renewed: str | None,
     *,
-    kept: bool,
+    remember: bool,
     replacing: str | None,
 ) -> str:
     now = context.clock()
     with context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
         device = devices.find_again(connection, device)
-        current = devices.seen_from(device, current)
+        current = devices.with_failures_of(device, current)
         # While the password was hashed it may have been changed or closed, or the customer banned.
         if current is None or current.password_hash != contact.password_hash:
             failure = Failure.WRONG_PASSWORD
@@ -125,7 +129,13 @@ def _sign_in(
             if renewed:
                 accounts.renew_hash(connection, contact, renewed)
             identity = identities.start(
-                connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now, replacing=replacing
+                connection,
+                context.rules,
+                visitor,
+                contact_id=contact.id,
+                remember=remember,
+                now=now,
+                replacing=replacing,
             )
             record(connection, visitor, EventKind.SIGN_IN, contact_id=contact.id, now=now)
             return identity

@@ -7,7 +7,7 @@ from portal.domain import contacts, identities, one_time_links
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.link_requests import mail_link
+from portal.domain.link_requests import email_link
 from portal.domain.mailbox_proof import record_mailbox_proof
 from portal.domain.one_time_links import OpenLink
 from portal.domain.outbox import Notice
@@ -17,7 +17,7 @@ from portal.storage.database import retried
 
 
 @dataclass(frozen=True)
-class SignInByMail:
+class EmailSignIn:
     """What a sign-in by a mailed link or code has led to."""
 
     identity: str = field(repr=False)
@@ -30,7 +30,7 @@ def request_sign_in(context: Context, visitor: Visitor, address: Address) -> str
 
     The answer is the same for every address (link_requests.py). Raises Refused(TOO_MANY_MAILS).
     """
-    return mail_link(
+    return email_link(
         context,
         visitor,
         address,
@@ -41,27 +41,27 @@ def request_sign_in(context: Context, visitor: Visitor, address: Address) -> str
     )
 
 
-def look_at_sign_in(context: Context, visitor: Visitor, token: str) -> OpenLink:
+def get_sign_in_link(context: Context, visitor: Visitor, token: str) -> OpenLink:
     """The sign-in link of a token, unused. Raises Refused."""
-    return one_time_links.look_at(context, visitor, Purpose.SIGN_IN, token)
+    return one_time_links.get_open_link(context, visitor, Purpose.SIGN_IN, token)
 
 
-def look_at_sign_in_code(context: Context, visitor: Visitor, requests: Sequence[str], code: str) -> OpenLink:
+def get_sign_in_link_by_code(context: Context, visitor: Visitor, requests: Sequence[str], code: str) -> OpenLink:
     """The sign-in link whose code was typed, of those this browser asked for; counts the try. Raises Refused."""
-    return one_time_links.look_at_code(context, visitor, Purpose.SIGN_IN, requests, code)
+    return one_time_links.get_open_link_by_code(context, visitor, Purpose.SIGN_IN, requests, code)
 
 
 @retried
-def sign_in_by_mail(
-    context: Context, visitor: Visitor, link: OpenLink, *, kept: bool, replacing: str | None
-) -> SignInByMail:
+def log_in_by_email(
+    context: Context, visitor: Visitor, link: OpenLink, *, remember: bool, replacing: str | None
+) -> EmailSignIn:
     """Sign in whoever has the mailbox by a new identity; the one so far (`replacing`) ends.
 
     Of any number of parallel uses of link and code one succeeds, and every other open one of the customer ends with
     it. The mailbox is proven (mailbox_proof.py says what that changes). Raises Refused (LINK_ENDED, LINK_EXPIRED).
     """
     now = context.clock()
-    refusals = refusals_recorded(context, visitor, EventKind.SIGN_IN_BY_MAIL, link.contact_id)
+    refusals = refusals_recorded(context, visitor, EventKind.SIGN_IN_BY_EMAIL, link.contact_id)
     with refusals, context.database.write() as connection:
         contact = contacts.lock(connection, link.contact_id)
         one_time_links.consume(connection, link, now)
@@ -69,8 +69,8 @@ def sign_in_by_mail(
             raise Refused(Failure.LINK_ENDED)
         one_time_links.end_all(connection, contact.id, now, Purpose.SIGN_IN)
         dropped_registration = record_mailbox_proof(connection, contact, now)
-        record(connection, visitor, EventKind.SIGN_IN_BY_MAIL, contact_id=contact.id, now=now)
+        record(connection, visitor, EventKind.SIGN_IN_BY_EMAIL, contact_id=contact.id, now=now)
         identity = identities.start(
-            connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now, replacing=replacing
+            connection, context.rules, visitor, contact_id=contact.id, remember=remember, now=now, replacing=replacing
         )
-    return SignInByMail(identity, dropped_registration)
+    return EmailSignIn(identity, dropped_registration)

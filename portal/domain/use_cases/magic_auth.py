@@ -6,13 +6,13 @@ from sqlalchemy import Connection, bindparam, select
 
 from portal.domain import contacts, identities
 from portal.domain.audit_log import EventKind, record, refusals_recorded
-from portal.domain.contact_details import Details, fill_empty
-from portal.domain.contacts import Known
+from portal.domain.contact_details import ContactDetails, fill_empty_fields
+from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.passwords.hashing import new_salt
 from portal.domain.pending_registrations import open_registrations
-from portal.domain.rate_limits import count_or_refuse, vouched_guards
+from portal.domain.rate_limits import count_or_refuse, magic_auth_limits
 from portal.domain.values.email import Address
 from portal.storage.database import retried
 from portal.storage.models import Organisation
@@ -21,7 +21,7 @@ _creates = select(Organisation.magic_auth_creates).where(Organisation.id == bind
 
 
 @retried
-def sign_in_vouched(
+def magic_auth(
     context: Context,
     visitor: Visitor,
     address: Address,
@@ -39,27 +39,27 @@ def sign_in_vouched(
     Raises Refused: TOO_MANY_LOGINS, BANNED, UNVERIFIED (known only from a registration that waits), and where the
     organisation creates nobody UNKNOWN_CONTACT, or NO_ACCOUNT for a contact without a password.
     """
-    guards = vouched_guards(context, visitor, address.key)
-    count_or_refuse(context, visitor, guards, EventKind.SIGN_IN_VOUCHED, Failure.TOO_MANY_LOGINS)
+    limits = magic_auth_limits(context, visitor, address.key)
+    count_or_refuse(context, visitor, limits, EventKind.MAGIC_AUTH, Failure.TOO_MANY_LOGINS)
     with context.database.read() as connection:
         known = contacts.find(connection, visitor.organisation_id, address.key)
     now = context.clock()
-    refusals = refusals_recorded(context, visitor, EventKind.SIGN_IN_VOUCHED, known.id if known else None)
+    refusals = refusals_recorded(context, visitor, EventKind.MAGIC_AUTH, known.id if known else None)
     with refusals, context.database.write() as connection:
         contact = _admit(connection, visitor, address, now)
         is_new = contact.confirmed_at is None
         if is_new:
             contacts.confirm(connection, contact.id, address.email, now)
-            details = Details(first_name=first_name, last_name=last_name, referral=referral)
-            fill_empty(connection, visitor.organisation_id, contact.id, details, ip=visitor.ip)
-        record(connection, visitor, EventKind.SIGN_IN_VOUCHED, contact_id=contact.id, now=now)
-        identity = identities.start(connection, context.rules, visitor, contact_id=contact.id, kept=True, now=now)
+            details = ContactDetails(first_name=first_name, last_name=last_name, referral=referral)
+            fill_empty_fields(connection, visitor.organisation_id, contact.id, details, ip=visitor.ip)
+        record(connection, visitor, EventKind.MAGIC_AUTH, contact_id=contact.id, now=now)
+        identity = identities.start(connection, context.rules, visitor, contact_id=contact.id, remember=True, now=now)
     if not is_new:
-        context.throttle.give_back(guards)
+        context.rate_limiter.give_back(limits)
     return identity
 
 
-def _admit(connection: Connection, visitor: Visitor, address: Address, now: datetime) -> Known:
+def _admit(connection: Connection, visitor: Visitor, address: Address, now: datetime) -> ContactCredentials:
     """The contact to sign in, locked; one that is new is not confirmed yet. Raises Refused."""
     creates = connection.execute(_creates, {"organisation_id": visitor.organisation_id}).scalar_one()
     contact = (
@@ -80,5 +80,5 @@ def _admit(connection: Connection, visitor: Visitor, address: Address, now: date
     return contact
 
 
-def _is_pending(connection: Connection, contact: Known, now: datetime) -> bool:
+def _is_pending(connection: Connection, contact: ContactCredentials, now: datetime) -> bool:
     return any(not registration.is_decoy for registration in open_registrations(connection, contact.id, now))

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, insert, select
 
 from portal.domain import contacts, one_time_links, outbox
 from portal.domain.audit_log import EventKind, record, refusals_recorded
-from portal.domain.contact_details import Details
-from portal.domain.contacts import Known
+from portal.domain.contact_details import ContactDetails
+from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure
 from portal.domain.outbox import Notice
@@ -23,8 +23,8 @@ from portal.domain.passwords.policy import refuse_unfit
 from portal.domain.rate_limits import (
     count_or_refuse,
     given_back_unless_done,
-    registration_guards,
-    registration_mail_guards,
+    registration_email_limits,
+    registration_limits,
 )
 from portal.domain.tokens import Purpose, random_id
 from portal.domain.values.email import Address
@@ -33,7 +33,7 @@ from portal.storage.models import Contact, Registration
 
 
 @dataclass(frozen=True)
-class Application(Details):
+class RegistrationRequest(ContactDetails):
     """What somebody types to register; shapes are checked before (forms, schemas)."""
 
     address: Address
@@ -43,17 +43,17 @@ class Application(Details):
 
 
 @dataclass(frozen=True)
-class Held:
+class LockedContact:
     """The contact that a registration is for, locked, and the hash of the password: what is left is to store it."""
 
     connection: Connection
-    contact: Known
+    contact: ContactCredentials
     password_hash: str = field(repr=False)
     now: datetime
 
 
 @retried
-def register(context: Context, visitor: Visitor, application: Application) -> str:
+def register(context: Context, visitor: Visitor, application: RegistrationRequest) -> str:
     """Store a registration, queue its mail, and return its public id for the registering browser.
 
     The owner of an existing account gets a mail that says so, a banned one none; whoever asks cannot tell: the same
@@ -61,20 +61,20 @@ def register(context: Context, visitor: Visitor, application: Application) -> st
     registration does. Nothing that is sent here changes an existing contact.
     Raises Refused (TOO_MANY_REGISTRATIONS, or REGISTRATION_FAILED with the reason against the password) and Busy.
     """
-    with held_contact(context, visitor, application) as held:
+    with locked_contact(context, visitor, application) as held:
         return store(context, visitor, application, held)
 
 
 @contextmanager
-def held_contact(context: Context, visitor: Visitor, application: Application) -> Iterator[Held]:
+def locked_contact(context: Context, visitor: Visitor, application: RegistrationRequest) -> Iterator[LockedContact]:
     """Count the try, check and hash the password, and hold the contact, which is created for a new address.
 
     What the block does is one transaction with that; no lock is held while hashing. Raises what `register` does.
     """
     address = application.address
-    guards, mails = (
+    limits, mails = (
         count_or_refuse(context, visitor, each, EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
-        for each in (registration_guards(context, visitor), registration_mail_guards(context, visitor, address.key))
+        for each in (registration_limits(context, visitor), registration_email_limits(context, visitor, address.key))
     )
     with given_back_unless_done(context, mails), refusals_recorded(context, visitor, EventKind.REGISTER, None):
         names = (application.name, application.first_name, application.last_name)
@@ -88,18 +88,18 @@ def held_contact(context: Context, visitor: Visitor, application: Application) -
         known = contacts.find(connection, visitor.organisation_id, address.key)
     salt = known.password_salt if known else new_salt()
     while True:
-        with given_back_unless_done(context, [*guards, *mails]):
+        with given_back_unless_done(context, [*limits, *mails]):
             password_hash = context.hasher.hash(application.password, salt)
         now = context.clock()
         with context.database.write() as connection:
             contact = contacts.get_or_create(connection, visitor.organisation_id, address, salt=salt, now=now)
             if contact.password_salt == salt:
-                yield Held(connection, contact, password_hash, now)
+                yield LockedContact(connection, contact, password_hash, now)
                 return
         salt = contact.password_salt  # another registration of a new address was quicker: hash with its salt
 
 
-def store(context: Context, visitor: Visitor, application: Application, held: Held) -> str:
+def store(context: Context, visitor: Visitor, application: RegistrationRequest, held: LockedContact) -> str:
     """Store a registration with its mail, in the transaction that holds the contact; returns its public id."""
     connection, contact, now = held.connection, held.contact, held.now
     waits = contact.password_hash is None and contact.banned_at is None
@@ -148,7 +148,7 @@ def queue_mail(
     connection: Connection,
     context: Context,
     visitor: Visitor,
-    contact: Known,
+    contact: ContactCredentials,
     registration_id: int,
     now: datetime,
     *,

@@ -8,13 +8,13 @@ from sqlalchemy import Connection
 
 from portal.domain import contacts
 from portal.domain.audit_log import EventKind, refusals_recorded
-from portal.domain.contacts import Known
+from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.pending_registrations import newest_waiting
+from portal.domain.pending_registrations import newest_pending
 from portal.domain.use_cases import register
-from portal.domain.use_cases.confirm_registration import begin_account, look_at_confirmation
-from portal.domain.use_cases.register import Application
+from portal.domain.use_cases.confirm_registration import create_account, get_confirmation
+from portal.domain.use_cases.register import RegistrationRequest
 from portal.storage.database import retried
 
 
@@ -27,7 +27,7 @@ class Confirmed:
 
 
 @retried
-def register_for_shop(context: Context, visitor: Visitor, application: Application) -> None:
+def register_by_api(context: Context, visitor: Visitor, application: RegistrationRequest) -> None:
     """Store a registration and queue its mail, or raise Refused with what the shop must know.
 
     In this order: REGISTRATION_BANNED; ALREADY_REGISTERED; TOO_MANY_REGISTRATIONS while a registration of the address
@@ -46,20 +46,20 @@ def register_for_shop(context: Context, visitor: Visitor, application: Applicati
     with refusals_recorded(context, visitor, EventKind.REGISTER, contact_id):
         if failure:
             raise failure
-    with register.held_contact(context, visitor, application) as held:
+    with register.locked_contact(context, visitor, application) as held:
         failure = _against(held.connection, context, held.contact, held.now)
         if failure:
             raise failure
         register.store(context, visitor, application, held)
 
 
-def _against(connection: Connection, context: Context, contact: Known, now: datetime) -> Refused | None:
+def _against(connection: Connection, context: Context, contact: ContactCredentials, now: datetime) -> Refused | None:
     """What stands against another registration of a contact."""
     if contact.banned_at:
         return Refused(Failure.REGISTRATION_BANNED)
     if contact.password_hash:
         return Refused(Failure.ALREADY_REGISTERED)
-    newest = newest_waiting(connection, contact.id)
+    newest = newest_pending(connection, contact.id)
     if newest is None or now >= newest + context.rules.register_retry:
         return None
     wait = newest + context.rules.register_retry - now
@@ -67,12 +67,12 @@ def _against(connection: Connection, context: Context, contact: Known, now: date
 
 
 @retried
-def confirm_for_shop(context: Context, visitor: Visitor, token: str) -> Confirmed:
+def confirm_by_api(context: Context, visitor: Visitor, token: str) -> Confirmed:
     """Confirm a registration for whoever brought its link to the shop; nobody is signed in by it.
 
     The key's holder vouches that this is who chose the password, so it is not asked for (docs/api.md).
     Raises Refused (NO_SUCH_LINK, LINK_ENDED, LINK_EXPIRED, TOO_MANY_LOGINS).
     """
-    found = look_at_confirmation(context, visitor, token, registration=None)
-    with begin_account(context, visitor, found):
+    found = get_confirmation(context, visitor, token, registration=None)
+    with create_account(context, visitor, found):
         return Confirmed(found.email, found.return_url)

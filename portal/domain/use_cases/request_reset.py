@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from portal.domain.audit_log import EventKind
 from portal.domain.context import Context, Visitor
-from portal.domain.link_requests import mail_link
+from portal.domain.link_requests import email_link
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
@@ -15,7 +15,7 @@ def request_reset(context: Context, visitor: Visitor, address: Address, lifetime
 
     The answer is the same for every address (link_requests.py). Raises Refused(TOO_MANY_MAILS).
     """
-    mail_link(
+    email_link(
         context,
         visitor,
         address,

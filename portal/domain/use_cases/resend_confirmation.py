@@ -6,8 +6,8 @@ from portal.domain import contacts
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure
-from portal.domain.pending_registrations import WAITING_LIFETIME
-from portal.domain.rate_limits import count_or_refuse, registration_mail_guards
+from portal.domain.pending_registrations import PENDING_LIFETIME
+from portal.domain.rate_limits import count_or_refuse, registration_email_limits
 from portal.domain.use_cases.register import queue_mail
 from portal.storage.database import retried
 from portal.storage.models import Contact, Registration
@@ -33,7 +33,7 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
         .join(Contact, Contact.id == Registration.contact_id)
         .where(
             Registration.public_id == registration,
-            Registration.created_at > now - WAITING_LIFETIME,
+            Registration.created_at > now - PENDING_LIFETIME,
             Contact.organisation_id == visitor.organisation_id,
         )
     )
@@ -41,8 +41,8 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
         row = connection.execute(find).one_or_none()
     if row is None:
         return None
-    guards = registration_mail_guards(context, visitor, row.email_key)
-    count_or_refuse(context, visitor, guards, EventKind.RESEND, Failure.TOO_MANY_MAILS)
+    limits = registration_email_limits(context, visitor, row.email_key)
+    count_or_refuse(context, visitor, limits, EventKind.RESEND, Failure.TOO_MANY_MAILS)
     with context.database.write() as connection:
         contact = contacts.lock(connection, row.contact_id)
         if contact is None:

@@ -7,15 +7,15 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.mailbox_proof import record_mailbox_proof
 from portal.domain.one_time_links import OpenLink
 from portal.domain.password_reuse import hash_new_password
-from portal.domain.rate_limits import account_guard, device_guard, new_password_guards
+from portal.domain.rate_limits import account_limit, device_limit, new_password_limits
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import parse_email
 from portal.storage.database import retried
 
 
-def look_at_reset(context: Context, visitor: Visitor, token: str) -> OpenLink:
+def get_reset_link(context: Context, visitor: Visitor, token: str) -> OpenLink:
     """The reset link of a token, unused. Raises Refused."""
-    return one_time_links.look_at(context, visitor, Purpose.RESET, token)
+    return one_time_links.get_open_link(context, visitor, Purpose.RESET, token)
 
 
 @retried
@@ -26,13 +26,13 @@ def set_new_password(context: Context, visitor: Visitor, token: str, password: s
     that waits, lets in whom too many wrong passwords had locked out, and sends a notice. A refusal does not use the
     link up. Raises Refused (NO_SUCH_LINK, LINK_ENDED, LINK_EXPIRED, and what hash_new_password raises) and Busy.
     """
-    link = look_at_reset(context, visitor, token)
+    link = get_reset_link(context, visitor, token)
     with context.database.read() as connection:
         contact = contacts.find_by_id(connection, link.contact_id)
     if contact is None:  # deleted since the link was looked at
         raise Refused(Failure.NO_SUCH_LINK)
-    guards = new_password_guards(context, contact.id)
-    password_hash = hash_new_password(context, visitor, contact, password, EventKind.RESET, guards)
+    limits = new_password_limits(context, contact.id)
+    password_hash = hash_new_password(context, visitor, contact, password, EventKind.RESET, limits)
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.RESET, contact.id)
     with refusals, context.database.write() as connection:
@@ -45,7 +45,7 @@ def set_new_password(context: Context, visitor: Visitor, token: str, password: s
         record(connection, visitor, EventKind.RESET, contact_id=current.id, now=now)
     # The mailbox is proven and the password that was guessed at is gone: who was locked out by a stranger gets in.
     key = parse_email(contact.email).key
-    context.throttle.forget(account_guard(context, visitor, key))
+    context.rate_limiter.forget(account_limit(context, visitor, key))
     if device := devices.find(context, visitor, key):
-        context.throttle.forget(device_guard(context, device))
+        context.rate_limiter.forget(device_limit(context, device))
     return dropped_registration

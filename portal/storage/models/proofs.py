@@ -37,9 +37,9 @@ class Identity(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     contact_id: Mapped[int] = contact_key()
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
-    kept: Mapped[bool]
+    remember: Mapped[bool] = mapped_column("kept", key="remember")
     """Whether the customer asked to be kept signed in."""
-    bond: Mapped[str | None] = mapped_column(String(32), index=True)
+    family: Mapped[str | None] = mapped_column("bond", String(32), key="family", index=True)
     """Shared by identities of which one was handed over from the other: ending one ends all."""
     ip: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[str | None]

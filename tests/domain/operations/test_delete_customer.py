@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
 from portal.domain.errors import Failure
-from portal.domain.operations.customers import Reference, UnknownCustomer
+from portal.domain.operations.customers import CustomerReference, UnknownCustomer
 from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.export_customer import EXPORTED
-from portal.domain.use_cases.set_new_password import look_at_reset
+from portal.domain.use_cases.set_new_password import get_reset_link
 from portal.domain.values.email import parse_email
 from portal.storage.models import Base, Contact, Event, Identity, Registration
 from tests.domain.life import EMAIL, FRIEND, FRIENDS_IP, Life, live
@@ -75,11 +75,11 @@ def test_what_was_removed_is_told_table_by_table(scene: Scene, life: Life) -> No
 
 def test_nobody_is_signed_in_any_more_and_no_link_works(scene: Scene, life: Life) -> None:
     assert scene.is_signed_in(life.identity)
-    look_at_reset(scene.context, scene.visitor, life.reset)
+    get_reset_link(scene.context, scene.visitor, life.reset)
     delete(scene)
     assert not scene.is_signed_in(life.identity)
     with refused(Failure.NO_SUCH_LINK):
-        look_at_reset(scene.context, scene.visitor, life.reset)
+        get_reset_link(scene.context, scene.visitor, life.reset)
     with refused(Failure.UNKNOWN_CONTACT):
         scene.log_in(EMAIL, SECOND_PASSWORD)
 
@@ -110,14 +110,17 @@ def test_the_deletion_is_an_event_that_names_nobody(scene: Scene, life: Life) ->
 
 def test_a_customer_without_an_address_goes_by_reference_number(scene: Scene) -> None:
     scene.add_guest(phone="+420 777123456", cu_ref_no="Abcdefgh12345678")
-    assert delete_customer(scene.context, scene.visitor.organisation_id, Reference("Abcdefgh12345678"))["contacts"] == 1
+    assert (
+        delete_customer(scene.context, scene.visitor.organisation_id, CustomerReference("Abcdefgh12345678"))["contacts"]
+        == 1
+    )
     assert scene.count(Contact) == 0
 
 
 def test_another_organisations_customer_stays(scene: Scene) -> None:
     second = scene.at_another_organisation()
     second.join()
-    for whom in (parse_email(ADA), Reference(str(scene.rows(select(Contact.cu_ref_no))[0][0]))):
+    for whom in (parse_email(ADA), CustomerReference(str(scene.rows(select(Contact.cu_ref_no))[0][0]))):
         with pytest.raises(UnknownCustomer):
             delete_customer(scene.context, scene.visitor.organisation_id, whom)
     assert scene.count(Identity) == 1

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from portal.domain.operations.import_customers import BadRow, ImportHindered, Row, begin_import
-from portal.domain.operations.import_tables import Imported
+from portal.domain.operations.import_customers import BadRow, ImportRefused, Row, begin_import
+from portal.domain.operations.import_tables import ImportCounts
 from portal.storage.models import Account, Contact, ContactGroup
 from tests.domain.scene import ADA, Scene
 
 BCRYPT = "$2b$12$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"
 
 
-def bring_in(scene: Scene, *customers: dict[str, Any]) -> Imported:
+def bring_in(scene: Scene, *customers: dict[str, Any]) -> ImportCounts:
     """Import customers, none of whom is a bad row."""
     with begin_import(scene.context, scene.visitor.organisation_id) as begun:
         assert list(begun.check(Row(number, values) for number, values in enumerate(customers))) == []
@@ -31,7 +31,7 @@ def test_customers_come_in_their_order_with_their_groups_and_accounts(scene: Sce
         {"phone": "+420 777123456", "groups": ["vip"]},
         {"email": ADA},
     )
-    assert imported == Imported(customers=3, accounts=1)
+    assert imported == ImportCounts(customers=3, accounts=1)
     zoe, phone_only, ada = contacts(scene)
     assert (zoe.email, phone_only.phone, ada.email_key) == ("zoe@example.com", "+420 777123456", ADA)
     assert (zoe.confirmed_at, ada.created_at) == (scene.context.clock(), scene.context.clock())
@@ -85,7 +85,7 @@ def test_who_becomes_known_while_the_file_is_read_stops_the_import(scene: Scene)
     with begin_import(scene.context, scene.visitor.organisation_id) as begun:
         assert list(begun.check([Row(1, {"email": "zoe@example.com"}), Row(2, {"email": ADA})])) == []
         scene.add_guest()
-        with pytest.raises(ImportHindered) as hindered:
+        with pytest.raises(ImportRefused) as hindered:
             begun.store()
     assert ADA not in str(hindered.value)
     assert hindered.value.__cause__ is None
@@ -95,7 +95,7 @@ def test_who_becomes_known_while_the_file_is_read_stops_the_import(scene: Scene)
 def test_nobody_waits_while_a_file_is_read(scene: Scene) -> None:
     with begin_import(scene.context, scene.visitor.organisation_id) as begun:
         assert list(begun.check([Row(1, {"email": "zoe@example.com"})])) == []
-        with scene.context.database.write_at_once():  # which on SQLite fails at once when somebody else writes
+        with scene.context.database.write_without_waiting():  # which on SQLite fails at once when somebody else writes
             pass
         scene.join()
         assert begun.store().customers == 1
@@ -106,5 +106,5 @@ def test_nothing_of_a_file_stays_behind(scene: Scene) -> None:
         with begin_import(scene.context, scene.visitor.organisation_id) as begun:
             assert list(begun.check([Row(1, {"email": ADA})])) == []
     with begin_import(scene.context, scene.visitor.organisation_id) as begun:
-        assert begun.store() == Imported(0, 0)
+        assert begun.store() == ImportCounts(0, 0)
     assert scene.rows(select(func.count()).select_from(Contact)) == [(0,)]

@@ -5,32 +5,34 @@ from typing import Any
 
 import pytest
 
-from portal.domain.operations.import_fields import READERS, InvalidNewcomer, Newcomer, read_newcomer
+from portal.domain.operations.import_fields import READERS, ImportedCustomer, InvalidImportRow, read_imported_customer
 from portal.domain.values.email import parse_email
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BCRYPT = "$2b$12$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"
 
 
-def read(**values: Any) -> Newcomer:
-    return read_newcomer({"email": "ada@example.com", **values}, NOW)
+def read(**values: Any) -> ImportedCustomer:
+    return read_imported_customer({"email": "ada@example.com", **values}, NOW)
 
 
 def told_of(**values: Any) -> str:
-    with pytest.raises(InvalidNewcomer) as refusal:
+    with pytest.raises(InvalidImportRow) as refusal:
         read(**values)
     return str(refusal.value)
 
 
 def test_a_customer_needs_no_more_than_an_address_or_a_phone_number() -> None:
-    assert read_newcomer({"email": "Ada@Example.com"}, NOW) == Newcomer(address=parse_email("ada@example.com"))
-    assert read_newcomer({"phone": "00420777123456"}, NOW) == Newcomer(phone="+420 777123456")
+    assert read_imported_customer({"email": "Ada@Example.com"}, NOW) == ImportedCustomer(
+        address=parse_email("ada@example.com")
+    )
+    assert read_imported_customer({"phone": "00420777123456"}, NOW) == ImportedCustomer(phone="+420 777123456")
 
 
 def test_an_empty_text_is_as_good_as_none() -> None:
     empty: dict[str, Any] = dict.fromkeys(READERS, "") | {"newsletter": None, "groups": []}
-    assert read_newcomer({**empty, "email": "ada@example.com"}, NOW) == read()
-    assert read_newcomer({**dict.fromkeys(READERS), "email": "ada@example.com"}, NOW) == read()
+    assert read_imported_customer({**empty, "email": "ada@example.com"}, NOW) == read()
+    assert read_imported_customer({**dict.fromkeys(READERS), "email": "ada@example.com"}, NOW) == read()
 
 
 @pytest.mark.parametrize(

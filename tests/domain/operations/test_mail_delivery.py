@@ -257,7 +257,7 @@ def test_a_mail_that_is_being_sent_is_not_freed_by_a_wish_to_send_it(outbox: Out
     assert outbox.sent(mail)
 
 
-@pytest.mark.parametrize("state", [MailState.SENT, MailState.EXPIRED, MailState.VOID])
+@pytest.mark.parametrize("state", [MailState.SENT, MailState.EXPIRED, MailState.DECOY])
 def test_a_mail_that_is_done_is_not_sent_again(outbox: Outbox, scene: Scene, state: MailState) -> None:
     outbox.queue()
     scene.change_row(update(OutboxMail).values(state=state))

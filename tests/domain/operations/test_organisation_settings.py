@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from portal.domain.context import Context
 from portal.domain.operations.organisation_settings import (
-    Given,
     InvalidOrganisation,
+    OrganisationChanges,
     Portal,
     add_organisation,
     change_organisation,
@@ -20,7 +20,7 @@ from portal.storage.models import Organisation as OrganisationRow
 
 PORTAL = Portal(languages=("en", "cs"), hostname="portal.example.com")
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
-EVERYTHING: Given = {
+EVERYTHING: OrganisationChanges = {
     "name": " Kámen & syn ",
     "hostname": "Login.Kámen.example",
     "frame_ancestors": ["https://KAMEN.example", "https://kamen.example:443", "http://localhost:3000"],
@@ -37,11 +37,11 @@ EVERYTHING: Given = {
 }
 
 
-def _add(context: Context, slug: str, given: Given) -> None:
+def _add(context: Context, slug: str, given: OrganisationChanges) -> None:
     add_organisation(context, slug, given, PORTAL)
 
 
-def _set(context: Context, slug: str, given: Given) -> None:
+def _set(context: Context, slug: str, given: OrganisationChanges) -> None:
     change_organisation(context, slug, given, PORTAL)
 
 
@@ -161,12 +161,12 @@ def test_a_list_that_is_given_replaces_the_old_one(context: Context) -> None:
     ids=lambda value: ascii(value)[:60],
 )
 def test_what_is_wrong_is_refused_in_one_line_and_nothing_is_changed(
-    context: Context, given: Given, words: str
+    context: Context, given: OrganisationChanges, words: str
 ) -> None:
     _add(context, "kamen", EVERYTHING)
     before = _get(context, "kamen")
     # Something good beside it does not get in either.
-    for change in (given, cast(Given, {"magic_auth_creates": True, **given})):
+    for change in (given, cast(OrganisationChanges, {"magic_auth_creates": True, **given})):
         with pytest.raises(InvalidOrganisation, match=words) as refusal:
             _set(context, "kamen", change)
         assert str(refusal.value).isprintable()

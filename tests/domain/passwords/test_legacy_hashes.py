@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 
 from portal.domain.errors import Busy, Failure
 from portal.domain.passwords.hashing import Hasher, Parameters, new_salt
-from portal.domain.passwords.legacy_hashes import InvalidHash, parse_foreign_hash
+from portal.domain.passwords.legacy_hashes import InvalidHash, parse_legacy_hash
 from portal.storage.models import Account, Contact
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
 from tests.domain.watching import HashCounter, wait_until
@@ -64,7 +64,7 @@ def pbkdf2(password: str) -> str:
 
 
 def fits(password: str, text: str) -> bool:
-    return parse_foreign_hash(text).fits(password.encode())
+    return parse_legacy_hash(text).verifies(password.encode())
 
 
 @pytest.fixture
@@ -85,9 +85,9 @@ def test_a_hash_of_another_system_fits_its_password_only(system: str) -> None:
 @pytest.mark.parametrize("system", KNOWN)
 def test_what_is_stored_is_the_same_hash_and_is_stored_so_again(system: str) -> None:
     password, text = KNOWN[system]
-    stored = parse_foreign_hash(text).text
+    stored = parse_legacy_hash(text).text
     assert fits(password, stored)
-    assert parse_foreign_hash(stored).text == stored
+    assert parse_legacy_hash(stored).text == stored
     assert len(stored) <= 255
 
 
@@ -198,7 +198,7 @@ def test_a_password_that_fits_in_no_case_costs_the_hash_of_any_other(
 )
 def test_what_is_broken_or_costs_too_much_is_refused_in_words_that_hold_none_of_it(text: str, word: str) -> None:
     with pytest.raises(InvalidHash) as refusal:
-        parse_foreign_hash(text)
+        parse_legacy_hash(text)
     assert word in str(refusal.value)
     assert not any(part in str(refusal.value) for part in text.split("$")[1:] if len(part) > 6)
     assert refusal.value.__cause__ is None
@@ -206,7 +206,7 @@ def test_what_is_broken_or_costs_too_much_is_refused_in_words_that_hold_none_of_
 
 def test_no_hash_is_seen_in_a_repr() -> None:
     _, text = KNOWN["bcrypt 2b"]
-    assert "CCCC" not in repr(parse_foreign_hash(text))
+    assert "CCCC" not in repr(parse_legacy_hash(text))
 
 
 def test_a_planted_hash_that_would_eat_the_machine_costs_one_of_ours(hasher: Hasher, hashes: HashCounter) -> None:
@@ -326,7 +326,7 @@ def test_an_imported_password_can_be_changed_by_whoever_knows_it(scene: Scene) -
 def test_a_closed_account_keeps_its_imported_hash(scene: Scene) -> None:
     contact_id = import_account(scene, pbkdf2(PASSWORD))
     scene.change_row(update(Contact).where(Contact.id == contact_id).values(failed_passwords=100))
-    with refused(Failure.PASSWORD_CLOSED):
+    with refused(Failure.PASSWORD_LOCKED):
         scene.log_in()
     assert stored_hash(scene) == pbkdf2(PASSWORD)
 

@@ -14,7 +14,7 @@ from tests.domain.watching import HashCounter, in_parallel
 
 def test_a_change_ends_every_identity_and_starts_a_new_one(scene: Scene) -> None:
     identity = scene.join()
-    kept = scene.log_in(kept=True)
+    kept = scene.log_in(remember=True)
     others = scene.join("eve@example.com")
     new = scene.change(identity, PASSWORD, SECOND_PASSWORD)
     assert [scene.is_signed_in(one) for one in (identity, kept, new, others)] == [False, False, True, True]
@@ -65,7 +65,7 @@ def test_100_wrong_current_passwords_close_the_password_here_too(scene: Scene) -
             scene.change(identity, WRONG_PASSWORD, SECOND_PASSWORD)
     with refused(Failure.WRONG_PASSWORD):
         scene.change(identity, PASSWORD, SECOND_PASSWORD)
-    with refused(Failure.PASSWORD_CLOSED):
+    with refused(Failure.PASSWORD_LOCKED):
         scene.log_in()
 
 

@@ -88,7 +88,7 @@ def test_signing_in_with_it_counts_for_nothing(scene: Scene, who: Callable[[Scen
     ("who", "failure"),
     [
         *((who, Failure.WRONG_PASSWORD) for who in (customer, imported_customer, banned_customer)),
-        (customer_with_a_locked_password, Failure.PASSWORD_CLOSED),
+        (customer_with_a_locked_password, Failure.PASSWORD_LOCKED),
         (banned_guest, Failure.NO_ACCOUNT),
         (banned_newcomer, Failure.UNKNOWN_CONTACT),
     ],
@@ -99,7 +99,7 @@ def test_a_shops_server_is_told_what_it_would_be_told_without_the_registration(
     who(scene)
     for _ in range(2):
         with refused(failure) as refusal:
-            scene.through_shop().log_in(ADA, STRANGERS_PASSWORD)
+            scene.via_api().log_in(ADA, STRANGERS_PASSWORD)
         assert refusal.value.registration is None
         scene.register(ADA, STRANGERS_PASSWORD)
 
@@ -108,8 +108,8 @@ def test_a_decoy_keeps_no_address_from_being_registered_through_a_shop(scene: Sc
     banned_guest(scene)
     scene.register(ADA, STRANGERS_PASSWORD)
     ban.unban(scene.context, scene.visitor.organisation_id, parse_email(ADA))
-    scene.through_shop().register_for_shop()
-    assert scene.confirm_for_shop().email == ADA
+    scene.via_api().register_by_api()
+    assert scene.confirm_by_api().email == ADA
 
 
 @pytest.mark.parametrize("registered", [PASSWORD, STRANGERS_PASSWORD])
@@ -180,9 +180,9 @@ def test_a_shop_hears_of_a_pending_registration_after_100_wrong_passwords_too(sc
     scene.register()
     scene.fail_to_log_in(times=100)
     with refused(Failure.WRONG_PASSWORD):
-        scene.through_shop().log_in()
+        scene.via_api().log_in()
     with refused(Failure.UNVERIFIED):
-        scene.through_shop().vouch()
+        scene.via_api().vouch()
 
 
 def test_registering_is_no_way_to_guess_on_after_100_wrong_passwords(scene: Scene) -> None:
@@ -204,7 +204,7 @@ def test_a_sign_in_with_the_password_leaves_decoys_as_they_are(scene: Scene) -> 
         scene.log_in(ADA, STRANGERS_PASSWORD)
 
 
-@pytest.mark.parametrize("prove", [Scene.sign_in_by_mail, lambda scene: scene.reset(scene.ask_reset())])
+@pytest.mark.parametrize("prove", [Scene.log_in_by_email, lambda scene: scene.reset(scene.ask_reset())])
 def test_a_proof_of_the_mailbox_ends_decoys(scene: Scene, prove: Callable[[Scene], object]) -> None:
     scene.join()
     registration = scene.register(ADA, STRANGERS_PASSWORD)
@@ -224,7 +224,7 @@ def test_a_ban_is_not_seen_by_who_has_registered_the_address_before(scene: Scene
     mails = len(scene.mails())
     assert scene.resend(registration) == ADA
     assert len(scene.mails()) == mails
-    assert len(scene.rows(select(OutboxMail).where(OutboxMail.state == MailState.VOID))) == 1
+    assert len(scene.rows(select(OutboxMail).where(OutboxMail.state == MailState.DECOY))) == 1
 
 
 def test_what_a_ban_has_ended_stays_ended_when_it_is_lifted(scene: Scene) -> None:
@@ -236,7 +236,7 @@ def test_what_a_ban_has_ended_stays_ended_when_it_is_lifted(scene: Scene) -> Non
     assert [mail.token for mail in scene.mails()] == [token]
     with refused(Failure.LINK_ENDED):
         scene.confirm(token, browser=registration)
-    assert scene.through_shop().vouch()  # of a contact that nothing pending is known of
+    assert scene.via_api().vouch()  # of a contact that nothing pending is known of
 
 
 def test_a_refused_sign_in_is_recorded_on_the_contact(scene: Scene) -> None:

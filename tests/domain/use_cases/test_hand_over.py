@@ -9,7 +9,7 @@ from sqlalchemy import update
 from portal.domain import identities
 from portal.domain.errors import Failure, Refused
 from portal.domain.operations.retention import purge
-from portal.domain.rate_limiter import Throttled
+from portal.domain.rate_limiter import RateLimitExceeded
 from portal.domain.use_cases import hand_over as handing_over
 from portal.storage.models import Handover
 from tests.conftest import MovableClock
@@ -132,7 +132,7 @@ def test_a_change_of_password_ends_what_was_handed_over(scene: Scene) -> None:
 
 def test_what_was_handed_over_lasts_as_long_as_the_first_was_meant_to(scene: Scene, clock: MovableClock) -> None:
     scene.join()
-    kept = redeem(scene, hand_over(scene, scene.log_in(kept=True)))
+    kept = redeem(scene, hand_over(scene, scene.log_in(remember=True)))
     short = redeem(scene, hand_over(scene, scene.log_in()))
     clock.advance(identities.SHORT_IDLE)
     assert scene.is_signed_in(kept)
@@ -190,10 +190,10 @@ def test_codes_of_one_customer_are_limited_whatever_the_sign_in(scene: Scene) ->
     for number in range(100):
         handing_over.hand_over(scene.context, customers[number % 2], f"{NONCE}{number}")
     for customer in customers:
-        with pytest.raises(Throttled) as throttled:
+        with pytest.raises(RateLimitExceeded) as throttled:
             handing_over.hand_over(scene.context, customer, NONCE)
         assert 0 < throttled.value.retry_after <= 600
-        with pytest.raises(Throttled):
+        with pytest.raises(RateLimitExceeded):
             handing_over.hand_over_once(scene.context, customer, NONCE)
     assert scene.count(Handover) == 100
     other = scene.get(scene.join("eve@example.com"))

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from portal.domain.errors import Failure
 from portal.domain.passwords.hashing import Hasher, Parameters
-from portal.domain.pending_registrations import WAITING_LIFETIME
+from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.storage.models import Account, Contact, Identity
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
@@ -79,9 +79,9 @@ def banned_customer_with_a_closed_password(scene: Scene) -> None:
         (banned_guest, PASSWORD, Failure.NO_ACCOUNT),
         (banned_newcomer, PASSWORD, Failure.UNVERIFIED),
         (banned_newcomer, WRONG_PASSWORD, Failure.WRONG_PASSWORD),
-        (customer_with_a_closed_password, WRONG_PASSWORD, Failure.PASSWORD_CLOSED),
-        (customer_with_a_closed_password, PASSWORD, Failure.PASSWORD_CLOSED),
-        (banned_customer_with_a_closed_password, PASSWORD, Failure.PASSWORD_CLOSED),
+        (customer_with_a_closed_password, WRONG_PASSWORD, Failure.PASSWORD_LOCKED),
+        (customer_with_a_closed_password, PASSWORD, Failure.PASSWORD_LOCKED),
+        (banned_customer_with_a_closed_password, PASSWORD, Failure.PASSWORD_LOCKED),
     ],
 )
 def test_each_reason_is_told_in_the_order_of_the_contract(
@@ -127,7 +127,7 @@ def test_of_several_waiting_registrations_each_is_known_by_its_own_password(scen
 
 def test_a_registration_waits_seven_days(scene: Scene, clock: MovableClock) -> None:
     scene.register()
-    clock.advance(WAITING_LIFETIME - timedelta(seconds=1))
+    clock.advance(PENDING_LIFETIME - timedelta(seconds=1))
     with refused(Failure.UNVERIFIED):
         scene.log_in()
     clock.advance(timedelta(seconds=1))

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from portal.domain.errors import Failure, Refused
 from portal.domain.outbox import Notice
-from portal.domain.pending_registrations import WAITING_LIFETIME
+from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.storage.models import Account, Contact, Event, Identity, Organisation, OutboxMail, Registration
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
@@ -20,7 +20,7 @@ from tests.domain.watching import HashCounter, in_parallel
 
 @pytest.fixture
 def shop(scene: Scene) -> Scene:
-    return scene.through_shop()
+    return scene.via_api()
 
 
 def create_nobody(scene: Scene) -> Scene:
@@ -133,7 +133,7 @@ def test_who_has_an_account_gets_in_where_nobody_is_created(shop: Scene) -> None
 
 def test_an_unknown_address_becomes_a_contact_with_what_the_shop_knows(scene: Scene) -> None:
     referrer = scene.get(scene.join("referrer@example.com"))
-    shop = scene.through_shop("203.0.113.7")
+    shop = scene.via_api("203.0.113.7")
     identity = shop.vouch("Eve.Rook@gmail.com", first_name="Eve", last_name="Rook", referral=referrer.cu_ref_no)
     [contact] = shop.rows(select(Contact).where(Contact.email == "eve.rook@gmail.com"))
     assert (contact.first_name, contact.last_name, contact.ip) == ("Eve", "Rook", "203.0.113.7")
@@ -156,7 +156,7 @@ def test_nothing_that_is_known_is_changed(scene: Scene, who: Callable[[Scene], N
     who(scene)
     kept = (select(Contact), select(Account), select(Registration), select(OutboxMail))
     before = [scene.rows(table) for table in kept]
-    scene.through_shop("203.0.113.7").vouch(first_name="Eve", last_name="Rook", referral=referrer.cu_ref_no)
+    scene.via_api("203.0.113.7").vouch(first_name="Eve", last_name="Rook", referral=referrer.cu_ref_no)
     assert [scene.rows(table) for table in kept] == before
 
 
@@ -164,7 +164,7 @@ def test_a_shops_word_ends_no_registration_that_waits(shop: Scene) -> None:
     shop.add_guest()
     shop.register()
     shop.vouch()
-    shop.confirm_for_shop()
+    shop.confirm_by_api()
     assert shop.is_signed_in(shop.log_in())
 
 
@@ -172,7 +172,7 @@ def test_who_never_confirmed_a_registration_is_unknown_when_it_waits_no_longer(
     shop: Scene, clock: MovableClock
 ) -> None:
     shop.register("a.da@gmail.com", first_name="Stranger")
-    clock.advance(WAITING_LIFETIME - timedelta(seconds=1))
+    clock.advance(PENDING_LIFETIME - timedelta(seconds=1))
     with refused(Failure.UNVERIFIED):
         shop.vouch("ada@gmail.com")
     clock.advance(timedelta(seconds=1))
@@ -204,7 +204,7 @@ def test_who_gets_in_does_not_count(shop: Scene) -> None:
     shop = shop.with_rules(login_limit_account=parse_limit("2 per hour"), login_limit_network=parse_limit("2 per hour"))
     shop.add_guest()
     for _ in range(5):
-        assert shop.through_shop("192.0.2.77").vouch()
+        assert shop.via_api("192.0.2.77").vouch()
 
 
 @pytest.mark.parametrize(("who", "failure"), ALWAYS_REFUSED)
@@ -226,7 +226,7 @@ def test_new_contacts_count_on_the_network_that_the_shop_gives(shop: Scene) -> N
     shop = shop.with_rules(login_limit_network=parse_limit("2 per hour"))
     for number in range(4):
         assert shop.vouch(f"ada{number}@example.com")
-    given = shop.through_shop("192.0.2.77")
+    given = shop.via_api("192.0.2.77")
     for number in range(4, 6):
         assert given.vouch(f"ada{number}@example.com")
     with refused(Failure.TOO_MANY_LOGINS):
@@ -238,7 +238,7 @@ def test_new_contacts_count_on_the_network_that_the_shop_gives(shop: Scene) -> N
 
 def test_wrong_passwords_and_a_shops_word_do_not_hold_each_other_up(shop: Scene) -> None:
     shop.join()
-    shop = shop.with_rules(login_limit_account=parse_limit("2 per hour")).through_shop("192.0.2.77")
+    shop = shop.with_rules(login_limit_account=parse_limit("2 per hour")).via_api("192.0.2.77")
     shop.fail_to_log_in(times=3)
     assert shop.is_signed_in(shop.vouch())
     shop.ban()

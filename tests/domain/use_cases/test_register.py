@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from portal.domain.errors import Failure
 from portal.domain.outbox import MailState, Notice
-from portal.domain.pending_registrations import WAITING_LIFETIME
+from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.domain.use_cases.resend_confirmation import resend
 from portal.storage.models import Account, Contact, Identity, Link, OutboxMail, Registration
 from tests.conftest import MovableClock
@@ -98,7 +98,7 @@ def test_nothing_waits_for_an_address_that_has_an_account(scene: Scene) -> None:
     scene.join()
     scene.register(ADA, SECOND_PASSWORD)
     with refused(Failure.WRONG_PASSWORD):
-        scene.through_shop().log_in(ADA, SECOND_PASSWORD)
+        scene.via_api().log_in(ADA, SECOND_PASSWORD)
     [link] = scene.rows(select(Link).order_by(Link.id.desc()).limit(1))
     token = scene._sign(link.purpose, link.public_id)
     with refused(Failure.LINK_ENDED):
@@ -116,7 +116,7 @@ def test_nothing_goes_out_to_who_is_banned(scene: Scene, as_guest: bool) -> None
     public_id = scene.register(ADA, SECOND_PASSWORD)
     assert resend(scene.context, scene.visitor, public_id) == ADA
     assert len(scene.mails()) == mails
-    voids = scene.rows(select(OutboxMail).where(OutboxMail.state == MailState.VOID))
+    voids = scene.rows(select(OutboxMail).where(OutboxMail.state == MailState.DECOY))
     assert [void.recipient for void in voids] == [None, None]
 
 
@@ -167,7 +167,7 @@ def test_a_registration_that_nobody_made_is_not_sent_again(scene: Scene, clock: 
     public_id = scene.register()
     assert resend(scene.context, scene.visitor, "A" * 32) is None
     assert resend(scene.context, scene.at_another_organisation().visitor, public_id) is None
-    clock.advance(WAITING_LIFETIME - timedelta(seconds=1))
+    clock.advance(PENDING_LIFETIME - timedelta(seconds=1))
     assert resend(scene.context, scene.visitor, public_id) == ADA
     clock.advance(timedelta(seconds=1))
     assert resend(scene.context, scene.visitor, public_id) is None

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from portal.domain.errors import Refused
-from portal.domain.rate_limits import password_guards, registration_guards, registration_mail_guards
+from portal.domain.rate_limits import password_limits, registration_email_limits, registration_limits
 from portal.domain.tokens import random_id
 from portal.storage.models import Base, Contact, Registration
 from tests.domain.scene import ADA, SECOND_PASSWORD, WRONG_PASSWORD, Scene
@@ -145,11 +145,11 @@ def test_a_request_for_a_reset_costs_the_same(
 def counted(scene: Scene, email: str) -> dict[str, int]:
     """What is counted on an address, and on the network of whoever asks."""
     guards = [
-        *password_guards(scene.context, scene.visitor, email, None),
-        *registration_guards(scene.context, scene.visitor),
-        *registration_mail_guards(scene.context, scene.visitor, email),
+        *password_limits(scene.context, scene.visitor, email, None),
+        *registration_limits(scene.context, scene.visitor),
+        *registration_email_limits(scene.context, scene.visitor, email),
     ]
-    return {guard.scope: scene.context.throttle.counters.get(guard.storage_key) for guard in guards}
+    return {guard.scope: scene.context.rate_limiter.counters.get(guard.storage_key) for guard in guards}
 
 
 @pytest.mark.parametrize("become_known", [*KNOWN, become_imported])
@@ -157,7 +157,7 @@ def test_signing_in_with_what_a_stranger_has_registered_costs_the_same(
     scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
 ) -> None:
     become_known(scene)
-    scene.context.throttle.counters.reset()
+    scene.context.rate_limiter.counters.reset()
 
     def register_sign_in_resend(stranger: Scene, email: str) -> list[Work]:
         registrations: list[str] = []

@@ -11,7 +11,7 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.operations import ban
 from portal.domain.outbox import Notice
 from portal.domain.passwords.hashing import Hasher, Parameters
-from portal.domain.use_cases.set_new_password import look_at_reset
+from portal.domain.use_cases.set_new_password import get_reset_link
 from portal.domain.values.email import parse_email
 from portal.storage.models import Account, Contact, FormerPassword, Identity, Link
 from tests.conftest import MovableClock
@@ -53,7 +53,7 @@ def test_looking_at_a_link_does_not_use_it_up(scene: Scene) -> None:
     scene.join()
     token = scene.ask_reset()
     for _ in range(50):
-        assert look_at_reset(scene.context, scene.visitor, token).email == ADA
+        assert get_reset_link(scene.context, scene.visitor, token).email == ADA
     scene.reset(token)
 
 
@@ -136,7 +136,7 @@ def test_success_ends_every_identity_link_and_waiting_registration(scene: Scene)
     for token in (verify, other_verify):
         with refused(Failure.REGISTRATION_DROPPED):
             scene.confirm(token, browser=registered)
-    identities = [scene.log_in(ADA, SECOND_PASSWORD), scene.log_in(ADA, SECOND_PASSWORD, kept=True)]
+    identities = [scene.log_in(ADA, SECOND_PASSWORD), scene.log_in(ADA, SECOND_PASSWORD, remember=True)]
     scene.reset(scene.ask_reset(), "something quite new 77")
     assert [scene.is_signed_in(identity) for identity in identities] == [False, False]
     assert scene.rows(select(Link.id).where(Link.used_at.is_(None), Link.ended_at.is_(None))) == []
@@ -177,7 +177,7 @@ def test_asking_20_times_changes_nothing(scene: Scene) -> None:
     assert scene.is_signed_in(identity)
     assert scene.log_in()
     for token in tokens:
-        assert look_at_reset(scene.context, scene.visitor, token).email == ADA
+        assert get_reset_link(scene.context, scene.visitor, token).email == ADA
 
 
 @pytest.mark.parametrize("lifetime", [None, timedelta(minutes=1), timedelta(hours=24)])

@@ -74,11 +74,11 @@ def test_a_zone_is_no_part_of_an_address() -> None:
 
 @pytest.mark.parametrize("ip", ["192.0.2.1", "2001:db8:1:2::1"])
 def test_the_customer_that_a_shop_speaks_for_counts_as_anybody_in_that_network(ip: str) -> None:
-    assert Visitor(organisation_id=1, ip=ip, through_shop=True).network == network_of(ip)
+    assert Visitor(organisation_id=1, ip=ip, via_api=True).network == network_of(ip)
 
 
 def test_a_customer_of_whom_the_shop_says_nothing_is_in_no_network() -> None:
-    assert Visitor(organisation_id=1, ip=None, through_shop=True).network is None
+    assert Visitor(organisation_id=1, ip=None, via_api=True).network is None
     assert Visitor(organisation_id=1, ip=None).network == "unknown"
 
 
