@@ -155,5 +155,5 @@ def revoke(context: Context, key_id: int) -> bool:
 
 
 def _record(connection: Connection, organisation_id: int, kind: EventKind, now: datetime) -> None:
-    operator = Visitor(organisation_id=organisation_id, ip=None)
+    operator = Visitor.operator(organisation_id)
     record(connection, operator, kind, contact_id=None, now=now)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Self
 
 from limits import RateLimitItem
 
@@ -66,6 +67,11 @@ class Visitor:
     """Whether a shop's server asks on behalf of a customer, and `ip` is what it says of that customer."""
     device: str | None = field(default=None, repr=False)
     """The value of the browser's device cookie (devices.py), known or not; a secret."""
+
+    @classmethod
+    def operator(cls, organisation_id: int) -> Self:
+        """The operator of an organisation, or the portal itself."""
+        return cls(organisation_id=organisation_id, ip=None)
 
     @property
     def network(self) -> str | None:

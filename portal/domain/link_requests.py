@@ -7,10 +7,16 @@ from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure
 from portal.domain.outbox import Notice
-from portal.domain.rate_limits import count_or_refuse, email_limits
+from portal.domain.rate_limits import attempt, email_limits
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
 from portal.storage.database import retried
+
+_EMAILS = {
+    Purpose.RESET: (Notice.RESET, EventKind.RESET_REQUEST),
+    Purpose.SIGN_IN: (Notice.SIGN_IN, EventKind.SIGN_IN_REQUEST),
+}
+"""The email for each purpose that can be asked for, and the event that asking is recorded as."""
 
 
 @retried
@@ -18,10 +24,7 @@ def email_link(
     context: Context,
     visitor: Visitor,
     address: Address,
-    *,
     purpose: Purpose,
-    notice: Notice,
-    kind: EventKind,
     lifetime: timedelta,
 ) -> str:
     """Queue a mail with a new link, when the address belongs to a contact who is not banned; returns its public id.
@@ -29,10 +32,11 @@ def email_link(
     Asking changes nothing else, and earlier links stay good. For any other address the same statements run, with rows
     that lead to nothing. Raises Refused(TOO_MANY_MAILS), counted for unknown addresses as for known ones.
     """
+    notice, kind = _EMAILS[purpose]
     limits = email_limits(context, visitor, address.key, devices.find(context, visitor, address.key))
-    count_or_refuse(context, visitor, limits, kind, Failure.TOO_MANY_MAILS)
+    counted = attempt(context, visitor, limits, kind, Failure.TOO_MANY_MAILS)
     now = context.clock()
-    with context.database.write() as connection:
+    with counted, context.database.write() as connection:
         contact = contacts.lock_by_key(connection, visitor.organisation_id, address.key)
         wanted = contact is not None and contact.banned_at is None
         contact_id = contact.id if contact else None

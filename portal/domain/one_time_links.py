@@ -16,15 +16,19 @@ from portal.domain import contacts
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.rate_limits import count_or_refuse, link_limits
+from portal.domain.rate_limits import attempt, link_limits
 from portal.domain.tokens import Purpose, random_id
 from portal.domain.values.text import without_separators
 from portal.storage.database import retried
 from portal.storage.models import Contact, Link, Registration
 
 CODE_TRIES = 5
-_BY_CODE = {Purpose.SIGN_IN: EventKind.SIGN_IN_BY_EMAIL, Purpose.VERIFY: EventKind.CONFIRM}
-"""What a code beside a link of a purpose is typed for."""
+REDEMPTIONS = {
+    Purpose.VERIFY: EventKind.CONFIRM,
+    Purpose.RESET: EventKind.RESET,
+    Purpose.SIGN_IN: EventKind.SIGN_IN_BY_EMAIL,
+}
+"""The event that using a link, or the code beside it, is recorded as."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class OpenLink:
 
     id: int
     public_id: str
+    purpose: Purpose
     contact_id: int
     registration_id: int | None
     email: str
@@ -114,7 +119,7 @@ def get_open_link(context: Context, visitor: Visitor, purpose: Purpose, token: s
     try:
         public_id = context.signer.public_id(purpose, token)
     except Refused:
-        count_or_refuse(context, visitor, link_limits(context, visitor), EventKind.LINK_GUESS, Failure.TOO_MANY_LOGINS)
+        attempt(context, visitor, link_limits(context, visitor), EventKind.LINK_GUESS, Failure.TOO_MANY_LOGINS)
         raise
     return _open(context, visitor, purpose, public_id)
 
@@ -131,7 +136,7 @@ def _open(context: Context, visitor: Visitor, purpose: Purpose, public_id: str) 
         raise Refused(Failure.REGISTRATION_DROPPED if dropped else Failure.LINK_ENDED)
     if context.clock() >= row.expires_at:
         raise Refused(Failure.LINK_EXPIRED)
-    return OpenLink(row.id, public_id, row.contact_id, row.registration_id, row.email)
+    return OpenLink(row.id, public_id, purpose, row.contact_id, row.registration_id, row.email)
 
 
 @retried
@@ -164,11 +169,11 @@ def get_open_link_by_code(
         concerned = owners.intersection(row.contact_id for row in matching or tried)
         contact_id = concerned.pop() if len(concerned) == 1 else None
         if tried and not matching:
-            record(connection, visitor, _BY_CODE[purpose], contact_id=contact_id, now=now, refusal=failure)
+            record(connection, visitor, REDEMPTIONS[purpose], contact_id=contact_id, now=now, refusal=failure)
     if not matching:
         raise Refused(failure, field="code")
     try:
-        with refusals_recorded(context, visitor, _BY_CODE[purpose], contact_id):
+        with refusals_recorded(context, visitor, REDEMPTIONS[purpose], contact_id):
             return _open(context, visitor, purpose, matching[0].public_id)
     except Refused as refusal:
         if refusal.failure is Failure.REGISTRATION_DROPPED:

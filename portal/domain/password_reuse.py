@@ -9,7 +9,7 @@ from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.passwords.policy import refuse_unfit
 from portal.domain.rate_limiter import RateLimit
-from portal.domain.rate_limits import count_or_refuse, given_back_unless_done
+from portal.domain.rate_limits import attempt
 
 
 def hash_new_password(
@@ -22,7 +22,7 @@ def hash_new_password(
 ) -> str:
     """The hash of a new password, to be stored; one computation, however many former passwords there are.
 
-    To be told "used before" tells something about a former password: such answers are counted against `guards`. Raises
+    To be told "used before" tells something about a former password: such answers are counted against `limits`. Raises
     Refused (PASSWORD_REFUSED with the reason, PASSWORD_REUSED, TOO_MANY_LOGINS), recorded as refusals of `kind`, and
     Busy.
     """
@@ -33,15 +33,15 @@ def hash_new_password(
             min_length=context.rules.password_min_length,
             personal=(*contact.personal, visitor.organisation_name),
         )
-    count_or_refuse(context, visitor, limits, kind, Failure.TOO_MANY_LOGINS)
-    with context.database.read() as connection:
-        former = contacts.former_passwords(connection, contact.id)
-    if contact.password_hash:
-        former.append(contact.password_hash)
-    with given_back_unless_done(context, limits):
-        password_hash, reused = context.hasher.hash_new(password, contact.password_salt, former)
+    with attempt(context, visitor, limits, kind, Failure.TOO_MANY_LOGINS) as counted:
+        with context.database.read() as connection:
+            former = contacts.former_passwords(connection, contact.id)
+        if contact.password_hash:
+            former.append(contact.password_hash)
+        password_hash, is_reused = context.hasher.hash_new(password, contact.password_salt, former)
+        if not is_reused:
+            counted.give_back()
     with refusals_recorded(context, visitor, kind, contact.id):
-        if reused:
+        if is_reused:
             raise Refused(Failure.PASSWORD_REUSED, field="password")
-    context.rate_limiter.give_back(limits)
     return password_hash

@@ -29,8 +29,7 @@ Unknown addresses count as known ones do. Every key begins with the organisation
 server says nothing of its customer's network, none is counted (context.py, Visitor.network).
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 
@@ -38,7 +37,7 @@ from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.devices import KnownDevice
 from portal.domain.errors import Failure, Refused
-from portal.domain.rate_limiter import RateLimit, RateLimitExceeded, Reserve
+from portal.domain.rate_limiter import Attempt, RateLimit, RateLimitExceeded, Reserve
 
 _HANDOVER_LIMIT = RateLimitItemPerMinute(100, 10)
 
@@ -137,27 +136,18 @@ def api_key_limit(context: Context, network: str) -> RateLimit:
     return RateLimit("api-key", context.rules.login_limit_network, (network,))
 
 
-@contextmanager
-def given_back_unless_done(context: Context, limits: Sequence[RateLimit]) -> Iterator[None]:
-    """Take a counted try back when what it guards could not be done (too many passwords wait to be hashed)."""
-    try:
-        yield
-    except BaseException:
-        context.rate_limiter.give_back(limits)
-        raise
-
-
-def count_or_refuse(
+def attempt(
     context: Context, visitor: Visitor, limits: Sequence[RateLimit], kind: EventKind, failure: Failure
-) -> list[RateLimit]:
-    """Count one try before the work it guards; raises Refused(failure) with the time to wait. Returns what was counted.
+) -> Attempt:
+    """Count an attempt before the work it limits; the block that does the work may give it back (rate_limiter.py).
 
-    The first refusal of each window is recorded, so that a flood of tries is not a flood of rows.
+    Raises Refused(failure) with the time to wait when a limit is reached. The first refusal of each window is recorded
+    as an event of `kind`, so that a flood of attempts is not a flood of rows.
     """
     try:
-        return context.rate_limiter.count(limits)
-    except RateLimitExceeded as throttled:
-        if throttled.first:
+        return context.rate_limiter.attempt(limits)
+    except RateLimitExceeded as exceeded:
+        if exceeded.is_first:
             with context.database.write() as connection:
                 record(connection, visitor, kind, contact_id=None, now=context.clock(), refusal=failure)
-        raise Refused(failure, retry_after=throttled.retry_after) from None
+        raise Refused(failure, retry_after=exceeded.retry_after) from None

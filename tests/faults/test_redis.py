@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from limits import parse as parse_limit
 
-from portal.domain.rate_limiter import RateLimit, RateLimiter, RateLimitExceeded
+from portal.domain.rate_limiter import Attempt, RateLimit, RateLimiter, RateLimitExceeded
 from portal.storage import redis_counters
 from portal.storage.rate_limit_counters import FallbackCounters
 from portal.storage.redis_counters import RedisCounters
@@ -67,7 +67,7 @@ def quick_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tries_allowed(rate_limiter: RateLimiter, most: int = 20) -> int:
-    standings = [rate_limiter.stand(GUARD) for _ in range(most)]
+    standings = [rate_limiter.hit(GUARD) for _ in range(most)]
     assert all(standing.retry_after > 0 for standing in standings)
     return [standing.is_exceeded for standing in standings].count(False)
 
@@ -79,21 +79,21 @@ def problems(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_two_processes_share_their_counters(broken_redis: Redis) -> None:
     one, other = (RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri))) for _ in range(2))
     for _ in range(4):
-        one.count([GUARD])
-        other.count([GUARD])
+        one.attempt([GUARD])
+        other.attempt([GUARD])
     with pytest.raises(RateLimitExceeded) as caught:
-        one.count([GUARD])
-    assert caught.value.first
+        one.attempt([GUARD])
+    assert caught.value.is_first
     assert 0 < caught.value.retry_after <= 3600
     one.give_back([GUARD])
     other.give_back([GUARD])
-    one.count([GUARD])
+    one.attempt([GUARD])
 
 
 def test_of_many_at_once_as_many_are_counted_as_are_allowed(broken_redis: Redis) -> None:
     rate_limiter = RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri)))
-    outcomes = in_parallel([lambda: rate_limiter.count([GUARD])] * 40)
-    assert outcomes.count([GUARD]) == 8
+    outcomes = in_parallel([lambda: rate_limiter.attempt([GUARD])] * 40)
+    assert sum(isinstance(outcome, Attempt) for outcome in outcomes) == 8
 
 
 def test_a_window_is_not_prolonged_and_what_is_given_back_after_it_is_no_credit(broken_redis: Redis) -> None:
@@ -118,13 +118,13 @@ def test_a_process_that_cannot_share_counts_alone_and_allows_a_quarter(
     break_it, mend_it = BREAKS[name]
     rate_limiter = RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri)))
     for _ in range(3):
-        rate_limiter.count([GUARD])
+        rate_limiter.attempt([GUARD])
     break_it(broken_redis)
     assert tries_allowed(rate_limiter) == 2
     assert len(problems(caplog)) == 1
     assert "limits cannot be shared" in problems(caplog)[0]
     mend_it(broken_redis)
-    wait_until(lambda: not rate_limiter.stand(GUARD).is_exceeded or len(problems(caplog)) == 2, "shared again")
+    wait_until(lambda: not rate_limiter.hit(GUARD).is_exceeded or len(problems(caplog)) == 2, "shared again")
     assert problems(caplog)[1:] == ["limits are shared again"]
 
 
@@ -149,10 +149,10 @@ def test_while_redis_stands_still_one_asks_and_nobody_else(
     monkeypatch.setattr(redis_counters, "REST_SECONDS", 3600)
     monkeypatch.setattr(redis_counters, "TIMEOUT_SECONDS", FROZEN_SECONDS)
     rate_limiter = RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri)))
-    rate_limiter.stand(GUARD)
+    rate_limiter.hit(GUARD)
     broken_redis.freeze()
     for _ in range(200):
-        rate_limiter.stand(GUARD)
+        rate_limiter.hit(GUARD)
     broken_redis.thaw()
     wait_until(lambda: calls(broken_redis) >= 2, "Redis goes on")
     assert calls(broken_redis) == 2, "each request waits for a server that stands still"
@@ -167,7 +167,7 @@ def calls(redis: Redis) -> int:
 
 def test_a_restart_between_two_requests_is_not_noticed(broken_redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
     rate_limiter = RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri)))
-    rate_limiter.count([GUARD])
+    rate_limiter.attempt([GUARD])
     broken_redis.stop()
     broken_redis.start()
     assert tries_allowed(rate_limiter) == 8
@@ -186,7 +186,7 @@ def test_a_flush_begins_the_count_anew_and_nothing_else(broken_redis: Redis, cap
 def test_no_password_of_redis_is_logged(caplog: pytest.LogCaptureFixture, broken_redis: Redis) -> None:
     port = broken_redis.port
     broken_redis.stop()
-    RateLimiter(FallbackCounters(RedisCounters(f"redis://user:canary@127.0.0.1:{port}/0"))).stand(GUARD)
+    RateLimiter(FallbackCounters(RedisCounters(f"redis://user:canary@127.0.0.1:{port}/0"))).hit(GUARD)
     assert len(problems(caplog)) == 1
     assert "canary" not in caplog.text
 
@@ -195,7 +195,7 @@ def test_no_word_of_an_answer_that_may_quote_us_is_logged(
     caplog: pytest.LogCaptureFixture, broken_redis: Redis
 ) -> None:
     broken_redis.client.acl_setuser("canary", enabled=True, passwords=["+canary"], commands=["+ping"])
-    RateLimiter(FallbackCounters(RedisCounters(f"redis://canary:canary@127.0.0.1:{broken_redis.port}/0"))).stand(GUARD)
+    RateLimiter(FallbackCounters(RedisCounters(f"redis://canary:canary@127.0.0.1:{broken_redis.port}/0"))).hit(GUARD)
     assert len(problems(caplog)) == 1
     assert "(NoPermissionError)" in caplog.text
     assert "canary" not in caplog.text

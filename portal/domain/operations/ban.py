@@ -51,5 +51,5 @@ def unban(context: Context, organisation_id: int, whom: CustomerSelector) -> boo
 
 
 def _record(connection: Connection, organisation_id: int, kind: EventKind, contact_id: int, now: datetime) -> None:
-    operator = Visitor(organisation_id=organisation_id, ip=None)
+    operator = Visitor.operator(organisation_id)
     record(connection, operator, kind, contact_id=contact_id, now=now)

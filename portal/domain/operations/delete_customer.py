@@ -59,7 +59,7 @@ def delete_customer(context: Context, organisation_id: int, whom: CustomerSelect
     with context.database.write() as connection:
         contact_id = lock_customer(connection, organisation_id, whom)
         removed = _delete(connection, contact_id)
-        operator = Visitor(organisation_id=organisation_id, ip=None)
+        operator = Visitor.operator(organisation_id)
         record(connection, operator, EventKind.DELETE, contact_id=None, now=context.clock())
     context.database.scrub()
     return removed

@@ -103,7 +103,7 @@ class CustomerImport:
         try:
             with transaction(connection):
                 imported = import_tables.store(connection, self._organisation_id, now)
-                operator = Visitor(organisation_id=self._organisation_id, ip=None)
+                operator = Visitor.operator(self._organisation_id)
                 record(connection, operator, EventKind.IMPORT, contact_id=None, now=now)
         except IntegrityError:
             raise ImportRefused("Meanwhile a customer of the file has become known. Import it once more.") from None

@@ -99,7 +99,7 @@ def change_organisation(context: Context, slug: str, given: OrganisationChanges,
 
 
 def _record(connection: Connection, context: Context, organisation_id: int, kind: EventKind) -> None:
-    operator = Visitor(organisation_id=organisation_id, ip=None)
+    operator = Visitor.operator(organisation_id)
     record(connection, operator, kind, contact_id=None, now=context.clock())
 
 

@@ -7,13 +7,13 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer
 from portal.domain.messages import N_
 from portal.domain.password_reuse import hash_new_password
-from portal.domain.rate_limits import count_or_refuse, given_back_unless_done, password_limits
+from portal.domain.rate_limits import attempt, password_limits
 from portal.domain.values.email import parse_email
 from portal.storage.database import retried
 
 _WRONG_CURRENT_PASSWORD = N_("This is not your current password. Try again, or set a new password by mail.")
 
-_CLOSED = N_("Too many wrong passwords were tried for this account. Set a new password by mail to open it again.")
+_LOCKED = N_("Too many wrong passwords were tried for this account. Set a new password by mail to open it again.")
 
 
 @retried
@@ -30,22 +30,21 @@ def change_password(
     key = parse_email(customer.email).key
     device = devices.find(context, visitor, key)
     limits = password_limits(context, visitor, key, device)
-    count_or_refuse(context, visitor, limits, EventKind.PASSWORD_CHANGE, Failure.TOO_MANY_LOGINS)
-    with context.database.read() as connection:
-        contact = devices.with_failures_of(device, contacts.find_by_id(connection, customer.id))
-    if contact is None:  # deleted since the identity was looked up
-        raise _refused_current_password()
-    own = [contact.password_hash] if contact.password_hash else []
-    with given_back_unless_done(context, limits):
-        verifies = context.hasher.matching(current_password, own)
-    if verifies and not contact.is_locked:
-        context.rate_limiter.give_back(limits)
-    else:
+    with attempt(context, visitor, limits, EventKind.PASSWORD_CHANGE, Failure.TOO_MANY_LOGINS) as counted:
+        with context.database.read() as connection:
+            contact = devices.with_failures_of(device, contacts.find_by_id(connection, customer.id))
+        if contact is None:  # deleted since the identity was looked up
+            raise _refused_current_password()
+        own = [contact.password_hash] if contact.password_hash else []
+        is_right = bool(context.hasher.matching(current_password, own)) and not contact.is_locked
+        if is_right:
+            counted.give_back()
+    if not is_right:
         with context.database.write() as connection:
             devices.count_wrong_password(connection, device, customer.id)
             now, failure = context.clock(), Failure.WRONG_PASSWORD
             record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now, refusal=failure)
-        raise _refused_current_password(_CLOSED if contact.is_locked else _WRONG_CURRENT_PASSWORD)
+        raise _refused_current_password(_LOCKED if contact.is_locked else _WRONG_CURRENT_PASSWORD)
     password_hash = hash_new_password(context, visitor, contact, password, EventKind.PASSWORD_CHANGE)
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_CHANGE, contact.id)

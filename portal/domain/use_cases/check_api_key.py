@@ -139,7 +139,7 @@ def admit(context: Context, key: str | None, *, network: str, request_id: str | 
 
 
 def _refuse_unknown(context: Context, network: str, request_id: str | None) -> NoReturn:
-    window = context.rate_limiter.stand(api_key_limit(context, network))
+    window = context.rate_limiter.hit(api_key_limit(context, network))
     if not window.is_exceeded:
         raise KeyRefused(KeyProblem.UNKNOWN)
     if window.is_first_excess:  # no organisation's event: nobody knows whose key was meant

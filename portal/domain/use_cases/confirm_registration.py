@@ -4,20 +4,18 @@ import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
-from portal.domain import accounts, contacts, devices, identities, one_time_links, pending_registrations
-from portal.domain.audit_log import EventKind, record, refusals_recorded
+from portal.domain import accounts, devices, identities, one_time_links, pending_registrations
+from portal.domain.audit_log import EventKind, record
 from portal.domain.contact_details import TEXT_FIELDS, ContactDetails, fill_empty_fields
-from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.mailbox_proof import record_mailbox_proof
+from portal.domain.mailbox_proof import RedeemedLink, redeem
 from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
-from portal.domain.rate_limits import count_or_refuse, given_back_unless_done, password_limits
+from portal.domain.rate_limits import attempt, password_limits
 from portal.domain.tokens import Purpose
 from portal.storage.database import retried
 from portal.storage.models import Contact, Link, Registration
@@ -36,13 +34,15 @@ class Confirmation:
     email_key: str
     needs_password: bool
     """Whether the chosen password must be typed, because this is not the browser that registered."""
+    written_email: str
+    """The address as it was typed at registration."""
     return_url: str | None
     """Where the customer wants to go on, as it was allowed when they registered: to be checked again."""
     password_hash: str = field(repr=False)
 
 
 _typed = select(
-    *(getattr(Registration, name) for name in (*TEXT_FIELDS, "newsletter", "groups", "referral", "email", "ip"))
+    *(getattr(Registration, name) for name in (*TEXT_FIELDS, "newsletter", "groups", "referral", "ip"))
 ).where(Registration.id == bindparam("registration_id"))
 
 
@@ -67,7 +67,13 @@ def get_confirmation_by_code(context: Context, visitor: Visitor, registration: s
 
 def _of_link(context: Context, link: OpenLink, registration: str | None) -> Confirmation:
     find = (
-        select(Registration.public_id, Registration.password_hash, Registration.return_url, Contact.email_key)
+        select(
+            Registration.public_id,
+            Registration.password_hash,
+            Registration.return_url,
+            Registration.email.label("written_email"),
+            Contact.email_key,
+        )
         .join(Contact, Contact.id == Registration.contact_id)
         .where(
             Registration.id == link.registration_id,
@@ -80,7 +86,15 @@ def _of_link(context: Context, link: OpenLink, registration: str | None) -> Conf
     if row is None:
         raise Refused(Failure.LINK_ENDED)
     same_browser = registration is not None and hmac.compare_digest(row.public_id, registration)
-    return Confirmation(link, link.email, row.email_key, not same_browser, row.return_url, row.password_hash)
+    return Confirmation(
+        link=link,
+        email=link.email,
+        email_key=row.email_key,
+        needs_password=not same_browser,
+        written_email=row.written_email,
+        return_url=row.return_url,
+        password_hash=row.password_hash,
+    )
 
 
 @retried
@@ -102,53 +116,33 @@ def confirm(
     if confirmation.needs_password:
         _check_password(context, visitor, confirmation, password or "")
     with create_account(context, visitor, confirmation) as created:
-        record(created.connection, visitor, EventKind.SIGN_IN, contact_id=created.contact_id, now=created.now)
+        connection, contact_id, now = created.connection, created.contact.id, created.now
+        record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=now)
         return identities.start(
-            created.connection,
-            context.rules,
-            visitor,
-            contact_id=created.contact_id,
-            remember=remember,
-            now=created.now,
-            replacing=replacing,
+            connection, context.rules, visitor, contact_id=contact_id, remember=remember, now=now, replacing=replacing
         )
 
 
-@dataclass(frozen=True)
-class NewAccount:
-    """An account that has just begun, in a transaction that is still open."""
-
-    connection: Connection
-    contact_id: int
-    now: datetime
-
-
 @contextmanager
-def create_account(context: Context, visitor: Visitor, confirmation: Confirmation) -> Iterator[NewAccount]:
+def create_account(context: Context, visitor: Visitor, confirmation: Confirmation) -> Iterator[RedeemedLink]:
     """Make an account of a registration, in one transaction with what the block does. Raises Refused."""
-    now, link = context.clock(), confirmation.link
-    refusals = refusals_recorded(context, visitor, EventKind.CONFIRM, link.contact_id)
-    with refusals, context.database.write() as connection:
-        contact = contacts.lock(connection, link.contact_id)
-        one_time_links.consume(connection, link, now)
-        if contact is None or contact.banned_at or contact.password_hash:
+    link = confirmation.link
+    with redeem(context, visitor, link, written_email=confirmation.written_email) as redeemed:
+        connection, contact = redeemed.connection, redeemed.contact
+        if contact.password_hash:
             raise Refused(Failure.LINK_ENDED)
-        accounts.set_password(connection, contact, confirmation.password_hash, now)
-        _take_over(connection, visitor.organisation_id, contact, link.registration_id, now)
-        record_mailbox_proof(connection, contact, now)
-        record(connection, visitor, EventKind.CONFIRM, contact_id=contact.id, now=now)
-        yield NewAccount(connection, contact.id, now)
+        accounts.set_password(connection, contact, confirmation.password_hash, redeemed.now)
+        _take_over(connection, visitor.organisation_id, contact.id, link.registration_id)
+        yield redeemed
 
 
 def _check_password(context: Context, visitor: Visitor, confirmation: Confirmation, password: str) -> None:
     device = devices.find(context, visitor, confirmation.email_key)
     limits = password_limits(context, visitor, confirmation.email_key, device)
-    count_or_refuse(context, visitor, limits, EventKind.CONFIRM, Failure.TOO_MANY_LOGINS)
-    with given_back_unless_done(context, limits):
-        verifies = context.hasher.matching(password, [confirmation.password_hash])
-    if verifies:
-        context.rate_limiter.give_back(limits)
-        return
+    with attempt(context, visitor, limits, EventKind.CONFIRM, Failure.TOO_MANY_LOGINS) as counted:
+        if context.hasher.matching(password, [confirmation.password_hash]):
+            counted.give_back()
+            return
     now = context.clock()
     with context.database.write() as connection:
         contact_id = confirmation.link.contact_id
@@ -158,15 +152,8 @@ def _check_password(context: Context, visitor: Visitor, confirmation: Confirmati
     raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CHOSEN_PASSWORD, field="password")
 
 
-def _take_over(
-    connection: Connection,
-    organisation_id: int,
-    contact: ContactCredentials,
-    registration_id: int | None,
-    now: datetime,
-) -> None:
-    """What was typed at registration counts now, where nothing was known before."""
+def _take_over(connection: Connection, organisation_id: int, contact_id: int, registration_id: int | None) -> None:
+    """Fill the fields of a contact that are empty with what was typed at registration."""
     typed = connection.execute(_typed, {"registration_id": registration_id}).one()._asdict()
-    email, ip, groups = typed.pop("email"), typed.pop("ip"), typed.pop("groups")
-    contacts.confirm(connection, contact.id, email, now)
-    fill_empty_fields(connection, organisation_id, contact.id, ContactDetails(**typed, groups=tuple(groups)), ip=ip)
+    ip, groups = typed.pop("ip"), typed.pop("groups")
+    fill_empty_fields(connection, organisation_id, contact_id, ContactDetails(**typed, groups=tuple(groups)), ip=ip)

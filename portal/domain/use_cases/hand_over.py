@@ -80,8 +80,8 @@ def hand_over(context: Context, customer: Customer, nonce: str) -> str:
     Raises Throttled past the limit, and ValueError for a nonce that is none.
     """
     _require_nonce(nonce)
-    context.rate_limiter.count(handover_limits(customer.id))
-    return _give(context, customer, nonce)
+    with context.rate_limiter.attempt(handover_limits(customer.id)):
+        return _give(context, customer, nonce)
 
 
 def hand_over_once(context: Context, customer: Customer, nonce: str) -> str | None:
@@ -91,11 +91,10 @@ def hand_over_once(context: Context, customer: Customer, nonce: str) -> str | No
     each is good.
     """
     _require_nonce(nonce)
-    limits = handover_limits(customer.id)
-    context.rate_limiter.count(limits)
-    code = _give_once(context, customer, nonce)
-    if code is None:
-        context.rate_limiter.give_back(limits)
+    with context.rate_limiter.attempt(handover_limits(customer.id)) as counted:
+        code = _give_once(context, customer, nonce)
+        if code is None:
+            counted.give_back()
     return code
 
 

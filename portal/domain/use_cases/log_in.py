@@ -10,7 +10,7 @@ from portal.domain.context import Context, Visitor
 from portal.domain.devices import KnownDevice
 from portal.domain.errors import Failure, Refused
 from portal.domain.pending_registrations import open_registrations
-from portal.domain.rate_limits import count_or_refuse, given_back_unless_done, password_limits
+from portal.domain.rate_limits import attempt, password_limits
 from portal.domain.values.email import Address
 from portal.storage.database import retried
 
@@ -21,7 +21,7 @@ def log_in(
 ) -> str:
     """Sign a customer in and return the new identity; the one the browser carried so far (`replacing`) ends.
 
-    Checks in the order of docs/api.md#login: throttle (before any hashing, for unknown addresses too), contact,
+    Checks in the order of docs/api.md#login: rate limit (before any hashing, for unknown addresses too), contact,
     account, password, ban, confirmation. Whatever is refused, the same statements run and one hash is computed, so that
     time tells a stranger nothing (but for accounts not seen since a change of the Argon2 parameters, or since they were
     imported: a hash from elsewhere costs what it costs). Raises Refused, or Busy when too many passwords wait (the try
@@ -29,22 +29,21 @@ def log_in(
     """
     device = devices.find(context, visitor, address.key)
     limits = password_limits(context, visitor, address.key, device)
-    count_or_refuse(context, visitor, limits, EventKind.SIGN_IN, Failure.TOO_MANY_LOGINS)
-    with context.database.read() as connection:
-        contact = devices.with_failures_of(device, contacts.find(connection, visitor.organisation_id, address.key))
-        registrations = open_registrations(connection, contact.id if contact else NO_CONTACT, context.clock())
-    if visitor.via_api:  # a shop's server may know what is known of an address
-        registrations = [registration for registration in registrations if not registration.is_decoy]
-    own = [contact.password_hash] if contact and contact.password_hash else []
-    registered = {one.password_hash: one.public_id for one in registrations if not one.is_locked}
-    renewed = None
-    with given_back_unless_done(context, limits):
+    with attempt(context, visitor, limits, EventKind.SIGN_IN, Failure.TOO_MANY_LOGINS) as counted:
+        with context.database.read() as connection:
+            contact = devices.with_failures_of(device, contacts.find(connection, visitor.organisation_id, address.key))
+            registrations = open_registrations(connection, contact.id if contact else NO_CONTACT, context.clock())
+        if visitor.via_api:  # a shop's server may know what is known of an address
+            registrations = [registration for registration in registrations if not registration.is_decoy]
+        own = [contact.password_hash] if contact and contact.password_hash else []
+        registered = {one.password_hash: one.public_id for one in registrations if not one.is_locked}
         matching = context.hasher.matching(password, [*own, *registered])
+        renewed = None
         if contact and _may_renew(context, contact, matching):
             renewed = context.hasher.hash(password, contact.password_salt)
-    failure = _judge(contact, matching, registered, known_before=bool(own or registrations))
-    if failure is None or failure in _RIGHT_PASSWORD:  # what is locked counts and costs the same right or wrong
-        context.rate_limiter.give_back(limits)
+        failure = _judge(contact, matching, registered, known_before=bool(own or registrations))
+        if failure is None or failure in _RIGHT_PASSWORD:  # a locked password counts and costs the same right or wrong
+            counted.give_back()
     if contact is None or failure:
         registration = next((registered[known] for known in matching if known in registered), None)
         _refuse(context, visitor, contact, device, failure or Failure.LOGIN_FAILED, registration)

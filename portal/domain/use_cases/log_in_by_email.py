@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from portal.domain import contacts, identities, one_time_links
-from portal.domain.audit_log import EventKind, record, refusals_recorded
+from portal.domain import identities, one_time_links
 from portal.domain.context import Context, Visitor
-from portal.domain.errors import Failure, Refused
 from portal.domain.link_requests import email_link
-from portal.domain.mailbox_proof import record_mailbox_proof
+from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import OpenLink
-from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
 from portal.storage.database import retried
@@ -34,9 +31,7 @@ def request_sign_in(context: Context, visitor: Visitor, address: Address) -> str
         context,
         visitor,
         address,
-        purpose=Purpose.SIGN_IN,
-        notice=Notice.SIGN_IN,
-        kind=EventKind.SIGN_IN_REQUEST,
+        Purpose.SIGN_IN,
         lifetime=context.rules.magic_lifetime,
     )
 
@@ -60,17 +55,10 @@ def log_in_by_email(
     Of any number of parallel uses of link and code one succeeds, and every other open one of the customer ends with
     it. The mailbox is proven (mailbox_proof.py says what that changes). Raises Refused (LINK_ENDED, LINK_EXPIRED).
     """
-    now = context.clock()
-    refusals = refusals_recorded(context, visitor, EventKind.SIGN_IN_BY_EMAIL, link.contact_id)
-    with refusals, context.database.write() as connection:
-        contact = contacts.lock(connection, link.contact_id)
-        one_time_links.consume(connection, link, now)
-        if contact is None or contact.banned_at:
-            raise Refused(Failure.LINK_ENDED)
-        one_time_links.end_all(connection, contact.id, now, Purpose.SIGN_IN)
-        dropped_registration = record_mailbox_proof(connection, contact, now)
-        record(connection, visitor, EventKind.SIGN_IN_BY_EMAIL, contact_id=contact.id, now=now)
+    with redeem(context, visitor, link) as redeemed:
+        connection, contact_id, now = redeemed.connection, redeemed.contact.id, redeemed.now
+        one_time_links.end_all(connection, contact_id, now, Purpose.SIGN_IN)
         identity = identities.start(
-            connection, context.rules, visitor, contact_id=contact.id, remember=remember, now=now, replacing=replacing
+            connection, context.rules, visitor, contact_id=contact_id, remember=remember, now=now, replacing=replacing
         )
-    return EmailSignIn(identity, dropped_registration)
+    return EmailSignIn(identity, redeemed.dropped_registration)

@@ -12,7 +12,7 @@ from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.passwords.hashing import new_salt
 from portal.domain.pending_registrations import open_registrations
-from portal.domain.rate_limits import count_or_refuse, magic_auth_limits
+from portal.domain.rate_limits import attempt, magic_auth_limits
 from portal.domain.values.email import Address
 from portal.storage.database import retried
 from portal.storage.models import Organisation
@@ -40,12 +40,12 @@ def magic_auth(
     organisation creates nobody UNKNOWN_CONTACT, or NO_ACCOUNT for a contact without a password.
     """
     limits = magic_auth_limits(context, visitor, address.key)
-    count_or_refuse(context, visitor, limits, EventKind.MAGIC_AUTH, Failure.TOO_MANY_LOGINS)
+    counted = attempt(context, visitor, limits, EventKind.MAGIC_AUTH, Failure.TOO_MANY_LOGINS)
     with context.database.read() as connection:
         known = contacts.find(connection, visitor.organisation_id, address.key)
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.MAGIC_AUTH, known.id if known else None)
-    with refusals, context.database.write() as connection:
+    with counted, refusals, context.database.write() as connection:
         contact = _admit(connection, visitor, address, now)
         is_new = contact.confirmed_at is None
         if is_new:
@@ -55,7 +55,7 @@ def magic_auth(
         record(connection, visitor, EventKind.MAGIC_AUTH, contact_id=contact.id, now=now)
         identity = identities.start(connection, context.rules, visitor, contact_id=contact.id, remember=True, now=now)
     if not is_new:
-        context.rate_limiter.give_back(limits)
+        counted.give_back()
     return identity
 
 

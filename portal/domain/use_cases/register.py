@@ -16,13 +16,13 @@ from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.contact_details import ContactDetails
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
-from portal.domain.errors import Failure
+from portal.domain.errors import Failure, Refused
 from portal.domain.outbox import Notice
 from portal.domain.passwords.hashing import new_salt
 from portal.domain.passwords.policy import refuse_unfit
+from portal.domain.rate_limiter import Attempt
 from portal.domain.rate_limits import (
-    count_or_refuse,
-    given_back_unless_done,
+    attempt,
     registration_email_limits,
     registration_limits,
 )
@@ -72,31 +72,40 @@ def locked_contact(context: Context, visitor: Visitor, application: Registration
     What the block does is one transaction with that; no lock is held while hashing. Raises what `register` does.
     """
     address = application.address
-    limits, mails = (
-        count_or_refuse(context, visitor, each, EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
-        for each in (registration_limits(context, visitor), registration_email_limits(context, visitor, address.key))
+    registrations, emails = (
+        attempt(context, visitor, limits, EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
+        for limits in (registration_limits(context, visitor), registration_email_limits(context, visitor, address.key))
     )
-    with given_back_unless_done(context, mails), refusals_recorded(context, visitor, EventKind.REGISTER, None):
-        names = (application.name, application.first_name, application.last_name)
-        refuse_unfit(
-            application.password,
-            Failure.REGISTRATION_FAILED,
-            min_length=context.rules.password_min_length,
-            personal=(address.email, *names, visitor.organisation_name),
-        )
-    with context.database.read() as connection:
-        known = contacts.find(connection, visitor.organisation_id, address.key)
-    salt = known.password_salt if known else new_salt()
-    while True:
-        with given_back_unless_done(context, [*limits, *mails]):
+    with registrations, emails:
+        _check_password(context, visitor, application, emails)
+        with context.database.read() as connection:
+            known = contacts.find(connection, visitor.organisation_id, address.key)
+        salt = known.password_salt if known else new_salt()
+        while True:
             password_hash = context.hasher.hash(application.password, salt)
-        now = context.clock()
-        with context.database.write() as connection:
-            contact = contacts.get_or_create(connection, visitor.organisation_id, address, salt=salt, now=now)
-            if contact.password_salt == salt:
-                yield LockedContact(connection, contact, password_hash, now)
-                return
-        salt = contact.password_salt  # another registration of a new address was quicker: hash with its salt
+            now = context.clock()
+            with context.database.write() as connection:
+                contact = contacts.get_or_create(connection, visitor.organisation_id, address, salt=salt, now=now)
+                if contact.password_salt == salt:
+                    yield LockedContact(connection, contact, password_hash, now)
+                    return
+            salt = contact.password_salt  # a parallel registration of the address was quicker: hash with its salt
+
+
+def _check_password(context: Context, visitor: Visitor, application: RegistrationRequest, emails: Attempt) -> None:
+    """Raise Refused for a password that the policy does not accept; no email is sent then, so none is counted."""
+    names = (application.name, application.first_name, application.last_name)
+    try:
+        with refusals_recorded(context, visitor, EventKind.REGISTER, None):
+            refuse_unfit(
+                application.password,
+                Failure.REGISTRATION_FAILED,
+                min_length=context.rules.password_min_length,
+                personal=(application.address.email, *names, visitor.organisation_name),
+            )
+    except Refused:
+        emails.give_back()
+        raise
 
 
 def store(context: Context, visitor: Visitor, application: RegistrationRequest, held: LockedContact) -> str:

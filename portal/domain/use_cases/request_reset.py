@@ -2,10 +2,8 @@
 
 from datetime import timedelta
 
-from portal.domain.audit_log import EventKind
 from portal.domain.context import Context, Visitor
 from portal.domain.link_requests import email_link
-from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
 
@@ -19,8 +17,6 @@ def request_reset(context: Context, visitor: Visitor, address: Address, lifetime
         context,
         visitor,
         address,
-        purpose=Purpose.RESET,
-        notice=Notice.RESET,
-        kind=EventKind.RESET_REQUEST,
+        Purpose.RESET,
         lifetime=lifetime or context.rules.reset_lifetime,
     )

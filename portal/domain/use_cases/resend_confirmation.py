@@ -7,7 +7,7 @@ from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure
 from portal.domain.pending_registrations import PENDING_LIFETIME
-from portal.domain.rate_limits import count_or_refuse, registration_email_limits
+from portal.domain.rate_limits import attempt, registration_email_limits
 from portal.domain.use_cases.register import queue_mail
 from portal.storage.database import retried
 from portal.storage.models import Contact, Registration
@@ -42,8 +42,8 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
     if row is None:
         return None
     limits = registration_email_limits(context, visitor, row.email_key)
-    count_or_refuse(context, visitor, limits, EventKind.RESEND, Failure.TOO_MANY_MAILS)
-    with context.database.write() as connection:
+    counted = attempt(context, visitor, limits, EventKind.RESEND, Failure.TOO_MANY_MAILS)
+    with counted, context.database.write() as connection:
         contact = contacts.lock(connection, row.contact_id)
         if contact is None:
             return None

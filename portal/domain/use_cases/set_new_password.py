@@ -1,10 +1,10 @@
 """Set a new password by the link of a reset email."""
 
 from portal.domain import accounts, contacts, devices, one_time_links
-from portal.domain.audit_log import EventKind, record, refusals_recorded
+from portal.domain.audit_log import EventKind
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.mailbox_proof import record_mailbox_proof
+from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import OpenLink
 from portal.domain.password_reuse import hash_new_password
 from portal.domain.rate_limits import account_limit, device_limit, new_password_limits
@@ -33,19 +33,11 @@ def set_new_password(context: Context, visitor: Visitor, token: str, password: s
         raise Refused(Failure.NO_SUCH_LINK)
     limits = new_password_limits(context, contact.id)
     password_hash = hash_new_password(context, visitor, contact, password, EventKind.RESET, limits)
-    now = context.clock()
-    refusals = refusals_recorded(context, visitor, EventKind.RESET, contact.id)
-    with refusals, context.database.write() as connection:
-        current = contacts.lock(connection, contact.id)
-        one_time_links.consume(connection, link, now)
-        if current is None or current.banned_at:
-            raise Refused(Failure.LINK_ENDED)
-        accounts.change_password(connection, context, visitor, current, password_hash, now)
-        dropped_registration = record_mailbox_proof(connection, current, now)
-        record(connection, visitor, EventKind.RESET, contact_id=current.id, now=now)
+    with redeem(context, visitor, link) as redeemed:
+        accounts.change_password(redeemed.connection, context, visitor, redeemed.contact, password_hash, redeemed.now)
     # The mailbox is proven and the password that was guessed at is gone: who was locked out by a stranger gets in.
     key = parse_email(contact.email).key
     context.rate_limiter.forget(account_limit(context, visitor, key))
     if device := devices.find(context, visitor, key):
         context.rate_limiter.forget(device_limit(context, device))
-    return dropped_registration
+    return redeemed.dropped_registration
