@@ -9,13 +9,13 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from portal.domain.contact_details import MAX_GROUPS
 from portal.domain.passwords.policy import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.passwords.policy import PasswordTooLong, normalised
 from portal.domain.values.durations import InvalidDuration
 from portal.domain.values.text import is_plain
 from portal.storage.models import STRING_LENGTH
 
-MAX_GROUPS = 50
 _REQUIRED = "This field is required."
 _NO_TEXT = "This must be a string."
 

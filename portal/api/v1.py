@@ -25,7 +25,7 @@ from portal.app import current_context
 from portal.domain.api_keys import Scope
 from portal.domain.devices import remember_device
 from portal.domain.errors import Failure, Refused, failures_of
-from portal.domain.identities import AccountInfo, account_of
+from portal.domain.identities import Customer, find
 from portal.domain.use_cases.hand_over import redeem
 from portal.domain.use_cases.log_in import log_in
 from portal.domain.use_cases.log_out import log_out
@@ -116,7 +116,7 @@ def logout(identity_id: str) -> Response:
 @customer.get("/get-account-info", AccountInfoRequest, Scope.IDENTITY, ACCOUNT_INFO)
 def get_account_info(identity_id: str) -> Response:
     """Tell who is signed in; asking keeps an identity from falling idle."""
-    account = account_of(current_context(), current_caller().organisation_id, identity_id)
+    account = find(current_context(), current_caller().organisation_id, identity_id)
     if account is None:
         return answer({"loggedIn": False})
     return answer(_told(identity_id, account))
@@ -128,13 +128,13 @@ def get_account_info(identity_id: str) -> Response:
 def redeem_handover(code: str, nonce: str) -> Response:
     """Take over the sign-in of a frame or a redirect; the new identity ends with that one, and that one with it."""
     identity = redeem(current_context(), current_visitor(), code, nonce)
-    account = account_of(current_context(), current_caller().organisation_id, identity)
+    account = find(current_context(), current_caller().organisation_id, identity)
     if account is None:  # ended at this very moment
         raise Refused(Failure.NO_SUCH_HANDOVER)
     return success(identityId=identity, account=_told(identity, account))
 
 
-def _told(identity_id: str, account: AccountInfo) -> dict[str, Any]:
+def _told(identity_id: str, account: Customer) -> dict[str, Any]:
     """What a shop is told of a customer who is signed in; what is not known is left out."""
     known = {
         "cuRefNo": account.cu_ref_no,

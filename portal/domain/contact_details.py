@@ -1,7 +1,7 @@
 """What is known of a contact beside the address, and the one rule by which more of it is taken over."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, ScalarSelect, bindparam, func, literal, or_, select, update
 from sqlalchemy.orm import aliased
@@ -9,25 +9,8 @@ from sqlalchemy.orm import aliased
 from portal.domain.contacts import insert_unless_there
 from portal.storage.models import Contact, ContactGroup
 
-TEXT_FIELDS = (
-    "name",
-    "first_name",
-    "last_name",
-    "phone",
-    "company_name",
-    "company_registration_number",
-    "tax_identification_number",
-    "street_address",
-    "city",
-    "city_part",
-    "state_region",
-    "postal_code",
-    "country",
-    "locale",
-)
-"""The details that are a text: columns of the same name in `contact` and `registration`."""
-
-
+MAX_GROUPS = 50
+"""Groups of one customer in one request or import."""
 _API_NAMES = {"locale": "primaryLocale", "referral": "referralId"}
 
 
@@ -64,6 +47,12 @@ class ContactDetails:
     def texts(self) -> dict[str, str | None]:
         """Those that are a text, by the names of their columns."""
         return {name: getattr(self, name) for name in TEXT_FIELDS}
+
+
+TEXT_FIELDS = tuple(
+    field.name for field in fields(ContactDetails) if field.name not in ("newsletter", "groups", "referral")
+)
+"""The details that are a text: columns of the same name in `contact` and `registration` (DetailColumns)."""
 
 
 _referring = aliased(Contact)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Insert, Select, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.domain.tokens import random_id
@@ -24,7 +24,8 @@ class ContactCredentials:
     """What is known of a contact that matters to its credentials."""
 
     id: int
-    email: str
+    email: str | None
+    email_key: str | None
     password_salt: bytes = field(repr=False)
     name: str | None
     first_name: str | None
@@ -55,6 +56,7 @@ def whole_name(name: str | None, first_name: str | None, last_name: str | None) 
 _known = select(
     Contact.id,
     Contact.email,
+    Contact.email_key,
     Contact.password_salt,
     Contact.name,
     Contact.first_name,
@@ -109,20 +111,16 @@ _confirm = (
 )
 
 
-def _credentials_from(row: Row[*tuple[Any, ...]]) -> ContactCredentials:
-    return ContactCredentials(*row)
-
-
 def find(connection: Connection, organisation_id: int, key: str) -> ContactCredentials | None:
     """The contact with an address, by its canonical key."""
     row = connection.execute(_by_key, {"organisation_id": organisation_id, "email_key": key}).one_or_none()
-    return _credentials_from(row) if row else None
+    return ContactCredentials(**row._asdict()) if row else None
 
 
 def find_by_id(connection: Connection, contact_id: int) -> ContactCredentials | None:
     """A contact by its id; None when it was deleted since the id was read."""
     row = connection.execute(_by_id, {"contact_id": contact_id}).one_or_none()
-    return _credentials_from(row) if row else None
+    return ContactCredentials(**row._asdict()) if row else None
 
 
 def lock(connection: Connection, contact_id: int) -> ContactCredentials | None:

@@ -95,13 +95,13 @@ def find(context: Context, visitor: Visitor, key: str) -> KnownDevice | None:
     }
     with context.database.read() as connection:
         row = connection.execute(_find, parameters).one_or_none()
-    return KnownDevice(*row) if row else None
+    return KnownDevice(**row._asdict()) if row else None
 
 
 def find_again(connection: Connection, device: KnownDevice | None) -> KnownDevice | None:
     """A device as it is now."""
     row = device and connection.execute(_find_by_id, {"device_id": device.id}).one_or_none()
-    return KnownDevice(*row) if row else None
+    return KnownDevice(**row._asdict()) if row else None
 
 
 def with_failures_of(device: KnownDevice | None, contact: ContactCredentials | None) -> ContactCredentials | None:

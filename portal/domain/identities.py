@@ -8,9 +8,8 @@ off.
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, or_, select, update
 
 from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
@@ -27,29 +26,20 @@ _SEEN_PRECISION = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Customer:
-    """Who is signed in, as pages show it."""
+    """The customer who is signed in by an identity."""
 
     id: int
     identity_id: int
     organisation_id: int
-    email: str
+    email: str | None
+    email_key: str | None
     cu_ref_no: str
     name: str
     first_name: str | None
     last_name: str | None
-    locale: str | None
-
-
-@dataclass(frozen=True)
-class AccountInfo:
-    """Who is signed in, as a shop's server is told."""
-
-    cu_ref_no: str
-    email: str | None
-    phone: str | None
-    first_name: str | None
-    last_name: str | None
     company_name: str | None
+    phone: str | None
+    locale: str | None
 
 
 _insert = insert(Identity)
@@ -59,6 +49,7 @@ _find = (
         Identity.id.label("identity_id"),
         Contact.organisation_id,
         Contact.email,
+        Contact.email_key,
         Contact.cu_ref_no,
         Contact.name,
         Contact.first_name,
@@ -124,39 +115,7 @@ def start(
 
 
 def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
-    """The customer an identity stands for, while it lives; being found keeps it from falling idle."""
-    row = _find_alive(context, organisation_id, raw)
-    if row is None:
-        return None
-    return Customer(
-        id=row.id,
-        identity_id=row.identity_id,
-        organisation_id=row.organisation_id,
-        email=row.email,
-        cu_ref_no=row.cu_ref_no,
-        name=whole_name(row.name, row.first_name, row.last_name),
-        first_name=row.first_name,
-        last_name=row.last_name,
-        locale=row.locale,
-    )
-
-
-def account_of(context: Context, organisation_id: int, raw: str) -> AccountInfo | None:
-    """What a shop may know of the customer an identity stands for, while it lives; keeps it from falling idle."""
-    row = _find_alive(context, organisation_id, raw)
-    if row is None:
-        return None
-    return AccountInfo(
-        cu_ref_no=row.cu_ref_no,
-        email=row.email,
-        phone=row.phone,
-        first_name=row.first_name,
-        last_name=row.last_name,
-        company_name=row.company_name,
-    )
-
-
-def _find_alive(context: Context, organisation_id: int, raw: str) -> Row[*tuple[Any, ...]] | None:
+    """Return the customer of an identity while it lives; being found keeps it from falling idle."""
     now = context.clock()
     with context.database.read() as connection:
         row = connection.execute(_find, {"digest": digest_of(raw), "organisation_id": organisation_id}).one_or_none()
@@ -169,7 +128,20 @@ def _find_alive(context: Context, organisation_id: int, raw: str) -> Row[*tuple[
         # A page that only shows something goes on when nothing can be written (another writer, a full disk).
         with suppress(DatabaseUnavailable), context.database.write_without_waiting() as connection:
             connection.execute(_see, {"identity_id": row.identity_id, "now": now})
-    return row
+    return Customer(
+        id=row.id,
+        identity_id=row.identity_id,
+        organisation_id=row.organisation_id,
+        email=row.email,
+        email_key=row.email_key,
+        cu_ref_no=row.cu_ref_no,
+        name=whole_name(row.name, row.first_name, row.last_name),
+        first_name=row.first_name,
+        last_name=row.last_name,
+        company_name=row.company_name,
+        phone=row.phone,
+        locale=row.locale,
+    )
 
 
 def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -> int | None:

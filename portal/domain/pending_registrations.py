@@ -54,7 +54,7 @@ def newest_pending(connection: Connection, contact_id: int) -> datetime | None:
 def open_registrations(connection: Connection, contact_id: int, now: datetime) -> list[OpenRegistration]:
     """The open registrations of a contact that are not too old, decoys among them."""
     rows = connection.execute(_open, {"of_contact": contact_id, "oldest": now - PENDING_LIFETIME})
-    return [OpenRegistration(*row) for row in rows]
+    return [OpenRegistration(**row._asdict()) for row in rows]
 
 
 def count_wrong_password(connection: Connection, contact_id: int) -> None:

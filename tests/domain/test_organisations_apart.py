@@ -50,7 +50,7 @@ def test_an_identity_of_one_is_nobody_in_the_other(first: Scene, second: Scene, 
     if known_in_both:
         second.join(ADA, SECOND_PASSWORD)
     assert not second.is_signed_in(identity)
-    assert identities.account_of(second.context, second.visitor.organisation_id, identity) is None
+    assert identities.find(second.context, second.visitor.organisation_id, identity) is None
     second.log_out(identity)
     if known_in_both:
         second.log_in(ADA, SECOND_PASSWORD, replacing=identity)

@@ -171,7 +171,7 @@ def recent_events(connection: Connection, contact_id: int) -> list[PastEvent]:
         .order_by(Event.occurred_at.desc(), Event.id.desc())
         .limit(RECENT_EVENTS)
     )
-    return [PastEvent(*row) for row in rows]
+    return [PastEvent(**row._asdict()) for row in rows]
 
 
 def last_mail_set_aside(connection: Connection, contact_id: int) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from portal.domain.contact_details import TEXT_FIELDS, ContactDetails, api_name
+from portal.domain.contact_details import MAX_GROUPS, TEXT_FIELDS, ContactDetails, api_name
 from portal.domain.passwords.legacy_hashes import InvalidHash, parse_legacy_hash
 from portal.domain.values.country import parse_country
 from portal.domain.values.customer_reference import is_customer_reference
@@ -16,7 +16,6 @@ from portal.domain.values.phone import parse_phone
 from portal.domain.values.text import is_plain
 from portal.storage.models import STRING_LENGTH
 
-MAX_GROUPS = 50
 _LONGEST_NAME = 30
 """Of a field, with some room for a misspelt one."""
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, or_, select, update
 
-from portal.domain.organisations import COLUMNS, Organisation, read_organisation
+from portal.domain.organisations import Organisation, columns, read_organisation
 from portal.domain.outbox import MailState
 from portal.storage.clock import Clock
 from portal.storage.models import Link, OutboxMail
@@ -94,10 +94,10 @@ _claimed = (
         OutboxMail.message_id,
         OutboxMail.attempts,
         OutboxMail.created_at,
-        *COLUMNS,
+        *columns("organisation_"),
         Link.purpose,
         Link.public_id,
-        Link.created_at,
+        Link.created_at.label("link_created_at"),
         Link.expires_at,
         Link.used_at,
         Link.ended_at,
@@ -122,10 +122,29 @@ def claim_next(connection: Connection, clock: Clock, claim: str) -> DueMail | No
     else:
         return None
     row = connection.execute(_claimed, {"mail_id": taken.id}).one()
-    *values, purpose, public_id, created_at, expires_at, used_at, ended_at = row
-    mail, organisation = values[: -len(COLUMNS)], read_organisation(values[-len(COLUMNS) :])
-    link = MailedLink(purpose, public_id, created_at, expires_at, used_at, ended_at) if public_id is not None else None
-    return DueMail(link, organisation, taken.lease_until - LEASE, *mail)
+    link = None
+    if row.public_id is not None:
+        link = MailedLink(
+            purpose=row.purpose,
+            public_id=row.public_id,
+            created_at=row.link_created_at,
+            expires_at=row.expires_at,
+            used_at=row.used_at,
+            ended_at=row.ended_at,
+        )
+    return DueMail(
+        link=link,
+        organisation=read_organisation(row, "organisation_"),
+        claimed_at=taken.lease_until - LEASE,
+        id=row.id,
+        claim=row.claim,
+        notice=row.notice,
+        recipient=row.recipient,
+        locale=row.locale,
+        message_id=row.message_id,
+        attempts=row.attempts,
+        created_at=row.created_at,
+    )
 
 
 def _take_next(connection: Connection, clock: Clock, claim: str, *, urgent: bool) -> Row[*tuple[Any, ...]] | None:

@@ -37,7 +37,7 @@ def list_mails(connection: Connection, organisation_id: int | None, limit: int) 
     statement = _listed.limit(limit)
     if organisation_id is not None:
         statement = statement.where(OutboxMail.organisation_id == organisation_id)
-    return [ListedMail(*row) for row in connection.execute(statement)]
+    return [ListedMail(**row._asdict()) for row in connection.execute(statement)]
 
 
 def waiting_mails(connection: Connection, clock: Clock) -> tuple[int, timedelta]:

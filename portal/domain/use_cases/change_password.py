@@ -8,7 +8,6 @@ from portal.domain.identities import Customer
 from portal.domain.messages import N_
 from portal.domain.password_reuse import hash_new_password
 from portal.domain.rate_limits import attempt, password_limits
-from portal.domain.values.email import parse_email
 from portal.storage.database import retried
 
 _WRONG_CURRENT_PASSWORD = N_("This is not your current password. Try again, or set a new password by mail.")
@@ -27,7 +26,7 @@ def change_password(
     and the new one's, compared with all former ones. Raises Refused (WRONG_PASSWORD, TOO_MANY_LOGINS, PASSWORD_REFUSED,
     PASSWORD_REUSED) and Busy.
     """
-    key = parse_email(customer.email).key
+    key = customer.email_key or ""  # an account has an address
     device = devices.find(context, visitor, key)
     limits = password_limits(context, visitor, key, device)
     with attempt(context, visitor, limits, EventKind.PASSWORD_CHANGE, Failure.TOO_MANY_LOGINS) as counted:

@@ -10,11 +10,12 @@ from typing import NoReturn
 from limits import RateLimitItem
 from sqlalchemy import bindparam, or_, select, update
 
-from portal.domain.api_keys import KeyKind, Scope, digest, is_key
+from portal.domain.api_keys import KeyKind, Scope, is_key
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.rate_limiter import Window
 from portal.domain.rate_limits import api_key_limit
+from portal.domain.tokens import digest_of
 from portal.storage.backends import DatabaseUnavailable
 from portal.storage.models import ApiKey, Organisation
 
@@ -118,7 +119,7 @@ def admit(context: Context, key: str | None, *, network: str, request_id: str | 
     if not is_key(key):
         raise KeyRefused(KeyProblem.MALFORMED)
     with context.database.read() as connection:
-        row = connection.execute(_find, {"digest": digest(key)}).one_or_none()
+        row = connection.execute(_find, {"digest": digest_of(key)}).one_or_none()
     if row is None:
         _refuse_unknown(context, network, request_id)
     now = context.clock()

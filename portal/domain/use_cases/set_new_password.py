@@ -9,7 +9,6 @@ from portal.domain.one_time_links import OpenLink
 from portal.domain.password_reuse import hash_new_password
 from portal.domain.rate_limits import account_limit, device_limit, new_password_limits
 from portal.domain.tokens import Purpose
-from portal.domain.values.email import parse_email
 from portal.storage.database import retried
 
 
@@ -36,7 +35,7 @@ def set_new_password(context: Context, visitor: Visitor, token: str, password: s
     with redeem(context, visitor, link) as redeemed:
         accounts.change_password(redeemed.connection, context, visitor, redeemed.contact, password_hash, redeemed.now)
     # The mailbox is proven and the password that was guessed at is gone: who was locked out by a stranger gets in.
-    key = parse_email(contact.email).key
+    key = contact.email_key or ""  # a link has an address
     context.rate_limiter.forget(account_limit(context, visitor, key))
     if device := devices.find(context, visitor, key):
         context.rate_limiter.forget(device_limit(context, device))

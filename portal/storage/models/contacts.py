@@ -8,22 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from portal.storage.models.base import LOCALE_LENGTH, Base, contact_key
 
 
-class Contact(Base):
-    """Somebody an organisation knows: with or without an e-mail, with or without an account."""
+class DetailColumns:
+    """The columns of what customers and shops say of a customer; the domain's ContactDetails has the same names."""
 
-    __tablename__ = "contact"
-    __table_args__ = (UniqueConstraint("organisation_id", "email_key"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"))
-    email: Mapped[str | None]
-    """The normalised address; mail goes here and nowhere else."""
-    email_key: Mapped[str | None]
-    """The canonical form under which the address is unique (domain/values/email.py)."""
-    cu_ref_no: Mapped[str] = mapped_column(String(16), unique=True)
-    """The customer reference number."""
-    password_salt: Mapped[bytes]
-    """Shared by all of this customer's passwords: see domain/passwords/hashing.py for why."""
     name: Mapped[str | None]
     """The whole name as a shop's server gave it; else it is made of first and last name."""
     first_name: Mapped[str | None]
@@ -39,8 +26,26 @@ class Contact(Base):
     postal_code: Mapped[str | None]
     country: Mapped[str | None] = mapped_column(String(2))
     """ISO 3166-1 alpha-2."""
-    newsletter: Mapped[bool] = mapped_column(default=False)
     locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
+
+
+class Contact(DetailColumns, Base):
+    """Somebody an organisation knows: with or without an e-mail, with or without an account."""
+
+    __tablename__ = "contact"
+    __table_args__ = (UniqueConstraint("organisation_id", "email_key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"))
+    email: Mapped[str | None]
+    """The normalised address; mail goes here and nowhere else."""
+    email_key: Mapped[str | None]
+    """The canonical form under which the address is unique (domain/values/email.py)."""
+    cu_ref_no: Mapped[str] = mapped_column(String(16), unique=True)
+    """The customer reference number."""
+    password_salt: Mapped[bytes]
+    """Shared by all of this customer's passwords: see domain/passwords/hashing.py for why."""
+    newsletter: Mapped[bool] = mapped_column(default=False)
     ip: Mapped[str | None] = mapped_column(String(45))
     """Where the registration came from that was confirmed."""
     referred_by_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", ondelete="SET NULL"), index=True)
@@ -92,7 +97,7 @@ class FormerPassword(Base):
     retired_at: Mapped[datetime]
 
 
-class Registration(Base):
+class Registration(DetailColumns, Base):
     """What somebody typed at registration: nothing of it counts until the mailbox is proven.
 
     Each registration stands by itself, with its own link and password. One for an address that has an account or is
@@ -108,21 +113,7 @@ class Registration(Base):
     email: Mapped[str]
     """The address as it was typed: of all that are the same by their key, the one that is confirmed is kept."""
     password_hash: Mapped[str]
-    name: Mapped[str | None]
-    first_name: Mapped[str | None]
-    last_name: Mapped[str | None]
-    phone: Mapped[str | None]
-    company_name: Mapped[str | None]
-    company_registration_number: Mapped[str | None]
-    tax_identification_number: Mapped[str | None]
-    street_address: Mapped[str | None]
-    city: Mapped[str | None]
-    city_part: Mapped[str | None]
-    state_region: Mapped[str | None]
-    postal_code: Mapped[str | None]
-    country: Mapped[str | None] = mapped_column(String(2))
     newsletter: Mapped[bool]
-    locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
     groups: Mapped[list[str]] = mapped_column(JSON, default=list)
     referral: Mapped[str | None] = mapped_column(String(16))
     ip: Mapped[str | None] = mapped_column(String(45))
