@@ -9,13 +9,13 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from portal.domain.expiration import InvalidDuration
-from portal.domain.models import STRING_LENGTH
-from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
-from portal.domain.passwords import PasswordTooLong, normalised
-from portal.domain.texts import cleaned, is_plain
+from portal.domain.contact_details import MAX_GROUPS
+from portal.domain.passwords.policy import MAX_LENGTH as PASSWORD_MAX_LENGTH
+from portal.domain.passwords.policy import PasswordTooLong, normalised
+from portal.domain.values.durations import InvalidDuration
+from portal.domain.values.text import cleaned, is_plain
+from portal.storage.models import STRING_LENGTH
 
-MAX_GROUPS = 50
 _REQUIRED = "This field is required."
 _NO_TEXT = "This must be a string."
 
@@ -23,7 +23,7 @@ _UNPRINTABLE = r"\u0000-\u0008\u000A-\u001F\u007F-\u009F\u2028\u2029"
 _INVISIBLE = r"\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF"
 _PLAIN = rf"^\s*[^{_UNPRINTABLE}]*\s*$"
 _PLAIN_AND_NOT_BLANK = rf"^\s*[^{_UNPRINTABLE}]*[^\s{_UNPRINTABLE}{_INVISIBLE}][^{_UNPRINTABLE}]*\s*$"
-"""How the description tells what domain/texts.py decides."""
+"""How the description tells what domain/values/text.py decides."""
 _SHAPES = frozenset({"pattern", "format", "enum", "anyOf"})
 
 Reader = Callable[[str], Any]

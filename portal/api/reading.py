@@ -11,7 +11,7 @@ from flask import Request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from portal.api.answers import bad_request, validation_failed
-from portal.domain.texts import is_plain
+from portal.domain.values.text import is_plain
 
 _NAME_SHOWN = 80
 _UTF_8 = frozenset({"utf-8", "utf8"})

@@ -11,9 +11,9 @@ import sys
 from io import TextIOWrapper
 
 import click
-from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
+from portal import create_app
 from portal.cli import api_key, backup, check, customer, db, mail, organisation, serve, worker
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -42,17 +42,11 @@ for _command in COMMANDS:
     portal.add_command(_command)
 
 
-def register(app: Flask) -> None:
-    """Offer the commands to `flask --app portal`."""
-    for command in COMMANDS:
-        app.cli.add_command(command)
-
-
 def main() -> None:
     """Run the console script. Whatever goes wrong is one line on stderr and an exit status other than 0."""
     os.umask(0o077)  # whatever a command writes is its operator's alone
     _write_what_has_no_letter()
-    script = ScriptInfo(create_app=_create_app, set_debug_flag=False, load_dotenv_defaults=False)
+    script = ScriptInfo(create_app=create_app, set_debug_flag=False, load_dotenv_defaults=False)
     try:
         status = portal.main(prog_name="portal", standalone_mode=False, obj=script)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -78,9 +72,3 @@ def _write_what_has_no_letter() -> None:
 def _escaped(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - the streams are only written to
     return json.dumps(error.object[error.start : error.end])[1:-1], error.end
-
-
-def _create_app() -> Flask:
-    from portal import create_app  # which imports this module to register its commands
-
-    return create_app()

@@ -15,9 +15,9 @@ from waitress.task import ErrorTask
 from waitress.utilities import Error
 
 from portal.api.errors import RETRY_SECONDS, platform_error
-from portal.domain.errors import N_
-from portal.languages import Languages
-from portal.requests import SECURITY_HEADERS
+from portal.domain.messages import N_
+from portal.i18n import Languages
+from portal.security_headers import SECURITY_HEADERS
 from portal.server.parser import StrictParser
 
 _log = logging.getLogger("portal.serve")

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from portal import requests
+from portal import access_log, security_headers
 from portal.domain.identities import SHORT_LIFETIME
-from portal.domain.networks import without_ports
-from portal.requests import MAX_BODY
+from portal.domain.values.ip_addresses import without_ports
+from portal.security_headers import MAX_BODY
 from portal.settings import Settings
 from portal.web import (
     account,
@@ -70,7 +70,8 @@ def register(app: Flask) -> None:
         hops = settings.trusted_proxies
         app.wsgi_app = TrustedProxies(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_port=hops)  # type: ignore[method-assign] # Flask's documented way to add middleware
     organisation.register(app)
-    requests.register(app)
+    access_log.register(app)
+    security_headers.register(app)
     language.register(app)
     forgery.register(app)
     app.session_interface = TwoCookies()
