@@ -45,7 +45,7 @@ for _command in COMMANDS:
 def main() -> None:
     """Run the console script. Whatever goes wrong is one line on stderr and an exit status other than 0."""
     os.umask(0o077)  # whatever a command writes is its operator's alone
-    _write_what_has_no_letter()
+    _escape_unencodable_letters()
     script = ScriptInfo(create_app=create_app, set_debug_flag=False, load_dotenv_defaults=False)
     try:
         status = portal.main(prog_name="portal", standalone_mode=False, obj=script)
@@ -61,8 +61,8 @@ def main() -> None:
     sys.exit(status)
 
 
-def _write_what_has_no_letter() -> None:
-    """Print a letter that the terminal's encoding lacks as JSON escapes it, in place of failing halfway."""
+def _escape_unencodable_letters() -> None:
+    """Print letters that the terminal's encoding lacks as JSON escapes them, in place of failing halfway."""
     codecs.register_error("json", _escaped)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
