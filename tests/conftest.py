@@ -1,16 +1,17 @@
 """What every test may ask for: settings, a clock that moves, the domain's tools on a migrated database of its own."""
 
+import gc
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hypothesis
 import pytest
-from sqlalchemy import ColumnElement, Connection, literal
+from sqlalchemy import ColumnElement, Connection, Engine, event, literal
 
 from portal import schema
 from portal.assembly import assemble
@@ -43,6 +44,33 @@ def _refuse_to_adapt(value: date) -> NoReturn:
 # older one find what would fail on a later one.
 for _kind in (date, datetime):
     sqlite3.register_adapter(_kind, _refuse_to_adapt)
+
+
+class Compiled(dict[Any, Any]):
+    """A cache of compiled statements that all engines of a run share: a new engine's own cache is empty.
+
+    A key begins with the engine's dialect. Its name takes its place: dialects of one name compile alike.
+    """
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get((key[0].name, *key[1:]), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__((key[0].name, *key[1:]), compiled)
+
+
+_compiled = Compiled()
+
+
+@event.listens_for(Engine, "engine_connect")
+def _share_compiled(connection: Connection) -> None:
+    connection.engine._compiled_cache = _compiled
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from traversing what lasts for the whole run."""
+    gc.collect()
+    gc.freeze()
 
 
 class MovableClock:
