@@ -130,7 +130,7 @@ def test_no_answer_says_which_server_gave_it(served: Served) -> None:
         b"POST /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
         b"nonsense\r\n\r\n",
         b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
-        b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
     ]
     for request in requests:
