@@ -152,11 +152,15 @@ def needs_postgresql(item: pytest.Item) -> bool:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Whatever works on a database is tested on both kinds, unless a marker says that it is about one of them."""
-    if "database_url" in metafunc.fixturenames:
-        kinds = ("sqlite", "postgresql")
-        marked = [kind for kind in kinds if metafunc.definition.get_closest_marker(f"on_{kind}")]
-        metafunc.parametrize("database_url", marked or kinds, indirect=True)
+    """Run a test of a database on both kinds, on PostgreSQL with the mark `full`, unless its markers say otherwise."""
+    if "database_url" not in metafunc.fixturenames:
+        return
+    has = metafunc.definition.get_closest_marker
+    kinds: list[Any] = [kind for kind in ("sqlite", "postgresql") if has(f"on_{kind}")]
+    if not kinds:
+        marks = () if has("differs_on_postgresql") else (pytest.mark.full,)
+        kinds = ["sqlite", pytest.param("postgresql", marks=marks)]
+    metafunc.parametrize("database_url", kinds, indirect=True)
 
 
 @pytest.fixture

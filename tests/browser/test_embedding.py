@@ -68,7 +68,9 @@ def shopper(request: pytest.FixtureRequest, around: Parents, contexts: Callable[
     return Shopper(around, page)
 
 
-with_cookies = pytest.mark.parametrize("shopper", ["blocked", "allowed"], indirect=True)
+with_cookies = pytest.mark.parametrize(
+    "shopper", ["blocked", pytest.param("allowed", marks=pytest.mark.full)], indirect=True
+)
 
 
 def known(shopper: Shopper, email: str) -> None:
@@ -406,6 +408,7 @@ class TestScript:
         expect(shopper.page.locator("iframe")).to_have_count(0)
         assert shopper.page.evaluate("'portal' in place") is False
 
+    @pytest.mark.full
     @pytest.mark.parametrize("page", ["login", "register", "account"])
     def test_axe_finds_nothing_in_the_frame_nor_around_it(self, shopper: Shopper, page: str) -> None:
         if page == "account":

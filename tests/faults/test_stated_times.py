@@ -15,6 +15,8 @@ from portal.mail import smtp
 from portal.server import connection, lifecycle
 from tests.servers.redis import Redis
 
+pytestmark = pytest.mark.full
+
 
 @pytest.mark.on_sqlite
 def test_redis_gets_a_quarter_of_a_second_for_a_connection_and_for_an_answer(broken_redis: Redis) -> None:

@@ -44,6 +44,7 @@ def statuses(connections: list[http.client.HTTPConnection]) -> list[int]:
     return [connection.getresponse().status for connection in connections]
 
 
+@pytest.mark.full
 def test_sign_ins_in_flight_at_the_signal_are_all_answered(tmp_path: Path) -> None:
     with serving(tmp_path / "instance", **COSTLY) as served:
         with signing_in(served, 20) as connections:
@@ -55,6 +56,7 @@ def test_sign_ins_in_flight_at_the_signal_are_all_answered(tmp_path: Path) -> No
         assert served.complaints() == []
 
 
+@pytest.mark.full
 def test_a_page_does_not_wait_for_sign_ins(tmp_path: Path) -> None:
     count = CORES + WAITING
     with serving(tmp_path / "instance", **COSTLY) as served, signing_in(served, count) as connections:
@@ -110,6 +112,7 @@ def serving_elsewhere(port: int) -> socket.socket:
     return found[0]
 
 
+@pytest.mark.full
 def test_a_second_signal_ends_it_sooner(tmp_path: Path) -> None:
     patience = "lifecycle.GRACEFUL_SECONDS = connection.REQUEST_SECONDS = 3600"
     with (
@@ -127,6 +130,7 @@ def test_a_second_signal_ends_it_sooner(tmp_path: Path) -> None:
         assert served.end() == 0
 
 
+@pytest.mark.full
 def test_a_connection_that_is_used_again_after_five_seconds_is_not_cut(tmp_path: Path) -> None:
     with serving(tmp_path / "instance") as served:
         kept = [http.client.HTTPConnection("127.0.0.1", served.port, timeout=30) for _ in range(40)]
@@ -139,6 +143,7 @@ def test_a_connection_that_is_used_again_after_five_seconds_is_not_cut(tmp_path:
             connection.close()
 
 
+@pytest.mark.full
 def test_a_request_that_comes_before_an_idle_connection_is_closed_is_answered(tmp_path: Path) -> None:
     program = patched("from portal.server import connection\nconnection.KEEPALIVE_SECONDS = 2")
     with (
@@ -158,7 +163,14 @@ def test_a_request_that_comes_before_an_idle_connection_is_closed_is_answered(tm
         assert kept.sock.recv(1) == b"", "it is closed when it is idle"
 
 
-@pytest.mark.parametrize("raised", ["RuntimeError", "MemoryError", "OSError"])
+@pytest.mark.parametrize(
+    "raised",
+    [
+        "RuntimeError",
+        pytest.param("MemoryError", marks=pytest.mark.full),
+        pytest.param("OSError", marks=pytest.mark.full),
+    ],
+)
 def test_a_fault_beside_the_application_is_told_without_the_path(tmp_path: Path, raised: str) -> None:
     # Python 3.13 shows the source of a program given by -c in a traceback, so the program does not name the secret.
     program = patched(
