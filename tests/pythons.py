@@ -23,7 +23,7 @@ from tests.machine import say
 
 ROOT = Path(__file__).parents[1]
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
-FOLDERS = ("tests/domain", "tests/web", "tests/api")
+FOLDERS = ("tests/domain", "tests/storage", "tests/web", "tests/api")
 PYTEST = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not full", "--without-postgresql", "-q")
 _LOCK = ROOT / "requirements-dev.lock"
 _UV = (str(Path(sys.executable).with_name("uv")), "--no-config", "--quiet")

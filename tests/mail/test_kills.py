@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from portal.domain.database import open_database
 from portal.settings import DATABASE_FILE
+from portal.storage.database import open_database
 from tests.cli.process import Served, serving_at, wait_until
 from tests.faults.dying import end_leases
 from tests.mail.sink import Sink

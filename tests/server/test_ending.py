@@ -12,7 +12,8 @@ from select import select
 
 import pytest
 
-from portal.domain.hashing import CORES, WAITING
+from portal.domain.passwords.hashing import WAITING
+from portal.threads import CORES
 from tests.cli.process import PATIENCE_SECONDS, Served, serving, wait_until
 from tests.web.test_served import CHEAP, Visitor, form
 
