@@ -1,4 +1,4 @@
-"""Normal forms of what people can be reached under: e-mail addresses, phone numbers, countries, languages.
+"""Normal forms of what people can be reached under: email addresses, phone numbers, countries, languages.
 
 Each is computed once, here, and stored; nothing else in the portal folds, trims or compares them.
 """
@@ -39,7 +39,7 @@ class InvalidAddress(ValueError):
 
 @dataclass(frozen=True)
 class Address:
-    """An e-mail address in its two forms."""
+    """An email address in its two forms."""
 
     email: str
     """Normalised: lower-cased, the domain in its IDNA form. What is stored, shown and mailed to."""
@@ -56,25 +56,25 @@ class Address:
 
 
 def parse_email(text: str) -> Address:
-    """Read an e-mail address; raises InvalidAddress.
+    """Read an email address; raises InvalidAddress.
 
     The local part is ASCII: look-alikes such as a dotless i would make two people of one, or one of two.
     """
     text = text.strip()
     if len(text) > STRING_LENGTH:
-        raise InvalidAddress(N_("This e-mail address is too long. Check that it is only one address."))
+        raise InvalidAddress(N_("This email address is too long. Check that it is only one address."))
     local, at, _ = text.rpartition("@")
     if at and not local.isascii():
         raise InvalidAddress(
             N_("The part before the @ may hold only plain letters, digits and signs, without accents. Please check it.")
         )
     if "=?" in local:  # mail programs would decode it into another address (RFC 2047)
-        raise InvalidAddress(N_("Enter an e-mail address in the correct format, like name@example.com."))
+        raise InvalidAddress(N_("Enter an email address in the correct format, like name@example.com."))
     try:
         # test_environment accepts the reserved domain .test; every other special domain stays refused.
         found = validate_email(text, check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError:
-        raise InvalidAddress(N_("Enter an e-mail address in the correct format, like name@example.com.")) from None
+        raise InvalidAddress(N_("Enter an email address in the correct format, like name@example.com.")) from None
     local, domain = found.local_part.lower(), found.ascii_domain.lower()
     return Address(email=f"{local}@{domain}", key=_canonical(local, domain))
 

@@ -21,9 +21,7 @@ from portal.domain.mailbox_proof import record_mailbox_proof
 from portal.domain.models import Contact, Link, Registration
 from portal.domain.tokens import Purpose
 
-_WRONG_CHOSEN_PASSWORD = N_(
-    "This is not the password that was chosen at registration. Try again, or set a new password by mail."
-)
+_WRONG_CHOSEN_PASSWORD = N_("This isn't the password you chose when registering. Try again, or set a new password.")
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ class Given(TypedDict, total=False):
     sender: str
     accent: str
     logo: bytes
+    cover: bytes
     privacy_url: str
     terms_url: str
     support_email: str
@@ -119,6 +120,8 @@ def _columns(slug: str, given: Given, portal: Portal) -> dict[str, object]:
             columns["locale"] = _spoken(str(columns["locale"]), portal.languages)
         if "logo" in given:
             columns["logo_type"] = logos.media_type(given["logo"]) if given["logo"] else None
+        if "cover" in given:
+            columns["cover_type"] = logos.cover_type(given["cover"]) if given["cover"] else None
     except ValueError as error:
         raise InvalidOrganisation(str(error)) from None
     if columns.get("hostname") == portal.hostname and slug != DEFAULT:
@@ -200,6 +203,7 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "sender": _email,
     "accent": _accent,
     "logo": bytes,
+    "cover": bytes,
     "privacy_url": _page_url,
     "terms_url": _page_url,
     "support_email": _email,

@@ -10,9 +10,9 @@ from portal.domain.guards import count_or_refuse, given_back_unless_done, passwo
 from portal.domain.identities import Customer
 from portal.domain.new_password import hash_new_password
 
-_WRONG_CURRENT_PASSWORD = N_("This is not your current password. Try again, or set a new password by mail.")
+_WRONG_CURRENT_PASSWORD = N_("This isn't your current password. Try again, or set a new password by email.")
 
-_CLOSED = N_("Too many wrong passwords were tried for this account. Set a new password by mail to open it again.")
+_CLOSED = N_("Too many wrong passwords were entered for this account. Set a new password by email to unlock it.")
 
 
 @retried

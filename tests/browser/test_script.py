@@ -65,7 +65,7 @@ def test_the_password_is_hidden_again_when_it_is_sent(visitor: Visitor) -> None:
 def test_a_form_that_is_being_sent_is_busy_and_is_not_sent_again(visitor: Visitor) -> None:
     visitor.go("/password/reset")
     visitor.page.evaluate(_HOLD)
-    button = visitor.page.get_by_role("button", name="Mail me a link")
+    button = visitor.page.get_by_role("button", name="Email me a reset link")
 
     for _ in range(3):
         button.dispatch_event("click")
@@ -80,8 +80,8 @@ def test_a_double_click_posts_once(visitor: Visitor) -> None:
     visitor.go("/password/reset")
     visitor.type(email="double-click@example.com")
 
-    visitor.page.get_by_role("button", name="Mail me a link").dblclick()
-    expect(visitor.heading).to_have_text("Check your mail")
+    visitor.page.get_by_role("button", name="Email me a reset link").dblclick()
+    expect(visitor.heading).to_have_text("Check your email")
     assert posts == [f"{visitor.url}/password/reset"]
 
 
@@ -106,10 +106,10 @@ def test_no_token_stays_in_the_address_bar(new_visitor: NewVisitor) -> None:
     other = new_visitor()
     other.go(confirmation)
     assert other.path == "/register/code"
-    assert other.press("Confirm my address") == 422
+    assert other.press("Confirm email address") == 422
     assert other.path == "/register/code"
     other.type(password=PASSWORD)
-    assert other.press("Confirm my address") == 200
+    assert other.press("Confirm email address") == 200
     assert other.path == "/account"
     other.press("Sign out")
 
@@ -118,7 +118,7 @@ def test_no_token_stays_in_the_address_bar(new_visitor: NewVisitor) -> None:
     other.go(reset)
     assert other.path == "/password/reset"
     other.type(password=PASSWORD)
-    assert other.press("Save the new password") == 422
+    assert other.press("Save new password") == 422
     assert other.path == "/password/reset"
     other.follow("Customer portal")
     other.page.go_back()
@@ -140,7 +140,7 @@ def test_whatever_is_asked_for_can_be_pasted_and_stays_whole(
 ) -> None:
     visitor.go("/login/link")
     visitor.type(email="pastes@example.com")
-    visitor.press("Mail me a link")
+    visitor.press("Email me a sign-in link")
     visitor.go("/register")
     visitor.type(first_name=text)
     visitor.page.locator("[name=first_name]").select_text()
