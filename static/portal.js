@@ -36,7 +36,7 @@ if (framed) {
 }
 
 // The summary of what is wrong gets the focus; where one field alone is wrong, there is none, and the field gets it.
-document.querySelector(".problems, [aria-invalid]")?.focus();
+document.querySelector(".problems, [aria-invalid]:not([autofocus])")?.focus();
 
 // What is corrected is no longer called wrong, at the field and in the summary.
 document.addEventListener("input", ({ target }) => {

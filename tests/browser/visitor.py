@@ -109,7 +109,7 @@ class Visitor:
         self._wait_for_focus()
         for name, text in fields.items():
             field = self.page.locator(f"main [name={name}]")
-            folded = self.page.locator("details:not([open])", has=field)
+            folded = self.page.locator("details:not([open])", has=self.page.locator(f"[name={name}]"))
             if folded.count():
                 folded.locator("summary").click()
             field.fill(text)
