@@ -35,7 +35,8 @@ _LETTER_SIZES = """[...document.querySelectorAll("main input:not([type=hidden], 
   .map(input => parseFloat(getComputedStyle(input).fontSize))"""
 
 # Fields whose label nobody sees, for whatever reason.
-_UNLABELLED = """[...document.querySelectorAll("main input:not([type=hidden], .visually-hidden, details:not([open]) *)")]
+_UNLABELLED = """[...document.querySelectorAll("main input:not([type=hidden]):not(.visually-hidden)")]
+  .filter(input => !input.matches("details:not([open]) *"))
   .filter(input => ![...input.labels].some(label => {
     const box = label.getBoundingClientRect();
     return label.innerText.trim() && box.width > 10 && box.height > 10 && label.checkVisibility({checkOpacity: true});

@@ -1,5 +1,7 @@
 """What a page gains with JavaScript, and that it keeps its promises there."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -155,5 +157,45 @@ def test_whatever_is_asked_for_can_be_pasted_and_stays_whole(
 def test_without_script_nothing_is_missing_but_comfort(new_visitor: NewVisitor) -> None:
     visitor = new_visitor(java_script_enabled=False)
     visitor.go("/login")
-    expect(visitor.page.locator("main button")).to_have_text(["Sign in"])
+    expect(visitor.page.locator("main button")).to_have_text(["Sign in", " Email me a sign-in link"])
     expect(visitor.page.get_by_label("Password")).to_be_editable()
+
+
+def test_an_error_goes_as_its_field_is_corrected(visitor: Visitor) -> None:
+    visitor.go("/login")
+    visitor.press("Sign in")
+    lines = visitor.page.locator(".problems li")
+    expect(lines).to_have_text(["Enter your email address.", "Enter your password."])
+    email, password = (visitor.page.locator(f"main [name={name}]") for name in ("email", "password"))
+
+    email.fill("ada@example.com")
+    expect(lines).to_have_text(["Enter your password."])
+    expect(visitor.page.locator("#email-error")).to_have_count(0)
+    assert (email.get_attribute("aria-invalid"), email.get_attribute("aria-describedby")) == (None, None)
+    assert visitor.page.title().startswith("Error: ")
+
+    password.fill("x")
+    expect(visitor.page.locator(".problems, .field-error, [aria-invalid]")).to_have_count(0)
+    assert visitor.page.title().startswith("Sign in ")
+
+
+def test_a_new_password_that_is_corrected_keeps_its_hint(visitor: Visitor) -> None:
+    visitor.go("/register")
+    visitor.type(first_name="Ada", last_name="Quill", email="hint@example.com")
+    visitor.press("Create an account")
+    password = visitor.page.locator("main [name=password]")
+    expect(password).to_be_focused()
+    expect(password).to_have_accessible_description(re.compile("At least 8 characters.*Choose a password.$"))
+
+    password.press_sequentially("x")
+    expect(password).to_have_accessible_description(re.compile("^At least 8 characters"))
+    assert password.get_attribute("aria-invalid") is None
+    expect(visitor.summary).to_have_count(0)
+
+
+def test_the_other_button_of_sign_in_takes_the_typed_address_along(visitor: Visitor) -> None:
+    visitor.go("/login?next=/account/password")
+    visitor.type(email="by-email@example.com")
+    visitor.press("Email me a sign-in link")
+    assert visitor.path == "/login/code"
+    expect(visitor.page.locator(".address")).to_have_text("by-email@example.com")
