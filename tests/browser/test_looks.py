@@ -4,6 +4,7 @@ from base64 import b64decode
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Request
 
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import Visitor
@@ -59,8 +60,8 @@ def test_a_cover_is_loaded_where_it_is_shown(new_visitor: NewVisitor, portal: Se
     url = portal.url.replace("127.0.0.1", COVER_HOST)
     for screen, is_shown in ((LAPTOP, True), (PHONE, False)):
         visitor = new_visitor(url=url, viewport=screen)
-        asked: list[str] = []
-        visitor.page.on("request", lambda request, asked=asked: asked.append(request.url))
+        asked: list[Request] = []
+        visitor.page.on("request", asked.append)
 
         def is_known(visitor: Visitor = visitor) -> bool:
             visitor.go("/login")
@@ -68,5 +69,5 @@ def test_a_cover_is_loaded_where_it_is_shown(new_visitor: NewVisitor, portal: Se
 
         wait_until(is_known)  # the server has read the organisations before
         visitor.page.wait_for_load_state("networkidle")
-        assert (f"{url}/organisation/cover" in asked) == is_shown
+        assert (f"{url}/organisation/cover" in [request.url for request in asked]) == is_shown
         assert visitor.page.locator(".panel").is_visible() == is_shown
