@@ -8,14 +8,19 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from portal.assembly import current_context, settings_of
+from portal.app import current_context, settings_of
 from portal.cli.arguments import Text
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_table
-from portal.domain import logos
-from portal.domain.organisation_settings import Given, Portal, add_organisation, change_organisation
+from portal.domain.operations.organisation_settings import (
+    OrganisationChanges,
+    Portal,
+    add_organisation,
+    change_organisation,
+)
 from portal.domain.organisations import DEFAULT, Organisation, get_organisation, list_organisations
-from portal.languages import languages_of
+from portal.domain.values import images
+from portal.i18n import languages_of
 from portal.settings import PREFIX
 
 _OPTIONS = (
@@ -43,11 +48,11 @@ _OPTIONS = (
     click.option("--locale", metavar="L", help="The language of those who ask for none that the portal speaks."),
     click.option("--sender", metavar="ADDRESS", help="Whom its mails come from; else MAIL_DEFAULT_SENDER."),
     click.option("--accent", metavar="HEX", help="The colour of its buttons and links, like 0b5fff."),
-    click.option("--logo", metavar="FILE", help=f"A PNG, JPEG, WebP or SVG of {logos.MAX_BYTES // 1024} KiB at most."),
+    click.option("--logo", metavar="FILE", help=f"A PNG, JPEG, WebP or SVG of {images.MAX_BYTES // 1024} KiB at most."),
     click.option(
         "--cover",
         metavar="FILE",
-        help=f"A PNG, JPEG or WebP of {logos.COVER_MAX_BYTES // 1024} KiB at most, beside its forms on wide screens.",
+        help=f"A PNG, JPEG or WebP of {images.COVER_MAX_BYTES // 1024} KiB at most, beside its forms on wide screens.",
     ),
     click.option("--no-cover", is_flag=True, help="None."),
     click.option("--privacy-url", metavar="U", help="Its privacy notice."),
@@ -147,7 +152,7 @@ def show(slug: str) -> None:
     )
 
 
-def _given(options: dict[str, Any]) -> Given:
+def _given(options: dict[str, Any]) -> OrganisationChanges:
     """What was named on the command line."""
     for field, option in _LISTS:
         empty = options.pop(f"no_{field}")
@@ -159,10 +164,10 @@ def _given(options: dict[str, Any]) -> Given:
         if options["cover"]:
             raise click.UsageError("--cover and --no-cover contradict each other.")
         options["cover"] = ""
-    for picture, most in (("logo", logos.MAX_BYTES), ("cover", logos.COVER_MAX_BYTES)):
+    for picture, most in (("logo", images.MAX_BYTES), ("cover", images.COVER_MAX_BYTES)):
         if options[picture] is not None:
             options[picture] = _read_picture(options[picture], most)
-    return cast(Given, {field: value for field, value in options.items() if value is not None})
+    return cast(OrganisationChanges, {field: value for field, value in options.items() if value is not None})
 
 
 def _read_picture(path: str, most: int) -> bytes:
