@@ -25,7 +25,8 @@ from portal.storage.models import STRING_LENGTH
 CODE_LENGTH = 40
 """Characters: six digits and whatever white space was pasted with them."""
 REMEMBER = N_("Keep me signed in on this device")
-CODE = N_("Code from the mail")
+EMAIL = N_("Email address")
+CODE = N_("Code from the email")
 _TOO_LONG = NN_("%(field)s: use at most %(num)d character.", "%(field)s: use at most %(num)d characters.")
 Validator = Callable[["PortalForm", Field], None]
 
@@ -102,7 +103,7 @@ def plain_text(form: PortalForm, field: Field) -> None:
     if len(text) > STRING_LENGTH:
         raise StopValidation(translate(_TOO_LONG, field=label, num=STRING_LENGTH))
     if not is_plain(text):
-        words = N_("%(field)s: there is a character in it that cannot be used here. Please type it anew.")
+        words = N_("%(field)s: it contains a character that can't be used here. Please type it again.")
         raise StopValidation(translate(words, field=label))
     field.data = text or None
 
@@ -142,7 +143,7 @@ class EmailField(TextField):
     def pre_validate(self, form: object) -> None:
         """Read the address; says what to do when it is none."""
         if not self.data:
-            raise StopValidation(translate(N_("Enter your e-mail address.")))
+            raise StopValidation(translate(N_("Enter your email address.")))
         try:
             self.address = parse_email(self.data)
         except InvalidValue as error:
@@ -167,7 +168,7 @@ class SecretField(PasswordField):
 class EmailForm(PortalForm):
     """Just an address."""
 
-    email = EmailField(N_("E-mail address"))
+    email = EmailField(EMAIL)
 
 
 class LoginForm(EmailForm):
@@ -178,15 +179,16 @@ class LoginForm(EmailForm):
     next = HiddenField()
 
 
-class RegistrationForm(EmailForm):
+class RegistrationForm(PortalForm):
     """Create an account."""
 
-    password = SecretField(N_("Password"), [typed(N_("Choose a password.")), short_enough])
     first_name = TextField(N_("First name"), [required(N_("Enter your first name.")), plain_text])
     last_name = TextField(N_("Last name"), [required(N_("Enter your last name.")), plain_text])
+    email = EmailField(EMAIL)
+    password = SecretField(N_("Password"), [typed(N_("Choose a password.")), short_enough])
     phone = TextField(N_("Phone"), [plain_text, phone_number])
     company_name = TextField(N_("Company"), [plain_text])
-    newsletter = CheckBox(N_("Send me news by e-mail now and then"))
+    newsletter = CheckBox(N_("Email me news now and then"))
     ref = HiddenField()
 
     @property
@@ -214,7 +216,7 @@ class CodeField(TextField):
     def pre_validate(self, form: object) -> None:
         """Something must be typed, and not more than a code with its spaces."""
         if not self.data:
-            raise StopValidation(translate(N_("Enter the code from the mail.")))
+            raise StopValidation(translate(N_("Enter the code from the email.")))
         if len(self.data) > CODE_LENGTH:
             raise StopValidation(translate(N_("The code has six digits. Please check it.")))
 
@@ -234,7 +236,7 @@ class LanguageField(HiddenField):
         """There must be such a language."""
         found = languages_of(current_app).find(self.data)
         if found is None:
-            raise StopValidation(translate(N_("We do not speak this language yet. Please choose one of these.")))
+            raise StopValidation(translate(N_("We don't speak this language yet. Please choose one of these.")))
         self.language = found
 
 

@@ -127,9 +127,9 @@ class Shopper:
     def register(self, email: str) -> None:
         """Become a customer in the frame; it is at the page that asks for the code when this begins to end."""
         self.fill("Create an account", email=email, password=PASSWORD, first_name="Ada", last_name="Quill")
-        self.heading("Check your mail")
-        self.fill("Confirm my address", code=self.parents.mailed(email, "Confirm")[0])
-        self.heading(re.compile("Hello Ada"))
+        self.heading("Check your email")
+        self.fill("Confirm email address", code=self.parents.mailed(email, "Confirm")[0])
+        self.heading(re.compile("Ada Quill"))
 
     def wait_until(self, is_so: Callable[[], bool]) -> None:
         """Return as soon as something is so; what the browser has to say is heard meanwhile."""

@@ -17,7 +17,7 @@ def test_a_customer_can_do_everything_by_script(site: Site) -> None:
     browser = site.browser()
 
     sent = browser.follow(browser.register(EMAIL, PASSWORD))
-    assert "Check your mail" in sent.title
+    assert "Check your email" in sent.title
     assert EMAIL in sent.words
     link = site.link(EMAIL)
     for method in ("GET", "HEAD") * 5:
@@ -93,7 +93,7 @@ def test_the_verification_mail_is_sent_again_and_both_links_stay_good(site: Site
     browser.register(EMAIL, PASSWORD)
     first = site.link(EMAIL)
     again = browser.fill("/register/code", submit_to="/register/resend")
-    assert "sent the mail again" in browser.follow(again).words
+    assert "sent the email again" in browser.follow(again).words
     second = site.link(EMAIL)
 
     assert second != first
@@ -115,7 +115,7 @@ def test_an_unverified_customer_with_the_right_password_may_have_the_mail_sent_a
 
     told = elsewhere.sign_in(EMAIL, PASSWORD)
     assert told.status == 422
-    assert "not confirmed yet" in told.words
+    assert "confirm your email address first" in told.words
     before = len(site.mails(EMAIL))
     assert elsewhere.post(told.form("/register/resend")).location == "/register/code"
     assert len(site.mails(EMAIL)) == before + 1

@@ -80,7 +80,7 @@ def test_five_tries_end_a_code_and_leave_its_link_good(site: Site) -> None:
         assert type_code(browser, wrong(code)).status == 422
     page = type_code(browser, code)
     assert page.status == 422
-    assert "cannot be used any more" in page.words
+    assert "can't be used any more" in page.words
     assert not browser.is_signed_in
 
     assert browser.fill(site.link(EMAIL)).status == 302

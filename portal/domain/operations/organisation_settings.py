@@ -41,6 +41,7 @@ class OrganisationChanges(TypedDict, total=False):
     sender: str
     accent: str
     logo: bytes
+    cover: bytes
     privacy_url: str
     terms_url: str
     support_email: str
@@ -121,6 +122,8 @@ def _columns(slug: str, given: OrganisationChanges, portal: Portal) -> dict[str,
             columns["locale"] = _spoken(str(columns["locale"]), portal.languages)
         if "logo" in given:
             columns["logo_type"] = images.media_type(given["logo"]) if given["logo"] else None
+        if "cover" in given:
+            columns["cover_type"] = images.cover_type(given["cover"]) if given["cover"] else None
     except ValueError as error:
         raise InvalidOrganisation(str(error)) from None
     if columns.get("hostname") == portal.hostname and slug != DEFAULT:
@@ -202,6 +205,7 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "sender": _email,
     "accent": _accent,
     "logo": bytes,
+    "cover": bytes,
     "privacy_url": _page_url("privacy"),
     "terms_url": _page_url("terms"),
     "support_email": _email,
