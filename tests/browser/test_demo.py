@@ -15,7 +15,7 @@ from tests.browser.visitor import PASSWORD, press_enter
 from tests.cli.process import PATIENCE_SECONDS, wait_until
 from tests.mail.conversation import CERTIFICATE
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 EMAIL = "ada@example.com"
 

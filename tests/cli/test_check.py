@@ -24,7 +24,7 @@ AWAY_NAMES = {"DATABASE_URL", "RATELIMIT_STORAGE_URI"}
 
 
 @pytest.fixture
-def checked(run: Run, monkeypatch: pytest.MonkeyPatch) -> "Checked":
+def checked(run: Run, migrated: None, monkeypatch: pytest.MonkeyPatch) -> "Checked":
     return Checked(run, monkeypatch)
 
 
@@ -203,14 +203,12 @@ def test_debugging_is_named(checked: Checked, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_settings_file_that_others_may_read_is_named(checked: Checked, instance: Path) -> None:
-    instance.mkdir(mode=0o700)
     (instance / "portal.toml").write_text('password_min_length = "10"\n')
     (instance / "portal.toml").chmod(0o644)
     assert checked.named() == {"INSTANCE_PATH"}
 
 
 def test_a_folder_that_is_shared_with_others_is_named(checked: Checked, instance: Path) -> None:
-    instance.mkdir(mode=0o755)
     (instance / "theirs").write_text("")
     instance.chmod(0o755)
     assert checked.named() == {"INSTANCE_PATH"}

@@ -99,6 +99,7 @@ def test_a_database_without_a_schema_is_one_line(run: Run) -> None:
     assert "run `portal db upgrade`" in run("customer", "list").complaint
 
 
+@pytest.mark.full
 def test_ctrl_c_ends_a_command_quietly(instance: Path) -> None:
     run_portal(instance, "db", "upgrade")
     with (instance / "instance.lock").open() as lock:
@@ -130,12 +131,14 @@ def test_a_fault_of_the_portal_itself_is_one_line_that_says_where() -> None:
     assert "a secret" not in line
 
 
+@pytest.mark.full
 def test_flask_offers_the_same_commands() -> None:
     points = distribution("portal").entry_points.select(group="flask.commands")
     offered = {point.name: point.load() for point in points}
     assert offered == {command.name: command for command in cli.COMMANDS}
 
 
+@pytest.mark.full
 def test_flask_says_in_one_line_too_which_setting_is_wrong(instance: Path) -> None:
     ended = subprocess.run(
         [PORTAL.with_name("flask"), "--app", "portal", "check"],

@@ -21,6 +21,8 @@ from tests.servers.processes import free_port
 from tests.web.conftest import PASSWORD
 from tests.web.test_served import CHEAP, Visitor, raw
 
+pytestmark = pytest.mark.full
+
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 PATIENCE_SECONDS = 12
 """Less than connections that ask for nothing are borne with."""

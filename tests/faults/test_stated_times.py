@@ -16,6 +16,8 @@ from portal.storage import postgresql, sqlite
 from portal.storage.redis_counters import RedisCounters
 from tests.servers.redis import Redis
 
+pytestmark = pytest.mark.full
+
 
 @pytest.mark.on_sqlite
 def test_redis_gets_a_quarter_of_a_second_for_a_connection_and_for_an_answer(broken_redis: Redis) -> None:

@@ -113,6 +113,7 @@ def test_a_full_database_takes_nothing_and_loses_nothing(scene: Scene) -> None:
     assert [mail.recipient for mail in scene.mails()][-1:] == ["bob@example.com"]
 
 
+@pytest.mark.differs_on_postgresql
 def test_a_missing_table_is_another_schema_and_no_fault_of_the_statement(context: Context) -> None:
     with context.database.write() as connection:
         connection.execute(text("ALTER TABLE identity RENAME TO elsewhere"))
@@ -220,12 +221,14 @@ def test_a_connection_of_ones_own_may_take_its_time_and_is_given_to_nobody_else(
     assert another != own
 
 
+@pytest.mark.differs_on_postgresql
 def test_temporary_tables_go_with_the_connection_that_made_them(context: Context) -> None:
     for _ in range(2):
         with context.database.own_connection() as connection, connection.begin():
             connection.execute(text("CREATE TEMPORARY TABLE staged (id INTEGER)"))
 
 
+@pytest.mark.differs_on_postgresql
 def test_a_connection_of_ones_own_tells_of_a_database_that_is_away(context: Context) -> None:
     with pytest.raises(DatabaseUnavailable), context.database.own_connection() as connection, connection.begin():
         connection.execute(text("SELECT nothing FROM nowhere"))

@@ -12,6 +12,7 @@ EMAIL = "ada@example.com"
 SECOND, THIRD = "nine grey otters swim", "four red foxes sleep"
 
 
+@pytest.mark.differs_on_postgresql
 def test_a_customer_can_do_everything_by_script(site: Site) -> None:
     browser = site.browser()
 

@@ -110,6 +110,7 @@ def test_after_100_wrong_codes_the_right_one_is_answered_as_a_wrong_one_and_the_
     assert type_code(browser, code_for(site)).status == 302
 
 
+@pytest.mark.differs_on_postgresql
 def test_of_many_codes_at_once_five_are_looked_at(site: Site) -> None:
     site.customer(EMAIL)
     browser = site.browser()
@@ -129,6 +130,7 @@ def test_of_many_codes_at_once_five_are_looked_at(site: Site) -> None:
     assert type_code(browser, code).status == 422
 
 
+@pytest.mark.differs_on_postgresql
 def test_of_link_and_code_used_at_once_one_signs_in(site: Site) -> None:
     site.customer(EMAIL)
     asking, elsewhere = site.browser(), site.browser()

@@ -53,17 +53,21 @@ class Visitor:
     def ask(self, method: str, path: str, body: str | None = None) -> tuple[int, str, str]:
         """Status, Location and body of an answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self._served.port, timeout=60)
-        headers = {"Cookie": self._cookie}
-        if body is not None:
-            headers |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": self._served.url}
         with closing(connection):
-            connection.request(method, path, body, headers)
+            connection.request(method, path, body, self.headers(body))
             answer = connection.getresponse()
             text = answer.read().decode()
         for cookie in answer.headers.get_all("Set-Cookie", []):
             name, _, value = cookie.partition(";")[0].partition("=")
             self._cookies[name] = value
         return answer.status, answer.getheader("Location", ""), text
+
+    def headers(self, body: str | None = None) -> dict[str, str]:
+        """Return the headers of a request with this body."""
+        headers = {"Cookie": self._cookie}
+        if body is not None:
+            headers |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": self._served.url}
+        return headers
 
     def fill(self, path: str, **typed: str) -> tuple[int, str, str]:
         return self.send(path, self.open(path), **typed)
@@ -74,7 +78,12 @@ class Visitor:
 
     def send(self, path: str, token: str, **typed: str) -> tuple[int, str, str]:
         """Send a form that was opened before."""
-        return self.ask("POST", path, urlencode({"csrf_token": token, **typed}))
+        return self.ask("POST", path, form(token, **typed))
+
+
+def form(token: str, **typed: str) -> str:
+    """Encode a form as the body of a request."""
+    return urlencode({"csrf_token": token, **typed})
 
 
 def token_in(page: str, action: str) -> str:
@@ -121,7 +130,7 @@ def test_no_answer_says_which_server_gave_it(served: Served) -> None:
         b"POST /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
         b"nonsense\r\n\r\n",
         b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
-        b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
     ]
     for request in requests:
