@@ -81,18 +81,24 @@ def _csv_rows(lines: _Lines) -> Iterator[Row | BadRow]:
     csv.field_size_limit(MAX_LINE)
     rows = csv.reader(lines, strict=True)
     names: list[str] | None = None
+    unnamed = 0
+    """Empty columns of a spreadsheet behind the others."""
     while True:
         begins = lines.number + 1
         cells = _next_cells(rows, lines)
         if cells is None:
             return
-        while cells and len(cells) != len(names or ()) and not cleaned(cells[-1]):  # a spreadsheet's empty columns
-            cells.pop()
         if not any(map(cleaned, cells)):  # an empty line, or an empty row of a spreadsheet
             continue
         if names is None:
+            while not cleaned(cells[-1]):
+                cells.pop()
+                unnamed += 1
             names = _header(cells)
-        elif len(cells) != len(names):
+            continue
+        if len(cells) == len(names) + unnamed and not any(map(cleaned, cells[len(names) :])):
+            del cells[len(names) :]
+        if len(cells) != len(names):
             yield BadRow(begins, f"It has not as many cells as the header: {len(cells)} in place of {len(names)}.")
         else:
             yield Row(begins, {name: _typed(name, cell) for name, cell in zip(names, cells, strict=True)})

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import literal, select
@@ -53,6 +54,8 @@ def test_what_the_url_sets_goes_first(postgres: Postgres) -> None:
         assert connection.exec_driver_sql("SHOW statement_timeout").scalar_one() == "5s"
         assert connection.exec_driver_sql("SHOW search_path").scalar_one() == "portal"
         assert connection.exec_driver_sql("SHOW datestyle").scalar_one() == "ISO, MDY"
+        driver_connection: Any = connection.connection.driver_connection
+        assert driver_connection.prepare_threshold == 5, "without a pooler, statements are prepared"
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
