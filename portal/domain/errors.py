@@ -173,7 +173,8 @@ class Refused(Exception):
 
     `detail` is a message that says more than the failure's own words, with `values` to
     fill in; `field` is the form field it is about; `retry_after` are the seconds after which another try is worth it;
-    `registration` is the public id of the one whose password was right, when its address is unverified.
+    `registration` is the public id of the one whose password was right, when its address is unverified; `also` is
+    what is wrong with another field of the same form.
     """
 
     def __init__(
@@ -185,6 +186,7 @@ class Refused(Exception):
         field: str | None = None,
         retry_after: int | None = None,
         registration: str | None = None,
+        also: "Refused | None" = None,
     ) -> None:
         super().__init__(failure.name)
         self.failure = failure
@@ -193,6 +195,7 @@ class Refused(Exception):
         self.field = field
         self.retry_after = retry_after
         self.registration = registration
+        self.also = also
 
     @property
     def in_english(self) -> str:

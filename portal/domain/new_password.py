@@ -12,11 +12,11 @@ from portal.domain.passwords import refuse_unfit
 from portal.domain.throttling import Guard
 
 
-def judge_while_typed(context: Context, visitor: Visitor, password: str, personal: Sequence[str | None]) -> None:
-    """Raise Refused (PASSWORD_REFUSED with the reason) for a password that would be refused when it is sent.
+def judge_new_password(context: Context, visitor: Visitor, password: str, personal: Sequence[str | None]) -> None:
+    """Raise Refused (PASSWORD_REFUSED with the reason) for a password that the policy refuses.
 
-    By the same policy, on what was typed beside it and the name of who is signed in (`personal`) alone: nothing is
-    hashed, stored, recorded, or compared with what is known of another customer, so that it tells nobody anything.
+    By what was typed beside it and the name of who is signed in (`personal`) alone: nothing is hashed, stored, recorded,
+    or compared with what is known of another customer, so that it tells nobody anything.
     """
     refuse_unfit(
         password,
@@ -24,6 +24,15 @@ def judge_while_typed(context: Context, visitor: Visitor, password: str, persona
         min_length=context.rules.password_min_length,
         personal=(*personal, visitor.organisation_name),
     )
+
+
+def objection_to(context: Context, visitor: Visitor, contact: Known, password: str) -> Refused | None:
+    """Return what the policy says against a new password of a contact, if anything; nothing is hashed or recorded."""
+    try:
+        judge_new_password(context, visitor, password, contact.personal)
+    except Refused as refusal:
+        return refusal
+    return None
 
 
 def hash_new_password(
@@ -41,12 +50,7 @@ def hash_new_password(
     Busy.
     """
     with refusals_recorded(context, visitor, kind, contact.id):
-        refuse_unfit(
-            password,
-            Failure.PASSWORD_REFUSED,
-            min_length=context.rules.password_min_length,
-            personal=(*contact.personal, visitor.organisation_name),
-        )
+        judge_new_password(context, visitor, password, contact.personal)
     count_or_refuse(context, visitor, guards, kind, Failure.TOO_MANY_LOGINS)
     with context.database.read() as connection:
         former = contacts.former_passwords(connection, contact.id)

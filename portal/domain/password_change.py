@@ -8,7 +8,7 @@ from portal.domain.errors import N_, Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
 from portal.domain.guards import count_or_refuse, given_back_unless_done, password_guards
 from portal.domain.identities import Customer
-from portal.domain.new_password import hash_new_password
+from portal.domain.new_password import hash_new_password, objection_to
 
 _WRONG_CURRENT_PASSWORD = N_("This is not your current password. Try again, or set a new password by mail.")
 
@@ -44,7 +44,10 @@ def change_password(
             devices.count_wrong_password(connection, device, customer.id)
             now, failure = context.clock(), Failure.WRONG_PASSWORD
             record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now, refusal=failure)
-        raise _refused_current_password(_CLOSED if contact.is_closed else _WRONG_CURRENT_PASSWORD)
+        raise _refused_current_password(
+            _CLOSED if contact.is_closed else _WRONG_CURRENT_PASSWORD,
+            also=objection_to(context, visitor, contact, password),
+        )
     password_hash = hash_new_password(context, visitor, contact, password, EventKind.PASSWORD_CHANGE)
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_CHANGE, contact.id)
@@ -58,5 +61,5 @@ def change_password(
         return identities.start(connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now)
 
 
-def _refused_current_password(detail: str = _WRONG_CURRENT_PASSWORD) -> Refused:
-    return Refused(Failure.WRONG_PASSWORD, detail=detail, field="current_password")
+def _refused_current_password(detail: str = _WRONG_CURRENT_PASSWORD, *, also: Refused | None = None) -> Refused:
+    return Refused(Failure.WRONG_PASSWORD, detail=detail, field="current_password", also=also)

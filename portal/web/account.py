@@ -11,6 +11,7 @@ from portal.domain.password_change import change_password
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import ChangePasswordForm
+from portal.web.password import judge_typed_password
 
 pages = Blueprint("account", __name__, url_prefix="/account")
 
@@ -32,6 +33,11 @@ class ChangePasswordPage(FormPage):
         """Only for who is signed in; the rule for passwords is told before it is broken."""
         session.signed_in_customer()
         return {"min_length": current_context().rules.password_min_length}
+
+    def judge(self, form: ChangePasswordForm) -> None:
+        """Judge the new password also when the current one is missing."""
+        customer = session.signed_in_customer()
+        judge_typed_password(form, customer.email, customer.name, customer.first_name, customer.last_name)
 
     def submitted(self, form: ChangePasswordForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Change it; every other browser is signed out, this one goes on with a new identity."""

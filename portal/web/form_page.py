@@ -57,6 +57,9 @@ class FormPage(MethodView):
         """Do what the form is for, through one function of the domain; may raise Refused."""
         raise NotImplementedError
 
+    def judge(self, form: Any) -> None:
+        """Say what the domain would refuse next in a form that is refused already, so that one answer names it all."""
+
     def get(self, **arguments: Any) -> ResponseReturnValue:
         """The empty form."""
         shown = self.opened(**arguments)
@@ -68,9 +71,9 @@ class FormPage(MethodView):
         """The form as it was sent: 422 when something is wrong with it, 429 when there were too many."""
         shown = self.opened(**arguments)
         form = self.form_for(shown)(formdata=request.form)
-        problems = form.problems()
-        if problems:
-            return self._page(form, shown, problems), 422
+        if not form.check():
+            self.judge(form)
+            return self._page(form, shown, form.problems), 422
         try:
             return self.submitted(form, shown)
         except Refused as refusal:
@@ -80,11 +83,13 @@ class FormPage(MethodView):
 
     def show_refusal(self, form: PortalForm, shown: dict[str, Any], refusal: Refused) -> ResponseReturnValue:
         """The form again, with the domain's words."""
-        words = words_of(refusal)
-        field = refusal.field if refusal.field and refusal.field in form else None
-        if field:
-            form.refuse(field, words)
-        response = make_response(self._page(form, shown, [Problem(field or "", words)]))
+        problems = []
+        for each in (refusal, refusal.also):
+            if each is not None:
+                field = each.field if each.field and each.field in form else ""
+                form.refuse(field, words_of(each))
+                problems.append(Problem(field, words_of(each)))
+        response = make_response(self._page(form, shown, problems))
         response.status_code = 422 if refusal.retry_after is None else 429
         if refusal.retry_after is not None:
             response.headers["Retry-After"] = str(refusal.retry_after)

@@ -8,13 +8,13 @@ from werkzeug.wrappers import Response
 
 from portal.assembly import current_context
 from portal.domain.errors import N_, Refused
-from portal.domain.new_password import judge_while_typed
+from portal.domain.new_password import judge_new_password
 from portal.domain.password_reset import look_at_reset, request_reset, set_new_password
 from portal.extensions import typing_rate
 from portal.languages import translate
 from portal.web import session
 from portal.web.form_page import FormPage, words_of
-from portal.web.forms import EmailForm, NewPasswordForm, TypingForm
+from portal.web.forms import EmailForm, NewPasswordForm, PortalForm, TypingForm
 
 _SET = N_("Your new password is set. You can sign in with it now.")
 _SET_INSTEAD = N_(
@@ -63,16 +63,25 @@ def strength() -> ResponseReturnValue:
     The page's script asks (static/portal.js). The password is not kept, and an answer tells nothing but the policy.
     """
     form = TypingForm(formdata=request.form)
-    if form.problems():
+    if not form.check():
         abort(422)
     personal = [form.email.data, form.first_name.data, form.last_name.data]
     if customer := session.current_customer():
         personal += [customer.email, customer.first_name, customer.last_name]
-    try:
-        judge_while_typed(current_context(), session.current_visitor(), form.password.text, personal)
-    except Refused as refusal:
-        return {"fit": False, "words": words_of(refusal)}
+    judge_typed_password(form, *personal)
+    if form.password.errors:
+        return {"fit": False, "words": form.password.errors[0]}
     return {"fit": True, "words": translate(N_("Strong enough."))}
+
+
+def judge_typed_password(form: PortalForm, *personal: str | None) -> None:
+    """Refuse the field `password` of a form when the policy does, unless something else is wrong with it already."""
+    if form["password"].errors:
+        return
+    try:
+        judge_new_password(current_context(), session.current_visitor(), form["password"].text, personal)
+    except Refused as refusal:
+        form.refuse("password", words_of(refusal))
 
 
 class NewPasswordPage(FormPage):

@@ -14,6 +14,7 @@ from portal.web.embedding import current_visit
 from portal.web.form_page import FormPage
 from portal.web.forms import ChosenPasswordForm, CodeForm, PortalForm, RegistrationForm, RememberForm, ResendForm
 from portal.web.handover import arrive
+from portal.web.password import judge_typed_password
 from portal.web.redirects import return_target
 
 pages = Blueprint("register", __name__)
@@ -32,6 +33,10 @@ class RegistrationPage(FormPage):
     def filled(self, form: PortalForm) -> None:
         """Who sent them."""
         form["ref"].data = request.args.get("ref")
+
+    def judge(self, form: RegistrationForm) -> None:
+        """Judge the password beside what else is wrong."""
+        judge_typed_password(form, form.email.data, form.first_name.data, form.last_name.data)
 
     def submitted(self, form: RegistrationForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Store what was typed and have a mail sent; the answer is the same for every address."""
