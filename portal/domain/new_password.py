@@ -15,8 +15,8 @@ from portal.domain.throttling import Guard
 def judge_new_password(context: Context, visitor: Visitor, password: str, personal: Sequence[str | None]) -> None:
     """Raise Refused (PASSWORD_REFUSED with the reason) for a password that the policy refuses.
 
-    By what was typed beside it and the name of who is signed in (`personal`) alone: nothing is hashed, stored, recorded,
-    or compared with what is known of another customer, so that it tells nobody anything.
+    By what was typed beside it and the name of who is signed in (`personal`) alone: nothing is hashed, stored,
+    recorded, or compared with what is known of another customer, so that it tells nobody anything.
     """
     refuse_unfit(
         password,

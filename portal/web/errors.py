@@ -2,11 +2,11 @@
 
 import logging
 
-from flask import Flask, current_app, g, make_response, render_template, request, url_for
+from flask import Flask, current_app, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import BadHost, HTTPException
+from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from portal.domain.backends import DatabaseAway
@@ -32,7 +32,7 @@ _WORDS = {
     ),
     405: (
         N_("That did not work"),
-        N_("This address does not open a page; it only takes what a form sends. Start from the beginning."),
+        N_("Your browser asked for this page in a way that it does not answer. Start from the beginning."),
     ),
     410: (N_("This page has gone"), N_("What was at this address is not there any more. Start from the beginning.")),
     413: (
@@ -100,6 +100,9 @@ def _start() -> Way:
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400:
         return error  # a redirect of the router
+    if isinstance(error, MethodNotAllowed) and request.method in ("GET", "HEAD"):
+        # The addresses that the page's script sends to: whoever opens one by hand meant the portal.
+        return redirect(url_for("login.home"))
     if isinstance(error, BadHost):  # no address can be built for a page then
         return Response(translate(_WORDS[400][1]) + "\n", 400, mimetype="text/plain")
     page = _page(error.code)

@@ -6,7 +6,7 @@ of a language that there is.
 """
 
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
@@ -86,9 +86,12 @@ def _cookie_name() -> str:
 class LanguagePage(FormPage):
     """Choose a language; the page itself is only seen when something was wrong with what was sent."""
 
-    methods: ClassVar[set[str]] = {"POST"}
     form_class = LanguageForm
     template = "language.html"
+
+    def get(self, **_arguments: Any) -> ResponseReturnValue:
+        """Lead on to where the switch would have led, in the language of before."""
+        return redirect_to(request.args.get("next"), url_for("login.home"))
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """The switch of this page too leads back to the page where it all began."""

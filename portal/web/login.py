@@ -1,6 +1,6 @@
 """Signing in and out."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -65,11 +65,14 @@ pages.add_url_rule("/login", view_func=LoginPage.as_view("login"))
 
 
 class LogoutPage(FormPage):
-    """Sign out; the page itself is only seen when the form that was sent had become stale."""
+    """Sign out. The page asks with one button; a customer who is not signed in is led to sign in."""
 
-    methods: ClassVar[set[str]] = {"POST"}
     form_class = ConfirmForm
     template = "login/logout.html"
+
+    def get(self, **arguments: Any) -> ResponseReturnValue:
+        """Show the button to a customer who is signed in."""
+        return super().get(**arguments) if session.current_customer() else redirect(url_for("login.login"))
 
     def submitted(self, form: ConfirmForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """End the identity on the server, and empty the cookie."""

@@ -79,7 +79,7 @@ def judge_typed_password(form: PortalForm, *personal: str | None) -> None:
     if form["password"].errors:
         return
     try:
-        judge_new_password(current_context(), session.current_visitor(), form["password"].text, personal)
+        judge_new_password(current_context(), session.current_visitor(), form["password"].data or "", personal)
     except Refused as refusal:
         form.refuse("password", words_of(refusal))
 

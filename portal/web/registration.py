@@ -1,6 +1,6 @@
 """Creating an account, and confirming its address."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -89,10 +89,13 @@ class CodePage(FormPage):
 class ResendPage(FormPage):
     """Have the mail sent once more; shows the page with the code."""
 
-    methods: ClassVar[set[str]] = {"POST"}
     form_class = ResendForm
     template = CodePage.template
     opened = CodePage.opened
+
+    def get(self, **_arguments: Any) -> ResponseReturnValue:
+        """Lead to the page with the button."""
+        return redirect(url_for("register.code"))
 
     def submitted(self, form: PortalForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Send it again; the answer is the same for every address."""

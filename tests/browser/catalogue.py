@@ -80,7 +80,7 @@ STATES: dict[str, State] = {
     "error-404": opened("/nothing-here"),
     "error-404-shop": at_the_shop("/nothing-here"),
     "error-404-signed-in": signed_in("/account/nothing-here"),
-    "error-405": opened("/logout"),
+    "logout": signed_in("/logout"),
     "error-413": states.too_large,
     "error-500": failing("/fails", 500),
     "error-503": failing("/busy", 503),

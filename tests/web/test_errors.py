@@ -37,10 +37,10 @@ def test_an_unknown_address_is_a_404(site: Site) -> None:
 
 
 def test_a_wrong_method_is_a_405_that_names_the_right_ones(site: Site) -> None:
-    page = site.browser().send("/logout")
-
-    assert_error_page(page, 405)
-    assert {"POST", "OPTIONS"} == set(page.headers["Allow"].split(", "))
+    for path, methods in (("/logout", {"GET", "HEAD", "POST", "OPTIONS"}), ("/password/strength", {"POST", "OPTIONS"})):
+        page = site.browser().send(path, "DELETE")
+        assert_error_page(page, 405)
+        assert set(page.headers["Allow"].split(", ")) == methods
 
 
 def test_a_request_from_elsewhere_is_a_400(site: Site) -> None:

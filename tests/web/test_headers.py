@@ -44,7 +44,7 @@ def every_answer(site: Site) -> dict[str, Page]:
     answers["404"] = stranger.send("/no/such/page")
     answers["404 static"] = stranger.send("/static/none.css")
     answers["404 link"] = stranger.send("/password/reset/none")
-    answers["405"] = stranger.send("/logout")
+    answers["405"] = stranger.send("/logout", "PUT")
     answers["413"] = stranger.send("/login", "POST", data=b"x" * 100_000)
     answers["422"] = stranger.post(login, {"email": "none"})
     answers["303 signed in"] = stranger.post(login, {"email": EMAIL, "password": PASSWORD})
