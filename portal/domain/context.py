@@ -67,6 +67,9 @@ class Visitor:
     device: str | None = field(default=None, repr=False)
     """The value of the browser's device cookie (devices.py), known or not; a secret."""
 
+    browser: str | None = field(default=None, repr=False)
+    """What tells this browser from others until its next sign-in or sign-out; a secret."""
+
     @property
     def network(self) -> str | None:
         """What counts as one place: an IPv4 address, or the /64 that one IPv6 customer is given as a whole.

@@ -104,6 +104,13 @@ class Failure(Enum):
         ),
     )
 
+    ALREADY_CONFIRMED = Wording(
+        "register-account",
+        "E001",
+        "Customer register failed.",
+        N_("There is nothing more to confirm. You can sign in with this address."),
+    )
+
     PASSWORD_REFUSED = Wording(
         "set-new-password", "E001", "Change password failed.", N_("Please choose another password.")
     )
@@ -123,7 +130,7 @@ class Failure(Enum):
         "set-new-password",
         "E003",
         "Reset password request does not exist.",
-        N_("This link has been used already, or a newer link or a change of password has ended it."),
+        N_("It was cancelled, for example because another link was used or the password was changed."),
     )
     LINK_EXPIRED = Wording(
         "set-new-password",

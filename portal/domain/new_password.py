@@ -1,6 +1,8 @@
 """Whether a customer may take a new password: fit by the policy, and never had before."""
 
+import hmac
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from portal.domain import contacts
 from portal.domain.contacts import Known
@@ -35,6 +37,15 @@ def objection_to(context: Context, visitor: Visitor, contact: Known, password: s
     return None
 
 
+@dataclass(frozen=True)
+class NewPassword:
+    """A password that a customer may take."""
+
+    hash: str = field(repr=False)
+    is_current: bool
+    """Whether it is the one that they have."""
+
+
 def hash_new_password(
     context: Context,
     visitor: Visitor,
@@ -42,12 +53,14 @@ def hash_new_password(
     password: str,
     kind: EventKind,
     guards: Sequence[Guard] = (),
-) -> str:
-    """The hash of a new password, to be stored; one computation, however many former passwords there are.
+    *,
+    may_be_current: bool = False,
+) -> NewPassword:
+    """Hash a new password, to be stored; one computation, however many former passwords there are.
 
-    To be told "used before" tells something about a former password: such answers are counted against `guards`. Raises
-    Refused (PASSWORD_REFUSED with the reason, PASSWORD_REUSED, TOO_MANY_LOGINS), recorded as refusals of `kind`, and
-    Busy.
+    The current password counts as used before, unless it `may_be_current`. To be told "used before" tells something
+    about a former password: such answers are counted against `guards`. Raises Refused (PASSWORD_REFUSED with the
+    reason, PASSWORD_REUSED, TOO_MANY_LOGINS), recorded as refusals of `kind`, and Busy.
     """
     with refusals_recorded(context, visitor, kind, contact.id):
         judge_new_password(context, visitor, password, contact.personal)
@@ -58,8 +71,19 @@ def hash_new_password(
         former.append(contact.password_hash)
     with given_back_unless_done(context, guards):
         password_hash, reused = context.hasher.hash_new(password, contact.password_salt, former)
+        is_current = may_be_current and reused and _is_current(context, contact, password, password_hash)
     with refusals_recorded(context, visitor, kind, contact.id):
-        if reused:
+        if reused and not is_current:
             raise Refused(Failure.PASSWORD_REUSED, field="password")
     context.throttle.give_back(guards)
-    return password_hash
+    return NewPassword(password_hash, is_current)
+
+
+def _is_current(context: Context, contact: Known, password: str, password_hash: str) -> bool:
+    """Whether a password is the current one; computes another hash only where that one has other parameters."""
+    known = contact.password_hash
+    if known is None:
+        return False
+    if context.hasher.is_current(known, contact.password_salt):
+        return hmac.compare_digest(known, password_hash)
+    return bool(context.hasher.matching(password, [known]))

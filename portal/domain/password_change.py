@@ -15,6 +15,13 @@ _WRONG_CURRENT_PASSWORD = N_("This is not your current password. Try again, or s
 _CLOSED = N_("Too many wrong passwords were tried for this account. Set a new password by mail to open it again.")
 
 
+def has_password(context: Context, customer: Customer) -> bool:
+    """Return whether a customer has a password: who was only known so far, or signs in by email, may have none."""
+    with context.database.read() as connection:
+        contact = contacts.find_by_id(connection, customer.id)
+    return contact is not None and contact.password_hash is not None
+
+
 @retried
 def change_password(
     context: Context, visitor: Visitor, customer: Customer, current_password: str, password: str, *, kept: bool
@@ -48,14 +55,14 @@ def change_password(
             _CLOSED if contact.is_closed else _WRONG_CURRENT_PASSWORD,
             also=objection_to(context, visitor, contact, password),
         )
-    password_hash = hash_new_password(context, visitor, contact, password, EventKind.PASSWORD_CHANGE)
+    new = hash_new_password(context, visitor, contact, password, EventKind.PASSWORD_CHANGE)
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_CHANGE, contact.id)
     with refusals, context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
         if current is None or current.banned_at or current.password_hash != contact.password_hash:
             raise _refused_current_password()
-        accounts.change_password(connection, context, visitor, current, password_hash, now)
+        accounts.change_password(connection, context, visitor, current, new.hash, now)
         devices.forget_wrong_passwords(connection, device, contact.id)
         record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now)
         return identities.start(connection, context.rules, visitor, contact_id=contact.id, kept=kept, now=now)

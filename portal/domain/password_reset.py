@@ -1,20 +1,53 @@
 """A new password by a mailed link."""
 
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from portal.domain import accounts, contacts, devices, links
+from sqlalchemy import Connection
+
+from portal.domain import accounts, contacts, devices, identities, links
 from portal.domain.addresses import Address, parse_email
 from portal.domain.context import Context, Visitor
 from portal.domain.database import retried
 from portal.domain.errors import Failure, Refused
 from portal.domain.events import EventKind, record, refusals_recorded
-from portal.domain.guards import account_guard, device_guard, new_password_guards
-from portal.domain.links import OpenLink
+from portal.domain.guards import (
+    account_guard,
+    count_or_refuse,
+    device_guard,
+    given_back_unless_done,
+    new_password_guards,
+)
+from portal.domain.links import LinkUsed, OpenLink
 from portal.domain.mailbox_proof import record_mailbox_proof
 from portal.domain.mailed_link import mail_link
 from portal.domain.new_password import hash_new_password
 from portal.domain.outbox import Notice
-from portal.domain.tokens import Purpose
+from portal.domain.tokens import Purpose, digest_of
+
+REPEATED_WITHIN = timedelta(minutes=10)
+"""How long a reset whose answer was lost can be sent again."""
+
+
+@dataclass(frozen=True)
+class Reset:
+    """What a reset has led to."""
+
+    identity: str = field(repr=False)
+    """The new one; empty where nobody was to be signed in."""
+    dropped_registration: bool
+    """Whether it ended a pending registration, and so the password that was chosen there."""
+    was_current: bool
+    """Whether the password was set already."""
+
+
+@dataclass(frozen=True)
+class _SignIn:
+    """How to sign in after a reset."""
+
+    kept: bool
+    replacing: str | None = field(repr=False)
+    """The identity that the browser carried so far."""
 
 
 def request_reset(context: Context, visitor: Visitor, address: Address, lifetime: timedelta | None = None) -> None:
@@ -38,13 +71,32 @@ def look_at_reset(context: Context, visitor: Visitor, token: str) -> OpenLink:
     return links.look_at(context, visitor, Purpose.RESET, token)
 
 
-@retried
 def set_new_password(context: Context, visitor: Visitor, token: str, password: str) -> bool:
     """Set the password that a reset link was mailed for; return whether that ended a pending registration.
 
+    Nobody is signed in by it, and the current password counts as used before. Raises what `_reset` does.
+    """
+    return _reset(context, visitor, token, password, sign_in=None).dropped_registration
+
+
+def reset_and_sign_in(
+    context: Context, visitor: Visitor, token: str, password: str, *, kept: bool, replacing: str | None
+) -> Reset:
+    """Set the password that a reset link was mailed for, and sign its customer in; the identity so far ends.
+
+    To set the current password again is no failure. Raises what `_reset` does.
+    """
+    return _reset(context, visitor, token, password, sign_in=_SignIn(kept, replacing))
+
+
+@retried
+def _reset(context: Context, visitor: Visitor, token: str, password: str, sign_in: _SignIn | None) -> Reset:
+    """Set a new password by a link.
+
     Of any number of parallel uses one succeeds. Success ends every identity, every open link and every registration
-    that waits, lets in whom too many wrong passwords had locked out, and sends a notice. A refusal does not use the
-    link up. Raises Refused (NO_SUCH_LINK, LINK_ENDED, LINK_EXPIRED, and what hash_new_password raises) and Busy.
+    that waits, lets in whom too many wrong passwords had locked out, and sends a notice if the password is another one
+    than before. A refusal does not use the link up. Raises Refused (NO_SUCH_LINK, LINK_ENDED, LINK_EXPIRED, and what
+    hash_new_password raises) and Busy.
     """
     link = look_at_reset(context, visitor, token)
     with context.database.read() as connection:
@@ -52,20 +104,83 @@ def set_new_password(context: Context, visitor: Visitor, token: str, password: s
     if contact is None:  # deleted since the link was looked at
         raise Refused(Failure.NO_SUCH_LINK)
     guards = new_password_guards(context, contact.id)
-    password_hash = hash_new_password(context, visitor, contact, password, EventKind.RESET, guards)
+    new = hash_new_password(
+        context, visitor, contact, password, EventKind.RESET, guards, may_be_current=sign_in is not None
+    )
     now = context.clock()
+    identity = ""
     refusals = refusals_recorded(context, visitor, EventKind.RESET, contact.id)
     with refusals, context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
         links.consume(connection, link, now)
         if current is None or current.banned_at:
             raise Refused(Failure.LINK_ENDED)
-        accounts.change_password(connection, context, visitor, current, password_hash, now)
+        if new.is_current and current.password_hash == contact.password_hash:
+            accounts.keep_password(connection, current, new.hash, now)
+        else:
+            accounts.change_password(connection, context, visitor, current, new.hash, now)
         dropped_registration = record_mailbox_proof(connection, current, now)
         record(connection, visitor, EventKind.RESET, contact_id=current.id, now=now)
+        if sign_in:
+            identity = _start(connection, context, visitor, link, sign_in, now)
     # The mailbox is proven and the password that was guessed at is gone: who was locked out by a stranger gets in.
     key = parse_email(contact.email).key
     context.throttle.forget(account_guard(context, visitor, key))
     if device := devices.find(context, visitor, key):
         context.throttle.forget(device_guard(context, device))
-    return dropped_registration
+    return Reset(identity, dropped_registration, new.is_current)
+
+
+@retried
+def repeat_reset(
+    context: Context, visitor: Visitor, used: LinkUsed, password: str, *, kept: bool, replacing: str | None
+) -> str | None:
+    """Sign in once more the browser whose reset succeeded but whose answer was lost; returns the new identity.
+
+    None unless the same browser sends the same password within REPEATED_WITHIN, and the identity that it did not hear
+    of is still alive: that one ends. Raises Refused (TOO_MANY_LOGINS) and Busy.
+    """
+    link, started_by = used.link, _form_digest(visitor, used.link)
+    if started_by is None or context.clock() >= used.used_at + REPEATED_WITHIN:
+        return None
+    with context.database.read() as connection:
+        is_ours = identities.was_started_by(connection, link.contact_id, started_by)
+        contact = contacts.find_by_id(connection, link.contact_id) if is_ours else None
+    if contact is None or contact.password_hash is None:
+        return None
+    guards = new_password_guards(context, contact.id)
+    count_or_refuse(context, visitor, guards, EventKind.RESET, Failure.TOO_MANY_LOGINS)
+    with given_back_unless_done(context, guards):
+        matching = context.hasher.matching(password, [contact.password_hash])
+    if not matching:
+        return None
+    context.throttle.give_back(guards)
+    now = context.clock()
+    with context.database.write() as connection:
+        current = contacts.lock(connection, contact.id)
+        if current is None or current.password_hash not in matching:
+            return None
+        if not identities.end_started_by(connection, contact.id, started_by, now):
+            return None
+        return _start(connection, context, visitor, link, _SignIn(kept, replacing), now)
+
+
+def _start(
+    connection: Connection, context: Context, visitor: Visitor, link: OpenLink, sign_in: _SignIn, now: datetime
+) -> str:
+    record(connection, visitor, EventKind.SIGN_IN, contact_id=link.contact_id, now=now)
+    return identities.start(
+        connection,
+        context.rules,
+        visitor,
+        contact_id=link.contact_id,
+        kept=sign_in.kept,
+        now=now,
+        replacing=sign_in.replacing,
+        started_by=_form_digest(visitor, link),
+    )
+
+
+def _form_digest(visitor: Visitor, link: OpenLink) -> bytes | None:
+    """What tells the form of a link in one browser from all others."""
+    return None if visitor.browser is None else digest_of(f"{link.public_id} {visitor.browser}")

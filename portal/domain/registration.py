@@ -26,7 +26,7 @@ from portal.domain.guards import (
     registration_mail_guards,
 )
 from portal.domain.hashing import new_salt
-from portal.domain.models import Contact, Registration
+from portal.domain.models import Contact, Link, Registration
 from portal.domain.outbox import Notice
 from portal.domain.passwords import refuse_unfit
 from portal.domain.tokens import Purpose, random_id
@@ -174,6 +174,22 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
     return contact.email
 
 
+def is_confirmed(context: Context, visitor: Visitor, registration: str) -> bool:
+    """Return whether a registration, by its public id, was confirmed by its own link or code.
+
+    That tells the browser that registered no more than the sign-in with the password that was chosen there.
+    """
+    find = (
+        select(Link.id)
+        .join(Registration, Registration.id == Link.registration_id)
+        .join(Contact, Contact.id == Registration.contact_id)
+        .where(Registration.public_id == registration, Contact.organisation_id == visitor.organisation_id)
+        .where(Link.used_at.is_not(None))
+    )
+    with context.database.read() as connection:
+        return connection.execute(find).first() is not None
+
+
 def return_url_of(context: Context, visitor: Visitor, registration: str) -> str | None:
     """Where the customer of a registration, by its public id, wants to go on; to be checked again."""
     find = (
@@ -198,9 +214,12 @@ def _mail(
 ) -> None:
     """Queue the mail that a registration leads to: a link while it waits, or word that there is an account already.
 
+    A customer whose address was confirmed in another way, by which the registration ended, has one too, without a
+    password.
+
     `locale` is the registration's, for a contact whose own is not known.
     """
-    has_account = contact.password_hash is not None
+    is_known = contact.password_hash is not None or contact.confirmed_at is not None
     link = links.issue(
         connection,
         Purpose.VERIFY,
@@ -214,11 +233,11 @@ def _mail(
     outbox.queue(
         connection,
         visitor,
-        Notice.ACCOUNT_EXISTS if has_account else Notice.VERIFY,
+        Notice.VERIFY if waits or not is_known else Notice.ACCOUNT_EXISTS,
         contact_id=contact.id,
         recipient=contact.email,
         clock=context.clock,
         locale=contact.locale or locale,
         link_id=link.id if waits else None,
-        wanted=contact.banned_at is None and (waits or has_account),
+        wanted=contact.banned_at is None and (waits or is_known),
     )
