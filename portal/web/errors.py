@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from portal.domain.backends import DatabaseAway
 from portal.domain.errors import N_, Busy, Failure, Refused
+from portal.domain.links import LinkUsed
 from portal.extensions import form_rate, retry_after
 from portal.languages import translate
 from portal.web.embedding import new_tab_address
@@ -49,9 +50,15 @@ _WORDS = {
 }
 _LINK_TITLES = {
     Failure.NO_SUCH_LINK: N_("This link does not work"),
-    Failure.LINK_ENDED: N_("This link cannot be used any more"),
+    Failure.LINK_ENDED: N_("This link no longer works"),
     Failure.LINK_EXPIRED: N_("This link is too old"),
-    Failure.REGISTRATION_DROPPED: N_("Your email address is confirmed already"),
+    Failure.ALREADY_CONFIRMED: N_("Your email address is already confirmed"),
+    Failure.REGISTRATION_DROPPED: N_("Your email address is already confirmed"),
+}
+_USED_TITLE = N_("This link has already been used")
+_USED_WORDS = {
+    "password": N_("A new password was set with it. Each link works once."),
+    "mail_sign_in": N_("It was used to sign in. Each link works once."),
 }
 _PASSING = frozenset({429, 500, 503})
 """What may be gone when the same page is opened again."""
@@ -152,14 +159,16 @@ def _refused(refusal: Refused) -> Response:
         page = _page(429, message=words_of(refusal))
         page.headers["Retry-After"] = str(refusal.retry_after)
         return page
-    status = LINK_STATUS.get(refusal.failure, 422)
-    return _page(
-        status, title=_LINK_TITLES.get(refusal.failure), message=words_of(refusal), ways_on=_ways_on(refusal.failure)
-    )
+    status, title, message = LINK_STATUS.get(refusal.failure, 422), _LINK_TITLES.get(refusal.failure), words_of(refusal)
+    if isinstance(refusal, LinkUsed) and request.blueprint in _USED_WORDS:
+        title, message = _USED_TITLE, translate(_USED_WORDS[request.blueprint])
+    return _page(status, title=title, message=message, ways_on=_ways_on(refusal.failure))
 
 
 def _ways_on(failure: Failure) -> list[Way] | None:
-    """How somebody goes on whose mailed link is of no use: by what the link was for."""
+    """How somebody goes on whose mailed link is of no use: by what the link was for; to the account if signed in."""
+    if current_customer() is not None:
+        return None
     sign_in = ("login.login", N_("Sign in"))
     if request.blueprint == "password":
         return [("password.request_reset", N_("Ask for a new link")), sign_in]
@@ -169,7 +178,7 @@ def _ways_on(failure: Failure) -> list[Way] | None:
         return None
     if failure is Failure.REGISTRATION_DROPPED:
         return [("mail_sign_in.request", N_("Sign in by mail")), ("password.request_reset", N_("Set a new password"))]
-    if failure is Failure.LINK_ENDED:  # most often: confirmed already
+    if failure in (Failure.ALREADY_CONFIRMED, Failure.LINK_ENDED):
         return [sign_in, ("password.request_reset", N_("Forgotten password?"))]
     if remembered_registration():
         return [("register.code", N_("Type the code, or have the mail sent again")), sign_in]

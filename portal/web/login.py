@@ -31,11 +31,9 @@ class LoginPage(FormPage):
     form_class = LoginForm
     template = "login/login.html"
 
-    def get(self, **arguments: Any) -> ResponseReturnValue:
-        """The form, unless somebody is signed in already."""
-        if session.current_customer():
-            return go_on(request.args.get("next"))
-        return super().get(**arguments)
+    def onward(self) -> ResponseReturnValue | None:
+        """Lead a customer who is signed in to where they wanted to go."""
+        return go_on(request.values.get("next")) if session.current_customer() else None
 
     def filled(self, form: PortalForm) -> None:
         """Where to go on afterwards."""
@@ -70,9 +68,9 @@ class LogoutPage(FormPage):
     form_class = ConfirmForm
     template = "login/logout.html"
 
-    def get(self, **arguments: Any) -> ResponseReturnValue:
-        """Show the button to a customer who is signed in."""
-        return super().get(**arguments) if session.current_customer() else redirect(url_for("login.login"))
+    def onward(self) -> ResponseReturnValue | None:
+        """Lead a customer who is not signed in, or not any more, to the page for it."""
+        return None if session.current_customer() else redirect(url_for("login.login"))
 
     def submitted(self, form: ConfirmForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """End the identity on the server, and empty the cookie."""

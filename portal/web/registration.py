@@ -1,6 +1,6 @@
 """Creating an account, and confirming its address."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -8,14 +8,19 @@ from flask.typing import ResponseReturnValue
 from portal.assembly import current_context
 from portal.domain.confirmation import Confirmation, confirm, look_at_confirmation, look_at_confirmation_code
 from portal.domain.errors import N_
-from portal.domain.registration import Application, register, resend, return_url_of
+from portal.domain.registration import Application, is_confirmed, register, resend, return_url_of
+from portal.domain.tokens import Purpose
 from portal.web import session
 from portal.web.embedding import current_visit
 from portal.web.form_page import FormPage
 from portal.web.forms import ChosenPasswordForm, CodeForm, PortalForm, RegistrationForm, RememberForm, ResendForm
-from portal.web.handover import arrive
+from portal.web.handover import arrive, go_on
+from portal.web.link_page import LinkPage
 from portal.web.password import judge_typed_password
 from portal.web.redirects import return_target
+
+_CONFIRMED = N_("Your email address is already confirmed.")
+_CONFIRMED_ELSEWHERE = N_("Your email address is confirmed. Sign in with the password you chose.")
 
 pages = Blueprint("register", __name__)
 
@@ -29,6 +34,10 @@ class RegistrationPage(FormPage):
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """The rule for passwords is told before it is broken."""
         return {"min_length": current_context().rules.password_min_length}
+
+    def onward(self) -> ResponseReturnValue | None:
+        """Lead a customer who is signed in to the account, or back to the site that they came from."""
+        return go_on(None) if session.current_customer() else None
 
     def filled(self, form: PortalForm) -> None:
         """Who sent them."""
@@ -55,6 +64,7 @@ class RegistrationPage(FormPage):
         session.remember_registration(
             register(current_context(), session.current_visitor(), application), address.email
         )
+        session.keep_typed(request.path, request.form)  # for who has to use another address
         return redirect(url_for("register.code"))
 
 
@@ -64,8 +74,22 @@ pages.add_url_rule("/register", view_func=RegistrationPage.as_view("register"))
 class CodePage(FormPage):
     """What to do now: type the code of the mail, or open its link."""
 
-    form_class = CodeForm
+    form_class: ClassVar[type[PortalForm]] = CodeForm
     template = "register/code.html"
+
+    def onward(self) -> ResponseReturnValue | None:
+        """Lead a customer on whose address is confirmed: to the account in a browser that is signed in."""
+        registration, customer = session.remembered_registration(), session.current_customer()
+        if registration is None:
+            return go_on(None) if customer else None
+        if not is_confirmed(current_context(), session.current_visitor(), registration):
+            return None
+        session.give_notice(_CONFIRMED if customer else _CONFIRMED_ELSEWHERE)
+        return redirect(url_for("account.home" if customer else "login.login"))
+
+    def post(self, **arguments: Any) -> ResponseReturnValue:
+        """Confirm; where that has happened in another browser there is nothing left to type."""
+        return onward if (onward := self.onward()) is not None else super().post(**arguments)
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """The address as it was typed; whoever changes the language comes back here, also from ResendPage."""
@@ -86,12 +110,10 @@ class CodePage(FormPage):
         return _confirm(confirmation, None, kept=form.remember.data)
 
 
-class ResendPage(FormPage):
+class ResendPage(CodePage):
     """Have the mail sent once more; shows the page with the code."""
 
     form_class = ResendForm
-    template = CodePage.template
-    opened = CodePage.opened
 
     def get(self, **_arguments: Any) -> ResponseReturnValue:
         """Lead to the page with the button."""
@@ -112,10 +134,13 @@ pages.add_url_rule("/register/code", view_func=CodePage.as_view("code"))
 pages.add_url_rule("/register/resend", view_func=ResendPage.as_view("resend"))
 
 
-class VerifyPage(FormPage):
+class VerifyPage(LinkPage):
     """Confirm an address: looking never confirms it, only the button does."""
 
     template = "register/verify.html"
+    purpose = Purpose.VERIFY
+    beginning = "register.code"
+    told_again = _CONFIRMED
 
     def opened(self, **arguments: Any) -> dict[str, Any]:
         """What the link would confirm, and whether the password must be typed again for it."""
@@ -155,9 +180,11 @@ def _confirm(confirmation: Confirmation, password: str | None, *, kept: bool) ->
         replacing=session.carried_identity(),
     )
     onward = arrive(identity, kept=kept, after=None, return_url=confirmation.return_url)
+    session.remember_used_link(confirmation.link.public_id)
     if onward.location == url_for("account.home"):
         session.give_notice(N_("Your address is confirmed. Welcome!"))
     return onward
 
 
 pages.add_url_rule("/register/verify/<token>", view_func=VerifyPage.as_view("verify"))
+pages.add_url_rule("/register/confirm", view_func=VerifyPage.as_view("verify_opened"), methods=["GET"])

@@ -18,7 +18,7 @@ STATES: dict[str, State] = {
     "login-banned": states.login_banned,
     "login-stale": stale("/login", "Sign in", email="ada@example.com", password=PASSWORD),
     "login-signed-out": states.signed_out,
-    "login-password-set": states.reset_done,
+    "account-password-set": states.reset_done,
     "register": opened("/register"),
     "register-shop": at_the_shop("/register"),
     "register-empty": opened("/register", press="Create an account"),

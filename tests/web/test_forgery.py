@@ -201,7 +201,8 @@ def _code(site: Site) -> Opened:
 
 
 def _link(site: Site) -> Opened:
-    site.customer(EMAIL).fill("/login/link", {"email": EMAIL})
+    site.customer(EMAIL)
+    site.browser().fill("/login/link", {"email": EMAIL})
     browser = site.browser()
     return browser, browser.open(site.link(EMAIL)).form(), {"remember": "y"}
 
