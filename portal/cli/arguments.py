@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
-from portal.domain.addresses import InvalidAddress, is_customer_reference, parse_email
-from portal.domain.customers import Reference, Whom
-from portal.domain.expiration import InvalidDuration, parse_duration
-from portal.domain.models import STRING_LENGTH
+from portal.domain.operations.customers import CustomerReference, CustomerSelector
+from portal.domain.values.customer_reference import is_customer_reference
+from portal.domain.values.durations import InvalidDuration, parse_duration
+from portal.domain.values.email import parse_email
+from portal.domain.values.invalid import InvalidValue
 from portal.settings.values import LONGEST
+from portal.storage.models import STRING_LENGTH
 
 
 class Text(click.ParamType[str]):
@@ -30,19 +32,19 @@ class Text(click.ParamType[str]):
         return text
 
 
-class Customer(click.ParamType[Whom]):
+class Customer(click.ParamType[CustomerSelector]):
     """An e-mail address, or a customer reference number: whoever is known by phone only has no other name."""
 
     name = "email"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Whom:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CustomerSelector:
         """Refuse what is neither, in the words that the pages use for addresses."""
         text = Text().convert(value, param, ctx)
         if is_customer_reference(text):
-            return Reference(text)
+            return CustomerReference(text)
         try:
             return parse_email(text)
-        except InvalidAddress as error:
+        except InvalidValue as error:
             self.fail(str(error), param, ctx)
 
 

@@ -3,11 +3,11 @@
 import click
 from flask.cli import AppGroup
 
-from portal.assembly import current_context
+from portal.app import current_context
 from portal.cli.arguments import Text
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_table
-from portal.domain import backlog
+from portal.domain.operations import mail_queue
 from portal.domain.organisations import get_organisation
 
 LIST_LIMIT = 100
@@ -27,7 +27,7 @@ def list_(slug: str | None) -> None:
     """
     with current_context().database.read() as connection:
         organisation_id = get_organisation(connection, slug).id if slug is not None else None
-        found = backlog.list_mails(connection, organisation_id, LIST_LIMIT)
+        found = mail_queue.list_mails(connection, organisation_id, LIST_LIMIT)
     echo_table(
         ("ID", "STATE", "MAIL", "TO", "TRIES", "CREATED", "NEXT TRY", "REASON"),
         (
@@ -52,7 +52,7 @@ def retry(mail_id: int) -> None:
     """Send a mail now that waits for its next try or was set aside."""
     context = current_context()
     with context.database.write() as connection:
-        is_queued = backlog.requeue(connection, mail_id, context.clock)
+        is_queued = mail_queue.requeue(connection, mail_id, context.clock)
     if not is_queued:
         raise click.ClickException(f"There is no mail {mail_id} that waits or was set aside.")
     click.echo(f"Mail {mail_id} is due now.")

@@ -8,14 +8,14 @@ from babel.dates import format_datetime
 from flask import Flask
 from flask_mail import Attachment
 
-from portal.assembly import context_of, settings_of
-from portal.domain.colours import DARK, LIGHT, shown
-from portal.domain.delivery import DueMail
-from portal.domain.errors import NN_
+from portal.app import context_of, settings_of
+from portal.domain.messages import NN_
+from portal.domain.operations.mail_delivery import DueMail
 from portal.domain.organisations import Organisation, find_logo
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
-from portal.languages import Language, speaking, translate
+from portal.domain.values.colours import DARK, LIGHT, shown
+from portal.i18n import Language, speaking, translate
 from portal.mail.message import LOGO_ID, OutgoingMessage
 from portal.mail.transport import own_host
 

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.assembly import current_context
-from portal.domain.links import LinkUsed
+from portal.app import current_context
+from portal.domain.one_time_links import LinkUsed
 from portal.domain.tokens import Purpose
 from portal.web import session
 from portal.web.form_page import FormPage, was_sent_by_our_page

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 from babel.dates import format_datetime
 from flask import Blueprint, Response, abort, current_app, make_response, render_template, request
 
-from portal.assembly import settings_of
-from portal.domain.errors import N_
-from portal.languages import current_language, translate
+from portal.app import settings_of
+from portal.domain.messages import N_
+from portal.i18n import current_language, translate
 from portal.mail.transport import mailbox_folder, make_mailbox
-from portal.requests import CONTENT_SECURITY_POLICY
+from portal.security_headers import CONTENT_SECURITY_POLICY
 from portal.settings import is_loopback_host
 
 pages = Blueprint("mailbox", __name__, url_prefix="/dev/mailbox")

@@ -6,14 +6,16 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from portal.assembly import current_context
-from portal.domain.errors import N_, Refused
-from portal.domain.links import LinkUsed, OpenLink
-from portal.domain.new_password import judge_new_password
-from portal.domain.password_reset import look_at_reset, repeat_reset, request_reset, reset_and_sign_in
+from portal.app import current_context
+from portal.domain.errors import Refused
+from portal.domain.messages import N_
+from portal.domain.one_time_links import LinkUsed, OpenLink
 from portal.domain.tokens import Purpose
+from portal.domain.use_cases.judge_password import judge_password
+from portal.domain.use_cases.request_reset import request_reset
+from portal.domain.use_cases.set_new_password import get_reset_link, repeat_reset, reset_and_sign_in
 from portal.extensions import typing_rate
-from portal.languages import translate
+from portal.i18n import translate
 from portal.web import session
 from portal.web.cookies import is_framed
 from portal.web.form_page import FormPage, words_of
@@ -91,7 +93,7 @@ def judge_typed_password(form: PortalForm, *personal: str | None) -> None:
     if form["password"].errors:
         return
     try:
-        judge_new_password(current_context(), session.current_visitor(), form["password"].data or "", personal)
+        judge_password(current_context(), session.current_visitor(), form["password"].data or "", personal)
     except Refused as refusal:
         form.refuse("password", words_of(refusal))
 
@@ -107,7 +109,7 @@ class NewPasswordPage(LinkPage):
 
     def opened(self, **arguments: Any) -> dict[str, Any]:
         """Whose password it is."""
-        link = look_at_reset(current_context(), session.current_visitor(), arguments["token"])
+        link = get_reset_link(current_context(), session.current_visitor(), arguments["token"])
         return {
             "token": arguments["token"],
             "email": link.email,
@@ -117,38 +119,38 @@ class NewPasswordPage(LinkPage):
 
     def submitted(self, form: NewPasswordForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Set it and sign in; every other browser is signed out."""
-        kept = session.is_kept()
+        remember = session.is_remembered()
         reset = reset_and_sign_in(
             current_context(),
             session.current_visitor(),
             shown["token"],
             form.password.text,
-            kept=kept,
+            remember=remember,
             replacing=session.carried_identity(),
         )
         notice = _SET_ALREADY if reset.was_current else _SET_INSTEAD if reset.dropped_registration else _SET
-        return _arrive(reset.identity, shown["link"], notice, kept=kept)
+        return _arrive(reset.identity, shown["link"], notice, remember=remember)
 
     def sent_again(self, used: LinkUsed) -> ResponseReturnValue:
         """Give the same answer once more to the browser that did not get it."""
         form = NewPasswordForm(formdata=request.form)
-        kept = session.is_kept()
+        remember = session.is_remembered()
         if form.check():
             identity = repeat_reset(
                 current_context(),
                 session.current_visitor(),
                 used,
                 form.password.text,
-                kept=kept,
+                remember=remember,
                 replacing=session.carried_identity(),
             )
             if identity is not None:
-                return _arrive(identity, used.link, _SET, kept=kept)
+                return _arrive(identity, used.link, _SET, remember=remember)
         return super().sent_again(used)
 
 
-def _arrive(identity: str, link: OpenLink, notice: str, *, kept: bool) -> ResponseReturnValue:
-    onward = arrive(identity, kept=kept, after=None)
+def _arrive(identity: str, link: OpenLink, notice: str, *, remember: bool) -> ResponseReturnValue:
+    onward = arrive(identity, remember=remember, after=None)
     session.remember_used_link(link.public_id)
     if onward.location == url_for("account.home"):
         session.give_notice(notice)
