@@ -85,6 +85,13 @@ class Failure(Enum):
         ),
     )
 
+    ALREADY_CONFIRMED = Wording(
+        "register-account",
+        "E001",
+        "Customer register failed.",
+        N_("There is nothing more to confirm. You can sign in with this address."),
+    )
+
     PASSWORD_REFUSED = Wording(
         "set-new-password", "E001", "Change password failed.", N_("Please choose another password.")
     )
@@ -104,7 +111,7 @@ class Failure(Enum):
         "set-new-password",
         "E003",
         "Reset password request does not exist.",
-        N_("This link has already been used, or it ended when you used another one or changed your password."),
+        N_("It was cancelled, for example because another link was used or the password was changed."),
     )
     LINK_EXPIRED = Wording(
         "set-new-password",
@@ -162,8 +169,8 @@ class Refused(Exception):
 
     `detail` is a message that says more than the failure's own words, with `values` to
     fill in; `field` is the form field it is about; `retry_after` are the seconds after which another try is worth it,
-    which the words say in minutes;
-    `registration` is the public id of the one whose password was right, when its address is unverified.
+    which the words say in minutes; `registration` is the public id of the one whose password was right, when its
+    address is unverified; `also` is what is wrong with another field of the same form.
     """
 
     def __init__(
@@ -175,6 +182,7 @@ class Refused(Exception):
         field: str | None = None,
         retry_after: int | None = None,
         registration: str | None = None,
+        also: "Refused | None" = None,
     ) -> None:
         super().__init__(failure.name)
         self.failure = failure
@@ -183,6 +191,7 @@ class Refused(Exception):
         self.field = field
         self.retry_after = retry_after
         self.registration = registration
+        self.also = also
 
     @property
     def message(self) -> Message:

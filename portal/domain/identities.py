@@ -8,14 +8,15 @@ off.
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
-from sqlalchemy import Connection, bindparam, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, insert, or_, select, update
 
 from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
 from portal.domain.tokens import digest_of, random_id
 from portal.storage.backends import DatabaseUnavailable
-from portal.storage.models import Contact, Identity
+from portal.storage.models import Account, Contact, Identity
 
 SHORT_LIFETIME = timedelta(hours=12)
 SHORT_IDLE = timedelta(hours=2)
@@ -89,6 +90,7 @@ def start(
     now: datetime,
     replacing: str | None = None,
     family: str | None = None,
+    started_by: bytes | None = None,
 ) -> str:
     """Start an identity and return it; this is the only time it is readable. The one the browser carried so far ends.
 
@@ -104,6 +106,7 @@ def start(
             "digest": digest_of(raw),
             "remember": remember,
             "family": family,
+            "started_by": started_by,
             "ip": visitor.ip,
             "user_agent": visitor.user_agent,
             "created_at": now,
@@ -162,6 +165,48 @@ def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -
         .returning(Identity.contact_id)
     )
     return connection.execute(ended).scalars().first()
+
+
+def end_started_by(connection: Connection, contact_id: int, started_by: bytes, now: datetime) -> bool:
+    """End the identity that a form started for a contact; return whether there was one alive."""
+    ended = update(Identity).where(*_started_by(contact_id, started_by)).values(ended_at=now)
+    return connection.execute(ended).rowcount > 0
+
+
+def was_started_by(connection: Connection, contact_id: int, started_by: bytes) -> bool:
+    """Return whether an identity that a form started for a contact is alive."""
+    return connection.execute(select(Identity.id).where(*_started_by(contact_id, started_by))).first() is not None
+
+
+def _started_by(contact_id: int, started_by: bytes) -> tuple[ColumnElement[bool], ...]:
+    return Identity.contact_id == contact_id, Identity.started_by == started_by, Identity.ended_at.is_(None)
+
+
+class SignedOut(Enum):
+    """Why an identity signs nobody in any more, as its browser may be told."""
+
+    PASSWORD_CHANGED = auto()
+    ENDED = auto()
+    """By another device, by the operator, or with the account."""
+    EXPIRED = auto()
+
+
+def why_ended(context: Context, organisation_id: int, raw: str) -> SignedOut:
+    """Return why an identity that is not alive has ended."""
+    statement = (
+        select(Identity.ended_at, Account.password_set_at)
+        .join(Contact, Contact.id == Identity.contact_id)
+        .outerjoin(Account, Account.contact_id == Contact.id)
+        .where(Identity.digest == digest_of(raw), Contact.organisation_id == organisation_id)
+    )
+    with context.database.read() as connection:
+        row = connection.execute(statement).one_or_none()
+    if row is None:
+        return SignedOut.ENDED
+    if row.ended_at is None:
+        return SignedOut.EXPIRED
+    # A change of password ends them in the same transaction, at the same moment.
+    return SignedOut.PASSWORD_CHANGED if row.ended_at == row.password_set_at else SignedOut.ENDED
 
 
 def end_all(connection: Connection, contact_id: int, now: datetime) -> None:

@@ -51,15 +51,21 @@ class OpenLink:
     email: str
 
 
+class LinkUsed(Refused):
+    """A link was used before: the refusal that says which one, for the browser that used it (web/link_page.py)."""
+
+    def __init__(self, failure: Failure, link: OpenLink, used_at: datetime) -> None:
+        super().__init__(failure)
+        self.link = link
+        self.used_at = used_at
+
+
 _used = aliased(Link)
-_was_dropped = exists().where(
-    Registration.id == Link.registration_id,
-    Registration.ended_at.is_not(None),
-    ~exists().where(
-        _used.contact_id == Registration.contact_id, _used.purpose == Purpose.VERIFY, _used.used_at.is_not(None)
-    ),
+_was_confirmed = exists().where(
+    _used.contact_id == Link.contact_id, _used.purpose == Purpose.VERIFY, _used.used_at.is_not(None)
 )
-"""Whether a link belongs to a registration that ended, and no registration of its address was confirmed."""
+"""Whether a registration of a link's address was confirmed, the link's own or another."""
+_has_ended_registration = exists().where(Registration.id == Link.registration_id, Registration.ended_at.is_not(None))
 _find = (
     select(
         Link.id,
@@ -71,7 +77,8 @@ _find = (
         Link.expires_at,
         Contact.email.label("contact_email"),
         Contact.banned_at,
-        _was_dropped.label("was_dropped"),
+        _was_confirmed.label("was_confirmed"),
+        _has_ended_registration.label("has_ended_registration"),
     )
     .join(Contact, Contact.id == Link.contact_id)
     .where(Link.public_id == bindparam("public_id"), Link.purpose == bindparam("purpose"))
@@ -112,7 +119,8 @@ def issue(
 def get_open_link(context: Context, visitor: Visitor, purpose: Purpose, token: str) -> OpenLink:
     """The link of a token, unused.
 
-    Raises Refused: NO_SUCH_LINK, LINK_ENDED (used or withdrawn), REGISTRATION_DROPPED or LINK_EXPIRED.
+    Raises Refused: NO_SUCH_LINK, LINK_ENDED (used or withdrawn), LINK_EXPIRED, and of a registration ALREADY_CONFIRMED
+    or REGISTRATION_DROPPED. It is a LinkUsed if this very link was used.
 
     Tokens that were never issued count against the visitor's network, and past its limit are TOO_MANY_LOGINS.
     """
@@ -131,12 +139,21 @@ def _open(context: Context, visitor: Visitor, purpose: Purpose, public_id: str) 
         ).one_or_none()
     if row is None:
         raise Refused(Failure.NO_SUCH_LINK)
+    link = OpenLink(row.id, public_id, purpose, row.contact_id, row.registration_id, row.email)
     if row.used_at or row.ended_at or row.banned_at or row.email != row.contact_email:
-        dropped = row.was_dropped and not row.banned_at
-        raise Refused(Failure.REGISTRATION_DROPPED if dropped else Failure.LINK_ENDED)
+        failure = _why_ended(purpose, row)
+        raise LinkUsed(failure, link, row.used_at) if row.used_at else Refused(failure)
     if context.clock() >= row.expires_at:
         raise Refused(Failure.LINK_EXPIRED)
-    return OpenLink(row.id, public_id, purpose, row.contact_id, row.registration_id, row.email)
+    return link
+
+
+def _why_ended(purpose: Purpose, row: Row[*tuple[Any, ...]]) -> Failure:
+    if purpose is not Purpose.VERIFY or row.banned_at or row.email != row.contact_email:
+        return Failure.LINK_ENDED
+    if row.was_confirmed:
+        return Failure.ALREADY_CONFIRMED
+    return Failure.REGISTRATION_DROPPED if row.has_ended_registration else Failure.LINK_ENDED
 
 
 @retried
@@ -145,7 +162,7 @@ def get_open_link_by_code(
 ) -> OpenLink:
     """The link whose code this is, of those that this browser asked for.
 
-    Raises Refused: WRONG_CODE, CODE_ENDED, or for the right code of a registration that was dropped
+    Raises Refused: WRONG_CODE, CODE_ENDED, or for the right code of a registration ALREADY_CONFIRMED or
     REGISTRATION_DROPPED.
 
     The try is counted on each of them whatever was typed, and however many come at once: after five a code is dead; its
@@ -176,7 +193,7 @@ def get_open_link_by_code(
         with refusals_recorded(context, visitor, REDEMPTIONS[purpose], contact_id):
             return _open(context, visitor, purpose, matching[0].public_id)
     except Refused as refusal:
-        if refusal.failure is Failure.REGISTRATION_DROPPED:
+        if refusal.failure in (Failure.ALREADY_CONFIRMED, Failure.REGISTRATION_DROPPED):
             raise
         raise Refused(Failure.CODE_ENDED, field="code") from None
 
@@ -206,7 +223,8 @@ def _count_try(connection: Connection, purpose: Purpose, public_ids: Sequence[st
 
 
 def consume(connection: Connection, link: OpenLink, now: datetime) -> None:
-    """Use a link up: of any number of parallel users one succeeds, the others get Refused(LINK_ENDED or LINK_EXPIRED).
+    """Use a link up: of any number of parallel users one succeeds, the others get LinkUsed, or Refused (LINK_ENDED or
+    LINK_EXPIRED).
 
     In the caller's transaction, so that a link is used if and only if what it was used for has happened.
     """
@@ -217,8 +235,11 @@ def consume(connection: Connection, link: OpenLink, now: datetime) -> None:
         .returning(Link.id)
     ).one_or_none()
     if used is None:
-        expired = connection.execute(select(Link.id).where(Link.id == link.id, Link.expires_at <= now)).one_or_none()
-        raise Refused(Failure.LINK_EXPIRED if expired else Failure.LINK_ENDED)
+        row = connection.execute(select(Link.used_at, Link.expires_at).where(Link.id == link.id)).first()
+        if row is not None and row.used_at:
+            is_confirmation = link.purpose is Purpose.VERIFY
+            raise LinkUsed(Failure.ALREADY_CONFIRMED if is_confirmation else Failure.LINK_ENDED, link, row.used_at)
+        raise Refused(Failure.LINK_EXPIRED if row is not None and row.expires_at <= now else Failure.LINK_ENDED)
 
 
 def end_all(connection: Connection, contact_id: int, now: datetime, purpose: Purpose | None = None) -> None:

@@ -76,6 +76,7 @@ LEFT_OUT: Mapping[str, str] = {
     "identity.contact_id": _NUMBER,
     "identity.digest": _SECRET,
     "identity.family": _NUMBER,
+    "identity.started_by": _NUMBER,
     "handover.id": _NUMBER,
     "handover.identity_id": _NUMBER,
     "handover.digest": _SECRET,

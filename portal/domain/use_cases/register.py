@@ -29,7 +29,7 @@ from portal.domain.rate_limits import (
 from portal.domain.tokens import Purpose, random_id
 from portal.domain.values.email import Address
 from portal.storage.database import retried
-from portal.storage.models import Contact, Registration
+from portal.storage.models import Contact, Link, Registration
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,22 @@ def store(context: Context, visitor: Visitor, application: RegistrationRequest, 
     return public_id
 
 
+def is_confirmed(context: Context, visitor: Visitor, registration: str) -> bool:
+    """Return whether a registration, by its public id, was confirmed by its own link or code.
+
+    That tells the browser that registered no more than the sign-in with the password that was chosen there.
+    """
+    find = (
+        select(Link.id)
+        .join(Registration, Registration.id == Link.registration_id)
+        .join(Contact, Contact.id == Registration.contact_id)
+        .where(Registration.public_id == registration, Contact.organisation_id == visitor.organisation_id)
+        .where(Link.used_at.is_not(None))
+    )
+    with context.database.read() as connection:
+        return connection.execute(find).first() is not None
+
+
 def return_url_of(context: Context, visitor: Visitor, registration: str) -> str | None:
     """Where the customer of a registration, by its public id, wants to go on; to be checked again."""
     find = (
@@ -167,9 +183,12 @@ def queue_mail(
 ) -> None:
     """Queue the mail that a registration leads to: a link while it waits, or word that there is an account already.
 
+    A customer whose address was confirmed in another way, by which the registration ended, has one too, without a
+    password.
+
     `locale` is the registration's, for a contact whose own is not known.
     """
-    has_account = contact.password_hash is not None
+    is_known = contact.password_hash is not None or contact.confirmed_at is not None
     link = one_time_links.issue(
         connection,
         Purpose.VERIFY,
@@ -183,11 +202,11 @@ def queue_mail(
     outbox.queue(
         connection,
         visitor,
-        Notice.ACCOUNT_EXISTS if has_account else Notice.VERIFY,
+        Notice.VERIFY if waits or not is_known else Notice.ACCOUNT_EXISTS,
         contact_id=contact.id,
         recipient=contact.email,
         clock=context.clock,
         locale=contact.locale or locale,
         link_id=link.id if waits else None,
-        wanted=contact.banned_at is None and (waits or has_account),
+        wanted=contact.banned_at is None and (waits or is_known),
     )

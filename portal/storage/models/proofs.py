@@ -41,6 +41,8 @@ class Identity(Base):
     """Whether the customer asked to be kept signed in."""
     family: Mapped[str | None] = mapped_column("bond", String(32), key="family", index=True)
     """Shared by identities of which one was handed over from the other: ending one ends all."""
+    started_by: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    """Of a reset that signed in: a digest of its link and the browser, to know the same form when it is sent again."""
     ip: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[str | None]
     created_at: Mapped[datetime]
