@@ -67,6 +67,7 @@ def test_a_configured_key_is_taken_and_nothing_is_written(tmp_path: Path) -> Non
     assert not path.exists()
 
 
+@pytest.mark.full
 def test_processes_that_start_at_once_share_one_key(settings: Settings) -> None:
     code = """
 import secrets, time
