@@ -62,9 +62,9 @@ def test_whoever_confirms_goes_on_to_the_shop(shop: Shop, browser: Browser, scri
     visitor = Visitor(browser.new_context(java_script_enabled=script), shop.portal.url)
     visitor.go(visitor.link_to(email))
     visitor.type(password="five wrong geese")
-    assert visitor.press("Confirm my address") == 422
+    assert visitor.press("Confirm email address") == 422
     visitor.type(password=PASSWORD)
-    visitor.press("Confirm my address")
+    visitor.press("Confirm email address")
     assert visitor.page.url == f"{shop.url}/welcome?from=portal"
     assert visitor.heading.text_content() == "Welcome back"
     assert visitor.faults == [f"another host: {shop.url}/welcome?from=portal"]

@@ -116,6 +116,8 @@ def test_the_defaults_are_for_trying_only(run: Run) -> None:
         ({"BASE_URL": "https://[::]:8443"}, {"BASE_URL"}),
         ({"TRUSTED_PROXIES": "0"}, {"TRUSTED_PROXIES"}),
         ({"MAIL_USE_TLS": "false"}, {"MAIL_USE_TLS"}),
+        ({"MAIL_PORT": "465"}, {"MAIL_PORT"}),
+        ({"MAIL_SERVR": "mail.example.com"}, {"MAIL_SERVR"}),
         ({"MAIL_DEFAULT_SENDER": "portal@localhost"}, {"MAIL_DEFAULT_SENDER"}),
         ({"MAIL_DEFAULT_SENDER": "root@localhost.localdomain"}, {"MAIL_DEFAULT_SENDER"}),
         ({"MAIL_SERVER": ""}, {"MAIL_SERVER"}),
@@ -226,8 +228,8 @@ def test_the_example_of_settings_does_not_start_before_it_has_a_key(run: Run, mo
     outcome = run("check")
     assert outcome.status == 1
     assert [line.partition(" is")[0] for line in outcome.err.splitlines()] == [
-        "Error: PORTAL_SECRET_KEY",
         "Error: PORTAL_MAIL_PASSWORD and MAIL_USERNAME must be set together, or neither",
+        "Error: PORTAL_SECRET_KEY must be set when the database",
     ]
 
 

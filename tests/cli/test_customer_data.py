@@ -78,7 +78,7 @@ def test_an_unknown_customer_is_named(run: Run, context: Context, command: tuple
     assert complaint == "Error: There is no customer with the reference number Abcdefgh12345678."
     complaint = run("customer", *command, "nobody@example.com").complaint
     assert complaint == "Error: There is no customer with the address nobody@example.com."
-    assert "Enter an e-mail address" in run("customer", *command, "Abcdefgh1234567").complaint
+    assert "Enter an email address" in run("customer", *command, "Abcdefgh1234567").complaint
 
 
 @pytest.mark.parametrize("search", ["+420 777123456", "777123", "777 123 456", "420777", "Petr"])

@@ -269,4 +269,4 @@ def test_a_terminal_shows_how_far_the_file_is_read(context: Context, instance: P
     assert ended.returncode == 0
     assert "Reading  [####" in told
     assert "100%" in told
-    assert "\r\x1b[KLine 3: email: Enter an e-mail address" in told
+    assert "\r\x1b[KLine 3: email: Enter an email address" in told

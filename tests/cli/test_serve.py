@@ -205,6 +205,12 @@ def test_a_wrong_setting_stops_the_start(instance: Path) -> None:
     assert "PORTAL_TRUSTED_PROXIES" in complaint(instance, "serve", "--port", str(free_port()), TRUSTED_PROXIES="all")
 
 
+def test_a_mistyped_setting_is_a_warning(instance: Path) -> None:
+    with serving(instance, MAIL_SERVR="mail.example.com") as served:
+        (line,) = served.complaints()
+    assert "PORTAL_MAIL_SERVR is no setting: did you mean MAIL_SERVER?" in line
+
+
 @pytest.mark.full
 def test_a_lost_database_is_refused(instance: Path) -> None:
     with serving(instance) as served:

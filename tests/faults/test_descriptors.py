@@ -82,7 +82,7 @@ def test_more_idle_connections_than_descriptors_keep_nobody_out(cramped: Served,
 
 
 def test_who_has_to_go_in_the_middle_of_a_request_is_told_when_to_come_back(cramped: Served) -> None:
-    with connected(cramped, 100, b"GET /healthz HT") as connections:
+    with connected(cramped, 100, b"GET /api/v1 HT") as connections:
         answer = b"".join(iter(lambda: connections[0].recv(10_000), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 503 ")

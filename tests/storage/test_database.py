@@ -36,6 +36,19 @@ def test_no_database_is_made_where_there_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.on_sqlite
+def test_what_does_not_fit_into_memory_is_spilled_beside_the_database(context: Context) -> None:
+    open_database(f"sqlite:///{file_of(context)}").engine.dispose()  # which others of this process may have been since
+    with context.database.own_connection() as connection:
+        connection.exec_driver_sql("PRAGMA temp.cache_size = 10")
+        connection.exec_driver_sql("CREATE TEMPORARY TABLE much (words)")
+        connection.exec_driver_sql("INSERT INTO much VALUES (hex(randomblob(1000000)))")
+        opened = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    spilled = [path for path in opened if "etilqs_" in path]
+    assert spilled
+    assert {str(Path(path).parent) for path in spilled} == {str(file_of(context).parent)}
+
+
+@pytest.mark.on_sqlite
 def test_a_database_that_was_moved_away_is_away_until_it_is_back(context: Context) -> None:
     file = file_of(context)
     assert slug_in(context) == "default"

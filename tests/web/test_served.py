@@ -223,6 +223,23 @@ def test_requests_that_come_in_pieces_or_together_are_answered(served: Served) -
     assert answers.count(b"200 OK") == 3
 
 
+@pytest.mark.parametrize("long", [b"GET /login?" + b"a" * 40_000, b"GET /login HTTP/1.1\r\nCookie: " + b"a" * 40_000])
+def test_a_browser_that_sent_too_much_gets_a_page_in_each_language(served: Served, long: bytes) -> None:
+    head, _, page = raw(served, long).partition(b"\r\n\r\n")
+    assert head.split(b" ")[1] == b"431"
+    assert b"Content-Type: text/html; charset=utf-8" in head
+    assert b'<p lang="en">Your browser sent more than we can read.' in page
+    assert '<p lang="cs">Váš prohlížeč'.encode() in page
+    assert b"aaa" not in page
+
+
+@pytest.mark.parametrize("fields", [b"/login?next=" + b"a" * 5_000, b"/login HTTP/1.1\r\nCookie: " + b"a" * 9_000])
+def test_a_long_query_and_many_cookies_are_read(served: Served, fields: bytes) -> None:
+    line = fields if b" HTTP" in fields else fields + b" HTTP/1.1"
+    answer = raw(served, b"GET " + line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_head_without_an_end_is_refused(served: Served) -> None:
     assert raw(served, b"GET /" + b"a" * 40_000).split(b" ")[1] == b"431"
 
