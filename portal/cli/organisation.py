@@ -23,28 +23,28 @@ from portal.domain.values import images
 from portal.i18n import languages_of
 from portal.settings import PREFIX
 
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _list_option(option: str, metavar: str, help_text: str, empty: str) -> tuple[_Decorator, _Decorator]:
+    """Make an option that can be repeated, and the flag `--no-…s` that empties the list."""
+    names = f"{option.removeprefix('--')}s"
+    return (
+        click.option(option, names.replace("-", "_"), multiple=True, metavar=metavar, help=help_text),
+        click.option(f"--no-{names}", is_flag=True, help=empty),
+    )
+
+
 _OPTIONS = (
     click.option("--hostname", metavar="H", help="The host its pages are at, and where links in its mails lead."),
-    click.option(
-        "--frame-ancestor", "frame_ancestors", multiple=True, metavar="ORIGIN", help="May show its pages in a frame."
-    ),
-    click.option("--no-frame-ancestors", is_flag=True, help="Nobody may."),
-    click.option(
-        "--return-origin",
-        "return_origins",
-        multiple=True,
-        metavar="ORIGIN",
-        help="Where customers may be sent back to.",
-    ),
-    click.option("--no-return-origins", is_flag=True, help="Nowhere."),
-    click.option(
+    *_list_option("--frame-ancestor", "ORIGIN", "May show its pages in a frame.", "Nobody may."),
+    *_list_option("--return-origin", "ORIGIN", "Where customers may be sent back to.", "Nowhere."),
+    *_list_option(
         "--handover-url",
-        "handover_urls",
-        multiple=True,
-        metavar="URL",
-        help="Which page of a return origin gets a hand-over code; its query does not matter.",
+        "URL",
+        "Which page of a return origin gets a hand-over code; its query does not matter.",
+        "None.",
     ),
-    click.option("--no-handover-urls", is_flag=True, help="None."),
     click.option("--locale", metavar="L", help="The language of those who ask for none that the portal speaks."),
     click.option("--sender", metavar="ADDRESS", help="Whom its mails come from; else MAIL_DEFAULT_SENDER."),
     click.option("--accent", metavar="HEX", help="The colour of its buttons and links, like 0b5fff."),

@@ -15,7 +15,7 @@ from tests.browser.visitor import PASSWORD, press_enter
 from tests.cli.process import PATIENCE_SECONDS, wait_until
 from tests.mail.conversation import CERTIFICATE
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 EMAIL = "ada@example.com"
 
@@ -36,6 +36,7 @@ def demo(tmp_path: Path, chromium: str) -> Iterator[dict[str, str]]:
         finally:
             run.send_signal(signal.SIGTERM)
             assert run.wait(PATIENCE_SECONDS) == 0
+            assert errors.read_text() == ""  # no line for each request
 
 
 def test_whoever_joins_in_the_frame_is_signed_in_at_the_shop(demo: dict[str, str], browser: Browser) -> None:

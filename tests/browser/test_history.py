@@ -6,13 +6,12 @@ import pytest
 from playwright.sync_api import Browser, Playwright, expect
 
 from tests.browser.chromium import LAUNCH_ARGUMENTS
-from tests.browser.conftest import NewVisitor, visitors
+from tests.browser.conftest import NewVisitor, visitors, with_and_without_script
 from tests.browser.visitor import PASSWORD, Visitor
 from tests.cli.process import Served
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
-with_and_without_script = pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
 _MARK = "window.keptInMemory = true"
 _IS_MARKED = "window.keptInMemory === true"
 

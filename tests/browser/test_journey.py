@@ -5,13 +5,12 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import NewVisitor
+from tests.browser.conftest import NewVisitor, with_and_without_script
 from tests.browser.visitor import PASSWORD, Visitor
 
 pytestmark = pytest.mark.browser
 
 SECOND, THIRD = "nine grey otters swim", "four red foxes sleep"
-with_and_without_script = pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
 
 
 def click_link_in_html(visitor: Visitor, words: str) -> None:

@@ -1,7 +1,7 @@
 """Every page in every state: what anybody may expect of it, whatever the screen, the colours and the eyes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,10 @@ from tests.browser.catalogue import STATES, STATES_OF_SCRIPT
 from tests.browser.conftest import visitors
 from tests.browser.looking import (
     ONCE_EACH,
+    ONE_LOOK,
+    OTHER_LOOKS,
     WIDTHS,
+    Scheme,
     WithoutScript,
     found_by_axe_in_looks,
     sideways_scroll,
@@ -101,10 +104,16 @@ def test_the_title_and_the_focus_tell_of_a_problem(shown: Shown) -> None:
         expect(wrong).to_be_focused()
 
 
-def test_axe_finds_nothing_in_any_width_and_scheme_and_a_picture_is_kept(shown: Shown, screenshots: Path) -> None:
-    assert found_by_axe_in_looks(shown.page, pictures=screenshots / shown.name) == {}
+@pytest.mark.parametrize(
+    "schemes", [pytest.param(ONE_LOOK, id="one look"), pytest.param(OTHER_LOOKS, id="others", marks=pytest.mark.full)]
+)
+def test_axe_finds_nothing_in_any_width_and_scheme_and_a_picture_is_kept(
+    shown: Shown, screenshots: Path, schemes: Mapping[int, Sequence[Scheme]]
+) -> None:
+    assert found_by_axe_in_looks(shown.page, schemes, pictures=screenshots / shown.name) == {}
 
 
+@pytest.mark.full
 def test_axe_finds_nothing_without_script_either(shown: Shown, without_script: WithoutScript) -> None:
     page = without_script.show(shown.visitor)
     assert page.locator(".reveal, [data-busy]").count() == 0

@@ -5,15 +5,14 @@ import re
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.conftest import NewVisitor
+from tests.browser.conftest import NewVisitor, with_and_without_script
 from tests.browser.visitor import PASSWORD, Visitor
 from tests.cli.process import Served, run_portal, wait_until
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 SECOND = "nine grey otters swim"
 OTHERS = "four red foxes sleep"
-with_and_without_script = pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
 
 
 def member(new_visitor: NewVisitor, email: str, *, script: bool = True) -> Visitor:

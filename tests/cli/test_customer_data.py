@@ -99,6 +99,7 @@ def test_what_a_database_takes_for_a_sign_is_searched_as_it_stands(run: Run, con
 
 
 @pytest.mark.parametrize(("answer", "left"), [("n", 1), ("y", 0)])
+@pytest.mark.full
 def test_at_a_terminal_delete_asks_first(instance: Path, context: Context, answer: str, left: int) -> None:
     add_contact(context, "jana@example.com")
     ours, theirs = os.openpty()

@@ -12,6 +12,7 @@ EMAIL = "ada@example.com"
 SECOND, THIRD = "nine grey otters swim", "four red foxes sleep"
 
 
+@pytest.mark.differs_on_postgresql
 def test_a_customer_can_do_everything_by_script(site: Site) -> None:
     browser = site.browser()
 
@@ -170,6 +171,7 @@ def test_a_customer_reference_number_in_the_address_is_handed_on_and_a_bad_one_i
         ({"email": ""}, "email"),
         ({"first_name": ""}, "first_name"),
         ({"last_name": "   "}, "last_name"),
+        ({"last_name": "\u200b\u00a0\ufeff"}, "last_name"),
         ({"phone": "12"}, "phone"),
         ({"company_name": "x" * 256}, "company_name"),
     ],
@@ -181,6 +183,17 @@ def test_a_registration_that_cannot_be_is_refused_by_field(site: Site, fields: d
     assert page.status == 422
     assert [problem for problem, _ in page.problems] == [field]
     assert site.mails() == []
+
+
+def test_what_is_typed_is_read_however_it_was_pasted(site: Site) -> None:
+    pasted = {"first_name": "\ufeffAda\t", "last_name": "\u202dQuill\u00a0Ray\u202c", "company_name": "\u200b"}
+    typed = {"email": f"\u202d{EMAIL}\u202c\u00a0", "phone": "\u202d+420 (0) 777 123 456\u202c", "password": PASSWORD}
+    browser = site.browser()
+    assert browser.fill("/register", {**typed, **pasted}).status == 302
+    assert browser.fill(site.link(EMAIL)).status == 302
+    (stored,) = site.rows()["contact"]
+    assert (stored["email"], stored["phone"]) == (EMAIL, "+420 777123456")
+    assert (stored["first_name"], stored["last_name"], stored["company_name"]) == ("Ada", "Quill Ray", None)
 
 
 def test_a_whole_password_counts_with_its_spaces_case_and_end(site: Site) -> None:

@@ -178,6 +178,7 @@ def test_a_right_password_begins_the_count_of_wrong_ones_anew(start: Start) -> N
         assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
 
 
+@pytest.mark.differs_on_postgresql
 def test_registrations_from_one_network_are_limited(site: Site) -> None:
     def register(number: int) -> Page:
         return site.browser("203.0.113.5").register(f"a{number}@example.com", PASSWORD)

@@ -1,13 +1,16 @@
 """E-mail addresses: as they are stored, and the canonical key under which each is unique."""
 
+import re
 from dataclasses import dataclass
 
 from email_validator import EmailNotValidError, validate_email
 
 from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.text import cleaned
 from portal.storage.models import STRING_LENGTH
 
+_BESIDE_AT = re.compile(r" ?@ ?")
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 
 
@@ -34,7 +37,7 @@ def parse_email(text: str) -> Address:
 
     The local part is ASCII: look-alikes such as a dotless i would make two people of one, or one of two.
     """
-    text = text.strip()
+    text = _BESIDE_AT.sub("@", cleaned(text))
     if len(text) > STRING_LENGTH:
         raise InvalidValue(N_("This email address is too long. Check that it is only one address."))
     local, at, _ = text.rpartition("@")

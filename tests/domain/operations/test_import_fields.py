@@ -35,6 +35,11 @@ def test_an_empty_text_is_as_good_as_none() -> None:
     assert read_imported_customer({**dict.fromkeys(READERS), "email": "ada@example.com"}, NOW) == read()
 
 
+def test_a_text_is_read_however_it_was_pasted() -> None:
+    pasted: dict[str, Any] = {"firstName": "\ufeffAda\u00a0Maria\t", "phone": "\u202d+420 (0) 777 123 456\u202c"}
+    assert read(**pasted) == read(firstName="Ada Maria", phone="+420 777123456")
+
+
 @pytest.mark.parametrize(
     ("text", "moment"),
     [
