@@ -271,7 +271,7 @@ def test_whoever_registers_is_known_by_the_language_of_the_page(site: Site) -> N
     browser.register(ADA, PASSWORD)
     (mail,) = site.mails(ADA)
     assert mail["Content-Language"] == "cs"
-    assert mail["Subject"] == "Potvrďte e-mailovou adresu pro účet Customer portal"
+    assert mail["Subject"] == "Potvrďte e\u2011mailovou adresu pro účet Customer portal"
     browser.fill(site.link(ADA))
     assert locale_of_ada(site) == "cs"
 
