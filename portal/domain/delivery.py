@@ -68,6 +68,8 @@ class DueMail:
     message_id: str
     attempts: int
     created_at: datetime
+    ip: str | None
+    user_agent: str | None
 
     @property
     def obsolete(self) -> str | None:
@@ -94,6 +96,8 @@ _claimed = (
         OutboxMail.message_id,
         OutboxMail.attempts,
         OutboxMail.created_at,
+        OutboxMail.ip,
+        OutboxMail.user_agent,
         *COLUMNS,
         Link.purpose,
         Link.public_id,

@@ -62,6 +62,8 @@ def queue(
             is_urgent=notice not in _TOLD_LATER,
             recipient=recipient if wanted else None,
             locale=locale or visitor.locale,
+            ip=visitor.ip if wanted else None,
+            user_agent=visitor.user_agent if wanted else None,
             message_id=secrets.token_hex(16),
             state=MailState.QUEUED if wanted else MailState.VOID,
             due_at=now,

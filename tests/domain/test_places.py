@@ -28,7 +28,7 @@ def atlas(tmp_path: Path) -> Atlas:
 @pytest.mark.parametrize(
     ("ip", "place", "words"),
     [
-        ("192.0.2.77", Place("Kladno", "Czechia", "192.0.2.0/24", None), "Kladno, Czechia (192.0.2.0/24)"),
+        ("192.0.2.77", Place("Kladno", "Czechia", "192.0.2.0/24", None, "CZ"), "Kladno, Czechia (192.0.2.0/24)"),
         ("198.51.100.1", Place(None, "Czechia", "198.51.100.0/25", None), "Czechia (198.51.100.0/25)"),
         (
             "203.0.113.5",
@@ -37,7 +37,7 @@ def atlas(tmp_path: Path) -> Atlas:
         ),
         (
             "2001:db8:1::5",
-            Place("Kladno", "Czechia", "2001:db8:1::/48", "AS64497"),
+            Place("Kladno", "Czechia", "2001:db8:1::/48", "AS64497", "CZ"),
             "Kladno, Czechia (2001:db8:1::/48 AS64497)",
         ),
         ("2001:db8:2::5", Place(None, None, "2001:db8:2::/48", None), "2001:db8:2::/48"),
