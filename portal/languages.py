@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, cast
 
 import click
 from babel import Locale, negotiate_locale
+from babel.dates import format_date, format_time
 from babel.support import NullTranslations, Translations
 from flask import Flask, current_app, g, has_request_context
 
@@ -16,6 +18,8 @@ from portal.domain.errors import Message, Plural
 
 SOURCE = Locale("en")
 """What stands in the code and the templates."""
+_BRITISH = Locale("en", "GB")
+"""How dates are written in English."""
 FOLDER = Path(__file__).resolve().parent / "translations"
 """The catalogues, one folder a language, compiled from .po files by `make`, and when the project is installed."""
 
@@ -131,3 +135,12 @@ def translate(message: Message, **values: Any) -> str:
     else:
         text = found.ugettext(message)
     return text % values if values else text
+
+
+def moment_text(moment: datetime) -> str:
+    """Write a time in the current language, such as "29 November 2026, 23:34 UTC"."""
+    language = current_language().locale
+    locale = _BRITISH if language == SOURCE else language
+    date = format_date(moment.astimezone(UTC), "long", locale=locale)
+    time = format_time(moment, "short", tzinfo=UTC, locale=locale)
+    return f"{locale.datetime_formats['medium'].format(time, date)} UTC"

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from portal.domain.addresses import InvalidAddress, is_customer_reference, parse_email
+from portal.domain.addresses import Address, InvalidAddress, is_customer_reference, parse_email
 from portal.domain.customers import Reference, Whom
 from portal.domain.expiration import InvalidDuration, parse_duration
 from portal.domain.models import STRING_LENGTH
@@ -30,6 +30,19 @@ class Text(click.ParamType[str]):
         return text
 
 
+class Email(click.ParamType[Address]):
+    """An e-mail address."""
+
+    name = "email"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        """Refuse what is none, in the words that the pages use."""
+        try:
+            return parse_email(Text().convert(value, param, ctx))
+        except InvalidAddress as error:
+            self.fail(str(error), param, ctx)
+
+
 class Customer(click.ParamType[Whom]):
     """An e-mail address, or a customer reference number: whoever is known by phone only has no other name."""
 
@@ -38,12 +51,7 @@ class Customer(click.ParamType[Whom]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Whom:
         """Refuse what is neither, in the words that the pages use for addresses."""
         text = Text().convert(value, param, ctx)
-        if is_customer_reference(text):
-            return Reference(text)
-        try:
-            return parse_email(text)
-        except InvalidAddress as error:
-            self.fail(str(error), param, ctx)
+        return Reference(text) if is_customer_reference(text) else Email().convert(text, param, ctx)
 
 
 def names_customer(command: Callable[..., Any]) -> Callable[..., Any]:

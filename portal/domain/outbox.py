@@ -18,6 +18,8 @@ class Notice(StrEnum):
     RESET = "reset"
     SIGN_IN = "sign_in"
     PASSWORD_CHANGED = "password_changed"
+    TEST = "test"
+    """Sent by `portal mail test`, and never queued."""
 
 
 _TOLD_LATER = frozenset({Notice.PASSWORD_CHANGED})
