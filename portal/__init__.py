@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from portal import api, cli, languages, web
+from portal import api, cli, customisation, languages, web
 from portal.assembly import assemble, context_of
 from portal.extensions import csrf, limiter, mail
 from portal.instance import secret_key
@@ -35,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(mail_config(settings))
     app.extensions["portal_settings"] = settings
     app.extensions["portal"] = assemble(settings, key)
+    customisation.register(app, _RESOURCES / "templates")
     languages.register(app)
     # Within what `web` puts around both: a proxy's word for where a request came from.
     json_face = api.create_api(settings, context_of(app), str(_RESOURCES / "templates"))
@@ -44,4 +45,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     limiter.init_app(app)
     mail.init_app(app)
     cli.register(app)
+    customisation.read_overrides(app)
     return app

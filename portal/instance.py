@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 
 from portal import schema
 from portal.backup import settle_copy
+from portal.customisation import TEMPLATES, TRANSLATIONS
 from portal.domain.backends import DatabaseAway
 from portal.domain.clock import utc_now
 from portal.domain.database import Database, open_database
@@ -27,7 +28,7 @@ SERVING_FILE = "serving.lock"
 MARKER_FILE = "database-was-made"
 _MARKER_TEXT = "Without this file, a start that finds no database would make a new, empty one.\n"
 _OWN_NAMES = frozenset(
-    {KEY_FILE, LOCK_FILE, SERVING_FILE, MARKER_FILE, SETTINGS_FILE, "mailbox"}
+    {KEY_FILE, LOCK_FILE, SERVING_FILE, MARKER_FILE, SETTINGS_FILE, "mailbox", TEMPLATES, TRANSLATIONS}
     | {DATABASE_FILE + ending for ending in ("", "-wal", "-shm", "-journal")}
     | {"README.md", ".gitignore"}  # a checkout's
 )

@@ -16,6 +16,7 @@ from zxcvbn import zxcvbn
 from portal import schema
 from portal.assembly import context_of
 from portal.cli.check_organisations import Served, find_in_organisations, notes_on_organisations, read_organisations
+from portal.cli.check_overrides import find_in_overrides
 from portal.cli.check_servers import Finding, find_in_mail, find_in_services, leads_nowhere
 from portal.cli.errors import PlainCommand
 from portal.domain.backends import DatabaseAway
@@ -84,6 +85,7 @@ def check(ctx: click.Context) -> None:
         problem, organisations = _look_into(context_of(app).database)
         found += [("DATABASE_URL", problem)] if problem else []
         found += find_in_organisations(organisations, settings)
+        found += find_in_overrides(app, [one.organisation for one in organisations])
         notes += notes_on_organisations(organisations)
     # Of a wrong one, only its default was looked at.
     found = [(name, problem) for name, problem in found if name not in {refused.name for refused in wrong}]

@@ -4,7 +4,7 @@ import unicodedata
 from datetime import timedelta
 from email.headerregistry import Address
 
-from flask import Flask
+from flask import Flask, g
 from flask_mail import Attachment
 
 from portal.assembly import context_of, settings_of
@@ -56,6 +56,7 @@ def render(app: Flask, mail: DueMail) -> OutgoingMessage:
     """
     notice, organisation = Notice(mail.notice), mail.organisation
     with speaking(app, mail.locale, organisation.locale) as language:
+        g.organisation = organisation  # whose templates are taken
         logo = _logo(app, organisation)
         values = _values(app, mail, notice, language) | {"logo": f"cid:{LOGO_ID}" if logo else None}
 
