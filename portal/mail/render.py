@@ -32,7 +32,7 @@ Python's email package drops the quotes of a name that it must fold, and a comma
 """
 _ADDRESS_LENGTH = 254
 _LOGO_TYPES = ("image/png", "image/jpeg")
-"""No mail program shows SVG, and Outlook on Windows no WebP: their organisations keep the mark with their initial."""
+"""No mail program shows SVG, and Outlook on Windows no WebP: their organisations have the portal's mark."""
 _LOGO_BYTES = 20 * 1024
 """Of a larger logo, too, the mark stands in its place: it would go out with every mail, and be fetched on phones."""
 # Translators: how long something lasts, as in "The link expires after 24 hours."

@@ -147,7 +147,7 @@ def test_its_logo_comes_with_the_mail_and_is_loaded_from_nowhere(office: Office,
     ],
     ids=["none", "svg", "webp", "large"],
 )
-def test_without_a_logo_that_mail_programs_show_a_mail_bears_the_initial(
+def test_without_a_logo_that_mail_programs_show_a_mail_bears_the_portals_mark(
     office: Office, sink: Sink, logo: bytes | None, logo_type: str | None
 ) -> None:
     office.change_organisation(logo=logo, logo_type=logo_type)
