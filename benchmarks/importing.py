@@ -8,11 +8,11 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from benchmarks.instance import temporary_instance
-from portal.assembly import assemble
+from portal.app import build_context
 from portal.cli.customer_file import read_customers
-from portal.domain.customer_import import begin_import
-from portal.domain.sqlite import BUSY_SECONDS
-from portal.instance import secret_key
+from portal.domain.operations.import_customers import begin_import
+from portal.instance_dir import secret_key
+from portal.storage.sqlite import BUSY_SECONDS
 
 ROWS = 100_000
 _NAMES = ("email", "firstName", "lastName", "phone", "streetAddress", "city", "postalCode", "country", "newsletter")
@@ -26,7 +26,7 @@ def run() -> None:
     print(f"Import of {ROWS:,} customers with an account, {len(content) / 1e6:.0f} MB of CSV: seconds.")
     print(_COLUMNS.format("", "clock", "CPU"))
     with temporary_instance() as instance:
-        context = assemble(instance.settings, secret_key(instance.settings))
+        context = build_context(instance.settings, secret_key(instance.settings))
         started = _now()
         with begin_import(context, 1) as begun:
             assert not list(begun.check(read_customers(BytesIO(content), lambda _: None)))

@@ -9,18 +9,18 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from portal.assembly import assemble
+from portal.app import build_context
 from portal.domain import api_keys
-from portal.domain.addresses import parse_email
 from portal.domain.api_keys import KeyKind
-from portal.domain.confirmation import confirm, look_at_confirmation
 from portal.domain.context import Context, Visitor
-from portal.domain.models import Link, Registration
 from portal.domain.organisations import get_organisation
-from portal.domain.registration import Application, register
 from portal.domain.tokens import Purpose
-from portal.instance import prepare_database, secret_key
+from portal.domain.use_cases.confirm_registration import confirm, get_confirmation
+from portal.domain.use_cases.register import RegistrationRequest, register
+from portal.domain.values.email import parse_email
+from portal.instance_dir import prepare_database, secret_key
 from portal.settings import PREFIX, Settings, load_settings
+from portal.storage.models import Link, Registration
 
 PASSWORD = "tichy velbloud 77"
 CUSTOMERS = 10
@@ -55,7 +55,7 @@ def temporary_instance() -> Iterator[Instance]:
         environment |= {PREFIX + name.upper(): "1000000 per hour" for name in _LIMITS}
         settings = load_settings(environment)
         prepare_database(settings)
-        context = assemble(settings, secret_key(settings))
+        context = build_context(settings, secret_key(settings))
         customers = [f"customer-{number:04}@example.com" for number in range(CUSTOMERS)]
         for email in customers:
             _register(context, email)
@@ -71,7 +71,7 @@ def _register(context: Context, email: str) -> None:
     with context.database.read() as connection:
         organisation = get_organisation(connection, "default")
     visitor = Visitor(organisation_id=organisation.id, ip="127.0.0.1", locale="en")
-    public_id = register(context, visitor, Application(parse_email(email), PASSWORD))
+    public_id = register(context, visitor, RegistrationRequest(parse_email(email), PASSWORD))
     with context.database.read() as connection:
         link = connection.execute(
             select(Link.public_id)
@@ -79,8 +79,8 @@ def _register(context: Context, email: str) -> None:
             .where(Registration.public_id == public_id)
         ).scalar_one()
     token = context.signer.token(Purpose.VERIFY, link)
-    confirmation = look_at_confirmation(context, visitor, token, registration=public_id)
-    confirm(context, visitor, confirmation, password=None, kept=False, replacing=None)
+    confirmation = get_confirmation(context, visitor, token, registration=public_id)
+    confirm(context, visitor, confirmation, password=None, remember=False, replacing=None)
 
 
 def _make_bare_database(path: str, email: str, password_hash: str) -> None:

@@ -7,7 +7,7 @@ from benchmarks.browser import Browser
 from benchmarks.figures import with_range
 from benchmarks.instance import PASSWORD, Instance, temporary_instance
 from benchmarks.servers import Server, bare_server, portal_server
-from portal.domain.hashing import Hasher, new_salt
+from portal.domain.passwords.hashing import Hasher, new_salt
 
 BLOCKS = 10
 """Servers take turns by blocks, so that a machine that slows down or speeds up does it to both."""

@@ -5,7 +5,7 @@ from time import process_time, sleep, thread_time
 
 from limits.storage import MemoryStorage, Storage
 
-from portal.domain.window_storage import WindowStorage
+from portal.storage.memory_counters import MemoryCounters
 
 LIVE_KEYS = (100, 10_000, 100_000)
 _SPAN = 1200
@@ -21,7 +21,7 @@ def run() -> None:
     print("Throttle: µs of CPU that one sign-in spends on counting (two hits, both given back).")
     print(_COLUMNS.format("live keys", "portal WindowStorage", "limits MemoryStorage", "ratio"))
     for keys in LIVE_KEYS:
-        ours, theirs = _cost(WindowStorage(), keys), _cost(MemoryStorage(), keys)
+        ours, theirs = _cost(MemoryCounters(), keys), _cost(MemoryStorage(), keys)
         print(_COLUMNS.format(f"{keys:,}", f"{ours:.0f}", f"{theirs:.0f}", f"{ours / theirs:.3f}"))
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from flask import Flask
 
-from portal import api, cli, customisation, languages, web
-from portal.assembly import assemble, context_of
+from portal import api, customisation, i18n, web
+from portal.app import build_context, context_of
 from portal.extensions import csrf, limiter, mail
-from portal.instance import secret_key
+from portal.instance_dir import secret_key
 from portal.mail.smtp import mail_config
 from portal.settings import Settings, load_settings
 
@@ -34,9 +34,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(web.flask_config(settings, key))
     app.config.update(mail_config(settings))
     app.extensions["portal_settings"] = settings
-    app.extensions["portal"] = assemble(settings, key)
+    app.extensions["portal"] = build_context(settings, key)
     customisation.register(app, _RESOURCES / "templates")
-    languages.register(app)
+    i18n.register(app)
     # Within what `web` puts around both: a proxy's word for where a request came from.
     json_face = api.create_api(settings, context_of(app), str(_RESOURCES / "templates"))
     app.wsgi_app = api.Beside(app.wsgi_app, json_face)  # type: ignore[method-assign] # Flask's documented way to add middleware
@@ -44,6 +44,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     csrf.init_app(app)
     limiter.init_app(app)
     mail.init_app(app)
-    cli.register(app)
     customisation.read_overrides(app)
     return app

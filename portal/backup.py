@@ -8,11 +8,11 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
-from portal.domain.backends import DatabaseAway
-from portal.domain.database import Database, open_database
-from portal.domain.restoring import Settled, settle
-from portal.schema import DatabaseProblem
+from portal.domain.operations.restore import RestoreCounts, settle
 from portal.settings import Settings, sqlite_url
+from portal.storage.backends import DatabaseUnavailable
+from portal.storage.database import Database, open_database
+from portal.storage.schema import DatabaseProblem
 
 _COPY = 1
 """SQLite's user_version of a copy. The portal's own database has 0, so a copy that is put back can be told."""
@@ -42,19 +42,22 @@ def back_up(settings: Settings, target: Path) -> None:
         _copy(open_database(settings.database_url), unfinished)
         unfinished.rename(target)
         _keep(target.parent)
-    except (sqlite3.Error, DatabaseAway) as error:  # the one of SQLite's own statement, the other of SQLAlchemy's
+    except (
+        sqlite3.Error,
+        DatabaseUnavailable,
+    ) as error:  # the one of SQLite's own statement, the other of SQLAlchemy's
         raise DatabaseProblem(f"The database cannot be copied to {target}: {error}.") from None
     finally:
         unfinished.unlink(missing_ok=True)
 
 
-def settle_copy(database: Database, now: datetime) -> Settled | None:
-    """Do what a copy that was put back needs (domain/restoring.py); None when the database is no copy."""
+def settle_copy(database: Database, now: datetime) -> RestoreCounts | None:
+    """Do what a copy that was put back needs (domain/operations/restore.py); None when the database is no copy."""
     with database.write() as connection:
         return settle_restored(connection, now) if is_copy(connection) else None
 
 
-def settle_restored(connection: Connection, now: datetime) -> Settled:
+def settle_restored(connection: Connection, now: datetime) -> RestoreCounts:
     """Do what a database that was put back needs, whoever copied it, and no longer take it for a copy."""
     settled = settle(connection, now)
     if connection.dialect.name == "sqlite":

@@ -12,9 +12,9 @@ from limits import RateLimitItem
 from limits.storage import Storage
 from wtforms import ValidationError
 
-from portal.assembly import current_context
-from portal.domain.counters import REDUCTION, Counters
-from portal.domain.networks import network_of
+from portal.app import current_context
+from portal.domain.values.ip_addresses import network_of
+from portal.storage.rate_limit_counters import REDUCTION, FallbackCounters
 
 _throttled = logging.getLogger("portal.throttled")
 """For metrics alone: a log would be flooded."""
@@ -86,8 +86,8 @@ class _AppCounters(Storage):
         _counters().clear(key)
 
 
-def _counters() -> Counters:
-    return current_context().throttle.counters
+def _counters() -> FallbackCounters:
+    return current_context().rate_limiter.counters
 
 
 def _client_network() -> str:

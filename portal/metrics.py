@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from portal.domain.backends import DatabaseAway
-from portal.domain.backlog import waiting_mails
 from portal.domain.context import Context
+from portal.domain.operations.mail_queue import waiting_mails
+from portal.storage.backends import DatabaseUnavailable
 
 disable_created_metrics()  # they double what is told, and nothing asks for them
 _registry = CollectorRegistry()  # and not the library's own, which tells the version of Python
@@ -71,7 +71,7 @@ class _Outbox(Collector):
         try:
             with self._context.database.read() as connection:
                 waiting, age = waiting_mails(connection, self._context.clock)
-        except DatabaseAway:
+        except DatabaseUnavailable:
             return []
         seconds = age.total_seconds()
         return [

@@ -12,13 +12,13 @@ import hypothesis
 import pytest
 from sqlalchemy import ColumnElement, Connection, literal
 
-from portal import schema
-from portal.assembly import assemble
+from portal.app import build_context
 from portal.domain.context import Context, Visitor
-from portal.domain.database import open_database
-from portal.domain.models.base import UtcDateTime
 from portal.domain.organisations import get_organisation
 from portal.settings import DATABASE_FILE, Settings, load_settings
+from portal.storage import schema
+from portal.storage.database import open_database
+from portal.storage.models.base import UtcDateTime
 from tests.servers.postgres import Postgres
 from tests.servers.processes import give_children_default_signals
 from tests.servers.redis import Redis
@@ -161,7 +161,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
 
 @pytest.fixture
 def context(settings: Settings, clock: MovableClock) -> Iterator[Context]:
-    context = assemble(settings, SECRET_KEY, clock)
+    context = build_context(settings, SECRET_KEY, clock)
     yield context
     context.hasher._pool.shutdown()
     context.database.engine.dispose()

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 import time_machine
 
-from portal.domain import window_storage
+from portal.storage import memory_counters
 
 
 @contextmanager
@@ -18,5 +18,5 @@ def passing_time(begins: float | datetime) -> Iterator[time_machine.Traveller]:
     `time_machine.travel` alone is a clock that is set, while no time passes.
     """
     with time_machine.travel(begins, tick=False) as travel, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(window_storage, "monotonic", time.time)
+        patch.setattr(memory_counters, "monotonic", time.time)
         yield travel

@@ -12,7 +12,7 @@ from pathlib import Path
 from babel import Locale
 from babel.messages.mofile import write_mo
 
-from portal import languages
+from portal import i18n
 from tests import catalogues
 
 LOCALE = Locale("el")
@@ -50,7 +50,7 @@ def write_catalogue(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    languages.FOLDER = Path(sys.argv.pop(1))
+    i18n.FOLDER = Path(sys.argv.pop(1))
     from portal.cli import main
 
     main()

@@ -14,14 +14,14 @@ from flask import Flask
 from sqlalchemy import insert
 
 from portal import create_app
-from portal.assembly import context_of
+from portal.app import context_of
 from portal.customisation import environment_of
-from portal.domain.models import Organisation
 from portal.domain.organisations import get_organisation
 from portal.domain.outbox import Notice
 from portal.mail.render import render
 from portal.mail.sample import sample_mail
 from portal.settings import WrongSetting, load_settings
+from portal.storage.models import Organisation
 from tests.test_templates import TEMPLATES
 
 pytestmark = pytest.mark.on_sqlite

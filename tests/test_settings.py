@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.domain.hashing import Parameters
+from portal.domain.passwords.hashing import Parameters
 from portal.settings import WrongSetting, is_loopback_host, load_settings
 from portal.settings.declarations import DECLARATIONS, markdown_table
 from tests.mmdb import write_mmdb

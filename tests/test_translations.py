@@ -10,7 +10,7 @@ import pytest
 from babel.messages import Catalog, Message
 from babel.messages.mofile import write_mo
 
-from portal.languages import FOLDER, Language, Languages
+from portal.i18n import FOLDER, Language, Languages
 from tests import catalogues
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)([a-z])")

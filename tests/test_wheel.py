@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from portal import schema
+from portal.storage import schema
 from tests.cli.process import PATIENCE_SECONDS, environment, wait_until
 from tests.servers.processes import free_port
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, request
 
-from portal import requests
+from portal import access_log, security_headers
 from portal.api import docs, errors, keys, v1
 from portal.api.answers import bad_request
-from portal.assembly import settings_of
+from portal.app import settings_of
 from portal.extensions import limiter
-from portal.requests import MAX_BODY
+from portal.security_headers import MAX_BODY
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,7 +35,8 @@ def create_api(settings: "Settings", context: "Context", templates: str) -> Flas
     app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's own provider; in the order of the reference pages
     app.extensions["portal_settings"] = settings
     app.extensions["portal"] = context
-    requests.register(app)
+    access_log.register(app)
+    security_headers.register(app)
     _refuse_plain_http(app)
     limiter.init_app(app)
     keys.register(app)

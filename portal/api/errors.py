@@ -10,10 +10,10 @@ from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
 from portal.api.answers import PlatformError, answer
-from portal.domain.api_access import KeyProblem, KeyRefused
-from portal.domain.backends import DatabaseAway
 from portal.domain.errors import Busy, Failure, Refused
+from portal.domain.use_cases.check_api_key import KeyProblem, KeyRefused
 from portal.extensions import retry_after
+from portal.storage.backends import DatabaseUnavailable
 
 _log = logging.getLogger("portal.errors")
 
@@ -45,7 +45,7 @@ def register(app: Flask, failures: Mapping[str, Sequence[Failure]]) -> None:
     app.register_error_handler(RateLimitExceeded, _rate_exceeded)
     app.register_error_handler(Refused, partial(_refused, failures))
     app.register_error_handler(Busy, lambda busy: _platform(503, retry_after=busy.retry_after))
-    app.register_error_handler(DatabaseAway, _database_away)
+    app.register_error_handler(DatabaseUnavailable, _database_away)
     app.register_error_handler(MemoryError, _no_memory)
     app.register_error_handler(Exception, _unexpected)
 
@@ -76,8 +76,8 @@ def key_error(problem: KeyProblem, *, retry_after: int | None = None) -> Platfor
 
 
 def _key_refused(refused: KeyRefused) -> Response:
-    standing = refused.standing
-    return key_error(refused.problem, retry_after=standing.retry_after if standing else None).answer()
+    window = refused.window
+    return key_error(refused.problem, retry_after=window.retry_after if window else None).answer()
 
 
 def _rate_exceeded(_error: RateLimitExceeded) -> Response:
@@ -94,7 +94,7 @@ def _refused(failures: Mapping[str, Sequence[Failure]], refusal: Refused) -> Res
     return answer(content)
 
 
-def _database_away(error: DatabaseAway) -> Response:
+def _database_away(error: DatabaseUnavailable) -> Response:
     _log.error("database: %s request=%s", error, g.request_id)
     return _platform(503, retry_after=RETRY_SECONDS)
 

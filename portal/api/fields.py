@@ -9,20 +9,20 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from portal.domain.expiration import InvalidDuration
-from portal.domain.models import STRING_LENGTH
-from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
-from portal.domain.passwords import PasswordTooLong, normalised
-from portal.domain.texts import is_plain
+from portal.domain.contact_details import MAX_GROUPS
+from portal.domain.passwords.policy import MAX_LENGTH as PASSWORD_MAX_LENGTH
+from portal.domain.passwords.policy import PasswordTooLong, normalised
+from portal.domain.values.durations import InvalidDuration
+from portal.domain.values.text import is_plain
+from portal.storage.models import STRING_LENGTH
 
-MAX_GROUPS = 50
 _REQUIRED = "This field is required."
 _NO_TEXT = "This must be a string."
 
 _UNPRINTABLE = r"\u0000-\u001F\u007F-\u009F\u2028\u2029"
 _PLAIN = f"^[^{_UNPRINTABLE}]*$"
 _PLAIN_AND_NOT_BLANK = rf"^[^{_UNPRINTABLE}]*[^\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*$"
-"""How the description tells what domain/texts.py decides."""
+"""How the description tells what domain/values/text.py decides."""
 _SHAPES = frozenset({"pattern", "format", "enum", "anyOf"})
 
 Reader = Callable[[str], Any]

@@ -10,11 +10,11 @@ from werkzeug.exceptions import HTTPException
 
 from portal.api.answers import PlatformError, bad_request
 from portal.api.reading import read_body, read_query
-from portal.assembly import current_context
-from portal.domain.api_access import Caller, admit, record_excess
+from portal.app import current_context
 from portal.domain.api_keys import Scope
 from portal.domain.context import Visitor
-from portal.domain.networks import network_of
+from portal.domain.use_cases.check_api_key import Caller, admit, record_excess
+from portal.domain.values.ip_addresses import network_of
 from portal.extensions import limiter
 
 KEY_FIELD = "apiKey"
@@ -86,7 +86,7 @@ def current_visitor(customer_ip: str | None = None) -> Visitor:
         organisation_name=caller.organisation_name,
         ip=customer_ip,
         request_id=g.request_id,
-        through_shop=True,
+        via_api=True,
     )
 
 

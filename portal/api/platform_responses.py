@@ -5,7 +5,7 @@ from typing import Any
 from portal.api.answers import PlatformError, validation_failed
 from portal.api.errors import KEY_STATUS, key_error, platform_error
 from portal.api.responses import Json, json_object
-from portal.domain.api_access import KeyProblem
+from portal.domain.use_cases.check_api_key import KeyProblem
 
 PLATFORM_ERROR = json_object(
     {

@@ -11,7 +11,7 @@ from flask import Request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from portal.api.answers import bad_request, validation_failed
-from portal.domain.texts import is_plain
+from portal.domain.values.text import is_plain
 
 _NAME_SHOWN = 80
 _NOT_JSON = "The body is not JSON in UTF-8, as RFC 8259 has it."

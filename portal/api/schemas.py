@@ -7,24 +7,21 @@ from marshmallow import EXCLUDE, Schema
 
 from portal.api.fields import Duration, Flag, Line, Lines, Reader, Secret
 from portal.api.keys import current_caller
-from portal.assembly import current_context
-from portal.domain.addresses import (
-    COUNTRIES,
-    is_customer_reference,
-    parse_country,
-    parse_email,
-    parse_locale,
-    parse_phone,
-)
-from portal.domain.expiration import parse_expiration
-from portal.domain.networks import parse_customer_ip
+from portal.app import current_context
 from portal.domain.return_urls import parse_return_url
+from portal.domain.values.country import COUNTRIES, parse_country
+from portal.domain.values.customer_reference import is_customer_reference
+from portal.domain.values.durations import parse_expiration
+from portal.domain.values.email import parse_email
+from portal.domain.values.ip_addresses import parse_customer_ip
+from portal.domain.values.locale import parse_locale
+from portal.domain.values.phone import parse_phone
 
 _LANGUAGE_TAG = (
     "^([A-Za-z]{2,3}(-[A-Za-z]{3}){0,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*"
     "(-[A-WY-Za-wy-z0-9](-[A-Za-z0-9]{2,8})+)*(-[Xx](-[A-Za-z0-9]{1,8})+)?)?$"
 )
-"""How the description tells what domain/addresses.py decides (RFC 5646); empty is not given."""
+"""How the description tells what domain/values/locale.py decides (RFC 5646); empty is not given."""
 _IP: list[dict[str, Any]] = [
     {"type": "string", "format": "ipv4"},
     {"type": "string", "format": "ipv6"},

@@ -21,19 +21,20 @@ from portal.api.schemas import (
     ResetPasswordRequest,
     SetNewPasswordRequest,
 )
-from portal.assembly import current_context
-from portal.domain.addresses import Address
+from portal.app import current_context
 from portal.domain.api_keys import Scope
-from portal.domain.devices import remember
+from portal.domain.devices import remember_device
 from portal.domain.errors import Failure, Refused, failures_of
-from portal.domain.handover import redeem
-from portal.domain.identities import AccountInfo, account_of
-from portal.domain.login import log_in, log_out
-from portal.domain.password_reset import request_reset
-from portal.domain.password_reset import set_new_password as set_password_by_link
-from portal.domain.registration import Application
-from portal.domain.shop_registration import confirm_for_shop, register_for_shop
-from portal.domain.vouched_sign_in import sign_in_vouched
+from portal.domain.identities import Customer, find
+from portal.domain.use_cases.hand_over import redeem
+from portal.domain.use_cases.log_in import log_in
+from portal.domain.use_cases.log_out import log_out
+from portal.domain.use_cases.magic_auth import magic_auth as sign_in_by_magic_auth
+from portal.domain.use_cases.register import RegistrationRequest
+from portal.domain.use_cases.register_by_api import confirm_by_api, register_by_api
+from portal.domain.use_cases.request_reset import request_reset
+from portal.domain.use_cases.set_new_password import set_new_password as set_password_by_link
+from portal.domain.values.email import Address
 
 customer = Endpoints("customer", __name__, url_prefix="/api/v1/customer")
 
@@ -42,8 +43,8 @@ customer = Endpoints("customer", __name__, url_prefix="/api/v1/customer")
 def login(email: Address, password: str, customer_ip: str | None) -> Response:
     """Sign a customer in and return the identity."""
     visitor = current_visitor(customer_ip)
-    identity = log_in(current_context(), visitor, email, password, kept=True)
-    remember(current_context(), visitor, identity)
+    identity = log_in(current_context(), visitor, email, password, remember=True)
+    remember_device(current_context(), visitor, identity)
     return success(identityId=identity)
 
 
@@ -52,7 +53,7 @@ def magic_auth(
     email: Address, first_name: str | None, last_name: str | None, customer_ip: str | None, referral: str | None
 ) -> Response:
     """Sign in whoever has this mailbox by the caller's word, and return the identity."""
-    identity = sign_in_vouched(
+    identity = sign_in_by_magic_auth(
         current_context(),
         current_visitor(customer_ip),
         email,
@@ -74,10 +75,10 @@ def register_account(
 ) -> Response:
     """Register a customer; a mail with a link asks them to confirm."""
     may_group = Scope.GROUPS in current_caller().scopes
-    application = Application(
+    application = RegistrationRequest(
         email, password, newsletter=bool(newsletter), groups=(groups or ()) if may_group else (), **details
     )
-    register_for_shop(current_context(), current_visitor(customer_ip), application)
+    register_by_api(current_context(), current_visitor(customer_ip), application)
     return success()
 
 
@@ -86,7 +87,7 @@ def register_account(
 )
 def register_account_verify(token: str) -> Response:
     """Confirm a registration by the token of the mailed link; the caller vouches for who brings it."""
-    confirmed = confirm_for_shop(current_context(), current_visitor(), token)
+    confirmed = confirm_by_api(current_context(), current_visitor(), token)
     return success(email=confirmed.email, returnUrl=confirmed.return_url)
 
 
@@ -115,7 +116,7 @@ def logout(identity_id: str) -> Response:
 @customer.get("/get-account-info", AccountInfoRequest, Scope.IDENTITY, ACCOUNT_INFO)
 def get_account_info(identity_id: str) -> Response:
     """Tell who is signed in; asking keeps an identity from falling idle."""
-    account = account_of(current_context(), current_caller().organisation_id, identity_id)
+    account = find(current_context(), current_caller().organisation_id, identity_id)
     if account is None:
         return answer({"loggedIn": False})
     return answer(_told(identity_id, account))
@@ -127,13 +128,13 @@ def get_account_info(identity_id: str) -> Response:
 def redeem_handover(code: str, nonce: str) -> Response:
     """Take over the sign-in of a frame or a redirect; the new identity ends with that one, and that one with it."""
     identity = redeem(current_context(), current_visitor(), code, nonce)
-    account = account_of(current_context(), current_caller().organisation_id, identity)
+    account = find(current_context(), current_caller().organisation_id, identity)
     if account is None:  # ended at this very moment
         raise Refused(Failure.NO_SUCH_HANDOVER)
     return success(identityId=identity, account=_told(identity, account))
 
 
-def _told(identity_id: str, account: AccountInfo) -> dict[str, Any]:
+def _told(identity_id: str, account: Customer) -> dict[str, Any]:
     """What a shop is told of a customer who is signed in; what is not known is left out."""
     known = {
         "cuRefNo": account.cu_ref_no,

@@ -8,9 +8,9 @@ import os
 import sys
 
 import click
-from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
+from portal import create_app
 from portal.cli import api_key, backup, check, customer, db, mail, organisation, serve, worker
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -38,16 +38,10 @@ for _command in COMMANDS:
     portal.add_command(_command)
 
 
-def register(app: Flask) -> None:
-    """Offer the commands to `flask --app portal`."""
-    for command in COMMANDS:
-        app.cli.add_command(command)
-
-
 def main() -> None:
     """Run the console script. Whatever goes wrong is one line on stderr and an exit status other than 0."""
     os.umask(0o077)  # whatever a command writes is its operator's alone
-    script = ScriptInfo(create_app=_create_app, set_debug_flag=False, load_dotenv_defaults=False)
+    script = ScriptInfo(create_app=create_app, set_debug_flag=False, load_dotenv_defaults=False)
     try:
         status = portal.main(prog_name="portal", standalone_mode=False, obj=script)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -60,9 +54,3 @@ def main() -> None:
     except click.Abort:
         status = INTERRUPTED
     sys.exit(status)
-
-
-def _create_app() -> Flask:
-    from portal import create_app  # which imports this module to register its commands
-
-    return create_app()

@@ -5,7 +5,7 @@ from datetime import timedelta
 import click
 from flask.cli import AppGroup
 
-from portal.assembly import current_context
+from portal.app import current_context
 from portal.cli.arguments import Duration, Text, with_organisation
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_table

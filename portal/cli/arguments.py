@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
-from portal.domain.addresses import Address, InvalidAddress, is_customer_reference, parse_email
-from portal.domain.customers import Reference, Whom
-from portal.domain.expiration import InvalidDuration, parse_duration
-from portal.domain.models import STRING_LENGTH
+from portal.domain.operations.customers import CustomerReference, CustomerSelector
+from portal.domain.values.customer_reference import is_customer_reference
+from portal.domain.values.durations import InvalidDuration, parse_duration
+from portal.domain.values.email import Address, parse_email
+from portal.domain.values.invalid import InvalidValue
 from portal.settings.values import LONGEST
+from portal.storage.models import STRING_LENGTH
 
 
 class Text(click.ParamType[str]):
@@ -39,19 +41,19 @@ class Email(click.ParamType[Address]):
         """Refuse what is none, in the words that the pages use."""
         try:
             return parse_email(Text().convert(value, param, ctx))
-        except InvalidAddress as error:
+        except InvalidValue as error:
             self.fail(str(error), param, ctx)
 
 
-class Customer(click.ParamType[Whom]):
+class Customer(click.ParamType[CustomerSelector]):
     """An e-mail address, or a customer reference number: whoever is known by phone only has no other name."""
 
     name = "email"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Whom:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CustomerSelector:
         """Refuse what is neither, in the words that the pages use for addresses."""
         text = Text().convert(value, param, ctx)
-        return Reference(text) if is_customer_reference(text) else Email().convert(text, param, ctx)
+        return CustomerReference(text) if is_customer_reference(text) else Email().convert(text, param, ctx)
 
 
 def names_customer(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,10 +6,10 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from portal import schema
-from portal.assembly import current_context, settings_of
+from portal.app import current_context, settings_of
 from portal.backup import back_up, settle_restored
 from portal.cli.errors import PlainCommand
+from portal.storage import schema
 
 
 @click.command(cls=PlainCommand)

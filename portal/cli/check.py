@@ -13,15 +13,12 @@ from limits import RateLimitItem
 from limits import parse as parse_limit
 from zxcvbn import zxcvbn
 
-from portal import schema
-from portal.assembly import context_of
+from portal.app import context_of
 from portal.cli.check_organisations import Served, find_in_organisations, notes_on_organisations, read_organisations
 from portal.cli.check_overrides import find_in_overrides
 from portal.cli.check_servers import Finding, find_in_mail, find_in_services, leads_nowhere
 from portal.cli.errors import PlainCommand
-from portal.domain.backends import DatabaseAway
-from portal.domain.database import Database
-from portal.instance import KEY_FILE
+from portal.instance_dir import KEY_FILE
 from portal.settings import (
     DEFAULT_LIMITS,
     PREFIX,
@@ -30,6 +27,9 @@ from portal.settings import (
     WrongSetting,
     look_at_settings,
 )
+from portal.storage import schema
+from portal.storage.backends import DatabaseUnavailable
+from portal.storage.database import Database
 
 _KEY_MINIMUM = 15
 """Decimal digits of guesses: zxcvbn finds 16 and more for any drawn key that the start takes, few for a pattern."""
@@ -198,8 +198,8 @@ def _look_into(database: Database) -> tuple[str | None, list[Served]]:
     """What is wrong with the database; and where nothing is, the organisations that are in it."""
     try:
         problem = schema.current_problem(database)
-        if not problem and not database.takes_writes():
+        if not problem and not database.accepts_writes():
             problem = "takes no writes, as a standby does: name the server that does."
         return problem, [] if problem else read_organisations(database)
-    except DatabaseAway as error:
+    except DatabaseUnavailable as error:
         return f"cannot be used: {error}.", []

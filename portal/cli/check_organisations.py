@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from portal.cli.check_servers import Finding
-from portal.domain.database import Database
-from portal.domain.handover import list_redeeming
 from portal.domain.organisations import DEFAULT, Organisation, list_organisations
+from portal.domain.use_cases.hand_over import list_redeeming
 from portal.settings import Settings
+from portal.storage.database import Database
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Served:
 
 
 def read_organisations(database: Database) -> list[Served]:
-    """Read all organisations; raises DatabaseAway."""
+    """Read all organisations; raises DatabaseUnavailable."""
     with database.read() as connection:
         redeeming = list_redeeming(connection)
         return [Served(one, one.id in redeeming) for one in list_organisations(connection)]

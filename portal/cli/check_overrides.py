@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from flask import Flask
 
-from portal.assembly import context_of, settings_of
+from portal.app import context_of, settings_of
 from portal.cli.check_servers import Finding
 from portal.customisation import environment_of
 from portal.domain.organisations import Organisation
 from portal.domain.outbox import Notice
-from portal.languages import languages_of
+from portal.i18n import languages_of
 from portal.mail.render import render
 from portal.mail.sample import sample_mail
 

@@ -55,9 +55,9 @@ def leads_nowhere(host: str) -> bool:
 
 def _is_checked(uri: str) -> bool:
     """Whether redis-py, asked for TLS, would look at the server's certificate and its name."""
-    from portal.domain.shared_storage import SharedStorage  # only who shares counters pays for the import
+    from portal.storage.redis_counters import RedisCounters  # only who shares counters pays for the import
 
-    connection: Any = SharedStorage(uri).storage.connection_pool.make_connection()  # connects to nothing yet
+    connection: Any = RedisCounters(uri).storage.connection_pool.make_connection()  # connects to nothing yet
     return bool(connection.cert_reqs != CERT_NONE and connection.check_hostname)
 
 

@@ -8,20 +8,22 @@ from typing import IO
 import click
 from flask.cli import AppGroup
 
-from portal.assembly import current_context
+from portal.app import current_context
 from portal.cli.arguments import Text, names_customer, with_organisation
 from portal.cli.customer_file import read_customers
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_json, echo_table
-from portal.domain import customers
-from portal.domain.contacts import CLOSING_FAILURES
-from portal.domain.customer_import import begin_import
-from portal.domain.customers import LIST_LIMIT, CustomerRecord, Whom
-from portal.domain.deletion import delete_customer
-from portal.domain.details import Details, get_details
-from portal.domain.export import export_customer
+from portal.domain.contact_details import ContactDetails, get_contact_details
+from portal.domain.contacts import LOCKING_FAILURES
+from portal.domain.geoip import GeoIPDatabase
+from portal.domain.operations import customers
+from portal.domain.operations.ban import ban as ban_customer
+from portal.domain.operations.ban import unban as unban_customer
+from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector
+from portal.domain.operations.delete_customer import delete_customer
+from portal.domain.operations.export_customer import export_customer
+from portal.domain.operations.import_customers import begin_import
 from portal.domain.organisations import get_organisation
-from portal.domain.places import Atlas
 
 
 @click.group(cls=AppGroup)
@@ -36,7 +38,7 @@ def customer() -> None:
 )
 def list_(slug: str, search: str | None) -> None:
     """List customers by their addresses."""
-    with current_context().database.unhurried().read() as connection:
+    with current_context().database.without_time_limit().read() as connection:
         organisation = get_organisation(connection, slug)
         found = customers.list_customers(connection, organisation.id, search)
     echo_table(
@@ -52,27 +54,27 @@ def list_(slug: str, search: str | None) -> None:
 
 @customer.command(cls=PlainCommand)
 @names_customer
-def show(whom: Whom, slug: str) -> None:
+def show(whom: CustomerSelector, slug: str) -> None:
     """Show what is known of one customer, and what happened last."""
     context = current_context()
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
         record = customers.get_customer(connection, organisation.id, whom)
         live = customers.count_live_identities(connection, context.rules, record.id, context.clock())
-        details = get_details(connection, record.id)
+        details = get_contact_details(connection, record.id)
         events = customers.recent_events(connection, record.id)
         reason = customers.last_mail_set_aside(connection, record.id)
     set_aside = [("Last mail set aside", reason)] if reason else []
     echo_fields([*_fields(record), *set_aside, ("Live identities", live)])
     click.echo("\nDetails:")
-    registered_from = _with_place(context.atlas, record.ip)
+    registered_from = _with_place(context.geoip, record.ip)
     echo_fields([*_detail_fields(details), ("Registered from", registered_from)])
     click.echo("\nLast events:")
-    rows = ((event.occurred_at, event.kind, event.refusal, _with_place(context.atlas, event.ip)) for event in events)
+    rows = ((event.occurred_at, event.kind, event.refusal, _with_place(context.geoip, event.ip)) for event in events)
     echo_table(("WHEN", "WHAT", "REFUSED", "FROM"), rows)
 
 
-_LOCKED = f"locked after {CLOSING_FAILURES} wrong ones in a row; any link out of an email to the customer unlocks it"
+_LOCKED = f"locked after {LOCKING_FAILURES} wrong ones in a row; any link out of an email to the customer unlocks it"
 
 
 def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
@@ -88,11 +90,11 @@ def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
     if record.banned_at is not None:
         fields += [("Banned at", record.banned_at), ("Ban reason", record.ban_reason)]
     counts = (("Password", record.failed_passwords), ("Codes from emails", record.failed_codes))
-    fields += [(what, _LOCKED) for what, count in counts if count >= CLOSING_FAILURES]
+    fields += [(what, _LOCKED) for what, count in counts if count >= LOCKING_FAILURES]
     return fields
 
 
-def _detail_fields(details: Details) -> list[tuple[str, object]]:
+def _detail_fields(details: ContactDetails) -> list[tuple[str, object]]:
     return [
         ("First name", details.first_name),
         ("Last name", details.last_name),
@@ -113,15 +115,15 @@ def _detail_fields(details: Details) -> list[tuple[str, object]]:
     ]
 
 
-def _with_place(atlas: Atlas, ip: str | None) -> str | None:
-    place = atlas.place_of(ip)
+def _with_place(geoip: GeoIPDatabase, ip: str | None) -> str | None:
+    place = geoip.locate(ip)
     return f"{ip}, {place}" if place else ip
 
 
 @customer.command(cls=PlainCommand)
 @names_customer
 @click.option("--reason", type=Text(), metavar="R", required=True, help="Why; kept with the customer.")
-def ban(whom: Whom, reason: str, slug: str) -> None:
+def ban(whom: CustomerSelector, reason: str, slug: str) -> None:
     """Close a customer's account and end everything that is open.
 
     Every identity and every mailed link ends at once, and no pending registration can be confirmed any more.
@@ -129,24 +131,24 @@ def ban(whom: Whom, reason: str, slug: str) -> None:
     context = current_context()
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
-    customers.ban(context, organisation.id, whom, reason)
+    ban_customer(context, organisation.id, whom, reason)
     click.echo(f"{whom} is banned.")
 
 
 @customer.command(cls=PlainCommand)
 @names_customer
-def unban(whom: Whom, slug: str) -> None:
+def unban(whom: CustomerSelector, slug: str) -> None:
     """Open a banned account again; what the ban has ended stays ended."""
     context = current_context()
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
-    was_banned = customers.unban(context, organisation.id, whom)
+    was_banned = unban_customer(context, organisation.id, whom)
     click.echo(f"{whom} is {'no longer' if was_banned else 'not'} banned.")
 
 
 @customer.command(cls=PlainCommand)
 @names_customer
-def export(whom: Whom, slug: str) -> None:
+def export(whom: CustomerSelector, slug: str) -> None:
     """Print everything kept about one customer as JSON, but for secrets."""
     with current_context().database.read() as connection:
         organisation = get_organisation(connection, slug)
@@ -158,7 +160,7 @@ def export(whom: Whom, slug: str) -> None:
 @customer.command(cls=PlainCommand)
 @names_customer
 @click.option("--yes", is_flag=True, help="Do not ask. Without a terminal nobody is asked either.")
-def delete(whom: Whom, yes: bool, slug: str) -> None:
+def delete(whom: CustomerSelector, yes: bool, slug: str) -> None:
     """Delete a customer and everything kept about them, for good.
 
     They are signed out everywhere, and no link that they were mailed works any more. It cannot be taken back.
@@ -188,10 +190,10 @@ def import_(file: IO[bytes], skip_bad: bool, slug: str) -> None:
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
     bad = 0
-    with begin_import(context, organisation.id) as begun:
+    with begin_import(context, organisation.id) as created:
         bar = click.progressbar(length=_size(file), label="Reading", file=sys.stderr, hidden=not _is_watched(file))
         with bar:
-            for row in begun.check(read_customers(file, bar.update)):
+            for row in created.check(read_customers(file, bar.update)):
                 bad += 1
                 click.echo(f"{'' if bar.hidden else _CLEAR_LINE}Line {row.line}: {row.problem}", err=True)
         if bad and not skip_bad:
@@ -199,7 +201,7 @@ def import_(file: IO[bytes], skip_bad: bool, slug: str) -> None:
                 f"Nothing was imported: {bad} {'row is' if bad == 1 else 'rows are'} bad."
                 " Repair them, or leave them out with --skip-bad."
             )
-        imported = begun.store()
+        imported = created.store()
     click.echo(f"Customers imported: {imported.customers}, with an account: {imported.accounts}, left out: {bad}.")
 
 

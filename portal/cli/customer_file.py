@@ -5,8 +5,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from portal.domain.customer_import import BadRow, Row
-from portal.domain.newcomers import READERS, shown
+from portal.domain.operations.import_customers import BadRow, Row
+from portal.domain.operations.import_fields import READERS, shown
 
 MAX_LINE = 256 * 1024
 """Bytes: twice what all fields hold at their longest."""

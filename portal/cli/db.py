@@ -4,10 +4,10 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from portal import schema
-from portal.assembly import current_context, settings_of
+from portal.app import current_context, settings_of
 from portal.cli.errors import PlainCommand
-from portal.instance import upgrade_database
+from portal.instance_dir import upgrade_database
+from portal.storage import schema
 
 
 @click.group(cls=AppGroup)

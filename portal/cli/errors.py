@@ -11,13 +11,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.cli.customer_file import UnreadableFile
 from portal.domain.api_keys import UnknownKey
-from portal.domain.backends import DatabaseAway
-from portal.domain.customer_import import ImportHindered
-from portal.domain.customers import UnknownCustomer
 from portal.domain.errors import Refused
-from portal.domain.organisation_settings import InvalidOrganisation
+from portal.domain.operations.customers import UnknownCustomer
+from portal.domain.operations.import_customers import ImportRefused
+from portal.domain.operations.organisation_settings import InvalidOrganisation
 from portal.domain.organisations import UnknownOrganisation
-from portal.schema import DatabaseProblem
+from portal.storage.backends import DatabaseUnavailable
+from portal.storage.schema import DatabaseProblem
 
 
 class PlainCommand(click.Command):
@@ -48,11 +48,11 @@ def _one_line(error: Exception) -> str:
             return str(error)
         case InvalidOrganisation():
             return str(error)
-        case UnreadableFile() | ImportHindered():
+        case UnreadableFile() | ImportRefused():
             return f"Nothing was imported: {error}"
         case Refused():
             return error.in_english
-        case DatabaseAway():
+        case DatabaseUnavailable():
             return _of_database(str(error))
         case SQLAlchemyError():
             # Its words quote the statement and its values.

@@ -7,16 +7,16 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
-from portal.assembly import context_of, current_context, settings_of
+from portal.app import context_of, current_context, settings_of
 from portal.cli.arguments import Email, Text, with_organisation
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_table
-from portal.domain import backlog
-from portal.domain.addresses import Address
-from portal.domain.delivery import DueMail
+from portal.domain.operations import mail_queue
+from portal.domain.operations.mail_delivery import DueMail
 from portal.domain.organisations import get_organisation
 from portal.domain.outbox import Notice
-from portal.languages import languages_of
+from portal.domain.values.email import Address
+from portal.i18n import languages_of
 from portal.mail.render import render
 from portal.mail.sample import RECIPIENT, sample_mail
 from portal.mail.transport import NotSent
@@ -39,7 +39,7 @@ def list_(slug: str | None) -> None:
     """
     with current_context().database.read() as connection:
         organisation_id = get_organisation(connection, slug).id if slug is not None else None
-        found = backlog.list_mails(connection, organisation_id, LIST_LIMIT)
+        found = mail_queue.list_mails(connection, organisation_id, LIST_LIMIT)
     echo_table(
         ("ID", "STATE", "MAIL", "TO", "TRIES", "CREATED", "NEXT TRY", "REASON"),
         (
@@ -64,7 +64,7 @@ def retry(mail_id: int) -> None:
     """Send a mail now that waits for its next try or was set aside."""
     context = current_context()
     with context.database.write() as connection:
-        is_queued = backlog.requeue(connection, mail_id, context.clock)
+        is_queued = mail_queue.requeue(connection, mail_id, context.clock)
     if not is_queued:
         raise click.ClickException(f"There is no mail {mail_id} that waits or was set aside.")
     click.echo(f"Mail {mail_id} is due now.")

@@ -8,14 +8,19 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from portal.assembly import current_context, settings_of
+from portal.app import current_context, settings_of
 from portal.cli.arguments import Text
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_table
-from portal.domain import logos
-from portal.domain.organisation_settings import Given, Portal, add_organisation, change_organisation
+from portal.domain.operations.organisation_settings import (
+    OrganisationChanges,
+    Portal,
+    add_organisation,
+    change_organisation,
+)
 from portal.domain.organisations import DEFAULT, Organisation, get_organisation, list_organisations
-from portal.languages import languages_of
+from portal.domain.values import images
+from portal.i18n import languages_of
 from portal.settings import PREFIX
 
 _OPTIONS = (
@@ -43,7 +48,7 @@ _OPTIONS = (
     click.option("--locale", metavar="L", help="The language of those who ask for none that the portal speaks."),
     click.option("--sender", metavar="ADDRESS", help="Whom its mails come from; else MAIL_DEFAULT_SENDER."),
     click.option("--accent", metavar="HEX", help="The colour of its buttons and links, like 0b5fff."),
-    click.option("--logo", metavar="FILE", help=f"A PNG, JPEG, WebP or SVG of {logos.MAX_BYTES // 1024} KiB at most."),
+    click.option("--logo", metavar="FILE", help=f"A PNG, JPEG, WebP or SVG of {images.MAX_BYTES // 1024} KiB at most."),
     click.option("--privacy-url", metavar="U", help="Its privacy notice."),
     click.option("--terms-url", metavar="U", help="Its terms."),
     click.option("--support-email", metavar="E", help="Where customers get help."),
@@ -140,7 +145,7 @@ def show(slug: str) -> None:
     )
 
 
-def _given(options: dict[str, Any]) -> Given:
+def _given(options: dict[str, Any]) -> OrganisationChanges:
     """What was named on the command line."""
     for field, option in _LISTS:
         empty = options.pop(f"no_{field}")
@@ -152,12 +157,12 @@ def _given(options: dict[str, Any]) -> Given:
         options["logo"] = _read_logo(Path(options["logo"]))
     elif options["logo"] == "":
         options["logo"] = b""
-    return cast(Given, {field: value for field, value in options.items() if value is not None})
+    return cast(OrganisationChanges, {field: value for field, value in options.items() if value is not None})
 
 
 def _read_logo(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(logos.MAX_BYTES + 1)  # enough to see that it is too large
+        return file.read(images.MAX_BYTES + 1)  # enough to see that it is too large
 
 
 def _portal() -> Portal:

@@ -11,11 +11,13 @@ from ipaddress import ip_address
 
 import click
 
+from portal import create_app
 from portal.cli.errors import PlainCommand
-from portal.domain.hashing import CORES, WAITING
-from portal.instance import prepare_database, secret_key, serves_alone
-from portal.logs import configure_logging
+from portal.domain.passwords.hashing import WAITING
+from portal.instance_dir import prepare_database, secret_key, serves_alone
+from portal.logging_setup import configure_logging
 from portal.settings import PREFIX, SETTINGS_FILE, Settings, WrongSetting, load_settings
+from portal.threads import CORES
 
 _log = logging.getLogger("portal.serve")
 
@@ -42,9 +44,7 @@ def serve(host: str, port: int, threads: int) -> None:
     instance that has lost its database is refused. With another database, `portal db upgrade` and `portal worker` do
     these things.
     """
-    # Only the command that serves pays for the server; the app imports the commands.
-    from portal import create_app
-    from portal.server.lifecycle import run
+    from portal.server.lifecycle import run  # only the command that serves pays for the server
 
     settings = _with_base_url(load_settings(), host, port)
     configure_logging(settings)

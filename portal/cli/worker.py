@@ -7,12 +7,12 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from portal import schema
-from portal.assembly import current_context, settings_of
+from portal.app import current_context, settings_of
 from portal.backup import is_copy
 from portal.cli.errors import PlainCommand
-from portal.logs import configure_logging
+from portal.logging_setup import configure_logging
 from portal.mail.thread import MailThread
+from portal.storage import schema
 
 
 @click.command(cls=PlainCommand)

@@ -4,14 +4,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, update
 
-from portal.domain import identities, links, outbox
-from portal.domain.contacts import Known
+from portal.domain import identities, one_time_links, outbox
+from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
-from portal.domain.models import Account, FormerPassword
 from portal.domain.outbox import Notice
+from portal.storage.models import Account, FormerPassword
 
 
-def set_password(connection: Connection, contact: Known, password_hash: str, now: datetime) -> None:
+def set_password(connection: Connection, contact: ContactCredentials, password_hash: str, now: datetime) -> None:
     """Give a contact a password; the one before it is kept as a former one. The caller holds the contact's row."""
     if contact.password_hash is None:
         connection.execute(
@@ -29,7 +29,12 @@ def set_password(connection: Connection, contact: Known, password_hash: str, now
 
 
 def change_password(
-    connection: Connection, context: Context, visitor: Visitor, contact: Known, password_hash: str, now: datetime
+    connection: Connection,
+    context: Context,
+    visitor: Visitor,
+    contact: ContactCredentials,
+    password_hash: str,
+    now: datetime,
 ) -> None:
     """Set another password, end every identity and every open link of the customer, and tell them by mail.
 
@@ -37,7 +42,7 @@ def change_password(
     """
     set_password(connection, contact, password_hash, now)
     identities.end_all(connection, contact.id, now)
-    links.end_all(connection, contact.id, now)
+    one_time_links.end_all(connection, contact.id, now)
     if contact.password_hash is not None:
         outbox.queue(
             connection,
@@ -50,6 +55,6 @@ def change_password(
         )
 
 
-def renew_hash(connection: Connection, contact: Known, password_hash: str) -> None:
+def renew_hash(connection: Connection, contact: ContactCredentials, password_hash: str) -> None:
     """Store the same password under today's parameters."""
     connection.execute(update(Account).where(Account.contact_id == contact.id).values(password_hash=password_hash))

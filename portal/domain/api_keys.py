@@ -8,15 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from hashlib import sha256
 
 from sqlalchemy import Connection, insert, select, update
 
+from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
-from portal.domain.database import retried
-from portal.domain.events import EventKind, record
-from portal.domain.models import ApiKey, Organisation
-from portal.domain.tokens import random_id
+from portal.domain.tokens import digest_of, random_id
+from portal.storage.database import retried
+from portal.storage.models import ApiKey, Organisation
 
 _RANDOM_LENGTH = 28
 _FORMAT = re.compile(rf"(PROD|DEV_|ROOT)[A-Za-z0-9]{{{_RANDOM_LENGTH}}}", re.ASCII)
@@ -79,11 +78,6 @@ def is_key(text: str) -> bool:
     return _FORMAT.fullmatch(text) is not None
 
 
-def digest(key: str) -> bytes:
-    """Under which a key is stored."""
-    return sha256(key.encode()).digest()
-
-
 @retried
 def create(
     context: Context,
@@ -102,7 +96,7 @@ def create(
             insert(ApiKey).returning(ApiKey.id),
             {
                 "organisation_id": organisation_id,
-                "digest": digest(key),
+                "digest": digest_of(key),
                 "kind": kind,
                 "label": label,
                 "scopes": [scope.value for scope in Scope if scope in wanted],
@@ -119,7 +113,7 @@ def list_keys(connection: Connection, organisation_id: int | None = None) -> lis
     statement = (
         select(
             ApiKey.id,
-            Organisation.slug,
+            Organisation.slug.label("organisation"),
             ApiKey.kind,
             ApiKey.label,
             ApiKey.scopes,
@@ -133,7 +127,7 @@ def list_keys(connection: Connection, organisation_id: int | None = None) -> lis
     )
     if organisation_id is not None:
         statement = statement.where(ApiKey.organisation_id == organisation_id)
-    return [KeyRecord(*row) for row in connection.execute(statement)]
+    return [KeyRecord(**row._asdict()) for row in connection.execute(statement)]
 
 
 @retried
@@ -155,5 +149,5 @@ def revoke(context: Context, key_id: int) -> bool:
 
 
 def _record(connection: Connection, organisation_id: int, kind: EventKind, now: datetime) -> None:
-    operator = Visitor(organisation_id=organisation_id, ip=None)
+    operator = Visitor.operator(organisation_id)
     record(connection, operator, kind, contact_id=None, now=now)

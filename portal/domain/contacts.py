@@ -5,26 +5,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Insert, Select, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portal.domain.addresses import Address
-from portal.domain.models import Account, Base, Contact, Device, FormerPassword
 from portal.domain.tokens import random_id
+from portal.domain.values.email import Address
+from portal.storage.models import Account, Base, Contact, Device, FormerPassword
 
-CLOSING_FAILURES = 100
+LOCKING_FAILURES = 100
 """Wrong passwords in a row after which a password opens nothing until the mailbox is proven (63B 3.2.2); for codes from
 emails likewise."""
-NOBODY = 0
+NO_CONTACT = 0
 """No contact has this id: statements about an unknown address run with it, so that the work is the same."""
 
 
 @dataclass(frozen=True)
-class Known:
+class ContactCredentials:
     """What is known of a contact that matters to its credentials."""
 
     id: int
-    email: str
+    email: str | None
+    email_key: str | None
     password_salt: bytes = field(repr=False)
     name: str | None
     first_name: str | None
@@ -37,9 +38,9 @@ class Known:
     password_hash: str | None = field(repr=False)
 
     @property
-    def is_closed(self) -> bool:
+    def is_locked(self) -> bool:
         """Whether too many wrong passwords have closed the password."""
-        return self.failed_passwords >= CLOSING_FAILURES
+        return self.failed_passwords >= LOCKING_FAILURES
 
     @property
     def personal(self) -> tuple[str | None, ...]:
@@ -55,6 +56,7 @@ def whole_name(name: str | None, first_name: str | None, last_name: str | None) 
 _known = select(
     Contact.id,
     Contact.email,
+    Contact.email_key,
     Contact.password_salt,
     Contact.name,
     Contact.first_name,
@@ -82,7 +84,7 @@ _count_failure = (
 _forget_failures = update(Contact).where(Contact.id == bindparam("of_contact")).values(failed_passwords=0)
 _count_code = (
     update(Contact)
-    .where(Contact.id.in_(bindparam("of_contacts", expanding=True)), Contact.failed_codes < CLOSING_FAILURES)
+    .where(Contact.id.in_(bindparam("of_contacts", expanding=True)), Contact.failed_codes < LOCKING_FAILURES)
     .values(failed_codes=Contact.failed_codes + 1)
     .returning(Contact.id)
 )
@@ -109,23 +111,19 @@ _confirm = (
 )
 
 
-def _known_from(row: Row[*tuple[Any, ...]]) -> Known:
-    return Known(*row)
-
-
-def find(connection: Connection, organisation_id: int, key: str) -> Known | None:
+def find(connection: Connection, organisation_id: int, key: str) -> ContactCredentials | None:
     """The contact with an address, by its canonical key."""
     row = connection.execute(_by_key, {"organisation_id": organisation_id, "email_key": key}).one_or_none()
-    return _known_from(row) if row else None
+    return ContactCredentials(**row._asdict()) if row else None
 
 
-def find_by_id(connection: Connection, contact_id: int) -> Known | None:
+def find_by_id(connection: Connection, contact_id: int) -> ContactCredentials | None:
     """A contact by its id; None when it was deleted since the id was read."""
     row = connection.execute(_by_id, {"contact_id": contact_id}).one_or_none()
-    return _known_from(row) if row else None
+    return ContactCredentials(**row._asdict()) if row else None
 
 
-def lock(connection: Connection, contact_id: int) -> Known | None:
+def lock(connection: Connection, contact_id: int) -> ContactCredentials | None:
     """A contact, held until the transaction ends: whatever changes a credential goes one after another.
 
     Held first and read then, by a statement of its own. PostgreSQL would join what it had seen of the account before it
@@ -135,7 +133,7 @@ def lock(connection: Connection, contact_id: int) -> Known | None:
     return find_by_id(connection, contact_id)
 
 
-def lock_by_key(connection: Connection, organisation_id: int, key: str) -> Known | None:
+def lock_by_key(connection: Connection, organisation_id: int, key: str) -> ContactCredentials | None:
     """The contact with an address, held as by `lock`."""
     _execute_hold(connection, _hold_by_key, {"organisation_id": organisation_id, "email_key": key})
     return find(connection, organisation_id, key)
@@ -148,10 +146,10 @@ def _execute_hold(connection: Connection, hold: Select[int], parameters: dict[st
 
 def get_or_create(
     connection: Connection, organisation_id: int, address: Address, *, salt: bytes, now: datetime
-) -> Known:
+) -> ContactCredentials:
     """The contact with an address, held as by `lock`; an unknown address becomes one, not confirmed yet.
 
-    Of any number of parallel callers one creates it, with its salt. One that is forgotten (purge.py) between the two
+    Of any number of parallel callers one creates it, with its salt. One that is forgotten by retention between the two
     statements is made anew.
     """
     while True:
@@ -198,7 +196,7 @@ def count_code(connection: Connection, contact_ids: Set[int]) -> set[int]:
 
     Of the others too many codes in a row were wrong. A right one proves the mailbox, which begins the count anew.
     """
-    return set(connection.scalars(_count_code, {"of_contacts": sorted(contact_ids) or [NOBODY]}))
+    return set(connection.scalars(_count_code, {"of_contacts": sorted(contact_ids) or [NO_CONTACT]}))
 
 
 def confirm(connection: Connection, contact_id: int, email: str, now: datetime) -> None:

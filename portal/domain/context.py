@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Self
 
 from limits import RateLimitItem
 
-from portal.domain.clock import Clock
-from portal.domain.database import Database
-from portal.domain.hashing import Hasher
-from portal.domain.networks import network_of
-from portal.domain.places import Atlas
-from portal.domain.throttling import Throttle
+from portal.domain.geoip import GeoIPDatabase
+from portal.domain.passwords.hashing import Hasher
+from portal.domain.rate_limiter import RateLimiter
 from portal.domain.tokens import LinkSigner
+from portal.domain.values.ip_addresses import network_of
+from portal.storage.clock import Clock
+from portal.storage.database import Database
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class Context:
     database: Database
     clock: Clock
     hasher: Hasher
-    throttle: Throttle
+    rate_limiter: RateLimiter
     signer: LinkSigner
-    atlas: Atlas
+    geoip: GeoIPDatabase
     rules: Rules
 
 
@@ -56,16 +57,21 @@ class Visitor:
 
     organisation_id: int
     ip: str | None
-    """In canonical form (networks.py); None when it is not known."""
+    """In canonical form (values/ip_addresses.py); None when it is not known."""
     organisation_name: str = ""
     user_agent: str | None = None
     """Printable, and no longer than is stored."""
     request_id: str | None = None
     locale: str | None = None
-    through_shop: bool = False
+    via_api: bool = False
     """Whether a shop's server asks on behalf of a customer, and `ip` is what it says of that customer."""
     device: str | None = field(default=None, repr=False)
     """The value of the browser's device cookie (devices.py), known or not; a secret."""
+
+    @classmethod
+    def operator(cls, organisation_id: int) -> Self:
+        """The operator of an organisation, or the portal itself."""
+        return cls(organisation_id=organisation_id, ip=None)
 
     @property
     def network(self) -> str | None:
@@ -74,4 +80,4 @@ class Visitor:
         None for a customer of whom the shop's server says nothing: no network is counted then, or all customers of the
         shop would be held up together. Whoever comes by themselves from an unreadable address shares one network.
         """
-        return None if self.through_shop and self.ip is None else network_of(self.ip)
+        return None if self.via_api and self.ip is None else network_of(self.ip)

@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, bindparam, delete, exists, select, update
 
 from portal.domain import contacts
-from portal.domain.backends import DatabaseAway
-from portal.domain.contacts import Known
+from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
-from portal.domain.database import retried
-from portal.domain.models import Contact, Device, Identity
 from portal.domain.tokens import PUBLIC_ID_LENGTH, digest_of, random_id
+from portal.storage.backends import DatabaseUnavailable
+from portal.storage.database import retried
+from portal.storage.models import Contact, Device, Identity
 
 LIFETIME = timedelta(days=365)
 """How long a device is known after the last sign-in with it."""
@@ -95,16 +95,16 @@ def find(context: Context, visitor: Visitor, key: str) -> KnownDevice | None:
     }
     with context.database.read() as connection:
         row = connection.execute(_find, parameters).one_or_none()
-    return KnownDevice(*row) if row else None
+    return KnownDevice(**row._asdict()) if row else None
 
 
 def find_again(connection: Connection, device: KnownDevice | None) -> KnownDevice | None:
     """A device as it is now."""
     row = device and connection.execute(_find_by_id, {"device_id": device.id}).one_or_none()
-    return KnownDevice(*row) if row else None
+    return KnownDevice(**row._asdict()) if row else None
 
 
-def seen_from(device: KnownDevice | None, contact: Known | None) -> Known | None:
+def with_failures_of(device: KnownDevice | None, contact: ContactCredentials | None) -> ContactCredentials | None:
     """A contact with the wrong passwords that count for a device: its own, or those of all strangers."""
     if contact is None or device is None:
         return contact
@@ -127,22 +127,22 @@ def forget_wrong_passwords(connection: Connection, device: KnownDevice | None, c
         connection.execute(_forget_failures, {"of_device": device.id})
 
 
-def remember(context: Context, visitor: Visitor, identity: str) -> str | None:
+def remember_device(context: Context, visitor: Visitor, identity: str) -> str | None:
     """Know the visitor's device as one that the customer of a new identity signed in with.
 
     Returns what the browser's cookie is to hold: the value that it presented where this customer was known by it, else
     a new one, so that no attacker can plant or note a value that another customer will be known by. None for a shop's
     customers, and where nothing could be written: a sign-in that has succeeded does not fail for this.
     """
-    with suppress(DatabaseAway):
-        return _remember(context, visitor, identity)
+    with suppress(DatabaseUnavailable):
+        return _remember_device(context, visitor, identity)
     return None
 
 
 @retried
-def _remember(context: Context, visitor: Visitor, identity: str) -> str | None:
+def _remember_device(context: Context, visitor: Visitor, identity: str) -> str | None:
     digest = _digest_of(visitor)
-    if digest is None and visitor.through_shop:
+    if digest is None and visitor.via_api:
         return None
     now = context.clock()
     with context.database.read() as connection:
@@ -157,7 +157,7 @@ def _remember(context: Context, visitor: Visitor, identity: str) -> str | None:
             return None
         value = visitor.device
         is_known = row.seen_at is not None and now < row.seen_at + LIFETIME
-        if digest is None or not (is_known or visitor.through_shop):
+        if digest is None or not (is_known or visitor.via_api):
             value = random_id()
             _move_customers(connection, visitor, digest, digest_of(value), now)
             digest = digest_of(value)
@@ -183,6 +183,6 @@ def _store(connection: Connection, contact_id: int, digest: bytes, now: datetime
 
 def _digest_of(visitor: Visitor) -> bytes | None:
     """Under which the device that a visitor presents is stored; a network's is never that of a cookie (`is_cookie`)."""
-    if visitor.through_shop:
+    if visitor.via_api:
         return None if visitor.network is None else digest_of(f"network {visitor.network}")
     return None if visitor.device is None else digest_of(visitor.device)

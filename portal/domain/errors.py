@@ -8,27 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-
-def N_(text: str) -> str:  # noqa: N802 - gettext's own name for a string that is translated later
-    """Marks a string for the translators; whoever shows it translates it."""
-    return text
-
-
-@dataclass(frozen=True)
-class Plural:
-    """A message whose words depend on a number, which is its value `num`."""
-
-    singular: str
-    plural: str
-
-
-def NN_(singular: str, plural: str) -> Plural:  # noqa: N802 - as N_
-    """Marks a message with a number for the translators, who may need more forms than these two."""
-    return Plural(singular, plural)
-
-
-Message = str | Plural
-"""What a page or a mail can say, in English; languages.py translates it."""
+from portal.domain.messages import N_, Message, Plural
 
 
 @dataclass(frozen=True)
@@ -60,7 +40,7 @@ class Failure(Enum):
         N_("This account has been closed. Please ask the shop or service that you use it with."),
     )
     TOO_MANY_LOGINS = Wording("login", "E006", "Too many login attempts.", _TOO_MANY)
-    PASSWORD_CLOSED = Wording("login", "E006", "Too many login attempts.", _LOGIN_FAILED)
+    PASSWORD_LOCKED = Wording("login", "E006", "Too many login attempts.", _LOGIN_FAILED)
     """Too many wrong passwords in a row, ever: told to strangers as a wrong password, since it tells of an account."""
     UNVERIFIED = Wording(
         "login",

@@ -8,15 +8,14 @@ off.
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, or_, select, update
 
-from portal.domain.backends import DatabaseAway
 from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
-from portal.domain.models import Contact, Identity
 from portal.domain.tokens import digest_of, random_id
+from portal.storage.backends import DatabaseUnavailable
+from portal.storage.models import Contact, Identity
 
 SHORT_LIFETIME = timedelta(hours=12)
 SHORT_IDLE = timedelta(hours=2)
@@ -27,29 +26,20 @@ _SEEN_PRECISION = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Customer:
-    """Who is signed in, as pages show it."""
+    """The customer who is signed in by an identity."""
 
     id: int
     identity_id: int
     organisation_id: int
-    email: str
+    email: str | None
+    email_key: str | None
     cu_ref_no: str
     name: str
     first_name: str | None
     last_name: str | None
-    locale: str | None
-
-
-@dataclass(frozen=True)
-class AccountInfo:
-    """Who is signed in, as a shop's server is told."""
-
-    cu_ref_no: str
-    email: str | None
-    phone: str | None
-    first_name: str | None
-    last_name: str | None
     company_name: str | None
+    phone: str | None
+    locale: str | None
 
 
 _insert = insert(Identity)
@@ -59,6 +49,7 @@ _find = (
         Identity.id.label("identity_id"),
         Contact.organisation_id,
         Contact.email,
+        Contact.email_key,
         Contact.cu_ref_no,
         Contact.name,
         Contact.first_name,
@@ -66,7 +57,7 @@ _find = (
         Contact.locale,
         Contact.phone,
         Contact.company_name,
-        Identity.kept,
+        Identity.remember,
         Identity.seen_at,
         Identity.expires_at,
     )
@@ -94,10 +85,10 @@ def start(
     visitor: Visitor,
     *,
     contact_id: int,
-    kept: bool,
+    remember: bool,
     now: datetime,
     replacing: str | None = None,
-    bond: str | None = None,
+    family: str | None = None,
 ) -> str:
     """Start an identity and return it; this is the only time it is readable. The one the browser carried so far ends.
 
@@ -111,78 +102,59 @@ def start(
         {
             "contact_id": contact_id,
             "digest": digest_of(raw),
-            "kept": kept,
-            "bond": bond,
+            "remember": remember,
+            "family": family,
             "ip": visitor.ip,
             "user_agent": visitor.user_agent,
             "created_at": now,
             "seen_at": now,
-            "expires_at": now + (rules.identity_lifetime if kept else SHORT_LIFETIME),
+            "expires_at": now + (rules.identity_lifetime if remember else SHORT_LIFETIME),
         },
     )
     return raw
 
 
 def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
-    """The customer an identity stands for, while it lives; being found keeps it from falling idle."""
-    row = _find_alive(context, organisation_id, raw)
-    if row is None:
-        return None
-    return Customer(
-        id=row.id,
-        identity_id=row.identity_id,
-        organisation_id=row.organisation_id,
-        email=row.email,
-        cu_ref_no=row.cu_ref_no,
-        name=whole_name(row.name, row.first_name, row.last_name),
-        first_name=row.first_name,
-        last_name=row.last_name,
-        locale=row.locale,
-    )
-
-
-def account_of(context: Context, organisation_id: int, raw: str) -> AccountInfo | None:
-    """What a shop may know of the customer an identity stands for, while it lives; keeps it from falling idle."""
-    row = _find_alive(context, organisation_id, raw)
-    if row is None:
-        return None
-    return AccountInfo(
-        cu_ref_no=row.cu_ref_no,
-        email=row.email,
-        phone=row.phone,
-        first_name=row.first_name,
-        last_name=row.last_name,
-        company_name=row.company_name,
-    )
-
-
-def _find_alive(context: Context, organisation_id: int, raw: str) -> Row[*tuple[Any, ...]] | None:
+    """Return the customer of an identity while it lives; being found keeps it from falling idle."""
     now = context.clock()
     with context.database.read() as connection:
         row = connection.execute(_find, {"digest": digest_of(raw), "organisation_id": organisation_id}).one_or_none()
     if row is None or now >= row.expires_at:
         return None
-    idle = context.rules.identity_idle if row.kept else SHORT_IDLE
+    idle = context.rules.identity_idle if row.remember else SHORT_IDLE
     if now >= row.seen_at + idle:
         return None
     if now >= row.seen_at + min(_SEEN_PRECISION, idle / 10):
         # A page that only shows something goes on when nothing can be written (another writer, a full disk).
-        with suppress(DatabaseAway), context.database.write_at_once() as connection:
+        with suppress(DatabaseUnavailable), context.database.write_without_waiting() as connection:
             connection.execute(_see, {"identity_id": row.identity_id, "now": now})
-    return row
+    return Customer(
+        id=row.id,
+        identity_id=row.identity_id,
+        organisation_id=row.organisation_id,
+        email=row.email,
+        email_key=row.email_key,
+        cu_ref_no=row.cu_ref_no,
+        name=whole_name(row.name, row.first_name, row.last_name),
+        first_name=row.first_name,
+        last_name=row.last_name,
+        company_name=row.company_name,
+        phone=row.phone,
+        locale=row.locale,
+    )
 
 
 def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -> int | None:
     """End one identity, and those that it is bound to. Returns whose it was, or None when it was not alive."""
     digest = digest_of(raw)
-    bond = select(_bound.c.bond).where(_bound.c.digest == digest, _bound.c.ended_at.is_(None)).scalar_subquery()
+    family = select(_bound.c.family).where(_bound.c.digest == digest, _bound.c.ended_at.is_(None)).scalar_subquery()
     # Asked of each identity that is found: SQLite would list all contacts of the organisation for an IN, and hold the
     # write lock meanwhile.
     of_organisation = exists().where(Contact.id == Identity.contact_id, Contact.organisation_id == organisation_id)
     ended = (
         update(Identity)
         .where(
-            or_(Identity.digest == digest, Identity.bond == bond),
+            or_(Identity.digest == digest, Identity.family == family),
             Identity.ended_at.is_(None),
             of_organisation,
         )

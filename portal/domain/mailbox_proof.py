@@ -1,22 +1,55 @@
-"""A proof of the mailbox: what a used link or code from an email changes, whatever it was mailed for."""
+"""A proof of the mailbox: what a used link or code from an email changes, whatever it was sent for."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from portal.domain import contacts, identities
-from portal.domain.contacts import Known
-from portal.domain.waiting import end_open_registrations
+from portal.domain import contacts, identities, one_time_links
+from portal.domain.audit_log import record, refusals_recorded
+from portal.domain.contacts import ContactCredentials
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
+from portal.domain.one_time_links import REDEMPTIONS, OpenLink
+from portal.domain.pending_registrations import end_open_registrations
 
 
-def record_mailbox_proof(connection: Connection, contact: Known, now: datetime) -> bool:
-    """Record that the owner of a contact's mailbox has proven it; return whether a pending registration ended with it.
+@dataclass(frozen=True)
+class RedeemedLink:
+    """A link that has just been used, in a transaction that is still open."""
 
-    The address is confirmed, a locked password opens, and all open registrations and their links end. The first proof
-    also ends every identity: it began without a proof of the mailbox (by the word of a shop, say). So
-    call this before the identity of the customer who proves it now begins. `contact` was read under its lock.
+    connection: Connection
+    contact: ContactCredentials
+    """Locked; as it was before the mailbox was proven."""
+    now: datetime
+    dropped_registration: bool
+    """Whether this ended a pending registration, and with it the password that was chosen there."""
+
+
+@contextmanager
+def redeem(
+    context: Context, visitor: Visitor, link: OpenLink, *, written_email: str | None = None
+) -> Iterator[RedeemedLink]:
+    """Use a link or its code, in one transaction with what the block does for it.
+
+    Of any number of parallel uses one succeeds. The mailbox is proven: the address is confirmed, in the spelling
+    `written_email` when no other was confirmed before; a locked password opens; all open registrations and their links
+    end. The first proof also ends every identity, because each began without one (by the word of a shop, say). Raises
+    Refused (LINK_ENDED, LINK_EXPIRED), recorded as an event, and then the link stays unused.
     """
-    contacts.prove_mailbox(connection, contact.id, now)
-    if contact.proven_at is None:
-        identities.end_all(connection, contact.id, now)
-    return end_open_registrations(connection, contact.id, now)
+    now, kind = context.clock(), REDEMPTIONS[link.purpose]
+    with refusals_recorded(context, visitor, kind, link.contact_id), context.database.write() as connection:
+        contact = contacts.lock(connection, link.contact_id)
+        one_time_links.consume(connection, link, now)
+        if contact is None or contact.banned_at:
+            raise Refused(Failure.LINK_ENDED)
+        if written_email is not None:
+            contacts.confirm(connection, contact.id, written_email, now)
+        contacts.prove_mailbox(connection, contact.id, now)
+        if contact.proven_at is None:
+            identities.end_all(connection, contact.id, now)
+        dropped = end_open_registrations(connection, contact.id, now)
+        record(connection, visitor, kind, contact_id=contact.id, now=now)
+        yield RedeemedLink(connection, contact, now, dropped)

@@ -1,13 +1,12 @@
 """Organisations: whose customers the portal serves, and what each has set for itself (organisation_settings.py)."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, select
 
-from portal.domain.models import Organisation as OrganisationRow
+from portal.storage.models import Organisation as OrganisationRow
 
 DEFAULT = "default"
 """The organisation that every portal has: its pages are those of BASE_URL."""
@@ -63,35 +62,25 @@ class UnknownOrganisation(LookupError):
         super().__init__(f"There is no organisation {slug!r}.")
 
 
-COLUMNS = (
-    OrganisationRow.id,
-    OrganisationRow.slug,
-    OrganisationRow.name,
-    OrganisationRow.hostname,
-    OrganisationRow.frame_ancestors,
-    OrganisationRow.return_origins,
-    OrganisationRow.handover_urls,
-    OrganisationRow.locale,
-    OrganisationRow.sender,
-    OrganisationRow.accent,
-    OrganisationRow.logo_type,
-    OrganisationRow.privacy_url,
-    OrganisationRow.terms_url,
-    OrganisationRow.support_email,
-    OrganisationRow.magic_auth_creates,
-)
-"""What is read of an organisation, in the order of its fields."""
-_all = select(*COLUMNS).order_by(OrganisationRow.slug)
+def columns(prefix: str = "") -> list[ColumnElement[Any]]:
+    """The columns that make an Organisation, under the names of its fields behind a prefix."""
+    return [getattr(OrganisationRow, field.name).label(prefix + field.name) for field in fields(Organisation)]
+
+
+_all = select(*columns()).order_by(OrganisationRow.slug)
 _logo = select(OrganisationRow.logo, OrganisationRow.logo_type).where(
     OrganisationRow.id == bindparam("id"), OrganisationRow.logo.is_not(None)
 )
-_by_slug = select(*COLUMNS).where(OrganisationRow.slug == bindparam("slug"))
+_by_slug = select(*columns()).where(OrganisationRow.slug == bindparam("slug"))
 
 
-def read_organisation(values: Iterable[Any]) -> Organisation:
-    """The organisation that a row of COLUMNS tells of."""
-    fields: list[Any] = [tuple(value) if isinstance(value, list) else value for value in values]
-    return Organisation(*fields)
+def read_organisation(row: Row[*tuple[Any, ...]], prefix: str = "") -> Organisation:
+    """Make an Organisation of a row that holds `columns(prefix)`."""
+    values: dict[str, Any] = {}
+    for field in fields(Organisation):
+        value = getattr(row, prefix + field.name)
+        values[field.name] = tuple(value) if isinstance(value, list) else value
+    return Organisation(**values)
 
 
 def get_organisation(connection: Connection, slug: str) -> Organisation:

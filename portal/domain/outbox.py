@@ -5,9 +5,9 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, insert
 
-from portal.domain.clock import Clock
 from portal.domain.context import Visitor
-from portal.domain.models import OutboxMail
+from portal.storage.clock import Clock
+from portal.storage.models import OutboxMail
 
 
 class Notice(StrEnum):
@@ -34,7 +34,7 @@ class MailState(StrEnum):
     """The mail server has taken it over; whether it arrives, nobody tells the portal."""
     DEAD = "dead"
     EXPIRED = "expired"
-    VOID = "void"
+    DECOY = "void"
     """Never meant to be sent: written so that the work for an unknown address is that for a known one."""
 
 
@@ -67,7 +67,7 @@ def queue(
             ip=visitor.ip if wanted else None,
             user_agent=visitor.user_agent if wanted else None,
             message_id=secrets.token_hex(16),
-            state=MailState.QUEUED if wanted else MailState.VOID,
+            state=MailState.QUEUED if wanted else MailState.DECOY,
             due_at=now,
             created_at=now,
         )

@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from portal.domain.addresses import InvalidAddress
-from portal.domain.errors import N_
-from portal.domain.models import STRING_LENGTH
-from portal.domain.web_addresses import origin_of, parse_page_url
+from portal.domain.messages import N_
+from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.urls import origin_of, parse_page_url
+from portal.storage.models import STRING_LENGTH
 
 
 def parse_return_url(text: str, origins: Collection[str]) -> str:
@@ -17,9 +17,9 @@ def parse_return_url(text: str, origins: Collection[str]) -> str:
     try:
         url = parse_page_url(text, STRING_LENGTH)
     except ValueError:
-        raise InvalidAddress(N_("Enter the whole address of a page, like https://shop.example.com/welcome.")) from None
+        raise InvalidValue(N_("Enter the whole address of a page, like https://shop.example.com/welcome.")) from None
     if origin_of(url) not in origins:
-        raise InvalidAddress(
+        raise InvalidValue(
             N_("This address is not on one of the return origins. The portal's operator can add its origin to them.")
         )
     return url

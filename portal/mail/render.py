@@ -7,15 +7,15 @@ from email.headerregistry import Address
 from flask import Flask, g
 from flask_mail import Attachment
 
-from portal.assembly import context_of, settings_of
-from portal.domain.colours import DARK, LIGHT, shown
-from portal.domain.delivery import DueMail
-from portal.domain.errors import N_, NN_
+from portal.app import context_of, settings_of
+from portal.domain.messages import N_, NN_
+from portal.domain.operations.mail_delivery import DueMail
 from portal.domain.organisations import Organisation, find_logo
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
-from portal.domain.user_agents import read_user_agent
-from portal.languages import Language, moment_text, speaking, translate
+from portal.domain.values.colours import DARK, LIGHT, shown
+from portal.domain.values.user_agents import read_user_agent
+from portal.i18n import Language, moment_text, speaking, translate
 from portal.mail.message import LOGO_ID, OutgoingMessage
 from portal.mail.transport import own_host
 
@@ -154,7 +154,7 @@ def _asked(app: Flask, mail: DueMail, language: Language) -> list[tuple[str, str
         device = browser or system
     if device:
         found.append((translate(N_("Device")), device))
-    place = context_of(app).atlas.place_of(mail.ip)
+    place = context_of(app).geoip.locate(mail.ip)
     if place:
         country = language.locale.territories.get(place.country_code, place.country)
         if where := ", ".join(part for part in (place.city, country) if part):

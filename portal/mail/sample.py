@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from portal.domain.context import Context, Rules
-from portal.domain.delivery import DueMail, MailedLink
+from portal.domain.operations.mail_delivery import DueMail, MailedLink
 from portal.domain.organisations import Organisation
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose, random_id

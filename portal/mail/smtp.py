@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import flask_mail
 from flask import Flask
 
-from portal.assembly import settings_of
+from portal.app import settings_of
 from portal.mail.transport import (
     Misconfigured,
     NotSent,

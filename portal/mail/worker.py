@@ -11,12 +11,11 @@ from flask import Flask
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.assembly import context_of, settings_of
-from portal.domain import delivery
-from portal.domain.clock import Clock
-from portal.domain.clock_steps import bring_forward
-from portal.domain.delivery import DueMail
-from portal.domain.purge import purge
+from portal.app import context_of, settings_of
+from portal.domain.operations import mail_delivery
+from portal.domain.operations.clock_steps import bring_forward
+from portal.domain.operations.mail_delivery import DueMail
+from portal.domain.operations.retention import purge
 from portal.domain.tokens import random_id
 from portal.mail.render import render
 from portal.mail.smtp import SmtpTransport
@@ -31,9 +30,10 @@ from portal.mail.transport import (
     TryLater,
     mailbox_folder,
 )
+from portal.storage.clock import Clock
 
 POLL_SECONDS = 1.0
-RENEW_SECONDS = delivery.LEASE.total_seconds() / 3
+RENEW_SECONDS = mail_delivery.LEASE.total_seconds() / 3
 PURGE_SECONDS = 3600.0
 BRING_FORWARD_SECONDS = 10.0
 """How often, between two mails or when none is due, it looks whether the clock that all go by was set back."""
@@ -110,11 +110,11 @@ class MailWorker:
         """Take the next mail and see it through; whether there was one. Raises ServerUnavailable."""
         self._bring_forward()
         with self._context.database.write() as connection:
-            mail = delivery.claim_next(connection, self._context.clock, random_id())
+            mail = mail_delivery.claim_next(connection, self._context.clock, random_id())
         if mail is None:
             return False
         if reason := mail.obsolete:
-            self._record(mail, "expired", _with_reason(delivery.mark_expired, mail, reason))
+            self._record(mail, "expired", _with_reason(mail_delivery.mark_expired, mail, reason))
             return True
         self._sending = mail
         try:
@@ -132,25 +132,25 @@ class MailWorker:
         except PolicyRefused as error:
             self._weigh(mail, error.reason, has_just_taken_one=has_just_taken_one)
         except RecipientRefused as error:
-            self._record(mail, "refused, set aside", _with_reason(delivery.set_aside, mail, error.reason))
+            self._record(mail, "refused, set aside", _with_reason(mail_delivery.set_aside, mail, error.reason))
         except TryLater as error:
-            self._record(mail, "put off", _with_reason(delivery.retry_later, mail, error.reason))
+            self._record(mail, "put off", _with_reason(mail_delivery.retry_later, mail, error.reason))
         except ServerUnavailable as error:
             if isinstance(error, SenderRefused) and mail.organisation.sender is not None:
                 # Its own sender: the mails of the others are not to wait for that.
                 _log.error("the mail server refuses the sender of %s (%s)", mail.organisation.slug, error.reason)
-                self._record(mail, "put off", _with_reason(delivery.retry_later, mail, error.reason))
+                self._record(mail, "put off", _with_reason(mail_delivery.retry_later, mail, error.reason))
                 return
-            self._record(mail, None, lambda connection, _clock: delivery.hand_back(connection, mail))
+            self._record(mail, None, lambda connection, _clock: mail_delivery.hand_back(connection, mail))
             raise
         except Exception as error:  # noqa: BLE001 - a mail that cannot be built must not hold up the others
             # Only the class: the text of an unknown exception may hold anything.
             reason = type(error).__name__
-            self._record(mail, f"failed ({reason}), put off", _with_reason(delivery.retry_later, mail, reason))
+            self._record(mail, f"failed ({reason}), put off", _with_reason(mail_delivery.retry_later, mail, reason))
         else:
             self._refusals = 0
             self._has_taken_one = True
-            self._record(mail, "sent", lambda connection, clock: delivery.mark_sent(connection, mail, clock))
+            self._record(mail, "sent", lambda connection, clock: mail_delivery.mark_sent(connection, mail, clock))
 
     def _weigh(self, mail: DueMail, reason: str, *, has_just_taken_one: bool) -> None:
         """A server that refuses us whatever we send (a list of bad senders, say) is to cost no mail its life.
@@ -161,9 +161,9 @@ class MailWorker:
         """
         self._refusals += 1
         if has_just_taken_one and mail.attempts:
-            self._record(mail, "refused, set aside", _with_reason(delivery.set_aside, mail, reason))
+            self._record(mail, "refused, set aside", _with_reason(mail_delivery.set_aside, mail, reason))
             return
-        self._record(mail, "refused, put off", _with_reason(delivery.retry_later, mail, reason))
+        self._record(mail, "refused, put off", _with_reason(mail_delivery.retry_later, mail, reason))
         if self._refusals >= REFUSALS_OF_ALL:
             raise Misconfigured(reason)
 
@@ -194,7 +194,7 @@ class MailWorker:
                 continue
             # Without the database there is no other worker either, and the result will say how it went.
             with suppress(SQLAlchemyError), self._context.database.write() as connection:
-                delivery.renew(connection, mail, self._context.clock)
+                mail_delivery.renew(connection, mail, self._context.clock)
 
     def _bring_forward(self) -> None:
         now = monotonic()

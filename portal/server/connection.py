@@ -13,7 +13,7 @@ from waitress.task import ErrorTask
 from waitress.utilities import Error
 
 from portal.api.errors import RETRY_SECONDS, platform_error
-from portal.requests import SECURITY_HEADERS
+from portal.security_headers import SECURITY_HEADERS
 from portal.server.parser import StrictParser
 
 _log = logging.getLogger("portal.serve")

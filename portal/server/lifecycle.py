@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask
 from waitress import wasyncore
 
-from portal.assembly import context_of, settings_of
+from portal.app import context_of, settings_of
 from portal.mail.thread import MailThread
 from portal.server.listener import Listener
 from portal.server.open_files import room_for_connections

@@ -8,7 +8,7 @@ from typing import Any
 from waitress import wasyncore
 from waitress.server import TcpWSGIServer
 
-from portal.requests import MAX_BODY
+from portal.security_headers import MAX_BODY
 from portal.server.connection import KEEPALIVE_SECONDS, LEAVE_SECONDS, Connection
 from portal.server.parser import MAX_HEAD
 

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from limits import RateLimitItem
 from sqlalchemy.engine import URL, make_url
 
-from portal.domain.hashing import Parameters
-from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
-from portal.domain.waiting import WAITING_LIFETIME
+from portal.domain.passwords.hashing import Parameters
+from portal.domain.passwords.policy import MAX_LENGTH as PASSWORD_MAX_LENGTH
+from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.settings import values
 
 DATABASE_FILE = "portal.sqlite3"
@@ -159,7 +159,7 @@ class Settings:
         Declaration(
             values.duration,
             "24h",
-            f"How long the link and code that confirm a registration work, at most {WAITING_LIFETIME.days}d.",
+            f"How long the link and code that confirm a registration work, at most {PENDING_LIFETIME.days}d.",
         ),
     ]
     reset_lifetime_max: Annotated[

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from portal.domain.waiting import WAITING_LIFETIME
+from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.settings import values
 from portal.settings.declarations import DATABASE_FILE, DECLARATIONS, Settings, sqlite_url
 
@@ -98,8 +98,8 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "argon2_memory_kib", "must be at least 8 for each unit of ARGON2_PARALLELISM"
     if (settings.mail_username is None) != (settings.mail_password is None):
         yield "mail_password", "and MAIL_USERNAME must be set together, or neither"
-    if settings.verify_lifetime > WAITING_LIFETIME:
-        yield "verify_lifetime", f"is longer than {WAITING_LIFETIME.days} days, which no registration waits"
+    if settings.verify_lifetime > PENDING_LIFETIME:
+        yield "verify_lifetime", f"is longer than {PENDING_LIFETIME.days} days, which no registration waits"
     if settings.reset_lifetime > settings.reset_lifetime_max:
         yield "reset_lifetime", "is longer than RESET_LIFETIME_MAX"
     if not settings.is_embedded and settings.secret_key is None:

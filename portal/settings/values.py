@@ -15,9 +15,9 @@ from maxminddb import InvalidDatabaseError
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.domain.expiration import InvalidDuration, parse_duration
-from portal.domain.places import Atlas
-from portal.domain.web_addresses import parse_hostname
+from portal.domain.geoip import GeoIPDatabase
+from portal.domain.values.durations import InvalidDuration, parse_duration
+from portal.domain.values.urls import parse_hostname
 
 SECRET_KEY_MIN_LENGTH = 20
 SECRET_KEY_MIN_VARIETY = 8
@@ -122,11 +122,11 @@ def storage_uri(text: str) -> str:
         raise ValueError("needs the Python package redis, which is not installed")
     from redis.exceptions import RedisError
 
-    from portal.domain.shared_storage import SharedStorage
+    from portal.storage.redis_counters import RedisCounters
 
     try:
         # The library reads some of it only when it makes a connection, which goes nowhere yet, or sends a command.
-        SharedStorage(text).storage.connection_pool.make_connection().pack_command("GET", "key")
+        RedisCounters(text).storage.connection_pool.make_connection().pack_command("GET", "key")
         if not text.startswith("redis+unix:"):
             int(urlsplit(text).path.strip("/") or 0)  # of any other word the library makes 0
     except (ValueError, TypeError, LookupError, RedisError):
@@ -150,7 +150,7 @@ def places(text: str) -> Path | None:
         return None
     path = Path(text).absolute()
     try:
-        Atlas(path)
+        GeoIPDatabase(path)
     except (OSError, ValueError, InvalidDatabaseError):
         raise ValueError("is not a file of places in MaxMind's format (.mmdb) that can be read") from None
     return path

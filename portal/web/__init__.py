@@ -5,9 +5,9 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from portal import requests
+from portal import access_log, security_headers
 from portal.domain.identities import SHORT_LIFETIME
-from portal.requests import MAX_BODY
+from portal.security_headers import MAX_BODY
 from portal.settings import Settings
 from portal.web import (
     account,
@@ -55,7 +55,8 @@ def register(app: Flask) -> None:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_port=hops)  # type: ignore[method-assign] # Flask's documented way to add middleware
     organisation.register(app)
-    requests.register(app)
+    access_log.register(app)
+    security_headers.register(app)
     language.register(app)
     forgery.register(app)
     app.session_interface = TwoCookies()

@@ -5,9 +5,9 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.assembly import current_context
-from portal.domain.errors import N_
-from portal.domain.password_change import change_password
+from portal.app import current_context
+from portal.domain.messages import N_
+from portal.domain.use_cases.change_password import change_password
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import ChangePasswordForm
@@ -35,16 +35,16 @@ class ChangePasswordPage(FormPage):
 
     def submitted(self, form: ChangePasswordForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Change it; every other browser is signed out, this one goes on with a new identity."""
-        kept = session.is_kept()
+        remember = session.is_remembered()
         identity = change_password(
             current_context(),
             session.current_visitor(),
             session.signed_in_customer(),
             form.current_password.text,
             form.password.text,
-            kept=kept,
+            remember=remember,
         )
-        session.sign_in(identity, kept=kept)
+        session.sign_in(identity, remember=remember)
         session.give_notice(N_("Your password is changed. Every other browser has been signed out."))
         return redirect(url_for("account.home"))
 

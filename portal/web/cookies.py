@@ -17,7 +17,7 @@ from itsdangerous import BadSignature
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import ImmutableMultiDict
 
-from portal.assembly import settings_of
+from portal.app import settings_of
 from portal.domain.devices import LIFETIME, is_cookie
 from portal.web.assets import is_asset
 from portal.web.organisation import current_organisation

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, current_app, g, request, send_from_directory, session, url_for
 from werkzeug.wrappers import Response
 
-from portal.domain.handover import is_nonce
-from portal.domain.models import STRING_LENGTH
-from portal.domain.texts import is_plain
+from portal.domain.use_cases.hand_over import is_nonce
+from portal.domain.values.text import is_plain
+from portal.storage.models import STRING_LENGTH
 from portal.web.cookies import is_framed
 from portal.web.presentation import shown_organisation
 from portal.web.redirects import return_target

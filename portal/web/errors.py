@@ -9,10 +9,11 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.wrappers import Response
 
-from portal.domain.backends import DatabaseAway
-from portal.domain.errors import N_, Busy, Failure, Refused
+from portal.domain.errors import Busy, Failure, Refused
+from portal.domain.messages import N_
 from portal.extensions import form_rate, retry_after
-from portal.languages import translate
+from portal.i18n import translate
+from portal.storage.backends import DatabaseUnavailable
 from portal.web.embedding import new_tab_address
 from portal.web.form_page import LINK_STATUS, FormPage, words_of
 from portal.web.redirects import this_page
@@ -66,7 +67,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(NotSignedIn, lambda _error: to_sign_in())
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(Busy, lambda busy: _unavailable(busy.retry_after))
-    app.register_error_handler(DatabaseAway, _database_away)
+    app.register_error_handler(DatabaseUnavailable, _database_away)
     app.register_error_handler(MemoryError, _no_memory)
     app.register_error_handler(Exception, _unexpected)
 
@@ -77,7 +78,7 @@ def _page(
     known_title, words = _WORDS.get(status, _WORDS[400])
     try:
         current_customer()
-    except DatabaseAway:  # the page stands without, and does not wait for the database again and again
+    except DatabaseUnavailable:  # the page stands without, and does not wait for the database again and again
         g.customer = None
     return make_response(
         render_template(
@@ -179,7 +180,7 @@ def _unavailable(retry_after: int) -> Response:
     return page
 
 
-def _database_away(error: DatabaseAway) -> Response:
+def _database_away(error: DatabaseUnavailable) -> Response:
     _log.error("database: %s request=%s", error, g.request_id)
     return _unavailable(_RETRY_SECONDS)
 

@@ -6,7 +6,7 @@ from flask import Flask, current_app, g, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.datastructures import ImmutableMultiDict
 
-from portal.assembly import settings_of
+from portal.app import settings_of
 from portal.web.organisation import current_organisation
 
 _OURS = frozenset({"same-origin", "none"})

@@ -6,9 +6,10 @@ from flask import make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView
 
-from portal.domain.errors import N_, Failure, Refused
+from portal.domain.errors import Failure, Refused
+from portal.domain.messages import N_
 from portal.extensions import form_rate
-from portal.languages import translate
+from portal.i18n import translate
 from portal.web.forgery import sent_from_elsewhere
 from portal.web.forms import PortalForm, Problem
 from portal.web.redirects import this_page

@@ -11,13 +11,16 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField
 from wtforms.validators import StopValidation
 
-from portal.domain.addresses import Address, InvalidAddress, is_customer_reference, parse_email, parse_phone
-from portal.domain.errors import N_, NN_
-from portal.domain.models import STRING_LENGTH
-from portal.domain.passwords import MAX_LENGTH as PASSWORD_MAX_LENGTH
-from portal.domain.passwords import PasswordTooLong, normalised
-from portal.domain.texts import is_plain
-from portal.languages import Language, languages_of, translate
+from portal.domain.messages import N_, NN_
+from portal.domain.passwords.policy import MAX_LENGTH as PASSWORD_MAX_LENGTH
+from portal.domain.passwords.policy import PasswordTooLong, normalised
+from portal.domain.values.customer_reference import is_customer_reference
+from portal.domain.values.email import Address, parse_email
+from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.phone import parse_phone
+from portal.domain.values.text import is_plain
+from portal.i18n import Language, languages_of, translate
+from portal.storage.models import STRING_LENGTH
 
 CODE_LENGTH = 40
 """Characters: six digits and whatever white space was pasted with them."""
@@ -109,7 +112,7 @@ def phone_number(form: PortalForm, field: Field) -> None:
     if field.data:
         try:
             field.data = parse_phone(field.data)
-        except InvalidAddress as error:
+        except InvalidValue as error:
             raise StopValidation(translate(str(error))) from None
 
 
@@ -133,7 +136,7 @@ class EmailField(StringField):
             raise StopValidation(translate(N_("Enter your e-mail address.")))
         try:
             self.address = parse_email(self.data or "")
-        except InvalidAddress as error:
+        except InvalidValue as error:
             raise StopValidation(translate(str(error))) from None
 
 

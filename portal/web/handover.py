@@ -1,6 +1,6 @@
 """Leading a customer on who is signed in: to their account, or back to the site that they came from.
 
-Its server learns who they are by a code (domain/handover.py). In a frame the site is told it by a message. By redirect
+Its server learns who they are by a code (use_cases/hand_over.py). In a frame the site gets it in a message. By redirect
 it goes only to a page that the organisation has listed whole, together with a nonce of that site; and for a customer
 who did not just sign in only after they pressed a button that says where it goes to and as whom, since anybody may
 have made the link (RFC 9700, 4.1 and 4.7).
@@ -15,12 +15,12 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, TooManyRequests
 from werkzeug.wrappers import Response
 
-from portal.assembly import current_context
-from portal.domain.devices import remember
-from portal.domain.handover import hand_over, hand_over_once
+from portal.app import current_context
+from portal.domain.devices import remember_device
 from portal.domain.identities import Customer
+from portal.domain.rate_limiter import RateLimitExceeded
 from portal.domain.return_urls import is_handover_url
-from portal.domain.throttling import Throttled
+from portal.domain.use_cases.hand_over import hand_over, hand_over_once
 from portal.extensions import form_rate
 from portal.web.cookies import is_framed, keep_device
 from portal.web.embedding import Visit, current_visit, named_nonce, named_visit
@@ -47,20 +47,20 @@ def tell_site() -> ResponseReturnValue:
         return {}
     try:
         code = hand_over_once(current_context(), customer, nonce)
-    except Throttled as throttled:
+    except RateLimitExceeded as throttled:
         return {}, 429, {"Retry-After": str(throttled.retry_after)}
     return {} if code is None else {"code": code}
 
 
-def arrive(identity: str, *, kept: bool, after: str | None, return_url: str | None = None) -> Response:
+def arrive(identity: str, *, remember: bool, after: str | None, return_url: str | None = None) -> Response:
     """Sign the browser in and lead it on: back to the site that it came from, or to a path of our own.
 
     The browser is one of the customer's known devices from now on. `return_url` is where a shop's server wants its new
     customer to go on; no code goes there, since this browser need
     not be the one that the shop knows.
     """
-    sign_in(identity, kept=kept)
-    if device := remember(current_context(), current_visitor(), identity):
+    sign_in(identity, remember=remember)
+    if device := remember_device(current_context(), current_visitor(), identity):
         keep_device(device)
     customer, visit = current_customer(), current_visit()
     target = None if is_framed() else return_target(visit.return_url)  # in a frame the next page tells the site
@@ -144,7 +144,7 @@ def _return(customer: Customer, visit: Visit, target: str) -> Response:
     if _gets_code(visit, target):
         try:
             answer["code"] = hand_over(current_context(), customer, visit.nonce)
-        except Throttled as throttled:
+        except RateLimitExceeded as throttled:
             raise TooManyRequests(retry_after=throttled.retry_after) from None
     if visit.state is not None:
         answer["state"] = visit.state

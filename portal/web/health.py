@@ -2,9 +2,9 @@
 
 from flask import Blueprint, Flask, Response, current_app
 
-from portal.assembly import current_context
-from portal.domain.backends import DatabaseAway
-from portal.schema import current_problem
+from portal.app import current_context
+from portal.storage.backends import DatabaseUnavailable
+from portal.storage.schema import current_problem
 
 pages = Blueprint("health", __name__)
 _ENDING = "portal_ending"
@@ -26,8 +26,8 @@ def ready() -> Response:
     """The database answers and takes writes, its schema is the code's, the process is not about to end; else 503."""
     database = current_context().database
     try:
-        is_ready = _ENDING not in current_app.extensions and database.takes_writes() and not current_problem(database)
-    except DatabaseAway:
+        is_ready = _ENDING not in current_app.extensions and database.accepts_writes() and not current_problem(database)
+    except DatabaseUnavailable:
         is_ready = False
     if not is_ready:
         return Response("not ready\n", status=503, mimetype="text/plain", headers={"Retry-After": "2"})

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 from flask import Blueprint, Flask, Response, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.assembly import current_context, settings_of
-from portal.domain.backends import DatabaseAway
-from portal.domain.profile import choose_language
-from portal.languages import Language, languages_of
+from portal.app import current_context, settings_of
+from portal.domain.use_cases.choose_language import choose_language
+from portal.i18n import Language, languages_of
+from portal.storage.backends import DatabaseUnavailable
 from portal.web import session
 from portal.web.assets import is_asset
 from portal.web.cookies import is_framed
@@ -67,7 +67,7 @@ def _choose() -> Language:
 def _customers_own() -> str | None:
     try:
         customer = session.current_customer()
-    except DatabaseAway:  # the page that tells of it has a language, too
+    except DatabaseUnavailable:  # the page that tells of it has a language, too
         return None
     return customer.locale if customer else None
 
@@ -75,7 +75,7 @@ def _customers_own() -> str | None:
 def _organisations_own() -> str | None:
     try:
         return current_organisation().locale
-    except DatabaseAway:
+    except DatabaseUnavailable:
         return None
 
 

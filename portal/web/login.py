@@ -6,9 +6,11 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from portal.assembly import current_context
-from portal.domain.errors import N_, Refused
-from portal.domain.login import log_in, log_out
+from portal.app import current_context
+from portal.domain.errors import Refused
+from portal.domain.messages import N_
+from portal.domain.use_cases.log_in import log_in
+from portal.domain.use_cases.log_out import log_out
 from portal.web import session
 from portal.web.embedding import note_sign_out
 from portal.web.form_page import FormPage
@@ -43,14 +45,14 @@ class LoginPage(FormPage):
 
     def submitted(self, form: LoginForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Start an identity."""
-        kept = form.remember.data
+        remember = form.remember.data
         try:
             identity = log_in(
                 current_context(),
                 session.current_visitor(),
                 form.email.address,
                 form.password.text,
-                kept=kept,
+                remember=remember,
                 replacing=session.carried_identity(),
             )
         except Refused as refusal:
@@ -58,7 +60,7 @@ class LoginPage(FormPage):
                 session.remember_registration(refusal.registration, form.email.address.email)
                 shown["unverified"] = True
             raise
-        return arrive(identity, kept=kept, after=form.next.data)
+        return arrive(identity, remember=remember, after=form.next.data)
 
 
 pages.add_url_rule("/login", view_func=LoginPage.as_view("login"))

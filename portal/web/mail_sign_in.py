@@ -5,10 +5,15 @@ from typing import Any
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.assembly import current_context
-from portal.domain.errors import N_
-from portal.domain.links import OpenLink
-from portal.domain.magic_link import look_at_sign_in, look_at_sign_in_code, request_sign_in, sign_in_by_mail
+from portal.app import current_context
+from portal.domain.messages import N_
+from portal.domain.one_time_links import OpenLink
+from portal.domain.use_cases.log_in_by_email import (
+    get_sign_in_link,
+    get_sign_in_link_by_code,
+    log_in_by_email,
+    request_sign_in,
+)
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import CodeForm, PortalForm, RememberForm, SignInByMailForm
@@ -54,8 +59,8 @@ class CodePage(FormPage):
     def submitted(self, form: CodeForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Sign in."""
         requests = session.sign_in_requests()
-        link = look_at_sign_in_code(current_context(), session.current_visitor(), requests, form.code.data or "")
-        return _sign_in(link, kept=form.remember.data)
+        link = get_sign_in_link_by_code(current_context(), session.current_visitor(), requests, form.code.data or "")
+        return _sign_in(link, remember=form.remember.data)
 
 
 class LinkPage(FormPage):
@@ -66,21 +71,21 @@ class LinkPage(FormPage):
 
     def opened(self, **arguments: Any) -> dict[str, Any]:
         """Whose account it is."""
-        link = look_at_sign_in(current_context(), session.current_visitor(), arguments["token"])
+        link = get_sign_in_link(current_context(), session.current_visitor(), arguments["token"])
         return {"token": arguments["token"], "email": link.email, "link": link}
 
     def submitted(self, form: RememberForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Sign in."""
-        return _sign_in(shown["link"], kept=form.remember.data)
+        return _sign_in(shown["link"], remember=form.remember.data)
 
 
-def _sign_in(link: OpenLink, *, kept: bool) -> ResponseReturnValue:
-    signed_in = sign_in_by_mail(
-        current_context(), session.current_visitor(), link, kept=kept, replacing=session.carried_identity()
+def _sign_in(link: OpenLink, *, remember: bool) -> ResponseReturnValue:
+    signed_in = log_in_by_email(
+        current_context(), session.current_visitor(), link, remember=remember, replacing=session.carried_identity()
     )
     # Only the browser that asked remembers where it wanted to go.
     after = session.wanted_path() if link.public_id in session.sign_in_requests() else None
-    onward = arrive(signed_in.identity, kept=kept, after=after)
+    onward = arrive(signed_in.identity, remember=remember, after=after)
     if signed_in.dropped_registration:
         session.give_notice(_DROPPED_PASSWORD, ("password.request_reset", N_("Set a password")))
     return onward

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, abort, current_app, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.assembly import settings_of
-from portal.languages import moment_text
+from portal.app import settings_of
+from portal.i18n import moment_text
 from portal.mail.transport import mailbox_folder, make_mailbox
-from portal.requests import CONTENT_SECURITY_POLICY
+from portal.security_headers import CONTENT_SECURITY_POLICY
 from portal.settings import is_loopback_host
 
 pages = Blueprint("mailbox", __name__, url_prefix="/dev/mailbox")

@@ -6,12 +6,12 @@ from typing import cast
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, request, url_for
 
-from portal.assembly import context_of, current_context, settings_of
-from portal.domain.backends import DatabaseAway
-from portal.domain.colours import DARK, LIGHT, readable
-from portal.domain.directory import Directory
+from portal.app import context_of, current_context, settings_of
+from portal.domain.organisation_by_host import OrganisationsByHost
 from portal.domain.organisations import Organisation, find_logo
-from portal.requests import FOR_EVER
+from portal.domain.values.colours import DARK, LIGHT, readable
+from portal.security_headers import FOR_EVER
+from portal.storage.backends import DatabaseUnavailable
 
 pages = Blueprint("organisation", __name__)
 
@@ -25,22 +25,22 @@ _LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; 
 def register(app: Flask) -> None:
     """Let an app know its organisations."""
     context = context_of(app)
-    app.extensions[_DIRECTORY] = Directory(context.database, context.clock, settings_of(app).hostname)
+    app.extensions[_DIRECTORY] = OrganisationsByHost(context.database, context.clock, settings_of(app).hostname)
 
 
 def current_organisation() -> Organisation:
     """The organisation whose host the request names, else the default one; the same during all of a request.
 
-    Raises DatabaseAway, likewise: a page does not wait for the database again and again.
+    Raises DatabaseUnavailable, likewise: a page does not wait for the database again and again.
     """
     if "organisation" not in g:
-        directory = cast(Directory, current_app.extensions[_DIRECTORY])
+        directory = cast(OrganisationsByHost, current_app.extensions[_DIRECTORY])
         try:
             g.organisation = directory.serving(request.host.partition(":")[0].lower())
-        except DatabaseAway as error:
+        except DatabaseUnavailable as error:
             g.organisation = error
-    found: Organisation | DatabaseAway = g.organisation
-    if isinstance(found, DatabaseAway):
+    found: Organisation | DatabaseUnavailable = g.organisation
+    if isinstance(found, DatabaseUnavailable):
         raise found
     return found
 

@@ -6,12 +6,14 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from portal.assembly import current_context
-from portal.domain.errors import N_, Refused
-from portal.domain.new_password import judge_while_typed
-from portal.domain.password_reset import look_at_reset, request_reset, set_new_password
+from portal.app import current_context
+from portal.domain.errors import Refused
+from portal.domain.messages import N_
+from portal.domain.use_cases.judge_password import judge_password
+from portal.domain.use_cases.request_reset import request_reset
+from portal.domain.use_cases.set_new_password import get_reset_link, set_new_password
 from portal.extensions import typing_rate
-from portal.languages import translate
+from portal.i18n import translate
 from portal.web import session
 from portal.web.form_page import FormPage, words_of
 from portal.web.forms import EmailForm, NewPasswordForm, TypingForm
@@ -69,7 +71,7 @@ def strength() -> ResponseReturnValue:
     if customer := session.current_customer():
         personal += [customer.email, customer.first_name, customer.last_name]
     try:
-        judge_while_typed(current_context(), session.current_visitor(), form.password.text, personal)
+        judge_password(current_context(), session.current_visitor(), form.password.text, personal)
     except Refused as refusal:
         return {"fit": False, "words": words_of(refusal)}
     return {"fit": True, "words": translate(N_("Strong enough."))}
@@ -83,7 +85,7 @@ class NewPasswordPage(FormPage):
 
     def opened(self, **arguments: Any) -> dict[str, Any]:
         """Whose password it is."""
-        link = look_at_reset(current_context(), session.current_visitor(), arguments["token"])
+        link = get_reset_link(current_context(), session.current_visitor(), arguments["token"])
         return {
             "token": arguments["token"],
             "email": link.email,

@@ -7,11 +7,11 @@ from typing import Any
 from flask import Flask, Response, g, request, session, url_for
 
 from portal.customisation import environment_of
-from portal.domain.backends import DatabaseAway
-from portal.domain.errors import N_
+from portal.domain.messages import N_
 from portal.domain.organisations import DEFAULT, Organisation
-from portal.languages import current_language, translate
-from portal.requests import FOR_EVER
+from portal.i18n import current_language, translate
+from portal.security_headers import FOR_EVER
+from portal.storage.backends import DatabaseUnavailable
 from portal.web.assets import is_asset
 from portal.web.organisation import current_organisation, stylesheet_url
 
@@ -20,7 +20,7 @@ def shown_organisation() -> Organisation:
     """The organisation as pages name it; the page that tells of a database that is away must do without it."""
     try:
         return current_organisation()
-    except DatabaseAway:
+    except DatabaseUnavailable:
         return Organisation(id=0, slug=DEFAULT, name=translate(N_("Customer portal")))
 
 

@@ -6,10 +6,10 @@ from urllib.parse import quote, urlencode
 from flask import g, redirect, request
 from werkzeug.wrappers import Response
 
-from portal.domain.addresses import InvalidAddress
 from portal.domain.return_urls import parse_return_url
-from portal.domain.web_addresses import origin_of
-from portal.requests import OWN_PATH
+from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.urls import origin_of
+from portal.security_headers import OWN_PATH
 from portal.web.organisation import current_organisation
 
 _MAX_LENGTH = 2000
@@ -43,13 +43,13 @@ def return_target(url: str | None) -> str | None:
     """A return address, if it lies on one of the return origins that the organisation has now; else None.
 
     The page that is being made may then send its form where that address is: browsers hold what a form redirects to
-    against the page's policy (requests.py).
+    against the page's policy (security_headers.py).
     """
     if url is None:
         return None
     try:
         target = parse_return_url(url, current_organisation().return_origins)
-    except InvalidAddress:  # the origin was listed when the address was stored
+    except InvalidValue:  # the origin was listed when the address was stored
         return None
     g.form_origin = origin_of(target)
     return target

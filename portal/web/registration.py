@@ -5,10 +5,16 @@ from typing import Any, ClassVar
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.assembly import current_context
-from portal.domain.confirmation import Confirmation, confirm, look_at_confirmation, look_at_confirmation_code
-from portal.domain.errors import N_
-from portal.domain.registration import Application, register, resend, return_url_of
+from portal.app import current_context
+from portal.domain.messages import N_
+from portal.domain.use_cases.confirm_registration import (
+    Confirmation,
+    confirm,
+    get_confirmation,
+    get_confirmation_by_code,
+)
+from portal.domain.use_cases.register import RegistrationRequest, register, return_url_of
+from portal.domain.use_cases.resend_confirmation import resend
 from portal.web import session
 from portal.web.embedding import current_visit
 from portal.web.form_page import FormPage
@@ -36,7 +42,7 @@ class RegistrationPage(FormPage):
     def submitted(self, form: RegistrationForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Store what was typed and have a mail sent; the answer is the same for every address."""
         address = form.email.address
-        application = Application(
+        application = RegistrationRequest(
             address=address,
             password=form.password.text,
             first_name=form.first_name.data,
@@ -75,10 +81,10 @@ class CodePage(FormPage):
 
     def submitted(self, form: CodeForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Confirm and sign in."""
-        confirmation = look_at_confirmation_code(
+        confirmation = get_confirmation_by_code(
             current_context(), session.current_visitor(), session.remembered_registration(), form.code.data or ""
         )
-        return _confirm(confirmation, None, kept=form.remember.data)
+        return _confirm(confirmation, None, remember=form.remember.data)
 
 
 class ResendPage(FormPage):
@@ -111,7 +117,7 @@ class VerifyPage(FormPage):
 
     def opened(self, **arguments: Any) -> dict[str, Any]:
         """What the link would confirm, and whether the password must be typed again for it."""
-        confirmation = look_at_confirmation(
+        confirmation = get_confirmation(
             current_context(),
             session.current_visitor(),
             arguments["token"],
@@ -133,20 +139,20 @@ class VerifyPage(FormPage):
         """Confirm and sign in."""
         confirmation: Confirmation = shown["confirmation"]
         return _confirm(
-            confirmation, form["password"].data if confirmation.needs_password else None, kept=form["remember"].data
+            confirmation, form["password"].data if confirmation.needs_password else None, remember=form["remember"].data
         )
 
 
-def _confirm(confirmation: Confirmation, password: str | None, *, kept: bool) -> ResponseReturnValue:
+def _confirm(confirmation: Confirmation, password: str | None, *, remember: bool) -> ResponseReturnValue:
     identity = confirm(
         current_context(),
         session.current_visitor(),
         confirmation,
         password,
-        kept=kept,
+        remember=remember,
         replacing=session.carried_identity(),
     )
-    onward = arrive(identity, kept=kept, after=None, return_url=confirmation.return_url)
+    onward = arrive(identity, remember=remember, after=None, return_url=confirmation.return_url)
     if onward.location == url_for("account.home"):
         session.give_notice(N_("Your address is confirmed. Welcome!"))
     return onward

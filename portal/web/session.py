@@ -3,14 +3,14 @@
 from flask import g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
-from portal.assembly import current_context
+from portal.app import current_context
 from portal.domain import identities
-from portal.domain.backends import DatabaseAway
 from portal.domain.context import Visitor
 from portal.domain.identities import Customer
-from portal.domain.models import STRING_LENGTH, USER_AGENT_LENGTH
-from portal.domain.networks import read_ip
-from portal.languages import current_language
+from portal.domain.values.ip_addresses import read_ip
+from portal.i18n import current_language
+from portal.storage.backends import DatabaseUnavailable
+from portal.storage.models import STRING_LENGTH, USER_AGENT_LENGTH
 from portal.web.cookies import presented_device
 from portal.web.organisation import current_organisation
 
@@ -52,14 +52,14 @@ def _clear() -> None:
         session[VISIT] = visit
 
 
-def sign_in(identity: str, *, kept: bool) -> None:
+def sign_in(identity: str, *, remember: bool) -> None:
     """Put a new identity into a cookie that holds nothing of before."""
     _clear()
     for found in ("customer", "customer_failure"):
         g.pop(found, None)
     session[_IDENTITY] = identity
-    session[_KEPT] = kept
-    session.permanent = kept  # else the cookie ends with the browser
+    session[_KEPT] = remember
+    session.permanent = remember  # else the cookie ends with the browser
 
 
 def visited_in() -> str | None:
@@ -79,7 +79,7 @@ def sign_out() -> None:
 
 
 def current_customer() -> Customer | None:
-    """The customer who is signed in. Asks the database once a request, whether it answers or raises DatabaseAway."""
+    """The customer who is signed in. One query a request, also when it raised DatabaseUnavailable."""
     if "customer" not in g:
         if failure := g.get("customer_failure"):
             raise failure
@@ -90,7 +90,7 @@ def current_customer() -> Customer | None:
                 if identity is not None
                 else None
             )
-        except DatabaseAway as error:
+        except DatabaseUnavailable as error:
             g.customer_failure = error
             raise
     customer: Customer | None = g.customer
@@ -109,7 +109,7 @@ def signed_in_customer() -> Customer:
     return customer
 
 
-def is_kept() -> bool:
+def is_remembered() -> bool:
     """Whether the customer asked to be kept signed in."""
     return bool(session.get(_KEPT))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import Blueprint, Flask, Response, current_app, request, url_for
 
-from portal.requests import FOR_EVER
+from portal.security_headers import FOR_EVER
 from portal.web.organisation import accent_stylesheet, current_organisation
 from portal.web.presentation import shown_organisation
 

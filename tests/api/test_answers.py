@@ -10,7 +10,7 @@ import time_machine
 from sqlalchemy import update
 
 from portal.domain.api_keys import DEFAULT_SCOPES, KeyKind, Scope
-from portal.domain.models import Organisation
+from portal.storage.models import Organisation
 from tests.api.shop import Answer, Shop, new_shop
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.post import link_in

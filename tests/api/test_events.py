@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
-from portal.domain import customers
-from portal.domain.addresses import parse_email
 from portal.domain.api_keys import KeyKind
-from portal.domain.customer_import import Row, begin_import
+from portal.domain.audit_log import EventKind
 from portal.domain.errors import Failure
-from portal.domain.events import EventKind
-from portal.domain.models import Organisation
+from portal.domain.operations import ban
+from portal.domain.operations.import_customers import Row, begin_import
+from portal.domain.values.email import parse_email
+from portal.storage.models import Organisation
 from tests.api.shop import Shop, new_key, new_shop
 from tests.domain.watching import lines_of
 from tests.faults.deeds import ADA, DEEDS, RETURN, World
@@ -65,7 +65,7 @@ def live(world: World) -> None:
     asking = site.browser()
     asking.fill("/login/link", {"email": ADA})
     asking.fill("/login/code", {"code": "no code"}, submit_to="/login/code")
-    customers.ban(site.context, 1, parse_email(ADA), "spam")
+    ban.ban(site.context, 1, parse_email(ADA), "spam")
 
 
 def test_each_thing_that_happens_is_one_event_of_one_shape(world: World) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from portal.domain.models import STRING_LENGTH, Organisation
+from portal.storage.models import STRING_LENGTH, Organisation
 from tests.api.shop import Shop
 from tests.domain.watching import normalised_lengths
 from tests.web.conftest import PASSWORD, Site
@@ -35,8 +35,8 @@ FULL: dict[str, Any] = {
     "returnUrl": "https://shop.example.com/welcome",
 }
 REQUIRED = {"email", "password"}
-TEXTS = sorted(FULL.keys() - {"newsletter", "groups"})
-LINES = sorted(set(TEXTS) - {"password"})
+TEXT_FIELDS = sorted(FULL.keys() - {"newsletter", "groups"})
+LINES = sorted(set(TEXT_FIELDS) - {"password"})
 ENDPOINTS: dict[str, dict[str, Any]] = {
     "login": {"email": "ada@example.com", "password": PASSWORD, "customerRealIp": "192.0.2.10"},
     "magic-auth": {

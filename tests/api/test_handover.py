@@ -8,7 +8,7 @@ import time_machine
 from sqlalchemy import insert, update
 
 from portal.domain.api_keys import Scope
-from portal.domain.models import Organisation
+from portal.storage.models import Organisation
 from tests.api.shop import Shop, new_shop
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from portal.domain import api_keys
 from portal.domain.api_keys import DEFAULT_SCOPES, KeyKind, Scope
 from portal.domain.context import Visitor
-from portal.domain.models import Event
+from portal.storage.models import Event
 from tests.api.shop import NETWORK, Answer, Shop, new_key, new_shop
 from tests.domain.scene import Scene
 from tests.web.conftest import Site, Start

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from portal.domain.outbox import Notice
-from portal.languages import Languages
+from portal.i18n import Languages
 from tests.audit.tools import are_installed
 from tests.browser.catalogue import STATES
 from tests.browser.conftest import (  # noqa: F401 - the fixtures that the portal and the browser here come from

@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from portal import create_app
-from portal.assembly import context_of
+from portal.app import context_of
 from portal.domain.errors import Busy
-from portal.instance import upgrade_database
+from portal.instance_dir import upgrade_database
 from portal.settings import load_settings
 from tests.browser.chromium import LAUNCH_ARGUMENTS, find_chromium
 from tests.browser.looking import WithoutScript

@@ -16,11 +16,11 @@ from playwright.sync_api import BrowserContext, FrameLocator, Page, Playwright, 
 
 from demo.front import Front, fronting
 from portal import create_app
-from portal.assembly import context_of
+from portal.app import context_of
 from portal.domain import api_keys
 from portal.domain.api_keys import KeyKind
-from portal.domain.organisation_settings import Given, Portal, change_organisation
-from portal.instance import upgrade_database
+from portal.domain.operations.organisation_settings import OrganisationChanges, Portal, change_organisation
+from portal.instance_dir import upgrade_database
 from portal.settings import load_settings
 from tests.browser.chromium import LAUNCH_ARGUMENTS
 from tests.browser.conftest import serving_here
@@ -203,7 +203,7 @@ def parents(folder: Path) -> Iterator[Parents]:
         made = load_settings(environment(instance, **settings))
         upgrade_database(made)
         context = context_of(create_app(made))
-        sites_of_it: Given = {
+        sites_of_it: OrganisationChanges = {
             "frame_ancestors": [front.url(SHOP), front.url(OTHER)],
             "return_origins": [front.url(SHOP)],
             "handover_urls": [f"{front.url(SHOP)}/"],

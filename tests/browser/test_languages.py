@@ -10,7 +10,7 @@ import pytest
 from babel import Locale
 from playwright.sync_api import Browser, Page
 
-from portal import languages
+from portal import i18n
 from tests import pseudo
 from tests.browser.catalogue import STATES, STATES_OF_SCRIPT
 from tests.browser.conftest import SETTINGS, failing_portal, visitors
@@ -89,13 +89,13 @@ def staged(
         visitors(browser, portal.url) as new_visitor,
     ):
         visitor = new_visitor(locale=str(locale))
-        visitor.translations = languages.Language.load(catalogues / str(locale)).translations
+        visitor.translations = i18n.Language.load(catalogues / str(locale)).translations
         yield Stage(visitor, folder / "instance", portal.url, failing_url)
 
 
 @pytest.fixture(scope="module")
 def czech(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with staged(browser, tmp_path_factory.mktemp("czech"), Locale("cs"), languages.FOLDER) as stage:
+    with staged(browser, tmp_path_factory.mktemp("czech"), Locale("cs"), i18n.FOLDER) as stage:
         yield stage
 
 
@@ -105,7 +105,7 @@ def longer(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     pseudo.write_catalogue(folder)
     program = (sys.executable, "-m", "tests.pseudo", folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(languages, "FOLDER", folder)  # for the failing portal, which is served by this process
+        patch.setattr(i18n, "FOLDER", folder)  # for the failing portal, which is served by this process
         with staged(browser, folder, pseudo.LOCALE, folder, program) as stage:
             yield stage
 

@@ -10,16 +10,16 @@ import pytest
 from flask import Flask
 from sqlalchemy import insert, select
 
-from portal import cli
-from portal.assembly import assemble, context_of
+from portal import create_app
+from portal.app import build_context, context_of
 from portal.cli import main
 from portal.domain import contacts
-from portal.domain.addresses import parse_email
 from portal.domain.context import Context
-from portal.domain.hashing import new_salt
-from portal.domain.models import Account, Organisation
-from portal.instance import upgrade_database
+from portal.domain.passwords.hashing import new_salt
+from portal.domain.values.email import parse_email
+from portal.instance_dir import upgrade_database
 from portal.settings import load_settings
+from portal.storage.models import Account, Organisation
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ def run(instance: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """The `portal` command, in this process."""
     umask = os.umask(0o022)
     made: list[Flask] = []
-    make = cli._create_app
+    make = create_app
 
     def make_and_note() -> Flask:
         made.append(make())
         return made[-1]
 
-    monkeypatch.setattr(cli, "_create_app", make_and_note)
+    monkeypatch.setattr("portal.cli.create_app", make_and_note)
     log = logging.getLogger("portal")
     before = log.handlers, log.level, log.propagate, logging.lastResort
 
@@ -88,7 +88,7 @@ def context(instance: Path) -> Iterator[Context]:
     """The domain on the database of an instance."""
     settings = load_settings()
     upgrade_database(settings)
-    context = assemble(settings, "a key that no test reads anything with")
+    context = build_context(settings, "a key that no test reads anything with")
     yield context
     context.database.engine.dispose()
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from portal.domain.api_access import admit
 from portal.domain.context import Context
-from portal.domain.models import Organisation
+from portal.domain.use_cases.check_api_key import admit
+from portal.storage.models import Organisation
 from tests.cli.conftest import Run
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment
 

@@ -6,8 +6,8 @@ from secrets import token_hex, token_urlsafe
 
 import pytest
 
+from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
-from portal.domain.events import EventKind, record
 from tests.cli.conftest import Outcome, Run
 
 SAFE = {

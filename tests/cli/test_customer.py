@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text, update
 
-from portal.domain import contacts, identities, links
-from portal.domain.addresses import parse_email
+from portal.domain import contacts, identities, one_time_links
+from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
-from portal.domain.events import EventKind, record
-from portal.domain.models import Contact, Event, Identity, Link, OutboxMail, Registration
 from portal.domain.outbox import Notice, queue
-from portal.domain.registration import Application, register
-from portal.domain.shop_registration import confirm_for_shop, register_for_shop
 from portal.domain.tokens import Purpose
+from portal.domain.use_cases.register import RegistrationRequest, register
+from portal.domain.use_cases.register_by_api import confirm_by_api, register_by_api
+from portal.domain.values.email import parse_email
+from portal.storage.models import Contact, Event, Identity, Link, OutboxMail, Registration
 from tests.cli.conftest import Run, add_contact
 from tests.mmdb import write_mmdb
 
@@ -130,7 +130,7 @@ def test_show_tells_everything_that_a_shop_has_registered(run: Run, context: Con
         "country": "CZ",
         "locale": "cs",
     }
-    application = Application(
+    application = RegistrationRequest(
         parse_email("jana@example.com"),
         "seven green bottles hang",
         **typed,
@@ -138,11 +138,11 @@ def test_show_tells_everything_that_a_shop_has_registered(run: Run, context: Con
         groups=("b2b", "gold"),
         referral=reference,
     )
-    visitor = Visitor(organisation_id=1, ip="192.0.2.1", through_shop=True)
-    register_for_shop(context, visitor, application)
+    visitor = Visitor(organisation_id=1, ip="192.0.2.1", via_api=True)
+    register_by_api(context, visitor, application)
     with context.database.read() as connection:
         public_id = connection.execute(select(Link.public_id)).scalar_one()
-    confirm_for_shop(context, visitor, context.signer.token(Purpose.VERIFY, public_id))
+    confirm_by_api(context, visitor, context.signer.token(Purpose.VERIFY, public_id))
     out = run("customer", "show", "jana@example.com").out
     shown = dict(re.split(r"  +", line, maxsplit=1) for line in out.splitlines() if "  " in line)
     assert set(typed.values()) <= set(shown.values())
@@ -157,9 +157,9 @@ def test_show_counts_live_identities_only(run: Run, context: Context) -> None:
     with context.database.write() as connection:
         for age in (timedelta(0), timedelta(hours=1), timedelta(hours=3)):
             identities.start(
-                connection, context.rules, visitor, contact_id=contact_id, kept=False, now=NOW - age
+                connection, context.rules, visitor, contact_id=contact_id, remember=False, now=NOW - age
             )  # the oldest has fallen idle
-        identities.start(connection, context.rules, visitor, contact_id=contact_id, kept=True, now=NOW)
+        identities.start(connection, context.rules, visitor, contact_id=contact_id, remember=True, now=NOW)
     assert "Live identities   3" in run("customer", "show", "jana@example.com").out
 
 
@@ -216,13 +216,13 @@ def test_an_escape_sequence_does_not_reach_the_terminal(run: Run, context: Conte
 
 
 def test_a_ban_ends_everything_that_is_open(run: Run, context: Context) -> None:
-    application = Application(parse_email("jana@example.com"), "seven green bottles hang")
+    application = RegistrationRequest(parse_email("jana@example.com"), "seven green bottles hang")
     register(context, Visitor(organisation_id=1, ip="192.0.2.1"), application)
     with context.database.write() as connection:
         contact_id = connection.execute(select(Contact.id)).scalar_one()
         visitor = Visitor(organisation_id=1, ip=None)
-        identities.start(connection, context.rules, visitor, contact_id=contact_id, kept=True, now=NOW)
-        links.issue(
+        identities.start(connection, context.rules, visitor, contact_id=contact_id, remember=True, now=NOW)
+        one_time_links.issue(
             connection,
             Purpose.RESET,
             contact_id=contact_id,

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from portal.domain.context import Context
-from portal.domain.models import Contact
+from portal.storage.models import Contact
 from tests.cli.conftest import Run, add_contact
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment
 

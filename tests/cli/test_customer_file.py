@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 
 from portal.cli.customer_file import MAX_LINE, UnreadableFile, read_customers
-from portal.domain.customer_import import BadRow, Row
+from portal.domain.operations.import_customers import BadRow, Row
 
 
 def read(content: str | bytes) -> list[Row | BadRow]:

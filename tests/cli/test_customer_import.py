@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from portal.domain import login
-from portal.domain.addresses import parse_email
 from portal.domain.context import Context, Visitor
-from portal.domain.models import Account, Contact, ContactGroup, Event
+from portal.domain.use_cases import log_in
+from portal.domain.values.email import parse_email
+from portal.storage.models import Account, Contact, ContactGroup, Event
 from tests.cli.conftest import Outcome, Run, add_contact
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment
 
@@ -116,7 +116,7 @@ def test_who_is_imported_with_a_hash_signs_in_with_the_old_password(import_file:
     outcome = import_file(f"email,passwordHash\nada@example.com,{DJANGO_HASH}\nben@example.com,\n")
     assert outcome.out == "Customers imported: 2, with an account: 1, left out: 0.\n"
     visitor = Visitor(organisation_id=1, ip="192.0.2.1")
-    assert login.log_in(context, visitor, parse_email("ada@example.com"), PASSWORD, kept=False)
+    assert log_in.log_in(context, visitor, parse_email("ada@example.com"), PASSWORD, remember=False)
     with context.database.read() as connection:
         assert connection.execute(select(Account.password_hash)).scalar_one().startswith("$argon2id$")
 

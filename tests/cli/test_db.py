@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from portal import schema
 from portal.domain.context import Context
+from portal.storage import schema
 from tests.cli.conftest import Run
 
 

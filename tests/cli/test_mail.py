@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 
 from portal.domain import outbox
 from portal.domain.context import Context, Visitor
-from portal.domain.models import OutboxMail
 from portal.domain.outbox import MailState, Notice
+from portal.storage.models import OutboxMail
 from tests.cli.conftest import Run, add_contact
 from tests.mail.sink import Sink, Stage
 

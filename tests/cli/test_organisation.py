@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from portal.domain.context import Context
-from portal.domain.logos import MAX_BYTES
 from portal.domain.organisations import Organisation, get_organisation
+from portal.domain.values.images import MAX_BYTES
 from tests.cli.conftest import Run
 
 

@@ -62,7 +62,7 @@ def test_a_running_request_ends_though_the_signal_comes_twice(instance: Path, nu
         with begin_request(served) as client:
             wait_until_accepted(served)
             served.signal_group(number)
-            wait_until(lambda: is_closed(served))
+            wait_until(lambda: is_locked(served))
             served.signal_group(number)
             client.sendall(b"\r\n")
             assert client.recv(100).startswith(b"HTTP/1.1 200 ")
@@ -74,7 +74,7 @@ def test_whoever_asks_while_it_ends_is_told_that_it_is_not_ready(instance: Path)
         with begin_request(served, "/readyz") as client:
             wait_until_accepted(served)
             served.process.terminate()
-            wait_until(lambda: is_closed(served))
+            wait_until(lambda: is_locked(served))
             client.sendall(b"\r\n")
             assert client.recv(100).startswith(b"HTTP/1.1 503 ")
         assert served.end() == 0
@@ -85,7 +85,7 @@ def wait_until_accepted(served: Served) -> None:
     urllib.request.urlopen(f"{served.url}/healthz", timeout=30).close()
 
 
-def is_closed(served: Served) -> bool:
+def is_locked(served: Served) -> bool:
     try:
         socket.create_connection(("127.0.0.1", served.port), timeout=30).close()
     except OSError:

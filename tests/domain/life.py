@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import select, update
 
-from portal.domain import handover
-from portal.domain.models import Contact
+from portal.domain.use_cases import hand_over
+from portal.storage.models import Contact
 from tests.domain.scene import PASSWORD, SECOND_PASSWORD, Scene
 
 EMAIL = "jana.novakova+shop@gmail.com"
@@ -72,9 +72,9 @@ def live(portal: Scene) -> Life:
     jana.reset(jana.ask_reset(EMAIL))
     jana.fail_to_log_in(EMAIL)
     jana.register(EMAIL)  # which tells her by mail that she is a customer already
-    identity = jana.log_in(EMAIL, SECOND_PASSWORD, kept=True)
+    identity = jana.log_in(EMAIL, SECOND_PASSWORD, remember=True)
     jana.remember(identity)
-    handover.hand_over(jana.context, jana.get(identity), NONCE)
+    hand_over.hand_over(jana.context, jana.get(identity), NONCE)
     ((contact_id,),) = jana.rows(select(Contact.id).where(Contact.email == EMAIL))
     jana.change_row(update(Contact).where(Contact.id == contact_id).values(ban_reason=BAN_REASON))
     return Life(contact_id, cu_ref_no, referral, identity, jana.ask_reset(EMAIL))

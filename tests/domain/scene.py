@@ -11,30 +11,32 @@ import pytest
 from limits import parse as parse_limit
 from sqlalchemy import Executable, func, insert, select
 
-from portal.domain import (
-    customers,
-    devices,
-    identities,
-    login,
-    magic_link,
-    password_change,
-    password_reset,
-    registration,
-    shop_registration,
-    vouched_sign_in,
-)
-from portal.domain.addresses import parse_email
-from portal.domain.confirmation import confirm, look_at_confirmation
+from portal.domain import devices, identities
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.hashing import new_salt
 from portal.domain.identities import Customer
-from portal.domain.magic_link import SignInByMail
-from portal.domain.models import Account, Base, Contact, Link, Organisation, OutboxMail
+from portal.domain.operations import ban
 from portal.domain.outbox import MailState, Notice
-from portal.domain.registration import Application
-from portal.domain.shop_registration import Confirmed
+from portal.domain.passwords.hashing import new_salt
 from portal.domain.tokens import Purpose, random_id
+from portal.domain.use_cases import (
+    change_password,
+    log_in,
+    log_in_by_email,
+    log_out,
+    magic_auth,
+    register,
+    register_by_api,
+    request_reset,
+    resend_confirmation,
+    set_new_password,
+)
+from portal.domain.use_cases.confirm_registration import confirm, get_confirmation
+from portal.domain.use_cases.log_in_by_email import EmailSignIn
+from portal.domain.use_cases.register import RegistrationRequest
+from portal.domain.use_cases.register_by_api import Confirmed
+from portal.domain.values.email import parse_email
+from portal.storage.models import Account, Base, Contact, Link, Organisation, OutboxMail
 
 ADA = "ada@example.com"
 PASSWORD = "violet harbour kettle 41"
@@ -62,9 +64,9 @@ class Scene:
         """The same portal, seen by somebody in another network."""
         return replace(self, visitor=replace(self.visitor, ip=ip))
 
-    def through_shop(self, ip: str | None = None) -> "Scene":
+    def via_api(self, ip: str | None = None) -> "Scene":
         """The same portal, asked by the shop's server for a customer, whose IP it gives or not."""
-        return replace(self, visitor=replace(self.visitor, ip=ip, locale=None, through_shop=True))
+        return replace(self, visitor=replace(self.visitor, ip=ip, locale=None, via_api=True))
 
     def in_browser(self, device: str | None) -> "Scene":
         """The same portal, asked by a browser that brings a device cookie, or none."""
@@ -76,7 +78,7 @@ class Scene:
 
     def remember(self, identity: str) -> str | None:
         """Know this browser by a new identity; returns what its device cookie is to hold."""
-        return devices.remember(self.context, self.visitor, identity)
+        return devices.remember_device(self.context, self.visitor, identity)
 
     def at_another_organisation(self) -> "Scene":
         """The same visitor at a second shop that this portal serves."""
@@ -97,29 +99,29 @@ class Scene:
         return self.with_rules(**dict.fromkeys([*names, *mails], parse_limit("100000 per hour")))
 
     def register(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> str:
-        application = Application(parse_email(email), password, **typed)
-        return registration.register(self.context, self.visitor, application)
+        application = RegistrationRequest(parse_email(email), password, **typed)
+        return register.register(self.context, self.visitor, application)
 
     def resend(self, registration_id: str) -> str | None:
-        return registration.resend(self.context, self.visitor, registration_id)
+        return resend_confirmation.resend(self.context, self.visitor, registration_id)
 
-    def register_for_shop(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> None:
-        application = Application(parse_email(email), password, **typed)
-        shop_registration.register_for_shop(self.context, self.visitor, application)
+    def register_by_api(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> None:
+        application = RegistrationRequest(parse_email(email), password, **typed)
+        register_by_api.register_by_api(self.context, self.visitor, application)
 
-    def confirm_for_shop(self, token: str | None = None) -> Confirmed:
+    def confirm_by_api(self, token: str | None = None) -> Confirmed:
         """Bring a verification link to the shop; the one that was mailed last, if none is given."""
-        return shop_registration.confirm_for_shop(self.context, self.visitor, token or self.token(Notice.VERIFY))
+        return register_by_api.confirm_by_api(self.context, self.visitor, token or self.token(Notice.VERIFY))
 
     def vouch(self, email: str = ADA, **known: str | None) -> str:
-        return vouched_sign_in.sign_in_vouched(self.context, self.visitor, parse_email(email), **known)
+        return magic_auth.magic_auth(self.context, self.visitor, parse_email(email), **known)
 
     def confirm(
         self, token: str, *, browser: str | None = None, password: str | None = None, replacing: str | None = None
     ) -> str:
         """Open a verification link; `browser` is the registration that this browser remembers."""
-        found = look_at_confirmation(self.context, self.visitor, token, registration=browser)
-        return confirm(self.context, self.visitor, found, password, kept=False, replacing=replacing)
+        found = get_confirmation(self.context, self.visitor, token, registration=browser)
+        return confirm(self.context, self.visitor, found, password, remember=False, replacing=replacing)
 
     def join(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> str:
         """Become a customer: register and confirm in one browser. Returns the identity."""
@@ -149,13 +151,13 @@ class Scene:
         self.change_row(insert(Account).values(values))
 
     def ban(self, email: str = ADA) -> None:
-        customers.ban(self.context, self.visitor.organisation_id, parse_email(email), "chargebacks")
+        ban.ban(self.context, self.visitor.organisation_id, parse_email(email), "chargebacks")
 
     def log_in(
-        self, email: str = ADA, password: str = PASSWORD, *, kept: bool = False, replacing: str | None = None
+        self, email: str = ADA, password: str = PASSWORD, *, remember: bool = False, replacing: str | None = None
     ) -> str:
         address = parse_email(email)
-        return login.log_in(self.context, self.visitor, address, password, kept=kept, replacing=replacing)
+        return log_in.log_in(self.context, self.visitor, address, password, remember=remember, replacing=replacing)
 
     def fail_to_log_in(self, email: str = ADA, times: int = 1) -> None:
         """Wrong passwords, whatever they are answered with."""
@@ -164,7 +166,7 @@ class Scene:
                 self.log_in(email, WRONG_PASSWORD)
 
     def log_out(self, identity: str) -> None:
-        login.log_out(self.context, self.visitor, identity)
+        log_out.log_out(self.context, self.visitor, identity)
 
     def who(self, identity: str) -> Customer | None:
         return identities.find(self.context, self.visitor.organisation_id, identity)
@@ -178,7 +180,7 @@ class Scene:
         return customer
 
     def request_reset(self, email: str = ADA, lifetime: timedelta | None = None) -> None:
-        password_reset.request_reset(self.context, self.visitor, parse_email(email), lifetime)
+        request_reset.request_reset(self.context, self.visitor, parse_email(email), lifetime)
 
     def ask_reset(self, email: str = ADA, lifetime: timedelta | None = None) -> str:
         """Ask for a reset link; returns the token that was mailed."""
@@ -186,20 +188,22 @@ class Scene:
         return self.token(Notice.RESET)
 
     def reset(self, token: str, password: str = SECOND_PASSWORD) -> bool:
-        return password_reset.set_new_password(self.context, self.visitor, token, password)
+        return set_new_password.set_new_password(self.context, self.visitor, token, password)
 
-    def use_sign_in_link(self, email: str = ADA) -> SignInByMail:
+    def use_sign_in_link(self, email: str = ADA) -> EmailSignIn:
         """Ask for a mail to sign in, and open its link."""
-        magic_link.request_sign_in(self.context, self.visitor, parse_email(email))
-        link = magic_link.look_at_sign_in(self.context, self.visitor, self.token(Notice.SIGN_IN))
-        return magic_link.sign_in_by_mail(self.context, self.visitor, link, kept=False, replacing=None)
+        log_in_by_email.request_sign_in(self.context, self.visitor, parse_email(email))
+        link = log_in_by_email.get_sign_in_link(self.context, self.visitor, self.token(Notice.SIGN_IN))
+        return log_in_by_email.log_in_by_email(self.context, self.visitor, link, remember=False, replacing=None)
 
-    def sign_in_by_mail(self, email: str = ADA) -> str:
+    def log_in_by_email(self, email: str = ADA) -> str:
         return self.use_sign_in_link(email).identity
 
-    def change(self, identity: str, current: str, password: str, *, kept: bool = False) -> str:
+    def change(self, identity: str, current: str, password: str, *, remember: bool = False) -> str:
         customer = self.get(identity)
-        return password_change.change_password(self.context, self.visitor, customer, current, password, kept=kept)
+        return change_password.change_password(
+            self.context, self.visitor, customer, current, password, remember=remember
+        )
 
     def mails(self, notice: Notice | None = None) -> list[Mail]:
         """What goes out, oldest first.

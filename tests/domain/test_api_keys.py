@@ -15,11 +15,11 @@ from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
 from portal.domain import api_keys
-from portal.domain.api_access import Caller, KeyProblem, KeyRefused, admit
 from portal.domain.api_keys import DEFAULT_SCOPES, KeyKind, Scope
 from portal.domain.context import Context
-from portal.domain.models import ApiKey, Event
+from portal.domain.use_cases.check_api_key import Caller, KeyProblem, KeyRefused, admit
 from portal.settings import Settings
+from portal.storage.models import ApiKey, Event
 from tests.conftest import MovableClock
 from tests.domain.scene import Scene
 

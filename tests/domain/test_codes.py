@@ -6,17 +6,22 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from portal.domain.addresses import parse_email
-from portal.domain.confirmation import confirm, look_at_confirmation_code
 from portal.domain.errors import Failure, Refused
-from portal.domain.links import CODE_TRIES
-from portal.domain.magic_link import look_at_sign_in, look_at_sign_in_code, request_sign_in, sign_in_by_mail
-from portal.domain.models import Contact, Event, Link
+from portal.domain.one_time_links import CODE_TRIES
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
+from portal.domain.use_cases.confirm_registration import confirm, get_confirmation_by_code
+from portal.domain.use_cases.log_in_by_email import (
+    get_sign_in_link,
+    get_sign_in_link_by_code,
+    log_in_by_email,
+    request_sign_in,
+)
+from portal.domain.values.email import parse_email
+from portal.storage.models import Contact, Event, Link
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, Scene, refused
-from tests.domain.test_same_work import KNOWN, STRANGER, Work, work_of
+from tests.domain.use_cases.test_same_work import KNOWN, STRANGER, Work, work_of
 from tests.domain.watching import HashCounter, in_parallel
 
 EVE = "eve@example.com"
@@ -38,13 +43,13 @@ def wrong(scene: Scene, public_id: str, purpose: Purpose = Purpose.SIGN_IN) -> s
 
 def type_code(scene: Scene, code: str, *public_ids: str) -> str:
     """Type a code into the browser that asked; returns the identity."""
-    link = look_at_sign_in_code(scene.context, scene.visitor, public_ids, code)
-    return sign_in_by_mail(scene.context, scene.visitor, link, kept=False, replacing=None).identity
+    link = get_sign_in_link_by_code(scene.context, scene.visitor, public_ids, code)
+    return log_in_by_email(scene.context, scene.visitor, link, remember=False, replacing=None).identity
 
 
 def open_link(scene: Scene) -> str:
-    link = look_at_sign_in(scene.context, scene.visitor, scene.token(Notice.SIGN_IN))
-    return sign_in_by_mail(scene.context, scene.visitor, link, kept=False, replacing=None).identity
+    link = get_sign_in_link(scene.context, scene.visitor, scene.token(Notice.SIGN_IN))
+    return log_in_by_email(scene.context, scene.visitor, link, remember=False, replacing=None).identity
 
 
 def guess(scene: Scene, times: int, email: str = ADA) -> list[Failure]:
@@ -134,7 +139,7 @@ def test_neither_a_password_nor_a_shop_opens_them(portal: Scene) -> None:
     portal.join()
     guess(portal, 100)
     portal.log_in()
-    portal.through_shop().vouch()
+    portal.via_api().vouch()
     assert failed_codes(portal) == 100
 
 
@@ -143,8 +148,8 @@ def test_codes_of_registrations_count_on_the_same_contact(portal: Scene) -> None
     ((public_id,),) = portal.rows(select(Link.public_id))
 
     def type_registration_code(code: str) -> str:
-        found = look_at_confirmation_code(portal.context, portal.visitor, registration, code)
-        return confirm(portal.context, portal.visitor, found, None, kept=False, replacing=None)
+        found = get_confirmation_by_code(portal.context, portal.visitor, registration, code)
+        return confirm(portal.context, portal.visitor, found, None, remember=False, replacing=None)
 
     for _ in range(3):
         with refused(Failure.WRONG_CODE):
@@ -210,7 +215,7 @@ def test_the_hundredth_try_is_given_to_one_of_many(portal: Scene) -> None:
     portal.change_row(update(Contact).values(failed_codes=99))
 
     def look(public_id: str) -> object:
-        return look_at_sign_in_code(portal.context, portal.visitor, [public_id], right(portal, public_id))
+        return get_sign_in_link_by_code(portal.context, portal.visitor, [public_id], right(portal, public_id))
 
     outcomes = in_parallel([lambda one=one: look(one) for one in asked])  # type: ignore[misc]
     assert [isinstance(outcome, Refused) for outcome in outcomes].count(False) == 1

@@ -10,15 +10,15 @@ from limits import parse as parse_limit
 from sqlalchemy import delete, select, update
 
 from portal.domain import devices
-from portal.domain.addresses import parse_email
-from portal.domain.backends import DatabaseAway
 from portal.domain.devices import LIFETIME, MOST_PER_CONTACT
 from portal.domain.errors import Failure, Refused
-from portal.domain.magic_link import look_at_sign_in, request_sign_in, sign_in_by_mail
-from portal.domain.models import Contact, Device
+from portal.domain.operations.retention import purge
 from portal.domain.outbox import Notice
-from portal.domain.purge import purge
 from portal.domain.tokens import digest_of, random_id
+from portal.domain.use_cases.log_in_by_email import get_sign_in_link, log_in_by_email, request_sign_in
+from portal.domain.values.email import parse_email
+from portal.storage.backends import DatabaseUnavailable
+from portal.storage.models import Contact, Device
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
 from tests.domain.watching import HashCounter, in_parallel, statements_of
@@ -36,8 +36,8 @@ def spray(scene: Scene, times: int = 15, email: str = ADA) -> None:
 
 def sign_in_by_link(scene: Scene, email: str = ADA) -> str:
     request_sign_in(scene.context, scene.visitor, parse_email(email))
-    link = look_at_sign_in(scene.context, scene.visitor, scene.token(Notice.SIGN_IN))
-    return sign_in_by_mail(scene.context, scene.visitor, link, kept=False, replacing=None).identity
+    link = get_sign_in_link(scene.context, scene.visitor, scene.token(Notice.SIGN_IN))
+    return log_in_by_email(scene.context, scene.visitor, link, remember=False, replacing=None).identity
 
 
 def reset(scene: Scene) -> None:
@@ -91,7 +91,7 @@ class TestPasswords:
         owner = owner.without_limits()
         spray(owner, 100)
         for _ in range(2):
-            with refused(Failure.PASSWORD_CLOSED):
+            with refused(Failure.PASSWORD_LOCKED):
                 owner.in_browser(None).log_in()
             assert owner.log_in()
         assert counts(owner)[1] == [0]
@@ -103,7 +103,7 @@ class TestPasswords:
         owner.fail_to_log_in(times=100)
         for password in (PASSWORD, WRONG_PASSWORD):
             before = hashes.computed
-            with refused(Failure.PASSWORD_CLOSED):
+            with refused(Failure.PASSWORD_LOCKED):
                 owner.log_in(ADA, password)
             assert hashes.computed == before + 1
         assert owner.in_browser(None).log_in()
@@ -120,7 +120,7 @@ class TestPasswords:
         password = SECOND_PASSWORD if prove is reset else PASSWORD
         for browser in (owner, second, owner.in_browser(None)):
             assert browser.log_in(password=password)
-        with refused(Failure.PASSWORD_CLOSED):
+        with refused(Failure.PASSWORD_LOCKED):
             other.log_in(EVE)
 
     def test_right_and_wrong_ones_of_one_side_change_nothing_on_the_other(self, owner: Scene) -> None:
@@ -148,7 +148,7 @@ class TestPasswords:
             return hashes_then(*arguments, **options)
 
         hashes_then, hashes._hash_secret = hashes._hash_secret, close_meanwhile
-        with refused(Failure.PASSWORD_CLOSED):
+        with refused(Failure.PASSWORD_LOCKED):
             owner.log_in()
 
     def test_a_device_that_was_forgotten_while_the_password_was_checked_is_a_stranger(
@@ -160,7 +160,7 @@ class TestPasswords:
             return hashes_then(*arguments, **options)
 
         hashes_then, hashes._hash_secret = hashes._hash_secret, forget_meanwhile
-        with refused(Failure.PASSWORD_CLOSED):
+        with refused(Failure.PASSWORD_LOCKED):
             owner.log_in()
 
     def test_the_current_password_counts_on_the_device(self, owner: Scene) -> None:
@@ -233,7 +233,7 @@ class TestWhoIsKnown:
         with refused(Failure.TOO_MANY_LOGINS):
             eve.log_in()
         owner.change_row(update(Contact).values(failed_passwords=100))
-        with refused(Failure.PASSWORD_CLOSED):
+        with refused(Failure.PASSWORD_LOCKED):
             eve.with_rules(login_limit_account=ROOMY).log_in()
 
     def test_nor_does_one_of_another_organisation(self, owner: Scene) -> None:
@@ -288,7 +288,7 @@ class TestWhoIsKnown:
         self, owner: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def away(*_: object) -> None:
-            raise DatabaseAway("full")
+            raise DatabaseUnavailable("full")
 
         stranger = owner.in_browser(None)
         identity = stranger.log_in()
@@ -377,14 +377,14 @@ class TestBehindAShop:
     def shop(self, scene: Scene) -> Scene:
         """A shop whose customer signed in from a network that it names."""
         scene.join()
-        shop = scene.through_shop(self.OWNERS)
+        shop = scene.via_api(self.OWNERS)
         assert shop.remember(shop.log_in()) is None
         return shop
 
     def test_strangers_do_not_keep_the_owner_out(self, shop: Scene) -> None:
         spray(shop)
         assert shop.log_in()
-        for elsewhere in (shop.through_shop(STRANGERS), shop.through_shop()):
+        for elsewhere in (shop.via_api(STRANGERS), shop.via_api()):
             with refused(Failure.TOO_MANY_LOGINS):
                 elsewhere.log_in()
 
@@ -392,24 +392,24 @@ class TestBehindAShop:
         shop.fail_to_log_in(times=10)
         with refused(Failure.TOO_MANY_LOGINS):
             shop.log_in()
-        assert shop.through_shop(STRANGERS).log_in()
+        assert shop.via_api(STRANGERS).log_in()
         for number in range(6):
             with suppress(Refused):
-                shop.through_shop(f"198.51.100.{number}").request_reset()
+                shop.via_api(f"198.51.100.{number}").request_reset()
         shop.request_reset()
 
     def test_it_is_the_network_and_not_the_address(self, scene: Scene) -> None:
         scene.join()
-        shop = scene.through_shop("2001:db8:1:2::1")
+        shop = scene.via_api("2001:db8:1:2::1")
         shop.remember(shop.log_in())
         spray(shop)
-        assert shop.through_shop("2001:db8:1:2:9::9").log_in()
+        assert shop.via_api("2001:db8:1:2:9::9").log_in()
         with refused(Failure.TOO_MANY_LOGINS):
-            shop.through_shop("2001:db8:1:3::1").log_in()
+            shop.via_api("2001:db8:1:3::1").log_in()
 
     def test_a_shop_that_names_no_network_makes_none_known(self, scene: Scene) -> None:
         scene.join()
-        shop = scene.through_shop()
+        shop = scene.via_api()
         with statements_of(scene.context.database.engine) as statements:
             assert shop.remember(random_id()) is None
         assert statements == []
@@ -417,4 +417,4 @@ class TestBehindAShop:
     def test_a_browser_in_that_network_is_a_stranger(self, shop: Scene) -> None:
         spray(shop)
         with refused(Failure.TOO_MANY_LOGINS):
-            replace(shop, visitor=replace(shop.visitor, through_shop=False)).log_in()
+            replace(shop, visitor=replace(shop.visitor, via_api=False)).log_in()

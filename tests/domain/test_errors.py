@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from portal import domain
-from portal.domain.errors import NN_, Busy, Failure, Refused
+from portal.domain.errors import Busy, Failure, Refused
+from portal.domain.messages import NN_
 
 # use case, code, message: the reference pages' own. Codes are typed on pages only.
 # TOO_MANY_MAILS has no page; its endpoint always says success.
@@ -17,7 +18,7 @@ DOCUMENTED = {
     "WRONG_PASSWORD": ("login", "E004", "Wrong e-mail or password."),
     "BANNED": ("login", "E005", "Customer account has been banned."),
     "TOO_MANY_LOGINS": ("login", "E006", "Too many login attempts."),
-    "PASSWORD_CLOSED": ("login", "E006", "Too many login attempts."),
+    "PASSWORD_LOCKED": ("login", "E006", "Too many login attempts."),
     "UNVERIFIED": ("login", "E007", "Customer mail has not been authorized."),
     "REGISTRATION_FAILED": ("register-account", "E001", "Customer register failed."),
     "ALREADY_REGISTERED": ("register-account", "E002", "Customer has been registered."),
@@ -40,7 +41,7 @@ DOCUMENTED = {
     "TOO_MANY_MAILS": ("reset-password", "E001", "Too many mails."),
 }
 # What a stranger may not tell apart until the password was right.
-LOOK_ALIKE = ("LOGIN_FAILED", "UNKNOWN_CONTACT", "NO_ACCOUNT", "WRONG_PASSWORD", "PASSWORD_CLOSED")
+LOOK_ALIKE = ("LOGIN_FAILED", "UNKNOWN_CONTACT", "NO_ACCOUNT", "WRONG_PASSWORD", "PASSWORD_LOCKED")
 
 
 def test_every_failure_has_the_code_and_message_of_the_reference_pages() -> None:

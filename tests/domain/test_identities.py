@@ -8,11 +8,13 @@ from hashlib import sha256
 import pytest
 from sqlalchemy import select
 
-from portal.domain import customers, identities, sqlite
-from portal.domain.addresses import parse_email
-from portal.domain.database import open_database
-from portal.domain.identities import SHORT_IDLE, AccountInfo
-from portal.domain.models import Identity
+from portal.domain import identities
+from portal.domain.identities import SHORT_IDLE, Customer
+from portal.domain.operations import ban
+from portal.domain.values.email import parse_email
+from portal.storage import sqlite
+from portal.storage.database import open_database
+from portal.storage.models import Identity
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, Scene
 
@@ -25,7 +27,7 @@ def test_an_identity_is_32_random_alphanumerics(scene: Scene) -> None:
     with context.database.write() as connection:
         raw = [
             identities.start(
-                connection, context.rules, scene.visitor, contact_id=customer.id, kept=False, now=context.clock()
+                connection, context.rules, scene.visitor, contact_id=customer.id, remember=False, now=context.clock()
             )
             for _ in range(count)
         ]
@@ -49,7 +51,7 @@ def test_only_the_digest_of_an_identity_is_stored(scene: Scene) -> None:
 def test_an_identity_remembers_where_it_was_started(scene: Scene) -> None:
     scene.join()
     [row] = scene.rows(select(Identity))
-    assert (row.ip, row.user_agent, row.kept) == ("192.0.2.10", "Browser/1.0", False)
+    assert (row.ip, row.user_agent, row.remember) == ("192.0.2.10", "Browser/1.0", False)
 
 
 def test_an_identity_shows_who_is_signed_in(scene: Scene) -> None:
@@ -60,32 +62,27 @@ def test_an_identity_shows_who_is_signed_in(scene: Scene) -> None:
 
 def test_a_shop_is_told_who_is_signed_in(scene: Scene) -> None:
     identity = scene.join(first_name="Ada", phone="+420 777123456", company_name="Engines & Sons")
-    assert account_of(scene, identity) == AccountInfo(
-        cu_ref_no=scene.get(identity).cu_ref_no,
-        email=ADA,
-        phone="+420 777123456",
-        first_name="Ada",
-        last_name=None,
-        company_name="Engines & Sons",
-    )
+    customer = scene.get(identity)
+    assert (customer.email, customer.phone, customer.company_name) == (ADA, "+420 777123456", "Engines & Sons")
+    assert (customer.first_name, customer.last_name) == ("Ada", None)
 
 
 def test_a_shop_is_told_of_nobody_whose_identity_has_ended(scene: Scene, clock: MovableClock) -> None:
     identity, signed_out = scene.join(), scene.log_in()
     scene.log_out(signed_out)
-    assert account_of(scene, signed_out) is None
-    assert account_of(scene, "A" * 32) is None
-    assert account_of(scene.at_another_organisation(), identity) is None
+    assert find(scene, signed_out) is None
+    assert find(scene, "A" * 32) is None
+    assert find(scene.at_another_organisation(), identity) is None
     clock.advance(SHORT_IDLE - timedelta(seconds=1))
-    assert account_of(scene, identity)
+    assert find(scene, identity)
     clock.advance(timedelta(minutes=10))  # being asked for counts as use
-    assert account_of(scene, identity)
+    assert find(scene, identity)
     scene.ban()
-    assert account_of(scene, identity) is None
+    assert find(scene, identity) is None
 
 
-def account_of(scene: Scene, identity: str) -> AccountInfo | None:
-    return identities.account_of(scene.context, scene.visitor.organisation_id, identity)
+def find(scene: Scene, identity: str) -> Customer | None:
+    return identities.find(scene.context, scene.visitor.organisation_id, identity)
 
 
 @pytest.mark.parametrize("raw", ["", "A" * 32, "\u017e", "\ud800", "x" * 100_000])
@@ -98,7 +95,7 @@ def test_an_identity_that_nobody_has_is_nobody(scene: Scene, raw: str) -> None:
 @pytest.mark.parametrize(("kept", "idle"), [(False, timedelta(hours=2)), (True, timedelta(days=7))])
 def test_an_unused_identity_ends(scene: Scene, clock: MovableClock, kept: bool, idle: timedelta) -> None:
     scene.join()
-    used, unused = scene.log_in(kept=kept), scene.log_in(kept=kept)
+    used, unused = scene.log_in(remember=kept), scene.log_in(remember=kept)
     clock.advance(idle - SECOND)
     assert scene.is_signed_in(used)
     clock.advance(SECOND)
@@ -113,7 +110,7 @@ def test_no_use_keeps_an_identity_past_its_absolute_end(
     scene: Scene, clock: MovableClock, kept: bool, lifetime: timedelta, step: timedelta
 ) -> None:
     scene.join()
-    identity = scene.log_in(kept=kept)
+    identity = scene.log_in(remember=kept)
     end = clock() + lifetime
     while clock() + step < end:
         clock.advance(step)
@@ -127,7 +124,7 @@ def test_no_use_keeps_an_identity_past_its_absolute_end(
 def test_the_lives_of_a_kept_identity_are_the_operators_choice(scene: Scene, clock: MovableClock) -> None:
     scene = scene.with_rules(identity_lifetime=timedelta(hours=3), identity_idle=timedelta(hours=1))
     scene.join()
-    idle, lasting = scene.log_in(kept=True), scene.log_in(kept=True)
+    idle, lasting = scene.log_in(remember=True), scene.log_in(remember=True)
     for _ in range(5):
         clock.advance(timedelta(minutes=30))
         assert scene.is_signed_in(lasting)
@@ -170,11 +167,11 @@ def test_logging_out_ends_this_identity_and_no_other(scene: Scene) -> None:
 
 def test_a_ban_ends_every_identity_at_once_and_lifting_it_brings_none_back(scene: Scene) -> None:
     identity = scene.join()
-    kept = scene.log_in(kept=True)
+    kept = scene.log_in(remember=True)
     others = scene.join("eve@example.com")
     scene.ban()
     assert [scene.is_signed_in(one) for one in (identity, kept, others)] == [False, False, True]
-    customers.unban(scene.context, scene.visitor.organisation_id, parse_email(ADA))
+    ban.unban(scene.context, scene.visitor.organisation_id, parse_email(ADA))
     assert [scene.is_signed_in(one) for one in (identity, kept)] == [False, False]
     assert scene.log_in()
 
@@ -185,6 +182,6 @@ def test_an_identity_that_was_started_while_the_ban_came_is_not_good_either(scen
     context = scene.context
     with context.database.write() as connection:
         raw = identities.start(
-            connection, context.rules, scene.visitor, contact_id=customer.id, kept=True, now=context.clock()
+            connection, context.rules, scene.visitor, contact_id=customer.id, remember=True, now=context.clock()
         )
     assert not scene.is_signed_in(raw)

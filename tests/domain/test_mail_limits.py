@@ -7,10 +7,10 @@ import pytest
 from limits import parse as parse_limit
 from sqlalchemy import select
 
-from portal.domain.addresses import parse_email
 from portal.domain.errors import Failure, Refused
-from portal.domain.magic_link import request_sign_in
-from portal.domain.models import Event
+from portal.domain.use_cases.log_in_by_email import request_sign_in
+from portal.domain.values.email import parse_email
+from portal.storage.models import Event
 from tests.domain.scene import ADA, Scene, refused
 from tests.domain.watching import in_parallel
 from tests.passing import passing_time
@@ -79,8 +79,8 @@ def test_it_is_one_in_each_hour(scene: Scene) -> None:
 def test_a_shop_that_names_no_network_gets_no_more_than_the_limit(scene: Scene) -> None:
     scene.add_guest()
     assert passed(ask_reset, scene.elsewhere(STRANGERS), 6) == 5
-    assert passed(ask_reset, scene.through_shop(), 2) == 0
-    assert passed(ask_reset, scene.through_shop(OWNERS), 2) == 1
+    assert passed(ask_reset, scene.via_api(), 2) == 0
+    assert passed(ask_reset, scene.via_api(OWNERS), 2) == 1
 
 
 def test_of_many_networks_at_once_one_gets_the_last_mail(scene: Scene) -> None:

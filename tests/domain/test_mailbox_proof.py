@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from portal.domain import handover
 from portal.domain.errors import Failure
-from portal.domain.models import Account, Contact
 from portal.domain.outbox import Notice
+from portal.domain.use_cases import hand_over
+from portal.storage.models import Account, Contact
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
 
@@ -28,18 +28,18 @@ def confirm_in_another_browser(scene: Scene) -> str:
 
 def confirm_through_the_shop(scene: Scene) -> None:
     scene.register()
-    scene.through_shop().confirm_for_shop()
+    scene.via_api().confirm_by_api()
 
 
-def sign_in_by_mail(scene: Scene) -> str:
-    return scene.sign_in_by_mail()
+def log_in_by_email(scene: Scene) -> str:
+    return scene.log_in_by_email()
 
 
 def reset(scene: Scene) -> None:
     scene.reset(scene.ask_reset())
 
 
-PROOFS = [confirm, confirm_in_another_browser, confirm_through_the_shop, sign_in_by_mail, reset]
+PROOFS = [confirm, confirm_in_another_browser, confirm_through_the_shop, log_in_by_email, reset]
 
 
 def proven_at(scene: Scene) -> object:
@@ -48,27 +48,27 @@ def proven_at(scene: Scene) -> object:
 
 @pytest.mark.parametrize("prove", PROOFS)
 def test_the_first_proof_ends_what_a_shop_has_vouched_for(scene: Scene, prove: Prove) -> None:
-    shop = scene.through_shop()
+    shop = scene.via_api()
     vouched = [shop.vouch(), shop.vouch()]
-    code = handover.hand_over(scene.context, scene.get(vouched[0]), NONCE)
-    bonded = handover.redeem(shop.context, shop.visitor, code, NONCE)
-    unredeemed = handover.hand_over(scene.context, scene.get(vouched[1]), NONCE)
+    code = hand_over.hand_over(scene.context, scene.get(vouched[0]), NONCE)
+    bonded = hand_over.redeem(shop.context, shop.visitor, code, NONCE)
+    unredeemed = hand_over.hand_over(scene.context, scene.get(vouched[1]), NONCE)
     assert proven_at(scene) is None
     new = prove(scene)
     assert [scene.is_signed_in(identity) for identity in (*vouched, bonded)] == [False] * 3
     with refused(Failure.NO_SUCH_HANDOVER):
-        handover.redeem(shop.context, shop.visitor, unredeemed, NONCE)
+        hand_over.redeem(shop.context, shop.visitor, unredeemed, NONCE)
     assert new is None or scene.is_signed_in(new)
     assert proven_at(scene) == scene.context.clock()
 
 
 @pytest.mark.parametrize("prove", PROOFS)
 def test_afterwards_the_shop_vouches_again_and_that_lasts(scene: Scene, prove: Prove) -> None:
-    scene.through_shop().vouch()
+    scene.via_api().vouch()
     new = prove(scene)
-    vouched = scene.through_shop().vouch()
+    vouched = scene.via_api().vouch()
     assert scene.is_signed_in(vouched)
-    assert scene.is_signed_in(scene.sign_in_by_mail())
+    assert scene.is_signed_in(scene.log_in_by_email())
     assert scene.is_signed_in(vouched)
     assert new is None or scene.is_signed_in(new)
 
@@ -77,30 +77,30 @@ def test_a_later_proof_keeps_the_time_of_the_first(scene: Scene, clock: MovableC
     scene.join()
     first = scene.context.clock()
     clock.advance(timedelta(days=1))
-    scene.sign_in_by_mail()
+    scene.log_in_by_email()
     assert proven_at(scene) == first
 
 
 def test_neither_a_password_nor_a_shops_word_is_a_proof(scene: Scene) -> None:
     scene.add_imported()
     by_password = scene.log_in()
-    by_word = scene.through_shop().vouch()
+    by_word = scene.via_api().vouch()
     changed = scene.change(by_password, PASSWORD, SECOND_PASSWORD)
-    again = scene.through_shop().vouch()
+    again = scene.via_api().vouch()
     assert [scene.is_signed_in(one) for one in (by_password, by_word, changed, again)] == [False, False, True, True]
     assert proven_at(scene) is None
-    by_mail = scene.sign_in_by_mail()
+    by_mail = scene.log_in_by_email()
     assert [scene.is_signed_in(one) for one in (changed, again, by_mail)] == [False, False, True]
 
 
 def test_the_first_proof_ends_nothing_of_anybody_else(scene: Scene) -> None:
-    others = scene.through_shop().vouch("eve@example.com")
+    others = scene.via_api().vouch("eve@example.com")
     scene.join()
     assert scene.is_signed_in(others)
 
 
 def test_a_proof_that_is_refused_ends_nothing(scene: Scene) -> None:
-    vouched = scene.through_shop().vouch()
+    vouched = scene.via_api().vouch()
     scene.register()
     with refused(Failure.WRONG_PASSWORD):
         scene.confirm(scene.token(Notice.VERIFY), password=SECOND_PASSWORD)
@@ -129,7 +129,7 @@ def test_a_decoy_is_no_registration_that_was_dropped(scene: Scene) -> None:
     assert scene.reset(scene.ask_reset(), "something quite new 77") is False
 
 
-@pytest.mark.parametrize("prove", [sign_in_by_mail, reset])
+@pytest.mark.parametrize("prove", [log_in_by_email, reset])
 def test_the_link_of_a_dropped_registration_says_what_has_happened(scene: Scene, prove: Prove) -> None:
     dropped = scene.register(ADA, SECOND_PASSWORD)
     token = scene.token(Notice.VERIFY)
@@ -138,7 +138,7 @@ def test_the_link_of_a_dropped_registration_says_what_has_happened(scene: Scene,
         with refused(Failure.REGISTRATION_DROPPED):
             scene.confirm(token, browser=browser, password=SECOND_PASSWORD)
     with refused(Failure.REGISTRATION_DROPPED):
-        scene.through_shop().confirm_for_shop(token)
+        scene.via_api().confirm_by_api(token)
 
 
 def test_no_link_of_a_registration_that_was_confirmed_says_so(scene: Scene) -> None:

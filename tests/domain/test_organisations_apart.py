@@ -6,16 +6,19 @@ import pytest
 from limits import parse as parse_limit
 from sqlalchemy import select
 
-from portal.domain import customers, identities, magic_link
-from portal.domain.addresses import parse_email
-from portal.domain.confirmation import look_at_confirmation, look_at_confirmation_code
-from portal.domain.customers import UnknownCustomer
+from portal.domain import identities
 from portal.domain.errors import Failure, Refused
-from portal.domain.models import Account, Contact, ContactGroup, Event, Identity, Registration
+from portal.domain.operations import customers
+from portal.domain.operations.customers import UnknownCustomer
 from portal.domain.outbox import Notice
-from portal.domain.password_reset import look_at_reset
-from portal.domain.registration import resend, return_url_of
 from portal.domain.tokens import Purpose
+from portal.domain.use_cases import log_in_by_email
+from portal.domain.use_cases.confirm_registration import get_confirmation, get_confirmation_by_code
+from portal.domain.use_cases.register import return_url_of
+from portal.domain.use_cases.resend_confirmation import resend
+from portal.domain.use_cases.set_new_password import get_reset_link
+from portal.domain.values.email import parse_email
+from portal.storage.models import Account, Contact, ContactGroup, Event, Identity, Registration
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
 
 
@@ -47,7 +50,7 @@ def test_an_identity_of_one_is_nobody_in_the_other(first: Scene, second: Scene, 
     if known_in_both:
         second.join(ADA, SECOND_PASSWORD)
     assert not second.is_signed_in(identity)
-    assert identities.account_of(second.context, second.visitor.organisation_id, identity) is None
+    assert identities.find(second.context, second.visitor.organisation_id, identity) is None
     second.log_out(identity)
     if known_in_both:
         second.log_in(ADA, SECOND_PASSWORD, replacing=identity)
@@ -55,7 +58,7 @@ def test_an_identity_of_one_is_nobody_in_the_other(first: Scene, second: Scene, 
 
 
 def sign_in_link(scene: Scene) -> str:
-    magic_link.request_sign_in(scene.context, scene.visitor, parse_email(ADA))
+    log_in_by_email.request_sign_in(scene.context, scene.visitor, parse_email(ADA))
     return scene.token(Notice.SIGN_IN)
 
 
@@ -74,20 +77,20 @@ def sign_in_link_of_a_guest(scene: Scene) -> str:
     return sign_in_link(scene)
 
 
-def look_at_sign_in(scene: Scene, token: str) -> object:
-    return magic_link.look_at_sign_in(scene.context, scene.visitor, token)
+def get_sign_in_link(scene: Scene, token: str) -> object:
+    return log_in_by_email.get_sign_in_link(scene.context, scene.visitor, token)
 
 
 def confirm_elsewhere(scene: Scene, token: str) -> object:
-    return look_at_confirmation(scene.context, scene.visitor, token, registration=None)
+    return get_confirmation(scene.context, scene.visitor, token, registration=None)
 
 
 def confirm_through_the_shop(scene: Scene, token: str) -> object:
-    return scene.confirm_for_shop(token)
+    return scene.confirm_by_api(token)
 
 
 def look_at_the_reset(scene: Scene, token: str) -> object:
-    return look_at_reset(scene.context, scene.visitor, token)
+    return get_reset_link(scene.context, scene.visitor, token)
 
 
 def set_a_password(scene: Scene, token: str) -> None:
@@ -102,7 +105,7 @@ def set_a_password(scene: Scene, token: str) -> None:
         (verification_link, confirm_through_the_shop),
         (reset_link, look_at_the_reset),
         (reset_link, set_a_password),
-        (sign_in_link_of_a_guest, look_at_sign_in),
+        (sign_in_link_of_a_guest, get_sign_in_link),
     ],
 )
 def test_a_link_of_one_is_none_in_the_other_and_stays_good(
@@ -126,17 +129,17 @@ def test_a_code_of_one_is_wrong_in_the_other(first: Scene, second: Scene) -> Non
     public_id = first.context.signer.public_id(Purpose.VERIFY, token)
     code = first.context.signer.code(Purpose.VERIFY, public_id)
     with pytest.raises(Refused):
-        look_at_confirmation_code(second.context, second.visitor, registration, code)
-    assert look_at_confirmation_code(first.context, first.visitor, registration, code).email == ADA
+        get_confirmation_by_code(second.context, second.visitor, registration, code)
+    assert get_confirmation_by_code(first.context, first.visitor, registration, code).email == ADA
 
 
 def test_a_code_mistyped_at_one_is_nothing_that_happened_to_a_customer_of_the_other(
     first: Scene, second: Scene
 ) -> None:
     first.add_guest()
-    public_id = magic_link.request_sign_in(first.context, first.visitor, parse_email(ADA))
+    public_id = log_in_by_email.request_sign_in(first.context, first.visitor, parse_email(ADA))
     with refused(Failure.WRONG_CODE):
-        magic_link.look_at_sign_in_code(second.context, second.visitor, [public_id], "no code")
+        log_in_by_email.get_sign_in_link_by_code(second.context, second.visitor, [public_id], "no code")
     events = select(Event.contact_id).where(Event.organisation_id == second.visitor.organisation_id)
     assert second.rows(events) == [(None,)]
 
@@ -144,11 +147,11 @@ def test_a_code_mistyped_at_one_is_nothing_that_happened_to_a_customer_of_the_ot
 def test_a_code_that_signs_in_at_one_is_wrong_in_the_other(first: Scene, second: Scene) -> None:
     first.add_guest()
     second.add_guest()
-    public_id = magic_link.request_sign_in(first.context, first.visitor, parse_email(ADA))
+    public_id = log_in_by_email.request_sign_in(first.context, first.visitor, parse_email(ADA))
     code = first.context.signer.code(Purpose.SIGN_IN, public_id)
     with pytest.raises(Refused):
-        magic_link.look_at_sign_in_code(second.context, second.visitor, [public_id], code)
-    assert magic_link.look_at_sign_in_code(first.context, first.visitor, [public_id], code).email == ADA
+        log_in_by_email.get_sign_in_link_by_code(second.context, second.visitor, [public_id], code)
+    assert log_in_by_email.get_sign_in_link_by_code(first.context, first.visitor, [public_id], code).email == ADA
 
 
 def test_a_registration_at_one_is_none_in_the_other(first: Scene, second: Scene) -> None:
@@ -159,18 +162,18 @@ def test_a_registration_at_one_is_none_in_the_other(first: Scene, second: Scene)
     assert len(first.mails()) == mails
     with refused(Failure.UNKNOWN_CONTACT):
         second.log_in()
-    second.register_for_shop()  # not held up by the one that waits at the first
-    first.confirm_for_shop(first.mails(Notice.VERIFY)[0].token)
-    second.confirm_for_shop()
+    second.register_by_api()  # not held up by the one that waits at the first
+    first.confirm_by_api(first.mails(Notice.VERIFY)[0].token)
+    second.confirm_by_api()
     assert (second.count(Account), second.count(Registration)) == (2, 2)
 
 
 def test_an_account_at_one_is_registered_anew_in_the_other(first: Scene, second: Scene) -> None:
     first.join()
     with refused(Failure.ALREADY_REGISTERED):
-        first.register_for_shop()
-    second.register_for_shop(ADA, SECOND_PASSWORD)
-    second.confirm_for_shop()
+        first.register_by_api()
+    second.register_by_api(ADA, SECOND_PASSWORD)
+    second.confirm_by_api()
     assert second.log_in(ADA, SECOND_PASSWORD)
 
 
@@ -200,8 +203,8 @@ def test_nobody_is_vouched_for_in_another_organisation(first: Scene, second: Sce
 
 
 def referred_by_registration(scene: Scene, referral: str) -> None:
-    scene.register_for_shop("eve@example.com", referral=referral)
-    scene.confirm_for_shop()
+    scene.register_by_api("eve@example.com", referral=referral)
+    scene.confirm_by_api()
 
 
 def referred_by_the_shops_word(scene: Scene, referral: str) -> None:
@@ -222,10 +225,10 @@ def test_a_customer_of_one_refers_nobody_to_the_other(
 
 
 def test_groups_of_one_are_not_those_of_the_other(first: Scene, second: Scene) -> None:
-    first.register_for_shop(groups=("gold",))
-    first.confirm_for_shop()
-    second.register_for_shop(groups=("silver",))
-    second.confirm_for_shop()
+    first.register_by_api(groups=("gold",))
+    first.confirm_by_api()
+    second.register_by_api(groups=("silver",))
+    second.confirm_by_api()
     groups = select(Contact.organisation_id, ContactGroup.name).join(Contact, Contact.id == ContactGroup.contact_id)
     assert set(first.rows(groups)) == {
         (first.visitor.organisation_id, "gold"),

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.domain.addresses import InvalidAddress
 from portal.domain.return_urls import is_handover_url, parse_handover_url, parse_return_url
+from portal.domain.values.invalid import InvalidValue
 
 ORIGINS = ("https://shop.example.com", "http://localhost:3000", "https://xn--bcher-kva.example:8443")
 
@@ -48,7 +48,7 @@ def test_an_address_on_a_return_origin_is_kept(text: str, url: str) -> None:
     ],
 )
 def test_an_address_elsewhere_is_refused_with_what_the_operator_can_do(text: str) -> None:
-    with pytest.raises(InvalidAddress, match="return origins"):
+    with pytest.raises(InvalidValue, match="return origins"):
         parse_return_url(text, ORIGINS)
 
 
@@ -80,12 +80,12 @@ def test_an_address_elsewhere_is_refused_with_what_the_operator_can_do(text: str
     ],
 )
 def test_what_is_no_whole_address_of_a_page_is_refused(text: str) -> None:
-    with pytest.raises(InvalidAddress, match="whole address"):
+    with pytest.raises(InvalidValue, match="whole address"):
         parse_return_url(text, ORIGINS)
 
 
 def test_without_return_origins_there_is_nowhere_to_return() -> None:
-    with pytest.raises(InvalidAddress):
+    with pytest.raises(InvalidValue):
         parse_return_url("https://shop.example.com/", ())
 
 
@@ -98,7 +98,7 @@ PIECES = st.sampled_from(
 def test_whatever_is_accepted_leads_to_a_listed_origin(text: str) -> None:
     try:
         url = parse_return_url(text, ORIGINS)
-    except InvalidAddress:
+    except InvalidValue:
         return
     parts = urlsplit(url)
     assert f"{parts.scheme}://{parts.netloc}" in ORIGINS

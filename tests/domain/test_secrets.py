@@ -5,8 +5,8 @@ import re
 from sqlalchemy import select
 
 from portal.domain.errors import Failure
-from portal.domain.models import Base
 from portal.domain.outbox import Notice
+from portal.storage.models import Base
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
 
 THIRD_PASSWORD = "pebble anvil saffron 28"
@@ -18,7 +18,7 @@ def test_the_database_holds_no_token_identity_or_password_after_the_whole_flow(s
     with refused(Failure.UNVERIFIED):
         scene.log_in(ADA, PASSWORD)
     secrets.add(scene.confirm(scene.token(Notice.VERIFY), browser=browser))
-    identity = scene.log_in(kept=True)
+    identity = scene.log_in(remember=True)
     secrets |= {identity, scene.change(identity, PASSWORD, SECOND_PASSWORD)}
     scene.fail_to_log_in()
     scene.reset(scene.ask_reset(), THIRD_PASSWORD)

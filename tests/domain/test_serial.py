@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import delete, event, select, text
 
 from portal.domain import accounts, contacts, identities
-from portal.domain.contacts import Known
+from portal.domain.audit_log import EventKind, record
+from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Visitor
-from portal.domain.events import EventKind, record
-from portal.domain.models import Contact, Event
 from portal.domain.outbox import Notice
+from portal.storage.models import Contact, Event
 from tests.domain.scene import ADA, SECOND_PASSWORD, Scene
 from tests.domain.watching import wait_until
 
@@ -27,7 +27,7 @@ def until_somebody_waits(scene: Scene) -> None:
 def test_who_waits_for_a_contact_sees_the_password_that_was_changed_meanwhile(scene: Scene) -> None:
     scene.join()
     [contact_id] = scene.rows(select(Contact.id))[0]
-    seen: list[Known | None] = []
+    seen: list[ContactCredentials | None] = []
 
     def lock() -> None:
         with scene.context.database.write() as connection:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 import pytest
 from sqlalchemy import Engine, event
 
-from portal.logs import JsonFormatter
+from portal.logging_setup import JsonFormatter
 from tests.servers.processes import PATIENCE_SECONDS
 
 Result = TypeVar("Result")

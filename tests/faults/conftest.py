@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.servers.redis import Redis
-from tests.test_migrations import make
+from tests.storage.test_migrations import make
 from tests.web.conftest import hashes, site, start
 
 __all__ = ["hashes", "make", "site", "start"]

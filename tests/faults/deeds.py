@@ -7,12 +7,18 @@ from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from portal.domain import api_keys, customers
-from portal.domain.addresses import Address, parse_email
+from portal.domain import api_keys
 from portal.domain.api_keys import KeyKind
-from portal.domain.backends import Outrun
-from portal.domain.deletion import delete_customer
-from portal.domain.organisation_settings import Given, Portal, add_organisation, change_organisation
+from portal.domain.operations import ban
+from portal.domain.operations.delete_customer import delete_customer
+from portal.domain.operations.organisation_settings import (
+    OrganisationChanges,
+    Portal,
+    add_organisation,
+    change_organisation,
+)
+from portal.domain.values.email import Address, parse_email
+from portal.storage.backends import TransactionConflict
 from tests.api.shop import Shop
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
@@ -226,7 +232,7 @@ def by_operator(do: Callable[[], object]) -> Act:
     def act() -> Answer:
         try:
             do()
-        except Outrun:
+        except TransactionConflict:
             return 503, None
         return 0, None
 
@@ -234,13 +240,13 @@ def by_operator(do: Callable[[], object]) -> Act:
 
 
 def operator_bans(world: World) -> Act:
-    return by_operator(partial(customers.ban, world.site.context, 1, world.guest(), "spam"))
+    return by_operator(partial(ban.ban, world.site.context, 1, world.guest(), "spam"))
 
 
 def operator_lifts_a_ban(world: World) -> Act:
     guest = world.guest()
-    customers.ban(world.site.context, 1, guest, "spam")
-    return by_operator(partial(customers.unban, world.site.context, 1, guest))
+    ban.ban(world.site.context, 1, guest, "spam")
+    return by_operator(partial(ban.unban, world.site.context, 1, guest))
 
 
 def operator_deletes(world: World) -> Act:
@@ -262,7 +268,7 @@ def operator_adds_an_organisation(world: World) -> Act:
 
 
 def operator_changes_an_organisation(world: World) -> Act:
-    given: Given = {"name": f"Shop {next(world.numbers)}"}
+    given: OrganisationChanges = {"name": f"Shop {next(world.numbers)}"}
     return by_operator(partial(change_organisation, world.site.context, "default", given, PORTAL))
 
 

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 from sqlalchemy import Connection, event, update
 
-from portal.domain.clock import utc_now
-from portal.domain.models import OutboxMail
+from portal.storage.clock import utc_now
+from portal.storage.models import OutboxMail
 from tests.servers.processes import end_of, fork
 from tests.web.browser import Browser
 from tests.web.conftest import Site

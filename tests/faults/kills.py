@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import Any, Generic, TypeVar
 
-from portal.domain.database import Database, open_database
 from portal.settings import DATABASE_FILE
+from portal.storage.database import Database, open_database
 from tests.cli.process import Served, run_portal, serving_at, wait_until, working
 from tests.conftest import SECRET_KEY
 from tests.faults.dying import end_leases

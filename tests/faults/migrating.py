@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 from sqlalchemy import event, text
 
-from portal import schema
-from portal.domain.database import Database, open_database
+from portal.storage import schema
+from portal.storage.database import Database, open_database
 
 PATIENCE_SECONDS = 60
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select, text
 
-from portal import schema
-from portal.domain.database import Database
-from portal.domain.models import Account, Base, Contact, Event, Link, OutboxMail, Registration
 from portal.domain.outbox import MailState, Notice
 from portal.domain.tokens import Purpose
+from portal.storage import schema
+from portal.storage.database import Database
+from portal.storage.models import Account, Base, Contact, Event, Link, OutboxMail, Registration
 from tests.cli.process import Served
 from tests.faults.journal import Journal, Story
 from tests.mail.sink import Sink
@@ -96,7 +96,7 @@ def of_mails(messages: Sequence[EmailMessage], connection: Connection, interrupt
         link = link_in(mail) if "changed" not in mail["Subject"].lower() else ""
         copies[name][mail["To"], link] += 1
     sent = set(connection.scalars(select(OutboxMail.message_id).where(OutboxMail.state == MailState.SENT)))
-    known = set(connection.scalars(select(OutboxMail.message_id).where(OutboxMail.state != MailState.VOID)))
+    known = set(connection.scalars(select(OutboxMail.message_id).where(OutboxMail.state != MailState.DECOY)))
     return [
         *(f"the copies of mail {name} differ" for name, kinds in copies.items() if len(kinds) > 1),
         *(f"mail {name} was sent for nothing" for name in copies if name not in known),
@@ -117,7 +117,7 @@ def _of_outbox(connection: Connection) -> list[str]:
         "was given up": mail.state == MailState.DEAD,
         "is held by somebody": or_(mail.claim.is_not(None), mail.lease_until.is_not(None)),
         "expired, and nobody knows why": (mail.state == MailState.EXPIRED) & mail.reason.is_(None),
-        "ended, and nobody knows when": (mail.state != MailState.VOID) & mail.finished_at.is_(None),
+        "ended, and nobody knows when": (mail.state != MailState.DECOY) & mail.finished_at.is_(None),
     }
     return [
         f"mail {name} {what}"

@@ -7,8 +7,8 @@ from time import monotonic, sleep
 import pytest
 from sqlalchemy import insert
 
-from portal.domain.models import OutboxMail
 from portal.domain.outbox import MailState, Notice
+from portal.storage.models import OutboxMail
 from tests.cli.process import PATIENCE_SECONDS
 from tests.long import LONG
 from tests.mail.conftest import office, open_office, sink

@@ -9,8 +9,8 @@ from time import monotonic
 
 import pytest
 
-from portal.domain import sqlite
 from portal.domain.context import Context
+from portal.storage import sqlite
 from tests.long import LONG
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start

@@ -10,15 +10,15 @@ import pytest
 import time_machine
 from sqlalchemy import event
 
-from portal.domain import clock_steps, delivery
-from portal.domain.clock import SystemClock
 from portal.domain.context import Context, Visitor
-from portal.domain.delivery import DueMail
+from portal.domain.operations import clock_steps, mail_delivery
+from portal.domain.operations.mail_delivery import DueMail
+from portal.domain.operations.retention import purge
 from portal.domain.outbox import Notice
-from portal.domain.purge import purge
 from portal.mail import worker as worker_module
+from portal.storage.clock import SystemClock
 from tests.conftest import MovableClock
-from tests.domain.test_delivery import Outbox
+from tests.domain.operations.test_mail_delivery import Outbox
 from tests.mail.office import Office
 from tests.mail.sink import Sink
 from tests.web.conftest import Site
@@ -105,7 +105,7 @@ def test_a_worker_that_goes_on_after_the_step_keeps_its_mail(outbox: Outbox, clo
     outbox.queue()
     mail = outbox.claim()
     clock.advance(-HOUR)
-    assert outbox.write(delivery.renew, mail, clock)
+    assert outbox.write(mail_delivery.renew, mail, clock)
     assert find_after_step(outbox) is None
 
 
@@ -154,7 +154,7 @@ def test_a_poll_walks_no_mail_that_is_not_due(outbox: Outbox, clock: MovableCloc
 
     with outbox.context.database.write() as connection:
         event.listen(connection, "before_cursor_execute", note)
-        assert delivery.claim_next(connection, clock, "claim") is None
+        assert mail_delivery.claim_next(connection, clock, "claim") is None
         event.remove(connection, "before_cursor_execute", note)
         assert len(asked) == 2
         for statement, parameters in asked:
@@ -214,7 +214,7 @@ def test_a_machine_whose_clock_is_wrong_takes_no_mail_that_another_one_holds(
         assert outbox.find() is None
         outbox.queue()
         held = outbox.claim()
-        assert outbox.write(delivery.renew, held, outbox.context.clock)
+        assert outbox.write(mail_delivery.renew, held, outbox.context.clock)
     assert outbox.find() is None
     assert outbox.retry(held)
     with time_machine.travel(ahead):

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 import time_machine
 
-from portal.domain.clock import SystemClock
 from portal.domain.context import Visitor
 from portal.domain.outbox import Notice
+from portal.storage.clock import SystemClock
 from tests.cli.process import environment, serving, wait_until
 from tests.faults.faketime import WrongClock
 from tests.mail.office import Office

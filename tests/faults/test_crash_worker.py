@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from portal.domain import purge as purging
-from portal.domain.clock import utc_now
-from portal.domain.purge import purge
+from portal.domain.operations import retention as purging
+from portal.domain.operations.retention import purge
+from portal.storage.clock import utc_now
 from tests.conftest import MovableClock
 from tests.faults.dying import (
     Point,

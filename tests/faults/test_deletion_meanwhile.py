@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from portal.domain.addresses import parse_email
-from portal.domain.backends import DatabaseAway
 from portal.domain.context import Context
-from portal.domain.customers import UnknownCustomer
-from portal.domain.deletion import delete_customer
+from portal.domain.operations.customers import UnknownCustomer
+from portal.domain.operations.delete_customer import delete_customer
+from portal.domain.values.email import parse_email
+from portal.storage.backends import DatabaseUnavailable
 from tests.api.shop import Shop, new_shop
 from tests.web.conftest import PASSWORD, Site, Start
 
@@ -87,7 +87,7 @@ def ask_to_sign_in_by_mail(site: Site, _shop: Shop) -> Send:
     return lambda: browser.post(form, {"email": EMAIL}).status
 
 
-def sign_in_by_mail(site: Site, _shop: Shop) -> Send:
+def log_in_by_email(site: Site, _shop: Shop) -> Send:
     site.customer(EMAIL)
     browser = site.browser()
     browser.fill("/login/link", {"email": EMAIL})
@@ -150,7 +150,7 @@ REQUESTS = (
     ask_for_a_reset,
     set_a_new_password,
     ask_to_sign_in_by_mail,
-    sign_in_by_mail,
+    log_in_by_email,
     register_again,
     have_the_mail_sent_again,
     confirm,
@@ -173,7 +173,7 @@ def deleting_before(number: int, site: Site, operator: Context, deletions: list[
     def delete(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         seen.append(statement)
         if len(seen) == number:
-            with suppress(UnknownCustomer, DatabaseAway):
+            with suppress(UnknownCustomer, DatabaseUnavailable):
                 delete_customer(operator, 1, parse_email(EMAIL))
                 deletions.append(number)
 

@@ -10,8 +10,8 @@ from time import sleep
 import pytest
 from sqlalchemy import update
 
-from portal.domain.clock import utc_now
-from portal.domain.models import OutboxMail
+from portal.storage.clock import utc_now
+from portal.storage.models import OutboxMail
 from tests.cli.process import PATIENCE_SECONDS, wait_until, working
 from tests.conftest import SECRET_KEY
 from tests.long import LONG

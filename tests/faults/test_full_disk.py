@@ -14,8 +14,8 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from portal.domain.database import open_database
 from portal.domain.outbox import MailState, Notice
+from portal.storage.database import open_database
 from tests.cli.process import Served, run_portal, serving, wait_until
 from tests.mail.conftest import OpenOffice, open_office
 from tests.mail.office import ADA

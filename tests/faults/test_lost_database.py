@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from portal import schema
-from portal.domain.backends import DatabaseAway
 from portal.domain.context import Context
-from portal.domain.database import Database, open_database
+from portal.storage import schema
+from portal.storage.backends import DatabaseUnavailable
+from portal.storage.database import Database, open_database
 from tests.servers.disk import Disk
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
@@ -109,7 +109,7 @@ def test_what_a_connection_has_read_of_a_damaged_file_is_forgotten(context: Cont
 
     assert total() == 3_000_000
     mend = damage(file)
-    with pytest.raises(DatabaseAway, match="malformed"):
+    with pytest.raises(DatabaseUnavailable, match="malformed"):
         total()
     mend()
     assert total() == 3_000_000
@@ -147,7 +147,7 @@ def test_a_disk_that_is_closed_to_writers_for_a_while_is_no_loss(database: Datab
     rename(database, "before")
     database.engine.dispose()
     disk.close_to_writers()
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         rename(database, "meanwhile")
     disk.open_to_writers()
     assert name_in(database) == "before"
@@ -164,11 +164,11 @@ def test_connections_that_were_opened_for_reading_only_are_not_kept(database: Da
     seen = open_database(f"sqlite:///{view}/portal.sqlite3")
     try:
         subprocess.run(["mount", "-o", "remount,bind,ro", view], check=True)
-        with pytest.raises(DatabaseAway, match="readonly"):
+        with pytest.raises(DatabaseUnavailable, match="readonly"):
             rename(seen, "meanwhile")
         assert name_in(seen) == "Customer portal"
         subprocess.run(["mount", "-o", "remount,bind,rw", view], check=True)
-        with pytest.raises(DatabaseAway, match="readonly"):
+        with pytest.raises(DatabaseUnavailable, match="readonly"):
             rename(seen, "by the connection that has just read")
         rename(seen, "after")
     finally:

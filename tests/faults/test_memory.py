@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from portal.domain.hashing import CORES, WAITING
+from portal.domain.passwords.hashing import WAITING
+from portal.threads import CORES
 from tests.api.shop import new_shop
 from tests.api.test_errors import assert_platform_error
 from tests.cli.process import PORTAL, Served, environment, serving

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from portal import schema
-from portal.domain.database import Database, open_database
-from portal.instance import prepare_database
-from portal.schema import DatabaseProblem
+from portal.instance_dir import prepare_database
+from portal.storage import schema
+from portal.storage.database import Database, open_database
+from portal.storage.schema import DatabaseProblem
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment, serving
 from tests.servers.postgres import Postgres
 from tests.servers.processes import wait_until
-from tests.test_migrations import REVISIONS, Make, upgrade_to
+from tests.storage.test_migrations import REVISIONS, Make, upgrade_to
 from tests.web.conftest import PASSWORD, Site, Start
 
 BEGINNINGS = [None, *REVISIONS[:-1]]

@@ -13,14 +13,14 @@ import pytest
 from flask_mail import Message
 from sqlalchemy import text
 
-from portal.domain import postgresql
-from portal.domain.backends import DatabaseAway
-from portal.domain.counters import StorageAway
-from portal.domain.database import open_database
-from portal.domain.shared_storage import SharedStorage
 from portal.mail import smtp
 from portal.mail.smtp import SmtpTransport
 from portal.settings import load_settings
+from portal.storage import postgresql
+from portal.storage.backends import DatabaseUnavailable
+from portal.storage.database import open_database
+from portal.storage.rate_limit_counters import CountersUnavailable
+from portal.storage.redis_counters import RedisCounters
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, Served, environment, run_portal, serving
 from tests.conftest import SECRET_KEY
 from tests.mail.office import mail_app
@@ -94,9 +94,9 @@ def test_while_the_databases_name_leads_nowhere_pages_are_503_and_all_is_well_af
 def test_what_waited_for_a_silent_name_server_keeps_nobody_else_waiting(resolver: Resolver, host: str) -> None:
     resolver.leads, resolver.seconds = {host: SILENT}, postgresql.SLOW_FAILURE_SECONDS
     database = open_database(f"postgresql+psycopg://postgres@{host}/postgres")
-    with pytest.raises(DatabaseAway, match=NOT_TOLD), database.read():
+    with pytest.raises(DatabaseUnavailable, match=NOT_TOLD), database.read():
         pass
-    with pytest.raises(DatabaseAway, match="a moment ago"), database.read():
+    with pytest.raises(DatabaseUnavailable, match="a moment ago"), database.read():
         pass
     assert resolver.questions == 1
 
@@ -140,10 +140,10 @@ def test_a_database_of_many_dead_addresses_is_given_up_in_time(resolver: Resolve
         resolver.leads = {host: dead}
         database = open_database(f"postgresql+psycopg://postgres@{host}:{port}/postgres")
         begun = monotonic()
-        with pytest.raises(DatabaseAway), database.read():
+        with pytest.raises(DatabaseUnavailable), database.read():
             pass
         assert monotonic() - begun < LONG_SECONDS
-        with pytest.raises(DatabaseAway, match="a moment ago"), database.read():
+        with pytest.raises(DatabaseUnavailable, match="a moment ago"), database.read():
             pass
 
 
@@ -155,12 +155,12 @@ def test_a_dead_address_of_redis_leaves_time_to_the_one_that_lives(
 ) -> None:
     with dead_addresses(2, broken_redis.port) as (dead, port):
         resolver.leads = {host: [*dead, "127.0.0.1"]}
-        assert SharedStorage(f"redis://{host}:{port}/0").incr("a", 60) == 1
+        assert RedisCounters(f"redis://{host}:{port}/0").incr("a", 60) == 1
 
 
 def test_a_redis_whose_name_cannot_be_one_is_away() -> None:
-    with pytest.raises(StorageAway):
-        SharedStorage("redis://a..example.com:6379/0").incr("a", 60)
+    with pytest.raises(CountersUnavailable):
+        RedisCounters("redis://a..example.com:6379/0").incr("a", 60)
 
 
 @pytest.mark.on_sqlite

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, event, update
 
-from portal.domain.models import Organisation
+from portal.storage.models import Organisation
 from tests.api.shop import new_shop
 from tests.domain.watching import lines_of
 from tests.faults.deeds import ADA, DEEDS, RETURN, Act, World

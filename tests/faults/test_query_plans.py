@@ -16,8 +16,8 @@ import pytest
 from flask import Flask, request, request_started
 from sqlalchemy import event
 
-from portal.domain.backlog import waiting_mails
-from portal.domain.models import Base
+from portal.domain.operations.mail_queue import waiting_mails
+from portal.storage.models import Base
 from tests.api.shop import new_shop
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
@@ -88,7 +88,7 @@ def do_everything(site: Site) -> None:
     """What customers and a shop's server can do, each thing once, as it should be and as it should not."""
     register(site)
     sign_in_and_out(site)
-    sign_in_by_mail(site)
+    log_in_by_email(site)
     reset(site)
     use_api(site)
     browser = site.browser()
@@ -131,7 +131,7 @@ def signed_in(site: Site, password: str) -> Browser:
     return browser
 
 
-def sign_in_by_mail(site: Site) -> None:
+def log_in_by_email(site: Site) -> None:
     browser = site.browser()
     browser.fill("/login/link", {"email": EMAIL})
     for code, status in (("000000", 422), (code_in(site.mails(EMAIL)[-1]), 302)):

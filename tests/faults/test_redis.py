@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from limits import parse as parse_limit
 
-from portal.domain import shared_storage
-from portal.domain.counters import Counters
-from portal.domain.shared_storage import SharedStorage
-from portal.domain.throttling import Guard, Throttle, Throttled
+from portal.domain.rate_limiter import Attempt, RateLimit, RateLimiter, RateLimitExceeded
+from portal.storage import redis_counters
+from portal.storage.rate_limit_counters import FallbackCounters
+from portal.storage.redis_counters import RedisCounters
 from tests.api.shop import new_shop
 from tests.cli.process import serving
 from tests.cli.test_metrics import scrape
@@ -22,7 +22,7 @@ from tests.web.test_served import Visitor
 
 pytestmark = pytest.mark.on_sqlite
 
-GUARD = Guard("login-account", parse_limit("8 per hour"), ("1", "ada@example.com"))
+GUARD = RateLimit("login-account", parse_limit("8 per hour"), ("1", "ada@example.com"))
 EMAIL = "ada@example.com"
 FROZEN_SECONDS = 0.5
 Break = Callable[[Redis], None]
@@ -58,16 +58,16 @@ BREAKS: dict[str, tuple[Break, Break]] = {
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that answers is waited for; one that stands still is waited for in vain, again and again."""
     is_frozen = request.node.name.endswith("frozen]")
-    monkeypatch.setattr(shared_storage, "TIMEOUT_SECONDS", FROZEN_SECONDS if is_frozen else PATIENCE_SECONDS)
+    monkeypatch.setattr(redis_counters, "TIMEOUT_SECONDS", FROZEN_SECONDS if is_frozen else PATIENCE_SECONDS)
 
 
 @pytest.fixture
 def quick_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_storage, "REST_SECONDS", 0.05)
+    monkeypatch.setattr(redis_counters, "REST_SECONDS", 0.05)
 
 
-def tries_allowed(throttle: Throttle, most: int = 20) -> int:
-    standings = [throttle.stand(GUARD) for _ in range(most)]
+def tries_allowed(rate_limiter: RateLimiter, most: int = 20) -> int:
+    standings = [rate_limiter.hit(GUARD) for _ in range(most)]
     assert all(standing.retry_after > 0 for standing in standings)
     return [standing.is_exceeded for standing in standings].count(False)
 
@@ -77,27 +77,27 @@ def problems(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_two_processes_share_their_counters(broken_redis: Redis) -> None:
-    one, other = (Throttle(Counters(SharedStorage(broken_redis.uri))) for _ in range(2))
+    one, other = (RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri))) for _ in range(2))
     for _ in range(4):
-        one.count([GUARD])
-        other.count([GUARD])
-    with pytest.raises(Throttled) as caught:
-        one.count([GUARD])
-    assert caught.value.first
+        one.attempt([GUARD])
+        other.attempt([GUARD])
+    with pytest.raises(RateLimitExceeded) as caught:
+        one.attempt([GUARD])
+    assert caught.value.is_first
     assert 0 < caught.value.retry_after <= 3600
     one.give_back([GUARD])
     other.give_back([GUARD])
-    one.count([GUARD])
+    one.attempt([GUARD])
 
 
 def test_of_many_at_once_as_many_are_counted_as_are_allowed(broken_redis: Redis) -> None:
-    throttle = Throttle(Counters(SharedStorage(broken_redis.uri)))
-    outcomes = in_parallel([lambda: throttle.count([GUARD])] * 40)
-    assert outcomes.count([GUARD]) == 8
+    rate_limiter = RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri)))
+    outcomes = in_parallel([lambda: rate_limiter.attempt([GUARD])] * 40)
+    assert sum(isinstance(outcome, Attempt) for outcome in outcomes) == 8
 
 
 def test_a_window_is_not_prolonged_and_what_is_given_back_after_it_is_no_credit(broken_redis: Redis) -> None:
-    storage = SharedStorage(broken_redis.uri)
+    storage = RedisCounters(broken_redis.uri)
     storage.incr("a", 60)
     [key] = broken_redis.client.keys()
     broken_redis.client.expire(key, 30)
@@ -116,15 +116,15 @@ def test_a_process_that_cannot_share_counts_alone_and_allows_a_quarter(
     broken_redis: Redis, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     break_it, mend_it = BREAKS[name]
-    throttle = Throttle(Counters(SharedStorage(broken_redis.uri)))
+    rate_limiter = RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri)))
     for _ in range(3):
-        throttle.count([GUARD])
+        rate_limiter.attempt([GUARD])
     break_it(broken_redis)
-    assert tries_allowed(throttle) == 2
+    assert tries_allowed(rate_limiter) == 2
     assert len(problems(caplog)) == 1
     assert "limits cannot be shared" in problems(caplog)[0]
     mend_it(broken_redis)
-    wait_until(lambda: not throttle.stand(GUARD).is_exceeded or len(problems(caplog)) == 2, "shared again")
+    wait_until(lambda: not rate_limiter.hit(GUARD).is_exceeded or len(problems(caplog)) == 2, "shared again")
     assert problems(caplog)[1:] == ["limits are shared again"]
 
 
@@ -146,13 +146,13 @@ def test_the_rate_of_a_key_stays_whole_and_that_of_forms_is_a_quarter(
 def test_while_redis_stands_still_one_asks_and_nobody_else(
     broken_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_storage, "REST_SECONDS", 3600)
-    monkeypatch.setattr(shared_storage, "TIMEOUT_SECONDS", FROZEN_SECONDS)
-    throttle = Throttle(Counters(SharedStorage(broken_redis.uri)))
-    throttle.stand(GUARD)
+    monkeypatch.setattr(redis_counters, "REST_SECONDS", 3600)
+    monkeypatch.setattr(redis_counters, "TIMEOUT_SECONDS", FROZEN_SECONDS)
+    rate_limiter = RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri)))
+    rate_limiter.hit(GUARD)
     broken_redis.freeze()
     for _ in range(200):
-        throttle.stand(GUARD)
+        rate_limiter.hit(GUARD)
     broken_redis.thaw()
     wait_until(lambda: calls(broken_redis) >= 2, "Redis goes on")
     assert calls(broken_redis) == 2, "each request waits for a server that stands still"
@@ -166,27 +166,27 @@ def calls(redis: Redis) -> int:
 
 
 def test_a_restart_between_two_requests_is_not_noticed(broken_redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
-    throttle = Throttle(Counters(SharedStorage(broken_redis.uri)))
-    throttle.count([GUARD])
+    rate_limiter = RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri)))
+    rate_limiter.attempt([GUARD])
     broken_redis.stop()
     broken_redis.start()
-    assert tries_allowed(throttle) == 8
+    assert tries_allowed(rate_limiter) == 8
     assert problems(caplog) == []
 
 
 def test_a_flush_begins_the_count_anew_and_nothing_else(broken_redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
-    throttle = Throttle(Counters(SharedStorage(broken_redis.uri)))
-    assert tries_allowed(throttle) == 8
+    rate_limiter = RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri)))
+    assert tries_allowed(rate_limiter) == 8
     broken_redis.client.flushall()
     broken_redis.client.script_flush()
-    assert tries_allowed(throttle) == 8
+    assert tries_allowed(rate_limiter) == 8
     assert problems(caplog) == []
 
 
 def test_no_password_of_redis_is_logged(caplog: pytest.LogCaptureFixture, broken_redis: Redis) -> None:
     port = broken_redis.port
     broken_redis.stop()
-    Throttle(Counters(SharedStorage(f"redis://user:canary@127.0.0.1:{port}/0"))).stand(GUARD)
+    RateLimiter(FallbackCounters(RedisCounters(f"redis://user:canary@127.0.0.1:{port}/0"))).hit(GUARD)
     assert len(problems(caplog)) == 1
     assert "canary" not in caplog.text
 
@@ -195,7 +195,7 @@ def test_no_word_of_an_answer_that_may_quote_us_is_logged(
     caplog: pytest.LogCaptureFixture, broken_redis: Redis
 ) -> None:
     broken_redis.client.acl_setuser("canary", enabled=True, passwords=["+canary"], commands=["+ping"])
-    Throttle(Counters(SharedStorage(f"redis://canary:canary@127.0.0.1:{broken_redis.port}/0"))).stand(GUARD)
+    RateLimiter(FallbackCounters(RedisCounters(f"redis://canary:canary@127.0.0.1:{broken_redis.port}/0"))).hit(GUARD)
     assert len(problems(caplog)) == 1
     assert "(NoPermissionError)" in caplog.text
     assert "canary" not in caplog.text

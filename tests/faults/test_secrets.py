@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from portal.logs import JsonFormatter, TextFormatter
+from portal.logging_setup import JsonFormatter, TextFormatter
 from tests.api.shop import Shop, new_key
 from tests.cli.process import serving
 from tests.web.conftest import PASSWORD, Site

@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import make_url
 
-from portal.domain import delivery, postgresql, sqlite
-from portal.domain.shared_storage import SharedStorage
+from portal.domain.operations import mail_delivery
 from portal.mail import smtp
 from portal.server import connection, lifecycle
+from portal.storage import postgresql, sqlite
+from portal.storage.redis_counters import RedisCounters
 from tests.servers.redis import Redis
 
 
 @pytest.mark.on_sqlite
 def test_redis_gets_a_quarter_of_a_second_for_a_connection_and_for_an_answer(broken_redis: Redis) -> None:
-    storage = SharedStorage(broken_redis.uri)
+    storage = RedisCounters(broken_redis.uri)
     storage.incr("a", 60)
     connection: Any = storage.storage.connection_pool.get_connection()
     assert (connection.socket_connect_timeout, connection._sock.gettimeout()) == (0.25, 0.25)
@@ -36,5 +37,5 @@ def test_postgresql_gets_2_seconds_for_each_thing(environ: Mapping[str, str]) ->
 def test_the_others_get_what_is_stated() -> None:
     assert sqlite.BUSY_SECONDS == 5
     assert (smtp.CONNECT_SECONDS, smtp.COMMAND_SECONDS, smtp.MAIL_SECONDS) == (5, 30, 120)
-    assert (delivery.LEASE.total_seconds(), delivery.GIVE_UP_AFTER.total_seconds()) == (60, 24 * 3600)
+    assert (mail_delivery.LEASE.total_seconds(), mail_delivery.GIVE_UP_AFTER.total_seconds()) == (60, 24 * 3600)
     assert (connection.REQUEST_SECONDS, lifecycle.GRACEFUL_SECONDS) == (15, 30)

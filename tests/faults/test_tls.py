@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import pytest
 from sqlalchemy import text
 
-from portal.domain.backends import DatabaseAway
-from portal.domain.counters import StorageAway
-from portal.domain.database import open_database
-from portal.domain.shared_storage import SharedStorage
+from portal.storage.backends import DatabaseUnavailable
+from portal.storage.database import open_database
+from portal.storage.rate_limit_counters import CountersUnavailable
+from portal.storage.redis_counters import RedisCounters
 from tests.mail.conversation import CERTIFICATE
 from tests.servers.redis import Redis
 from tests.servers.resolver import Resolver
@@ -43,11 +43,11 @@ def test_redis_is_told_nothing_before_its_certificate_is_believed(
             (another_name, f"?ssl_ca_certs={CERTIFICATE}", "Hostname mismatch"),
         ):
             caplog.clear()
-            with pytest.raises(StorageAway):
-                SharedStorage(f"rediss://:canary@{host}:{front.port}/0{options}").incr("a", 60)
+            with pytest.raises(CountersUnavailable):
+                RedisCounters(f"rediss://:canary@{host}:{front.port}/0{options}").incr("a", 60)
             assert problem in caplog.text
             assert "canary" not in caplog.text
-        assert SharedStorage(f"rediss://:canary@localhost:{front.port}/0?ssl_ca_certs={CERTIFICATE}").incr("a", 60) == 1
+        assert RedisCounters(f"rediss://:canary@localhost:{front.port}/0?ssl_ca_certs={CERTIFICATE}").incr("a", 60) == 1
 
 
 @pytest.mark.on_postgresql
@@ -71,7 +71,7 @@ def test_postgresql_is_told_nothing_before_its_certificate_is_believed(
             (encrypted(another_name, str(CERTIFICATE)), "does not match host name"),
         ):
             caplog.clear()
-            with pytest.raises(DatabaseAway, match=problem), open_database(url).read():
+            with pytest.raises(DatabaseUnavailable, match=problem), open_database(url).read():
                 pass
             assert_error_page(start(DATABASE_URL=url).browser().sign_in("ada@example.com", PASSWORD), 503)
             assert problem in caplog.text

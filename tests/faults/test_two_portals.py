@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from portal import create_app
-from portal.assembly import context_of
+from portal.app import context_of
 from portal.mail.worker import MailWorker
 from portal.settings import load_settings
 from tests.cli.process import Served, environment, serving

@@ -11,16 +11,16 @@ from flask_mail import Mail
 from sqlalchemy import Row, insert, select, update
 
 from portal import create_app
-from portal.assembly import context_of
-from portal.domain import links, outbox
-from portal.domain.clock import Clock
+from portal.app import context_of
+from portal.domain import one_time_links, outbox
 from portal.domain.context import Visitor
-from portal.domain.models import Link, Organisation, OutboxMail
 from portal.domain.outbox import MailState, Notice
 from portal.domain.tokens import Purpose, random_id
 from portal.mail.smtp import mail_config
 from portal.mail.worker import MailWorker
 from portal.settings import Settings, load_settings
+from portal.storage.clock import Clock
+from portal.storage.models import Link, Organisation, OutboxMail
 
 ADA = "ada@example.com"
 
@@ -68,7 +68,7 @@ class Office:
             link_id = None
             if purpose:
                 expires_at = now + timedelta(minutes=30)
-                link_id = links.issue(
+                link_id = one_time_links.issue(
                     connection, purpose, contact_id=None, email=recipient, now=now, expires_at=expires_at
                 ).id
             outbox.queue(

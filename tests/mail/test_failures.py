@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from portal.domain.backlog import waiting_mails
+from portal.domain.operations.mail_queue import waiting_mails
 from portal.domain.outbox import Notice
 from portal.mail.worker import MailWorker
 from tests.conftest import MovableClock

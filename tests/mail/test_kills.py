@@ -4,8 +4,8 @@ import signal
 from collections import defaultdict
 from pathlib import Path
 
-from portal.domain.database import open_database
 from portal.settings import DATABASE_FILE
+from portal.storage.database import open_database
 from tests.cli.process import Served, serving_at, wait_until
 from tests.faults.dying import end_leases
 from tests.mail.sink import Sink

@@ -7,8 +7,8 @@ from threading import Event, Thread
 import pytest
 from sqlalchemy import select
 
-from portal.domain.models import OutboxMail
 from portal.mail import worker as worker_module
+from portal.storage.models import OutboxMail
 from tests.conftest import MovableClock
 from tests.mail.conftest import OpenOffice
 from tests.mail.office import Office
@@ -99,7 +99,7 @@ def test_nobody_waits_for_a_worker_that_waits_for_its_mail_server(office: Office
     thread = Thread(target=office.work)
     thread.start()
     sink.wait_for_command(".")
-    with office.context.database.write_at_once() as connection:
+    with office.context.database.write_without_waiting() as connection:
         assert connection.execute(select(OutboxMail.id).with_for_update(nowait=True)).scalar_one() == mail
     sink.release()
     thread.join()

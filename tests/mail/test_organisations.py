@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert
 
-from portal.domain.models import Organisation
 from portal.domain.outbox import Notice
+from portal.storage.models import Organisation
 from tests.conftest import MovableClock
 from tests.mail.conftest import OpenOffice
 from tests.mail.office import ADA, Office

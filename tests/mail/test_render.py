@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from portal import languages
-from portal.domain import delivery
-from portal.domain.models import Organisation
+from portal import i18n
+from portal.domain.operations import mail_delivery
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
-from portal.languages import speaking
+from portal.i18n import speaking
 from portal.mail.render import duration_text, one_line, render
+from portal.storage.models import Organisation
 from tests import pseudo
 from tests.mail.conftest import OpenOffice
 from tests.mail.office import ADA, Office
@@ -39,7 +39,7 @@ def rendered() -> Rendered:
     def render_one(office: Office, *arguments: object, **options: object) -> EmailMessage:
         office.queue(*arguments, **options)  # type: ignore[arg-type] # passed on as they are
         with office.context.database.write() as connection:
-            mail = delivery.claim_next(connection, office.context.clock, "c" * 32)
+            mail = mail_delivery.claim_next(connection, office.context.clock, "c" * 32)
         assert mail is not None
         content = render(office.app, mail).as_bytes()
         assert content.isascii()
@@ -234,7 +234,7 @@ def test_no_mail_has_words_that_translators_never_saw(
     open_office: OpenOffice, rendered: Rendered, notice: Notice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pseudo.write_catalogue(tmp_path)
-    monkeypatch.setattr(languages, "FOLDER", tmp_path)
+    monkeypatch.setattr(i18n, "FOLDER", tmp_path)
     mail = rendered(open_office(), ADA, notice, locale="el")
     html = mail.get_body(("html",))
     assert html is not None

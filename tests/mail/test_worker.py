@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 
-from portal.domain.models import Organisation
 from portal.mail import worker as worker_module
 from portal.mail.worker import MailWorker
+from portal.storage.models import Organisation
 from tests.conftest import MovableClock
 from tests.mail.conftest import OpenOffice
 from tests.mail.office import ADA, Office
@@ -56,7 +56,10 @@ def test_a_woken_worker_sends_what_was_queued_meanwhile(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OperationalError("SELECT canary", {}, Exception("canary")), "the database does not answer (DatabaseAway)"),
+        (
+            OperationalError("SELECT canary", {}, Exception("canary")),
+            "the database does not answer (DatabaseUnavailable)",
+        ),
         (KeyError("canary"), "something unexpected (KeyError)"),
     ],
 )

@@ -11,7 +11,8 @@ from threading import Thread
 
 import pytest
 
-from portal.domain.hashing import CORES, WAITING
+from portal.domain.passwords.hashing import WAITING
+from portal.threads import CORES
 from tests.cli.process import Served, serving, wait_until
 from tests.web.test_served import CHEAP, Visitor
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from waitress.adjustments import Adjustments
 
-from portal.requests import MAX_BODY
+from portal.security_headers import MAX_BODY
 from portal.server.parser import MAX_HEAD, StrictParser
 
 LIMITS = Adjustments(max_request_header_size=MAX_HEAD, max_request_body_size=MAX_BODY + 1)

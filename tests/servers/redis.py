@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 30.0
 PATIENT_PORTAL = (
     sys.executable,
     "-c",
-    f"from portal.domain import shared_storage; shared_storage.TIMEOUT_SECONDS = {PATIENCE_SECONDS}; "
+    f"from portal.storage import redis_counters; redis_counters.TIMEOUT_SECONDS = {PATIENCE_SECONDS}; "
     "from portal.cli import main; main()",
 )
 """The `portal` command, with this patience."""

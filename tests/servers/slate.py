@@ -4,9 +4,9 @@ from typing import Any, Self
 
 import psycopg
 
-from portal import schema
-from portal.domain.database import open_database
-from portal.domain.models import Base
+from portal.storage import schema
+from portal.storage.database import open_database
+from portal.storage.models import Base
 from tests.servers.postgres import Postgres
 
 _NAME = "slate"

@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response
 
-from portal.assembly import settings_of
+from portal.app import settings_of
 from tests.web.html import Element, read
 
 Fields = Mapping[str, Any]

@@ -13,14 +13,16 @@ from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import event, select
 
 from portal import create_app
-from portal.assembly import context_of, settings_of
-from portal.domain import accounts, contacts, customers, shared_storage
-from portal.domain.addresses import parse_email
+from portal.app import context_of, settings_of
+from portal.domain import accounts, contacts
 from portal.domain.context import Context
-from portal.domain.hashing import new_salt
-from portal.domain.models import Base, OutboxMail
+from portal.domain.operations import ban
+from portal.domain.passwords.hashing import new_salt
+from portal.domain.values.email import parse_email
 from portal.mail.worker import MailWorker
 from portal.settings import Settings, load_settings
+from portal.storage import redis_counters
+from portal.storage.models import Base, OutboxMail
 from tests.mail.sink import Sink
 from tests.servers.redis import PATIENCE_SECONDS, Redis
 from tests.web.browser import Browser
@@ -121,7 +123,7 @@ class Site:
 
     def ban(self, email: str) -> None:
         """What `portal customer ban` does."""
-        customers.ban(self.context, 1, parse_email(email), "spam")
+        ban.ban(self.context, 1, parse_email(email), "spam")
 
     # What is stored.
 
@@ -139,7 +141,7 @@ class Site:
         noted: list[str] = []
 
         def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-            if "FROM organisation ORDER BY" not in statement:  # every few seconds, whoever comes (domain/directory.py)
+            if "FROM organisation ORDER BY" not in statement:  # read every few seconds
                 noted.append(statement)
 
         event.listen(self.context.database.engine, "before_cursor_execute", note)
@@ -175,7 +177,7 @@ def environ(environ: Mapping[str, str], request: pytest.FixtureRequest) -> Mappi
         return environ
     redis: Redis = request.getfixturevalue("redis")
     redis.client.flushall()
-    request.getfixturevalue("monkeypatch").setattr(shared_storage, "TIMEOUT_SECONDS", PATIENCE_SECONDS)
+    request.getfixturevalue("monkeypatch").setattr(redis_counters, "TIMEOUT_SECONDS", PATIENCE_SECONDS)
     return {**environ, "PORTAL_RATELIMIT_STORAGE_URI": redis.uri}
 
 

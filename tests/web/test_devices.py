@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from portal.domain.addresses import parse_email
-from portal.domain.deletion import delete_customer
-from portal.domain.models import Contact
+from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.tokens import digest_of, random_id
+from portal.domain.values.email import parse_email
+from portal.storage.models import Contact
 from tests.passing import passing_time
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start

@@ -9,9 +9,9 @@ from sqlalchemy import update
 
 from portal.domain.context import Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.handover import redeem
 from portal.domain.identities import find
-from portal.domain.models import Organisation
+from portal.domain.use_cases.hand_over import redeem
+from portal.storage.models import Organisation
 from portal.web.embedding import NEVER_FRAMED
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start

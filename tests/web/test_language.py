@@ -6,7 +6,7 @@ from http.cookies import SimpleCookie
 import pytest
 from sqlalchemy import update
 
-from portal.domain.models import Contact, Organisation
+from portal.storage.models import Contact, Organisation
 from tests.web.browser import Browser, Form, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page, assert_headers

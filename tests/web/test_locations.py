@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flask import Flask, redirect
 
-from portal.domain.organisation_settings import Portal, change_organisation
+from portal.domain.operations.organisation_settings import Portal, change_organisation
 from tests.cli.process import Served, serving
 from tests.web.conftest import PASSWORD, Site
 from tests.web.test_redirects import HERE, where_a_browser_goes

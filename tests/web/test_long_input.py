@@ -2,8 +2,8 @@
 
 import pytest
 
-from portal.domain.models import STRING_LENGTH
-from portal.domain.passwords import MAX_LENGTH, MAX_RAW_LENGTH
+from portal.domain.passwords.policy import MAX_LENGTH, MAX_RAW_LENGTH
+from portal.storage.models import STRING_LENGTH
 from tests.domain.watching import normalised_lengths
 from tests.web.conftest import PASSWORD, Site
 

@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 
-from portal.domain import customers
-from portal.domain.addresses import parse_email
-from portal.domain.organisation_settings import Given, Portal, add_organisation, change_organisation
+from portal.domain.operations import ban
+from portal.domain.operations.organisation_settings import (
+    OrganisationChanges,
+    Portal,
+    add_organisation,
+    change_organisation,
+)
+from portal.domain.values.email import parse_email
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page, assert_headers
@@ -18,7 +23,7 @@ EMAIL = "ada@example.com"
 OTHER_PASSWORD = "nine grey otters swim"
 BASE_URL = "http://portal.example.com:5000"
 STRANGE_NAME = "Sklo & <b>s. r. o.</b>"
-LINKS: Given = {
+LINKS: OrganisationChanges = {
     "privacy_url": "https://sklo.example/privacy?a=1&b=2",
     "terms_url": "https://sklo.example/terms",
     "support_email": "help+portal@sklo.example.com",
@@ -63,8 +68,13 @@ def many(start: Start) -> Site:
     """A portal for several organisations."""
     site = start(BASE_URL=BASE_URL)
     for slug, given in (
-        ("kamen", Given(name="Kámen", hostname="login.kamen.example", sender="mail@kamen.example.com")),
-        ("sklo", Given(name=STRANGE_NAME, hostname="login.sklo.example", sender="mail@sklo.example.com", **LINKS)),
+        ("kamen", OrganisationChanges(name="Kámen", hostname="login.kamen.example", sender="mail@kamen.example.com")),
+        (
+            "sklo",
+            OrganisationChanges(
+                name=STRANGE_NAME, hostname="login.sklo.example", sender="mail@sklo.example.com", **LINKS
+            ),
+        ),
     ):
         add_organisation(site.context, slug, given, _portal(site))
     change_organisation(site.context, "default", {"sender": "mail@portal.example.com"}, _portal(site))
@@ -458,7 +468,7 @@ def test_a_change_of_password_in_one_ends_nothing_in_the_other(kamen: Shop, sklo
 
 def test_a_ban_in_one_is_none_in_the_other(many: Site, kamen: Shop, sklo: Shop) -> None:
     here, there = kamen.customer(), sklo.customer()
-    customers.ban(many.context, kamen.id, parse_email(EMAIL), "spam")
+    ban.ban(many.context, kamen.id, parse_email(EMAIL), "spam")
     assert not here.is_signed_in
     assert there.is_signed_in
     assert sklo.browser().sign_in(EMAIL, PASSWORD).status == 302

@@ -60,9 +60,9 @@ def test_pages_and_requests_of_shops_are_not_counted_with_forms(start: Start) ->
 
 def test_each_portal_of_a_process_has_counters_of_its_own(start: Start) -> None:
     one, other = start(FORM_LIMIT_NETWORK="1 per minute"), start(FORM_LIMIT_NETWORK="1 per minute")
-    assert one.context.throttle.counters is not other.context.throttle.counters
+    assert one.context.rate_limiter.counters is not other.context.rate_limiter.counters
     assert press_language(one.browser()).status == 302
-    one.context.throttle.counters.reset()
+    one.context.rate_limiter.counters.reset()
     assert press_language(one.browser()).status == 302
     assert press_language(one.browser()).status == 429
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from portal.backup import back_up, is_copy, settle_copy
-from portal.domain.backlog import list_mails
-from portal.domain.clock import utc_now
-from portal.domain.restoring import HELD_BACK
+from portal.cli.backup import after_restore
+from portal.domain.operations.mail_queue import list_mails
+from portal.domain.operations.restore import HELD_BACK
 from portal.settings import DATABASE_FILE
+from portal.storage.clock import utc_now
 from tests.servers.postgres import Postgres
 from tests.web.browser import Browser
 from tests.web.conftest import Site, Start
@@ -61,7 +62,7 @@ class Postgresql:
 
     def put_back(self) -> Site:
         site = self._start(DATABASE_URL=self._server.restore(self._copy, "restored"))
-        ended = site.app.test_cli_runner().invoke(args=["after-restore"])
+        ended = site.app.test_cli_runner().invoke(after_restore)
         assert ended.exit_code == 0, ended.output
         assert ended.output.startswith("Ended 1 links and 1 sign-ins, set 1 mails aside")
         return site

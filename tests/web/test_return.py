@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from portal.domain.addresses import parse_email
 from portal.domain.context import Visitor
-from portal.domain.models import Organisation
-from portal.domain.registration import Application
-from portal.domain.shop_registration import register_for_shop
+from portal.domain.use_cases.register import RegistrationRequest
+from portal.domain.use_cases.register_by_api import register_by_api
+from portal.domain.values.email import parse_email
+from portal.storage.models import Organisation
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import CONTENT_SECURITY_POLICY
@@ -35,8 +35,8 @@ def shop(site: Site) -> Site:
 
 def registered(site: Site, return_url: str | None = RETURN_URL) -> Browser:
     """The browser of a customer whom the shop's server has just registered."""
-    visitor = Visitor(organisation_id=1, ip=None, through_shop=True)
-    register_for_shop(site.context, visitor, Application(parse_email(EMAIL), PASSWORD, return_url=return_url))
+    visitor = Visitor(organisation_id=1, ip=None, via_api=True)
+    register_by_api(site.context, visitor, RegistrationRequest(parse_email(EMAIL), PASSWORD, return_url=return_url))
     return site.browser()
 
 

@@ -12,8 +12,8 @@ import time_machine
 from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 
-from portal.domain.backends import DatabaseAway
-from portal.domain.models import Organisation
+from portal.storage.backends import DatabaseUnavailable
+from portal.storage.models import Organisation
 from portal.web import session
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
@@ -257,12 +257,12 @@ def test_who_signs_in_is_known_though_the_database_was_away_a_moment_before(site
         raise OperationalError("", {}, Exception("away"))
 
     with site.app.test_request_context("/"):
-        session.sign_in(identity, kept=False)
+        session.sign_in(identity, remember=False)
         event.listen(engine, "before_cursor_execute", be_away)
         try:
-            with pytest.raises(DatabaseAway):
+            with pytest.raises(DatabaseUnavailable):
                 session.current_customer()
         finally:
             event.remove(engine, "before_cursor_execute", be_away)
-        session.sign_in(identity, kept=False)
+        session.sign_in(identity, remember=False)
         assert session.current_customer() is not None

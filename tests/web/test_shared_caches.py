@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Response, session
 
-from portal.domain.organisation_settings import Given, Portal, change_organisation
+from portal.domain.operations.organisation_settings import OrganisationChanges, Portal, change_organisation
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 
@@ -32,7 +32,7 @@ MISSING = ("/static/none.css", "/static/", "/static/%00", "/static/../portal.tom
 def site(start: Start) -> Site:
     """A portal that one shop may show, with a logo and a colour."""
     site = start(BASE_URL="https://portal.example.com")
-    shop: Given = {"frame_ancestors": [SHOP], "return_origins": [SHOP], "logo": LOGO, "accent": "#336699"}
+    shop: OrganisationChanges = {"frame_ancestors": [SHOP], "return_origins": [SHOP], "logo": LOGO, "accent": "#336699"}
     change_organisation(site.context, "default", shop, Portal(languages=("en", "cs"), hostname="portal.example.com"))
     site.app.extensions["portal_directory"]._snapshot = None  # some seconds later
     return site

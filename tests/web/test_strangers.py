@@ -92,7 +92,7 @@ def test_registering_too_often_looks_the_same_whoever_it_is(start: Start) -> Non
     site.ban(BANNED)
     site.guest(GUEST)
     site.browser().register(UNVERIFIED, PASSWORD)
-    site.context.throttle.counters.reset()
+    site.context.rate_limiter.counters.reset()
 
     for status in (302, 302, 429):
         (seen,) = look(site, lambda email: site.browser("198.51.100.9").register(email, PASSWORD))
@@ -100,7 +100,7 @@ def test_registering_too_often_looks_the_same_whoever_it_is(start: Start) -> Non
 
 
 def test_asking_for_a_reset_looks_the_same_whoever_it_is(crowd: Site) -> None:
-    crowd.context.throttle.counters.reset()
+    crowd.context.rate_limiter.counters.reset()
 
     for status in (302, 302, 302, 429, 429):
         (seen,) = look(crowd, lambda email: crowd.browser().ask_for_reset(email))

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from portal.domain.passwords import MAX_LENGTH
+from portal.domain.passwords.policy import MAX_LENGTH
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_headers

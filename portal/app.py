@@ -1,0 +1,63 @@
+"""Builds the domain's tools from the settings: the one place where the two meet."""
+
+from dataclasses import fields
+from typing import cast
+
+from flask import Flask, current_app
+from limits.storage import Storage
+
+from portal.domain.context import Context, Rules
+from portal.domain.errors import Busy
+from portal.domain.geoip import GeoIPDatabase
+from portal.domain.passwords.hashing import Hasher
+from portal.domain.rate_limiter import RateLimiter
+from portal.domain.tokens import LinkSigner
+from portal.settings import Settings, WrongSetting
+from portal.storage.clock import Clock, SystemClock
+from portal.storage.database import open_database
+from portal.storage.memory_counters import MemoryCounters
+from portal.storage.rate_limit_counters import FallbackCounters
+
+
+def build_context(settings: Settings, secret_key: str, clock: Clock | None = None) -> Context:
+    """The tools of the domain, as these settings want them. Connects to nothing yet. Raises WrongSetting."""
+    return Context(
+        database=open_database(settings.database_url),
+        clock=clock or SystemClock(),
+        hasher=_hasher(settings),
+        rate_limiter=RateLimiter(FallbackCounters(_storage(settings.ratelimit_storage_uri))),
+        signer=LinkSigner([*settings.secret_key_fallbacks, secret_key]),
+        geoip=GeoIPDatabase(settings.geoip_database),
+        rules=Rules(**{rule.name: getattr(settings, rule.name) for rule in fields(Rules)}),
+    )
+
+
+def context_of(app: Flask) -> Context:
+    """The domain's tools of an app."""
+    return cast(Context, app.extensions["portal"])
+
+
+def settings_of(app: Flask) -> Settings:
+    """The settings an app was made with."""
+    return cast(Settings, app.extensions["portal_settings"])
+
+
+def current_context() -> Context:
+    """The domain's tools, inside a request or command."""
+    return context_of(current_app)
+
+
+def _hasher(settings: Settings) -> Hasher:
+    try:
+        return Hasher(settings.argon2)
+    except Busy:
+        raise WrongSetting("argon2_memory_kib", "is more than this machine has to spare") from None
+
+
+def _storage(uri: str) -> Storage:
+    if uri == "memory://":
+        return MemoryCounters()
+    # Only who shares counters pays for the import.
+    from portal.storage.redis_counters import RedisCounters
+
+    return RedisCounters(uri)

@@ -1,0 +1,102 @@
+"""The record of what happened to an account: each sign-in, refusal and change leaves one row.
+
+Rows hold who (an id), what, when and from where; never an address that was typed, a password or a token.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
+from portal.storage.database import after_commit
+from portal.storage.models import Contact, Event
+
+_log = logging.getLogger("portal.events")
+# Whoever was deleted while a request went on leaves an event of nobody; who is there stays until it is written.
+_whose = select(Contact.id).where(Contact.id == bindparam("of_contact")).with_for_update(read=True, key_share=True)
+_insert = insert(Event).values(contact_id=_whose.scalar_subquery())
+
+
+class EventKind(StrEnum):
+    """What can happen."""
+
+    SIGN_IN = "sign_in"
+    SIGN_IN_REQUEST = "sign_in_request"
+    SIGN_IN_BY_EMAIL = "sign_in_by_mail"
+    MAGIC_AUTH = "sign_in_vouched"
+    """A shop's server vouched for the mailbox."""
+    SIGN_OUT = "sign_out"
+    HANDOVER = "handover"
+    REGISTER = "register"
+    RESEND = "resend"
+    CONFIRM = "confirm"
+    RESET_REQUEST = "reset_request"
+    RESET = "reset"
+    PASSWORD_CHANGE = "password_change"
+    LINK_GUESS = "link_guess"
+    BAN = "ban"
+    UNBAN = "unban"
+    ORGANISATION_ADD = "organisation_add"
+    ORGANISATION_CHANGE = "organisation_change"
+    IMPORT = "import"
+    """Customers were brought in from another system; of no contact."""
+    DELETE = "delete"
+    """A customer was deleted; of no contact."""
+    KEY_CREATE = "key_create"
+    KEY_REVOKE = "key_revoke"
+    KEY_LIMIT = "key_limit"
+    """A key was used more often than its rate allows; recorded once in each window."""
+
+
+@contextmanager
+def refusals_recorded(context: Context, visitor: Visitor, kind: EventKind, contact_id: int | None) -> Iterator[None]:
+    """Record what is refused inside, in a transaction of its own, and let the refusal pass."""
+    try:
+        yield
+    except Refused as refusal:
+        with context.database.write() as connection:
+            now = context.clock()
+            record(connection, visitor, kind, contact_id=contact_id, now=now, refusal=refusal.failure)
+        raise
+
+
+def record(
+    connection: Connection,
+    visitor: Visitor,
+    kind: EventKind,
+    *,
+    contact_id: int | None,
+    now: datetime,
+    refusal: Failure | None = None,
+) -> None:
+    """Add one event in the caller's transaction; `refusal` says why it came to nothing.
+
+    It is logged, and so counted, once the transaction is committed: what is rolled back has not happened.
+    """
+    connection.execute(
+        _insert,
+        {
+            "organisation_id": visitor.organisation_id,
+            "of_contact": contact_id,
+            "kind": kind,
+            "refusal": refusal and refusal.name,
+            "ip": visitor.ip,
+            "user_agent": visitor.user_agent,
+            "request_id": visitor.request_id,
+            "occurred_at": now,
+        },
+    )
+    fields = {
+        "kind": kind.value,
+        "contact": contact_id,
+        "refusal": refusal and refusal.name,
+        "request": visitor.request_id,
+    }
+    words = "%(kind)s contact=%(contact)s refusal=%(refusal)s request=%(request)s"
+    after_commit(connection, partial(_log.info, words, fields, extra={"fields": fields}))

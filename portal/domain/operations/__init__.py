@@ -1,0 +1,1 @@
+"""Operations: what operators and the clock do."""

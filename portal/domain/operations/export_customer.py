@@ -1,0 +1,167 @@
+"""Everything that is kept about one customer, for the customer to have; secrets and mere numbers of rows stay here."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, Integer, Select, bindparam, func, select
+from sqlalchemy.orm import aliased
+
+from portal.domain.contact_details import TEXT_FIELDS, api_name
+from portal.storage.models import (
+    Account,
+    Base,
+    Contact,
+    ContactGroup,
+    Device,
+    Event,
+    FormerPassword,
+    Handover,
+    Identity,
+    Link,
+    Organisation,
+    OutboxMail,
+    Registration,
+)
+
+EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
+    Contact: (
+        *("cu_ref_no", "email", *TEXT_FIELDS, "newsletter", "ip"),
+        *("created_at", "confirmed_at", "proven_at", "failed_passwords", "failed_codes", "banned_at", "ban_reason"),
+    ),
+    ContactGroup: ("name",),
+    Account: ("created_at", "password_set_at"),
+    FormerPassword: ("retired_at",),
+    Registration: (
+        *("email", *TEXT_FIELDS, "newsletter", "groups", "referral", "ip"),
+        *("return_url", "created_at", "ended_at", "failed_passwords"),
+    ),
+    Link: ("purpose", "email", "code_tries", "created_at", "expires_at", "used_at", "ended_at"),
+    Identity: ("remember", "ip", "user_agent", "created_at", "seen_at", "expires_at", "ended_at"),
+    Handover: ("expires_at", "used_at"),
+    Device: ("created_at", "seen_at", "failed_passwords"),
+    Event: ("occurred_at", "kind", "refusal", "ip", "user_agent", "request_id"),
+    OutboxMail: (
+        *("notice", "recipient", "locale", "message_id", "state", "attempts"),
+        *("reason", "created_at", "due_at", "finished_at", "ip", "user_agent"),
+    ),
+}
+"""The columns that are handed out, of every table that says something of a customer."""
+
+_NUMBER = "a number of the database, which means nothing outside it"
+_SECRET = "lets somebody in, or helps to find out what does"
+_BOOKKEEPING = "who is sending the mail just now"
+LEFT_OUT: Mapping[str, str] = {
+    "contact.id": _NUMBER,
+    "contact.organisation_id": "stands there as the organisation's name",
+    "contact.email_key": "follows from the address",
+    "contact.password_salt": _SECRET,
+    "contact.referred_by_id": "stands there as referralId",
+    "contact_group.contact_id": _NUMBER,
+    "account.contact_id": _NUMBER,
+    "account.password_hash": _SECRET,
+    "former_password.id": _NUMBER,
+    "former_password.contact_id": _NUMBER,
+    "former_password.password_hash": _SECRET,
+    "registration.id": _NUMBER,
+    "registration.public_id": _SECRET,
+    "registration.contact_id": _NUMBER,
+    "registration.password_hash": _SECRET,
+    "registration.is_decoy": "says only why nothing came of it",
+    "link.id": _NUMBER,
+    "link.public_id": _SECRET,
+    "link.contact_id": _NUMBER,
+    "link.registration_id": _NUMBER,
+    "identity.id": _NUMBER,
+    "identity.contact_id": _NUMBER,
+    "identity.digest": _SECRET,
+    "identity.family": _NUMBER,
+    "handover.id": _NUMBER,
+    "handover.identity_id": _NUMBER,
+    "handover.digest": _SECRET,
+    "handover.nonce": _SECRET,
+    "device.id": _NUMBER,
+    "device.contact_id": _NUMBER,
+    "device.digest": _SECRET,
+    "event.id": _NUMBER,
+    "event.organisation_id": "is the customer's",
+    "event.contact_id": _NUMBER,
+    "outbox.id": _NUMBER,
+    "outbox.organisation_id": "is the customer's",
+    "outbox.contact_id": _NUMBER,
+    "outbox.link_id": _NUMBER,
+    "outbox.is_urgent": _BOOKKEEPING,
+    "outbox.claim": _BOOKKEEPING,
+    "outbox.lease_until": _BOOKKEEPING,
+}
+"""The other columns of those tables, and why they are kept back. A test sees to it that no column is in neither."""
+
+
+_Any = Select[*tuple[Any, ...]]
+
+
+def _select(table: type[Base]) -> _Any:
+    columns = [getattr(table, name).label(_name(table, name)) for name in EXPORTED[table]]
+    return select(*columns).order_by(*table.__table__.primary_key)
+
+
+def _name(table: type[Base], column: str) -> str:
+    if column == "ip" and table in (Contact, Registration):
+        return "customerRealIp"
+    return api_name(column)
+
+
+_id: BindParameter[int] = bindparam("contact_id", type_=Integer)
+_contact = _select(Contact).where(Contact.id == _id)
+_referring = aliased(Contact)
+_surroundings: _Any = (
+    select(Organisation.slug.label("organisation"), _referring.cu_ref_no.label("referralId"))
+    .select_from(Contact)
+    .join(Organisation, Organisation.id == Contact.organisation_id)
+    .outerjoin(_referring, _referring.id == Contact.referred_by_id)
+    .where(Contact.id == _id)
+)
+_referred = select(func.count()).where(Contact.referred_by_id == _id)
+_groups = select(ContactGroup.name).where(ContactGroup.contact_id == _id).order_by(ContactGroup.name)
+_account = _select(Account).where(Account.contact_id == _id)
+_LISTS = {
+    "formerPasswords": _select(FormerPassword).where(FormerPassword.contact_id == _id),
+    "registrations": _select(Registration).where(Registration.contact_id == _id),
+    "links": _select(Link).where(Link.contact_id == _id),
+    "identities": _select(Identity).where(Identity.contact_id == _id),
+    "handovers": _select(Handover)
+    .join(Identity, Identity.id == Handover.identity_id)
+    .where(Identity.contact_id == _id),
+    "devices": _select(Device).where(Device.contact_id == _id),
+    "events": _select(Event).where(Event.contact_id == _id),
+    "mails": _select(OutboxMail).where(OutboxMail.contact_id == _id),
+}
+
+
+def export_customer(connection: Connection, contact_id: int) -> dict[str, object]:
+    """Everything kept about a customer, under the API's names where it has them, ready to be written as JSON.
+
+    Nothing in it opens an account. Of other customers it tells who referred this one, as the customer knows, and how
+    many this one has referred.
+    """
+
+    def rows(statement: _Any) -> list[dict[str, object]]:
+        found = connection.execute(statement, {"contact_id": contact_id}).mappings()
+        return [{name: _plain(value) for name, value in row.items()} for row in found]
+
+    (contact,), (surroundings,), account = rows(_contact), rows(_surroundings), rows(_account)
+    return {
+        "organisation": surroundings["organisation"],
+        **contact,
+        "groups": list(connection.execute(_groups, {"contact_id": contact_id}).scalars()),
+        "referralId": surroundings["referralId"],
+        "customersReferred": connection.execute(_referred, {"contact_id": contact_id}).scalar_one(),
+        "account": account[0] if account else None,
+        **{name: rows(statement) for name, statement in _LISTS.items()},
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value

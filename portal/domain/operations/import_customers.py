@@ -1,0 +1,172 @@
+"""Customers brought in from another system: all of a file, or nothing of it.
+
+In two steps. First every row is checked, and the good ones are put into a temporary table, on the disk however many
+they are; nobody waits meanwhile. Then they are stored in one transaction of a few statements, so short that it can be
+borne by a portal that serves (benchmarks/importing.py measures it).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, Select, bindparam, select
+from sqlalchemy.exc import IntegrityError
+
+from portal.domain.audit_log import EventKind, record
+from portal.domain.context import Context, Visitor
+from portal.domain.operations import import_tables
+from portal.domain.operations.import_fields import ImportedCustomer, InvalidImportRow, read_imported_customer
+from portal.domain.operations.import_tables import ImportCounts
+from portal.storage import sqlite
+from portal.storage.database import transaction
+from portal.storage.models import Contact
+
+_BATCH = 500
+
+_keys: BindParameter[Any] = bindparam("keys", expanding=True)
+_of_organisation = Contact.organisation_id == bindparam("organisation_id")
+_known_emails = select(Contact.email_key).where(_of_organisation, Contact.email_key.in_(_keys))
+_known_phones = select(Contact.phone).where(_of_organisation, Contact.email_key.is_(None), Contact.phone.in_(_keys))
+_known_references = select(Contact.cu_ref_no).where(Contact.cu_ref_no.in_(_keys))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One customer of a file: the API's field names and their values."""
+
+    line: int
+    """On which it begins."""
+    values: Mapping[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be imported; `problem` is for the operator and holds nothing of the row."""
+
+    line: int
+    problem: str
+
+
+class ImportRefused(Exception):
+    """Nothing was imported; the message is one sentence for the operator."""
+
+
+class CustomerImport:
+    """One import into one organisation: `check` the rows, then `store` them."""
+
+    def __init__(self, context: Context, organisation_id: int, connection: Connection) -> None:
+        self._clock = context.clock
+        self._organisation_id = organisation_id
+        self._connection = connection
+
+    def check(self, rows: Iterable[Row | BadRow]) -> Iterator[BadRow]:
+        """Stage the rows that could be stored now, and yield the others, in the order of their lines.
+
+        Whoever is known already is a bad row, be it in the organisation or further up in the file: an import changes
+        nothing that is known. That is the contact with the same e-mail address (by its canonical key), and for a row
+        without one the contact without one that has the same phone number.
+        """
+        now = self._clock()
+        rows = iter(rows)
+        batches = 0
+        while batch := list(islice(rows, _BATCH)):
+            read = [_read(row, now) for row in batch]
+            bad: list[BadRow] = []
+            good: list[tuple[int, ImportedCustomer]] = []
+            with self._connection.begin():
+                known = self._find_known([customer for customer in read if isinstance(customer, ImportedCustomer)])
+                for row, customer in zip(batch, read, strict=True):
+                    if isinstance(customer, BadRow):
+                        bad.append(customer)
+                    elif objection := known.objection(row.line, customer):
+                        bad.append(BadRow(row.line, objection))
+                    else:
+                        good.append((row.line, customer))
+                import_tables.stage(self._connection, good, now)
+                batches += 1
+                if batches.bit_count() == 1:  # 1, 2, 4, 8 and so on
+                    import_tables.count_rows(self._connection)
+            yield from bad
+
+    def store(self) -> ImportCounts:
+        """Store what was staged, in one transaction; raises ImportRefused when one of them has become known since.
+
+        Whoever is imported counts as confirmed: the operator vouches for them.
+        """
+        now = self._clock()
+        with self._connection.begin():
+            import_tables.count_rows(self._connection)
+        connection = self._connection.execution_options(**sqlite.WRITING)
+        try:
+            with transaction(connection):
+                imported = import_tables.store(connection, self._organisation_id, now)
+                operator = Visitor.operator(self._organisation_id)
+                record(connection, operator, EventKind.IMPORT, contact_id=None, now=now)
+        except IntegrityError:
+            raise ImportRefused("Meanwhile a customer of the file has become known. Import it once more.") from None
+        return imported
+
+    def _find_known(self, customers: list[ImportedCustomer]) -> "_Known":
+        emails = [customer.address.key for customer in customers if customer.address]
+        phones = [customer.phone for customer in customers if not customer.address]
+        references = [customer.cu_ref_no for customer in customers if customer.cu_ref_no]
+        return _Known(
+            {key for (key,) in [*self._rows(_known_emails, emails), *self._rows(_known_phones, phones)]},
+            {reference for (reference,) in self._rows(_known_references, references)},
+            import_tables.lines_of_keys(self._connection, [customer.key for customer in customers]),
+            import_tables.lines_of_references(self._connection, references),
+        )
+
+    def _rows(self, statement: Select[Any], keys: list[Any]) -> list[Any]:
+        if not keys:
+            return []
+        parameters = {"keys": keys, "organisation_id": self._organisation_id}
+        return [tuple(row) for row in self._connection.execute(statement, parameters)]
+
+
+@contextmanager
+def begin_import(context: Context, organisation_id: int) -> Iterator[CustomerImport]:
+    """An import, on a connection of its own; what was staged and not stored is gone when the block ends."""
+    with context.database.own_connection() as connection:
+        with connection.begin():
+            import_tables.create_tables(connection)
+        yield CustomerImport(context, organisation_id, connection)
+
+
+@dataclass
+class _Known:
+    """Who of a batch is there already, and on which lines of the file; grows with every row of the batch."""
+
+    keys: set[str]
+    references: set[str]
+    lines_of_keys: dict[str, int]
+    lines_of_references: dict[str, int]
+
+    def objection(self, line: int, customer: ImportedCustomer) -> str | None:
+        """What stands against a row; one that nothing stands against is known from now on."""
+        key, reference = customer.key, customer.cu_ref_no
+        name = "email" if customer.address else "phone"
+        if key in self.keys:
+            return f"{name}: This customer is known already."
+        if key in self.lines_of_keys:
+            return f"{name}: Line {self.lines_of_keys[key]} holds the same customer."
+        if reference in self.references:
+            return "cuRefNo: Another customer has this number already."
+        if reference in self.lines_of_references:
+            return f"cuRefNo: Line {self.lines_of_references[reference]} holds the same number."
+        self.lines_of_keys[key] = line
+        if reference:
+            self.lines_of_references[reference] = line
+        return None
+
+
+def _read(row: Row | BadRow, now: datetime) -> ImportedCustomer | BadRow:
+    if isinstance(row, BadRow):
+        return row
+    try:
+        return read_imported_customer(row.values, now)
+    except InvalidImportRow as error:
+        return BadRow(row.line, str(error))

@@ -1,0 +1,159 @@
+"""Temporary tables that hold customers until they are stored, and the few statements that store them.
+
+They are a connection's own, on the disk however much they hold, and gone when it is closed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.orm import aliased
+
+from portal.domain.contact_details import TEXT_FIELDS
+from portal.domain.operations.import_fields import ImportedCustomer
+from portal.domain.passwords.hashing import new_salt
+from portal.domain.tokens import random_id
+from portal.storage.models import Account, Contact, ContactGroup
+
+_AS_IT_IS = ("email", "email_key", "cu_ref_no", "password_salt", "newsletter", "ip", "created_at", *TEXT_FIELDS)
+"""The columns of a contact that are staged as they will be stored."""
+_temporary = MetaData()
+_staged = Table(
+    "staged_contact",
+    _temporary,
+    Column("line", Integer, primary_key=True),
+    Column("key", String, unique=True),
+    Column("password_hash", Account.__table__.c.password_hash.type),
+    Column("referral", Contact.__table__.c.cu_ref_no.type),
+    *(Column(name, Contact.__table__.c[name].type, unique=name == "cu_ref_no") for name in _AS_IT_IS),
+    prefixes=["TEMPORARY"],
+)
+_staged_groups = Table(
+    "staged_group",
+    _temporary,
+    Column("cu_ref_no", Contact.__table__.c.cu_ref_no.type),
+    Column("name", ContactGroup.__table__.c.name.type),
+    prefixes=["TEMPORARY"],
+)
+
+_keys: BindParameter[Any] = bindparam("keys", expanding=True)
+_staged_keys = select(_staged.c.key, _staged.c.line).where(_staged.c.key.in_(_keys))
+_staged_references = select(_staged.c.cu_ref_no, _staged.c.line).where(_staged.c.cu_ref_no.in_(_keys))
+
+_stored = Contact.cu_ref_no == _staged.c.cu_ref_no
+_store_contacts = (
+    insert(Contact)
+    .from_select(
+        [*_AS_IT_IS, "organisation_id", "failed_passwords", "confirmed_at"],
+        select(
+            *(_staged.c[name] for name in _AS_IT_IS),
+            bindparam("organisation_id", type_=Integer),
+            literal(0),
+            bindparam("now", type_=Contact.__table__.c.confirmed_at.type),
+        ).order_by(_staged.c.line),
+    )
+    .execution_options(preserve_rowcount=True)
+)
+_store_accounts = (
+    insert(Account)
+    .from_select(
+        ["contact_id", "password_hash", "password_set_at", "created_at"],
+        select(Contact.id, _staged.c.password_hash, _staged.c.created_at, _staged.c.created_at)
+        .join(_staged, _stored)
+        .where(_staged.c.password_hash.is_not(None)),
+    )
+    .execution_options(preserve_rowcount=True)
+)
+_store_groups = insert(ContactGroup).from_select(
+    ["contact_id", "name"],
+    select(Contact.id, _staged_groups.c.name).join(_staged_groups, Contact.cu_ref_no == _staged_groups.c.cu_ref_no),
+)
+_Referrer = aliased(Contact)
+_store_referrers = (
+    update(Contact)
+    .where(_stored, _staged.c.referral == _Referrer.cu_ref_no, _Referrer.id != Contact.id)
+    .where(_Referrer.organisation_id == bindparam("of_organisation", type_=Integer))
+    .values(referred_by_id=_Referrer.id)
+)
+
+
+@dataclass(frozen=True)
+class ImportCounts:
+    """How many were stored."""
+
+    customers: int
+    accounts: int
+
+
+def create_tables(connection: Connection) -> None:
+    """Make the tables, empty."""
+    _temporary.create_all(connection, checkfirst=False)
+
+
+def count_rows(connection: Connection) -> None:
+    """Have the database count what the tables hold.
+
+    Nobody else counts a temporary table, and PostgreSQL would look through all of it for every row, as if it held none.
+    """
+    connection.exec_driver_sql(f"ANALYZE {_staged.name}")
+
+
+def lines_of_keys(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
+    """The lines of those who are staged under some keys."""
+    return dict(tuple(row) for row in connection.execute(_staged_keys, {"keys": keys}))
+
+
+def lines_of_references(connection: Connection, references: Sequence[str]) -> dict[str, int]:
+    """The lines of those who are staged with some customer reference numbers."""
+    return dict(tuple(row) for row in connection.execute(_staged_references, {"keys": references}))
+
+
+def stage(connection: Connection, customers: Sequence[tuple[int, ImportedCustomer]], now: datetime) -> None:
+    """Add some customers, each with the line that it stands on."""
+    contacts, groups = [], []
+    for line, customer in customers:
+        address, reference = customer.address, customer.cu_ref_no or random_id(16)
+        contacts.append(
+            {
+                **customer.texts(),
+                "line": line,
+                "key": customer.key,
+                "email": address and address.email,
+                "email_key": address and address.key,
+                "cu_ref_no": reference,
+                "password_salt": new_salt(),
+                "newsletter": customer.newsletter,
+                "ip": customer.ip,
+                "created_at": customer.created_at or now,
+                "password_hash": customer.password_hash,
+                "referral": customer.referral,
+            }
+        )
+        groups += [{"cu_ref_no": reference, "name": name} for name in customer.groups]
+    for table, rows in ((_staged, contacts), (_staged_groups, groups)):
+        if rows:
+            connection.execute(insert(table), rows)
+
+
+def store(connection: Connection, organisation_id: int, now: datetime) -> ImportCounts:
+    """Make customers of an organisation of all that are staged; they count as confirmed."""
+    customers = connection.execute(_store_contacts, {"organisation_id": organisation_id, "now": now}).rowcount
+    accounts = connection.execute(_store_accounts).rowcount
+    connection.execute(_store_groups)
+    connection.execute(_store_referrers, {"of_organisation": organisation_id})
+    return ImportCounts(customers, accounts)

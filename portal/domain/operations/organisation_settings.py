@@ -1,0 +1,210 @@
+"""What an operator sets for an organisation: read, checked, and stored whole or not at all."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from portal.domain.audit_log import EventKind, record
+from portal.domain.context import Context, Visitor
+from portal.domain.organisations import DEFAULT, UnknownOrganisation
+from portal.domain.return_urls import parse_handover_url
+from portal.domain.values import images
+from portal.domain.values.email import parse_email
+from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.locale import parse_locale
+from portal.domain.values.text import is_plain
+from portal.domain.values.urls import origin_of, parse_hostname, parse_origin, parse_page_url
+from portal.storage.database import retried
+from portal.storage.models import STRING_LENGTH, Organisation
+
+MAX_ORIGINS = 50
+"""In one list: all of it goes into a header of every page."""
+_CHECKED = (Organisation.id, Organisation.handover_urls, Organisation.return_origins)
+"""What is read back of a row that was written: some of it may have been there before."""
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_ACCENT = re.compile(r"#?([0-9a-f]{6})", re.ASCII | re.IGNORECASE)
+
+
+class OrganisationChanges(TypedDict, total=False):
+    """What an operator sets, as it was typed. What is not given stays; an empty text or list empties the value."""
+
+    name: str
+    hostname: str
+    frame_ancestors: Sequence[str]
+    return_origins: Sequence[str]
+    handover_urls: Sequence[str]
+    locale: str
+    sender: str
+    accent: str
+    logo: bytes
+    privacy_url: str
+    terms_url: str
+    support_email: str
+    magic_auth_creates: bool
+
+
+@dataclass(frozen=True)
+class Portal:
+    """What an organisation's settings must fit."""
+
+    languages: Sequence[str]
+    """The tags of those that it speaks."""
+    hostname: str
+    """That of BASE_URL."""
+
+
+class InvalidOrganisation(ValueError):
+    """What was given cannot be set, and nothing was changed; the message is one sentence for the operator."""
+
+
+@retried
+def add_organisation(context: Context, slug: str, given: OrganisationChanges, portal: Portal) -> None:
+    """Add an organisation, with a name at least; raises InvalidOrganisation."""
+    if not _SLUG.fullmatch(slug):
+        raise InvalidOrganisation(
+            f"The slug {slug[:80]!r} is not made of lower-case letters, digits and hyphens between them, at most 63."
+        )
+    if "name" not in given:
+        raise InvalidOrganisation("An organisation needs a name.")
+    values = {"slug": slug, "created_at": context.clock(), **_columns(slug, given, portal)}
+    values = {"frame_ancestors": [], "return_origins": [], "handover_urls": [], "magic_auth_creates": True, **values}
+    try:
+        with context.database.write() as connection:
+            row = connection.execute(insert(Organisation).returning(*_CHECKED), values).one()
+            _require_return_origins(row.handover_urls, row.return_origins)
+            _record(connection, context, row.id, EventKind.ORGANISATION_ADD)
+    except IntegrityError:
+        raise _taken(context, slug, given) from None
+
+
+@retried
+def change_organisation(context: Context, slug: str, given: OrganisationChanges, portal: Portal) -> None:
+    """Set what is given and nothing else; raises UnknownOrganisation and InvalidOrganisation."""
+    statement = (
+        update(Organisation).where(Organisation.slug == slug).values(_columns(slug, given, portal)).returning(*_CHECKED)
+    )
+    try:
+        with context.database.write() as connection:
+            row = connection.execute(statement).one_or_none()
+            if row is None:
+                raise UnknownOrganisation(slug)
+            _require_return_origins(row.handover_urls, row.return_origins)
+            _record(connection, context, row.id, EventKind.ORGANISATION_CHANGE)
+    except IntegrityError:
+        raise _taken(context, "", given) from None
+
+
+def _record(connection: Connection, context: Context, organisation_id: int, kind: EventKind) -> None:
+    operator = Visitor.operator(organisation_id)
+    record(connection, operator, kind, contact_id=None, now=context.clock())
+
+
+def _taken(context: Context, slug: str, given: OrganisationChanges) -> InvalidOrganisation:
+    """Which of the two that must be unique was not; the database has decided, this only tells."""
+    with context.database.read() as connection:
+        if connection.execute(select(Organisation.id).where(Organisation.slug == slug)).one_or_none() is not None:
+            return InvalidOrganisation(f"There is an organisation {slug!r} already.")
+    return InvalidOrganisation(f"Another organisation has the host name {given.get('hostname', '').strip()!r}.")
+
+
+def _columns(slug: str, given: OrganisationChanges, portal: Portal) -> dict[str, object]:
+    """What goes into the row; raises InvalidOrganisation."""
+    columns: dict[str, object] = {}
+    try:
+        for field, value in given.items():
+            columns[field] = None if value in ("", b"") and field != "name" else _READERS[field](value)
+        if columns.get("locale") is not None:
+            columns["locale"] = _spoken(str(columns["locale"]), portal.languages)
+        if "logo" in given:
+            columns["logo_type"] = images.media_type(given["logo"]) if given["logo"] else None
+    except ValueError as error:
+        raise InvalidOrganisation(str(error)) from None
+    if columns.get("hostname") == portal.hostname and slug != DEFAULT:
+        raise InvalidOrganisation(f"{portal.hostname!r} is the host of BASE_URL, where the pages of {DEFAULT!r} are.")
+    return columns
+
+
+def _name(text: str) -> str:
+    name = text.strip()
+    if not name or len(name) > STRING_LENGTH or not is_plain(name):
+        raise ValueError(
+            f"The name must be one line of 1 to {STRING_LENGTH} characters, none of them a control character."
+        )
+    return name
+
+
+def _origins(texts: Sequence[str]) -> list[str]:
+    origins = list(dict.fromkeys(map(parse_origin, texts)))
+    if len(origins) > MAX_ORIGINS:
+        raise ValueError(f"There may be at most {MAX_ORIGINS} origins in a list.")
+    return origins
+
+
+def _handover_urls(texts: Sequence[str]) -> list[str]:
+    urls = list(dict.fromkeys(map(parse_handover_url, texts)))
+    if len(urls) > MAX_ORIGINS:
+        raise ValueError(f"There may be at most {MAX_ORIGINS} addresses in a list.")
+    return urls
+
+
+def _require_return_origins(handover_urls: Sequence[str], return_origins: Sequence[str]) -> None:
+    """Raise InvalidOrganisation for a hand-over address that no customer could be sent back to."""
+    for url in handover_urls:
+        if origin_of(url) not in return_origins:
+            raise InvalidOrganisation(
+                f"The hand-over address {url} lies on no return origin: list {origin_of(url)} among the return origins,"
+                " or take the address off."
+            )
+
+
+def _locale(text: str) -> str:
+    try:
+        return parse_locale(text)
+    except InvalidValue:
+        raise ValueError(f"{text[:80]!r} is not the tag of a language such as cs or en-GB.") from None
+
+
+def _spoken(locale: str, languages: Sequence[str]) -> str:
+    if not {locale, locale.partition("-")[0]} & set(languages):
+        raise ValueError(f"The portal does not speak {locale!r}, but: {', '.join(languages)}.")
+    return locale
+
+
+def _email(text: str) -> str:
+    try:
+        return parse_email(text).email
+    except InvalidValue:
+        raise ValueError(f"{text[:80]!r} is not one e-mail address such as shop@example.com.") from None
+
+
+def _accent(text: str) -> str:
+    found = _ACCENT.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text[:80]!r} is not a colour such as #0b5fff.")
+    return f"#{found[1].lower()}"
+
+
+def _page_url(text: str) -> str:
+    return parse_page_url(text, STRING_LENGTH)
+
+
+_READERS: dict[str, Callable[[Any], object]] = {
+    "name": _name,
+    "hostname": parse_hostname,
+    "frame_ancestors": _origins,
+    "return_origins": _origins,
+    "handover_urls": _handover_urls,
+    "locale": _locale,
+    "sender": _email,
+    "accent": _accent,
+    "logo": bytes,
+    "privacy_url": _page_url,
+    "terms_url": _page_url,
+    "support_email": _email,
+    "magic_auth_creates": bool,
+}
+"""How each value that is not empty is read; raises ValueError, with a sentence for the operator."""

@@ -1,0 +1,128 @@
+"""Passwords: what is accepted for a new one."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from threading import Lock
+from typing import Any
+
+from zxcvbn import zxcvbn
+from zxcvbn.matching import L33T_TABLE
+
+from portal.domain.errors import Failure, Refused
+from portal.domain.messages import N_, NN_, Message
+from portal.storage.models import STRING_LENGTH
+
+MAX_LENGTH = 256
+"""Characters, after normalisation."""
+MAX_RAW_LENGTH = 4 * MAX_LENGTH
+"""Code points before it. One composed character is at most four of them, so a longer text is too long in any case."""
+_JUDGED_LENGTH, _JUDGED_SIGNS = 64, 4
+_SHORT_LENGTH, _MOST_SIGNS = 32, 8
+"""How much of a password zxcvbn gets: its time grows faster than its input, and with the variety of signs, which it
+reads as the letters they may stand for in every combination.
+
+64 characters of up to 4 kinds of sign, 32 characters of up to 8. The longest that random searches with hill climbing
+(signs, repeats, dates, keyboard walks) found in these bounds is 0.03 s of CPU; without them it is 0.45 s.
+"""
+_SIGNS = frozenset(sign for signs in L33T_TABLE.values() for sign in signs)
+_one_analysis = Lock()
+"""zxcvbn keeps the personal words of the password in hand in a dictionary of the whole process."""
+_EASY_GUESSES = 10**6
+"""zxcvbn's own bound between "very guessable" and what withstands throttled guessing over a network."""
+_TOO_LONG = NN_("The password can have at most %(num)d character.", "The password can have at most %(num)d characters.")
+_TOO_SHORT = NN_("The password needs at least %(num)d character.", "The password needs at least %(num)d characters.")
+_PERSONAL = N_(
+    "This password is too easy to guess: it is made of your name or address, or of the name of this service. "
+    "Choose one that says nothing about you."
+)
+_COMMON = N_(
+    "This password is too easy to guess: it is one of the most common ones. Choose one that others do not use."
+)
+_EASY = N_("This password is too easy to guess. Choose a longer one, for example of several unusual words.")
+
+
+class PasswordTooLong(ValueError):
+    """The password has more than MAX_LENGTH characters."""
+
+
+def normalised(password: str) -> str:
+    """Return the form that is counted, checked and hashed: NFC, so that "é" is one character however it was typed.
+
+    (NIST SP 800-63B-4, 3.1.1.2.) Raises PasswordTooLong. The raw length is bounded first, because the cost of NFC grows
+    with the square of a run of combining marks: 60,000 bytes of them take two seconds, MAX_RAW_LENGTH of them 2 ms.
+    """
+    if len(password) <= MAX_RAW_LENGTH:
+        text = unicodedata.normalize("NFC", password)
+        if len(text) <= MAX_LENGTH:
+            return text
+    raise PasswordTooLong
+
+
+def refuse_unfit(password: str, failure: Failure, *, min_length: int, personal: Iterable[str | None]) -> None:
+    """Raise Refused(failure), with the reason as its detail, for a new password that the policy does not accept.
+
+    Length counts characters after NFC; there are no rules about kinds of characters (NIST SP 800-63B-4, 3.1.1.2).
+    Common passwords and those made of the customer's own name or address (`personal`) are refused, offline.
+    """
+    detail: Message | None
+    values: dict[str, Any] = {}
+    try:
+        password = normalised(password)
+    except PasswordTooLong:
+        detail, values = _TOO_LONG, {"num": MAX_LENGTH}
+    else:
+        if len(password) < min_length:
+            detail, values = _TOO_SHORT, {"num": min_length}
+        else:
+            detail = _objection(password, personal)
+    if detail:
+        raise Refused(failure, detail=detail, values=values, field="password")
+
+
+def _objection(password: str, personal: Iterable[str | None]) -> str | None:
+    texts = [text[:STRING_LENGTH].casefold() for text in personal if text]
+    words = sorted({word for text in texts for word in _words_of(text)}, key=len, reverse=True)
+    rest = whole = password.casefold()
+    for word in words:
+        rest = rest.replace(word, "")
+    if rest != whole and _weakness(rest, []):
+        return _PERSONAL
+    return _weakness(password, words)
+
+
+def _words_of(text: str) -> set[str]:
+    """A name or an address as a whole and in its parts: people take either for a password."""
+    local = text.partition("@")[0]
+    parts = "".join(c if c.isalnum() else " " for c in local).split()
+    return {word for word in (text, local, *parts) if len(word) > 2}
+
+
+def _weakness(password: str, personal: list[str]) -> str | None:
+    """Why a password is easy to guess, by what zxcvbn finds in its beginning; None when it is not."""
+    if not password:
+        return _PERSONAL
+    with _one_analysis:
+        found = zxcvbn(_beginning(password), user_inputs=personal, max_length=_JUDGED_LENGTH)
+    return _reason(found["sequence"]) if found["guesses"] < _EASY_GUESSES else None
+
+
+def _beginning(password: str) -> str:
+    """As much of a password as is judged; of one that only repeats something, that twice."""
+    period = (password + password).index(password, 1)
+    password = password[: 2 * period]
+    signs: set[str] = set()
+    for length, character in enumerate(password[:_JUDGED_LENGTH]):
+        if character in _SIGNS:
+            signs.add(character)
+        if len(signs) > (_MOST_SIGNS if length < _SHORT_LENGTH else _JUDGED_SIGNS):
+            return password[:length]
+    return password[:_JUDGED_LENGTH]
+
+
+def _reason(sequence: Iterable[Mapping[str, Any]]) -> str:
+    patterns = {match.get("dictionary_name") or match["pattern"] for match in sequence}
+    if "user_inputs" in patterns:
+        return _PERSONAL
+    if "passwords" in patterns:
+        return _COMMON
+    return _EASY

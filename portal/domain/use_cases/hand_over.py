@@ -1,0 +1,176 @@
+"""Handing an identity over: whoever signs in on a shop's page is signed in at the shop's server, too.
+
+The browser carries a code that is worth nothing without the shop's API key, once, for a minute, and only together with
+the nonce that the shop's page made up: a code that leaks from an address or a message opens nothing, and one that is
+slipped into somebody else's browser does not fit there (OAuth 2.0 Security Best Current Practice, 4.5 and 4.7).
+"""
+
+import re
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
+
+from portal.domain import contacts, identities
+from portal.domain.audit_log import EventKind, record, refusals_recorded
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
+from portal.domain.identities import Customer
+from portal.domain.rate_limits import handover_limits
+from portal.domain.tokens import digest_of, random_id
+from portal.storage.database import retried
+from portal.storage.models import Contact, Event, Handover, Identity
+
+LIFETIME = timedelta(seconds=60)
+_NONCE = re.compile(r"[A-Za-z0-9_-]{22,128}", re.ASCII)
+
+_open = (
+    select(
+        Handover.id, Handover.identity_id, Handover.nonce, Handover.expires_at, Identity.contact_id, Identity.remember
+    )
+    .join(Identity, Identity.id == Handover.identity_id)
+    .join(Contact, Contact.id == Identity.contact_id)
+    .where(
+        Handover.digest == bindparam("digest"),
+        Handover.used_at.is_(None),
+        Identity.ended_at.is_(None),
+        Contact.organisation_id == bindparam("organisation_id"),
+    )
+)
+_insert_first = (
+    insert(Handover)
+    .from_select(
+        ["identity_id", "digest", "nonce", "expires_at"],
+        select(
+            bindparam("of_identity", type_=Handover.identity_id.type),
+            bindparam("new_digest", type_=Handover.digest.type),
+            bindparam("new_nonce", type_=Handover.nonce.type),
+            bindparam("until", type_=Handover.expires_at.type),
+        ).where(
+            ~exists().where(
+                Handover.identity_id == bindparam("of_identity"),
+                Handover.nonce == bindparam("new_nonce"),
+            )
+        ),
+    )
+    .returning(Handover.id)
+)
+_use = (
+    update(Handover)
+    .where(Handover.id == bindparam("handover_id"), Handover.used_at.is_(None))
+    .values(used_at=bindparam("now"))
+    .returning(Handover.id)
+)
+_join_family = (
+    update(Identity)
+    .where(Identity.id == bindparam("of_identity"), Identity.ended_at.is_(None))
+    .values(family=func.coalesce(Identity.family, bindparam("new_family")))
+    .returning(Identity.family)
+)
+_redeeming = select(Event.organisation_id).where(Event.kind == EventKind.HANDOVER).distinct()
+
+
+def is_nonce(text: str) -> bool:
+    """Whether a text can be a nonce: 128 random bits in base64url have 22 characters."""
+    return _NONCE.fullmatch(text) is not None
+
+
+def hand_over(context: Context, customer: Customer, nonce: str) -> str:
+    """A new code for the identity of a customer who is signed in; `nonce` comes from the page that asked.
+
+    Raises Throttled past the limit, and ValueError for a nonce that is none.
+    """
+    _require_nonce(nonce)
+    with context.rate_limiter.attempt(handover_limits(customer.id)):
+        return _give(context, customer, nonce)
+
+
+def hand_over_once(context: Context, customer: Customer, nonce: str) -> str | None:
+    """The same, unless a code was made for this identity and nonce before: a page that is loaded again knows already.
+
+    It is remembered for a day (retention), and does not count. Of two that ask at the same moment both may get a code;
+    each is good.
+    """
+    _require_nonce(nonce)
+    with context.rate_limiter.attempt(handover_limits(customer.id)) as counted:
+        code = _give_once(context, customer, nonce)
+        if code is None:
+            counted.give_back()
+    return code
+
+
+def _require_nonce(nonce: str) -> None:
+    if not is_nonce(nonce):
+        raise ValueError("a hand-over code needs a nonce")
+
+
+@retried
+def _give(context: Context, customer: Customer, nonce: str) -> str:
+    code = random_id()
+    with context.database.write() as connection:
+        connection.execute(
+            insert(Handover),
+            {
+                "identity_id": customer.identity_id,
+                "digest": digest_of(code),
+                "nonce": nonce,
+                "expires_at": context.clock() + LIFETIME,
+            },
+        )
+    return code
+
+
+@retried
+def _give_once(context: Context, customer: Customer, nonce: str) -> str | None:
+    code = random_id()
+    parameters = {
+        "of_identity": customer.identity_id,
+        "new_digest": digest_of(code),
+        "new_nonce": nonce,
+        "until": context.clock() + LIFETIME,
+    }
+    with context.database.write() as connection:
+        is_first = connection.execute(_insert_first, parameters).one_or_none() is not None
+    return code if is_first else None
+
+
+@retried
+def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
+    """A new identity for whoever holds a code and its nonce; ending it or the one it was made from ends both.
+
+    It lasts as long as the one it was made from was meant to. Of any number of parallel uses one succeeds. Raises
+    Refused(NO_SUCH_HANDOVER) for a code that is unknown, used, of another organisation or nonce, or whose identity has
+    ended, and Refused(HANDOVER_EXPIRED) for one that is older than a minute.
+    """
+    now = context.clock()
+    with (
+        refusals_recorded(context, visitor, EventKind.HANDOVER, None),
+        context.database.write() as connection,
+    ):
+        parameters = {"digest": digest_of(code), "organisation_id": visitor.organisation_id}
+        row = connection.execute(_open, parameters).one_or_none()
+        if row is None or not is_nonce(nonce) or row.nonce != nonce:  # codes of old versions may have none
+            raise Refused(Failure.NO_SUCH_HANDOVER)
+        if now >= row.expires_at:
+            raise Refused(Failure.HANDOVER_EXPIRED)
+        contact = contacts.lock(connection, row.contact_id)
+        family = _take(connection, row.id, row.identity_id, now)
+        if contact is None or contact.banned_at or family is None:
+            raise Refused(Failure.NO_SUCH_HANDOVER)
+        record(connection, visitor, EventKind.HANDOVER, contact_id=contact.id, now=now)
+        return identities.start(
+            connection, context.rules, visitor, contact_id=contact.id, remember=row.remember, now=now, family=family
+        )
+
+
+def list_redeeming(connection: Connection) -> set[int]:
+    """The ids of organisations whose servers have asked for an identity by a code, as far back as events are kept."""
+    return set(connection.scalars(_redeeming))
+
+
+def _take(connection: Connection, handover_id: int, identity_id: int, now: datetime) -> str | None:
+    """Use a code up, and return the family of its identity; None when it was used or the identity has ended."""
+    if connection.execute(_use, {"handover_id": handover_id, "now": now}).one_or_none() is None:
+        return None
+    parameters = {"of_identity": identity_id, "new_family": random_id()}
+    family: str | None = connection.execute(_join_family, parameters).scalar_one_or_none()
+    return family

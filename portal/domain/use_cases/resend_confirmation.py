@@ -1,0 +1,53 @@
+"""Send the email of a registration once more."""
+
+from sqlalchemy import select
+
+from portal.domain import contacts
+from portal.domain.audit_log import EventKind, record
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure
+from portal.domain.pending_registrations import PENDING_LIFETIME
+from portal.domain.rate_limits import attempt, registration_email_limits
+from portal.domain.use_cases.register import queue_mail
+from portal.storage.database import retried
+from portal.storage.models import Contact, Registration
+
+
+@retried
+def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
+    """Send the mail of a registration once more, by its public id, within the limits for mails.
+
+    Returns the address it goes to, or None when no such registration is left. The earlier links stay good. Raises
+    Refused.
+    """
+    now = context.clock()
+    find = (
+        select(
+            Registration.id,
+            Registration.contact_id,
+            Registration.locale,
+            Registration.ended_at,
+            Registration.is_decoy,
+            Contact.email_key,
+        )
+        .join(Contact, Contact.id == Registration.contact_id)
+        .where(
+            Registration.public_id == registration,
+            Registration.created_at > now - PENDING_LIFETIME,
+            Contact.organisation_id == visitor.organisation_id,
+        )
+    )
+    with context.database.read() as connection:
+        row = connection.execute(find).one_or_none()
+    if row is None:
+        return None
+    limits = registration_email_limits(context, visitor, row.email_key)
+    counted = attempt(context, visitor, limits, EventKind.RESEND, Failure.TOO_MANY_MAILS)
+    with counted, context.database.write() as connection:
+        contact = contacts.lock(connection, row.contact_id)
+        if contact is None:
+            return None
+        waits = row.ended_at is None and not row.is_decoy
+        queue_mail(connection, context, visitor, contact, row.id, now, locale=row.locale, waits=waits)
+        record(connection, visitor, EventKind.RESEND, contact_id=contact.id, now=now)
+    return contact.email

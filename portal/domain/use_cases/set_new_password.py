@@ -1,0 +1,42 @@
+"""Set a new password by the link of a reset email."""
+
+from portal.domain import accounts, contacts, devices, one_time_links
+from portal.domain.audit_log import EventKind
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
+from portal.domain.mailbox_proof import redeem
+from portal.domain.one_time_links import OpenLink
+from portal.domain.password_reuse import hash_new_password
+from portal.domain.rate_limits import account_limit, device_limit, new_password_limits
+from portal.domain.tokens import Purpose
+from portal.storage.database import retried
+
+
+def get_reset_link(context: Context, visitor: Visitor, token: str) -> OpenLink:
+    """The reset link of a token, unused. Raises Refused."""
+    return one_time_links.get_open_link(context, visitor, Purpose.RESET, token)
+
+
+@retried
+def set_new_password(context: Context, visitor: Visitor, token: str, password: str) -> bool:
+    """Set the password that a reset link was mailed for; return whether that ended a pending registration.
+
+    Of any number of parallel uses one succeeds. Success ends every identity, every open link and every registration
+    that waits, lets in whom too many wrong passwords had locked out, and sends a notice. A refusal does not use the
+    link up. Raises Refused (NO_SUCH_LINK, LINK_ENDED, LINK_EXPIRED, and what hash_new_password raises) and Busy.
+    """
+    link = get_reset_link(context, visitor, token)
+    with context.database.read() as connection:
+        contact = contacts.find_by_id(connection, link.contact_id)
+    if contact is None:  # deleted since the link was looked at
+        raise Refused(Failure.NO_SUCH_LINK)
+    limits = new_password_limits(context, contact.id)
+    password_hash = hash_new_password(context, visitor, contact, password, EventKind.RESET, limits)
+    with redeem(context, visitor, link) as redeemed:
+        accounts.change_password(redeemed.connection, context, visitor, redeemed.contact, password_hash, redeemed.now)
+    # The mailbox is proven and the password that was guessed at is gone: who was locked out by a stranger gets in.
+    key = contact.email_key or ""  # a link has an address
+    context.rate_limiter.forget(account_limit(context, visitor, key))
+    if device := devices.find(context, visitor, key):
+        context.rate_limiter.forget(device_limit(context, device))
+    return redeemed.dropped_registration

@@ -1,0 +1,1 @@
+"""Values: normal forms of what people type, each computed in one place."""

@@ -1,0 +1,37 @@
+"""Languages, by their BCP 47 tags."""
+
+import re
+
+from portal.domain.messages import N_
+from portal.domain.values.invalid import InvalidValue
+from portal.storage.models import LOCALE_LENGTH
+
+_LANGUAGE_TAG = re.compile(
+    r"""[a-z]{2,3}(-[a-z]{3}){0,3}    # language, and an extension of it
+        (-[a-z]{4})?                  # script
+        (-(?:[a-z]{2}|[0-9]{3}))?     # region
+        (-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*   # variants
+        (-[a-wyz0-9](-[a-z0-9]{2,8})+)*          # extensions
+        (-x(-[a-z0-9]{1,8})+)?        # private use
+    """,
+    re.ASCII | re.IGNORECASE | re.VERBOSE,
+)
+"""RFC 5646, 2.1, without the tags that it only keeps for their age and those of private use alone."""
+_SINGLETON = re.compile(r"-.(-|$)")
+
+
+def parse_locale(text: str) -> str:
+    """A language as a BCP 47 tag, in the usual case ("zh-Hant-TW"); raises InvalidValue.
+
+    Any well-formed tag is kept, also of a language that the portal does not speak: mails then come in its own.
+    """
+    text = text.strip()
+    if len(text) > LOCALE_LENGTH or not _LANGUAGE_TAG.fullmatch(text):
+        raise InvalidValue(N_("Enter the language as a tag such as cs or en-GB."))
+    tag = ""
+    for part in text.lower().split("-"):
+        # Behind the language stand script and region; behind a single letter or digit all is lower case (2.1.1).
+        if tag and part.isalpha() and not _SINGLETON.search(tag):
+            part = {2: part.upper(), 4: part.title()}.get(len(part), part)
+        tag = f"{tag}-{part}" if tag else part
+    return tag

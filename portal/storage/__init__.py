@@ -1,0 +1,1 @@
+"""Storage: databases, migrations and counters. It knows no rule of the portal."""

@@ -1,0 +1,32 @@
+"""The tables.
+
+Typed declarative classes describe them; the domain reads and writes them with Core statements on a connection,
+because a unit of work costs more than everything else in a sign-in but the hash (benchmarks/).
+"""
+
+from portal.storage.models.base import LOCALE_LENGTH, STRING_LENGTH, USER_AGENT_LENGTH, Base, UtcDateTime
+from portal.storage.models.contacts import Account, Contact, ContactGroup, FormerPassword, Registration
+from portal.storage.models.organisations import ApiKey, Organisation
+from portal.storage.models.proofs import Device, Handover, Identity, Link
+from portal.storage.models.records import Event, OutboxMail
+
+__all__ = [
+    "LOCALE_LENGTH",
+    "STRING_LENGTH",
+    "USER_AGENT_LENGTH",
+    "Account",
+    "ApiKey",
+    "Base",
+    "Contact",
+    "ContactGroup",
+    "Device",
+    "Event",
+    "FormerPassword",
+    "Handover",
+    "Identity",
+    "Link",
+    "Organisation",
+    "OutboxMail",
+    "Registration",
+    "UtcDateTime",
+]

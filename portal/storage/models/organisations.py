@@ -1,0 +1,57 @@
+"""Organisations and the keys of their servers."""
+
+from datetime import datetime
+
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.storage.models.base import LOCALE_LENGTH, Base
+
+
+class Organisation(Base):
+    """A shop or service whose customers the portal serves."""
+
+    __tablename__ = "organisation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    hostname: Mapped[str | None] = mapped_column(index=True, unique=True)
+    """Where its pages are; without one they are those of BASE_URL only if it is the default organisation."""
+    frame_ancestors: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """The exact origins whose pages may show the portal in a frame."""
+    return_origins: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """The exact origins that a return address may lie on."""
+    handover_urls: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """The addresses that a hand-over code may be sent to by redirect, compared whole but for their query."""
+    locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
+    sender: Mapped[str | None]
+    """The From of its mails; without one MAIL_DEFAULT_SENDER."""
+    accent: Mapped[str | None] = mapped_column(String(7))
+    """A colour such as #0b5fff."""
+    logo: Mapped[bytes | None]
+    logo_type: Mapped[str | None]
+    privacy_url: Mapped[str | None]
+    terms_url: Mapped[str | None]
+    support_email: Mapped[str | None]
+    magic_auth_creates: Mapped[bool] = mapped_column(default=True)
+    """Whether the API's magic-auth makes a contact of an unknown address."""
+    created_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """What a shop's server shows to use the API; random, so a digest of it is enough and safe to keep."""
+
+    __tablename__ = "api_key"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    kind: Mapped[str] = mapped_column(String(4))
+    """PROD, DEV_ or ROOT: what the key begins with."""
+    label: Mapped[str | None]
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]

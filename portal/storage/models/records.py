@@ -1,0 +1,58 @@
+"""What happened, and what is to be mailed."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.storage.models.base import LOCALE_LENGTH, Base, contact_key
+
+
+class Event(Base):
+    """A sign-in, a refusal or a change: what, when, from where."""
+
+    __tablename__ = "event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"))
+    contact_id: Mapped[int | None] = contact_key()
+    kind: Mapped[str] = mapped_column(String(40))
+    refusal: Mapped[str | None] = mapped_column(String(40))
+    """The name of the Failure, or None for what succeeded."""
+    ip: Mapped[str | None] = mapped_column(String(45))
+    user_agent: Mapped[str | None]
+    request_id: Mapped[str | None] = mapped_column(String(32))
+    occurred_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class OutboxMail(Base):
+    """A mail that is due: written with what caused it, rendered, signed and sent by the worker (portal/mail)."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_due", "state", "is_urgent", "due_at", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"))
+    contact_id: Mapped[int | None] = contact_key()
+    link_id: Mapped[int | None] = mapped_column(ForeignKey("link.id", ondelete="CASCADE"), index=True)
+    notice: Mapped[str] = mapped_column(String(40))
+    """Which mail: the name of a folder in templates/mail."""
+    is_urgent: Mapped[bool] = mapped_column(default=True)
+    """Whether somebody sits and waits for it."""
+    recipient: Mapped[str | None]
+    locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
+    ip: Mapped[str | None] = mapped_column(String(45))
+    """Where the request came from that led to the mail, which tells its reader of it; None when that is not known."""
+    user_agent: Mapped[str | None]
+    message_id: Mapped[str] = mapped_column(String(64), unique=True)
+    """The left part of the Message-ID, the same on every try."""
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    claim: Mapped[str | None] = mapped_column(String(32))
+    """Who works on it; a result under another claim is ignored."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why the last try failed, or why it was set aside."""
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]

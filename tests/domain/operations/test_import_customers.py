@@ -1,0 +1,110 @@
+"""An import is one transaction that nobody waits for long, and that nothing known is changed by."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from portal.domain.operations.import_customers import BadRow, ImportRefused, Row, begin_import
+from portal.domain.operations.import_tables import ImportCounts
+from portal.storage.models import Account, Contact, ContactGroup
+from tests.domain.scene import ADA, Scene
+
+BCRYPT = "$2b$12$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"
+
+
+def bring_in(scene: Scene, *customers: dict[str, Any]) -> ImportCounts:
+    """Import customers, none of whom is a bad row."""
+    with begin_import(scene.context, scene.visitor.organisation_id) as begun:
+        assert list(begun.check(Row(number, values) for number, values in enumerate(customers))) == []
+        return begun.store()
+
+
+def contacts(scene: Scene) -> list[Any]:
+    return scene.rows(select(Contact).order_by(Contact.id))
+
+
+def test_customers_come_in_their_order_with_their_groups_and_accounts(scene: Scene) -> None:
+    imported = bring_in(
+        scene,
+        {"email": "zoe@example.com", "passwordHash": BCRYPT, "groups": ["vip", "b2b"], "createdAt": "2019-05-06"},
+        {"phone": "+420 777123456", "groups": ["vip"]},
+        {"email": ADA},
+    )
+    assert imported == ImportCounts(customers=3, accounts=1)
+    zoe, phone_only, ada = contacts(scene)
+    assert (zoe.email, phone_only.phone, ada.email_key) == ("zoe@example.com", "+420 777123456", ADA)
+    assert (zoe.confirmed_at, ada.created_at) == (scene.context.clock(), scene.context.clock())
+    assert len({zoe.password_salt, phone_only.password_salt, ada.password_salt}) == 3
+    assert len({zoe.cu_ref_no, phone_only.cu_ref_no, ada.cu_ref_no}) == 3
+    assert scene.rows(select(Account.contact_id, Account.password_hash)) == [(zoe.id, BCRYPT)]
+    (account,) = scene.rows(select(Account.created_at, Account.password_set_at))
+    assert account == (zoe.created_at, zoe.created_at)
+    groups = scene.rows(select(ContactGroup.contact_id, ContactGroup.name).order_by(ContactGroup.contact_id, "name"))
+    assert groups == [(zoe.id, "b2b"), (zoe.id, "vip"), (phone_only.id, "vip")]
+
+
+def test_whoever_comes_after_an_import_gets_an_id_of_their_own(scene: Scene) -> None:
+    bring_in(scene, {"email": "zoe@example.com"})
+    scene.join()
+    bring_in(scene, {"email": "cyd@example.com"})
+    assert [contact.email for contact in contacts(scene)] == ["zoe@example.com", ADA, "cyd@example.com"]
+
+
+def test_referrers_are_found_in_the_file_and_among_those_known(scene: Scene) -> None:
+    bring_in(scene, {"email": "old@example.com", "cuRefNo": "OldOldOldOldOld1"})
+    bring_in(
+        scene,
+        {"email": "a@example.com", "referralId": "BbbbbbbbbbbbbbbB"},
+        {"email": "b@example.com", "cuRefNo": "BbbbbbbbbbbbbbbB", "referralId": "OldOldOldOldOld1"},
+        {"email": "c@example.com", "cuRefNo": "Cccccccccccccccc", "referralId": "Cccccccccccccccc"},
+        {"email": "d@example.com", "referralId": "NobodyNobodyNobo"},
+    )
+    old, a, b, c, d = contacts(scene)
+    assert (a.referred_by_id, b.referred_by_id) == (b.id, old.id)
+    assert (c.referred_by_id, d.referred_by_id) == (None, None)
+
+
+def test_a_referrer_of_another_organisation_is_none(scene: Scene) -> None:
+    bring_in(scene.at_another_organisation(), {"email": ADA, "cuRefNo": "OldOldOldOldOld1"})
+    bring_in(scene, {"email": ADA, "referralId": "OldOldOldOldOld1"})
+    assert [contact.referred_by_id for contact in contacts(scene)] == [None, None]
+
+
+def test_bad_rows_are_told_in_the_order_of_their_lines_however_many(scene: Scene) -> None:
+    scene.add_guest()
+    rows: list[Row | BadRow] = [Row(line, {"email": f"customer{line}@example.com"}) for line in range(1, 2001)]
+    rows[6], rows[7], rows[1500] = Row(7, {"email": ADA}), BadRow(8, "It is odd."), Row(1501, {"email": 1})
+    rows[1600] = Row(1601, {"email": "customer1@example.com"})
+    with begin_import(scene.context, scene.visitor.organisation_id) as begun:
+        assert [bad.line for bad in begun.check(rows)] == [7, 8, 1501, 1601]
+        assert begun.store().customers == 1996
+
+
+def test_who_becomes_known_while_the_file_is_read_stops_the_import(scene: Scene) -> None:
+    with begin_import(scene.context, scene.visitor.organisation_id) as begun:
+        assert list(begun.check([Row(1, {"email": "zoe@example.com"}), Row(2, {"email": ADA})])) == []
+        scene.add_guest()
+        with pytest.raises(ImportRefused) as hindered:
+            begun.store()
+    assert ADA not in str(hindered.value)
+    assert hindered.value.__cause__ is None
+    assert [contact.email for contact in contacts(scene)] == [ADA]
+
+
+def test_nobody_waits_while_a_file_is_read(scene: Scene) -> None:
+    with begin_import(scene.context, scene.visitor.organisation_id) as begun:
+        assert list(begun.check([Row(1, {"email": "zoe@example.com"})])) == []
+        with scene.context.database.write_without_waiting():  # which on SQLite fails at once when somebody else writes
+            pass
+        scene.join()
+        assert begun.store().customers == 1
+
+
+def test_nothing_of_a_file_stays_behind(scene: Scene) -> None:
+    for _ in range(2):
+        with begin_import(scene.context, scene.visitor.organisation_id) as begun:
+            assert list(begun.check([Row(1, {"email": ADA})])) == []
+    with begin_import(scene.context, scene.visitor.organisation_id) as begun:
+        assert begun.store() == ImportCounts(0, 0)
+    assert scene.rows(select(func.count()).select_from(Contact)) == [(0,)]

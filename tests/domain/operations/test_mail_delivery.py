@@ -1,0 +1,319 @@
+"""The life of a row in the outbox, as workers and operators change it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Row, Select, insert, select, update
+
+from portal.domain.context import Context, Visitor
+from portal.domain.operations import mail_delivery, mail_queue
+from portal.domain.operations.mail_delivery import DueMail, delay_after
+from portal.domain.outbox import MailState, Notice, queue
+from portal.storage.models import Link, OutboxMail
+from tests.conftest import MovableClock
+from tests.domain.scene import ADA, Scene
+
+LEASE = timedelta(seconds=60)
+DAY = timedelta(hours=24)
+
+
+class Outbox:
+    """The outbox, as one worker or operator sees it; each call is a transaction of its own."""
+
+    def __init__(self, context: Context, visitor: Visitor) -> None:
+        self.context = context
+        self.visitor = visitor
+        self._claims = iter(f"claim-{number}" for number in range(1_000_000))
+
+    def queue(self, *, wanted: bool = True) -> None:
+        with self.context.database.write() as connection:
+            queue(
+                connection,
+                self.visitor,
+                Notice.PASSWORD_CHANGED,
+                contact_id=None,
+                recipient=ADA,
+                clock=self.context.clock,
+                wanted=wanted,
+            )
+
+    def find(self) -> DueMail | None:
+        with self.context.database.write() as connection:
+            return mail_delivery.claim_next(connection, self.context.clock, next(self._claims))
+
+    def claim(self) -> DueMail:
+        mail = self.find()
+        assert mail is not None
+        return mail
+
+    def write(self, what: Any, mail: DueMail, *arguments: Any) -> bool:
+        with self.context.database.write() as connection:
+            return bool(what(connection, mail, *arguments))
+
+    def sent(self, mail: DueMail) -> bool:
+        return self.write(mail_delivery.mark_sent, mail, self.context.clock)
+
+    def retry(self, mail: DueMail, reason: str = "450 later") -> bool:
+        return self.write(mail_delivery.retry_later, mail, self.context.clock, reason)
+
+    def set_aside(self, mail: DueMail, reason: str = "550 never") -> bool:
+        return self.write(mail_delivery.set_aside, mail, self.context.clock, reason)
+
+    def requeue(self, mail_id: int) -> bool:
+        with self.context.database.write() as connection:
+            return mail_queue.requeue(connection, mail_id, self.context.clock)
+
+    def listed(self, organisation_id: int | None = None, limit: int = 100) -> list[mail_queue.ListedMail]:
+        with self.context.database.read() as connection:
+            return mail_queue.list_mails(connection, organisation_id, limit)
+
+    def row(self, mail_id: int = 1) -> Row[Any]:
+        statement: Select[Any] = select(OutboxMail.__table__).where(OutboxMail.id == mail_id)
+        with self.context.database.read() as connection:
+            return connection.execute(statement).one()
+
+
+@pytest.fixture
+def outbox(context: Context, visitor: Visitor) -> Outbox:
+    return Outbox(context, visitor)
+
+
+def test_the_mail_that_is_due_longest_is_claimed_first(outbox: Outbox, clock: MovableClock) -> None:
+    for _ in range(3):
+        outbox.queue()
+        clock.advance(timedelta(seconds=1))
+    assert [outbox.claim().id for _ in range(3)] == [1, 2, 3]
+    assert outbox.find() is None
+
+
+def test_a_claimed_mail_knows_all_that_it_is_rendered_from(outbox: Outbox, scene: Scene) -> None:
+    scene.request_reset(ADA)
+    assert outbox.find() is None, "a mail for nobody was claimed"
+    scene.add_guest(ADA)
+    scene.request_reset(ADA, timedelta(minutes=45))
+    mail = outbox.claim()
+    assert (mail.notice, mail.recipient, mail.locale) == ("reset", ADA, "en")
+    assert mail.organisation.name == "Customer portal"
+    assert mail.link is not None
+    assert (mail.link.purpose, mail.link.lifetime) == ("reset", timedelta(minutes=45))
+    assert mail.obsolete is None
+    assert replace(mail, claimed_at=mail.claimed_at + timedelta(minutes=45)).obsolete == "the link has expired"
+
+
+def test_a_claim_lasts_60_seconds_and_is_then_anybodys(outbox: Outbox, clock: MovableClock) -> None:
+    outbox.queue()
+    first = outbox.claim()
+    clock.advance(LEASE - timedelta(microseconds=1))
+    assert outbox.find() is None
+    clock.advance(timedelta(microseconds=1))
+    second = outbox.claim()
+    assert second.id == first.id
+    assert second.claim != first.claim
+
+
+def test_a_renewed_claim_lasts_60_seconds_more(outbox: Outbox, clock: MovableClock) -> None:
+    outbox.queue()
+    mail = outbox.claim()
+    clock.advance(LEASE / 2)
+    assert outbox.write(mail_delivery.renew, mail, clock)
+    clock.advance(LEASE - timedelta(seconds=1))
+    assert outbox.find() is None
+
+
+def test_no_late_result_of_a_lost_claim_takes_effect(outbox: Outbox, clock: MovableClock) -> None:
+    outbox.queue()
+    late = outbox.claim()
+    clock.advance(LEASE)
+    current = outbox.claim()
+    before = outbox.row()
+    assert not outbox.sent(late)
+    assert not outbox.retry(late)
+    assert not outbox.set_aside(late)
+    assert not outbox.write(mail_delivery.mark_expired, late, clock, "late")
+    assert not outbox.write(mail_delivery.hand_back, late)
+    assert not outbox.write(mail_delivery.renew, late, clock)
+    assert outbox.row() == before
+    assert outbox.sent(current)
+
+
+def test_a_result_takes_effect_once(outbox: Outbox) -> None:
+    outbox.queue()
+    mail = outbox.claim()
+    assert outbox.sent(mail)
+    assert not outbox.retry(mail)
+    assert outbox.row().state == MailState.SENT
+
+
+def test_a_result_after_the_lease_counts_when_nobody_else_has_taken_the_mail(
+    outbox: Outbox, clock: MovableClock
+) -> None:
+    outbox.queue()
+    mail = outbox.claim()
+    clock.advance(LEASE * 2)
+    assert outbox.sent(mail)
+    assert outbox.find() is None
+
+
+def test_a_failed_try_is_repeated_after_5_to_15_seconds_then_ever_more_slowly(
+    outbox: Outbox, clock: MovableClock
+) -> None:
+    outbox.queue()
+    seconds = []
+    for _ in range(8):
+        assert outbox.retry(outbox.claim())
+        seconds.append((outbox.row().due_at - clock()).total_seconds())
+        assert outbox.find() is None
+        clock.now = outbox.row().due_at
+    assert 5 <= seconds[0] < 15
+    for measured, usual in zip(seconds[1:], (30, 60, 120, 300, 600, 600, 600), strict=True):
+        assert usual * 0.6 < measured < usual * 1.4
+    assert outbox.row().attempts == 8
+    assert outbox.row().reason == "450 later"
+
+
+def test_what_fails_together_is_not_repeated_together() -> None:
+    assert len({delay_after(1) for _ in range(20)}) > 10
+
+
+def test_a_try_that_fails_after_24_hours_was_the_last(outbox: Outbox, clock: MovableClock) -> None:
+    outbox.queue()
+    clock.advance(DAY - timedelta(seconds=1))
+    outbox.retry(outbox.claim())
+    assert outbox.row().state == MailState.QUEUED
+    clock.advance(timedelta(minutes=1))
+    outbox.retry(outbox.claim())
+    row = outbox.row()
+    assert (row.state, row.reason) == (MailState.DEAD, "given up after 24 hours: 450 later")
+    assert row.finished_at == clock()
+
+
+def test_a_mail_that_waited_24_hours_for_the_server_is_still_tried(outbox: Outbox, clock: MovableClock) -> None:
+    outbox.queue()
+    clock.advance(DAY * 2)
+    assert outbox.sent(outbox.claim())
+
+
+def test_a_mail_that_is_handed_back_has_lost_no_try_and_keeps_its_place(outbox: Outbox, clock: MovableClock) -> None:
+    outbox.queue()
+    clock.advance(timedelta(seconds=1))
+    outbox.queue()
+    mail = outbox.claim()
+    assert outbox.write(mail_delivery.hand_back, mail)
+    assert (outbox.row().attempts, outbox.row().claim, outbox.row().reason) == (0, None, None)
+    assert outbox.claim().id == mail.id
+
+
+@pytest.mark.parametrize("column", [Link.used_at, Link.ended_at, Link.expires_at])
+def test_a_mail_with_a_dead_link_is_claimed_as_obsolete(outbox: Outbox, scene: Scene, column: Any) -> None:
+    scene.add_guest()
+    scene.request_reset()
+    scene.change_row(update(Link).values({column: outbox.context.clock()}))
+    mail = outbox.claim()
+    reason = mail.obsolete
+    assert reason is not None
+    assert outbox.write(mail_delivery.mark_expired, mail, outbox.context.clock, reason)
+    assert (outbox.row().state, outbox.row().reason) == (MailState.EXPIRED, reason)
+
+
+def test_operators_see_the_newest_mails_first_and_no_void_ones(outbox: Outbox, scene: Scene) -> None:
+    outbox.queue()
+    outbox.queue(wanted=False)
+    outbox.queue()
+    other = Outbox(outbox.context, scene.at_another_organisation().visitor)
+    other.queue()
+    assert [mail.id for mail in outbox.listed()] == [4, 3, 1]
+    assert [mail.id for mail in outbox.listed(other.visitor.organisation_id)] == [4]
+    assert [mail.id for mail in outbox.listed(limit=1)] == [4]
+    assert (outbox.listed()[0].state, outbox.listed()[0].recipient) == (MailState.QUEUED, ADA)
+
+
+def test_a_dead_mail_is_tried_again_from_the_beginning_when_the_operator_wants_it(
+    outbox: Outbox, clock: MovableClock
+) -> None:
+    outbox.queue()
+    outbox.set_aside(outbox.claim())
+    assert outbox.find() is None
+    clock.advance(timedelta(hours=1))
+    assert outbox.requeue(1)
+    row = outbox.row()
+    assert (row.state, row.attempts, row.due_at, row.finished_at) == (MailState.QUEUED, 0, clock(), None)
+    assert outbox.sent(outbox.claim())
+
+
+def test_a_mail_that_waits_for_its_next_try_is_due_now_when_the_operator_wants_it(outbox: Outbox) -> None:
+    outbox.queue()
+    outbox.retry(outbox.claim())
+    assert outbox.requeue(1)
+    assert outbox.claim().attempts == 1
+
+
+def test_a_mail_that_is_being_sent_is_not_freed_by_a_wish_to_send_it(outbox: Outbox) -> None:
+    outbox.queue()
+    mail = outbox.claim()
+    outbox.requeue(1)
+    assert outbox.find() is None
+    assert outbox.sent(mail)
+
+
+@pytest.mark.parametrize("state", [MailState.SENT, MailState.EXPIRED, MailState.DECOY])
+def test_a_mail_that_is_done_is_not_sent_again(outbox: Outbox, scene: Scene, state: MailState) -> None:
+    outbox.queue()
+    scene.change_row(update(OutboxMail).values(state=state))
+    assert not outbox.requeue(1)
+    assert not outbox.requeue(99)
+    assert outbox.find() is None
+
+
+def test_a_row_that_names_an_unknown_purpose_can_be_claimed(outbox: Outbox, scene: Scene) -> None:
+    scene.add_guest()
+    scene.request_reset()
+    scene.change_row(update(Link).values(purpose="unheard of"))
+    assert outbox.claim().link is not None
+
+
+@pytest.mark.on_postgresql
+def test_workers_pass_over_rows_that_others_have_locked(outbox: Outbox) -> None:
+    outbox.queue()
+    outbox.queue()
+    with outbox.context.database.write() as connection:
+        mail = mail_delivery.claim_next(connection, outbox.context.clock, "uncommitted")
+        assert mail is not None
+        assert outbox.claim().id != mail.id
+
+
+def test_an_urgent_mail_does_not_wait_behind_thousands_of_others(outbox: Outbox, scene: Scene) -> None:
+    now = outbox.context.clock()
+    others = [
+        {
+            "organisation_id": scene.visitor.organisation_id,
+            "notice": Notice.PASSWORD_CHANGED,
+            "is_urgent": False,
+            "recipient": ADA,
+            "message_id": f"other-{number}",
+            "state": MailState.QUEUED,
+            "due_at": now - timedelta(hours=1),
+            "created_at": now,
+        }
+        for number in range(5000)
+    ]
+    with outbox.context.database.write() as connection:
+        connection.execute(insert(OutboxMail), others)
+    assert outbox.claim().notice == Notice.PASSWORD_CHANGED
+    scene.add_guest()
+    scene.request_reset()
+    assert outbox.claim().notice == Notice.RESET
+    assert outbox.claim().notice == Notice.PASSWORD_CHANGED
+
+
+def test_a_mail_knows_whose_request_led_to_it_and_a_void_one_does_not(outbox: Outbox) -> None:
+    outbox.queue()
+    outbox.queue(wanted=False)
+    mail = outbox.claim()
+    assert (mail.ip, mail.user_agent) == (outbox.visitor.ip, outbox.visitor.user_agent) == ("192.0.2.10", "Browser/1.0")
+    with outbox.context.database.read() as connection:
+        void = connection.execute(
+            select(OutboxMail.ip, OutboxMail.user_agent).where(OutboxMail.state == MailState.DECOY)
+        )
+        assert void.all() == [(None, None)]

@@ -1,0 +1,335 @@
+"""What is forgotten, when, and what is not."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert, select, update
+
+from portal.domain import api_keys
+from portal.domain.api_keys import KeyKind
+from portal.domain.context import Context
+from portal.domain.errors import Failure
+from portal.domain.operations import retention as purging
+from portal.domain.operations.retention import purge
+from portal.domain.outbox import MailState, Notice
+from portal.domain.tokens import Purpose
+from portal.domain.use_cases import check_api_key
+from portal.domain.use_cases.hand_over import LIFETIME, hand_over_once
+from portal.domain.use_cases.resend_confirmation import resend
+from portal.storage.models import (
+    Account,
+    Base,
+    Contact,
+    Event,
+    Handover,
+    Identity,
+    Link,
+    OutboxMail,
+    Registration,
+)
+from tests.conftest import MovableClock
+from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
+
+DAY = timedelta(days=1)
+A_MOMENT = timedelta(seconds=1)
+TABLES: tuple[type[Base], ...] = (OutboxMail, Link, Registration, Identity, Event, Contact)
+
+
+def _send_all(scene: Scene) -> None:
+    """What the mail worker does, in short."""
+    now = scene.context.clock()
+    scene.change_row(
+        update(OutboxMail)
+        .where(OutboxMail.state == MailState.QUEUED)
+        .values(state=MailState.SENT, finished_at=now, claim=None)
+    )
+
+
+def _counts(scene: Scene) -> dict[str, int]:
+    return {table.__tablename__: scene.count(table) for table in TABLES}
+
+
+def _goes_after(scene: Scene, clock: MovableClock, table: type[Base], span: timedelta) -> None:
+    """A row of a table is there until its time and gone then."""
+    before = scene.count(table)
+    assert before
+    clock.advance(span - A_MOMENT)
+    purge(scene.context)
+    assert scene.count(table) == before, "too early"
+    clock.advance(A_MOMENT)
+    assert purge(scene.context)[table.__tablename__] == before
+    assert scene.count(table) == 0
+
+
+def test_nothing_is_left_of_an_address_that_was_never_proven(scene: Scene, clock: MovableClock) -> None:
+    scene.register()
+    _send_all(scene)
+    clock.advance(8 * DAY)
+    purge(scene.context)
+    assert scene.count(Contact) == scene.count(Registration) == scene.count(Link) == 0
+    clock.advance(scene.context.rules.event_retention)
+    purge(scene.context)
+    assert set(_counts(scene).values()) == {0}
+
+
+def test_a_customer_stays_whatever_is_purged(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    _send_all(scene)
+    clock.advance(10_000 * DAY)
+    purge(scene.context)
+    assert {name: count for name, count in _counts(scene).items() if count} == {"contact": 1}
+    assert scene.count(Account) == 1
+    scene.log_in()
+
+
+def test_a_guest_stays(scene: Scene, clock: MovableClock) -> None:
+    scene.add_guest()
+    clock.advance(10_000 * DAY)
+    purge(scene.context)
+    assert scene.count(Contact) == 1
+
+
+def test_a_ban_is_not_shaken_off_by_waiting(scene: Scene, clock: MovableClock) -> None:
+    scene.register()
+    scene.ban()
+    _send_all(scene)
+    clock.advance(10_000 * DAY)
+    purge(scene.context)
+    assert (scene.count(Registration), scene.count(Contact)) == (0, 1)
+
+
+def test_a_link_goes_7_days_after_it_expired(scene: Scene, clock: MovableClock) -> None:
+    scene.add_guest()
+    scene.request_reset()
+    _send_all(scene)
+    clock.advance(scene.context.rules.reset_lifetime)
+    _goes_after(scene, clock, Link, 7 * DAY)
+
+
+def test_a_link_goes_7_days_after_it_was_used(scene: Scene, clock: MovableClock) -> None:
+    scene.add_guest()
+    token = scene.ask_reset(lifetime=24 * timedelta(hours=1))
+    scene.reset(token)
+    _send_all(scene)
+    _goes_after(scene, clock, Link, 7 * DAY)
+
+
+def test_a_link_goes_7_days_after_it_was_withdrawn(scene: Scene, clock: MovableClock) -> None:
+    scene.add_guest()
+    scene.request_reset(lifetime=24 * timedelta(hours=1))
+    scene.ban()
+    _send_all(scene)
+    _goes_after(scene, clock, Link, 7 * DAY)
+
+
+@pytest.mark.parametrize("state", [MailState.QUEUED, MailState.DEAD])
+def test_a_mail_that_may_yet_be_sent_keeps_its_link_registration_and_contact(
+    scene: Scene, clock: MovableClock, state: MailState
+) -> None:
+    scene.register()
+    scene.change_row(update(OutboxMail).values(state=state))
+    clock.advance(20 * DAY)
+    purge(scene.context)
+    assert [scene.count(table) for table in (OutboxMail, Link, Registration, Contact)] == [1, 1, 1, 1]
+
+
+def test_a_sent_mail_goes_30_days_after_it_was_sent_and_outlives_its_link(scene: Scene, clock: MovableClock) -> None:
+    scene.add_guest()
+    scene.request_reset()
+    _send_all(scene)
+    clock.advance(10 * DAY)
+    assert purge(scene.context)["link"] == 1
+    _goes_after(scene, clock, OutboxMail, 20 * DAY)
+
+
+@pytest.mark.parametrize("state", [MailState.DEAD, MailState.EXPIRED])
+def test_a_mail_that_was_not_sent_goes_30_days_after_it_was_given_up(
+    scene: Scene, clock: MovableClock, state: MailState
+) -> None:
+    scene.join()
+    scene.change_row(update(OutboxMail).values(state=state, finished_at=clock()))
+    _goes_after(scene, clock, OutboxMail, 30 * DAY)
+
+
+def test_a_void_mail_goes_after_a_day(scene: Scene, clock: MovableClock) -> None:
+    scene.request_reset("nobody@example.com")
+    _goes_after(scene, clock, OutboxMail, DAY)
+
+
+def test_a_mail_that_waits_never_goes(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    identity = scene.log_in()
+    scene.change(identity, "violet harbour kettle 41", SECOND_PASSWORD)
+    clock.advance(10_000 * DAY)
+    purge(scene.context)
+    assert scene.count(OutboxMail) == 2
+
+
+def test_an_identity_goes_30_days_after_its_end_by_time(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    clock.now = scene.rows(select(Identity.expires_at))[0][0]
+    _goes_after(scene, clock, Identity, 30 * DAY)
+
+
+def test_an_identity_goes_30_days_after_it_was_ended(scene: Scene, clock: MovableClock) -> None:
+    scene.log_out(scene.join())
+    _goes_after(scene, clock, Identity, 30 * DAY)
+
+
+def test_an_event_goes_when_its_retention_is_over(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    _goes_after(scene, clock, Event, scene.context.rules.event_retention)
+
+
+def test_a_registration_waits_7_days(scene: Scene, clock: MovableClock) -> None:
+    scene.register()
+    _send_all(scene)
+    clock.advance(7 * DAY - A_MOMENT)
+    purge(scene.context)
+    assert scene.count(Registration) == 1
+
+
+def test_a_registration_for_a_known_address_is_kept_as_long_as_one_that_waits(
+    scene: Scene, clock: MovableClock
+) -> None:
+    scene.join()
+    clock.advance(100 * DAY)
+    _send_all(scene)
+    purge(scene.context)
+    scene.register()
+    scene.register("stranger@example.com")
+    _send_all(scene)
+    assert scene.count(Registration) == 2
+    clock.advance(7 * DAY - A_MOMENT)
+    purge(scene.context)
+    assert scene.count(Registration) == 2
+    clock.advance(DAY + A_MOMENT)
+    purge(scene.context)
+    assert scene.count(Registration) == 0
+
+
+def test_a_link_sent_again_on_the_last_day_keeps_its_registration(scene: Scene, clock: MovableClock) -> None:
+    registration = scene.register()
+    _send_all(scene)
+    clock.advance(7 * DAY - A_MOMENT)
+    resend(scene.context, scene.visitor, registration)
+    token = scene.token(Notice.VERIFY)
+    _send_all(scene)
+    clock.advance(timedelta(hours=23))
+    purge(scene.context)
+    assert scene.count(Registration) == 1
+    assert scene.context.signer.public_id(Purpose.VERIFY, token) in [
+        row[0] for row in scene.rows(select(Link.public_id))
+    ]
+
+
+def test_a_second_purge_finds_nothing(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    scene.request_reset("nobody@example.com")
+    _send_all(scene)
+    clock.advance(400 * DAY)
+    assert sum(purge(scene.context).values())
+    assert set(purge(scene.context).values()) == {0}
+
+
+def test_many_rows_go_in_batches(
+    scene: Scene, context: Context, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "BATCH", 10)
+    common: dict[str, Any] = {"organisation_id": scene.visitor.organisation_id, "kind": "login", "occurred_at": clock()}
+    with context.database.write() as connection:
+        connection.execute(insert(Event), [common] * 95)
+    clock.advance(context.rules.event_retention)
+    assert purge(context)["event"] == 95
+
+
+def test_a_first_purge_of_very_many_rows_never_holds_all_of_them(
+    scene: Scene, context: Context, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "SEARCHED", 30)
+    fetched: list[int] = []
+    delete_batch = purging._delete
+
+    def noted(database: Any, key: Any, condition: Any, found: list[int]) -> int:
+        fetched.append(len(found))
+        return delete_batch(database, key, condition, found)
+
+    monkeypatch.setattr(purging, "_delete", noted)
+    common: dict[str, Any] = {"organisation_id": scene.visitor.organisation_id, "kind": "login", "occurred_at": clock()}
+    with context.database.write() as connection:
+        connection.execute(insert(Event), [common] * 95)
+    clock.advance(context.rules.event_retention)
+    assert purge(context)["event"] == 95
+    assert fetched == [30, 30, 30, 5]
+
+
+@pytest.mark.on_postgresql
+def test_a_purge_that_finds_every_row_held_ends(
+    scene: Scene, context: Context, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "SEARCHED", 1)
+    scene.join()
+    clock.advance(context.rules.event_retention)
+    with context.database.write() as connection:
+        connection.execute(select(Event.id).with_for_update())
+        assert purge(context)["event"] == 0
+    assert purge(context)["event"] == 3
+
+
+@pytest.mark.on_postgresql
+def test_a_purge_goes_on_when_somebodys_transaction_was_in_its_way(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    clock.advance(scene.context.rules.event_retention)
+    outrun: list[str] = []
+
+    def be_outrun(_connection: object, cursor: Any, statement: str, *_rest: object) -> None:
+        if statement.startswith("DELETE FROM event") and not outrun:
+            outrun.append(statement)
+            cursor.execute("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$")
+
+    engine = scene.context.database.engine
+    event.listen(engine, "before_cursor_execute", be_outrun)
+    gone = purge(scene.context)["event"]
+    event.remove(engine, "before_cursor_execute", be_outrun)
+    assert outrun
+    assert gone == 3
+
+
+def test_a_former_password_is_known_as_long_as_its_customer(scene: Scene, clock: MovableClock) -> None:
+    scene.change(scene.join(), PASSWORD, SECOND_PASSWORD)
+    _send_all(scene)
+    clock.advance(10_000 * DAY)
+    purge(scene.context)
+    identity = scene.log_in(ADA, SECOND_PASSWORD)
+    with refused(Failure.PASSWORD_REUSED):
+        scene.change(identity, SECOND_PASSWORD, PASSWORD)
+
+
+def test_a_key_stays_until_the_operator_ends_it(scene: Scene, clock: MovableClock) -> None:
+    _, key = api_keys.create(scene.context, scene.visitor.organisation_id, KeyKind.PRODUCTION)
+    clock.advance(10_000 * DAY)
+    purge(scene.context)
+    assert (
+        check_api_key.admit(scene.context, key, network="192.0.2.10").organisation_id == scene.visitor.organisation_id
+    )
+
+
+def test_a_code_that_hands_somebody_over_stays_for_a_day(scene: Scene, clock: MovableClock) -> None:
+    """As long as it is there, a page that is loaded again is not given another one."""
+    identity = scene.join()
+    assert hand_over_once(scene.context, scene.get(identity), "made-up-by-the-page_22")
+    clock.advance(DAY)
+    purge(scene.context)
+    assert scene.count(Handover) == 1
+    clock.advance(LIFETIME)
+    assert purge(scene.context)["handover"] == 1
+
+
+def test_a_forgotten_address_can_register_again(scene: Scene, clock: MovableClock) -> None:
+    scene.register()
+    _send_all(scene)
+    clock.advance(8 * DAY)
+    purge(scene.context)
+    scene.join()
+    assert scene.rows(select(Contact.email)) == [(ADA,)]

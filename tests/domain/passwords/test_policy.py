@@ -1,0 +1,270 @@
+"""Which new passwords are accepted."""
+
+import sys
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from zxcvbn import matching
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+from portal.domain.errors import Failure, Refused
+from portal.domain.passwords.policy import MAX_LENGTH, MAX_RAW_LENGTH, PasswordTooLong, normalised, refuse_unfit
+from tests.domain.scene import refused
+from tests.domain.watching import normalised_lengths
+
+PERSONAL = ("jana.novotna-svobodova@example.com", "Jana", "Novotn\u00e1 Svobodov\u00e1", "Hedgehog Books")
+COMMON = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= 8][:50]
+TOO_EASY = "This password is too easy to guess"
+ONE_OF_THE_MOST_COMMON = f"{TOO_EASY}: it is one of the most common ones. Choose one that others do not use."
+EASY = f"{TOO_EASY}. Choose a longer one, for example of several unusual words."
+MADE_OF_YOURSELF = (
+    f"{TOO_EASY}: it is made of your name or address, or of the name of this service. "
+    "Choose one that says nothing about you."
+)
+EIGHT_EMOJI = "\U0001f984\U0001f34b\U0001f6f6\U0001f9c2\U0001f3b7\U0001f9ed\U0001fa81\U0001f407"
+
+
+def check(password: str, *, min_length: int = 8) -> None:
+    refuse_unfit(password, Failure.PASSWORD_REFUSED, min_length=min_length, personal=PERSONAL)
+
+
+def reason_against(password: str) -> str:
+    with refused(Failure.PASSWORD_REFUSED) as refusal:
+        check(password)
+    assert refusal.value.field == "password"
+    return refusal.value.in_english
+
+
+@pytest.mark.parametrize(
+    ("seven", "eight"),
+    [
+        ("xq7Rv#2", "xq7Rv#2k"),
+        (EIGHT_EMOJI[:7], EIGHT_EMOJI),
+        ("\u017elu\u0165\u016f\u010dk", "\u017elu\u0165\u016f\u010dk\u00fd"),
+        # Each vowel is two code points, and one after NFC.
+        ("xe\u0301qo\u0302vu\u0308", "xe\u0301qo\u0302vu\u0308zk"),
+    ],
+    ids=["letters", "emoji", "czech", "decomposed"],
+)
+def test_seven_characters_are_too_few_and_eight_are_enough(seven: str, eight: str) -> None:
+    with refused(Failure.PASSWORD_REFUSED) as refusal:
+        check(seven)
+    assert refusal.value.in_english == "The password needs at least 8 characters."
+    check(eight)
+
+
+def test_the_minimum_is_the_operators_choice() -> None:
+    check("xq7Rv#2k9Lw!m4p", min_length=15)
+    with refused(Failure.PASSWORD_REFUSED) as refusal:
+        check("xq7Rv#2k9Lw!m4", min_length=15)
+    assert refusal.value.values == {"num": 15}
+
+
+def test_an_empty_password_is_refused_whatever_the_minimum() -> None:
+    with refused(Failure.PASSWORD_REFUSED):
+        check("", min_length=0)
+
+
+def test_256_characters_are_accepted_and_257_refused() -> None:
+    long = "brisk otter lantern " * 13
+    check(long[:MAX_LENGTH])
+    with refused(Failure.PASSWORD_REFUSED) as refusal:
+        check(long[: MAX_LENGTH + 1])
+    assert refusal.value.in_english == "The password can have at most 256 characters."
+
+
+def test_the_maximum_too_counts_characters_not_bytes_or_code_points() -> None:
+    passphrase = "\u017elu\u0165ou\u010dk\u00fd k\u016f\u0148 \u00fap\u011bl " * 16
+    decomposed = unicodedata.normalize("NFD", passphrase[:MAX_LENGTH])
+    assert len(decomposed) > MAX_LENGTH
+    check(decomposed)
+
+
+@pytest.mark.parametrize("length", [10_000, 1_000_000])
+def test_a_very_long_password_is_refused_by_its_length(length: int) -> None:
+    assert reason_against("x" * length) == "The password can have at most 256 characters."
+
+
+def test_256_characters_of_four_code_points_each_are_accepted() -> None:
+    # No character is more than four before composition, so no honest password is longer than that as it is typed.
+    assert max(len(unicodedata.normalize("NFD", chr(code))) for code in range(sys.maxunicode + 1)) == 4
+    composed = "".join(chr(0x1F80 + number * 7 % 48) for number in range(MAX_LENGTH))
+    longest = "\N{GREEK SMALL LETTER ALPHA WITH PSILI AND VARIA AND YPOGEGRAMMENI}" * MAX_LENGTH
+    assert len(unicodedata.normalize("NFD", longest)) == MAX_RAW_LENGTH
+    assert normalised(unicodedata.normalize("NFD", longest)) == longest
+    check(unicodedata.normalize("NFD", composed))
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "\u0316\u0301" * 15_900,
+        "a" * MAX_RAW_LENGTH + "\u0301",
+        # Three code points each after composition.
+        "\U0001d160" * (MAX_LENGTH - 1),
+        "x" * (MAX_LENGTH + 1),
+    ],
+    ids=["marks", "one too many as typed", "longer after composition", "letters"],
+)
+def test_a_password_that_is_too_long_is_refused_before_work_that_grows_with_it(
+    password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = normalised_lengths(monkeypatch)
+    with pytest.raises(PasswordTooLong):
+        normalised(password)
+    assert reason_against(password) == "The password can have at most 256 characters."
+    assert max(lengths, default=0) <= MAX_RAW_LENGTH
+
+
+@pytest.mark.parametrize("password", COMMON)
+def test_a_common_password_is_refused_as_one(password: str) -> None:
+    assert reason_against(password) in (ONE_OF_THE_MOST_COMMON, EASY)
+
+
+def test_nearly_all_common_passwords_are_called_common() -> None:
+    # The others are told as what they are too: rows of keys, repeats, dates.
+    assert sum(reason_against(password) == ONE_OF_THE_MOST_COMMON for password in COMMON) > 25
+
+
+@pytest.mark.parametrize(
+    "password", ["Password1!", "P4ssw0rd123", "qwertyuiop", "aaaaaaaaaaaa", "20250101", "abcdefgh1234"]
+)
+def test_a_password_that_meets_rules_of_composition_may_still_be_too_easy(password: str) -> None:
+    assert reason_against(password) in (ONE_OF_THE_MOST_COMMON, EASY)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "jana.novotna-svobodova",
+        "jana.novotna-svobodova1",
+        "123jana.novotna-svobodova",
+        "Jana.Novotna-Svobodova!!",
+        "jana.novotna-svobodova@example.com",
+        "JanaJana",
+        "jana1234",
+        "SvobodovaJana",
+        "Novotn\u00e1 Svobodov\u00e1",
+        "novotn\u00e11990",
+        "Hedgehog Books",
+        "hedgehogbooks1",
+        "hedgehog123",
+    ],
+)
+def test_a_password_made_of_ones_own_name_address_or_shop_is_refused_as_that(password: str) -> None:
+    assert reason_against(password) == MADE_OF_YOURSELF
+
+
+def test_what_is_personal_for_one_is_not_for_another() -> None:
+    refuse_unfit(
+        "svobodova gr\u00e9e", Failure.PASSWORD_REFUSED, min_length=8, personal=("eve@example.com", None, None)
+    )
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "brisk otter lantern",
+        "all lower case with spaces",
+        "p\u0159\u00edli\u0161 \u017elu\u0165ou\u010dk\u00fd k\u016f\u0148",
+        "\u0441\u0438\u043d\u0438\u0439 \u0442\u0440\u0430\u043c\u0432\u0430\u0439 \u043f\u043e\u0435\u0442",
+        EIGHT_EMOJI,
+        "  leading and trailing count  ",
+        "xq7Rv#2k",
+        "jana likes brisk otters",
+        "tab\tand\nline otters",
+    ],
+)
+def test_a_passphrase_of_any_characters_is_accepted(password: str) -> None:
+    check(password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password1" * 8,
+        "basketball" * 7,
+        "basketball" * 25,
+        "jana.novotna-svobodova@example.com" * 3,
+        "x" + "jana.novotna-svobodova" * 5,
+        "".join(map(chr, range(0x100, 0x180))),
+        # Easy at the beginning, or up to the ninth sign that may stand for a letter.
+        "a" * 64 + "brisk otter lantern",
+        "qwertyuiop" * 6 + "qwer" + "brisk otter lantern",
+        "12345678" + "9 brisk otter lantern",
+    ],
+)
+def test_a_long_password_is_refused_when_it_or_its_beginning_is_easy(password: str) -> None:
+    assert reason_against(password) in (ONE_OF_THE_MOST_COMMON, EASY, MADE_OF_YOURSELF)
+
+
+@pytest.mark.parametrize("password", ["brisk otter lantern " * 3 + "!", "xq7Rv#2k" + "basketball" * 6])
+def test_a_long_password_that_repeats_something_good_is_accepted(password: str) -> None:
+    check(password)
+
+
+def test_the_failure_is_the_callers() -> None:
+    with refused(Failure.REGISTRATION_FAILED):
+        refuse_unfit("short", Failure.REGISTRATION_FAILED, min_length=8, personal=())
+
+
+def test_each_password_is_held_against_the_words_of_its_own_customer_only() -> None:
+    # zxcvbn keeps those of the one it judges in a dictionary of the whole process.
+    names = ["quillobar", "marzipetto", "vondelaker", "brixatoru"]
+
+    def reason(name: str, password: str) -> str | None:
+        try:
+            refuse_unfit(password, Failure.PASSWORD_REFUSED, min_length=8, personal=(name,))
+        except Refused as refusal:
+            return refusal.in_english
+        return None
+
+    def judge(number: int) -> set[tuple[bool, str | None]]:
+        own, other = names[number], names[number - 1]
+        return {
+            result for _ in range(50) for result in [(True, reason(own, own + "x")), (False, reason(own, other + "x"))]
+        }
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(len(names)) as pool:
+            results = set().union(*pool.map(judge, range(len(names))))
+    finally:
+        sys.setswitchinterval(interval)
+    assert results == {(True, MADE_OF_YOURSELF), (False, None)}
+
+
+WORST = {
+    "signs": "+1679<{|",
+    "all signs": "4@8({[<369&#!1|0$5+7%2",
+    "signs and words": "croatiarabbit||9|9+<6s1|1{{7911",
+    "signs and repeats": "1|22Z+a 1$ |73wo1i1Z223a1$15o2+5o5|1",
+    "one character": "a",
+    "digits": "1112198711122",
+    "dates": "1.1.911-1-91",
+    "walk": "qWQwQw",
+}
+"""What zxcvbn takes longest for, as far as a random search has found."""
+
+
+@pytest.mark.parametrize("name", WORST)
+@pytest.mark.parametrize("length", [24, 64, MAX_LENGTH])
+def test_the_work_for_a_password_is_bounded(name: str, length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    look_up = matching.dictionary_match
+
+    def noted(text: str, *arguments: Any, **options: Any) -> Any:
+        read.append(text)
+        return look_up(text, *arguments, **options)
+
+    monkeypatch.setattr(matching, "dictionary_match", noted)
+    with suppress(Refused):
+        refuse_unfit(
+            (WORST[name] * MAX_LENGTH)[:length], Failure.PASSWORD_REFUSED, min_length=8, personal=["a b" * 300] * 3
+        )
+    assert max(map(len, read)) <= 64
+    assert sum(len(text) ** 2 for text in read) < 100_000

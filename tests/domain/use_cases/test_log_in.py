@@ -1,0 +1,234 @@
+"""Signing in: what is refused, in which order, and what a sign-in leaves behind."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from limits import parse as parse_limit
+from sqlalchemy import select, update
+
+from portal.domain.errors import Failure
+from portal.domain.passwords.hashing import Hasher, Parameters
+from portal.domain.pending_registrations import PENDING_LIFETIME
+from portal.storage.models import Account, Contact, Identity
+from tests.conftest import MovableClock
+from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
+from tests.domain.watching import HashCounter
+
+
+def nobody(scene: Scene) -> None:
+    pass
+
+
+def guest(scene: Scene) -> None:
+    scene.add_guest()
+
+
+def guest_who_registers(scene: Scene) -> None:
+    scene.add_guest()
+    scene.register()
+
+
+def newcomer(scene: Scene) -> None:
+    scene.register()
+
+
+def customer(scene: Scene) -> None:
+    scene.join()
+
+
+def banned_customer(scene: Scene) -> None:
+    scene.join()
+    scene.ban()
+
+
+def banned_guest(scene: Scene) -> None:
+    scene.add_guest()
+    scene.ban()
+
+
+def banned_newcomer(scene: Scene) -> None:
+    scene.register()
+    scene.ban()
+
+
+def customer_with_a_closed_password(scene: Scene) -> None:
+    scene.join()
+    scene.change_row(update(Contact).values(failed_passwords=100))
+
+
+def banned_customer_with_a_closed_password(scene: Scene) -> None:
+    customer_with_a_closed_password(scene)
+    scene.ban()
+
+
+@pytest.mark.parametrize(
+    ("who", "password", "failure"),
+    [
+        (nobody, PASSWORD, Failure.UNKNOWN_CONTACT),
+        (guest, PASSWORD, Failure.NO_ACCOUNT),
+        (guest_who_registers, WRONG_PASSWORD, Failure.NO_ACCOUNT),
+        (guest_who_registers, PASSWORD, Failure.UNVERIFIED),
+        (newcomer, WRONG_PASSWORD, Failure.WRONG_PASSWORD),
+        (newcomer, PASSWORD, Failure.UNVERIFIED),
+        (customer, WRONG_PASSWORD, Failure.WRONG_PASSWORD),
+        (customer, "", Failure.WRONG_PASSWORD),
+        (banned_customer, WRONG_PASSWORD, Failure.WRONG_PASSWORD),
+        (banned_customer, PASSWORD, Failure.BANNED),
+        (banned_guest, PASSWORD, Failure.NO_ACCOUNT),
+        (banned_newcomer, PASSWORD, Failure.UNVERIFIED),
+        (banned_newcomer, WRONG_PASSWORD, Failure.WRONG_PASSWORD),
+        (customer_with_a_closed_password, WRONG_PASSWORD, Failure.PASSWORD_LOCKED),
+        (customer_with_a_closed_password, PASSWORD, Failure.PASSWORD_LOCKED),
+        (banned_customer_with_a_closed_password, PASSWORD, Failure.PASSWORD_LOCKED),
+    ],
+)
+def test_each_reason_is_told_in_the_order_of_the_contract(
+    scene: Scene, who: Callable[[Scene], None], password: str, failure: Failure
+) -> None:
+    who(scene)
+    identities = scene.count(Identity)
+    with refused(failure):
+        scene.log_in(ADA, password)
+    assert scene.count(Identity) == identities
+
+
+@pytest.mark.parametrize("who", [nobody, guest, newcomer, customer, banned_customer])
+def test_a_throttled_try_is_refused_before_everything_else(
+    scene: Scene, hashes: HashCounter, who: Callable[[Scene], None]
+) -> None:
+    who(scene)
+    strict = scene.with_rules(login_limit_account=parse_limit("1 per hour"))
+    strict.fail_to_log_in()
+    before = hashes.computed
+    with refused(Failure.TOO_MANY_LOGINS):
+        strict.log_in()
+    assert hashes.computed == before
+
+
+def test_a_waiting_registration_is_named_only_to_who_knows_its_password(scene: Scene) -> None:
+    public_id = scene.register()
+    with refused(Failure.UNVERIFIED) as refusal:
+        scene.log_in()
+    assert refusal.value.registration == public_id
+    with refused(Failure.WRONG_PASSWORD) as refusal:
+        scene.log_in(ADA, WRONG_PASSWORD)
+    assert refusal.value.registration is None
+
+
+def test_of_several_waiting_registrations_each_is_known_by_its_own_password(scene: Scene) -> None:
+    registered = {password: scene.register(ADA, password) for password in (PASSWORD, SECOND_PASSWORD)}
+    for password, public_id in registered.items():
+        with refused(Failure.UNVERIFIED) as refusal:
+            scene.log_in(ADA, password)
+        assert refusal.value.registration == public_id
+
+
+def test_a_registration_waits_seven_days(scene: Scene, clock: MovableClock) -> None:
+    scene.register()
+    clock.advance(PENDING_LIFETIME - timedelta(seconds=1))
+    with refused(Failure.UNVERIFIED):
+        scene.log_in()
+    clock.advance(timedelta(seconds=1))
+    with refused(Failure.UNKNOWN_CONTACT):
+        scene.log_in()
+
+
+def test_a_customer_signs_in_by_any_spelling_of_the_address_and_the_password(scene: Scene) -> None:
+    scene.join("a.da@gmail.com", "caf\u00e9 kettle harbour 9")
+    identity = scene.log_in("ADA+shop@googlemail.com", "cafe\u0301 kettle harbour 9")
+    assert scene.get(identity).email == "a.da@gmail.com"
+
+
+def test_every_sign_in_is_another_identity(scene: Scene) -> None:
+    scene.join()
+    first, second = scene.log_in(), scene.log_in()
+    assert first != second
+    assert scene.get(first).id == scene.get(second).id
+    assert scene.get(first).identity_id != scene.get(second).identity_id
+
+
+def test_signing_in_again_ends_the_identity_that_the_browser_carried(scene: Scene) -> None:
+    elsewhere = scene.join()
+    carried = scene.log_in()
+    new = scene.log_in(replacing=carried)
+    assert [scene.is_signed_in(one) for one in (carried, new, elsewhere)] == [False, True, True]
+
+
+def test_an_invented_identity_is_not_adopted(scene: Scene) -> None:
+    scene.join()
+    invented = "A" * 32
+    assert scene.log_in(replacing=invented) != invented
+    assert not scene.is_signed_in(invented)
+
+
+def test_an_unconfirmed_address_cannot_be_signed_in_to(scene: Scene) -> None:
+    scene.register()
+    with refused(Failure.UNVERIFIED):
+        scene.log_in()
+    assert scene.count(Account) == 0
+    assert scene.count(Identity) == 0
+
+
+def test_a_password_is_not_asked_to_be_changed_after_400_days(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    clock.advance(timedelta(days=400))
+    assert scene.is_signed_in(scene.log_in())
+
+
+def test_signing_in_renews_a_hash_of_former_parameters(scene: Scene, hashes: HashCounter) -> None:
+    scene.join()
+    assert stored_hash(scene).startswith("$argon2id$v=19$m=8,t=1,p=1$")
+    dearer = replace(scene, context=replace(scene.context, hasher=Hasher(Parameters(2, 16, 1))))
+    assert hashes.during(dearer.log_in) == 2
+    assert stored_hash(scene).startswith("$argon2id$v=19$m=16,t=2,p=1$")
+    assert hashes.during(dearer.log_in) == 1
+
+
+def test_a_wrong_password_renews_nothing(scene: Scene) -> None:
+    scene.join()
+    before = stored_hash(scene)
+    dearer = replace(scene, context=replace(scene.context, hasher=Hasher(Parameters(2, 16, 1))))
+    dearer.fail_to_log_in()
+    assert stored_hash(scene) == before
+
+
+def test_a_renewed_hash_is_still_found_to_be_used_before(scene: Scene) -> None:
+    scene.join()
+    dearer = replace(scene, context=replace(scene.context, hasher=Hasher(Parameters(2, 16, 1))))
+    dearer.log_in()
+    with refused(Failure.PASSWORD_REUSED):
+        dearer.reset(dearer.ask_reset(), PASSWORD)
+
+
+def test_who_was_banned_while_the_password_was_checked_does_not_get_in(scene: Scene, hashes: HashCounter) -> None:
+    scene.join()
+
+    def ban_meanwhile(*arguments: object, **options: object) -> bytes:
+        scene.ban()
+        return hashes_then(*arguments, **options)
+
+    hashes_then, hashes._hash_secret = hashes._hash_secret, ban_meanwhile
+    with refused(Failure.BANNED):
+        scene.log_in()
+    assert scene.rows(select(Identity).where(Identity.ended_at.is_(None))) == []
+
+
+def test_a_password_that_was_changed_while_it_was_checked_lets_nobody_in(scene: Scene, hashes: HashCounter) -> None:
+    scene.join()
+    token = scene.ask_reset()
+
+    def reset_meanwhile(*arguments: object, **options: object) -> bytes:
+        hashes._hash_secret = hashes_then
+        scene.reset(token)
+        return hashes_then(*arguments, **options)
+
+    hashes_then, hashes._hash_secret = hashes._hash_secret, reset_meanwhile
+    with refused(Failure.WRONG_PASSWORD):
+        scene.log_in()
+    assert scene.rows(select(Identity).where(Identity.ended_at.is_(None))) == []
+
+
+def stored_hash(scene: Scene) -> str:
+    return str(scene.rows(select(Account.password_hash))[0][0])

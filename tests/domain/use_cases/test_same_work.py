@@ -1,0 +1,211 @@
+"""What a stranger asks costs the same whoever the address belongs to: statements, hashes, mails and rows."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import select, update
+
+from portal.domain.errors import Refused
+from portal.domain.rate_limits import password_limits, registration_email_limits, registration_limits
+from portal.domain.tokens import random_id
+from portal.storage.models import Base, Contact, Registration
+from tests.domain.scene import ADA, SECOND_PASSWORD, WRONG_PASSWORD, Scene
+from tests.domain.watching import HashCounter, statements_of
+
+STRANGER = "stranger@example.com"
+
+
+def become_guest(scene: Scene) -> None:
+    scene.add_guest()
+
+
+def become_newcomer(scene: Scene) -> None:
+    scene.register()
+
+
+def become_newcomer_twice(scene: Scene) -> None:
+    scene.register()
+    scene.register(ADA, SECOND_PASSWORD)
+
+
+def become_guest_who_registers(scene: Scene) -> None:
+    scene.add_guest()
+    scene.register()
+
+
+def become_customer(scene: Scene) -> None:
+    scene.join()
+
+
+def become_customer_with_former_passwords(scene: Scene) -> None:
+    scene.join()
+    for number in range(3):
+        scene.reset(scene.ask_reset(), f"{SECOND_PASSWORD} {number}")
+
+
+def become_banned(scene: Scene) -> None:
+    scene.join()
+    scene.ban()
+
+
+def become_closed(scene: Scene) -> None:
+    scene.join()
+    scene.change_row(update(Contact).values(failed_passwords=100))
+
+
+def become_banned_guest(scene: Scene) -> None:
+    scene.add_guest()
+    scene.ban()
+
+
+def become_imported(scene: Scene) -> None:
+    scene.add_imported()
+
+
+KNOWN = [
+    become_guest,
+    become_newcomer,
+    become_newcomer_twice,
+    become_guest_who_registers,
+    become_customer,
+    become_customer_with_former_passwords,
+    become_banned,
+    become_closed,
+    become_banned_guest,
+]
+STRANGERS_PASSWORD = "thimble walrus lagoon 29"
+
+
+@pytest.fixture(params=["no device", "invented device", "device of another customer"])
+def asking(scene: Scene, request: pytest.FixtureRequest) -> Scene:
+    """A stranger's browser, which may bring a device cookie of its own."""
+    if request.param == "no device":
+        return scene
+    if request.param == "invented device":
+        return scene.in_browser(random_id())
+    scene.join("eve@example.com")
+    return scene.in_known_browser("eve@example.com")
+
+
+@dataclass
+class Work:
+    statements: list[str]
+    hashes: int
+    rows: dict[str, int]
+
+
+def work_of(scene: Scene, hashes: HashCounter, ask: Callable[[], object]) -> Work:
+    def rows() -> dict[str, int]:
+        return {mapper.class_.__tablename__: scene.count(mapper.class_) for mapper in Base.registry.mappers}
+
+    rows_before, hashes_before = rows(), hashes.computed
+    with statements_of(scene.context.database.engine) as statements, suppress(Refused):
+        ask()
+    computed = hashes.computed - hashes_before
+    return Work(statements, computed, {table: after - rows_before[table] for table, after in rows().items()})
+
+
+@pytest.mark.parametrize("become_known", KNOWN)
+def test_a_wrong_password_costs_the_same(
+    asking: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
+) -> None:
+    become_known(asking.in_browser(None))
+    known = work_of(asking, hashes, lambda: asking.log_in(ADA, WRONG_PASSWORD))
+    unknown = work_of(asking, hashes, lambda: asking.log_in(STRANGER, WRONG_PASSWORD))
+    assert known == unknown
+    assert (unknown.hashes, unknown.rows["event"], unknown.rows["outbox"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("become_known", KNOWN)
+def test_a_registration_costs_the_same(
+    scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
+) -> None:
+    become_known(scene)
+    known = work_of(scene, hashes, lambda: scene.register(ADA, WRONG_PASSWORD))
+    unknown = work_of(scene, hashes, lambda: scene.register(STRANGER, WRONG_PASSWORD))
+    # What a registration is for: a contact for the unknown address. The statement runs for the known one too.
+    assert (known.rows.pop("contact"), unknown.rows.pop("contact")) == (0, 1)
+    assert known == unknown
+    assert (unknown.hashes, unknown.rows["registration"], unknown.rows["outbox"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("become_known", KNOWN)
+def test_a_request_for_a_reset_costs_the_same(
+    asking: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
+) -> None:
+    become_known(asking.in_browser(None))
+    known = work_of(asking, hashes, asking.request_reset)
+    unknown = work_of(asking, hashes, lambda: asking.request_reset(STRANGER))
+    assert known == unknown
+    assert (unknown.hashes, unknown.rows["link"], unknown.rows["outbox"]) == (0, 1, 1)
+
+
+def counted(scene: Scene, email: str) -> dict[str, int]:
+    """What is counted on an address, and on the network of whoever asks."""
+    guards = [
+        *password_limits(scene.context, scene.visitor, email, None),
+        *registration_limits(scene.context, scene.visitor),
+        *registration_email_limits(scene.context, scene.visitor, email),
+    ]
+    return {guard.scope: scene.context.rate_limiter.counters.get(guard.storage_key) for guard in guards}
+
+
+@pytest.mark.parametrize("become_known", [*KNOWN, become_imported])
+def test_signing_in_with_what_a_stranger_has_registered_costs_the_same(
+    scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
+) -> None:
+    become_known(scene)
+    scene.context.rate_limiter.counters.reset()
+
+    def register_sign_in_resend(stranger: Scene, email: str) -> list[Work]:
+        registrations: list[str] = []
+        steps: list[Callable[[], object]] = [
+            lambda: registrations.append(stranger.register(email, STRANGERS_PASSWORD)),
+            lambda: stranger.log_in(email, STRANGERS_PASSWORD),
+            lambda: stranger.log_in(email, STRANGERS_PASSWORD),
+            lambda: stranger.log_in(email, WRONG_PASSWORD),
+            lambda: stranger.resend(registrations[0]),
+        ]
+        return [work_of(stranger, hashes, step) for step in steps]
+
+    stranger, other = scene.elsewhere("198.51.100.66"), scene.elsewhere("198.51.100.67")
+    known = register_sign_in_resend(stranger, ADA)
+    unknown = register_sign_in_resend(other, STRANGER)
+    for work in (known[0], unknown[0]):
+        del work.rows["contact"]
+    assert known == unknown
+    assert [work.hashes for work in unknown] == [1, 1, 1, 1, 0]
+    assert [work.rows["outbox"] for work in unknown] == [1, 0, 0, 0, 1]
+    assert counted(stranger, ADA) == counted(other, STRANGER)
+    failed = select(Registration.failed_passwords).order_by(Registration.id.desc()).limit(2)
+    assert scene.rows(failed) == [(1,), (1,)]
+
+
+@pytest.mark.parametrize("become_known", [*KNOWN, become_imported])
+def test_a_registration_counts_the_same_on_the_contact(scene: Scene, become_known: Callable[[Scene], None]) -> None:
+    become_known(scene)
+    failed = select(Contact.failed_passwords).where(Contact.email == ADA)
+    [(before,)] = scene.rows(failed) or [(0,)]
+    stranger = scene.without_limits().elsewhere("198.51.100.66")
+    stranger.register(ADA, STRANGERS_PASSWORD)
+    for password in (STRANGERS_PASSWORD, WRONG_PASSWORD):
+        with suppress(Refused):
+            stranger.log_in(ADA, password)
+    assert scene.rows(failed) == [(before + 2,)]
+
+
+@pytest.mark.parametrize("become_known", [*KNOWN, None])
+def test_whoever_asks_too_often_is_refused_the_same(
+    scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None] | None
+) -> None:
+    if become_known:
+        become_known(scene.without_limits())
+    scene.fail_to_log_in(ADA, times=10)
+    counts = [work_of(scene, hashes, lambda: scene.log_in(ADA, WRONG_PASSWORD)) for _ in range(3)]
+    assert [work.hashes for work in counts] == [0, 0, 0]
+    assert [work.rows["event"] for work in counts] == [1, 0, 0]
+    assert [len(work.statements) for work in counts] == [1, 0, 0]
+    forged = scene.in_browser(random_id())
+    assert len(work_of(scene, hashes, lambda: forged.log_in(ADA, WRONG_PASSWORD)).statements) == 1

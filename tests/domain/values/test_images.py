@@ -1,0 +1,52 @@
+"""Logos are known by what is in them."""
+
+import pytest
+
+from portal.domain.values.images import MAX_BYTES, media_type
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0h1v1z"/></svg>'
+PUBLIC = b'"-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd"'
+
+
+@pytest.mark.parametrize(
+    ("logo", "name"),
+    [
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 20, "image/png"),
+        (b"\xff\xd8\xff\xe0" + b"\0" * 20, "image/jpeg"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "image/webp"),
+        (SVG, "image/svg+xml"),
+        (b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- by hand -->\n' + SVG, "image/svg+xml"),
+        (b"<!DOCTYPE svg PUBLIC " + PUBLIC + b">" + SVG, "image/svg+xml"),
+        (b'<s:svg xmlns:s="http://www.w3.org/2000/svg"/>', "image/svg+xml"),
+        (b"\x89PNG\r\n\x1a\n".ljust(MAX_BYTES, b"\0"), "image/png"),
+    ],
+    ids=lambda value: ascii(value[:30]),
+)
+def test_the_kind_of_a_picture_is_read_from_it(logo: bytes, name: str) -> None:
+    assert media_type(logo) == name
+
+
+@pytest.mark.parametrize(
+    "logo",
+    [
+        b"GIF89a",
+        b"hello",
+        b"\0",
+        b"\x89PNG",
+        b"RIFF\x10\0\0\0WAVEfmt ",
+        b"<html><svg xmlns='http://www.w3.org/2000/svg'/></html>",
+        b"<svg/>",
+        b"<svg xmlns='http://www.w3.org/2000/svg'>",
+        SVG + b"<p>more</p>",
+        b'<!DOCTYPE svg [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>' + SVG,
+    ],
+    ids=ascii,
+)
+def test_what_is_no_picture_is_refused(logo: bytes) -> None:
+    with pytest.raises(ValueError, match="no PNG, JPEG, WebP or SVG"):
+        media_type(logo)
+
+
+def test_a_picture_that_is_too_large_is_refused() -> None:
+    with pytest.raises(ValueError, match="larger than 256 KiB"):
+        media_type(b"\x89PNG\r\n\x1a\n".ljust(MAX_BYTES + 1, b"\0"))

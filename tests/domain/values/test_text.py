@@ -1,0 +1,34 @@
+"""Which texts are kept as they are."""
+
+import pytest
+
+from portal.domain.values.text import is_plain, without_separators
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Jana Nov\u00e1kov\u00e1", "\U0001f469\u200d\U0001f52c", "a\u00a0b", "\u0645\u200f"]
+)
+def test_names_of_every_script_are_plain(text: str) -> None:
+    assert is_plain(text)
+
+
+@pytest.mark.parametrize("character", ["\x00", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u2029", "\ud800"])
+def test_what_breaks_a_line_a_header_or_a_database_is_not(character: str) -> None:
+    assert not is_plain(f"Jana{character}Nov\u00e1kov\u00e1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "745281",
+        " 745 281\n",
+        "745\u00a0281",
+        "745\u2009281",
+        "745-281",
+        "745\u2011281",
+        "745\t281",
+        "\u202d745281\u202c",
+    ],
+)
+def test_a_code_is_read_however_it_was_copied(text: str) -> None:
+    assert without_separators(text) == "745281"

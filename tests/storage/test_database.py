@@ -1,0 +1,218 @@
+"""What the database does behind everybody's back: it is away, it is another one, it ends transactions."""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, event, select, text, update
+
+from portal.domain.context import Context
+from portal.storage.backends import DatabaseUnavailable, TransactionConflict
+from portal.storage.database import TRIES, open_database, retried
+from portal.storage.models import Contact, Organisation
+from tests.domain.scene import ADA, Scene
+from tests.domain.watching import in_parallel
+
+OUTRUN = text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$")
+
+
+def file_of(context: Context) -> Path:
+    return Path(str(context.database.engine.url.database))
+
+
+def slug_in(context: Context) -> str:
+    with context.database.read() as connection:
+        return connection.execute(select(Organisation.slug)).scalar_one()
+
+
+@pytest.mark.on_sqlite
+def test_no_database_is_made_where_there_is_none(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/none.sqlite3")
+    with pytest.raises(DatabaseUnavailable, match="unable to open"), database.write():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.on_sqlite
+def test_a_database_that_was_moved_away_is_away_until_it_is_back(context: Context) -> None:
+    file = file_of(context)
+    assert slug_in(context) == "default"
+    moved = file.rename(file.with_name("moved"))
+    with pytest.raises(DatabaseUnavailable), context.database.write() as connection:
+        connection.execute(update(Organisation).values(slug="written into a file that nobody looks for"))
+    assert not file.exists()
+    moved.rename(file)
+    assert slug_in(context) == "default"
+
+
+@pytest.mark.on_sqlite
+def test_a_database_that_was_put_in_place_of_another_is_used(context: Context, migrated_file: Path) -> None:
+    with context.database.write() as connection:
+        connection.execute(update(Organisation).values(slug="other"))
+    with context.database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    file = file_of(context)
+    file.unlink()
+    file.write_bytes(migrated_file.read_bytes())
+    assert slug_in(context) == "default"
+
+
+@pytest.mark.on_sqlite
+def test_a_damaged_page_is_no_fault_of_the_statement(context: Context) -> None:
+    assert slug_in(context) == "default"
+    context.database.engine.dispose()
+    with file_of(context).open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\x5a" * 200_000)
+    with pytest.raises(DatabaseUnavailable, match="malformed"):
+        slug_in(context)
+
+
+@pytest.mark.on_sqlite
+def test_a_full_database_takes_nothing_and_loses_nothing(scene: Scene) -> None:
+    engine = scene.context.database.engine
+    identity = scene.join()
+    limit = [scene.rows(text("PRAGMA page_count"))[0][0] + 4]
+
+    def set_limit(connection: Any, *_rest: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {limit[0]}")
+
+    event.listen(engine, "checkout", set_limit)
+    told: list[str] = []
+
+    def add_many() -> None:
+        for number in range(500):
+            scene.add_guest(f"a{number}@example.com")
+            told.append(f"a{number}@example.com")
+
+    with pytest.raises(DatabaseUnavailable, match="full"):
+        add_many()
+    with pytest.raises(DatabaseUnavailable, match="full"):
+        scene.register("bob@example.com")
+    assert scene.is_signed_in(identity)
+    limit[0] = 1_000_000
+    scene.register("bob@example.com")
+    event.remove(engine, "checkout", set_limit)
+    assert scene.rows(text("PRAGMA integrity_check")) == [("ok",)]
+    assert {email for (email,) in scene.rows(select(Contact.email))} == {ADA, "bob@example.com", *told}
+    assert [mail.recipient for mail in scene.mails()][-1:] == ["bob@example.com"]
+
+
+def test_a_missing_table_is_another_schema_and_no_fault_of_the_statement(context: Context) -> None:
+    with context.database.write() as connection:
+        connection.execute(text("ALTER TABLE identity RENAME TO elsewhere"))
+    with pytest.raises(DatabaseUnavailable, match="identity"), context.database.read() as connection:
+        connection.execute(text("SELECT id FROM identity"))
+
+
+@pytest.mark.on_postgresql
+@pytest.mark.parametrize("state", ["28000", "3D000", "3F000", "42501", "53100", "53200", "57P01", "57P03"])
+def test_a_server_that_lets_nobody_work_is_no_fault_of_the_statement(context: Context, state: str) -> None:
+    refusal = text(f"DO $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '{state}'; END $$")
+    with pytest.raises(DatabaseUnavailable, match="not now"), context.database.read() as connection:
+        connection.execute(refusal)
+
+
+@pytest.mark.on_postgresql
+def test_a_server_that_takes_no_writes_any_more_is_left_for_the_one_that_does(context: Context) -> None:
+    assert slug_in(context) == "default"
+    with context.database.engine.connect() as connection:
+        connection.execute(text("SET default_transaction_read_only = on"))
+        connection.commit()
+    change = update(Organisation).values(name="Shop")
+    with pytest.raises(DatabaseUnavailable, match="read-only"), context.database.write() as connection:
+        connection.execute(change)
+    with context.database.write() as connection:
+        connection.execute(change)
+
+
+@pytest.mark.on_postgresql
+def test_a_connection_that_the_server_has_ended_is_replaced(context: Context) -> None:
+    with context.database.read() as connection:
+        pid = backend_of(connection)
+    other = open_database(context.database.engine.url.render_as_string(hide_password=False))
+    with other.write() as connection:
+        assert connection.execute(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": pid}).scalar_one()
+    other.engine.dispose()
+    with context.database.read() as connection:
+        assert backend_of(connection) != pid
+
+
+def backend_of(connection: Connection) -> int:
+    return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+@pytest.mark.on_postgresql
+def test_two_that_wait_for_each_other_both_come_to_their_end(scene: Scene) -> None:
+    ids = [scene.add_guest("ada@example.com"), scene.add_guest("eve@example.com")]
+    both_hold_one = Barrier(2)
+    begun: list[str] = []
+
+    @retried
+    def name_both(order: list[int], name: str) -> None:
+        begun.append(name)
+        with scene.context.database.write() as connection:
+            for number, contact_id in enumerate(order):
+                if number and begun.count(name) == 1:
+                    both_hold_one.wait(10)
+                connection.execute(update(Contact).where(Contact.id == contact_id).values(first_name=name))
+
+    works: list[Callable[[], None]] = [lambda: name_both(ids, "A"), lambda: name_both(ids[::-1], "B")]
+    assert in_parallel(works) == [None, None]
+    assert len(begun) > 2, "nobody was begun anew"
+    assert len(set(scene.rows(select(Contact.first_name)))) == 1
+
+
+@pytest.mark.on_postgresql
+def test_after_three_tries_whoever_is_outrun_is_told_to_come_back_later(context: Context) -> None:
+    begun: list[int] = []
+
+    @retried
+    def always_outrun() -> None:
+        begun.append(1)
+        with context.database.write() as connection:
+            connection.execute(OUTRUN)
+
+    with pytest.raises(TransactionConflict) as caught:
+        always_outrun()
+    assert isinstance(caught.value, DatabaseUnavailable)
+    assert len(begun) == TRIES == 3
+
+
+@pytest.mark.on_postgresql
+def test_whoever_asks_for_an_unhurried_transaction_leaves_no_patience_behind(context: Context) -> None:
+    def time_out(engine: Engine) -> str:
+        with engine.connect() as connection:
+            return str(connection.execute(text("SHOW statement_timeout")).scalar_one())
+
+    with context.database.without_time_limit().write() as connection:
+        assert connection.execute(text("SHOW statement_timeout")).scalar_one() == "0"
+    assert time_out(context.database.engine) == "2s"
+
+
+@pytest.mark.on_postgresql
+def test_a_connection_of_ones_own_may_take_its_time_and_is_given_to_nobody_else(context: Context) -> None:
+    def ask(connection: Connection) -> tuple[str, int]:
+        found = connection.execute(text("SELECT current_setting('statement_timeout'), pg_backend_pid()")).one()
+        return found[0], found[1]
+
+    with context.database.own_connection() as connection:
+        time_out, own = ask(connection)
+        assert time_out == "0"
+    with context.database.read() as connection:
+        time_out, another = ask(connection)
+    assert time_out == "2s"
+    assert another != own
+
+
+def test_temporary_tables_go_with_the_connection_that_made_them(context: Context) -> None:
+    for _ in range(2):
+        with context.database.own_connection() as connection, connection.begin():
+            connection.execute(text("CREATE TEMPORARY TABLE staged (id INTEGER)"))
+
+
+def test_a_connection_of_ones_own_tells_of_a_database_that_is_away(context: Context) -> None:
+    with pytest.raises(DatabaseUnavailable), context.database.own_connection() as connection, connection.begin():
+        connection.execute(text("SELECT nothing FROM nowhere"))
