@@ -3,7 +3,7 @@
 
 const PAUSE = 2000;
 const status = document.querySelector("#mailbox-status");
-document.querySelector("#mailbox-refresh").hidden = true;
+document.querySelector("#mailbox-refresh").remove();
 
 async function look() {
   const shown = document.querySelector("#mailbox");
