@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
@@ -19,11 +20,12 @@ import click
 from werkzeug.serving import make_server
 
 from demo.front import fronting, make_certificate
+from demo.seed import CUSTOMERS, GLASS, seed
 from demo.shop import PortalApi, create_shop
 from portal.mail.transport import MAILBOX_FOLDER
 
-PORTAL, SHOP = "portal.localhost", "shop.localhost"
-"""Two sites, to a browser; both lead to this machine."""
+PORTAL, SHOP, GLASS_HOST = "portal.localhost", "shop.localhost", "glass.localhost"
+"""Sites of their own, to a browser; all lead to this machine."""
 LOG_FILE = "portal.log"
 _COMMAND = Path(sys.executable).with_name("portal")
 _PATIENCE_SECONDS = 60
@@ -43,7 +45,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     certificate = folder / "certificate.pem"
     if not certificate.exists():
-        make_certificate(folder, [PORTAL, SHOP])
+        make_certificate(folder, [PORTAL, SHOP, GLASS_HOST])
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # the shop's server would write a line for each request
     with ExitStack() as stack:
         front = stack.enter_context(fronting(certificate, options.port))
         portal_url, shop_url = front.url(PORTAL), front.url(SHOP)
@@ -53,10 +56,8 @@ def main() -> None:
             "PORTAL_TRUSTED_PROXIES": "1",
         }
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")} | settings
-        front.behind[PORTAL] = stack.enter_context(_portal(environment, folder / LOG_FILE))
-        origins = ("--frame-ancestor", shop_url, "--return-origin", shop_url, "--handover-url", f"{shop_url}/")
-        looks = ("--name", "Kettle & Leaf", "--accent", "3f6b35")
-        _run(environment, "organisation", "set", "default", *looks, *origins)
+        front.behind[PORTAL] = front.behind[GLASS_HOST] = stack.enter_context(_portal(environment, folder / LOG_FILE))
+        seed(partial(_run, environment), shop_url, GLASS_HOST)
         key = _run(environment, "api-key", "create", "--kind", "PROD", "--label", "demo").splitlines()[-1]
         api = PortalApi(PORTAL, front.server_port, certificate, key)
         shop = create_shop(portal_url, api, folder / "instance" / MAILBOX_FOLDER)
@@ -68,22 +69,20 @@ def main() -> None:
         click.echo(f"Shop:     {shop_url}/")
         click.echo(f"Mails:    {shop_url}/mail")
         click.echo(f"Portal:   {portal_url}/")
+        click.echo(f"Glass:    {front.url(GLASS_HOST)}/")
         click.echo(f"Log:      {folder / LOG_FILE}")
-        click.echo("Its certificate signs itself: open the portal once, too, and let your browser go on.")
+        click.echo(_hints(shop_url))
         ended.wait()
 
 
 @contextmanager
 def _portal(environment: dict[str, str], log: Path) -> Iterator[int]:
-    """`portal serve` on a free port, up when the block begins; the port. What it logs goes into a file."""
+    """`portal serve` on a free port, up when the block begins; the port."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
     command = [str(_COMMAND), "serve", "--port", str(port)]
-    with (
-        log.open("w") as stderr,
-        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=stderr) as process,
-    ):
+    with log.open("w") as words, subprocess.Popen(command, env=environment, stdout=words, stderr=words) as process:
         try:
             deadline = time.monotonic() + _PATIENCE_SECONDS
             while not _is_ready(port):
@@ -103,9 +102,37 @@ def _is_ready(port: int) -> bool:
         return False
 
 
-def _run(environment: dict[str, str], *arguments: str) -> str:
+def _hints(shop_url: str) -> str:
+    """What there is to try, and with which passwords."""
+    accounts = [
+        f"  {'Glass' if one.organisation == GLASS else 'Portal':8}{one.email:20}{one.password or 'no password yet'}"
+        for one in CUSTOMERS
+    ]
+    return "\n".join(
+        (
+            "",
+            "Their certificate signs itself: open each once, and let your browser go on.",
+            "",
+            "Customers:",
+            *accounts,
+            "",
+            "What to try:",
+            f"  - Sign in as Ada in the shop, {shop_url}/: the page around the frame hears of it.",
+            "  - Ask for a sign-in link as Sean; the email is in the list of emails.",
+            "  - Create an account of your own, with any address: no email leaves this computer.",
+            "  - Open Glass, a second organisation in Czech: the same address is another account there.",
+        )
+    )
+
+
+def _run(environment: dict[str, str], *arguments: str, stdin: str | None = None) -> str:
     """What a command of the portal prints."""
-    return subprocess.run([_COMMAND, *arguments], env=environment, check=True, text=True, stdout=subprocess.PIPE).stdout
+    run = subprocess.run(
+        [_COMMAND, *arguments], env=environment, input=stdin, text=True, capture_output=True, check=False
+    )
+    if run.returncode:
+        raise SystemExit(run.stderr)
+    return run.stdout
 
 
 if __name__ == "__main__":

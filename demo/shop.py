@@ -81,17 +81,30 @@ def create_shop(portal_url: str, api: PortalApi, mails: Path) -> Flask:
         session.pop("name", None)
         return {}
 
-    @shop.get("/mail")
-    def mail() -> Response:
-        """What the portal has mailed, the newest first; a real shop has no such page."""
-        box = Maildir(mails)
-        found = [message_from_bytes(box.get_bytes(key), policy=default) for key in box.keys()]  # noqa: SIM118 - iterating gives mails
-        found.sort(key=lambda one: one["Date"].datetime, reverse=True)
-        texts = [f"To: {one['To']}\nSubject: {one['Subject']}\n\n{_text(one)}" for one in found]
-        return Response(("\n" + "-" * 72 + "\n\n").join(texts) or "No mail yet.", mimetype="text/plain")
-
+    _add_mails(shop, mails)
     shop.after_request(_strict(portal_url))
     return shop
+
+
+def _add_mails(shop: Flask, mails: Path) -> None:
+    """Show what the portal has mailed; a real shop has no such page."""
+
+    @shop.get("/mail")
+    def mail() -> str:
+        """The newest first."""
+        box = Maildir(mails)
+        # Their names sort by age.
+        found = [message_from_bytes(box.get_bytes(key), policy=default) for key in sorted(box.keys(), reverse=True)]
+        return render_template("mail.html", mails=[(one["To"], one["Subject"], _text(one)) for one in found])
+
+    @shop.post("/mail")
+    def delete_mail() -> ResponseReturnValue:
+        if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            return {}, 400
+        box = Maildir(mails)
+        for key in box.keys():  # noqa: SIM118 - iterating gives mails
+            box.discard(key)
+        return redirect("/mail")
 
 
 def _text(mail: Any) -> str:
@@ -104,7 +117,7 @@ def _strict(portal_url: str) -> Callable[[Response], Response]:
         """What a page needs to allow that shows the portal: its script, and its pages in a frame."""
         response.headers["Content-Security-Policy"] = (
             f"default-src 'none'; script-src 'self' {portal_url}; frame-src {portal_url}; style-src 'self';"
-            " img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            " img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         )
         return response
 

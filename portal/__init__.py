@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from portal import api, i18n, web
+from portal import api, customisation, i18n, web
 from portal.app import build_context, context_of
 from portal.extensions import csrf, limiter, mail
 from portal.instance_dir import secret_key
@@ -35,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(mail_config(settings))
     app.extensions["portal_settings"] = settings
     app.extensions["portal"] = build_context(settings, key)
+    customisation.register(app, _RESOURCES / "templates")
     i18n.register(app)
     # Within what `web` puts around both: a proxy's word for where a request came from.
     json_face = api.create_api(settings, context_of(app), str(_RESOURCES / "templates"))
@@ -43,4 +44,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     csrf.init_app(app)
     limiter.init_app(app)
     mail.init_app(app)
+    customisation.read_overrides(app)
     return app

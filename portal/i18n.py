@@ -1,21 +1,27 @@
 """The language of a page or a mail: chosen once, kept as an object for all its strings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, cast
 
 import click
-from babel import Locale, negotiate_locale
+from babel import Locale, UnknownLocaleError, negotiate_locale
+from babel.dates import format_date, format_time
 from babel.support import NullTranslations, Translations
 from flask import Flask, current_app, g, has_request_context
 
+from portal.customisation import TRANSLATIONS, read_translations
 from portal.domain.messages import Message, Plural
+from portal.settings import WrongSetting
 
 SOURCE = Locale("en")
 """What stands in the code and the templates."""
+_BRITISH = Locale("en", "GB")
+"""How dates are written in English."""
 FOLDER = Path(__file__).resolve().parent / "translations"
 """The catalogues, one folder a language, compiled from .po files by `make`, and when the project is installed."""
 
@@ -38,6 +44,20 @@ class Language:
         except FileNotFoundError:
             raise click.ClickException(f"{path} is missing: run `make messages`, or install the project.") from None
 
+    @classmethod
+    def own(cls, path: Path, known: Mapping[str, Self]) -> Self:
+        """Read an operator's catalogue; what is not in it is said as before. Raises WrongSetting."""
+        name = path.parents[1].name
+        try:
+            locale = Locale.parse(name)
+        except (UnknownLocaleError, ValueError):
+            raise WrongSetting("instance_path", f"holds translations/{name}, which is no language") from None
+        translations = read_translations(path, name)
+        language = cls(locale, translations)
+        if before := known.get(language.tag):
+            translations.add_fallback(before.translations)
+        return language
+
     @cached_property
     def tag(self) -> str:
         """As BCP 47 writes it."""
@@ -56,13 +76,19 @@ class Language:
 
 
 class Languages:
-    """All languages of an app: English, and each that has a catalogue in a folder, by default the portal's own."""
+    """All languages of an app: English, and each that has a catalogue in a folder, by default the portal's own.
 
-    def __init__(self, folder: Path | None = None) -> None:
+    Catalogues in the folder `own` (the operator's, .po) come before them, text by text.
+    """
+
+    def __init__(self, folder: Path | None = None, own: Path | None = None) -> None:
         found = sorted((folder or FOLDER).glob("*/LC_MESSAGES"))
         spoken = [Language(SOURCE, NullTranslations()), *(Language.load(path.parent) for path in found)]
         self._by_tag = {language.tag: language for language in spoken}
-        self.source = spoken[0]
+        for path in sorted(own.glob("*/LC_MESSAGES/messages.po")) if own else ():
+            language = Language.own(path, self._by_tag)
+            self._by_tag[language.tag] = language
+        self.source = self._by_tag[spoken[0].tag]
         self.choose: Callable[[], Language] = lambda: self.source
         """Chooses the language of a request; the pages put their own way here."""
 
@@ -88,7 +114,7 @@ class Languages:
 
 def register(app: Flask) -> None:
     """Let an app and its templates speak."""
-    app.extensions["portal_languages"] = Languages()
+    app.extensions["portal_languages"] = Languages(own=Path(app.instance_path) / TRANSLATIONS)
 
     def gettext(message: str) -> str:
         return current_language().translations.ugettext(message)
@@ -131,3 +157,12 @@ def translate(message: Message, **values: Any) -> str:
     else:
         text = found.ugettext(message)
     return text % values if values else text
+
+
+def moment_text(moment: datetime) -> str:
+    """Write a time in the current language, such as "29 November 2026, 23:34 UTC"."""
+    language = current_language().locale
+    locale = _BRITISH if language == SOURCE else language
+    date = format_date(moment.astimezone(UTC), "long", locale=locale)
+    time = format_time(moment, "short", tzinfo=UTC, locale=locale)
+    return f"{locale.datetime_formats['medium'].format(time, date)} UTC"

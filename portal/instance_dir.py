@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from portal.backup import settle_copy
+from portal.customisation import TEMPLATES, TRANSLATIONS
 from portal.settings import DATABASE_FILE, SETTINGS_FILE, Settings, WrongSetting
 from portal.storage import schema
 from portal.storage.backends import DatabaseUnavailable
@@ -27,7 +28,7 @@ SERVING_FILE = "serving.lock"
 MARKER_FILE = "database-was-made"
 _MARKER_TEXT = "Without this file, a start that finds no database would make a new, empty one.\n"
 _OWN_NAMES = frozenset(
-    {KEY_FILE, LOCK_FILE, SERVING_FILE, MARKER_FILE, SETTINGS_FILE, "mailbox"}
+    {KEY_FILE, LOCK_FILE, SERVING_FILE, MARKER_FILE, SETTINGS_FILE, "mailbox", TEMPLATES, TRANSLATIONS}
     | {DATABASE_FILE + ending for ending in ("", "-wal", "-shm", "-journal")}
     | {"README.md", ".gitignore"}  # a checkout's
 )

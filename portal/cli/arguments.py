@@ -9,7 +9,7 @@ import click
 from portal.domain.operations.customers import CustomerReference, CustomerSelector
 from portal.domain.values.customer_reference import is_customer_reference
 from portal.domain.values.durations import InvalidDuration, parse_duration
-from portal.domain.values.email import parse_email
+from portal.domain.values.email import Address, parse_email
 from portal.domain.values.invalid import InvalidValue
 from portal.domain.values.text import cleaned
 from portal.settings.values import LONGEST
@@ -33,6 +33,19 @@ class Text(click.ParamType[str]):
         return text
 
 
+class Email(click.ParamType[Address]):
+    """An e-mail address."""
+
+    name = "email"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        """Refuse what is none, in the words that the pages use."""
+        try:
+            return parse_email(Text().convert(value, param, ctx))
+        except InvalidValue as error:
+            self.fail(str(error), param, ctx)
+
+
 class Customer(click.ParamType[CustomerSelector]):
     """An e-mail address, or a customer reference number: whoever is known by phone only has no other name."""
 
@@ -41,12 +54,7 @@ class Customer(click.ParamType[CustomerSelector]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CustomerSelector:
         """Refuse what is neither, in the words that the pages use for addresses."""
         text = Text().convert(value, param, ctx)
-        if is_customer_reference(text):
-            return CustomerReference(text)
-        try:
-            return parse_email(text)
-        except InvalidValue as error:
-            self.fail(str(error), param, ctx)
+        return CustomerReference(text) if is_customer_reference(text) else Email().convert(text, param, ctx)
 
 
 def names_customer(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ from zxcvbn import zxcvbn
 
 from portal.app import context_of
 from portal.cli.check_organisations import Served, find_in_organisations, notes_on_organisations, read_organisations
+from portal.cli.check_overrides import find_in_overrides
 from portal.cli.check_servers import Finding, find_in_mail, find_in_services, leads_nowhere
 from portal.cli.errors import PlainCommand
 from portal.instance_dir import KEY_FILE
@@ -83,6 +84,7 @@ def check(ctx: click.Context) -> None:
         problem, organisations = _look_into(context_of(app).database)
         found += [("DATABASE_URL", problem)] if problem else []
         found += find_in_organisations(organisations, settings)
+        found += find_in_overrides(app, [one.organisation for one in organisations])
         notes += notes_on_organisations(organisations)
     # Of a wrong one, only its default was looked at.
     found = [(name, problem) for name, problem in found if name not in {refused.name for refused in wrong}]

@@ -18,6 +18,8 @@ class Notice(StrEnum):
     RESET = "reset"
     SIGN_IN = "sign_in"
     PASSWORD_CHANGED = "password_changed"
+    TEST = "test"
+    """Sent by `portal mail test`, and never queued."""
 
 
 _TOLD_LATER = frozenset({Notice.PASSWORD_CHANGED})
@@ -62,6 +64,8 @@ def queue(
             is_urgent=notice not in _TOLD_LATER,
             recipient=recipient if wanted else None,
             locale=locale or visitor.locale,
+            ip=visitor.ip if wanted else None,
+            user_agent=visitor.user_agent if wanted else None,
             message_id=secrets.token_hex(16),
             state=MailState.QUEUED if wanted else MailState.DECOY,
             due_at=now,

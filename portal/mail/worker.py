@@ -59,7 +59,7 @@ class MailWorker:
         self._app = app
         self._context = context_of(app)
         self._sender = settings_of(app).mail_default_sender
-        self._transport = _transport_of(app)
+        self._transport = transport_of(app)
         self._sending: DueMail | None = None
         self._purged_at: float | None = None
         self._brought_forward_at: float | None = None
@@ -225,6 +225,7 @@ def _with_reason(write: Callable[[Connection, DueMail, Clock, str], bool], mail:
     return lambda connection, clock: write(connection, mail, clock, reason)
 
 
-def _transport_of(app: Flask) -> Transport:
+def transport_of(app: Flask) -> Transport:
+    """Return what the mails of an app leave by: its mail server, else the local mailbox."""
     settings = settings_of(app)
     return MaildirTransport(mailbox_folder(settings)) if settings.mail_server is None else SmtpTransport(app)

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request, session, url_for
 
+from portal.customisation import environment_of
 from portal.domain.messages import N_
 from portal.domain.organisations import DEFAULT, Organisation
 from portal.i18n import current_language, translate
@@ -35,6 +36,7 @@ def register(app: Flask) -> None:
         if path.is_file() and (name := path.relative_to(static_files).as_posix())
     }
 
+    environment_of(app).whose = lambda: shown_organisation().slug
     app.jinja_env.globals["asset"] = addresses.__getitem__
 
     def has_its_version() -> bool:

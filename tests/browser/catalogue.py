@@ -87,7 +87,7 @@ STATES: dict[str, State] = {
     "mailbox-empty": failing("/dev/mailbox", 200),
     "mailbox": states.mailbox,
     "mail": states.letter,
-    "mail-verify": letter_alone("Confirm your e-mail address"),
+    "mail-verify": letter_alone("Confirm your email address"),
     "sign-in-by-mail": opened("/login/link"),
     "sign-in-by-mail-empty": opened("/login/link", press="Email me a sign-in link"),
     "sign-in-code": states.sign_in_code,

@@ -204,7 +204,7 @@ def test_what_is_pressed_again_before_the_answer_came_makes_one_account(
     expect(visitor.heading).to_have_text("Check your email")
     visitor.page.unroute_all()
 
-    letters = visitor.page.locator("li", has_text=email).get_by_role("link", name="Confirm your e-mail")
+    letters = visitor.page.locator("li", has_text=email).get_by_role("link", name="Confirm your email")
 
     def have_arrived() -> bool:
         visitor.go("/dev/mailbox")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from threading import Event
-from typing import Any
+from typing import Any, Self
 
 from flask import Flask
 from flask_mail import Mail
@@ -48,6 +48,11 @@ class Office:
     def close(self) -> None:
         self.context.hasher._pool.shutdown()
         self.context.database.engine.dispose()
+
+    def seen_with(self, user_agent: str) -> Self:
+        """The same, with a browser of another name asking for mails."""
+        self._visitor = replace(self._visitor, user_agent=user_agent)
+        return self
 
     def work(self) -> float:
         """Let the worker send what is due; for how long it pauses then."""

@@ -60,7 +60,7 @@ def test_a_customer_can_do_everything_by_script(site: Site) -> None:
 
     subjects = [mail["Subject"].split(" for ")[0] for mail in site.mails(EMAIL)]
     changed_twice = "Your password"
-    assert subjects == ["Confirm your e-mail address", changed_twice, "Set a new password", changed_twice]
+    assert subjects == ["Confirm your email address", changed_twice, "Set a new password", changed_twice]
 
 
 def _reference(html: str) -> str:

@@ -374,7 +374,7 @@ def test_a_customer_of_one_is_a_stranger_to_the_other(kamen: Shop, sklo: Shop, d
 def test_an_account_in_one_does_not_keep_anybody_from_registering_in_the_other(kamen: Shop, sklo: Shop) -> None:
     kamen.customer()
     sklo.customer()
-    assert [mail["Subject"] for mail in sklo.mails()] == [f"Confirm your e-mail address for {STRANGE_NAME}"]
+    assert [mail["Subject"] for mail in sklo.mails()] == [f"Confirm your email address for {STRANGE_NAME}"]
 
 
 def _verify(shop: Shop) -> None:

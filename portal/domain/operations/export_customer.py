@@ -43,7 +43,7 @@ EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
     Event: ("occurred_at", "kind", "refusal", "ip", "user_agent", "request_id"),
     OutboxMail: (
         *("notice", "recipient", "locale", "message_id", "state", "attempts"),
-        *("reason", "created_at", "due_at", "finished_at"),
+        *("reason", "created_at", "due_at", "finished_at", "ip", "user_agent"),
     ),
 }
 """The columns that are handed out, of every table that says something of a customer."""

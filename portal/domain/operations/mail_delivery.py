@@ -68,6 +68,8 @@ class DueMail:
     message_id: str
     attempts: int
     created_at: datetime
+    ip: str | None
+    user_agent: str | None
 
     @property
     def obsolete(self) -> str | None:
@@ -94,6 +96,8 @@ _claimed = (
         OutboxMail.message_id,
         OutboxMail.attempts,
         OutboxMail.created_at,
+        OutboxMail.ip,
+        OutboxMail.user_agent,
         *columns("organisation_"),
         Link.purpose,
         Link.public_id,
@@ -144,6 +148,8 @@ def claim_next(connection: Connection, clock: Clock, claim: str) -> DueMail | No
         message_id=row.message_id,
         attempts=row.attempts,
         created_at=row.created_at,
+        ip=row.ip,
+        user_agent=row.user_agent,
     )
 
 

@@ -41,6 +41,9 @@ class OutboxMail(Base):
     """Whether somebody sits and waits for it."""
     recipient: Mapped[str | None]
     locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
+    ip: Mapped[str | None] = mapped_column(String(45))
+    """Where the request came from that led to the mail, which tells its reader of it; None when that is not known."""
+    user_agent: Mapped[str | None]
     message_id: Mapped[str] = mapped_column(String(64), unique=True)
     """The left part of the Message-ID, the same on every try."""
     state: Mapped[str] = mapped_column(String(16))

@@ -307,3 +307,15 @@ def test_an_urgent_mail_does_not_wait_behind_thousands_of_others(outbox: Outbox,
     scene.request_reset()
     assert outbox.claim().notice == Notice.RESET
     assert outbox.claim().notice == Notice.PASSWORD_CHANGED
+
+
+def test_a_mail_knows_whose_request_led_to_it_and_a_void_one_does_not(outbox: Outbox) -> None:
+    outbox.queue()
+    outbox.queue(wanted=False)
+    mail = outbox.claim()
+    assert (mail.ip, mail.user_agent) == (outbox.visitor.ip, outbox.visitor.user_agent) == ("192.0.2.10", "Browser/1.0")
+    with outbox.context.database.read() as connection:
+        void = connection.execute(
+            select(OutboxMail.ip, OutboxMail.user_agent).where(OutboxMail.state == MailState.DECOY)
+        )
+        assert void.all() == [(None, None)]
