@@ -36,7 +36,7 @@ def test_a_newcomer_can_do_everything(new_visitor: NewVisitor, script: bool) -> 
 
     visitor.open_mail(email, "Confirm your e-mail")
     click_link_in_html(visitor, "Confirm email address")
-    expect(visitor.heading).to_have_text("Confirm your address")
+    expect(visitor.heading).to_have_text("Confirm your email address")
     visitor.press("Confirm email address")
     assert visitor.path == "/account"
     expect(visitor.page.get_by_role("status")).to_contain_text("Your address is confirmed.")
@@ -86,7 +86,7 @@ def test_both_views_of_a_mail_lead_to_the_same_page(new_visitor: NewVisitor, scr
         visitor.open_mail(email, "Confirm your e-mail")
         with visitor.page.expect_request(lambda request: request.url == link):
             click()
-        expect(visitor.heading).to_have_text("Confirm your address")
+        expect(visitor.heading).to_have_text("Confirm your email address")
         expect(visitor.page.locator(".address")).to_have_text(email)
 
 
