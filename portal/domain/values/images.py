@@ -1,4 +1,4 @@
-"""Logos: pictures that an operator gives, known by what is in them and not by what they are called."""
+"""Detect the media type of a logo by its content, not by its file name."""
 
 from xml.parsers.expat import ExpatError, ParserCreate
 
@@ -12,9 +12,9 @@ _SIGNATURES = (
 
 
 def media_type(logo: bytes) -> str:
-    """What kind of picture it is; raises ValueError, with a sentence for the operator.
+    """Return the media type of an image; raises ValueError, with a sentence for the operator.
 
-    An SVG may hold script: it is to be shown as an image only, where browsers run none.
+    An SVG may contain a script, so it must only be used as an image, where browsers run no scripts.
     """
     if len(logo) > MAX_BYTES:
         raise ValueError(f"The logo is larger than {MAX_BYTES // 1024} KiB.")
@@ -31,7 +31,7 @@ class _NotSvg(Exception):
 
 
 def _is_svg(text: bytes) -> bool:
-    """Whether it is a whole XML document with the root that SVG has. Own entities could grow without end: refused."""
+    """Return whether it is a complete XML document with an SVG root and no entities, which could grow endlessly."""
     roots: list[str] = []
 
     def begin(name: str, _attributes: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Phone numbers."""
+"""Parse phone numbers."""
 
 import phonenumbers
 
@@ -7,12 +7,12 @@ from portal.domain.values.invalid import InvalidValue
 
 
 def parse_phone(text: str) -> str:
-    """A phone number in the stored form, "+420 777123456"; raises InvalidValue."""
+    """Return a phone number in the stored form, "+420 777123456"; raises InvalidValue."""
     message = N_("Enter the phone number with its country code, like +420 777 123 456.")
     text = text.strip()
-    if len(text) > 40:  # longer than any number with its spaces; refused before a pattern sees it
+    if len(text) > 40:  # longer than any number with spaces; rejected before a regular expression is matched
         raise InvalidValue(message)
-    if any(character.isalpha() for character in text):  # phonenumbers would read them as digits of a keypad
+    if any(character.isalpha() for character in text):  # phonenumbers would convert letters to keypad digits
         raise InvalidValue(message)
     if text.startswith("00"):
         text = "+" + text[2:]
