@@ -1,4 +1,4 @@
-"""A new password of a customer: checked by the policy, hashed, and refused when it was used before."""
+"""Check a customer's new password by the policy, hash it, and refuse one that was used before."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from portal.domain.audit_log import EventKind, refusals_recorded
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.passwords.policy import refuse_unfit
+from portal.domain.passwords.policy import check_new_password
 from portal.domain.rate_limiter import RateLimit
 from portal.domain.rate_limits import attempt
 
@@ -20,14 +20,13 @@ def hash_new_password(
     kind: EventKind,
     limits: Sequence[RateLimit] = (),
 ) -> str:
-    """The hash of a new password, to be stored; one computation, however many former passwords there are.
+    """Return the hash of a new password: one computation, however many former passwords there are.
 
-    To be told "used before" tells something about a former password: such answers are counted against `limits`. Raises
-    Refused (PASSWORD_REFUSED with the reason, PASSWORD_REUSED, TOO_MANY_LOGINS), recorded as refusals of `kind`, and
-    Busy.
+    The answer "used before" reveals something about a former password, so such answers are counted on `limits`. Raises
+    Busy, and Refused (PASSWORD_REFUSED with the reason, PASSWORD_REUSED, TOO_MANY_LOGINS), an event of `kind` each.
     """
     with refusals_recorded(context, visitor, kind, contact.id):
-        refuse_unfit(
+        check_new_password(
             password,
             Failure.PASSWORD_REFUSED,
             min_length=context.rules.password_min_length,

@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from portal.domain.passwords.hashing import WAITING
+from portal.domain.passwords.hashing import MAX_QUEUED_HASHES
 from portal.threads import CORES
 from tests.cli.process import Served, serving, wait_until
 from tests.web.test_served import CHEAP, Visitor
@@ -58,14 +58,14 @@ def test_sign_ins_in_flight_at_the_signal_are_all_answered(tmp_path: Path) -> No
         assert served.end() == 0
         assert set(answers) <= {422, 503}
         assert len(answers) == 20
-        assert answers.count(422) == min(20, CORES + WAITING)
+        assert answers.count(422) == min(20, CORES + MAX_QUEUED_HASHES)
         assert served.complaints() == []
 
 
 def test_a_page_does_not_wait_for_sign_ins(tmp_path: Path) -> None:
     with serving(tmp_path / "instance", **COSTLY) as served:
         answers: list[int] = []
-        count = CORES + WAITING
+        count = CORES + MAX_QUEUED_HASHES
         threads = sign_in_together(served, count, answers)
         for _ in range(3):
             assert Visitor(served).ask("GET", "/login")[0] == 200

@@ -14,15 +14,15 @@ from portal.storage.models import Contact
 
 
 @retried
-def ban(context: Context, organisation_id: int, whom: CustomerSelector, reason: str) -> None:
-    """Close a customer's account: nothing signs in any more, and whatever was open has ended.
+def ban(context: Context, organisation_id: int, selector: CustomerSelector, reason: str) -> None:
+    """Ban a customer: refuse every sign-in and end all identities, links and registrations.
 
-    All of it in one transaction, so that no identity outlives the ban. A customer who is banned already gets the new
-    reason. Raises UnknownCustomer.
+    In one transaction, so that no identity outlives the ban. A customer who is banned already gets the new reason.
+    Raises UnknownCustomer.
     """
     now = context.clock()
     with context.database.write() as connection:
-        contact_id = lock_customer(connection, organisation_id, whom)
+        contact_id = lock_customer(connection, organisation_id, selector)
         connection.execute(
             update(Contact)
             .where(Contact.id == contact_id)
@@ -35,14 +35,11 @@ def ban(context: Context, organisation_id: int, whom: CustomerSelector, reason: 
 
 
 @retried
-def unban(context: Context, organisation_id: int, whom: CustomerSelector) -> bool:
-    """Open a banned account again; what the ban has ended stays ended. False when it was not banned.
-
-    Raises UnknownCustomer.
-    """
+def unban(context: Context, organisation_id: int, selector: CustomerSelector) -> bool:
+    """Lift a ban; what it ended stays ended. Return False if there was no ban. Raises UnknownCustomer."""
     now = context.clock()
     with context.database.write() as connection:
-        contact_id = lock_customer(connection, organisation_id, whom)
+        contact_id = lock_customer(connection, organisation_id, selector)
         banned = update(Contact).where(Contact.id == contact_id, Contact.banned_at.is_not(None))
         if connection.execute(banned.values(banned_at=None, ban_reason=None)).rowcount == 0:
             return False

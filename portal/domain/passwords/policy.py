@@ -1,4 +1,4 @@
-"""Passwords: what is accepted for a new one."""
+"""Check new passwords by the password policy (NIST SP 800-63B-4, 3.1.1.2)."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -15,20 +15,20 @@ from portal.storage.models import STRING_LENGTH
 MAX_LENGTH = 256
 """Characters, after normalisation."""
 MAX_RAW_LENGTH = 4 * MAX_LENGTH
-"""Code points before it. One composed character is at most four of them, so a longer text is too long in any case."""
+"""Code points before normalisation. One composed character has at most four, so a longer text is too long anyway."""
 _JUDGED_LENGTH, _JUDGED_SIGNS = 64, 4
 _SHORT_LENGTH, _MOST_SIGNS = 32, 8
-"""How much of a password zxcvbn gets: its time grows faster than its input, and with the variety of signs, which it
-reads as the letters they may stand for in every combination.
+"""Limits on the input of zxcvbn: its time grows faster than the length, and with the number of different signs, because
+it tries all combinations of the letters that they may stand for (l33t).
 
-64 characters of up to 4 kinds of sign, 32 characters of up to 8. The longest that random searches with hill climbing
-(signs, repeats, dates, keyboard walks) found in these bounds is 0.03 s of CPU; without them it is 0.45 s.
+64 characters with up to 4 different signs, or 32 with up to 8. Within these limits the slowest password found by random
+search with hill climbing (signs, repeats, dates, keyboard walks) takes 0.03 s of CPU; without them 0.45 s.
 """
 _SIGNS = frozenset(sign for signs in L33T_TABLE.values() for sign in signs)
-_one_analysis = Lock()
-"""zxcvbn keeps the personal words of the password in hand in a dictionary of the whole process."""
+_zxcvbn_lock = Lock()
+"""zxcvbn stores the personal words of the current password in a global dictionary."""
 _EASY_GUESSES = 10**6
-"""zxcvbn's own bound between "very guessable" and what withstands throttled guessing over a network."""
+"""zxcvbn's threshold: fewer guesses are "very guessable", more withstand throttled online attacks."""
 _TOO_LONG = NN_("The password can have at most %(num)d character.", "The password can have at most %(num)d characters.")
 _TOO_SHORT = NN_("The password needs at least %(num)d character.", "The password needs at least %(num)d characters.")
 _PERSONAL = N_(
@@ -48,7 +48,7 @@ class PasswordTooLong(ValueError):
 def normalised(password: str) -> str:
     """Return the form that is counted, checked and hashed: NFC, so that "é" is one character however it was typed.
 
-    (NIST SP 800-63B-4, 3.1.1.2.) Raises PasswordTooLong. The raw length is bounded first, because the cost of NFC grows
+    (NIST SP 800-63B-4, 3.1.1.2.) Raises PasswordTooLong. The raw length is checked first, because the time of NFC grows
     with the square of a run of combining marks: 60,000 bytes of them take two seconds, MAX_RAW_LENGTH of them 2 ms.
     """
     if len(password) <= MAX_RAW_LENGTH:
@@ -58,11 +58,11 @@ def normalised(password: str) -> str:
     raise PasswordTooLong
 
 
-def refuse_unfit(password: str, failure: Failure, *, min_length: int, personal: Iterable[str | None]) -> None:
-    """Raise Refused(failure), with the reason as its detail, for a new password that the policy does not accept.
+def check_new_password(password: str, failure: Failure, *, min_length: int, personal: Iterable[str | None]) -> None:
+    """Raise Refused(failure), with the reason as its detail, for a new password that the policy rejects.
 
-    Length counts characters after NFC; there are no rules about kinds of characters (NIST SP 800-63B-4, 3.1.1.2).
-    Common passwords and those made of the customer's own name or address (`personal`) are refused, offline.
+    The length is counted in characters after NFC; there are no rules about kinds of characters (NIST SP 800-63B-4,
+    3.1.1.2). Common passwords and those made of the customer's name or address (`personal`) are rejected, offline.
     """
     detail: Message | None
     values: dict[str, Any] = {}
@@ -74,12 +74,12 @@ def refuse_unfit(password: str, failure: Failure, *, min_length: int, personal: 
         if len(password) < min_length:
             detail, values = _TOO_SHORT, {"num": min_length}
         else:
-            detail = _objection(password, personal)
+            detail = _find_weakness(password, personal)
     if detail:
         raise Refused(failure, detail=detail, values=values, field="password")
 
 
-def _objection(password: str, personal: Iterable[str | None]) -> str | None:
+def _find_weakness(password: str, personal: Iterable[str | None]) -> str | None:
     texts = [text[:STRING_LENGTH].casefold() for text in personal if text]
     words = sorted({word for text in texts for word in _words_of(text)}, key=len, reverse=True)
     rest = whole = password.casefold()
@@ -91,23 +91,23 @@ def _objection(password: str, personal: Iterable[str | None]) -> str | None:
 
 
 def _words_of(text: str) -> set[str]:
-    """A name or an address as a whole and in its parts: people take either for a password."""
+    """Return a name or an address as a whole and in its parts; customers use either as a password."""
     local = text.partition("@")[0]
     parts = "".join(c if c.isalnum() else " " for c in local).split()
     return {word for word in (text, local, *parts) if len(word) > 2}
 
 
 def _weakness(password: str, personal: list[str]) -> str | None:
-    """Why a password is easy to guess, by what zxcvbn finds in its beginning; None when it is not."""
+    """Return why a password is easy to guess, by zxcvbn's analysis of its beginning; None if it is not."""
     if not password:
         return _PERSONAL
-    with _one_analysis:
+    with _zxcvbn_lock:
         found = zxcvbn(_beginning(password), user_inputs=personal, max_length=_JUDGED_LENGTH)
     return _reason(found["sequence"]) if found["guesses"] < _EASY_GUESSES else None
 
 
 def _beginning(password: str) -> str:
-    """As much of a password as is judged; of one that only repeats something, that twice."""
+    """Return the part of a password that zxcvbn gets; of a repetition, two periods."""
     period = (password + password).index(password, 1)
     password = password[: 2 * period]
     signs: set[str] = set()

@@ -1,4 +1,4 @@
-"""What customers may change about themselves."""
+"""Store the language that a customer chose."""
 
 from sqlalchemy import bindparam, update
 
@@ -12,6 +12,6 @@ _set_locale = update(Contact).where(Contact.id == bindparam("of_contact")).value
 
 @retried
 def choose_language(context: Context, customer: Customer, tag: str) -> None:
-    """Speak this language (a BCP 47 tag) to the customer from now on, on pages and in mails."""
+    """Store a customer's language (a BCP 47 tag) for pages and emails."""
     with context.database.write() as connection:
         connection.execute(_set_locale, {"of_contact": customer.id, "new_locale": tag})

@@ -69,7 +69,7 @@ def fits(password: str, text: str) -> bool:
 
 @pytest.fixture
 def hasher() -> Iterator[Hasher]:
-    hasher = Hasher(Parameters(1, 8, 1), parallel=2, waiting=2)
+    hasher = Hasher(Parameters(1, 8, 1), parallel=2, max_queued=2)
     yield hasher
     hasher._pool.shutdown()
 

@@ -11,7 +11,7 @@ from zxcvbn import matching
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from portal.domain.errors import Failure, Refused
-from portal.domain.passwords.policy import MAX_LENGTH, MAX_RAW_LENGTH, PasswordTooLong, normalised, refuse_unfit
+from portal.domain.passwords.policy import MAX_LENGTH, MAX_RAW_LENGTH, PasswordTooLong, check_new_password, normalised
 from tests.domain.scene import refused
 from tests.domain.watching import normalised_lengths
 
@@ -28,7 +28,7 @@ EIGHT_EMOJI = "\U0001f984\U0001f34b\U0001f6f6\U0001f9c2\U0001f3b7\U0001f9ed\U000
 
 
 def check(password: str, *, min_length: int = 8) -> None:
-    refuse_unfit(password, Failure.PASSWORD_REFUSED, min_length=min_length, personal=PERSONAL)
+    check_new_password(password, Failure.PASSWORD_REFUSED, min_length=min_length, personal=PERSONAL)
 
 
 def reason_against(password: str) -> str:
@@ -159,7 +159,7 @@ def test_a_password_made_of_ones_own_name_address_or_shop_is_refused_as_that(pas
 
 
 def test_what_is_personal_for_one_is_not_for_another() -> None:
-    refuse_unfit(
+    check_new_password(
         "svobodova gr\u00e9e", Failure.PASSWORD_REFUSED, min_length=8, personal=("eve@example.com", None, None)
     )
 
@@ -208,7 +208,7 @@ def test_a_long_password_that_repeats_something_good_is_accepted(password: str) 
 
 def test_the_failure_is_the_callers() -> None:
     with refused(Failure.REGISTRATION_FAILED):
-        refuse_unfit("short", Failure.REGISTRATION_FAILED, min_length=8, personal=())
+        check_new_password("short", Failure.REGISTRATION_FAILED, min_length=8, personal=())
 
 
 def test_each_password_is_held_against_the_words_of_its_own_customer_only() -> None:
@@ -217,7 +217,7 @@ def test_each_password_is_held_against_the_words_of_its_own_customer_only() -> N
 
     def reason(name: str, password: str) -> str | None:
         try:
-            refuse_unfit(password, Failure.PASSWORD_REFUSED, min_length=8, personal=(name,))
+            check_new_password(password, Failure.PASSWORD_REFUSED, min_length=8, personal=(name,))
         except Refused as refusal:
             return refusal.in_english
         return None
@@ -263,7 +263,7 @@ def test_the_work_for_a_password_is_bounded(name: str, length: int, monkeypatch:
 
     monkeypatch.setattr(matching, "dictionary_match", noted)
     with suppress(Refused):
-        refuse_unfit(
+        check_new_password(
             (WORST[name] * MAX_LENGTH)[:length], Failure.PASSWORD_REFUSED, min_length=8, personal=["a b" * 300] * 3
         )
     assert max(map(len, read)) <= 64
