@@ -104,7 +104,7 @@ def create(
                 "expires_at": now + lifetime if lifetime else None,
             },
         ).scalar_one()
-        _record(connection, organisation_id, EventKind.KEY_CREATE, now)
+        record(connection, Visitor.operator(organisation_id), EventKind.KEY_CREATE, contact_id=None, now=now)
     return key_id, key
 
 
@@ -142,12 +142,7 @@ def revoke(context: Context, key_id: int) -> bool:
             .returning(ApiKey.organisation_id)
         ).scalar_one_or_none()
         if organisation_id is not None:
-            _record(connection, organisation_id, EventKind.KEY_REVOKE, now)
+            record(connection, Visitor.operator(organisation_id), EventKind.KEY_REVOKE, contact_id=None, now=now)
         elif connection.execute(select(ApiKey.id).where(ApiKey.id == key_id)).one_or_none() is None:
             raise UnknownKey(key_id)
     return organisation_id is not None
-
-
-def _record(connection: Connection, organisation_id: int, kind: EventKind, now: datetime) -> None:
-    operator = Visitor.operator(organisation_id)
-    record(connection, operator, kind, contact_id=None, now=now)

@@ -4,12 +4,12 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, Insert, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Insert, Select, bindparam, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.domain.tokens import random_id
 from portal.domain.values.email import Address
-from portal.storage.models import Account, Base, Contact, Device, FormerPassword
+from portal.storage.models import Account, Base, Contact, Device, FormerPassword, UtcDateTime
 
 LOCKING_FAILURES = 100
 """Consecutive wrong passwords that lock a password until a proof of the mailbox (NIST SP 800-63B-4, 3.2.2); the same
@@ -76,40 +76,10 @@ _lock_by_id = _lock.where(Contact.id == bindparam("contact_id"))
 _lock_by_key = _lock.where(
     Contact.organisation_id == bindparam("organisation_id"), Contact.email_key == bindparam("email_key")
 )
-_former = select(FormerPassword.password_hash).where(FormerPassword.contact_id == bindparam("contact_id"))
 _count_failure = (
     update(Contact).where(Contact.id == bindparam("of_contact")).values(failed_passwords=Contact.failed_passwords + 1)
 )
 _reset_failures = update(Contact).where(Contact.id == bindparam("of_contact")).values(failed_passwords=0)
-_count_code = (
-    update(Contact)
-    .where(Contact.id.in_(bindparam("of_contacts", expanding=True)), Contact.failed_codes < LOCKING_FAILURES)
-    .values(failed_codes=Contact.failed_codes + 1)
-    .returning(Contact.id)
-)
-_now = bindparam(
-    "now", type_=Contact.__table__.c.confirmed_at.type
-)  # COALESCE does not infer the type of its arguments
-_prove = (
-    update(Contact)
-    .where(Contact.id == bindparam("of_contact"))
-    .values(
-        failed_passwords=0,
-        failed_codes=0,
-        confirmed_at=func.coalesce(Contact.confirmed_at, _now),
-        proven_at=func.coalesce(Contact.proven_at, _now),
-    )
-)
-_reset_devices = (
-    update(Device)
-    .where(Device.contact_id == bindparam("of_contact"), Device.failed_passwords > 0)
-    .values(failed_passwords=0)
-)
-_confirm = (
-    update(Contact)
-    .where(Contact.id == bindparam("of_contact"), Contact.confirmed_at.is_(None))
-    .values(email=bindparam("written"), confirmed_at=bindparam("now"))
-)
 
 
 def find(connection: Connection, organisation_id: int, key: str) -> ContactCredentials | None:
@@ -179,7 +149,7 @@ def insert_unless_there(connection: Connection, table: type[Base], *unique: str)
 
 def former_passwords(connection: Connection, contact_id: int) -> list[str]:
     """Return the hashes of all former passwords of a contact."""
-    return list(connection.execute(_former, {"contact_id": contact_id}).scalars())
+    return list(connection.scalars(select(FormerPassword.password_hash).where(FormerPassword.contact_id == contact_id)))
 
 
 def count_wrong_password(connection: Connection, contact_id: int) -> None:
@@ -197,7 +167,13 @@ def count_code_attempt(connection: Connection, contact_ids: Set[int]) -> set[int
 
     A right code proves the mailbox, which resets the counter.
     """
-    return set(connection.scalars(_count_code, {"of_contacts": sorted(contact_ids) or [NO_CONTACT]}))
+    counted = (
+        update(Contact)
+        .where(Contact.id.in_(sorted(contact_ids) or [NO_CONTACT]), Contact.failed_codes < LOCKING_FAILURES)
+        .values(failed_codes=Contact.failed_codes + 1)
+        .returning(Contact.id)
+    )
+    return set(connection.scalars(counted))
 
 
 def confirm(connection: Connection, contact_id: int, email: str, now: datetime) -> None:
@@ -205,7 +181,8 @@ def confirm(connection: Connection, contact_id: int, email: str, now: datetime) 
 
     An attacker may have registered the address first, in another spelling with the same key.
     """
-    connection.execute(_confirm, {"of_contact": contact_id, "written": email, "now": now})
+    unconfirmed = update(Contact).where(Contact.id == contact_id, Contact.confirmed_at.is_(None))
+    connection.execute(unconfirmed.values(email=email, confirmed_at=now))
 
 
 def prove_mailbox(connection: Connection, contact_id: int, now: datetime) -> None:
@@ -214,5 +191,17 @@ def prove_mailbox(connection: Connection, contact_id: int, now: datetime) -> Non
     Part of `mailbox_proof.redeem`. The password is unlocked for known devices (devices.py) too. The caller has locked
     the contact's row.
     """
-    connection.execute(_prove, {"of_contact": contact_id, "now": now})
-    connection.execute(_reset_devices, {"of_contact": contact_id})
+    proven_at = literal(now, UtcDateTime())  # COALESCE does not infer the type of its arguments
+    connection.execute(
+        update(Contact)
+        .where(Contact.id == contact_id)
+        .values(
+            failed_passwords=0,
+            failed_codes=0,
+            confirmed_at=func.coalesce(Contact.confirmed_at, proven_at),
+            proven_at=func.coalesce(Contact.proven_at, proven_at),
+        )
+    )
+    connection.execute(
+        update(Device).where(Device.contact_id == contact_id, Device.failed_passwords > 0).values(failed_passwords=0)
+    )

@@ -6,7 +6,6 @@ Failures that an attacker must not tell apart share their words.
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from portal.domain.messages import N_, Message, Plural
 
@@ -160,7 +159,7 @@ class Refused(Exception):
         failure: Failure,
         *,
         detail: Message | None = None,
-        values: dict[str, Any] | None = None,
+        values: dict[str, int] | None = None,
         field: str | None = None,
         retry_after: int | None = None,
         registration: str | None = None,

@@ -86,11 +86,6 @@ _unless_locked = select(Identity.id).where(Identity.id == bindparam("identity_id
 _update_seen_at = (
     update(Identity).where(Identity.id == _unless_locked.scalar_subquery()).values(seen_at=bindparam("now"))
 )
-_end_all = (
-    update(Identity)
-    .where(Identity.contact_id == bindparam("of_contact"), Identity.ended_at.is_(None))
-    .values(ended_at=bindparam("now"))
-)
 
 
 def start(connection: Connection, rules: Rules, visitor: Visitor, new: NewIdentity, now: datetime) -> str:
@@ -172,4 +167,6 @@ def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -
 
 
 def end_all(connection: Connection, contact_id: int, now: datetime) -> None:
-    connection.execute(_end_all, {"of_contact": contact_id, "now": now})
+    connection.execute(
+        update(Identity).where(Identity.contact_id == contact_id, Identity.ended_at.is_(None)).values(ended_at=now)
+    )

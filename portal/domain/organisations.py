@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from portal.storage.models import Organisation as OrganisationRow
 
@@ -66,13 +66,6 @@ def columns(prefix: str = "") -> list[ColumnElement[Any]]:
     return [getattr(OrganisationRow, field.name).label(prefix + field.name) for field in fields(Organisation)]
 
 
-_all = select(*columns()).order_by(OrganisationRow.slug)
-_logo = select(OrganisationRow.logo, OrganisationRow.logo_type).where(
-    OrganisationRow.id == bindparam("id"), OrganisationRow.logo.is_not(None)
-)
-_by_slug = select(*columns()).where(OrganisationRow.slug == bindparam("slug"))
-
-
 def read_organisation(row: Row[*tuple[Any, ...]], prefix: str = "") -> Organisation:
     """Build an Organisation from a row with `columns(prefix)`."""
     values: dict[str, Any] = {}
@@ -84,7 +77,7 @@ def read_organisation(row: Row[*tuple[Any, ...]], prefix: str = "") -> Organisat
 
 def get_organisation(connection: Connection, slug: str) -> Organisation:
     """Return the organisation with a slug; raises UnknownOrganisation."""
-    row = connection.execute(_by_slug, {"slug": slug}).one_or_none()
+    row = connection.execute(select(*columns()).where(OrganisationRow.slug == slug)).one_or_none()
     if row is None:
         raise UnknownOrganisation(slug)
     return read_organisation(row)
@@ -92,10 +85,14 @@ def get_organisation(connection: Connection, slug: str) -> Organisation:
 
 def list_organisations(connection: Connection) -> list[Organisation]:
     """Return all organisations, in the order of their slugs."""
-    return [read_organisation(row) for row in connection.execute(_all)]
+    rows = connection.execute(select(*columns()).order_by(OrganisationRow.slug))
+    return [read_organisation(row) for row in rows]
 
 
 def find_logo(connection: Connection, organisation_id: int) -> tuple[bytes, str] | None:
     """Return the logo of an organisation and its media type, or None."""
-    row = connection.execute(_logo, {"id": organisation_id}).one_or_none()
+    statement = select(OrganisationRow.logo, OrganisationRow.logo_type).where(
+        OrganisationRow.id == organisation_id, OrganisationRow.logo.is_not(None)
+    )
+    row = connection.execute(statement).one_or_none()
     return (row.logo, row.logo_type) if row else None

@@ -17,13 +17,8 @@ _is_open_of_contact = (Registration.contact_id == bindparam("of_contact"), Regis
 _open = select(
     Registration.public_id, Registration.password_hash, Registration.is_decoy, Registration.failed_passwords
 ).where(*_is_open_of_contact, Registration.created_at > bindparam("oldest"))
-_newest = select(func.max(Registration.created_at)).where(*_is_open_of_contact, Registration.is_decoy.is_(False))
 _count_failure = (
     update(Registration).where(*_is_open_of_contact).values(failed_passwords=Registration.failed_passwords + 1)
-)
-_make_decoys = update(Registration).where(*_is_open_of_contact).values(is_decoy=True)
-_end = (
-    update(Registration).where(*_is_open_of_contact).values(ended_at=bindparam("now")).returning(Registration.is_decoy)
 )
 
 
@@ -48,7 +43,8 @@ class OpenRegistration:
 
 def newest_pending_at(connection: Connection, contact_id: int) -> datetime | None:
     """Return the time of the newest pending registration of a contact."""
-    return connection.execute(_newest, {"of_contact": contact_id}).scalar_one()
+    newest = select(func.max(Registration.created_at)).where(*_is_open_of_contact, Registration.is_decoy.is_(False))
+    return connection.execute(newest, {"of_contact": contact_id}).scalar_one()
 
 
 def open_registrations(connection: Connection, contact_id: int, now: datetime) -> list[OpenRegistration]:
@@ -64,12 +60,13 @@ def count_wrong_password(connection: Connection, contact_id: int) -> None:
 
 def make_decoys(connection: Connection, contact_id: int) -> None:
     """Turn all open registrations of a contact into decoys, so that they can never be confirmed."""
-    connection.execute(_make_decoys, {"of_contact": contact_id})
+    decoys = update(Registration).where(*_is_open_of_contact).values(is_decoy=True)
+    connection.execute(decoys, {"of_contact": contact_id})
 
 
 def end_open_registrations(connection: Connection, contact_id: int, now: datetime) -> bool:
     """End all open registrations of a contact and their links; return whether one of them was pending."""
-    ended = connection.execute(_end, {"of_contact": contact_id, "now": now})
-    was_pending = not all(ended.scalars())
+    ended = update(Registration).where(*_is_open_of_contact).values(ended_at=now).returning(Registration.is_decoy)
+    was_pending = not all(connection.scalars(ended, {"of_contact": contact_id}))
     one_time_links.end_all(connection, contact_id, now, Purpose.VERIFY)
     return was_pending

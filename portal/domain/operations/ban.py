@@ -1,8 +1,6 @@
 """Ban a customer, and lift a ban."""
 
-from datetime import datetime
-
-from sqlalchemy import Connection, func, update
+from sqlalchemy import func, update
 
 from portal.domain import identities, one_time_links
 from portal.domain.audit_log import EventKind, record
@@ -31,7 +29,7 @@ def ban(context: Context, organisation_id: int, selector: CustomerSelector, reas
         identities.end_all(connection, contact_id, now)
         one_time_links.end_all(connection, contact_id, now)
         make_decoys(connection, contact_id)
-        _record(connection, organisation_id, EventKind.BAN, contact_id, now)
+        record(connection, Visitor.operator(organisation_id), EventKind.BAN, contact_id=contact_id, now=now)
 
 
 @retried
@@ -43,10 +41,5 @@ def unban(context: Context, organisation_id: int, selector: CustomerSelector) ->
         banned = update(Contact).where(Contact.id == contact_id, Contact.banned_at.is_not(None))
         if connection.execute(banned.values(banned_at=None, ban_reason=None)).rowcount == 0:
             return False
-        _record(connection, organisation_id, EventKind.UNBAN, contact_id, now)
+        record(connection, Visitor.operator(organisation_id), EventKind.UNBAN, contact_id=contact_id, now=now)
     return True
-
-
-def _record(connection: Connection, organisation_id: int, kind: EventKind, contact_id: int, now: datetime) -> None:
-    operator = Visitor.operator(organisation_id)
-    record(connection, operator, kind, contact_id=contact_id, now=now)

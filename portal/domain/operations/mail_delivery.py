@@ -215,12 +215,12 @@ def delay_after(attempts: int) -> timedelta:
     return timedelta(seconds=seconds * _random.uniform(1 - _JITTER, 1 + _JITTER))
 
 
-def _finish(connection: Connection, mail: DueMail, state: MailState, clock: Clock, **values: Any) -> bool:
+def _finish(connection: Connection, mail: DueMail, state: MailState, clock: Clock, **values: object) -> bool:
     finished_at = clock.shared(connection)
     return _write(connection, mail, state=state, finished_at=finished_at, claim=None, lease_until=None, **values)
 
 
-def _write(connection: Connection, mail: DueMail, **values: Any) -> bool:
+def _write(connection: Connection, mail: DueMail, **values: object) -> bool:
     """Update an email if this worker still has the claim; return whether it has."""
     statement = update(OutboxMail).where(
         OutboxMail.id == mail.id, OutboxMail.claim == mail.claim, OutboxMail.state == MailState.QUEUED

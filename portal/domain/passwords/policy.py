@@ -3,7 +3,6 @@
 import unicodedata
 from collections.abc import Iterable, Mapping
 from threading import Lock
-from typing import Any
 
 from zxcvbn import zxcvbn
 from zxcvbn.matching import L33T_TABLE
@@ -65,7 +64,7 @@ def check_new_password(password: str, failure: Failure, *, min_length: int, pers
     3.1.1.2). Common passwords and those made of the customer's name or address (`personal`) are rejected, offline.
     """
     detail: Message | None
-    values: dict[str, Any] = {}
+    values: dict[str, int] = {}
     try:
         password = normalised(password)
     except PasswordTooLong:
@@ -119,7 +118,7 @@ def _beginning(password: str) -> str:
     return password[:_JUDGED_LENGTH]
 
 
-def _reason(sequence: Iterable[Mapping[str, Any]]) -> str:
+def _reason(sequence: Iterable[Mapping[str, object]]) -> str:
     patterns = {match.get("dictionary_name") or match["pattern"] for match in sequence}
     if "user_inputs" in patterns:
         return _PERSONAL

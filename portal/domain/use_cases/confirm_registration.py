@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from portal.domain import accounts, devices, identities, one_time_links, pending_registrations
 from portal.domain.audit_log import EventKind, record
@@ -40,11 +40,6 @@ class Confirmation:
     return_url: str | None
     """The return URL, which was allowed at the time of the registration: to be checked again."""
     password_hash: str = field(repr=False)
-
-
-_registered_details = select(
-    *(getattr(Registration, name) for name in (*TEXT_FIELDS, "newsletter", "groups", "referral", "ip"))
-).where(Registration.id == bindparam("registration_id"))
 
 
 def get_confirmation(context: Context, visitor: Visitor, token: str, *, registration: str | None) -> Confirmation:
@@ -153,8 +148,8 @@ def _check_password(context: Context, visitor: Visitor, confirmation: Confirmati
 
 def _copy_details(connection: Connection, organisation_id: int, contact_id: int, registration_id: int | None) -> None:
     """Fill the empty fields of a contact with those of the registration."""
-    registered = connection.execute(_registered_details, {"registration_id": registration_id}).one()._asdict()
+    columns = (getattr(Registration, name) for name in (*TEXT_FIELDS, "newsletter", "groups", "referral", "ip"))
+    registered = connection.execute(select(*columns).where(Registration.id == registration_id)).one()._asdict()
     ip, groups = registered.pop("ip"), registered.pop("groups")
-    fill_empty_fields(
-        connection, organisation_id, contact_id, ContactDetails(**registered, groups=tuple(groups)), ip=ip
-    )
+    details = ContactDetails(**registered, groups=tuple(groups))
+    fill_empty_fields(connection, organisation_id, contact_id, details, ip=ip)

@@ -8,7 +8,7 @@ browser (RFC 9700, 4.5 and 4.7).
 import re
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
+from sqlalchemy import Connection, exists, func, insert, literal, select, update
 
 from portal.domain import contacts, identities
 from portal.domain.audit_log import EventKind, record, refusals_recorded
@@ -22,51 +22,6 @@ from portal.storage.models import Contact, Event, Handover, Identity
 
 LIFETIME = timedelta(seconds=60)
 _NONCE = re.compile(r"[A-Za-z0-9_-]{22,128}", re.ASCII)
-
-_open = (
-    select(
-        Handover.id, Handover.identity_id, Handover.nonce, Handover.expires_at, Identity.contact_id, Identity.remember
-    )
-    .join(Identity, Identity.id == Handover.identity_id)
-    .join(Contact, Contact.id == Identity.contact_id)
-    .where(
-        Handover.digest == bindparam("digest"),
-        Handover.used_at.is_(None),
-        Identity.ended_at.is_(None),
-        Contact.organisation_id == bindparam("organisation_id"),
-    )
-)
-_insert_first = (
-    insert(Handover)
-    .from_select(
-        ["identity_id", "digest", "nonce", "expires_at"],
-        select(
-            bindparam("of_identity", type_=Handover.identity_id.type),
-            bindparam("new_digest", type_=Handover.digest.type),
-            bindparam("new_nonce", type_=Handover.nonce.type),
-            bindparam("until", type_=Handover.expires_at.type),
-        ).where(
-            ~exists().where(
-                Handover.identity_id == bindparam("of_identity"),
-                Handover.nonce == bindparam("new_nonce"),
-            )
-        ),
-    )
-    .returning(Handover.id)
-)
-_use = (
-    update(Handover)
-    .where(Handover.id == bindparam("handover_id"), Handover.used_at.is_(None))
-    .values(used_at=bindparam("now"))
-    .returning(Handover.id)
-)
-_join_family = (
-    update(Identity)
-    .where(Identity.id == bindparam("of_identity"), Identity.ended_at.is_(None))
-    .values(family=func.coalesce(Identity.family, bindparam("new_family")))
-    .returning(Identity.family)
-)
-_redeeming_organisations = select(Event.organisation_id).where(Event.kind == EventKind.HANDOVER).distinct()
 
 
 def is_nonce(text: str) -> bool:
@@ -122,14 +77,17 @@ def _create_code(context: Context, customer: Customer, nonce: str) -> str:
 @retried
 def _create_code_once(context: Context, customer: Customer, nonce: str) -> str | None:
     code = random_id()
-    parameters = {
-        "of_identity": customer.identity_id,
-        "new_digest": digest_of(code),
-        "new_nonce": nonce,
-        "until": context.clock() + LIFETIME,
+    values = {
+        Handover.identity_id: customer.identity_id,
+        Handover.digest: digest_of(code),
+        Handover.nonce: nonce,
+        Handover.expires_at: context.clock() + LIFETIME,
     }
+    is_repeated = exists().where(Handover.identity_id == customer.identity_id, Handover.nonce == nonce)
+    row = select(*(literal(value, column.type) for column, value in values.items())).where(~is_repeated)
+    statement = insert(Handover).from_select([column.key for column in values], row).returning(Handover.id)
     with context.database.write() as connection:
-        is_first = connection.execute(_insert_first, parameters).one_or_none() is not None
+        is_first = connection.execute(statement).one_or_none() is not None
     return code if is_first else None
 
 
@@ -142,12 +100,26 @@ def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
     ended, and Refused(HANDOVER_EXPIRED) for a code older than a minute.
     """
     now = context.clock()
-    with (
-        refusals_recorded(context, visitor, EventKind.HANDOVER, None),
-        context.database.write() as connection,
-    ):
-        parameters = {"digest": digest_of(code), "organisation_id": visitor.organisation_id}
-        row = connection.execute(_open, parameters).one_or_none()
+    unused = (
+        select(
+            Handover.id,
+            Handover.identity_id,
+            Handover.nonce,
+            Handover.expires_at,
+            Identity.contact_id,
+            Identity.remember,
+        )
+        .join(Identity, Identity.id == Handover.identity_id)
+        .join(Contact, Contact.id == Identity.contact_id)
+        .where(
+            Handover.digest == digest_of(code),
+            Handover.used_at.is_(None),
+            Identity.ended_at.is_(None),
+            Contact.organisation_id == visitor.organisation_id,
+        )
+    )
+    with refusals_recorded(context, visitor, EventKind.HANDOVER, None), context.database.write() as connection:
+        row = connection.execute(unused).one_or_none()
         if row is None or not is_nonce(nonce) or row.nonce != nonce:  # codes of old versions may have no nonce
             raise Refused(Failure.NO_SUCH_HANDOVER)
         if now >= row.expires_at:
@@ -163,13 +135,19 @@ def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
 
 def list_redeeming(connection: Connection) -> set[int]:
     """Return the ids of the organisations whose servers have redeemed a code, as far back as events are stored."""
-    return set(connection.scalars(_redeeming_organisations))
+    return set(connection.scalars(select(Event.organisation_id).where(Event.kind == EventKind.HANDOVER).distinct()))
 
 
 def _use_code(connection: Connection, handover_id: int, identity_id: int, now: datetime) -> str | None:
     """Mark a code as used and return the family of its identity; None if it was used or the identity has ended."""
-    if connection.execute(_use, {"handover_id": handover_id, "now": now}).one_or_none() is None:
+    used = update(Handover).where(Handover.id == handover_id, Handover.used_at.is_(None)).values(used_at=now)
+    if connection.execute(used.returning(Handover.id)).one_or_none() is None:
         return None
-    parameters = {"of_identity": identity_id, "new_family": random_id()}
-    family: str | None = connection.execute(_join_family, parameters).scalar_one_or_none()
+    joined = (
+        update(Identity)
+        .where(Identity.id == identity_id, Identity.ended_at.is_(None))
+        .values(family=func.coalesce(Identity.family, random_id()))
+        .returning(Identity.family)
+    )
+    family: str | None = connection.execute(joined).scalar_one_or_none()
     return family

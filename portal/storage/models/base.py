@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, ForeignKey, LargeBinary, MetaData, String
-from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 STRING_LENGTH = 255
@@ -45,6 +45,6 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UtcDateTime(), str: String(STRING_LENGTH), bytes: LargeBinary()}
 
 
-def contact_key(**options: Any) -> Any:
+def contact_key() -> MappedColumn[Any]:
     """Return a foreign key to a contact; the row is deleted with the contact."""
-    return mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True, **options)
+    return mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
