@@ -46,7 +46,7 @@ def current_problem(database: Database) -> str | None:
     if revision not in revisions():
         return _unknown(revision)
     if revision != head():
-        return f"The database has the older schema {revision}, the code wants {head()}: run `portal db upgrade`."
+        return f"The database has the older schema {revision}, the code needs {head()}: run `portal db upgrade`."
     return None
 
 

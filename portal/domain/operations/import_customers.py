@@ -105,7 +105,7 @@ class CustomerImport:
                 operator = Visitor.operator(self._organisation_id)
                 record(connection, operator, EventKind.IMPORT, contact_id=None, now=now)
         except IntegrityError:
-            raise ImportRefused("Meanwhile a customer of the file has become known. Import it once more.") from None
+            raise ImportRefused("A customer of the file was added meanwhile. Import the file again.") from None
         return imported
 
     def _find_known(self, customers: list[ImportedCustomer]) -> "_KnownCustomers":
@@ -149,13 +149,13 @@ class _KnownCustomers:
         key, reference = customer.key, customer.cu_ref_no
         name = "email" if customer.address else "phone"
         if key in self.keys:
-            return f"{name}: This customer is known already."
+            return f"{name}: This customer exists already."
         if key in self.lines_of_keys:
-            return f"{name}: Line {self.lines_of_keys[key]} holds the same customer."
+            return f"{name}: Line {self.lines_of_keys[key]} has the same customer."
         if reference in self.references:
             return "cuRefNo: Another customer has this number already."
         if reference in self.lines_of_references:
-            return f"cuRefNo: Line {self.lines_of_references[reference]} holds the same number."
+            return f"cuRefNo: Line {self.lines_of_references[reference]} has the same number."
         self.lines_of_keys[key] = line
         if reference:
             self.lines_of_references[reference] = line

@@ -81,9 +81,9 @@ def _contradictions(customer: ImportedCustomer, now: datetime) -> list[str]:
     if customer.address is None and customer.phone is None:
         problems.append("email: Give an e-mail address or a phone number.")
     if customer.address is None and customer.password_hash is not None:
-        problems.append("passwordHash: Only who has an e-mail address can have an account.")
+        problems.append("passwordHash: A customer without an e-mail address cannot have an account.")
     if customer.created_at is not None and customer.created_at > now:
-        problems.append("createdAt: This lies in the future.")
+        problems.append("createdAt: This is in the future.")
     return problems
 
 
@@ -96,7 +96,7 @@ def _text(value: object) -> str | None:
     if len(text) > STRING_LENGTH:
         raise _InvalidField(f"Use at most {STRING_LENGTH} characters.")
     if not is_plain(text):
-        raise _InvalidField("This holds a control character, or bytes that are not UTF-8.")
+        raise _InvalidField("This contains a control character, or bytes that are not UTF-8.")
     return text or None
 
 

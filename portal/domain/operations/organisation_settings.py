@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal.domain.audit_log import EventKind, record
@@ -76,7 +76,8 @@ def add_organisation(context: Context, slug: str, changes: OrganisationChanges, 
         with context.database.write() as connection:
             row = connection.execute(insert(Organisation).returning(*_CHECKED), values).one()
             _require_return_origins(row.handover_urls, row.return_origins)
-            _record(connection, context, row.id, EventKind.ORGANISATION_ADD)
+            operator = Visitor.operator(row.id)
+            record(connection, operator, EventKind.ORGANISATION_ADD, contact_id=None, now=context.clock())
     except IntegrityError:
         raise _not_unique(context, slug, changes) from None
 
@@ -92,14 +93,10 @@ def change_organisation(context: Context, slug: str, changes: OrganisationChange
             if row is None:
                 raise UnknownOrganisation(slug)
             _require_return_origins(row.handover_urls, row.return_origins)
-            _record(connection, context, row.id, EventKind.ORGANISATION_CHANGE)
+            operator = Visitor.operator(row.id)
+            record(connection, operator, EventKind.ORGANISATION_CHANGE, contact_id=None, now=context.clock())
     except IntegrityError:
         raise _not_unique(context, "", changes) from None
-
-
-def _record(connection: Connection, context: Context, organisation_id: int, kind: EventKind) -> None:
-    operator = Visitor.operator(organisation_id)
-    record(connection, operator, kind, contact_id=None, now=context.clock())
 
 
 def _not_unique(context: Context, slug: str, changes: OrganisationChanges) -> InvalidOrganisation:
@@ -155,8 +152,8 @@ def _require_return_origins(handover_urls: Sequence[str], return_origins: Sequen
     for url in handover_urls:
         if origin_of(url) not in return_origins:
             raise InvalidOrganisation(
-                f"The hand-over address {url} lies on no return origin: list {origin_of(url)} among the return origins,"
-                " or take the address off."
+                f"The hand-over address {url} is on no return origin: add {origin_of(url)} to the return origins,"
+                " or remove the address."
             )
 
 
@@ -169,7 +166,7 @@ def _locale(text: str) -> str:
 
 def _require_supported(locale: str, languages: Sequence[str]) -> str:
     if not {locale, locale.partition("-")[0]} & set(languages):
-        raise ValueError(f"The portal does not speak {locale!r}, but: {', '.join(languages)}.")
+        raise ValueError(f"The portal does not support {locale!r}, only: {', '.join(languages)}.")
     return locale
 
 

@@ -80,7 +80,7 @@ def parse_legacy_hash(text: str) -> LegacyHash:
             if found := pattern.fullmatch(text):
                 return read(found)
     raise InvalidHash(
-        "This is no password hash that the portal knows: Argon2, bcrypt and PBKDF2 in PHC or Django notation are."
+        "The portal does not support this password hash, only Argon2, bcrypt and PBKDF2 in PHC or Django notation."
     )
 
 
@@ -89,7 +89,7 @@ def _argon2(found: re.Match[str]) -> LegacyHash:
     memory, passes, lanes = int(found["m"]), int(found["t"]), int(found["p"])
     salt, digest = _decode(found["salt"]), _decode(found["digest"])
     if version not in (16, 19) or not (lanes >= 1 and 8 * lanes <= memory and passes >= 1):
-        raise InvalidHash("Its Argon2 parameters do not exist.")
+        raise InvalidHash("Its Argon2 parameters are invalid.")
     if memory > MAX_ARGON2_KIB or memory * passes > MAX_ARGON2_PASSES_KIB or lanes > MAX_ARGON2_LANES:
         raise InvalidHash(
             f"It costs too much to be checked at every sign-in: Argon2 may take {MAX_ARGON2_KIB // 1024} MiB,"
@@ -167,7 +167,7 @@ def _decode(text: str) -> bytes:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidHash("It is broken: a part of it is no Base64.") from None
+        raise InvalidHash("It is invalid: a part of it is not Base64.") from None
 
 
 def _b64(value: bytes) -> str:

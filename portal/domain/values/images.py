@@ -23,7 +23,7 @@ def media_type(logo: bytes) -> str:
             return name
     if _is_svg(logo):
         return "image/svg+xml"
-    raise ValueError("The logo is no PNG, JPEG, WebP or SVG image.")
+    raise ValueError("The logo is not a PNG, JPEG, WebP or SVG image.")
 
 
 class _NotSvg(Exception):
