@@ -98,12 +98,10 @@ def fill_empty_fields(
 
 
 def _referrer(organisation_id: int, contact_id: int, reference: str | None) -> ScalarSelect[int]:
-    named = Contact.cu_ref_no == literal(
-        reference, Contact.cu_ref_no.type
-    )  # typed, so that None is looked up in the index too
+    has_reference = Contact.cu_ref_no == literal(reference, Contact.cu_ref_no.type)  # uses the index for None too
     return (
         select(Contact.id)
-        .where(Contact.organisation_id == organisation_id, named, Contact.id != contact_id)
+        .where(Contact.organisation_id == organisation_id, has_reference, Contact.id != contact_id)
         .scalar_subquery()
     )
 

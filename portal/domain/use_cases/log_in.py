@@ -54,9 +54,8 @@ def log_in(
         if contact and _needs_rehash(context, contact, matching):
             new_hash = context.hasher.hash(password, contact.password_salt)
         failure = _find_failure(contact, matching, registered, is_known=bool(own or registrations))
-        if (
-            failure is None or failure in _PASSWORD_WAS_RIGHT
-        ):  # a locked password counts and costs the same right or wrong
+        # A locked password is counted, right or wrong, so that the answers and the timing are the same.
+        if failure is None or failure in _PASSWORD_WAS_RIGHT:
             counted.give_back()
     if contact is None or failure:
         registration = next((registered[known] for known in matching if known in registered), None)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from portal.domain import contacts, identities
 from portal.domain.audit_log import EventKind, record, refusals_recorded
@@ -17,8 +17,6 @@ from portal.domain.rate_limits import attempt, magic_auth_limits
 from portal.domain.values.email import Address
 from portal.storage.database import retried
 from portal.storage.models import Organisation
-
-_creates_contacts = select(Organisation.magic_auth_creates).where(Organisation.id == bindparam("organisation_id"))
 
 
 @retried
@@ -64,7 +62,8 @@ def _lock_admissible_contact(
     connection: Connection, visitor: Visitor, address: Address, now: datetime
 ) -> ContactCredentials:
     """Lock and return the contact to sign in; a new one is not confirmed yet. Raises Refused."""
-    creates = connection.execute(_creates_contacts, {"organisation_id": visitor.organisation_id}).scalar_one()
+    statement = select(Organisation.magic_auth_creates).where(Organisation.id == visitor.organisation_id)
+    creates = connection.execute(statement).scalar_one()
     contact = (
         contacts.get_or_create(connection, visitor.organisation_id, address, salt=new_salt(), now=now)
         if creates

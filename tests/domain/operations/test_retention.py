@@ -310,10 +310,8 @@ def test_a_key_stays_until_the_operator_ends_it(scene: Scene, clock: MovableCloc
     _, key = api_keys.create(scene.context, scene.visitor.organisation_id, KeyKind.PRODUCTION)
     clock.advance(10_000 * DAY)
     purge(scene.context)
-    assert (
-        check_api_key.authenticate(scene.context, key, network="192.0.2.10").organisation_id
-        == scene.visitor.organisation_id
-    )
+    caller = check_api_key.authenticate(scene.context, key, network="192.0.2.10")
+    assert caller.organisation_id == scene.visitor.organisation_id
 
 
 def test_a_code_that_hands_somebody_over_stays_for_a_day(scene: Scene, clock: MovableClock) -> None:
