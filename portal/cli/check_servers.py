@@ -13,6 +13,7 @@ from portal.settings import Settings, is_loopback_host
 Finding = tuple[str, str]
 """The name of a setting or an organisation, and what is wrong with it and what to do."""
 
+_TLS_PORT = 465
 _THIS_MACHINE = ("localhost", "localdomain")
 """Last parts of names that no other machine knows."""
 
@@ -41,6 +42,8 @@ def find_in_mail(settings: Settings) -> Iterator[Finding]:
         yield "MAIL_SERVER", "is not set: no mail leaves, it goes to the local mailbox. Name a mail server."
     elif not (settings.mail_use_tls or settings.mail_use_ssl or is_loopback_host(settings.mail_server)):
         yield "MAIL_USE_TLS", "is off: mails with links that let people in travel in the clear. Turn it on."
+    if settings.mail_server and settings.mail_port == _TLS_PORT and not settings.mail_use_ssl:
+        yield "MAIL_PORT", f"is {_TLS_PORT}, where TLS begins at once: turn MAIL_USE_SSL on and MAIL_USE_TLS off."
     if leads_nowhere(settings.mail_default_sender.rpartition("@")[2]):
         yield "MAIL_DEFAULT_SENDER", "is an address that nobody accepts mail from. Name one of your domain."
 

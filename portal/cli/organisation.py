@@ -23,32 +23,38 @@ from portal.domain.values import images
 from portal.i18n import languages_of
 from portal.settings import PREFIX
 
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _list_option(option: str, metavar: str, help_text: str, empty: str) -> tuple[_Decorator, _Decorator]:
+    """Make an option that can be repeated, and the flag `--no-…s` that empties the list."""
+    names = f"{option.removeprefix('--')}s"
+    return (
+        click.option(option, names.replace("-", "_"), multiple=True, metavar=metavar, help=help_text),
+        click.option(f"--no-{names}", is_flag=True, help=empty),
+    )
+
+
 _OPTIONS = (
     click.option("--hostname", metavar="H", help="The host its pages are at, and where links in its mails lead."),
-    click.option(
-        "--frame-ancestor", "frame_ancestors", multiple=True, metavar="ORIGIN", help="May show its pages in a frame."
-    ),
-    click.option("--no-frame-ancestors", is_flag=True, help="Nobody may."),
-    click.option(
-        "--return-origin",
-        "return_origins",
-        multiple=True,
-        metavar="ORIGIN",
-        help="Where customers may be sent back to.",
-    ),
-    click.option("--no-return-origins", is_flag=True, help="Nowhere."),
-    click.option(
+    *_list_option("--frame-ancestor", "ORIGIN", "May show its pages in a frame.", "Nobody may."),
+    *_list_option("--return-origin", "ORIGIN", "Where customers may be sent back to.", "Nowhere."),
+    *_list_option(
         "--handover-url",
-        "handover_urls",
-        multiple=True,
-        metavar="URL",
-        help="Which page of a return origin gets a hand-over code; its query does not matter.",
+        "URL",
+        "Which page of a return origin gets a hand-over code; its query does not matter.",
+        "None.",
     ),
-    click.option("--no-handover-urls", is_flag=True, help="None."),
     click.option("--locale", metavar="L", help="The language of those who ask for none that the portal speaks."),
     click.option("--sender", metavar="ADDRESS", help="Whom its mails come from; else MAIL_DEFAULT_SENDER."),
     click.option("--accent", metavar="HEX", help="The colour of its buttons and links, like 0b5fff."),
     click.option("--logo", metavar="FILE", help=f"A PNG, JPEG, WebP or SVG of {images.MAX_BYTES // 1024} KiB at most."),
+    click.option(
+        "--cover",
+        metavar="FILE",
+        help=f"A PNG, JPEG or WebP of {images.COVER_MAX_BYTES // 1024} KiB at most, beside its forms on wide screens.",
+    ),
+    click.option("--no-cover", is_flag=True, help="None."),
     click.option("--privacy-url", metavar="U", help="Its privacy notice."),
     click.option("--terms-url", metavar="U", help="Its terms."),
     click.option("--support-email", metavar="E", help="Where customers get help."),
@@ -137,6 +143,7 @@ def show(slug: str) -> None:
             ("Sender", found.sender),
             ("Accent", found.accent),
             ("Logo", found.logo_type),
+            ("Cover", found.cover_type),
             ("Privacy", found.privacy_url),
             ("Terms", found.terms_url),
             ("Support", found.support_email),
@@ -153,16 +160,21 @@ def _given(options: dict[str, Any]) -> OrganisationChanges:
             raise click.UsageError(f"{option} and --no-{field.replace('_', '-')} contradict each other.")
         if not empty and not options[field]:
             del options[field]
-    if options.get("logo"):
-        options["logo"] = _read_logo(Path(options["logo"]))
-    elif options["logo"] == "":
-        options["logo"] = b""
+    if options.pop("no_cover"):
+        if options["cover"]:
+            raise click.UsageError("--cover and --no-cover contradict each other.")
+        options["cover"] = ""
+    for picture, most in (("logo", images.MAX_BYTES), ("cover", images.COVER_MAX_BYTES)):
+        if options[picture] is not None:
+            options[picture] = _read_picture(options[picture], most)
     return cast(OrganisationChanges, {field: value for field, value in options.items() if value is not None})
 
 
-def _read_logo(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(images.MAX_BYTES + 1)  # enough to see that it is too large
+def _read_picture(path: str, most: int) -> bytes:
+    if not path:
+        return b""
+    with Path(path).open("rb") as file:
+        return file.read(most + 1)  # enough to see that it is too large
 
 
 def _portal() -> Portal:

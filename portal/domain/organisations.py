@@ -28,6 +28,8 @@ class Organisation:
     accent: str | None = None
     logo_type: str | None = None
     """The media type of the logo; None if there is no logo."""
+    cover_type: str | None = None
+    """The media type of the cover; None if there is no cover."""
     privacy_url: str | None = None
     terms_url: str | None = None
     support_email: str | None = None
@@ -96,3 +98,12 @@ def find_logo(connection: Connection, organisation_id: int) -> tuple[bytes, str]
     )
     row = connection.execute(statement).one_or_none()
     return (row.logo, row.logo_type) if row else None
+
+
+def find_cover(connection: Connection, organisation_id: int) -> tuple[bytes, str] | None:
+    """Return the cover of an organisation and its media type, or None."""
+    statement = select(OrganisationRow.cover, OrganisationRow.cover_type).where(
+        OrganisationRow.id == organisation_id, OrganisationRow.cover.is_not(None)
+    )
+    row = connection.execute(statement).one_or_none()
+    return (row.cover, row.cover_type) if row else None

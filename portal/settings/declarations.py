@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
 
 from limits import RateLimitItem
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 
 from portal.domain.passwords.hashing import Parameters
 from portal.domain.passwords.policy import MAX_LENGTH as PASSWORD_MAX_LENGTH
@@ -32,6 +32,14 @@ class Declaration:
     meaning: str
     shown: str | None = None
     """What the default is, where its text would not say it."""
+
+
+def _limit(default: str, meaning: str) -> Declaration:
+    return Declaration(values.limit, default, meaning)
+
+
+def _duration(default: str, meaning: str) -> Declaration:
+    return Declaration(values.duration, default, meaning)
 
 
 @dataclass(frozen=True, repr=False)  # a repr would show the secrets
@@ -93,8 +101,8 @@ class Settings:
         ),
     ]
     mail_port: Annotated[int, Declaration(values.whole_number(1, 65535), "25", "Port of the SMTP server.")]
-    mail_username: Annotated[str | None, Declaration(values.optional, None, "User name for the SMTP server.")]
-    mail_password: Annotated[str | None, Declaration(values.optional, None, "Password for the SMTP server.")]
+    mail_username: Annotated[str | None, Declaration(values.anything, None, "User name for the SMTP server.")]
+    mail_password: Annotated[str | None, Declaration(values.anything, None, "Password for the SMTP server.")]
     mail_use_tls: Annotated[
         bool, Declaration(values.switch, "false", "Start TLS on the connection (STARTTLS). Certificates are checked.")
     ]
@@ -112,70 +120,60 @@ class Settings:
         int,
         Declaration(values.whole_number(0, 20), "0", "Number of proxies in front whose `X-Forwarded-*` headers count."),
     ]
-    login_limit_account: Annotated[
-        RateLimitItem, Declaration(values.limit, "10 per 20 minutes", "Failed sign-ins for one address.")
-    ]
+    login_limit_account: Annotated[RateLimitItem, _limit("10 per 20 minutes", "Failed sign-ins for one address.")]
     login_limit_network: Annotated[
         RateLimitItem,
-        Declaration(
-            values.limit,
+        _limit(
             "100 per 20 minutes",
             "Failed sign-ins from one network: an IPv4 address or an IPv6 /64.",
         ),
     ]
-    register_limit_network: Annotated[
-        RateLimitItem, Declaration(values.limit, "20 per hour", "Registrations from one network.")
-    ]
+    register_limit_network: Annotated[RateLimitItem, _limit("20 per hour", "Registrations from one network.")]
     mail_limit_address: Annotated[
-        RateLimitItem, Declaration(values.limit, "5 per hour", "Emails that anybody can ask for, to one address.")
+        RateLimitItem, _limit("5 per hour", "Emails that anybody can ask for, to one address.")
     ]
     mail_limit_network: Annotated[
-        RateLimitItem, Declaration(values.limit, "30 per hour", "Emails that anybody can ask for, from one network.")
+        RateLimitItem, _limit("30 per hour", "Emails that anybody can ask for, from one network.")
     ]
     register_retry: Annotated[
         timedelta,
-        Declaration(
-            values.duration,
+        _duration(
             "10m",
             "API: how soon an address with a pending registration may be registered again.",
         ),
     ]
     api_limit_prod: Annotated[
         RateLimitItem,
-        Declaration(values.limit, "6000 per minute", "Requests with one `PROD` key. `ROOT` keys have no such limit."),
+        _limit("6000 per minute", "Requests with one `PROD` key. `ROOT` keys have no such limit."),
     ]
-    api_limit_dev: Annotated[RateLimitItem, Declaration(values.limit, "60 per minute", "Requests with one `DEV_` key.")]
+    api_limit_dev: Annotated[RateLimitItem, _limit("60 per minute", "Requests with one `DEV_` key.")]
     form_limit_network: Annotated[
-        RateLimitItem, Declaration(values.limit, "3000 per minute", "Forms sent from one network, all pages together.")
+        RateLimitItem, _limit("3000 per minute", "Forms sent from one network, all pages together.")
     ]
     reset_lifetime: Annotated[
-        timedelta, Declaration(values.duration, "30m", "How long an emailed reset link works, written like `3h 20m`.")
+        timedelta, _duration("30m", "How long an emailed reset link works, written like `3h 20m`.")
     ]
-    magic_lifetime: Annotated[
-        timedelta, Declaration(values.duration, "15m", "How long an emailed sign-in link and its code work.")
-    ]
+    magic_lifetime: Annotated[timedelta, _duration("15m", "How long an emailed sign-in link and its code work.")]
     verify_lifetime: Annotated[
         timedelta,
-        Declaration(
-            values.duration,
+        _duration(
             "24h",
             f"How long the link and code that confirm a registration work, at most {PENDING_LIFETIME.days}d.",
         ),
     ]
     reset_lifetime_max: Annotated[
         timedelta,
-        Declaration(values.duration, "24h", "The longest `expirationTime` that the API takes for a reset link."),
+        _duration("24h", "The longest `expirationTime` that the API takes for a reset link."),
     ]
     identity_lifetime: Annotated[
         timedelta,
-        Declaration(
-            values.duration,
+        _duration(
             "30d",
             'How long a session lasts with "keep me signed in" or made by the API; without the box 12 hours.',
         ),
     ]
     identity_idle: Annotated[
-        timedelta, Declaration(values.duration, "7d", "How long such a session lasts unused; without the box 2 hours.")
+        timedelta, _duration("7d", "How long such a session lasts unused; without the box 2 hours.")
     ]
     password_min_length: Annotated[
         int,
@@ -197,6 +195,15 @@ class Settings:
         int, Declaration(values.whole_number(8, 4 * 1024 * 1024), "19456", "Memory of one Argon2id hash, in KiB.")
     ]
     argon2_parallelism: Annotated[int, Declaration(values.whole_number(1, 64), "1", "Lanes of Argon2id.")]
+    pwned_passwords_file: Annotated[
+        Path | None,
+        Declaration(
+            values.pwned_passwords,
+            None,
+            "A file of known breached passwords, which nobody can choose then: the SHA-1 version of Have I Been Pwned,"
+            " ordered by hash (lines `SHA1:count`). It is searched on this machine; nothing is sent anywhere.",
+        ),
+    ]
     geoip_database: Annotated[
         Path | None,
         Declaration(
@@ -222,9 +229,7 @@ class Settings:
             shown="`text` on a terminal, else `json`",
         ),
     ]
-    event_retention: Annotated[
-        timedelta, Declaration(values.duration, "180d", "How long the record of sign-ins and changes is kept.")
-    ]
+    event_retention: Annotated[timedelta, _duration("180d", "How long the record of sign-ins and changes is kept.")]
 
     @property
     def is_https(self) -> bool:
@@ -278,8 +283,3 @@ def is_loopback_host(host: str) -> bool:
         return (getattr(address, "ipv4_mapped", None) or address).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def sqlite_url(path: Path) -> str:
-    """The SQLAlchemy URL of a SQLite file, whatever is in its name: as they are, ? and % would lead elsewhere."""
-    return URL.create("sqlite", database=str(path)).render_as_string()

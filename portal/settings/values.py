@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.domain.geoip import GeoIPDatabase
+from portal.domain.passwords.breached import BreachedPasswords, InvalidFile
 from portal.domain.values.durations import InvalidDuration, parse_duration
 from portal.domain.values.urls import parse_hostname
 
@@ -40,7 +41,7 @@ def plain(text: str) -> str:
 
 
 def base_url(text: str) -> str:
-    """A scheme, a host and perhaps a port, lower-case."""
+    """A scheme, a host and perhaps a port, lower-case; the port of the scheme is left out, as browsers do."""
     if not text.isascii():
         raise ValueError("must be ASCII: a host of other letters is written as browsers send it, beginning with xn--")
     parts = urlsplit(text)
@@ -50,7 +51,8 @@ def base_url(text: str) -> str:
         raise ValueError("must be a scheme, a host and perhaps a port, nothing after them")
     if parts.port == 0:  # raises ValueError when it is no port at all
         raise ValueError("must be a scheme, a host and perhaps a port, which 0 is not")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    default_port = ":443" if parts.scheme == "https" else ":80"
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default_port)}"
 
 
 def secret_key(text: str) -> str:
@@ -67,13 +69,23 @@ def secret_keys(text: str) -> tuple[str, ...]:
     return tuple(secret_key(key.strip()) for key in text.split(",") if key.strip())
 
 
-def optional(text: str) -> str | None:
-    """Any text; an empty one counts as none."""
-    return text or None
+def anything(text: str) -> str:
+    """Any text."""
+    return text
+
+
+def path(text: str) -> Path:
+    """A whole path; a shell's ~ is the home folder here, too, where no shell has seen it."""
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("begins with a ~ that leads to no home folder: write the whole path") from None
 
 
 def database_url(text: str) -> str:
-    """A SQLAlchemy URL that names what will last."""
+    """A SQLAlchemy URL that names what will last; the older postgres:// is taken for postgresql://."""
+    if text.startswith("postgres://"):
+        text = text.replace("postgres", "postgresql", 1)
     try:
         url = make_url(text)
         url.get_dialect().import_dbapi()
@@ -93,7 +105,14 @@ def database_url(text: str) -> str:
     if not _takes_arguments(url):
         # The driver's message may quote a part of a password, too.
         raise ValueError("cannot be used: its host, its port or an argument after the ? is not the driver's")
+    if url.get_backend_name() == "sqlite" and str(url.database).startswith("~"):
+        return sqlite_url(path(str(url.database)))
     return text
+
+
+def sqlite_url(file: Path) -> str:
+    """The SQLAlchemy URL of a SQLite file, whatever is in its name: as they are, ? and % would lead elsewhere."""
+    return URL.create("sqlite", database=str(file)).render_as_string()
 
 
 def _takes_arguments(url: URL) -> bool:
@@ -137,23 +156,33 @@ def storage_uri(text: str) -> str:
     return text
 
 
-def mail_server(text: str) -> str | None:
-    """A host, if one is named."""
-    if text and not _is_host(text):
+def mail_server(text: str) -> str:
+    """A host."""
+    if not _is_host(text):
         raise ValueError("must be a host name or an IP address, in ASCII and without a port (that is MAIL_PORT)")
-    return text or None
+    return text
 
 
-def places(text: str) -> Path | None:
-    """A readable file of places, if one is named."""
-    if not text:
-        return None
-    path = Path(text).absolute()
+def places(text: str) -> Path:
+    """A readable file of places."""
+    file = path(text)
     try:
-        GeoIPDatabase(path)
+        GeoIPDatabase(file)
     except (OSError, ValueError, InvalidDatabaseError):
         raise ValueError("is not a file of places in MaxMind's format (.mmdb) that can be read") from None
-    return path
+    return file
+
+
+def pwned_passwords(text: str) -> Path:
+    """A readable file of breached passwords."""
+    file = path(text)
+    try:
+        BreachedPasswords(file)
+    except InvalidFile as error:
+        raise ValueError(str(error)) from None
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
+    return file
 
 
 def sender(text: str) -> str:
@@ -211,7 +240,7 @@ def switch(text: str) -> bool:
     """True or false, in the words that people use for them."""
     choices = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
     try:
-        return choices[text.lower() or "false"]
+        return choices[text.lower()]
     except KeyError:
         raise ValueError("must be true or false") from None
 

@@ -30,6 +30,17 @@ ANSWER_SECONDS = 2.4
 SLOW_FAILURE_SECONDS = 0.5
 """A failure to connect that took longer than this counts as a timeout, whatever its error is."""
 IDLE_SECONDS = 15
+SESSION = {
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "standard_conforming_strings": "on",
+}
+"""The session parameters of each connection, whatever the defaults of server, database or role. Not in the startup
+packet, because PgBouncer rejects its `options`.
+"""
 RECYCLE_SECONDS = 1800
 READING: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}
 """Execution options for reading: without a transaction, which saves two round trips."""
@@ -105,11 +116,10 @@ def engine_options(url: URL) -> dict[str, Any]:
         "keepalives_count": 3,
         "application_name": "portal",
     }
-    limits = f"-c statement_timeout={STATEMENT_SECONDS}s -c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
     return {
         "connect_args": {
             **{name: value for name, value in own.items() if name not in url.query},
-            "options": f"{limits} {url.query.get('options', '')}".rstrip(),
+            "client_encoding": "UTF8",
         },
         # Independent of the server's default, because the statements rely on this level.
         "isolation_level": "READ COMMITTED",
@@ -180,13 +190,30 @@ def _connect(_dialect: object, _record: object, arguments: list[Any], options: d
     begins = monotonic()
     seconds = float(options["connect_timeout"]) or CONNECT_SECONDS  # 0, to libpq, is no limit
     try:
-        return TimedConnection.connect(*arguments, **{**options, "connect_timeout": begins + 2 * seconds})
+        connection = TimedConnection.connect(*arguments, **{**options, "connect_timeout": begins + 2 * seconds})
+        try:
+            _set_up_session(connection, options.get("options", ""))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
     except UnicodeError:
         raise psycopg.OperationalError("the database cannot be found: no host can have this name") from None
     except psycopg.OperationalError as error:
         if monotonic() - begins < SLOW_FAILURE_SECONDS:
             raise
         raise psycopg.errors.ConnectionTimeout(str(error)) from None
+
+
+def _set_up_session(connection: TimedConnection, given: str) -> None:
+    """Set the parameters of a session in one round trip, except those in the URL's `options`."""
+    values = [f"set_config('{name}', '{value}', false)" for name, value in SESSION.items() if name not in given]
+    connection.autocommit = True
+    (backend_pid, *_) = connection.execute(", ".join(["SELECT pg_backend_pid()", *values]).encode()).fetchone() or (0,)
+    connection.autocommit = False
+    if backend_pid != connection.info.backend_pid:
+        # A pooler is in between: the next transaction may run on a server connection without prepared statements.
+        connection.prepare_threshold = None
 
 
 def _check_open(connection: TimedConnection, _record: object, _proxy: object) -> None:

@@ -38,8 +38,10 @@ def revisions() -> list[str]:
 
 
 def current_problem(database: Database) -> str | None:
-    """Return why the code cannot work with a database's schema, in one line; None if the schema is current."""
+    """Return why the code cannot work with a database, in one line; None if it has the code's schema."""
     with database.read() as connection:
+        if problem := _encoding_problem(connection):
+            return problem
         revision = _revision(connection)
     if revision is None:
         return "The database has no schema yet: run `portal db upgrade`."
@@ -59,9 +61,11 @@ def has_schema(database: Database) -> bool:
 def upgrade(database: Database) -> None:
     """Migrate a database to the code's schema, in one transaction and one process at a time.
 
-    Raises DatabaseProblem for an unknown schema, which belongs to a newer version.
+    Raises DatabaseProblem for a database that is not in UTF-8, and for an unknown schema (of a newer version).
     """
     with database.without_time_limit().write() as connection:
+        if problem := _encoding_problem(connection):
+            raise DatabaseProblem(problem)
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         revision = _revision(connection)
@@ -82,6 +86,19 @@ def alembic_config() -> "Config":
     config = Config()
     config.set_main_option("script_location", "portal.storage:migrations")
     return config
+
+
+def _encoding_problem(connection: Connection) -> str | None:
+    """Return the problem of the encoding of a PostgreSQL database, which cannot be changed; None if it is UTF-8."""
+    if connection.dialect.name != "postgresql":
+        return None
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding == "UTF8":
+        return None
+    return (
+        f"The database has the encoding {encoding}, which cannot hold every name: make one with"
+        " CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'."
+    )
 
 
 def _revision(connection: Connection) -> str | None:

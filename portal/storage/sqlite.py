@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,6 +29,7 @@ def engine_options(_url: URL) -> dict[str, Any]:
 
 
 def prepare(engine: Engine) -> None:
+    _keep_temporary_files_beside(engine.url)
     event.listen(engine, "do_connect", _open_existing_file)
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "checkout", _check_same_file)
@@ -73,6 +74,16 @@ def scrub(engine: Engine) -> None:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
+def _keep_temporary_files_beside(url: URL) -> None:
+    """Let SQLite write temporary files beside the database: /tmp may be read-only, small, or readable by others.
+
+    For the whole process, and before any thread has a connection, as SQLite requires for this pragma.
+    """
+    folder = str(Path(url.database or "").absolute().parent).replace("'", "''")
+    with closing(sqlite3.connect(":memory:")) as connection, suppress(sqlite3.OperationalError):  # no folder yet
+        connection.execute(f"PRAGMA temp_store_directory = '{folder}'")
+
+
 def _open_existing_file(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
     """Open an existing file only: SQLite would create an empty database, as if all customers were lost."""
     arguments[0] = f"file:{quote(str(Path(arguments[0]).absolute()))}?mode=rw"
@@ -87,8 +98,13 @@ def _set_up(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None
     connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")  # overwrite deleted rows: they may contain personal data
+    connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own lowers ASCII only
     path = connection.execute("PRAGMA database_list").fetchone()[2]
     record.info["file"] = path, _identity(path)
+
+
+def _lower(text: str | None) -> str | None:
+    return text and text.lower()
 
 
 def _check_same_file(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:

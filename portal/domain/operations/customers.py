@@ -132,17 +132,16 @@ def _is(organisation_id: int, selector: CustomerSelector) -> ColumnElement[bool]
 def list_customers(connection: Connection, organisation_id: int, search: str | None = None) -> list[CustomerRecord]:
     """List the customers of an organisation by address, at most LIST_LIMIT; those without an address come last.
 
-    `search` is a case-insensitive part of the address, a name, the company or the customer reference number, or of the
-    phone number with or without spaces.
+    `search` is a part of the phone number, with or without spaces, or some words in any order: each a case-insensitive
+    part of the address, a name, the company or the customer reference number.
     """
     statement = _records.where(Contact.organisation_id == organisation_id)
     if search:
         names = (Contact.name, Contact.first_name, Contact.last_name)
         columns = (Contact.email, *names, Contact.company_name, Contact.cu_ref_no)
-        matches = [column.icontains(search, autoescape=True) for column in columns]
-        if digits := search.replace(" ", ""):
-            matches.append(func.replace(Contact.phone, " ", "").contains(digits, autoescape=True))
-        statement = statement.where(or_(*matches))
+        words = (or_(*(column.icontains(word, autoescape=True) for column in columns)) for word in search.split())
+        has_number = func.replace(Contact.phone, " ", "").contains(search.replace(" ", ""), autoescape=True)
+        statement = statement.where(or_(and_(*words), has_number))
     rows = connection.execute(statement.order_by(Contact.email_key.nulls_last(), Contact.id).limit(LIST_LIMIT))
     return [CustomerRecord(**row._asdict()) for row in rows]
 

@@ -109,6 +109,7 @@ def _check_password(context: Context, visitor: Visitor, request: RegistrationReq
                 Failure.REGISTRATION_FAILED,
                 min_length=context.rules.password_min_length,
                 personal=(request.address.email, *names, visitor.organisation_name),
+                breached=context.breached,
             )
     except Refused:
         emails.give_back()

@@ -4,6 +4,7 @@ from babel import Locale
 
 from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.text import cleaned
 
 _NO_COUNTRIES = frozenset(["AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "XK", "ZZ"])
 """Codes of Babel (CLDR) that ISO 3166-1 does not assign to a country."""
@@ -13,7 +14,8 @@ COUNTRIES = {str(code) for code in Locale("en").territories if len(str(code)) ==
 
 def parse_country(text: str) -> str:
     """Return a country code in upper case; raises InvalidValue."""
-    code = text.strip().upper()
+    text = cleaned(text)
+    code = text.upper()
     if not text.isascii() or code not in COUNTRIES:  # "\u00df" is SS in upper case
         raise InvalidValue(N_("Enter the country as its two-letter code, like CZ or GB."))
     return code

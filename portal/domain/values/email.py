@@ -1,13 +1,16 @@
 """Parse email addresses into the stored form and the canonical key, which is unique."""
 
+import re
 from dataclasses import dataclass
 
 from email_validator import EmailNotValidError, validate_email
 
 from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.text import cleaned
 from portal.storage.models import STRING_LENGTH
 
+_BESIDE_AT = re.compile(r" ?@ ?")
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 
 
@@ -35,21 +38,21 @@ def parse_email(text: str) -> Address:
     The local part must be ASCII: with look-alikes such as a dotless i, one person could have two addresses, or two
     persons the same one.
     """
-    text = text.strip()
+    text = _BESIDE_AT.sub("@", cleaned(text))
     if len(text) > STRING_LENGTH:
-        raise InvalidValue(N_("This e-mail address is too long. Check that it is only one address."))
+        raise InvalidValue(N_("This email address is too long. Check that it is only one address."))
     local, at, _ = text.rpartition("@")
     if at and not local.isascii():
         raise InvalidValue(
             N_("The part before the @ may hold only plain letters, digits and signs, without accents. Please check it.")
         )
     if "=?" in local:  # email clients would decode it into another address (RFC 2047)
-        raise InvalidValue(N_("Enter an e-mail address in the correct format, like name@example.com."))
+        raise InvalidValue(N_("Enter an email address in the correct format, like name@example.com."))
     try:
         # test_environment accepts the reserved domain .test; every other special domain is rejected.
         found = validate_email(text, check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError:
-        raise InvalidValue(N_("Enter an e-mail address in the correct format, like name@example.com.")) from None
+        raise InvalidValue(N_("Enter an email address in the correct format, like name@example.com.")) from None
     local, domain = found.local_part.lower(), found.ascii_domain.lower()
     return Address(email=f"{local}@{domain}", key=_canonical(local, domain))
 

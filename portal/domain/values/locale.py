@@ -4,6 +4,7 @@ import re
 
 from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.text import cleaned
 from portal.storage.models import LOCALE_LENGTH
 
 _LANGUAGE_TAG = re.compile(
@@ -25,7 +26,7 @@ def parse_locale(text: str) -> str:
 
     Any well-formed tag is accepted. For a language without translations the portal uses its default language.
     """
-    text = text.strip()
+    text = cleaned(text)
     if len(text) > LOCALE_LENGTH or not _LANGUAGE_TAG.fullmatch(text):
         raise InvalidValue(N_("Enter the language as a tag such as cs or en-GB."))
     tag = ""

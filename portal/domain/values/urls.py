@@ -51,8 +51,11 @@ def parse_origin(text: str) -> str:
     return f"{scheme}://{host}" if port in (None, _DEFAULT_PORTS[scheme]) else f"{scheme}://{host}:{port}"
 
 
-def parse_page_url(text: str, max_length: int) -> str:
-    """Return the URL of a page (http or https) in ASCII; raises ValueError, with a sentence for the operator."""
+def parse_page_url(text: str, max_length: int, example: str) -> str:
+    """Return the URL of a page (http or https) in ASCII.
+
+    Raises ValueError, with a sentence for the operator that contains the example.
+    """
     text = text.strip()
     try:
         if len(text) > max_length or not text.isprintable() or " " in text or "\\" in text:
@@ -60,9 +63,7 @@ def parse_page_url(text: str, max_length: int) -> str:
         parts = urlsplit(text)
         origin = parse_origin(f"{parts.scheme}://{parts.netloc}")
     except ValueError:
-        raise ValueError(
-            f"{_quoted(text)} is not the address of a page such as https://shop.example.com/privacy."
-        ) from (None)
+        raise ValueError(f"{_quoted(text)} is not the address of a page such as {example}.") from None
     url = origin + quote(text[len(parts.scheme) + len("://") + len(parts.netloc) :], safe=_KEPT_IN_URL)
     if len(url) > max_length:
         raise ValueError(f"The address of a page is at most {max_length} characters long.")
