@@ -26,8 +26,8 @@ LOCK_ARGS ?=
 help:
 	@echo "make run      serve the portal on http://127.0.0.1:5000"
 	@echo "make demo     a shop on another host name that shows the portal in a frame, over TLS"
-	@echo "make test     the tests to run after each change, real browser and servers included: about 3 minutes"
-	@echo "make test-all all other tests, then those of domain, pages and API on other Python versions: about 10 minutes"
+	@echo "make test     the tests to run after each change, real browser and servers included (3 to 4 minutes)"
+	@echo "make test-all all other tests, then those of domain, pages and API on other Python versions (10 to 12 minutes)"
 	@echo "make coverage all tests, and which lines of portal/ none of them runs"
 	@echo "make audit    what others' auditors say of pages, headers and mails"
 	@echo "make check    linters, types, rules of imports"

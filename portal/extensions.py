@@ -1,13 +1,16 @@
 """The Flask extensions, one instance each; create_app connects them."""
 
 import logging
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from time import time
+from typing import Any
 
 from flask import Response, current_app, make_response, request
 from flask_limiter import Limiter, RequestLimit
 from flask_mail import Mail
 from flask_wtf.csrf import CSRFProtect, validate_csrf
+from itsdangerous import BadData, URLSafeTimedSerializer
 from limits import RateLimitItem
 from limits.storage import Storage
 from wtforms import ValidationError
@@ -42,6 +45,16 @@ class RotatingCSRFProtect(CSRFProtect):
             else:
                 return
         self._error_response(reason)
+
+
+def age_of_form_token(token: str) -> timedelta | None:
+    """Return how long ago a form token was made, whatever cookie it belongs to; None if it is none of ours."""
+    keys: list[Any] = [*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key]
+    try:
+        made_at: datetime = URLSafeTimedSerializer(keys, salt="wtf-csrf-token").loads(token, return_timestamp=True)[1]
+    except BadData:
+        return None
+    return datetime.now(UTC) - made_at
 
 
 csrf = RotatingCSRFProtect()

@@ -12,6 +12,7 @@ from portal.instance_dir import prepare_database, secret_key, upgrade_database
 from portal.settings import Settings, WrongSetting, load_settings
 from portal.storage.database import open_database
 from portal.storage.schema import DatabaseProblem
+from tests.servers.processes import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +47,7 @@ def in_processes(count: int, settings: Settings, code: str) -> list[str]:
         )
         for _ in range(count)
     ]
-    answers = [process.communicate(timeout=60)[0] for process in processes]
+    answers = [process.communicate(timeout=PATIENCE_SECONDS)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * count
     return answers
 
@@ -67,6 +68,7 @@ def test_a_configured_key_is_taken_and_nothing_is_written(tmp_path: Path) -> Non
     assert not path.exists()
 
 
+@pytest.mark.full
 def test_processes_that_start_at_once_share_one_key(settings: Settings) -> None:
     code = """
 import secrets, time

@@ -51,6 +51,13 @@ def change_password(
         outbox.queue(connection, visitor, mail, context.clock)
 
 
+def keep_password(connection: Connection, contact: ContactCredentials, password_hash: str, now: datetime) -> None:
+    """Set the password that a contact has already, with a hash of today's; all identities and open links end."""
+    renew_hash(connection, contact, password_hash)
+    identities.end_all(connection, contact.id, now)
+    one_time_links.end_all(connection, contact.id, now)
+
+
 def renew_hash(connection: Connection, contact: ContactCredentials, password_hash: str) -> None:
     """Replace the hash of an unchanged password by one with the current Argon2 parameters."""
     connection.execute(update(Account).where(Account.contact_id == contact.id).values(password_hash=password_hash))

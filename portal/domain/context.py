@@ -70,6 +70,9 @@ class Visitor:
     device: str | None = field(default=None, repr=False)
     """The value of the browser's device cookie (devices.py), of a known device or not. A secret."""
 
+    browser: str | None = field(default=None, repr=False)
+    """What tells this browser from others until its next sign-in or sign-out; a secret."""
+
     @classmethod
     def operator(cls, organisation_id: int) -> Self:
         """Return the visitor for what the operator of an organisation, or the portal itself, does."""

@@ -84,6 +84,13 @@ class Failure(Enum):
         ),
     )
 
+    ALREADY_CONFIRMED = Wording(
+        "register-account",
+        "E001",
+        "Customer register failed.",
+        N_("There is nothing more to confirm. You can sign in with this address."),
+    )
+
     PASSWORD_REFUSED = Wording(
         "set-new-password", "E001", "Change password failed.", N_("Please choose another password.")
     )
@@ -103,7 +110,7 @@ class Failure(Enum):
         "set-new-password",
         "E003",
         "Reset password request does not exist.",
-        N_("This link has already been used, or it ended when you used another one or changed your password."),
+        N_("It was cancelled, for example because another link was used or the password was changed."),
     )
     LINK_EXPIRED = Wording(
         "set-new-password",
@@ -161,7 +168,7 @@ class Refused(Exception):
     `detail` is a message that is more precise than the failure's words, with `values` to fill in; `field` is the form
     field that it is about; `retry_after` is the number of seconds to wait before the next attempt, which the words say
     in minutes; `registration` is the public id of the registration whose password was right, if the address is
-    unverified.
+    unverified; `also` is the problem of another field of the same form.
     """
 
     def __init__(
@@ -173,6 +180,7 @@ class Refused(Exception):
         field: str | None = None,
         retry_after: int | None = None,
         registration: str | None = None,
+        also: "Refused | None" = None,
     ) -> None:
         super().__init__(failure.name)
         self.failure = failure
@@ -181,6 +189,7 @@ class Refused(Exception):
         self.field = field
         self.retry_after = retry_after
         self.registration = registration
+        self.also = also
 
     @property
     def message(self) -> Message:

@@ -8,14 +8,15 @@ an absolute lifetime.
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
-from sqlalchemy import Connection, bindparam, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, insert, or_, select, update
 
 from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
 from portal.domain.tokens import digest_of, random_id
 from portal.storage.backends import DatabaseUnavailable
-from portal.storage.models import Contact, Identity
+from portal.storage.models import Account, Contact, Identity
 
 SHORT_LIFETIME = timedelta(hours=12)
 SHORT_IDLE = timedelta(hours=2)
@@ -52,6 +53,8 @@ class NewIdentity:
     """The identity that the browser has so far; it ends."""
     family: str | None = None
     """The session family to join: identities that end together."""
+    started_by: bytes | None = None
+    """The digest of the form that starts it (`end_started_by`)."""
 
 
 _insert = insert(Identity)
@@ -103,6 +106,7 @@ def start(connection: Connection, rules: Rules, visitor: Visitor, new: NewIdenti
             "digest": digest_of(raw),
             "remember": new.remember,
             "family": new.family,
+            "started_by": new.started_by,
             "ip": visitor.ip,
             "user_agent": visitor.user_agent,
             "created_at": now,
@@ -164,6 +168,48 @@ def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -
         .returning(Identity.contact_id)
     )
     return connection.execute(ended).scalars().first()
+
+
+def end_started_by(connection: Connection, contact_id: int, started_by: bytes, now: datetime) -> bool:
+    """End the identity that a form started for a contact; return whether it had not ended before."""
+    ended = update(Identity).where(*_started_by(contact_id, started_by)).values(ended_at=now)
+    return connection.execute(ended).rowcount > 0
+
+
+def was_started_by(connection: Connection, contact_id: int, started_by: bytes) -> bool:
+    """Return whether an identity that a form started for a contact has not ended."""
+    return connection.execute(select(Identity.id).where(*_started_by(contact_id, started_by))).first() is not None
+
+
+def _started_by(contact_id: int, started_by: bytes) -> tuple[ColumnElement[bool], ...]:
+    return Identity.contact_id == contact_id, Identity.started_by == started_by, Identity.ended_at.is_(None)
+
+
+class SignedOut(Enum):
+    """The reason why an identity has ended, for its browser."""
+
+    PASSWORD_CHANGED = auto()
+    ENDED = auto()
+    """By another device, by the operator, or with the account."""
+    EXPIRED = auto()
+
+
+def why_ended(context: Context, organisation_id: int, raw: str) -> SignedOut:
+    """Return why an identity has ended."""
+    statement = (
+        select(Identity.ended_at, Account.password_set_at)
+        .join(Contact, Contact.id == Identity.contact_id)
+        .outerjoin(Account, Account.contact_id == Contact.id)
+        .where(Identity.digest == digest_of(raw), Contact.organisation_id == organisation_id)
+    )
+    with context.database.read() as connection:
+        row = connection.execute(statement).one_or_none()
+    if row is None:
+        return SignedOut.ENDED
+    if row.ended_at is None:
+        return SignedOut.EXPIRED
+    # A change of password ends them in the same transaction, at the same moment.
+    return SignedOut.PASSWORD_CHANGED if row.ended_at == row.password_set_at else SignedOut.ENDED
 
 
 def end_all(connection: Connection, contact_id: int, now: datetime) -> None:

@@ -64,15 +64,21 @@ class OpenLink:
     email: str
 
 
+class LinkUsed(Refused):
+    """A link was used before: the refusal that says which one, for the browser that used it (web/link_page.py)."""
+
+    def __init__(self, failure: Failure, link: OpenLink, used_at: datetime) -> None:
+        super().__init__(failure)
+        self.link = link
+        self.used_at = used_at
+
+
 _used = aliased(Link)
-_was_dropped = exists().where(
-    Registration.id == Link.registration_id,
-    Registration.ended_at.is_not(None),
-    ~exists().where(
-        _used.contact_id == Registration.contact_id, _used.purpose == Purpose.VERIFY, _used.used_at.is_not(None)
-    ),
+_was_confirmed = exists().where(
+    _used.contact_id == Link.contact_id, _used.purpose == Purpose.VERIFY, _used.used_at.is_not(None)
 )
-"""Whether a link belongs to a registration that ended, and no registration of its address was confirmed."""
+"""Whether a registration of a link's address was confirmed, the link's own or another."""
+_has_ended_registration = exists().where(Registration.id == Link.registration_id, Registration.ended_at.is_not(None))
 _find = (
     select(
         Link.id,
@@ -84,7 +90,8 @@ _find = (
         Link.expires_at,
         Contact.email.label("contact_email"),
         Contact.banned_at,
-        _was_dropped.label("was_dropped"),
+        _was_confirmed.label("was_confirmed"),
+        _has_ended_registration.label("has_ended_registration"),
     )
     .join(Contact, Contact.id == Link.contact_id)
     .where(Link.public_id == bindparam("public_id"), Link.purpose == bindparam("purpose"))
@@ -115,8 +122,9 @@ def issue(connection: Connection, link: NewLink, now: datetime) -> IssuedLink:
 def get_open_link(context: Context, visitor: Visitor, purpose: Purpose, token: str) -> OpenLink:
     """Return the unused link of a token.
 
-    Raises Refused: NO_SUCH_LINK, LINK_ENDED (used or withdrawn), REGISTRATION_DROPPED or LINK_EXPIRED. A token that was
-    never issued is counted on the visitor's network; above the rate limit Refused(TOO_MANY_LOGINS) is raised.
+    Raises Refused: NO_SUCH_LINK, LINK_ENDED (used or withdrawn), LINK_EXPIRED, and of a registration ALREADY_CONFIRMED
+    or REGISTRATION_DROPPED; LinkUsed if this very link was used. A token that was never issued is counted on the
+    visitor's network; above the rate limit Refused(TOO_MANY_LOGINS) is raised.
     """
     try:
         public_id = context.signer.public_id(purpose, token)
@@ -133,12 +141,21 @@ def _check_open(context: Context, visitor: Visitor, purpose: Purpose, public_id:
         ).one_or_none()
     if row is None:
         raise Refused(Failure.NO_SUCH_LINK)
+    link = OpenLink(row.id, public_id, purpose, row.contact_id, row.registration_id, row.email)
     if row.used_at or row.ended_at or row.banned_at or row.email != row.contact_email:
-        dropped = row.was_dropped and not row.banned_at
-        raise Refused(Failure.REGISTRATION_DROPPED if dropped else Failure.LINK_ENDED)
+        failure = _why_ended(purpose, row)
+        raise LinkUsed(failure, link, row.used_at) if row.used_at else Refused(failure)
     if context.clock() >= row.expires_at:
         raise Refused(Failure.LINK_EXPIRED)
-    return OpenLink(row.id, public_id, purpose, row.contact_id, row.registration_id, row.email)
+    return link
+
+
+def _why_ended(purpose: Purpose, row: Row[*tuple[Any, ...]]) -> Failure:
+    if purpose is not Purpose.VERIFY or row.banned_at or row.email != row.contact_email:
+        return Failure.LINK_ENDED
+    if row.was_confirmed:
+        return Failure.ALREADY_CONFIRMED
+    return Failure.REGISTRATION_DROPPED if row.has_ended_registration else Failure.LINK_ENDED
 
 
 @retried
@@ -147,7 +164,8 @@ def get_open_link_by_code(
 ) -> OpenLink:
     """Return the link with a code, out of the links that this browser requested.
 
-    Raises Refused: WRONG_CODE, CODE_ENDED, or REGISTRATION_DROPPED for the right code of a dropped registration.
+    Raises Refused: WRONG_CODE, CODE_ENDED, or for the right code of a registration ALREADY_CONFIRMED or
+    REGISTRATION_DROPPED.
 
     An attempt is counted before the check, on each of the links: after MAX_CODE_ATTEMPTS the code is dead, while its
     link stays valid. It is also counted once on each contact: after LOCKING_FAILURES consecutive wrong codes even the
@@ -176,7 +194,7 @@ def get_open_link_by_code(
         with refusals_recorded(context, visitor, REDEMPTIONS[purpose], contact_id):
             return _check_open(context, visitor, purpose, matching[0].public_id)
     except Refused as refusal:
-        if refusal.failure is Failure.REGISTRATION_DROPPED:
+        if refusal.failure in (Failure.ALREADY_CONFIRMED, Failure.REGISTRATION_DROPPED):
             raise
         raise Refused(Failure.CODE_ENDED, field="code") from None
 
@@ -210,8 +228,8 @@ def _count_code_attempt(
 def consume(connection: Connection, link: OpenLink, now: datetime) -> None:
     """Mark a link as used; of any number of parallel uses one succeeds.
 
-    The others raise Refused (LINK_ENDED or LINK_EXPIRED). Runs in the caller's transaction, so that the link is used if
-    and only if its effect is committed.
+    The others raise LinkUsed, or Refused (LINK_ENDED or LINK_EXPIRED). Runs in the caller's transaction, so that the
+    link is used if and only if its effect is committed.
     """
     used = connection.execute(
         update(Link)
@@ -220,8 +238,11 @@ def consume(connection: Connection, link: OpenLink, now: datetime) -> None:
         .returning(Link.id)
     ).one_or_none()
     if used is None:
-        expired = connection.execute(select(Link.id).where(Link.id == link.id, Link.expires_at <= now)).one_or_none()
-        raise Refused(Failure.LINK_EXPIRED if expired else Failure.LINK_ENDED)
+        row = connection.execute(select(Link.used_at, Link.expires_at).where(Link.id == link.id)).first()
+        if row is not None and row.used_at:
+            is_confirmation = link.purpose is Purpose.VERIFY
+            raise LinkUsed(Failure.ALREADY_CONFIRMED if is_confirmation else Failure.LINK_ENDED, link, row.used_at)
+        raise Refused(Failure.LINK_EXPIRED if row is not None and row.expires_at <= now else Failure.LINK_ENDED)
 
 
 def end_all(connection: Connection, contact_id: int, now: datetime, purpose: Purpose | None = None) -> None:

@@ -67,7 +67,9 @@ def test_a_newcomer_can_do_everything(new_visitor: NewVisitor, script: bool) -> 
     expect(visitor.summary).to_contain_text("You've used this password before.")
     visitor.type(password=THIRD)
     assert visitor.press("Save new password") == 200
-    expect(visitor.page.get_by_role("status")).to_contain_text("Your new password is set.")
+    expect(visitor.page.get_by_role("status")).to_contain_text("Your new password is set and you're signed in.")
+    expect(visitor.heading).to_contain_text("Hello Ada")
+    visitor.press("Sign out")
     assert visitor.sign_in(email, SECOND) == 422
     visitor.type(password=THIRD)
     visitor.press("Sign in")

@@ -94,6 +94,7 @@ def test_without_a_database_there_is_nothing_to_copy(run: Run, tmp_path: Path) -
     assert not (tmp_path / "copy.sqlite3").exists()
 
 
+@pytest.mark.full
 def test_a_copy_that_was_put_back_is_settled_by_the_operator_or_at_the_start(
     context: Context, instance: Path, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from portal.domain.passwords.hashing import MAX_QUEUED_HASHES
 from portal.threads import CORES
 from tests.api.shop import new_shop
 from tests.api.test_errors import assert_platform_error
-from tests.cli.process import PORTAL, Served, environment, serving
+from tests.cli.process import PATIENCE_SECONDS, PORTAL, Served, environment, serving
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
 from tests.web.test_served import Visitor
@@ -97,7 +97,7 @@ def test_hashes_that_the_machine_has_no_memory_for_are_refused_at_the_start(tmp_
         env=environment(tmp_path / "private" / "instance", ARGON2_MEMORY_KIB=str(4 * 1024 * 1024)),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode != 0

@@ -219,6 +219,7 @@ def test_mails_come_from_its_sender_and_lead_to_its_host(kamen: Shop) -> None:
     browser.sign_out()
     browser.ask_for_reset(EMAIL)
     browser.fill(kamen.link(), {"password": OTHER_PASSWORD})
+    browser.sign_out()
     browser.fill("/login/link", {"email": EMAIL})
     assert len(kamen.mails()) == 4
     for mail in kamen.site.mails(EMAIL):

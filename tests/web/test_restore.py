@@ -108,7 +108,7 @@ def test_the_customer_is_there_and_can_go_on(restored: Restored) -> None:
     browser = restored.site.browser()
     browser.ask_for_reset(ADA)
     assert browser.fill(restored.site.link(ADA), {"password": SINCE}).status == 302
-    assert browser.sign_in(ADA, SINCE).status == 302
+    assert restored.site.browser().sign_in(ADA, SINCE).status == 302
 
 
 @pytest.mark.on_sqlite

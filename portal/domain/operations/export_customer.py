@@ -76,6 +76,7 @@ LEFT_OUT: Mapping[str, str] = {
     "identity.contact_id": _INTERNAL_ID,
     "identity.digest": _SECRET,
     "identity.family": _INTERNAL_ID,
+    "identity.started_by": _INTERNAL_ID,
     "handover.id": _INTERNAL_ID,
     "handover.identity_id": _INTERNAL_ID,
     "handover.digest": _SECRET,

@@ -26,7 +26,7 @@ from portal.domain.rate_limits import attempt, registration_email_limits, regist
 from portal.domain.tokens import Purpose, random_id
 from portal.domain.values.email import Address
 from portal.storage.database import retried
-from portal.storage.models import Contact, Registration
+from portal.storage.models import Contact, Link, Registration
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,22 @@ def store(context: Context, visitor: Visitor, request: RegistrationRequest, lock
     return public_id
 
 
+def is_confirmed(context: Context, visitor: Visitor, registration: str) -> bool:
+    """Return whether a registration, by its public id, was confirmed by its own link or code.
+
+    That tells the browser that registered no more than the sign-in with the password that was chosen there.
+    """
+    find = (
+        select(Link.id)
+        .join(Registration, Registration.id == Link.registration_id)
+        .join(Contact, Contact.id == Registration.contact_id)
+        .where(Registration.public_id == registration, Contact.organisation_id == visitor.organisation_id)
+        .where(Link.used_at.is_not(None))
+    )
+    with context.database.read() as connection:
+        return connection.execute(find).first() is not None
+
+
 def return_url_of(context: Context, visitor: Visitor, registration: str) -> str | None:
     """Return the return URL of a registration, by its public id; it must be checked again."""
     find = (
@@ -169,20 +185,24 @@ def queue_mail(
     registration: StoredRegistration,
     now: datetime,
 ) -> None:
-    """Queue the email of a registration: a confirmation link if it is pending, or the notice of an existing account."""
-    has_account, is_pending = contact.password_hash is not None, registration.is_pending
-    expires_at = now + context.rules.verify_lifetime
+    """Queue the email of a registration: a confirmation link if it is pending, or the notice of an existing account.
+
+    The notice also goes to a customer without a password, whose address was confirmed in another way, which ended the
+    registration.
+    """
+    is_known = contact.password_hash is not None or contact.confirmed_at is not None
+    is_pending, expires_at = registration.is_pending, now + context.rules.verify_lifetime
     link = one_time_links.issue(
         connection,
         NewLink(Purpose.VERIFY, contact.id, contact.email, expires_at, registration.id, usable=is_pending),
         now,
     )
     mail = NewMail(
-        Notice.ACCOUNT_EXISTS if has_account else Notice.VERIFY,
+        Notice.VERIFY if is_pending or not is_known else Notice.ACCOUNT_EXISTS,
         contact.id,
         contact.email,
         contact.locale or registration.locale,
         link_id=link.id if is_pending else None,
-        wanted=contact.banned_at is None and (is_pending or has_account),
+        wanted=contact.banned_at is None and (is_pending or is_known),
     )
     outbox.queue(connection, visitor, mail, context.clock)

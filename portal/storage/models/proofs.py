@@ -41,6 +41,8 @@ class Identity(Base):
     """Whether the customer chose "remember me"."""
     family: Mapped[str | None] = mapped_column("bond", String(32), key="family", index=True)
     """The session family: identities that were handed over from one another, and end together."""
+    started_by: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    """For a sign-in by a reset: the digest of its link and browser, to recognise the same form if it is sent again."""
     ip: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[str | None]
     created_at: Mapped[datetime]
