@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
-from portal.domain.operations.restore import RestoreCounts, settle
+from portal.domain.operations.restore import RestoreCounts, end_open_state
 from portal.settings import Settings, sqlite_url
 from portal.storage.backends import DatabaseUnavailable
 from portal.storage.database import Database, open_database
@@ -59,7 +59,7 @@ def settle_copy(database: Database, now: datetime) -> RestoreCounts | None:
 
 def settle_restored(connection: Connection, now: datetime) -> RestoreCounts:
     """Do what a database that was put back needs, whoever copied it, and no longer take it for a copy."""
-    settled = settle(connection, now)
+    settled = end_open_state(connection, now)
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA user_version = 0")
     return settled

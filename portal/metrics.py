@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from portal.domain.context import Context
-from portal.domain.operations.mail_queue import waiting_mails
+from portal.domain.operations.mail_queue import queued_mails
 from portal.storage.backends import DatabaseUnavailable
 
 disable_created_metrics()  # they double what is told, and nothing asks for them
@@ -70,7 +70,7 @@ class _Outbox(Collector):
     def _ask(self) -> list[Metric]:
         try:
             with self._context.database.read() as connection:
-                waiting, age = waiting_mails(connection, self._context.clock)
+                waiting, age = queued_mails(connection, self._context.clock)
         except DatabaseUnavailable:
             return []
         seconds = age.total_seconds()

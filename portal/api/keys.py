@@ -13,7 +13,7 @@ from portal.api.reading import read_body, read_query
 from portal.app import current_context
 from portal.domain.api_keys import Scope
 from portal.domain.context import Visitor
-from portal.domain.use_cases.check_api_key import Caller, admit, record_excess
+from portal.domain.use_cases.check_api_key import Caller, authenticate, record_excess
 from portal.domain.values.ip_addresses import network_of
 from portal.extensions import limiter
 
@@ -61,7 +61,9 @@ def keyed(scope: Scope) -> Callable[[Callable[P, R]], Callable[P, R]]:
             key = _find_key()
             if key is None and g.unreadable:
                 raise g.unreadable
-            g.caller = admit(current_context(), key, network=network_of(request.remote_addr), request_id=g.request_id)
+            g.caller = authenticate(
+                current_context(), key, network=network_of(request.remote_addr), request_id=g.request_id
+            )
             return within_rate(*arguments, **named)
 
         return checked

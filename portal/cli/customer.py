@@ -63,7 +63,7 @@ def show(whom: CustomerSelector, slug: str) -> None:
         live = customers.count_live_identities(connection, context.rules, record.id, context.clock())
         details = get_contact_details(connection, record.id)
         events = customers.recent_events(connection, record.id)
-        reason = customers.last_mail_set_aside(connection, record.id)
+        reason = customers.last_mail_failure(connection, record.id)
     set_aside = [("Last mail set aside", reason)] if reason else []
     echo_fields([*_fields(record), *set_aside, ("Live identities", live)])
     click.echo("\nDetails:")

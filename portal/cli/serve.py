@@ -13,7 +13,7 @@ import click
 
 from portal import create_app
 from portal.cli.errors import PlainCommand
-from portal.domain.passwords.hashing import WAITING
+from portal.domain.passwords.hashing import MAX_QUEUED_HASHES
 from portal.instance_dir import prepare_database, secret_key, serves_alone
 from portal.logging_setup import configure_logging
 from portal.settings import (
@@ -38,8 +38,8 @@ _THREADS_BESIDE_HASHES = 16
 @click.option(
     "--threads",
     type=click.IntRange(1, 1024),
-    default=CORES + WAITING + _THREADS_BESIDE_HASHES,
-    show_default=f"{WAITING + _THREADS_BESIDE_HASHES}, and one for each core",
+    default=CORES + MAX_QUEUED_HASHES + _THREADS_BESIDE_HASHES,
+    show_default=f"{MAX_QUEUED_HASHES + _THREADS_BESIDE_HASHES}, and one for each core",
     help="How many requests are answered at a time.",
 )
 def serve(host: str, port: int, threads: int) -> None:

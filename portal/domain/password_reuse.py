@@ -1,4 +1,4 @@
-"""A new password of a customer: checked by the policy, hashed, and refused when it was used before."""
+"""Check a customer's new password by the policy, hash it, and refuse one that was used before."""
 
 import hmac
 from collections.abc import Sequence
@@ -9,18 +9,18 @@ from portal.domain.audit_log import EventKind, refusals_recorded
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.passwords.policy import refuse_unfit
+from portal.domain.passwords.policy import check_new_password
 from portal.domain.rate_limiter import RateLimit
 from portal.domain.rate_limits import attempt
 
 
 @dataclass(frozen=True)
 class NewPassword:
-    """A password that a customer may take."""
+    """An accepted new password."""
 
     hash: str = field(repr=False)
     is_current: bool
-    """Whether it is the one that they have."""
+    """Whether it is the customer's current one."""
 
 
 def hash_new_password(
@@ -33,14 +33,14 @@ def hash_new_password(
     *,
     may_be_current: bool = False,
 ) -> NewPassword:
-    """Hash a new password, to be stored; one computation, however many former passwords there are.
+    """Hash a new password: one computation, however many former passwords there are.
 
-    The current password counts as used before, unless it `may_be_current`. To be told "used before" tells something
-    about a former password: such answers are counted against `limits`. Raises Refused (PASSWORD_REFUSED with the
-    reason, PASSWORD_REUSED, TOO_MANY_LOGINS), recorded as refusals of `kind`, and Busy.
+    The current password counts as used before, unless it `may_be_current`. The answer "used before" reveals something
+    about a former password, so such answers are counted on `limits`. Raises Busy, and Refused (PASSWORD_REFUSED with
+    the reason, PASSWORD_REUSED, TOO_MANY_LOGINS), an event of `kind` each.
     """
     with refusals_recorded(context, visitor, kind, contact.id):
-        refuse_unfit(
+        check_new_password(
             password,
             Failure.PASSWORD_REFUSED,
             min_length=context.rules.password_min_length,
@@ -63,7 +63,7 @@ def hash_new_password(
 
 
 def _is_current(context: Context, contact: ContactCredentials, password: str, password_hash: str) -> bool:
-    """Whether a password is the current one; computes another hash only where that one has other parameters."""
+    """Return whether a password is the current one; computes another hash only if that one has other parameters."""
     known = contact.password_hash
     if known is None:
         return False

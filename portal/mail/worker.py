@@ -132,7 +132,7 @@ class MailWorker:
         except PolicyRefused as error:
             self._weigh(mail, error.reason, has_just_taken_one=has_just_taken_one)
         except RecipientRefused as error:
-            self._record(mail, "refused, set aside", _with_reason(mail_delivery.set_aside, mail, error.reason))
+            self._record(mail, "refused, set aside", _with_reason(mail_delivery.mark_dead, mail, error.reason))
         except TryLater as error:
             self._record(mail, "put off", _with_reason(mail_delivery.retry_later, mail, error.reason))
         except ServerUnavailable as error:
@@ -161,7 +161,7 @@ class MailWorker:
         """
         self._refusals += 1
         if has_just_taken_one and mail.attempts:
-            self._record(mail, "refused, set aside", _with_reason(mail_delivery.set_aside, mail, reason))
+            self._record(mail, "refused, set aside", _with_reason(mail_delivery.mark_dead, mail, reason))
             return
         self._record(mail, "refused, put off", _with_reason(mail_delivery.retry_later, mail, reason))
         if self._refusals >= REFUSALS_OF_ALL:

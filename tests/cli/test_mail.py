@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from portal.domain import outbox
 from portal.domain.context import Context, Visitor
-from portal.domain.outbox import MailState, Notice
+from portal.domain.outbox import MailState, NewMail, Notice
 from portal.storage.models import OutboxMail
 from tests.cli.conftest import Run, add_contact
 from tests.mail.sink import Sink, Stage
@@ -19,14 +19,8 @@ def queue_mail(context: Context, *, state: MailState = MailState.QUEUED, reason:
     contact_id = add_contact(context, "jana@example.com")
     visitor = Visitor(organisation_id=1, ip=None)
     with context.database.write() as connection:
-        outbox.queue(
-            connection,
-            visitor,
-            Notice.PASSWORD_CHANGED,
-            contact_id=contact_id,
-            recipient="jana@example.com",
-            clock=context.clock,
-        )
+        mail = NewMail(Notice.PASSWORD_CHANGED, contact_id, "jana@example.com")
+        outbox.queue(connection, visitor, mail, context.clock)
         connection.execute(update(OutboxMail).values(state=state, reason=reason))
         return connection.execute(select(OutboxMail.id)).scalar_one()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from portal.domain.passwords.hashing import WAITING
+from portal.domain.passwords.hashing import MAX_QUEUED_HASHES
 from portal.threads import CORES
 from tests.api.shop import new_shop
 from tests.api.test_errors import assert_platform_error
@@ -68,7 +68,7 @@ def test_all_threads_are_there_before_they_are_needed(served: Served) -> None:
     for _ in range(3):
         assert Visitor(served).ask("GET", "/login")[0] == 200
     assert status_of(served.process.pid)["Threads"] == before
-    assert int(before) > CORES + WAITING, "pages that need no hash do not wait for those that do"
+    assert int(before) > CORES + MAX_QUEUED_HASHES, "pages that need no hash do not wait for those that do"
 
 
 def test_whatever_finds_no_memory_is_asked_again_later(site: Site) -> None:

@@ -9,7 +9,7 @@ import pytest
 from portal.backup import back_up, is_copy, settle_copy
 from portal.cli.backup import after_restore
 from portal.domain.operations.mail_queue import list_mails
-from portal.domain.operations.restore import HELD_BACK
+from portal.domain.operations.restore import HOLD_REASON
 from portal.settings import DATABASE_FILE
 from portal.storage.clock import utc_now
 from tests.servers.postgres import Postgres
@@ -101,7 +101,7 @@ def test_no_mail_goes_out_twice(restored: Restored) -> None:
     assert sent == [restored.site.settings.base_url + restored.used_link]
     assert len(restored.site.mails(ADA)) == len({mail["Message-ID"] for mail in restored.site.mails(ADA)})
     with restored.site.context.database.read() as connection:
-        assert HELD_BACK in {mail.reason for mail in list_mails(connection, None, 10)}
+        assert HOLD_REASON in {mail.reason for mail in list_mails(connection, None, 10)}
 
 
 def test_the_customer_is_there_and_can_go_on(restored: Restored) -> None:

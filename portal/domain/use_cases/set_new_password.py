@@ -1,4 +1,4 @@
-"""Set a new password by the link of a reset email."""
+"""Set a new password by a reset link."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +9,7 @@ from portal.domain import accounts, contacts, devices, identities, one_time_link
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
+from portal.domain.identities import NewIdentity
 from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import LinkUsed, OpenLink
 from portal.domain.password_reuse import hash_new_password
@@ -22,14 +23,14 @@ REPEATED_WITHIN = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Reset:
-    """What a reset has led to."""
+    """The result of a reset."""
 
     identity: str = field(repr=False)
-    """The new one; empty where nobody was to be signed in."""
+    """The new identity; empty without a sign-in."""
     dropped_registration: bool
-    """Whether it ended a pending registration, and so the password that was chosen there."""
+    """Whether it ended a pending registration, and so the password that was chosen for it."""
     was_current: bool
-    """Whether the password was set already."""
+    """Whether the new password is the current one."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,18 @@ class _SignIn:
 
     remember: bool
     replacing: str | None = field(repr=False)
-    """The identity that the browser carried so far."""
+    """The identity that the browser has so far."""
 
 
 def get_reset_link(context: Context, visitor: Visitor, token: str) -> OpenLink:
-    """The reset link of a token, unused. Raises Refused."""
+    """Return the unused reset link of a token. Raises Refused."""
     return one_time_links.get_open_link(context, visitor, Purpose.RESET, token)
 
 
 def set_new_password(context: Context, visitor: Visitor, token: str, password: str) -> bool:
-    """Set the password that a reset link was mailed for; return whether that ended a pending registration.
+    """Set a new password by a reset link; return whether that ended a pending registration.
 
-    Nobody is signed in by it, and the current password counts as used before. Raises what `_reset` does.
+    Does not sign the customer in, and the current password counts as used before. Raises what `_reset` does.
     """
     return _reset(context, visitor, token, password, sign_in=None).dropped_registration
 
@@ -57,26 +58,25 @@ def set_new_password(context: Context, visitor: Visitor, token: str, password: s
 def reset_and_sign_in(
     context: Context, visitor: Visitor, token: str, password: str, *, remember: bool, replacing: str | None
 ) -> Reset:
-    """Set the password that a reset link was mailed for, and sign its customer in; the identity so far ends.
+    """Set a new password by a reset link and sign the customer in; the identity it is `replacing` ends.
 
-    To set the current password again is no failure. Raises what `_reset` does.
+    The current password is accepted too. Raises what `_reset` does.
     """
     return _reset(context, visitor, token, password, sign_in=_SignIn(remember, replacing))
 
 
 @retried
 def _reset(context: Context, visitor: Visitor, token: str, password: str, sign_in: _SignIn | None) -> Reset:
-    """Set a new password by a link.
+    """Set a new password by a reset link.
 
-    Of any number of parallel uses one succeeds. Success ends every identity, every open link and every registration
-    that waits, lets in whom too many wrong passwords had locked out, and sends a notice if the password is another one
-    than before. A refusal does not use the link up. Raises Refused (NO_SUCH_LINK, LINK_ENDED, LINK_EXPIRED, and what
-    hash_new_password raises) and Busy.
+    Of any number of parallel uses one succeeds. It ends every identity, open link and pending registration, unlocks the
+    account, and queues the security notice if the password has changed. A refusal leaves the link unused. Raises Busy,
+    and Refused (NO_SUCH_LINK, LINK_ENDED, LINK_EXPIRED, and what hash_new_password raises).
     """
     link = get_reset_link(context, visitor, token)
     with context.database.read() as connection:
         contact = contacts.find_by_id(connection, link.contact_id)
-    if contact is None:  # deleted since the link was looked at
+    if contact is None:  # deleted since the link was read
         raise Refused(Failure.NO_SUCH_LINK)
     limits = new_password_limits(context, contact.id)
     new = hash_new_password(
@@ -91,7 +91,7 @@ def _reset(context: Context, visitor: Visitor, token: str, password: str, sign_i
             accounts.change_password(connection, context, visitor, current, new.hash, now)
         if sign_in:
             identity = _start(connection, context, visitor, link, sign_in, now)
-    # The mailbox is proven and the password that was guessed at is gone: who was locked out by a stranger gets in.
+    # The mailbox is proven and the old password is gone, so an attacker's guesses must not block the customer any more.
     key = contact.email_key or ""  # a link has an address
     context.rate_limiter.forget(account_limit(context, visitor, key))
     if device := devices.find(context, visitor, key):
@@ -136,18 +136,11 @@ def _start(
     connection: Connection, context: Context, visitor: Visitor, link: OpenLink, sign_in: _SignIn, now: datetime
 ) -> str:
     record(connection, visitor, EventKind.SIGN_IN, contact_id=link.contact_id, now=now)
-    return identities.start(
-        connection,
-        context.rules,
-        visitor,
-        contact_id=link.contact_id,
-        remember=sign_in.remember,
-        now=now,
-        replacing=sign_in.replacing,
-        started_by=_form_digest(visitor, link),
-    )
+    started_by = _form_digest(visitor, link)
+    new = NewIdentity(link.contact_id, sign_in.remember, sign_in.replacing, started_by=started_by)
+    return identities.start(connection, context.rules, visitor, new, now)
 
 
 def _form_digest(visitor: Visitor, link: OpenLink) -> bytes | None:
-    """What tells the form of a link in one browser from all others."""
+    """Return a digest that identifies the form of a link in one browser."""
     return None if visitor.browser is None else digest_of(f"{link.public_id} {visitor.browser}")

@@ -1,4 +1,4 @@
-"""Customer reference numbers."""
+"""Validate customer reference numbers."""
 
 import re
 
@@ -6,5 +6,5 @@ _CUSTOMER_REFERENCE = re.compile(r"[A-Za-z0-9]{16}", re.ASCII)
 
 
 def is_customer_reference(text: str) -> bool:
-    """Whether a text has the form of a customer reference number: 16 alphanumerics."""
+    """Return whether a text has the format of a customer reference number: 16 alphanumerics."""
     return _CUSTOMER_REFERENCE.fullmatch(text) is not None
