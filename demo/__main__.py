@@ -1,4 +1,4 @@
-"""Starts a portal, a shop on another host name that shows it in a frame, and TLS in front of both."""
+"""Start a portal, a shop on another host name that shows it in a frame, and a TLS proxy in front of both."""
 
 import argparse
 import os
@@ -22,15 +22,15 @@ from demo.shop import PortalApi, create_shop
 from portal.mail.transport import MAILBOX_FOLDER
 
 PORTAL, SHOP = "portal.localhost", "shop.localhost"
-"""Two sites, to a browser; both lead to this machine."""
+"""Two different sites for a browser; both names resolve to this machine."""
 _COMMAND = Path(sys.executable).with_name("portal")
-_PATIENCE_SECONDS = 60
+_START_SECONDS = 60
 
 
 def main() -> None:
-    """Run until Ctrl-C or SIGTERM."""
+    """Run the demo until Ctrl-C or SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    parser.add_argument("--port", type=int, default=8443, help="where both are reached; 0 takes one that is free")
+    parser.add_argument("--port", type=int, default=8443, help="the port of both; 0 chooses a free one")
     parser.add_argument("--folder", type=Path, default=Path("instance/demo"), help="where the demo keeps its files")
     options = parser.parse_args()
     ended = Event()
@@ -63,25 +63,25 @@ def main() -> None:
         stack.callback(server.shutdown)
         Thread(target=server.serve_forever, daemon=True).start()
         click.echo(f"Shop:     {shop_url}/")
-        click.echo(f"Mails:    {shop_url}/mail")
+        click.echo(f"Emails:   {shop_url}/mail")
         click.echo(f"Portal:   {portal_url}/")
-        click.echo("Its certificate signs itself: open the portal once, too, and let your browser go on.")
+        click.echo("The certificate is self-signed: open shop and portal once, and accept it in your browser.")
         ended.wait()
 
 
 @contextmanager
 def _portal(environment: dict[str, str]) -> Iterator[int]:
-    """`portal serve` on a free port, up when the block begins; the port."""
+    """Run `portal serve` on a free port; yields the port once the portal responds."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
     command = [str(_COMMAND), "serve", "--port", str(port)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
-            deadline = time.monotonic() + _PATIENCE_SECONDS
+            deadline = time.monotonic() + _START_SECONDS
             while not _is_ready(port):
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit("The portal did not come up; its words are above.")
+                    raise SystemExit("The portal did not start; its output is above.")
                 time.sleep(0.1)
             yield port
         finally:
@@ -97,7 +97,7 @@ def _is_ready(port: int) -> bool:
 
 
 def _run(environment: dict[str, str], *arguments: str) -> str:
-    """What a command of the portal prints."""
+    """Run a command of the portal and return its output."""
     return subprocess.run([_COMMAND, *arguments], env=environment, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
