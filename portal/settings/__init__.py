@@ -1,6 +1,7 @@
-"""The portal's settings: declared (declarations.py), read (reading.py), and their values checked (values.py)."""
+"""The portal's settings: their declarations, reading them, and validating their values."""
 
-from portal.settings.declarations import DATABASE_FILE, DEFAULT_LIMITS, Settings, is_loopback_host, sqlite_url
+from portal.settings.addresses import is_loopback_host, sqlite_url
+from portal.settings.declarations import DATABASE_FILE, DEFAULT_LIMITS, Settings
 from portal.settings.reading import PREFIX, SETTINGS_FILE, WrongSetting, load_settings, look_at_settings
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Reads the settings from the environment and `portal.toml`, and refuses wrong ones by name."""
+"""Read the settings from the environment and `portal.toml`."""
 
 import os
 import tomllib
@@ -10,7 +10,8 @@ import click
 
 from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.settings import values
-from portal.settings.declarations import DATABASE_FILE, DECLARATIONS, Settings, sqlite_url
+from portal.settings.addresses import sqlite_url
+from portal.settings.declarations import DATABASE_FILE, DECLARATIONS, Settings
 
 PREFIX = "PORTAL_"
 SETTINGS_FILE = "portal.toml"
@@ -18,18 +19,18 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 class WrongSetting(click.ClickException):
-    """One line that names the setting and says what is wrong with it. Never holds a secret's value.
+    """One line that names the setting and the problem, never a secret's value.
 
-    It is click's own, since `flask --app portal` makes the app before any command of ours could turn it into a line.
+    It is a ClickException because `flask --app portal` creates the app before PlainCommand could handle it.
     """
 
     def __init__(self, name: str, problem: str) -> None:
-        super().__init__(f"{PREFIX}{name.upper()} {problem}")
+        super().__init__(f"{PREFIX}{name.upper()}: {problem}")
         self.name = name.upper()
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read all settings; the environment wins over `portal.toml`. Raises WrongSetting at the first wrong one."""
+    """Read all settings; the environment wins over `portal.toml`. Raises WrongSetting for the first wrong one."""
     settings, wrong = look_at_settings(environ)
     if wrong:
         raise wrong[0]
@@ -37,7 +38,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def look_at_settings(environ: Mapping[str, str] = os.environ) -> tuple[Settings, list[WrongSetting]]:
-    """Read all settings, and whatever is wrong with them; in place of a wrong one stands its default.
+    """Read all settings and their errors; a wrong setting has its default.
 
     Raises WrongSetting for an INSTANCE_PATH, or a `portal.toml` in it, that cannot be read.
     """
@@ -64,7 +65,7 @@ def look_at_settings(environ: Mapping[str, str] = os.environ) -> tuple[Settings,
 
 
 def _default_instance() -> Path:
-    """`instance/` of the checkout; outside a checkout, of the current folder."""
+    """Return `instance/` in the checkout; outside a checkout, in the current folder."""
     return (_CHECKOUT if (_CHECKOUT / "pyproject.toml").exists() else Path.cwd()) / "instance"
 
 
@@ -75,10 +76,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         problem = error.strerror if isinstance(error, OSError) else error
-        raise WrongSetting("instance_path", f"holds a {SETTINGS_FILE} that cannot be read: {problem}") from None
+        raise WrongSetting("instance_path", f"has a {SETTINGS_FILE} that cannot be read: {problem}") from None
     unknown = read.keys() - DECLARATIONS.keys()
     if unknown:
-        raise WrongSetting(min(unknown), f"stands in {SETTINGS_FILE} but is not a setting of it")
+        raise WrongSetting(min(unknown), f"is in {SETTINGS_FILE}, but there is no such setting in that file")
     return read
 
 
@@ -91,16 +92,16 @@ def _plain_text(raw: object) -> str:
 
 
 def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
-    """The name of each setting that does not go together with others, and the problem."""
+    """Yield the name and problem of each setting that contradicts another one."""
     if settings.mail_use_tls and settings.mail_use_ssl:
-        yield "mail_use_ssl", "cannot be on together with MAIL_USE_TLS: choose one"
+        yield "mail_use_ssl", "cannot be on together with MAIL_USE_TLS; turn one of them off"
     if settings.argon2_memory_kib < 8 * settings.argon2_parallelism:
         yield "argon2_memory_kib", "must be at least 8 for each unit of ARGON2_PARALLELISM"
     if (settings.mail_username is None) != (settings.mail_password is None):
-        yield "mail_password", "and MAIL_USERNAME must be set together, or neither"
+        yield "mail_password", "must be set together with MAIL_USERNAME, or neither of them"
     if settings.verify_lifetime > PENDING_LIFETIME:
-        yield "verify_lifetime", f"is longer than {PENDING_LIFETIME.days} days, which no registration waits"
+        yield "verify_lifetime", f"must be at most {PENDING_LIFETIME.days} days, the lifetime of a pending registration"
     if settings.reset_lifetime > settings.reset_lifetime_max:
-        yield "reset_lifetime", "is longer than RESET_LIFETIME_MAX"
+        yield "reset_lifetime", "must be at most RESET_LIFETIME_MAX"
     if not settings.is_embedded and settings.secret_key is None:
-        yield "secret_key", "must be set when the database is not SQLite: all machines need the same one"
+        yield "secret_key", "must be set when the database is not SQLite, since all machines need the same key"

@@ -1,0 +1,20 @@
+"""Host names and URLs in the values of settings."""
+
+from ipaddress import ip_address
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+
+def is_loopback_host(host: str) -> bool:
+    """Return whether a host name or address is this machine."""
+    try:
+        address = ip_address(host)
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the SQLAlchemy URL of a SQLite file, with characters such as ? and % escaped."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
