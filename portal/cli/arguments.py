@@ -1,4 +1,4 @@
-"""What commands take, checked before anything is done with it."""
+"""Arguments and options that several commands share, with their validation."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -28,17 +28,17 @@ class Text(click.ParamType[str]):
         if len(text) > STRING_LENGTH:
             self.fail(f"is longer than {STRING_LENGTH} characters", param, ctx)
         if not text.isprintable():
-            self.fail("holds characters that cannot be printed", param, ctx)
+            self.fail("has characters that cannot be printed", param, ctx)
         return text
 
 
 class Customer(click.ParamType[CustomerSelector]):
-    """An e-mail address, or a customer reference number: whoever is known by phone only has no other name."""
+    """An email address, or the customer reference number of a customer who may have no address."""
 
     name = "email"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CustomerSelector:
-        """Refuse what is neither, in the words that the pages use for addresses."""
+        """Refuse any other text, with the message that the pages show for a wrong address."""
         text = Text().convert(value, param, ctx)
         if is_customer_reference(text):
             return CustomerReference(text)
@@ -48,7 +48,7 @@ class Customer(click.ParamType[CustomerSelector]):
             self.fail(str(error), param, ctx)
 
 
-def names_customer(command: Callable[..., Any]) -> Callable[..., Any]:
+def with_customer(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the argument EMAIL, and `--organisation SLUG`."""
     return click.argument("whom", type=Customer(), metavar="EMAIL")(with_organisation(command))
 
@@ -59,11 +59,11 @@ class Duration(click.ParamType[timedelta]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Refuse what the parser refuses, in its words, and what no date can be made of."""
+        """Refuse a duration that cannot be parsed, or is too long to be added to a date."""
         try:
             duration = parse_duration(str(value))
         except InvalidDuration as error:
-            self.fail(f'{error}; write it like 90d or "3h 20m"', param, ctx)
+            self.fail(f'{error}; use a form like 90d or "3h 20m"', param, ctx)
         if duration > LONGEST:
             self.fail("is longer than 100 years", param, ctx)
         return duration
@@ -78,5 +78,5 @@ def with_organisation(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="SLUG",
         default="default",
         show_default=True,
-        help="Whose customers are meant.",
+        help="The slug of the organisation.",
     )(command)

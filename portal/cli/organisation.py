@@ -1,4 +1,4 @@
-"""`portal organisation`: whose customers the portal serves."""
+"""`portal organisation`: the organisations whose customers the portal serves."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,38 +24,42 @@ from portal.i18n import languages_of
 from portal.settings import PREFIX
 
 _OPTIONS = (
-    click.option("--hostname", metavar="H", help="The host its pages are at, and where links in its mails lead."),
+    click.option("--hostname", metavar="H", help="The host name of its pages and of the links in its emails."),
     click.option(
-        "--frame-ancestor", "frame_ancestors", multiple=True, metavar="ORIGIN", help="May show its pages in a frame."
+        "--frame-ancestor",
+        "frame_ancestors",
+        multiple=True,
+        metavar="ORIGIN",
+        help="An origin that may show its pages in a frame.",
     ),
-    click.option("--no-frame-ancestors", is_flag=True, help="Nobody may."),
+    click.option("--no-frame-ancestors", is_flag=True, help="Let no origin show its pages in a frame."),
     click.option(
         "--return-origin",
         "return_origins",
         multiple=True,
         metavar="ORIGIN",
-        help="Where customers may be sent back to.",
+        help="An origin that customers may be sent back to.",
     ),
-    click.option("--no-return-origins", is_flag=True, help="Nowhere."),
+    click.option("--no-return-origins", is_flag=True, help="Send customers back to no origin."),
     click.option(
         "--handover-url",
         "handover_urls",
         multiple=True,
         metavar="URL",
-        help="Which page of a return origin gets a hand-over code; its query does not matter.",
+        help="A page on a return origin that gets hand-over codes; its query is not compared.",
     ),
-    click.option("--no-handover-urls", is_flag=True, help="None."),
-    click.option("--locale", metavar="L", help="The language of those who ask for none that the portal speaks."),
-    click.option("--sender", metavar="ADDRESS", help="Whom its mails come from; else MAIL_DEFAULT_SENDER."),
+    click.option("--no-handover-urls", is_flag=True, help="Send hand-over codes to no page."),
+    click.option("--locale", metavar="L", help="The language for customers whose own the portal does not have."),
+    click.option("--sender", metavar="ADDRESS", help="The sender of its emails; by default MAIL_DEFAULT_SENDER."),
     click.option("--accent", metavar="HEX", help="The colour of its buttons and links, like 0b5fff."),
     click.option("--logo", metavar="FILE", help=f"A PNG, JPEG, WebP or SVG of {images.MAX_BYTES // 1024} KiB at most."),
-    click.option("--privacy-url", metavar="U", help="Its privacy notice."),
-    click.option("--terms-url", metavar="U", help="Its terms."),
-    click.option("--support-email", metavar="E", help="Where customers get help."),
+    click.option("--privacy-url", metavar="U", help="The address of its privacy notice."),
+    click.option("--terms-url", metavar="U", help="The address of its terms."),
+    click.option("--support-email", metavar="E", help="The email address where customers get help."),
     click.option(
         "--magic-auth-creates/--no-magic-auth-creates",
         default=None,
-        help="Whether the API's magic-auth makes a contact of an unknown address.",
+        help="Whether the API's magic-auth creates a contact for an unknown address.",
     ),
 )
 _LISTS = (
@@ -66,7 +70,7 @@ _LISTS = (
 
 
 def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add an option for each thing that an organisation may set."""
+    """Add an option for each setting of an organisation."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -74,36 +78,36 @@ def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group(cls=AppGroup)
 def organisation() -> None:
-    """The organisations whose customers the portal serves."""
+    """Add, change, list and show organisations."""
 
 
 @organisation.command(cls=PlainCommand)
 @click.argument("slug")
-@click.option("--name", metavar="N", required=True, help="What it is called on pages and in mails.")
+@click.option("--name", metavar="N", required=True, help="Its name on pages and in emails.")
 @_with_settings
 def add(slug: str, **options: Any) -> None:
     """Add an organisation."""
-    add_organisation(current_context(), slug, _given(options), _portal())
+    add_organisation(current_context(), slug, _changes(options), _portal())
     click.echo(f"Organisation {slug} is added.")
-    _warn(slug)
+    _warn_of_incomplete_settings(slug)
 
 
 @organisation.command("set", cls=PlainCommand)
 @click.argument("slug")
-@click.option("--name", metavar="N", help="What it is called on pages and in mails.")
+@click.option("--name", metavar="N", help="Its name on pages and in emails.")
 @_with_settings
 def set_(slug: str, **options: Any) -> None:
-    """Change what is named, and nothing else.
+    """Change settings of an organisation.
 
-    An option that may be repeated replaces the whole list; an empty text (--sender "") empties a value. Running servers
-    follow within seconds.
+    Only the given options change. A repeatable option replaces the whole list; an empty text (--sender "") empties a
+    value. Running servers use the new settings within seconds.
     """
-    given = _given(options)
-    if not given:
-        raise click.UsageError("Say what to set; `portal organisation set --help` lists the options.")
-    change_organisation(current_context(), slug, given, _portal())
+    changes = _changes(options)
+    if not changes:
+        raise click.UsageError("Nothing to set; `portal organisation set --help` lists the options.")
+    change_organisation(current_context(), slug, changes, _portal())
     click.echo(f"Organisation {slug} is changed.")
-    _warn(slug)
+    _warn_of_incomplete_settings(slug)
 
 
 @organisation.command("list", cls=PlainCommand)
@@ -121,7 +125,7 @@ def list_() -> None:
 @organisation.command(cls=PlainCommand)
 @click.argument("slug", type=Text())
 def show(slug: str) -> None:
-    """Show all that is set for one organisation."""
+    """Show the settings of an organisation."""
     with current_context().database.read() as connection:
         found = get_organisation(connection, slug)
     echo_fields(
@@ -145,8 +149,8 @@ def show(slug: str) -> None:
     )
 
 
-def _given(options: dict[str, Any]) -> OrganisationChanges:
-    """What was named on the command line."""
+def _changes(options: dict[str, Any]) -> OrganisationChanges:
+    """Return the settings that the command line names."""
     for field, option in _LISTS:
         empty = options.pop(f"no_{field}")
         if empty and options[field]:
@@ -162,7 +166,7 @@ def _given(options: dict[str, Any]) -> OrganisationChanges:
 
 def _read_logo(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(images.MAX_BYTES + 1)  # enough to see that it is too large
+        return file.read(images.MAX_BYTES + 1)  # one byte more shows that the file is too large
 
 
 def _portal() -> Portal:
@@ -173,15 +177,15 @@ def _pages(one: Organisation, base_url: str) -> str | None:
     return None if one.hostname is None and one.slug != DEFAULT else one.url(base_url)
 
 
-def _warn(slug: str) -> None:
-    """Say what can be set and yet does not work."""
+def _warn_of_incomplete_settings(slug: str) -> None:
+    """Warn of settings that are valid and have no effect."""
     with current_context().database.read() as connection:
         found = get_organisation(connection, slug)
     if found.hostname is None and slug != DEFAULT:
-        _warning(f"{slug} has no host name: it has no pages, and links in its mails lead to those of {DEFAULT}.")
+        _warn(f"{slug}: no host name, so no pages, and links in its emails lead to {DEFAULT}; set --hostname.")
     if found.frame_ancestors and not settings_of(current_app).is_https:
-        _warning(f"in frames of other sites browsers keep cookies of https only; {PREFIX}BASE_URL is http.")
+        _warn(f"{PREFIX}BASE_URL: http, so browsers keep no cookies in frames of other sites; set an https address.")
 
 
-def _warning(words: str) -> None:
-    click.echo(f"Warning: {words}", err=True)
+def _warn(message: str) -> None:
+    click.echo(f"Warning: {message}", err=True)
