@@ -119,7 +119,7 @@ class _Listener(QueueListener):
         self._failed = self._reported = 0
         self._is_torn = False
 
-    def handle(self, record: Any) -> None:
+    def handle(self, record: bytes) -> None:  # type: ignore[override] # the queue has formatted lines
         """Write one line, and the number of dropped lines once the queue is empty."""
         if not self._write(record):
             self._failed += 1

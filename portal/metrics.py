@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, make_wsgi_app
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -16,6 +16,9 @@ from prometheus_client.registry import Collector
 from portal.domain.context import Context
 from portal.domain.operations.mail_queue import waiting_mails
 from portal.storage.backends import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 disable_created_metrics()  # they would double the number of metrics
 _registry = CollectorRegistry()  # the library's own shows the version of Python
@@ -80,7 +83,7 @@ class _Outbox(Collector):
         ]
 
 
-def metrics_app(context: Context) -> Any:
+def metrics_app(context: Context) -> "WSGIApplication":
     """Start counting, and return the WSGI application that answers scrapes."""
     counting = _Counting()
     for name in ("portal.access", "portal.events"):

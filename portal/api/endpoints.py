@@ -25,13 +25,15 @@ class StrictParser(FlaskParser):
 
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": EXCLUDE, "query": EXCLUDE}
 
-    def load_json(self, _req: Request, _schema: Schema) -> Any:
+    def load_json(self, _req: Request, _schema: Schema) -> dict[str, Any]:
         """Return the JSON object of the body."""
-        return g.body
+        body: dict[str, Any] = g.body
+        return body
 
-    def load_querystring(self, _req: Request, _schema: Schema) -> Any:
+    def load_querystring(self, _req: Request, _schema: Schema) -> dict[str, str]:
         """Return the query parameters."""
-        return g.query
+        query: dict[str, str] = g.query
+        return query
 
     def handle_error(self, error: ValidationError, *_arguments: Any, **_options: Any) -> NoReturn:
         """Raise PlatformError (422) with the messages of each field."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -13,6 +13,8 @@ from portal.domain.values.email import parse_email
 from portal.domain.values.invalid import InvalidValue
 from portal.settings.values import LONGEST
 from portal.storage.models import STRING_LENGTH
+
+CommandFunction = TypeVar("CommandFunction", bound=Callable[..., object])
 
 
 class Text(click.ParamType[str]):
@@ -48,7 +50,7 @@ class Customer(click.ParamType[CustomerSelector]):
             self.fail(str(error), param, ctx)
 
 
-def with_customer(command: Callable[..., Any]) -> Callable[..., Any]:
+def with_customer(command: CommandFunction) -> CommandFunction:
     """Add the argument EMAIL, and `--organisation SLUG`."""
     return click.argument("whom", type=Customer(), metavar="EMAIL")(with_organisation(command))
 
@@ -69,7 +71,7 @@ class Duration(click.ParamType[timedelta]):
         return duration
 
 
-def with_organisation(command: Callable[..., Any]) -> Callable[..., Any]:
+def with_organisation(command: CommandFunction) -> CommandFunction:
     """Add `--organisation SLUG`."""
     return click.option(
         "--organisation",

@@ -1,6 +1,5 @@
 """`portal organisation`: the organisations whose customers the portal serves."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,7 +8,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from portal.app import current_context, settings_of
-from portal.cli.arguments import Text
+from portal.cli.arguments import CommandFunction, Text
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_table
 from portal.domain.operations.organisation_settings import (
@@ -69,7 +68,7 @@ _LISTS = (
 )
 
 
-def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+def _with_settings(command: CommandFunction) -> CommandFunction:
     """Add an option for each setting of an organisation."""
     for option in reversed(_OPTIONS):
         command = option(command)

@@ -5,14 +5,13 @@ import re
 import signal
 import socket
 from time import monotonic
-from typing import Any
 
 from flask import Flask
 from waitress import wasyncore
 
 from portal.app import context_of, settings_of
 from portal.mail.thread import MailThread
-from portal.server.listener import Listener
+from portal.server.listener import Listener, Sockets
 from portal.server.open_files import max_connections
 from portal.web.health import stop_being_ready
 
@@ -49,7 +48,7 @@ def run(app: Flask, listening: socket.socket, scraped: socket.socket | None, *, 
     After the signal, new connections are refused, and running requests and the email that is being sent are finished.
     """
     _redirect_waitress_log()
-    sockets: dict[int, Any] = {}
+    sockets: Sockets = {}
     listener = Listener(app, listening, sockets, threads=threads, connections=max_connections(threads))
     listeners = [listener]
     if scraped:
@@ -71,7 +70,7 @@ def run(app: Flask, listening: socket.socket, scraped: socket.socket | None, *, 
     listener.task_dispatcher.shutdown(timeout=1)
 
 
-def _turn(sockets: dict[int, Any], listeners: list[Listener], seconds: float) -> None:
+def _turn(sockets: Sockets, listeners: list[Listener], seconds: float) -> None:
     """Wait for events of sockets, for at most this time, and handle them."""
     wasyncore.loop(seconds, use_poll=True, map=sockets, count=1)
     for listener in listeners:

@@ -3,7 +3,7 @@
 import logging
 import socket
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore
 from waitress.server import TcpWSGIServer
@@ -12,8 +12,13 @@ from portal.security_headers import MAX_BODY
 from portal.server.connection import CLOSE_SECONDS, KEEPALIVE_SECONDS, Connection
 from portal.server.parser import MAX_HEAD
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 _log = logging.getLogger("portal.serve")
 
+Sockets = dict[int, Any]
+"""The dispatchers of a loop by file descriptor; the stubs of waitress have sockets instead."""
 BACKLOG = 2048
 """Connections that wait in the kernel (at most net.core.somaxconn) until they are accepted."""
 GRACE_SECONDS = 0.5
@@ -34,7 +39,13 @@ class Listener(TcpWSGIServer):
     _paused_until = _not_logged_until = _next_check = 0.0
 
     def __init__(
-        self, application: Any, listening: socket.socket, sockets: dict[int, Any], *, threads: int, connections: int
+        self,
+        application: "WSGIApplication",
+        listening: socket.socket,
+        sockets: Sockets,
+        *,
+        threads: int,
+        connections: int,
     ) -> None:
         host = listening.getsockname()
         super().__init__(
@@ -63,7 +74,7 @@ class Listener(TcpWSGIServer):
         is_full = len(self.active_channels) >= self.adj.connection_limit
         return self.accepting and not is_full and monotonic() >= self._paused_until
 
-    def accept(self) -> Any:
+    def accept(self) -> tuple[socket.socket, object] | None:
         """Accept a connection; return None when the system has no resources for it."""
         try:
             return super().accept()
