@@ -21,14 +21,14 @@ LOCK_ARGS ?=
 # Two targets at once would write to the same environment.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run demo test test-all coverage audit check format bench soak messages language lock sbom clean
+.PHONY: help run demo test test-all test-programs coverage audit check format bench soak messages language lock sbom clean
 
 help:
 	@echo "make run      serve the portal on http://127.0.0.1:5000"
 	@echo "make demo     run a shop on another host name that shows the portal in a frame, over TLS"
-	@echo "make test     every test, a real browser and real servers included"
-	@echo "make coverage the same, and which lines of portal/ none of them runs"
-	@echo "make test-all the tests of domain, pages and API on each other Python version that is installed, with SQLite"
+	@echo "make test     the tests to run after each change, real browser and servers included: about 3 minutes"
+	@echo "make test-all all other tests, then those of domain, pages and API on other Python versions: about 10 minutes"
+	@echo "make coverage run all tests and list the lines of portal/ that none of them runs"
 	@echo "make audit    run third-party audits (Lighthouse, axe, Nu, SpamAssassin) on pages, headers and emails"
 	@echo "make check    run linters, type checks and import rules"
 	@echo "make format   format the code"
@@ -47,20 +47,25 @@ run: $(VENV)/.runtime $(CATALOGUES)
 demo: $(VENV)/.runtime $(CATALOGUES)
 	@exec $(BIN)/python -m demo $(ARGS)
 
-test: $(VENV)/.dev $(CATALOGUES)
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore=$(AUDIT)
+
+# What tests need beside Python packages.
+test-programs: $(VENV)/.dev $(CATALOGUES)
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.deploy.nginx
 	@$(BIN)/python -m tests.faults.faketime
 	@$(BIN)/python -m tests.servers.redis
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore=$(AUDIT) $(ARGS)
 
-# What CI runs beside `make test`.
-test-all: $(VENV)/.dev
+test: test-programs
+	@$(PYTEST) -m "not full" $(ARGS)
+
+test-all: test-programs
+	@$(PYTEST) -m full $(ARGS)
 	@$(BIN)/python -m tests.pythons $(ARGS)
 
 # Separate from `make test`, since coverage adds a third to the tests' CPU time.
-coverage:
-	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term-missing:skip-covered $(ARGS)"
+coverage: test-programs
+	@$(PYTEST) --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 audit: $(VENV)/.audit $(CATALOGUES) $(AUDIT)/node_modules/.package-lock.json
 	@$(BIN)/python -m tests.browser.chromium

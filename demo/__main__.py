@@ -1,6 +1,7 @@
 """Start a portal, a shop on another host name that shows it in a frame, and a TLS proxy in front of both."""
 
 import argparse
+import logging
 import os
 import signal
 import socket
@@ -23,12 +24,14 @@ from portal.mail.transport import MAILBOX_FOLDER
 
 PORTAL, SHOP = "portal.localhost", "shop.localhost"
 """Two different sites for a browser; both names resolve to this machine."""
+LOG_FILE = "portal.log"
 _COMMAND = Path(sys.executable).with_name("portal")
 _START_SECONDS = 60
 
 
 def main() -> None:
     """Run the demo until Ctrl-C or SIGTERM."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # no line for each request of the shop
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--port", type=int, default=8443, help="the port of both; 0 chooses a free one")
     parser.add_argument("--folder", type=Path, default=Path("instance/demo"), help="where the demo keeps its files")
@@ -50,7 +53,7 @@ def main() -> None:
             "PORTAL_TRUSTED_PROXIES": "1",
         }
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")} | settings
-        front.behind[PORTAL] = stack.enter_context(_portal(environment))
+        front.behind[PORTAL] = stack.enter_context(_portal(environment, folder / LOG_FILE))
         origins = ("--frame-ancestor", shop_url, "--return-origin", shop_url, "--handover-url", f"{shop_url}/")
         looks = ("--name", "Kettle & Leaf", "--accent", "3f6b35")
         _run(environment, "organisation", "set", "default", *looks, *origins)
@@ -65,23 +68,27 @@ def main() -> None:
         click.echo(f"Shop:     {shop_url}/")
         click.echo(f"Emails:   {shop_url}/mail")
         click.echo(f"Portal:   {portal_url}/")
+        click.echo(f"Log:      {folder / LOG_FILE}")
         click.echo("The certificate is self-signed: open shop and portal once, and accept it in your browser.")
         ended.wait()
 
 
 @contextmanager
-def _portal(environment: dict[str, str]) -> Iterator[int]:
-    """Run `portal serve` on a free port; yields the port once the portal responds."""
+def _portal(environment: dict[str, str], log: Path) -> Iterator[int]:
+    """Run `portal serve` on a free port, with its log in a file; yields the port once the portal responds."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
     command = [str(_COMMAND), "serve", "--port", str(port)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=stderr) as process,
+    ):
         try:
             deadline = time.monotonic() + _START_SECONDS
             while not _is_ready(port):
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit("The portal did not start; its output is above.")
+                    raise SystemExit(f"The portal did not start; {log} says why.")
                 time.sleep(0.1)
             yield port
         finally:

@@ -9,6 +9,7 @@ from limits.storage import Storage
 from portal.domain.context import Context, Rules
 from portal.domain.errors import Busy
 from portal.domain.geoip import GeoIPDatabase
+from portal.domain.passwords.breached import BreachedPasswords
 from portal.domain.passwords.hashing import Hasher
 from portal.domain.rate_limiter import RateLimiter
 from portal.domain.tokens import LinkSigner
@@ -28,6 +29,7 @@ def build_context(settings: Settings, secret_key: str, clock: Clock | None = Non
         rate_limiter=RateLimiter(FallbackCounters(_storage(settings.ratelimit_storage_uri))),
         signer=LinkSigner([*settings.secret_key_fallbacks, secret_key]),
         geoip=GeoIPDatabase(settings.geoip_database),
+        breached=BreachedPasswords(settings.pwned_passwords_file),
         rules=Rules(**{rule.name: getattr(settings, rule.name) for rule in fields(Rules)}),
     )
 

@@ -16,6 +16,8 @@ from portal.storage import schema
 from tests.cli.process import PATIENCE_SECONDS, environment, wait_until
 from tests.servers.processes import free_port
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

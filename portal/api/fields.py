@@ -13,15 +13,16 @@ from portal.domain.contact_details import MAX_GROUPS
 from portal.domain.passwords.policy import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.passwords.policy import PasswordTooLong, normalised
 from portal.domain.values.durations import InvalidDuration
-from portal.domain.values.text import is_plain
+from portal.domain.values.text import cleaned, is_plain
 from portal.storage.models import STRING_LENGTH
 
 _REQUIRED = "This field is required."
 _NO_TEXT = "This must be a string."
 
-_UNPRINTABLE = r"\u0000-\u001F\u007F-\u009F\u2028\u2029"
-_PLAIN = f"^[^{_UNPRINTABLE}]*$"
-_PLAIN_AND_NOT_BLANK = rf"^[^{_UNPRINTABLE}]*[^\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*$"
+_UNPRINTABLE = r"\u0000-\u0008\u000A-\u001F\u007F-\u009F\u2028\u2029"
+_INVISIBLE = r"\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF"
+_PLAIN = rf"^\s*[^{_UNPRINTABLE}]*\s*$"
+_PLAIN_AND_NOT_BLANK = rf"^\s*[^{_UNPRINTABLE}]*[^\s{_UNPRINTABLE}{_INVISIBLE}][^{_UNPRINTABLE}]*\s*$"
 """Patterns of the OpenAPI description for the check in domain/values/text.py."""
 _SHAPES = frozenset({"pattern", "format", "enum", "anyOf"})
 
@@ -33,7 +34,7 @@ _MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {"required": _REQUIRED,
 
 
 class Line(fields.String):
-    """A line of text, without the white space around it."""
+    """A line of text, as it was meant (domain/texts.py)."""
 
     default_error_messages = _MESSAGES
 
@@ -45,9 +46,9 @@ class Line(fields.String):
         text = _text(value)
         if len(text) > STRING_LENGTH:
             raise ValidationError(f"This may have at most {STRING_LENGTH} characters.")
+        text = cleaned(text)
         if not is_plain(text):
             raise ValidationError("This holds a character that cannot be used here, such as a line break.")
-        text = text.strip()
         if not text:
             if self.required:
                 raise self.make_error("required")
@@ -67,7 +68,7 @@ class Duration(Line):
     """A duration; an empty one is refused like any other that cannot be parsed (docs/api.md#durations)."""
 
     def _deserialize(self, value: Any, *_arguments: Any, **_options: Any) -> Any:
-        if isinstance(value, str) and not value.strip():
+        if isinstance(value, str) and not cleaned(value):
             return self._read("")
         return super()._deserialize(value, *_arguments, **_options)
 

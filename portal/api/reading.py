@@ -14,6 +14,8 @@ from portal.api.answers import bad_request, validation_failed
 from portal.domain.values.text import is_plain
 
 _NAME_SHOWN = 80
+_UTF_8 = frozenset({"utf-8", "utf8"})
+"""The charset's name, and how many write it."""
 _NOT_JSON = "The body is not JSON in UTF-8, as RFC 8259 has it."
 
 
@@ -29,7 +31,8 @@ def read_query(request: Request) -> dict[str, str]:
 
 def read_body(request: Request) -> dict[str, Any]:
     """Parse the JSON object of the body. Raises PlatformError, UnsupportedMediaType, RequestEntityTooLarge."""
-    if request.mimetype != "application/json" or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype != "application/json" or charset not in _UTF_8:
         raise UnsupportedMediaType
     body = request.get_data(cache=False)
     try:

@@ -4,8 +4,11 @@ Built on Flask's own command groups, so `flask --app portal …` offers the same
 only for a command that works with it: help and `portal serve` need none, and a wrong setting is one line.
 """
 
+import codecs
+import json
 import os
 import sys
+from io import TextIOWrapper
 
 import click
 from flask.cli import AppGroup, ScriptInfo
@@ -30,6 +33,7 @@ INTERRUPTED = 130
 
 
 @click.group(cls=AppGroup)
+@click.version_option(package_name="portal", message="portal %(version)s")
 def portal() -> None:
     """Serve the customer portal and administer it."""
 
@@ -41,6 +45,7 @@ for _command in COMMANDS:
 def main() -> None:
     """Run the console script; each failure is one line on stderr and an exit status other than 0."""
     os.umask(0o077)  # whatever a command writes is its operator's alone
+    _escape_unencodable_letters()
     script = ScriptInfo(create_app=create_app, set_debug_flag=False, load_dotenv_defaults=False)
     try:
         status = portal.main(prog_name="portal", standalone_mode=False, obj=script)
@@ -54,3 +59,16 @@ def main() -> None:
     except click.Abort:
         status = INTERRUPTED
     sys.exit(status)
+
+
+def _escape_unencodable_letters() -> None:
+    """Print letters that the terminal's encoding lacks as JSON escapes them, in place of failing halfway."""
+    codecs.register_error("json", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="json")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - the streams are only written to
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end

@@ -11,6 +11,7 @@ from portal.domain.values.customer_reference import is_customer_reference
 from portal.domain.values.durations import InvalidDuration, parse_duration
 from portal.domain.values.email import parse_email
 from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.text import cleaned
 from portal.settings.values import LONGEST
 from portal.storage.models import STRING_LENGTH
 
@@ -24,7 +25,7 @@ class Text(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse what is empty, too long, or holds control characters or broken UTF-8."""
-        text = str(value).strip()
+        text = cleaned(str(value))
         if not text:
             self.fail("is empty", param, ctx)
         if len(text) > STRING_LENGTH:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import fields
 from datetime import timedelta
 from urllib.parse import unquote, urlsplit
 
@@ -25,11 +24,11 @@ from portal.cli.errors import PlainCommand
 from portal.instance_dir import KEY_FILE
 from portal.settings import (
     DEFAULT_LIMITS,
-    PREFIX,
     SETTINGS_FILE,
     Settings,
     WrongSetting,
     look_at_settings,
+    unknown_variables,
 )
 from portal.storage import schema
 from portal.storage.backends import DatabaseUnavailable
@@ -189,13 +188,7 @@ def _lifetimes(settings: Settings) -> Iterator[Finding]:
 def _environment() -> Iterator[Finding]:
     if os.environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
         yield "FLASK_DEBUG", "is on, so `flask run` shows code and secrets to every visitor; unset it"
-    known = {PREFIX + field.name.upper() for field in fields(Settings)}
-    for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name not in known:
-            yield (
-                name.removeprefix(PREFIX),
-                f"not a setting, but {name} is in the environment; correct its name or unset it",
-            )
+    yield from unknown_variables()
 
 
 def _files(settings: Settings) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from portal.settings import Settings, is_loopback_host
 Finding = tuple[str, str]
 """The name of a setting or an organisation, and a message: what is wrong with it; what to do."""
 
+_TLS_PORT = 465
 _LOCAL_DOMAINS = ("localhost", "localdomain")
 """Top-level domains that mean the machine itself."""
 
@@ -47,6 +48,8 @@ def find_in_mail(settings: Settings) -> Iterator[Finding]:
         yield "MAIL_SERVER", "not set, so emails go to the local mailbox and reach no customer; set an SMTP server"
     elif not (settings.mail_use_tls or settings.mail_use_ssl or is_loopback_host(settings.mail_server)):
         yield "MAIL_USE_TLS", "is off, so sign-in links are sent unencrypted; turn it on"
+    if settings.mail_server and settings.mail_port == _TLS_PORT and not settings.mail_use_ssl:
+        yield "MAIL_PORT", f"{_TLS_PORT} needs TLS from the start; turn MAIL_USE_SSL on and MAIL_USE_TLS off"
     if is_this_machine(settings.mail_default_sender.rpartition("@")[2]):
         yield "MAIL_DEFAULT_SENDER", "no mail server accepts email from this domain; set an address of your own domain"
 

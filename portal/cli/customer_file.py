@@ -7,6 +7,7 @@ from typing import IO, Any
 
 from portal.domain.operations.import_customers import BadRow, Row
 from portal.domain.operations.import_fields import READERS, shown
+from portal.domain.values.text import cleaned
 
 MAX_LINE = 256 * 1024
 """Bytes; twice the length of a row with all fields at their longest."""
@@ -80,16 +81,24 @@ def _csv_rows(lines: _Lines) -> Iterator[Row | BadRow]:
     csv.field_size_limit(MAX_LINE)
     rows = csv.reader(lines, strict=True)
     names: list[str] | None = None
+    unnamed = 0
+    """Empty columns of a spreadsheet behind the others."""
     while True:
         first_line = lines.number + 1
         cells = _next_cells(rows, lines)
         if cells is None:
             return
-        if not cells:  # an empty line
+        if not any(map(cleaned, cells)):  # an empty line, or an empty row of a spreadsheet
             continue
         if names is None:
+            while not cleaned(cells[-1]):
+                cells.pop()
+                unnamed += 1
             names = _header(cells)
-        elif len(cells) != len(names):
+            continue
+        if len(cells) == len(names) + unnamed and not any(map(cleaned, cells[len(names) :])):
+            del cells[len(names) :]
+        if len(cells) != len(names):
             yield BadRow(first_line, f"The row has {len(cells)} cells and the header {len(names)}.")
         else:
             yield Row(first_line, {name: _typed(name, cell) for name, cell in zip(names, cells, strict=True)})
@@ -106,7 +115,7 @@ def _next_cells(rows: Iterator[list[str]], lines: _Lines) -> list[str] | None:
 
 
 def _header(cells: list[str]) -> list[str]:
-    names = [cell.strip() for cell in cells]
+    names = [cleaned(cell) for cell in cells]
     for number, name in enumerate(names, 1):
         if name not in READERS:
             hint = " Separate columns by commas." if len(names) == 1 else ""
@@ -124,7 +133,7 @@ def _typed(name: str, cell: str) -> object:
     if name == "groups":
         return cell.split(";")
     if name == "newsletter":
-        return _SWITCH.get(cell.strip().lower(), cell)
+        return _SWITCH.get(cleaned(cell).lower(), cell)
     return cell
 
 

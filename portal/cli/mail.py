@@ -36,7 +36,7 @@ def list_(slug: str | None) -> None:
                 mail.state,
                 mail.notice,
                 mail.recipient,
-                mail.attempts,
+                mail.tries,
                 mail.created_at,
                 mail.due_at if mail.finished_at is None else None,
                 mail.reason,

@@ -1,5 +1,6 @@
 """`portal organisation`: the organisations whose customers the portal serves."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,7 +9,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from portal.app import current_context, settings_of
-from portal.cli.arguments import CommandFunction, Text
+from portal.cli.arguments import Text
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_table
 from portal.domain.operations.organisation_settings import (
@@ -22,36 +23,48 @@ from portal.domain.values import images
 from portal.i18n import languages_of
 from portal.settings import PREFIX
 
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _list_option(option: str, metavar: str, help_text: str, empty: str) -> tuple[_Decorator, _Decorator]:
+    """Make an option that can be repeated, and the flag `--no-…s` that empties the list."""
+    names = f"{option.removeprefix('--')}s"
+    return (
+        click.option(option, names.replace("-", "_"), multiple=True, metavar=metavar, help=help_text),
+        click.option(f"--no-{names}", is_flag=True, help=empty),
+    )
+
+
 _OPTIONS = (
     click.option("--hostname", metavar="H", help="The host name of its pages and of the links in its emails."),
-    click.option(
+    *_list_option(
         "--frame-ancestor",
-        "frame_ancestors",
-        multiple=True,
-        metavar="ORIGIN",
-        help="An origin that may show its pages in a frame.",
+        "ORIGIN",
+        "An origin that may show its pages in a frame.",
+        "Let no origin show its pages in a frame.",
     ),
-    click.option("--no-frame-ancestors", is_flag=True, help="Let no origin show its pages in a frame."),
-    click.option(
+    *_list_option(
         "--return-origin",
-        "return_origins",
-        multiple=True,
-        metavar="ORIGIN",
-        help="An origin that customers may be sent back to.",
+        "ORIGIN",
+        "An origin that customers may be sent back to.",
+        "Send customers back to no origin.",
     ),
-    click.option("--no-return-origins", is_flag=True, help="Send customers back to no origin."),
-    click.option(
+    *_list_option(
         "--handover-url",
-        "handover_urls",
-        multiple=True,
-        metavar="URL",
-        help="A page on a return origin that gets hand-over codes; its query is not compared.",
+        "URL",
+        "A page on a return origin that gets hand-over codes; its query is not compared.",
+        "Send hand-over codes to no page.",
     ),
-    click.option("--no-handover-urls", is_flag=True, help="Send hand-over codes to no page."),
     click.option("--locale", metavar="L", help="The language for customers whose own the portal does not have."),
     click.option("--sender", metavar="ADDRESS", help="The sender of its emails; by default MAIL_DEFAULT_SENDER."),
     click.option("--accent", metavar="HEX", help="The colour of its buttons and links, like 0b5fff."),
     click.option("--logo", metavar="FILE", help=f"A PNG, JPEG, WebP or SVG of {images.MAX_BYTES // 1024} KiB at most."),
+    click.option(
+        "--cover",
+        metavar="FILE",
+        help=f"A PNG, JPEG or WebP of {images.COVER_MAX_BYTES // 1024} KiB at most, beside its forms on wide screens.",
+    ),
+    click.option("--no-cover", is_flag=True, help="Show no cover."),
     click.option("--privacy-url", metavar="U", help="The address of its privacy notice."),
     click.option("--terms-url", metavar="U", help="The address of its terms."),
     click.option("--support-email", metavar="E", help="The email address where customers get help."),
@@ -68,7 +81,7 @@ _LISTS = (
 )
 
 
-def _with_settings(command: CommandFunction) -> CommandFunction:
+def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add an option for each setting of an organisation."""
     for option in reversed(_OPTIONS):
         command = option(command)
@@ -140,6 +153,7 @@ def show(slug: str) -> None:
             ("Sender", found.sender),
             ("Accent", found.accent),
             ("Logo", found.logo_type),
+            ("Cover", found.cover_type),
             ("Privacy", found.privacy_url),
             ("Terms", found.terms_url),
             ("Support", found.support_email),
@@ -156,16 +170,21 @@ def _changes(options: dict[str, Any]) -> OrganisationChanges:
             raise click.UsageError(f"{option} and --no-{field.replace('_', '-')} contradict each other.")
         if not empty and not options[field]:
             del options[field]
-    if options.get("logo"):
-        options["logo"] = _read_logo(Path(options["logo"]))
-    elif options["logo"] == "":
-        options["logo"] = b""
+    if options.pop("no_cover"):
+        if options["cover"]:
+            raise click.UsageError("--cover and --no-cover contradict each other.")
+        options["cover"] = ""
+    for picture, most in (("logo", images.MAX_BYTES), ("cover", images.COVER_MAX_BYTES)):
+        if options[picture] is not None:
+            options[picture] = _read_picture(options[picture], most)
     return cast(OrganisationChanges, {field: value for field, value in options.items() if value is not None})
 
 
-def _read_logo(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(images.MAX_BYTES + 1)  # one byte more shows that the file is too large
+def _read_picture(path: str, max_bytes: int) -> bytes:
+    if not path:
+        return b""
+    with Path(path).open("rb") as file:
+        return file.read(max_bytes + 1)  # one byte more shows that the file is too large
 
 
 def _portal() -> Portal:

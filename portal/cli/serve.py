@@ -16,7 +16,14 @@ from portal.cli.errors import PlainCommand
 from portal.domain.passwords.hashing import WAITING
 from portal.instance_dir import prepare_database, secret_key, serves_alone
 from portal.logging_setup import configure_logging
-from portal.settings import PREFIX, SETTINGS_FILE, Settings, WrongSetting, load_settings
+from portal.settings import (
+    PREFIX,
+    SETTINGS_FILE,
+    Settings,
+    WrongSetting,
+    load_settings,
+    warn_of_unknown_variables,
+)
 from portal.threads import CORES
 
 _log = logging.getLogger("portal.serve")
@@ -47,6 +54,7 @@ def serve(host: str, port: int, threads: int) -> None:
 
     settings = _with_base_url(load_settings(), host, port)
     configure_logging(settings)
+    warn_of_unknown_variables()
     if settings.metrics_port == port:
         raise WrongSetting("metrics_port", "must differ from the port of the portal")
     with (
@@ -72,7 +80,7 @@ def _announce(settings: Settings) -> None:
 
 def _with_base_url(settings: Settings, host: str, port: int) -> Settings:
     """Return the settings with the server's own address as BASE_URL when none is set."""
-    if PREFIX + "BASE_URL" in os.environ or "base_url" in _settings_file(settings):
+    if os.environ.get(PREFIX + "BASE_URL") or _settings_file(settings).get("base_url"):
         return settings
     try:
         address = ip_address(host)

@@ -12,6 +12,7 @@ from portal.backup import is_copy
 from portal.cli.errors import PlainCommand
 from portal.logging_setup import configure_logging
 from portal.mail.thread import MailThread
+from portal.settings import warn_of_unknown_variables
 from portal.storage import schema
 
 
@@ -24,6 +25,7 @@ def worker() -> None:
     time; each email is sent by one of them.
     """
     configure_logging(settings_of(current_app))
+    warn_of_unknown_variables()
     if problem := schema.current_problem(current_context().database):
         raise schema.DatabaseProblem(problem)
     with current_context().database.read() as connection:

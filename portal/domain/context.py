@@ -7,6 +7,7 @@ from typing import Self
 from limits import RateLimitItem
 
 from portal.domain.geoip import GeoIPDatabase
+from portal.domain.passwords.breached import BreachedPasswords
 from portal.domain.passwords.hashing import Hasher
 from portal.domain.rate_limiter import RateLimiter
 from portal.domain.tokens import LinkSigner
@@ -48,6 +49,7 @@ class Context:
     rate_limiter: RateLimiter
     signer: LinkSigner
     geoip: GeoIPDatabase
+    breached: BreachedPasswords
     rules: Rules
 
 

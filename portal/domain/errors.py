@@ -6,9 +6,10 @@ portal's own pages. Failures that a stranger may not tell apart share their word
 
 from dataclasses import dataclass
 from enum import Enum
+from math import ceil
 from typing import Any
 
-from portal.domain.messages import N_, Message, Plural
+from portal.domain.messages import N_, NN_, Message, Plural
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,12 @@ class Wording:
     use_case: str
     code: str
     message: str
-    words: str
+    words: Message
 
 
-_LOGIN_FAILED = N_("The e-mail or the password is not right. Check both, or set a new password by mail.")
-_TOO_MANY = N_("Too many tries. Wait a while and try again, or set a new password by mail.")
-_REUSED = N_("You have used this password before. Please choose one that you have never used here.")
+_LOGIN_FAILED = N_("The email or password isn't right. Check both, or set a new password.")
+TOO_MANY = NN_("Too many attempts. Try again in %(num)d minute.", "Too many attempts. Try again in %(num)d minutes.")
+_REUSED = N_("You've used this password before. Please choose a new one.")
 
 
 class Failure(Enum):
@@ -37,41 +38,41 @@ class Failure(Enum):
         "login",
         "E005",
         "Customer account has been banned.",
-        N_("This account has been closed. Please ask the shop or service that you use it with."),
+        N_("This account has been closed. Please contact the shop or service it belongs to."),
     )
-    TOO_MANY_LOGINS = Wording("login", "E006", "Too many login attempts.", _TOO_MANY)
+    TOO_MANY_LOGINS = Wording("login", "E006", "Too many login attempts.", TOO_MANY)
     PASSWORD_LOCKED = Wording("login", "E006", "Too many login attempts.", _LOGIN_FAILED)
     """Too many wrong passwords in a row, ever: told to strangers as a wrong password, since it tells of an account."""
     UNVERIFIED = Wording(
         "login",
         "E007",
         "Customer mail has not been authorized.",
-        N_("Your address is not confirmed yet. Open the link in the mail that we sent you, or have it sent again."),
+        N_("Please confirm your email address first. Open the link in the email we sent you, or ask us to resend it."),
     )
 
     REGISTRATION_FAILED = Wording(
         "register-account",
         "E001",
         "Customer register failed.",
-        N_("We could not create the account. Check what you typed and try again."),
+        N_("We couldn't create the account. Check what you entered and try again."),
     )
     ALREADY_REGISTERED = Wording(
         "register-account",
         "E002",
         "Customer has been registered.",
-        N_("There is an account with this address already. Please sign in, or set a new password by mail."),
+        N_("There's already an account with this address. Please sign in, or set a new password."),
     )
     REGISTRATION_BANNED = Wording(
         "register-account",
         "E003",
         "Customer account has been banned.",
-        N_("The account with this address has been closed. Please ask the shop or service that it was for."),
+        N_("The account with this address has been closed. Please contact the shop or service it was for."),
     )
     TOO_MANY_REGISTRATIONS = Wording(
         "register-account",
         "E004",
         "Too many registration attempts.",
-        N_("Too many registrations came from here or for this address. Wait a while and try again."),
+        TOO_MANY,
     )
 
     REGISTRATION_DROPPED = Wording(
@@ -97,19 +98,19 @@ class Failure(Enum):
         "set-new-password",
         "E003",
         "Reset password request does not exist.",
-        N_("This is not one of our links, or only a part of one. Copy all of it from the mail, or ask for a new one."),
+        N_("This isn't one of our links, or part of it is missing. Copy all of it, or ask for a new one."),
     )
     LINK_ENDED = Wording(
         "set-new-password",
         "E003",
         "Reset password request does not exist.",
-        N_("This link has been used already, or a newer link or a change of password has ended it."),
+        N_("This link has already been used, or it ended when you used another one or changed your password."),
     )
     LINK_EXPIRED = Wording(
         "set-new-password",
         "E004",
         "Reset password request has been expired.",
-        N_("Links in mails work for a short time only, and this one is too old. Please ask for a new one."),
+        N_("The links in our emails work for a short time, and this one is too old. Please ask for a new one."),
     )
     WRONG_CODE = Wording(
         "login",
@@ -121,25 +122,28 @@ class Failure(Enum):
         "login",
         "E001",
         "Customer login failed.",
-        N_("This code cannot be used any more. Open the link in the mail, or ask for a new mail."),
+        N_("This code can't be used any more. Open the link in the email, or ask for a new email."),
     )
     NO_SUCH_HANDOVER = Wording(
         "redeem-handover",
         "E003",
         "Handover code does not exist.",
-        N_("This sign-in cannot be taken over. Sign in again."),
+        N_("This sign-in can't be continued. Please sign in again."),
     )
     HANDOVER_EXPIRED = Wording(
         "redeem-handover",
         "E004",
         "Handover code has been expired.",
-        N_("This sign-in was taken over too late. Sign in again."),
+        N_("This sign-in took too long. Please sign in again."),
     )
     TOO_MANY_MAILS = Wording(
         "reset-password",
         "E001",
         "Too many mails.",
-        N_("Too many mails were asked for. Look into your mailbox, also among spam, or try again later."),
+        NN_(
+            "You've asked for too many emails. Check your inbox and spam folder, or try again in %(num)d minute.",
+            "You've asked for too many emails. Check your inbox and spam folder, or try again in %(num)d minutes.",
+        ),
     )
 
 
@@ -148,11 +152,17 @@ def failures_of(use_case: str) -> tuple[Failure, ...]:
     return tuple(failure for failure in Failure if failure.value.use_case == use_case)
 
 
+def minutes(seconds: int) -> int:
+    """Return how many whole minutes to wait, as people are told."""
+    return ceil(seconds / 60)
+
+
 class Refused(Exception):
     """The domain says no.
 
     `detail` is a message that says more than the failure's own words, with `values` to
-    fill in; `field` is the form field it is about; `retry_after` are the seconds after which another try is worth it;
+    fill in; `field` is the form field it is about; `retry_after` are the seconds after which another try is worth it,
+    which the words say in minutes;
     `registration` is the public id of the one whose password was right, when its address is unverified.
     """
 
@@ -169,15 +179,20 @@ class Refused(Exception):
         super().__init__(failure.name)
         self.failure = failure
         self.detail = detail
-        self.values = values or {}
+        self.values = values or ({} if retry_after is None else {"num": minutes(retry_after)})
         self.field = field
         self.retry_after = retry_after
         self.registration = registration
 
     @property
+    def message(self) -> Message:
+        """What it says to people, to be filled in with `values`."""
+        return self.detail or self.failure.value.words
+
+    @property
     def in_english(self) -> str:
         """What it says, for operators and programs; pages say it in their own language."""
-        message = self.detail or self.failure.value.words
+        message = self.message
         if isinstance(message, Plural):
             message = message.singular if self.values["num"] == 1 else message.plural
         return message % self.values if self.values else message

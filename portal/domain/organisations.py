@@ -28,6 +28,8 @@ class Organisation:
     accent: str | None = None
     logo_type: str | None = None
     """The media type of its logo; None when it has none."""
+    cover_type: str | None = None
+    """Likewise of its cover."""
     privacy_url: str | None = None
     terms_url: str | None = None
     support_email: str | None = None
@@ -71,6 +73,9 @@ _all = select(*columns()).order_by(OrganisationRow.slug)
 _logo = select(OrganisationRow.logo, OrganisationRow.logo_type).where(
     OrganisationRow.id == bindparam("id"), OrganisationRow.logo.is_not(None)
 )
+_cover = select(OrganisationRow.cover, OrganisationRow.cover_type).where(
+    OrganisationRow.id == bindparam("id"), OrganisationRow.cover.is_not(None)
+)
 _by_slug = select(*columns()).where(OrganisationRow.slug == bindparam("slug"))
 
 
@@ -97,6 +102,12 @@ def list_organisations(connection: Connection) -> list[Organisation]:
 
 
 def find_logo(connection: Connection, organisation_id: int) -> tuple[bytes, str] | None:
-    """The picture of an organisation and its media type, if it has one."""
+    """The logo of an organisation and its media type, if it has one."""
     row = connection.execute(_logo, {"id": organisation_id}).one_or_none()
     return (row.logo, row.logo_type) if row else None
+
+
+def find_cover(connection: Connection, organisation_id: int) -> tuple[bytes, str] | None:
+    """Return the cover of an organisation and its media type, if it has one."""
+    row = connection.execute(_cover, {"id": organisation_id}).one_or_none()
+    return (row.cover, row.cover_type) if row else None

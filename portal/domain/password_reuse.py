@@ -32,6 +32,7 @@ def hash_new_password(
             Failure.PASSWORD_REFUSED,
             min_length=context.rules.password_min_length,
             personal=(*contact.personal, visitor.organisation_name),
+            breached=context.breached,
         )
     with attempt(context, visitor, limits, kind, Failure.TOO_MANY_LOGINS) as counted:
         with context.database.read() as connection:

@@ -8,6 +8,8 @@ from portal.domain.values.invalid import InvalidValue
 from portal.domain.values.urls import origin_of, parse_page_url
 from portal.storage.models import STRING_LENGTH
 
+_HANDOVER_EXAMPLE = "https://shop.example.com/signed-in"
+
 
 def parse_return_url(text: str, origins: Collection[str]) -> str:
     """An address on one of these origins, in its normal form; raises InvalidAddress.
@@ -15,7 +17,7 @@ def parse_return_url(text: str, origins: Collection[str]) -> str:
     Origins are compared as a whole: another scheme, port, or host that only begins or ends alike is another site.
     """
     try:
-        url = parse_page_url(text, STRING_LENGTH)
+        url = parse_page_url(text, STRING_LENGTH, "https://shop.example.com/welcome")
     except ValueError:
         raise InvalidValue(N_("Enter the whole address of a page, like https://shop.example.com/welcome.")) from None
     if origin_of(url) not in origins:
@@ -27,11 +29,10 @@ def parse_return_url(text: str, origins: Collection[str]) -> str:
 
 def parse_handover_url(text: str) -> str:
     """Parse the address of a page without query and fragment; raises ValueError, with a sentence for the operator."""
-    url = _with_path(parse_page_url(text, STRING_LENGTH))
+    url = _with_path(parse_page_url(text, STRING_LENGTH, _HANDOVER_EXAMPLE))
     if {"?", "#"} & set(url):
         raise ValueError(
-            f"{text[:80]!r} is not a hand-over address such as https://shop.example.com/signed-in, without query and"
-            " fragment."
+            f"{text[:80]!r} is not a hand-over address such as {_HANDOVER_EXAMPLE}, without query and fragment."
         )
     return url
 

@@ -4,6 +4,8 @@ import json
 import logging
 import socket
 from contextlib import suppress
+from functools import cache
+from html import escape
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, cast
@@ -13,6 +15,8 @@ from waitress.task import ErrorTask
 from waitress.utilities import Error
 
 from portal.api.errors import RETRY_SECONDS, platform_error
+from portal.domain.messages import N_
+from portal.i18n import Languages
 from portal.security_headers import SECURITY_HEADERS
 from portal.server.parser import StrictParser
 
@@ -22,12 +26,35 @@ REQUEST_SECONDS = 15.0
 """Timeout from the first byte of a request to its last, and for a client that reads no byte of its response."""
 KEEPALIVE_SECONDS = 75.0
 """Timeout of an idle connection; longer than that of browsers and proxies, so that they close it."""
+_WORDS = {
+    431: N_(
+        "Your browser sent more than we can read. Delete the cookies that it keeps for this site, then open the page"
+        " again."
+    ),
+    503: N_("Too much is going on right now. Wait a few seconds and try again."),
+}
+_UNREADABLE = N_(
+    "Your browser sent something that we could not read. Nothing was changed: go back, reload and try again."
+)
 CLOSE_SECONDS = 2.0
 """Timeout for a client to close after its last response; during shutdown, also for the request of an idle client."""
 
 
+@cache
+def _languages() -> Languages:
+    return Languages()
+
+
+def _page(code: int) -> str:
+    """Return a page that says in each language what to do: which one is wanted was not read."""
+    words = _WORDS.get(code, _UNREADABLE)
+    told = ((language.tag, escape(language.translations.ugettext(words))) for language in _languages())
+    paragraphs = "".join(f'<p lang="{tag}">{text}</p>' for tag, text in told)
+    return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{code}</title>{paragraphs}</html>\n'
+
+
 class PlainErrorTask(ErrorTask):
-    """Responds to a request that the server itself refuses, in JSON and without quoting the request."""
+    """Responds to a request that the server itself refuses: with a page, or JSON under /api/, without quoting it."""
 
     request: Any
 
@@ -35,8 +62,11 @@ class PlainErrorTask(ErrorTask):
         """Write the response, the last one of the connection."""
         code = self.request.error.code
         error = platform_error(code, reference="none", retry_after=RETRY_SECONDS if code == 503 else None)
-        body = json.dumps(error.content()).encode()
-        headers = {**SECURITY_HEADERS, "Content-Type": "application/json", "Content-Length": str(len(body))}
+        if self.request.is_for_page:
+            kind, body = "text/html; charset=utf-8", _page(code).encode()
+        else:
+            kind, body = "application/json", json.dumps(error.content()).encode()
+        headers = {**SECURITY_HEADERS, "Content-Type": kind, "Content-Length": str(len(body))}
         if error.retry_after is not None:
             headers["Retry-After"] = str(error.retry_after)
         self.status = f"{code} {HTTPStatus(code).phrase}"

@@ -9,6 +9,9 @@ from waitress.utilities import BadRequest, RequestEntityTooLarge
 MAX_HEAD = 16 * 1024
 """Bytes of a request line and headers; the longest that the portal's own pages cause are a fifth of that."""
 MAX_HEADERS = 100
+_BEGINNING = 64
+"""Bytes of a request line that are kept, whatever becomes of the request."""
+_PAGE = re.compile(rb"\s*[A-Z]+ /(?!api[/? ])")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _FOLDED = re.compile(rb"\r\n[ \t]")
 _CHUNKED = re.compile(rb"(?is)[^\r\n]* HTTP/1\.1\r\n(?:.*\r\n)?transfer-encoding:[ \t]*chunked[ \t]*\r\n")
@@ -44,11 +47,15 @@ class StrictChunkedReceiver(ChunkedReceiver):
 class StrictParser(HTTPRequestParser):
     """A request whose end is unambiguous."""
 
+    beginning = b""
+    """Of the request line, to tell whom an error is told."""
     version = "1.1"
     """The version in the response to a request that cannot be parsed."""
 
     def received(self, data: bytes) -> int:
         """Parse the next data; return how many bytes belong to this request."""
+        if len(self.beginning) < _BEGINNING:
+            self.beginning += data[:_BEGINNING]
         taken = super().received(data)
         if isinstance(self.error, RequestEntityTooLarge):
             # The application gets the size without the body, and refuses the request on a page or in JSON.
@@ -59,6 +66,11 @@ class StrictParser(HTTPRequestParser):
         if self.completed:
             self.expect_continue = False  # waitress would wait for a body that is refused or does not exist
         return taken
+
+    @property
+    def is_for_page(self) -> bool:
+        """Whether it asks for something that is not under /api/, as far as can be read."""
+        return _PAGE.match(self.beginning) is not None
 
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the request line and headers. Raises ParsingError."""

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL
 
+from portal.domain.values.urls import parse_hostname
+
 
 def is_loopback_host(host: str) -> bool:
     """Return whether a host name or address is this machine."""
@@ -13,6 +15,23 @@ def is_loopback_host(host: str) -> bool:
         return (getattr(address, "ipv4_mapped", None) or address).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_host(text: str) -> bool:
+    """Return whether a text is an IP address or an ASCII host name, with underscores and a final dot allowed."""
+    name = text.lower().removesuffix(".").replace("_", "-")
+    try:
+        return parse_hostname(name) == name
+    except ValueError:
+        return _is_address(text)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def sqlite_url(path: Path) -> str:

@@ -20,6 +20,14 @@ from portal.settings.declaration import Declaration
 DATABASE_FILE = "portal.sqlite3"
 
 
+def _limit(default: str, meaning: str) -> Declaration:
+    return Declaration(values.limit, default, meaning)
+
+
+def _duration(default: str, meaning: str) -> Declaration:
+    return Declaration(values.duration, default, meaning)
+
+
 @dataclass(frozen=True, repr=False)  # a repr would show the secrets
 class Settings:
     """All settings, each with its type and Declaration."""
@@ -79,8 +87,8 @@ class Settings:
         ),
     ]
     mail_port: Annotated[int, Declaration(values.whole_number(1, 65535), "25", "Port of the SMTP server.")]
-    mail_username: Annotated[str | None, Declaration(values.optional, None, "User name for the SMTP server.")]
-    mail_password: Annotated[str | None, Declaration(values.optional, None, "Password for the SMTP server.")]
+    mail_username: Annotated[str | None, Declaration(values.anything, None, "User name for the SMTP server.")]
+    mail_password: Annotated[str | None, Declaration(values.anything, None, "Password for the SMTP server.")]
     mail_use_tls: Annotated[
         bool, Declaration(values.switch, "false", "Start TLS on the connection (STARTTLS). Certificates are checked.")
     ]
@@ -100,75 +108,58 @@ class Settings:
             values.whole_number(0, 20), "0", "Number of proxies in front whose `X-Forwarded-*` headers are trusted."
         ),
     ]
-    login_limit_account: Annotated[
-        RateLimitItem, Declaration(values.limit, "10 per 20 minutes", "Failed sign-ins for one address.")
-    ]
+    login_limit_account: Annotated[RateLimitItem, _limit("10 per 20 minutes", "Failed sign-ins for one address.")]
     login_limit_network: Annotated[
         RateLimitItem,
-        Declaration(
-            values.limit,
+        _limit(
             "100 per 20 minutes",
             "Failed sign-ins from one network: an IPv4 address or an IPv6 /64.",
         ),
     ]
-    register_limit_network: Annotated[
-        RateLimitItem, Declaration(values.limit, "20 per hour", "Registrations from one network.")
-    ]
+    register_limit_network: Annotated[RateLimitItem, _limit("20 per hour", "Registrations from one network.")]
     mail_limit_address: Annotated[
-        RateLimitItem,
-        Declaration(values.limit, "5 per hour", "Emails that can be requested without signing in, to one address."),
+        RateLimitItem, _limit("5 per hour", "Emails that can be requested without signing in, to one address.")
     ]
     mail_limit_network: Annotated[
-        RateLimitItem,
-        Declaration(values.limit, "30 per hour", "Emails that can be requested without signing in, from one network."),
+        RateLimitItem, _limit("30 per hour", "Emails that can be requested without signing in, from one network.")
     ]
     register_retry: Annotated[
         timedelta,
-        Declaration(
-            values.duration,
+        _duration(
             "10m",
             "API only: time after which an address with a pending registration may be registered again.",
         ),
     ]
     api_limit_prod: Annotated[
         RateLimitItem,
-        Declaration(values.limit, "6000 per minute", "Requests with one `PROD` key. `ROOT` keys have no rate limit."),
+        _limit("6000 per minute", "Requests with one `PROD` key. `ROOT` keys have no rate limit."),
     ]
-    api_limit_dev: Annotated[RateLimitItem, Declaration(values.limit, "60 per minute", "Requests with one `DEV_` key.")]
+    api_limit_dev: Annotated[RateLimitItem, _limit("60 per minute", "Requests with one `DEV_` key.")]
     form_limit_network: Annotated[
-        RateLimitItem, Declaration(values.limit, "3000 per minute", "Forms sent from one network, all pages together.")
+        RateLimitItem, _limit("3000 per minute", "Forms sent from one network, all pages together.")
     ]
-    reset_lifetime: Annotated[
-        timedelta, Declaration(values.duration, "30m", "Lifetime of an emailed reset link, written like `3h 20m`.")
-    ]
-    magic_lifetime: Annotated[
-        timedelta, Declaration(values.duration, "15m", "Lifetime of an emailed sign-in link and its code.")
-    ]
+    reset_lifetime: Annotated[timedelta, _duration("30m", "Lifetime of an emailed reset link, written like `3h 20m`.")]
+    magic_lifetime: Annotated[timedelta, _duration("15m", "How long an emailed sign-in link and its code work.")]
     verify_lifetime: Annotated[
         timedelta,
-        Declaration(
-            values.duration,
+        _duration(
             "24h",
             f"Lifetime of the link and code that confirm a registration, at most {PENDING_LIFETIME.days}d.",
         ),
     ]
     reset_lifetime_max: Annotated[
         timedelta,
-        Declaration(values.duration, "24h", "The longest `expirationTime` that the API accepts for a reset link."),
+        _duration("24h", "The longest `expirationTime` that the API accepts for a reset link."),
     ]
     identity_lifetime: Annotated[
         timedelta,
-        Declaration(
-            values.duration,
+        _duration(
             "30d",
             'Lifetime of a session with "keep me signed in" or from the API. Other sessions last 12 hours.',
         ),
     ]
     identity_idle: Annotated[
-        timedelta,
-        Declaration(
-            values.duration, "7d", "Such a session ends when unused for this time; other sessions after 2 hours."
-        ),
+        timedelta, _duration("7d", "Such a session ends when unused for this time; other sessions after 2 hours.")
     ]
     password_min_length: Annotated[
         int,
@@ -190,6 +181,15 @@ class Settings:
         int, Declaration(values.whole_number(8, 4 * 1024 * 1024), "19456", "Memory of one Argon2id hash, in KiB.")
     ]
     argon2_parallelism: Annotated[int, Declaration(values.whole_number(1, 64), "1", "Lanes of Argon2id.")]
+    pwned_passwords_file: Annotated[
+        Path | None,
+        Declaration(
+            values.pwned_passwords,
+            None,
+            "A file of breached passwords, which are refused as new passwords: the SHA-1 version of Have I Been Pwned,"
+            " ordered by hash (lines `SHA1:count`). It is searched on this machine; nothing is sent anywhere.",
+        ),
+    ]
     geoip_database: Annotated[
         Path | None,
         Declaration(
@@ -216,7 +216,7 @@ class Settings:
         ),
     ]
     event_retention: Annotated[
-        timedelta, Declaration(values.duration, "180d", "How long events (sign-ins and changes of accounts) are kept.")
+        timedelta, _duration("180d", "How long events (sign-ins and changes of accounts) are kept.")
     ]
 
     @property

@@ -1,8 +1,10 @@
 """Read the settings from the environment and `portal.toml`."""
 
+import logging
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from portal.settings.declarations import DATABASE_FILE, DECLARATIONS, Settings
 
 PREFIX = "PORTAL_"
 SETTINGS_FILE = "portal.toml"
+_INSTANCE_PATH = "instance_path"
+_log = logging.getLogger("portal.settings")
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -40,33 +44,53 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 def look_at_settings(environ: Mapping[str, str] = os.environ) -> tuple[Settings, list[WrongSetting]]:
     """Read all settings and their errors; a wrong setting has its default.
 
-    Raises WrongSetting for an INSTANCE_PATH, or a `portal.toml` in it, that cannot be read.
+    An empty value counts as not set. Raises WrongSetting for an INSTANCE_PATH, or a `portal.toml` in it, that cannot be
+    read.
     """
-    instance_path = Path(environ.get(PREFIX + "INSTANCE_PATH") or _default_instance()).absolute()
     try:
-        values.plain(str(instance_path))
+        named = values.plain(environ.get(PREFIX + _INSTANCE_PATH.upper(), "")).strip()
+        instance_path = values.path(named) if named else _default_instance()
     except ValueError as error:
-        raise WrongSetting("instance_path", str(error)) from None
+        raise WrongSetting(_INSTANCE_PATH, str(error)) from None
     from_file = _read_file(instance_path / SETTINGS_FILE)
-    found: dict[str, Any] = {"instance_path": instance_path}
+    found: dict[str, Any] = {_INSTANCE_PATH: instance_path}
     wrong: dict[str, WrongSetting] = {}
     for name, declared in DECLARATIONS.items():
         default = sqlite_url(instance_path / DATABASE_FILE) if name == "database_url" else declared.default
-        raw = environ.get(PREFIX + name.upper(), from_file.get(name, default))
+        raw = _plain_text(environ.get(PREFIX + name.upper(), "")) or _plain_text(from_file.get(name, "")) or default
         try:
-            found[name] = raw if raw is None else declared.read(values.plain(_plain_text(raw)))
+            found[name] = raw if raw is None else declared.read(values.plain(raw))
         except ValueError as error:
             wrong[name] = WrongSetting(name, str(error))
-            found[name] = default if default is None else declared.read(_plain_text(default))
+            found[name] = default if default is None else declared.read(default)
     settings = Settings(**found)
     for name, problem in _contradictions(settings):
         wrong.setdefault(name, WrongSetting(name, problem))
     return settings, list(wrong.values())
 
 
+def unknown_variables(environ: Mapping[str, str] = os.environ) -> Iterator[tuple[str, str]]:
+    """Yield the name, without PREFIX, of each variable that is not a setting, with a message."""
+    known = [name.upper() for name in (_INSTANCE_PATH, *DECLARATIONS)]
+    for variable in sorted(environ):
+        name = variable.removeprefix(PREFIX)
+        if name != variable and name not in known:
+            nearest = get_close_matches(name.upper(), known, 1)
+            yield (
+                name,
+                f"is not a setting; did you mean {nearest[0]}?" if nearest else "is not a setting; correct or unset it",
+            )
+
+
+def warn_of_unknown_variables() -> None:
+    """Log each variable with PREFIX that is not a setting."""
+    for name, problem in unknown_variables():
+        _log.warning("%s%s: %s", PREFIX, name, problem)
+
+
 def _default_instance() -> Path:
     """Return `instance/` in the checkout; outside a checkout, in the current folder."""
-    return (_CHECKOUT if (_CHECKOUT / "pyproject.toml").exists() else Path.cwd()) / "instance"
+    return ((_CHECKOUT if (_CHECKOUT / "pyproject.toml").exists() else Path.cwd()) / "instance").absolute()
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -76,7 +100,7 @@ def _read_file(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         problem = error.strerror if isinstance(error, OSError) else error
-        raise WrongSetting("instance_path", f"has a {SETTINGS_FILE} that cannot be read: {problem}") from None
+        raise WrongSetting(_INSTANCE_PATH, f"has a {SETTINGS_FILE} that cannot be read: {problem}") from None
     unknown = read.keys() - DECLARATIONS.keys()
     if unknown:
         raise WrongSetting(min(unknown), f"is in {SETTINGS_FILE}, but there is no such setting in that file")

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,8 +15,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.domain.geoip import GeoIPDatabase
+from portal.domain.passwords.breached import BreachedPasswords, InvalidFile
 from portal.domain.values.durations import InvalidDuration, parse_duration
-from portal.domain.values.urls import parse_hostname
+from portal.settings.addresses import is_host, sqlite_url
 
 SECRET_KEY_MIN_LENGTH = 20
 SECRET_KEY_MIN_VARIETY = 8
@@ -40,17 +40,18 @@ def plain(text: str) -> str:
 
 
 def base_url(text: str) -> str:
-    """A scheme, a host and perhaps a port, lower-case."""
+    """A scheme, a host and perhaps a port, lower-case; the port of the scheme is left out, as browsers do."""
     if not text.isascii():
         raise ValueError("must be ASCII; write an international host name in its IDNA form, which begins with xn--")
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not _is_host(parts.hostname or ""):
+    if parts.scheme not in ("http", "https") or not is_host(parts.hostname or ""):
         raise ValueError("must be an address such as https://portal.example.com")
     if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
         raise ValueError("must be a scheme, a host and perhaps a port, with nothing after them")
     if parts.port == 0:  # `port` raises ValueError for other invalid ports
         raise ValueError("must be a scheme, a host and perhaps a port from 1 to 65535")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    default_port = ":443" if parts.scheme == "https" else ":80"
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default_port)}"
 
 
 def secret_key(text: str) -> str:
@@ -67,13 +68,23 @@ def secret_keys(text: str) -> tuple[str, ...]:
     return tuple(secret_key(key.strip()) for key in text.split(",") if key.strip())
 
 
-def optional(text: str) -> str | None:
-    """Return the text, or None when it is empty."""
-    return text or None
+def anything(text: str) -> str:
+    """Return the text as it is."""
+    return text
+
+
+def path(text: str) -> Path:
+    """Return an absolute path; a ~ at its beginning is the home folder, as in a shell."""
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("begins with a ~ that is no home folder; write the whole path") from None
 
 
 def database_url(text: str) -> str:
-    """Validate the SQLAlchemy URL of a SQLite file or of PostgreSQL."""
+    """Validate the SQLAlchemy URL of a SQLite file or of PostgreSQL; postgres:// becomes postgresql://."""
+    if text.startswith("postgres://"):
+        text = text.replace("postgres", "postgresql", 1)
     try:
         url = make_url(text)
         url.get_dialect().import_dbapi()
@@ -93,6 +104,8 @@ def database_url(text: str) -> str:
     if not _is_accepted_by_driver(url):
         # The driver's message may quote a part of a password, too.
         raise ValueError("cannot be used; the driver refuses its host, port or an argument after the ?")
+    if url.get_backend_name() == "sqlite" and str(url.database).startswith("~"):
+        return sqlite_url(path(str(url.database)))
     return text
 
 
@@ -134,23 +147,33 @@ def storage_uri(text: str) -> str:
     return text
 
 
-def mail_server(text: str) -> str | None:
-    """Validate a host; an empty text is None."""
-    if text and not _is_host(text):
+def mail_server(text: str) -> str:
+    """Validate a host name or address."""
+    if not is_host(text):
         raise ValueError("must be a host name or an IP address, in ASCII and without a port (that is MAIL_PORT)")
-    return text or None
+    return text
 
 
-def geoip_database(text: str) -> Path | None:
-    """Return the path of a readable GeoIP database; an empty text is None."""
-    if not text:
-        return None
-    path = Path(text).absolute()
+def geoip_database(text: str) -> Path:
+    """Return the path of a readable GeoIP database."""
+    file = path(text)
     try:
-        GeoIPDatabase(path)
+        GeoIPDatabase(file)
     except (OSError, ValueError, InvalidDatabaseError):
         raise ValueError("is not a readable GeoIP database in MaxMind's format (.mmdb)") from None
-    return path
+    return file
+
+
+def pwned_passwords(text: str) -> Path:
+    """Return the path of a readable file of breached passwords."""
+    file = path(text)
+    try:
+        BreachedPasswords(file)
+    except InvalidFile as error:
+        raise ValueError(str(error)) from None
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
+    return file
 
 
 def sender(text: str) -> str:
@@ -208,7 +231,7 @@ def switch(text: str) -> bool:
     """Parse true or false, also written as 1, yes, on, 0, no and off."""
     choices = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
     try:
-        return choices[text.lower() or "false"]
+        return choices[text.lower()]
     except KeyError:
         raise ValueError("must be true or false") from None
 
@@ -222,20 +245,3 @@ def one_of(*choices: str) -> Callable[[str], str]:
         return text
 
     return read
-
-
-def _is_host(text: str) -> bool:
-    """Return whether a text is an IP address or an ASCII host name, with underscores and a final dot allowed."""
-    name = text.lower().removesuffix(".").replace("_", "-")
-    try:
-        return parse_hostname(name) == name
-    except ValueError:
-        return _is_address(text)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

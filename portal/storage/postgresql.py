@@ -30,6 +30,17 @@ PATIENCE_SECONDS = 2.4
 SLOW_FAILURE_SECONDS = 0.5
 """A connection that failed after so long has kept its caller waiting, whatever the reason was in the end."""
 IDLE_SECONDS = 15
+SESSION = {
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "standard_conforming_strings": "on",
+}
+"""What a connection is set to, whatever the server, database or role says. Not in the startup packet, whose `options`
+PgBouncer refuses.
+"""
 RECYCLE_SECONDS = 1800
 READING: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}
 """Execution options for reading: no transaction to begin and to end, which would be two more round trips."""
@@ -106,11 +117,10 @@ def engine_options(url: URL) -> dict[str, Any]:
         "keepalives_count": 3,
         "application_name": "portal",
     }
-    limits = f"-c statement_timeout={STATEMENT_SECONDS}s -c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
     return {
         "connect_args": {
             **{name: value for name, value in own.items() if name not in url.query},
-            "options": f"{limits} {url.query.get('options', '')}".rstrip(),
+            "client_encoding": "UTF8",
         },
         # Whatever the server's default is: the statements are written for this one.
         "isolation_level": "READ COMMITTED",
@@ -175,13 +185,30 @@ def _connect(_dialect: object, _record: object, arguments: list[Any], options: d
     begins = monotonic()
     seconds = float(options["connect_timeout"]) or CONNECT_SECONDS  # 0, to libpq, is no limit
     try:
-        return PatientConnection.connect(*arguments, **{**options, "connect_timeout": begins + 2 * seconds})
+        connection = PatientConnection.connect(*arguments, **{**options, "connect_timeout": begins + 2 * seconds})
+        try:
+            _set_up_session(connection, options.get("options", ""))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
     except UnicodeError:
         raise psycopg.OperationalError("the database cannot be found: no host can have this name") from None
     except psycopg.OperationalError as error:
         if monotonic() - begins < SLOW_FAILURE_SECONDS:
             raise
         raise psycopg.errors.ConnectionTimeout(str(error)) from None
+
+
+def _set_up_session(connection: PatientConnection, given: str) -> None:
+    """Set the session up in one round trip, but for what the URL's `options` set."""
+    values = [f"set_config('{name}', '{value}', false)" for name, value in SESSION.items() if name not in given]
+    connection.autocommit = True
+    (backend_pid, *_) = connection.execute(", ".join(["SELECT pg_backend_pid()", *values]).encode()).fetchone() or (0,)
+    connection.autocommit = False
+    if backend_pid != connection.info.backend_pid:
+        # A pooler stands between: the next transaction may run on a connection that has prepared nothing.
+        connection.prepare_threshold = None
 
 
 def _check_that_it_is_open(connection: Any, _record: object, _proxy: object) -> None:

@@ -39,8 +39,10 @@ def revisions() -> list[str]:
 
 
 def current_problem(database: Database) -> str | None:
-    """What keeps the code from working with a database's schema, in one line; None when the schema is the code's."""
+    """What keeps the code from working with a database, in one line; None when its schema is the code's."""
     with database.read() as connection:
+        if problem := _encoding_problem(connection):
+            return problem
         revision = _revision(connection)
     if revision is None:
         return "The database has no schema yet: run `portal db upgrade`."
@@ -60,9 +62,12 @@ def has_schema(database: Database) -> bool:
 def upgrade(database: Database) -> None:
     """Bring a database to the code's schema: all of it or, when anything fails, nothing; one process at a time.
 
-    Raises DatabaseProblem for a schema that this code does not know: it belongs to a newer version.
+    Raises DatabaseProblem for a database that is not in UTF-8, and for a schema that this code does not know: a newer
+    version's.
     """
     with database.without_time_limit().write() as connection:
+        if problem := _encoding_problem(connection):
+            raise DatabaseProblem(problem)
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         revision = _revision(connection)
@@ -84,6 +89,19 @@ def alembic_config() -> "Config":
     config = Config()
     config.set_main_option("script_location", "portal.storage:migrations")
     return config
+
+
+def _encoding_problem(connection: Connection) -> str | None:
+    """What is wrong with the encoding of a PostgreSQL database, which its creator chose for good."""
+    if connection.dialect.name != "postgresql":
+        return None
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding == "UTF8":
+        return None
+    return (
+        f"The database has the encoding {encoding}, which cannot hold every name: make one with"
+        " CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'."
+    )
 
 
 def _revision(connection: Connection) -> str | None:

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -33,6 +33,7 @@ def engine_options(_url: URL) -> dict[str, Any]:
 
 def prepare(engine: Engine) -> None:
     """Set up whatever connections an engine will make."""
+    _keep_temporary_files_beside(engine.url)
     event.listen(engine, "do_connect", _open_what_is_there)
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "checkout", _check_that_it_is_still_there)
@@ -76,6 +77,16 @@ def scrub(engine: Engine) -> None:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
+def _keep_temporary_files_beside(url: URL) -> None:
+    """Have SQLite spill where the database is: /tmp may be read-only, small, or read by others.
+
+    For the whole process, and before any thread has a connection, which SQLite demands of this pragma.
+    """
+    folder = str(Path(url.database or "").absolute().parent).replace("'", "''")
+    with closing(sqlite3.connect(":memory:")) as connection, suppress(sqlite3.OperationalError):  # no folder yet
+        connection.execute(f"PRAGMA temp_store_directory = '{folder}'")
+
+
 def _open_what_is_there(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
     """SQLite would make an empty database where it finds none: what looks like the loss of every customer."""
     arguments[0] = f"file:{quote(str(Path(arguments[0]).absolute()))}?mode=rw"
@@ -90,8 +101,13 @@ def _set_up(connection: Any, record: Any) -> None:
     connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten: it may be a customer's
+    connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows ASCII only
     path = connection.execute("PRAGMA database_list").fetchone()[2]
     record.info["file"] = path, _identity(path)
+
+
+def _lower(text: str | None) -> str | None:
+    return text and text.lower()
 
 
 def _check_that_it_is_still_there(_connection: object, record: Any, _proxy: object) -> None:

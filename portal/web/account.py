@@ -45,7 +45,7 @@ class ChangePasswordPage(FormPage):
             remember=remember,
         )
         session.sign_in(identity, remember=remember)
-        session.give_notice(N_("Your password is changed. Every other browser has been signed out."))
+        session.give_notice(N_("Your password is changed. All your other devices have been signed out."))
         return redirect(url_for("account.home"))
 
 

@@ -10,6 +10,7 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.messages import N_
 from portal.extensions import form_rate
 from portal.i18n import translate
+from portal.web.cookies import is_framed
 from portal.web.forgery import sent_from_elsewhere
 from portal.web.forms import PortalForm, Problem
 from portal.web.redirects import this_page
@@ -23,16 +24,14 @@ LINK_STATUS = {
 }
 """Refusals that leave no form to show: errors.py makes pages of them."""
 
-_STALE = N_(
-    "The form was open for too long, or your browser keeps no cookies from us. Check what you typed and send it again."
-)
+_STALE = N_("Your session on this page expired. Please send the form again.")
 _FOREIGN = N_("This form was sent from another website. Nothing was changed. Please fill it in here.")
-_STALE_BUTTON = N_("The page was open for too long, or your browser keeps no cookies from us. Press the button again.")
+_STALE_BUTTON = N_("Your session on this page expired. Please press the button again.")
 
 
 def words_of(refusal: Refused) -> str:
     """What a page says about a refusal."""
-    return translate(refusal.detail or refusal.failure.value.words, **refusal.values)
+    return translate(refusal.message, **refusal.values)
 
 
 class FormPage(MethodView):
@@ -105,4 +104,6 @@ class FormPage(MethodView):
         current_customer()  # the header of every page offers the way out to who is signed in
         if request.method == "POST":
             shown = {"here": this_page(form.carried), **shown}
+        if len(problems) == 1 and problems[0].field and not is_framed():  # where browsers forbid it, the script tries
+            form[problems[0].field].render_kw = {"autofocus": True}
         return render_template(self.template, form=form, problems=problems, **shown)

@@ -18,14 +18,15 @@ from portal.domain.values.customer_reference import is_customer_reference
 from portal.domain.values.email import Address, parse_email
 from portal.domain.values.invalid import InvalidValue
 from portal.domain.values.phone import parse_phone
-from portal.domain.values.text import is_plain
+from portal.domain.values.text import cleaned, is_plain
 from portal.i18n import Language, languages_of, translate
 from portal.storage.models import STRING_LENGTH
 
 CODE_LENGTH = 40
 """Characters: six digits and whatever white space was pasted with them."""
 REMEMBER = N_("Keep me signed in on this device")
-CODE = N_("Code from the mail")
+EMAIL = N_("Email address")
+CODE = N_("Code from the email")
 _TOO_LONG = NN_("%(field)s: use at most %(num)d character.", "%(field)s: use at most %(num)d characters.")
 Validator = Callable[["PortalForm", Field], None]
 
@@ -80,7 +81,7 @@ def required(message: str) -> Validator:
     """Something must be typed."""
 
     def check(form: PortalForm, field: Field) -> None:
-        if not (field.data or "").strip():
+        if not field.data:
             raise StopValidation(translate(message))
 
     return check
@@ -97,12 +98,12 @@ def typed(message: str) -> Validator:
 
 
 def plain_text(form: PortalForm, field: Field) -> None:
-    """One line of text, trimmed, within the length that is stored; empty becomes None."""
-    text, label = (field.data or "").strip(), translate(field.label.text)
+    """One line of text within the length that is stored; empty becomes None."""
+    text, label = field.data or "", translate(field.label.text)
     if len(text) > STRING_LENGTH:
         raise StopValidation(translate(_TOO_LONG, field=label, num=STRING_LENGTH))
     if not is_plain(text):
-        words = N_("%(field)s: there is a character in it that cannot be used here. Please type it anew.")
+        words = N_("%(field)s: it contains a character that can't be used here. Please type it again.")
         raise StopValidation(translate(words, field=label))
     field.data = text or None
 
@@ -125,17 +126,26 @@ def short_enough(form: PortalForm, field: Field) -> None:
         raise StopValidation(words) from None
 
 
-class EmailField(StringField):
+class TextField(StringField):
+    """A text, as it was meant: see domain/texts.py. Not for passwords."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Take what was sent."""
+        super().process_formdata(valuelist)
+        self.data = cleaned(self.data or "")
+
+
+class EmailField(TextField):
     """An e-mail address; `address` is what was read."""
 
     address: Address
 
     def pre_validate(self, form: object) -> None:
         """Read the address; says what to do when it is none."""
-        if not (self.data or "").strip():
-            raise StopValidation(translate(N_("Enter your e-mail address.")))
+        if not self.data:
+            raise StopValidation(translate(N_("Enter your email address.")))
         try:
-            self.address = parse_email(self.data or "")
+            self.address = parse_email(self.data)
         except InvalidValue as error:
             raise StopValidation(translate(str(error))) from None
 
@@ -158,7 +168,7 @@ class SecretField(PasswordField):
 class EmailForm(PortalForm):
     """Just an address."""
 
-    email = EmailField(N_("E-mail address"))
+    email = EmailField(EMAIL)
 
 
 class LoginForm(EmailForm):
@@ -169,21 +179,22 @@ class LoginForm(EmailForm):
     next = HiddenField()
 
 
-class RegistrationForm(EmailForm):
+class RegistrationForm(PortalForm):
     """Create an account."""
 
+    first_name = TextField(N_("First name"), [required(N_("Enter your first name.")), plain_text])
+    last_name = TextField(N_("Last name"), [required(N_("Enter your last name.")), plain_text])
+    email = EmailField(EMAIL)
     password = SecretField(N_("Password"), [typed(N_("Choose a password.")), short_enough])
-    first_name = StringField(N_("First name"), [required(N_("Enter your first name.")), plain_text])
-    last_name = StringField(N_("Last name"), [required(N_("Enter your last name.")), plain_text])
-    phone = StringField(N_("Phone"), [plain_text, phone_number])
-    company_name = StringField(N_("Company"), [plain_text])
-    newsletter = CheckBox(N_("Send me news by e-mail now and then"))
+    phone = TextField(N_("Phone"), [plain_text, phone_number])
+    company_name = TextField(N_("Company"), [plain_text])
+    newsletter = CheckBox(N_("Email me news now and then"))
     ref = HiddenField()
 
     @property
     def referral(self) -> str | None:
         """Who sent them; a bad number is ignored."""
-        text = (self.ref.data or request.args.get("ref", "")).strip()
+        text = cleaned(self.ref.data or request.args.get("ref", ""))
         return text if is_customer_reference(text) else None
 
 
@@ -199,14 +210,14 @@ class ContinueForm(PortalForm):
     nonce = HiddenField()
 
 
-class CodeField(StringField):
+class CodeField(TextField):
     """The code of a mail, as it was pasted."""
 
     def pre_validate(self, form: object) -> None:
         """Something must be typed, and not more than a code with its spaces."""
-        if not (self.data or "").strip():
-            raise StopValidation(translate(N_("Enter the code from the mail.")))
-        if len(self.data or "") > CODE_LENGTH:
+        if not self.data:
+            raise StopValidation(translate(N_("Enter the code from the email.")))
+        if len(self.data) > CODE_LENGTH:
             raise StopValidation(translate(N_("The code has six digits. Please check it.")))
 
 
@@ -225,7 +236,7 @@ class LanguageField(HiddenField):
         """There must be such a language."""
         found = languages_of(current_app).find(self.data)
         if found is None:
-            raise StopValidation(translate(N_("We do not speak this language yet. Please choose one of these.")))
+            raise StopValidation(translate(N_("We don't speak this language yet. Please choose one of these.")))
         self.language = found
 
 
@@ -245,7 +256,7 @@ class RememberForm(PortalForm):
 class ResendForm(RememberForm):
     """A button beside the field for the code, which need not be filled in for it."""
 
-    code = StringField(CODE)
+    code = TextField(CODE)
 
 
 class ChosenPasswordForm(RememberForm):
@@ -273,9 +284,9 @@ class TypingForm(PortalForm):
     """A new password that is being typed, and what was typed beside it so far."""
 
     password = SecretField()
-    email = StringField()
-    first_name = StringField()
-    last_name = StringField()
+    email = TextField()
+    first_name = TextField()
+    last_name = TextField()
 
 
 class ChangePasswordForm(PortalForm):

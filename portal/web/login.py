@@ -80,7 +80,7 @@ class LogoutPage(FormPage):
             log_out(current_context(), session.current_visitor(), identity)
         session.sign_out()
         note_sign_out()
-        session.give_notice(N_("You are signed out."))
+        session.give_notice(N_("You're signed out."))
         return redirect(url_for("login.login"))
 
 

@@ -71,10 +71,11 @@ def strength() -> ResponseReturnValue:
     if customer := session.current_customer():
         personal += [customer.email, customer.first_name, customer.last_name]
     try:
-        judge_password(current_context(), session.current_visitor(), form.password.text, personal)
+        is_strong = judge_password(current_context(), session.current_visitor(), form.password.text, personal)
     except Refused as refusal:
         return {"fit": False, "words": words_of(refusal)}
-    return {"fit": True, "words": translate(N_("Strong enough."))}
+    words = N_("Strong enough.") if is_strong else N_("It will do. A longer one is safer.")
+    return {"fit": True, "words": translate(words)}
 
 
 class NewPasswordPage(FormPage):

@@ -102,7 +102,7 @@ class ResendPage(FormPage):
             return redirect(url_for("register.register"))
         if resend(current_context(), session.current_visitor(), registration) is None:
             return redirect(url_for("register.register"))
-        session.give_notice(N_("We have sent the mail again."))
+        session.give_notice(N_("We've sent the email again."))
         return redirect(url_for("register.code"))
 
 
@@ -154,7 +154,7 @@ def _confirm(confirmation: Confirmation, password: str | None, *, remember: bool
     )
     onward = arrive(identity, remember=remember, after=None, return_url=confirmation.return_url)
     if onward.location == url_for("account.home"):
-        session.give_notice(N_("Your address is confirmed. Welcome!"))
+        session.give_notice(N_("Your email address is confirmed. Welcome!"))
     return onward
 
 

@@ -50,6 +50,7 @@ def run(command: list[str], served: Served, key: str) -> str:
         pytest.param("js", marks=pytest.mark.skipif(find_node() is None, reason="there is no Node.js here")),
     ],
 )
+@pytest.mark.full
 def test_an_example_works_as_it_is_copied(tmp_path: Path, commands: dict[str, list[str]], language: str) -> None:
     instance = tmp_path / "instance"
     with serving(instance, ARGON2_TIME_COST="1", ARGON2_MEMORY_KIB="8") as served:

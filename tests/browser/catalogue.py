@@ -5,7 +5,7 @@ from tests.browser.stage import State, opened, signed_in
 from tests.browser.states import LONG_EMAIL, LONG_FIRST, LONG_LAST, UNKNOWN, at_the_shop, failing, letter_alone, stale
 from tests.browser.visitor import PASSWORD
 
-NEW_PASSWORD = "Save the new password"
+NEW_PASSWORD = "Save new password"
 
 STATES: dict[str, State] = {
     "login": opened("/login"),
@@ -47,14 +47,14 @@ STATES: dict[str, State] = {
     "register-sent-too-often": states.sent_too_often,
     "verify": states.verify,
     "verify-elsewhere": states.verify_elsewhere(),
-    "verify-elsewhere-empty": states.verify_elsewhere("Confirm my address"),
-    "verify-elsewhere-refused": states.verify_elsewhere("Confirm my address", password="six wrong geese honk"),
+    "verify-elsewhere-empty": states.verify_elsewhere("Confirm email address"),
+    "verify-elsewhere-refused": states.verify_elsewhere("Confirm email address", password="six wrong geese honk"),
     "verify-used": states.verify_used,
     "verify-unknown": opened(f"/register/verify/{UNKNOWN}"),
     "reset": opened("/password/reset"),
-    "reset-empty": opened("/password/reset", press="Mail me a link"),
+    "reset-empty": opened("/password/reset", press="Email me a reset link"),
     "reset-throttled": states.reset_throttled,
-    "reset-sent": opened("/password/reset", email=LONG_EMAIL, press="Mail me a link"),
+    "reset-sent": opened("/password/reset", email=LONG_EMAIL, press="Email me a reset link"),
     "reset-sent-unknown": opened("/password/reset-sent"),
     "set-new": states.set_new(),
     "set-new-empty": states.set_new(NEW_PASSWORD),
@@ -89,7 +89,7 @@ STATES: dict[str, State] = {
     "mail": states.letter,
     "mail-verify": letter_alone("Confirm your e-mail address"),
     "sign-in-by-mail": opened("/login/link"),
-    "sign-in-by-mail-empty": opened("/login/link", press="Mail me a link"),
+    "sign-in-by-mail-empty": opened("/login/link", press="Email me a sign-in link"),
     "sign-in-code": states.sign_in_code,
     "sign-in-code-wrong": states.sign_in_code_wrong,
     "sign-in-code-unasked": opened("/login/code"),

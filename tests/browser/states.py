@@ -91,7 +91,7 @@ def sent(stage: Stage) -> Visitor:
 def sent_again(stage: Stage) -> Visitor:
     visitor = stage.cleared()
     visitor.register("again@example.com")
-    visitor.press("Send the mail again")
+    visitor.press("Resend the email")
     return visitor
 
 
@@ -99,8 +99,8 @@ def sent_too_often(stage: Stage) -> Visitor:
     visitor = stage.cleared()
     visitor.register("often@example.com")
     for _ in range(MAILS - 1):
-        assert visitor.press("Send the mail again") == 200
-    assert visitor.press("Send the mail again") == 429
+        assert visitor.press("Resend the email") == 200
+    assert visitor.press("Resend the email") == 429
     return visitor
 
 
@@ -108,7 +108,7 @@ def sign_in_code(stage: Stage, email: str = "asking@example.com") -> Visitor:
     visitor = stage.cleared()
     visitor.go("/login/link")
     visitor.type(email=email)
-    assert visitor.press("Mail me a link") == 200
+    assert visitor.press("Email me a sign-in link") == 200
     return visitor
 
 
@@ -178,7 +178,7 @@ def reset_done(stage: Stage) -> Visitor:
     visitor.ask_for_reset("careless@example.com")
     visitor.go(visitor.link_to("careless@example.com", "Set a new password"))
     visitor.type(password="nine grey otters swim")
-    visitor.press("Save the new password")
+    visitor.press("Save new password")
     return visitor
 
 

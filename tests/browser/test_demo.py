@@ -15,7 +15,7 @@ from tests.browser.visitor import PASSWORD, press_enter
 from tests.cli.process import PATIENCE_SECONDS, wait_until
 from tests.mail.conversation import CERTIFICATE
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 EMAIL = "ada@example.com"
 
@@ -36,6 +36,7 @@ def demo(tmp_path: Path, chromium: str) -> Iterator[dict[str, str]]:
         finally:
             run.send_signal(signal.SIGTERM)
             assert run.wait(PATIENCE_SECONDS) == 0
+            assert errors.read_text() == ""  # no line for each request
 
 
 def test_whoever_joins_in_the_frame_is_signed_in_at_the_shop(demo: dict[str, str], browser: Browser) -> None:
@@ -49,7 +50,7 @@ def test_whoever_joins_in_the_frame_is_signed_in_at_the_shop(demo: dict[str, str
     for name, text in {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}.items():
         frame.locator(f"[name={name}]").fill(text)
     press_enter(frame.get_by_role("button", name="Create an account"))
-    expect(frame.locator("h1")).to_have_text("Check your mail")
+    expect(frame.locator("h1")).to_have_text("Check your email")
 
     mails = context.new_page()
 
@@ -61,7 +62,7 @@ def test_whoever_joins_in_the_frame_is_signed_in_at_the_shop(demo: dict[str, str
     code = re.search(r"(?m)^\d{6}$", mails.inner_text("body"))
     assert code is not None
     frame.locator("[name=code]").fill(code[0])
-    press_enter(frame.get_by_role("button", name="Confirm my address"))
+    press_enter(frame.get_by_role("button", name="Confirm email address"))
     events, who = page.locator("#events"), page.locator("#who")
     expect(events).to_contain_text("portal:signed-in")
     expect(events).to_contain_text(f"The server redeemed it for {EMAIL}")

@@ -23,7 +23,7 @@ from tests.browser.stage import SHOP_NAME, SITE_HOST, Stage
 from tests.browser.states import LONG_FIRST, LONG_LAST
 from tests.cli.process import PORTAL, serving
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 REACHED = STATES | STATES_OF_SCRIPT
 _DATA = re.compile(

@@ -24,7 +24,7 @@ AWAY_NAMES = {"DATABASE_URL", "RATELIMIT_STORAGE_URI"}
 
 
 @pytest.fixture
-def checked(run: Run, monkeypatch: pytest.MonkeyPatch) -> "Checked":
+def checked(run: Run, migrated: None, monkeypatch: pytest.MonkeyPatch) -> "Checked":
     return Checked(run, monkeypatch)
 
 
@@ -116,6 +116,8 @@ def test_the_defaults_are_for_trying_only(run: Run) -> None:
         ({"BASE_URL": "https://[::]:8443"}, {"BASE_URL"}),
         ({"TRUSTED_PROXIES": "0"}, {"TRUSTED_PROXIES"}),
         ({"MAIL_USE_TLS": "false"}, {"MAIL_USE_TLS"}),
+        ({"MAIL_PORT": "465"}, {"MAIL_PORT"}),
+        ({"MAIL_SERVR": "mail.example.com"}, {"MAIL_SERVR"}),
         ({"MAIL_DEFAULT_SENDER": "portal@localhost"}, {"MAIL_DEFAULT_SENDER"}),
         ({"MAIL_DEFAULT_SENDER": "root@localhost.localdomain"}, {"MAIL_DEFAULT_SENDER"}),
         ({"MAIL_SERVER": ""}, {"MAIL_SERVER"}),
@@ -201,14 +203,12 @@ def test_debugging_is_named(checked: Checked, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_settings_file_that_others_may_read_is_named(checked: Checked, instance: Path) -> None:
-    instance.mkdir(mode=0o700)
     (instance / "portal.toml").write_text('password_min_length = "10"\n')
     (instance / "portal.toml").chmod(0o644)
     assert checked.named() == {"INSTANCE_PATH"}
 
 
 def test_a_folder_that_is_shared_with_others_is_named(checked: Checked, instance: Path) -> None:
-    instance.mkdir(mode=0o755)
     (instance / "theirs").write_text("")
     instance.chmod(0o755)
     assert checked.named() == {"INSTANCE_PATH"}
@@ -227,9 +227,9 @@ def test_the_example_of_settings_does_not_start_before_it_has_a_key(run: Run, mo
             monkeypatch.setenv(*line.split("=", 1))
     outcome = run("check")
     assert outcome.status == 1
-    assert [line.partition(": is")[0] for line in outcome.err.splitlines()] == [
-        "Error: PORTAL_SECRET_KEY",
+    assert [line.partition(" when")[0] for line in outcome.err.splitlines()] == [
         "Error: PORTAL_MAIL_PASSWORD: must be set together with MAIL_USERNAME, or neither of them",
+        "Error: PORTAL_SECRET_KEY: must be set",
     ]
 
 

@@ -29,14 +29,29 @@ def test_list_shows_customers_by_address_in_aligned_columns(run: Run, context: C
     assert heading.index("STATE") == first.index("registered") == second.index("guest")
 
 
-@pytest.mark.parametrize("search", ["JANA", "nováková", "skl"])
+@pytest.mark.parametrize(
+    "search", ["JANA", "nováková", "NOVÁKOVÁ", "skl", "Jana Nováková", "nováková jana", "žofie", "Žofie NOVÁK sklo"]
+)
 def test_list_searches_address_name_and_company(run: Run, context: Context, search: str) -> None:
     jana = add_contact(context, "jana@example.com")
     add_contact(context, "petr@example.com")
     with context.database.write() as connection:
         connection.execute(
-            text("UPDATE contact SET last_name = 'nováková', company_name = 'Sklo' WHERE id = :id"), {"id": jana}
+            text(
+                "UPDATE contact SET first_name = 'Žofie', last_name = 'Nováková', company_name = 'Sklo' WHERE id = :id"
+            ),
+            {"id": jana},
         )
+    _, only = run("customer", "list", "--search", search).out.splitlines()
+    assert only.startswith("jana@example.com")
+
+
+@pytest.mark.parametrize("search", ["\u202d+420 777 123 456\u202c", "+420\u00a0777", "\tjana@example.com\ufeff"])
+def test_a_search_is_read_however_it_was_pasted(run: Run, context: Context, search: str) -> None:
+    jana = add_contact(context, "jana@example.com")
+    add_contact(context, "petr@example.com")
+    with context.database.write() as connection:
+        connection.execute(text("UPDATE contact SET phone = '+420 777123456' WHERE id = :id"), {"id": jana})
     _, only = run("customer", "list", "--search", search).out.splitlines()
     assert only.startswith("jana@example.com")
 

@@ -76,6 +76,23 @@ def test_a_line_that_is_not_one_json_object_is_bad(line: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "email,city\nada@example.com,Praha\n,\n,\n",
+        "email,city\r\n,\r\nada@example.com,Praha\r\n , \r\n",
+        "email,city,,\nada@example.com,Praha,,\n,,,\n",
+        ",,\nemail,city,\nada@example.com,Praha,\n\u00a0,\ufeff,",
+    ],
+)
+def test_the_empty_rows_and_columns_of_a_spreadsheet_are_no_rows(text: str) -> None:
+    assert [values for _, values in rows(text)] == [{"email": "ada@example.com", "city": "Praha"}]
+
+
+def test_an_empty_cell_at_the_end_of_a_row_is_a_cell() -> None:
+    assert rows("email,city\nada@example.com,\n") == [(2, {"email": "ada@example.com", "city": ""})]
+
+
 def test_a_file_is_never_held_as_a_whole() -> None:
     """What was read of it is told as it goes; by then the rest has not been touched."""
     content = BytesIO(b"email\n" + b"ada@example.com\n" * 1000)

@@ -235,6 +235,7 @@ def test_an_import_is_one_event_that_names_nobody(import_file: Import, context: 
         assert connection.execute(select(Event.kind, Event.contact_id)).all() == [("import", None)]
 
 
+@pytest.mark.full
 def test_standard_input_is_read_as_a_file_is(context: Context, instance: Path) -> None:
     ended = subprocess.run(
         [PORTAL, "customer", "import", "-"],
@@ -249,6 +250,7 @@ def test_standard_input_is_read_as_a_file_is(context: Context, instance: Path) -
     assert count(context) == 1
 
 
+@pytest.mark.full
 def test_a_terminal_shows_how_far_the_file_is_read(context: Context, instance: Path, tmp_path: Path) -> None:
     path = tmp_path / "customers.csv"
     path.write_text("email\nada@example.com\nben\n")
@@ -267,4 +269,4 @@ def test_a_terminal_shows_how_far_the_file_is_read(context: Context, instance: P
     assert ended.returncode == 0
     assert "Reading  [####" in told
     assert "100%" in told
-    assert "\r\x1b[KLine 3: email: Enter an e-mail address" in told
+    assert "\r\x1b[KLine 3: email: Enter an email address" in told

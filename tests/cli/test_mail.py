@@ -1,5 +1,6 @@
 import re
 
+import pytest
 import time_machine
 from sqlalchemy import select, update
 
@@ -40,6 +41,15 @@ def test_list_shows_what_is_due(run: Run, context: Context) -> None:
         "2026-03-01 12:00:00 UTC",
         "-",
     ]
+
+
+@pytest.mark.parametrize(("state", "tries"), [(MailState.QUEUED, "2"), (MailState.SENT, "3"), (MailState.DEAD, "2")])
+def test_the_try_that_a_mail_was_sent_with_counts(run: Run, context: Context, state: MailState, tries: str) -> None:
+    queue_mail(context, state=state)
+    with context.database.write() as connection:
+        connection.execute(update(OutboxMail).values(attempts=2))
+    _, line = run("mail", "list").out.splitlines()
+    assert re.split(r"\s{2,}", line)[4] == tries
 
 
 def test_list_can_be_narrowed_to_one_organisation(run: Run, context: Context) -> None:

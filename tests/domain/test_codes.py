@@ -195,6 +195,7 @@ def test_a_code_of_another_organisation_counts_for_nobody(portal: Scene) -> None
     assert failed_codes(portal) == 0
 
 
+@pytest.mark.differs_on_postgresql
 def test_of_many_codes_at_once_none_is_looked_at_past_the_100th(portal: Scene) -> None:
     portal.join()
     asked = [ask(portal) for _ in range(6)]
@@ -209,6 +210,7 @@ def test_of_many_codes_at_once_none_is_looked_at_past_the_100th(portal: Scene) -
     assert failed_codes(portal) == 100
 
 
+@pytest.mark.differs_on_postgresql
 def test_the_hundredth_try_is_given_to_one_of_many(portal: Scene) -> None:
     portal.join()
     asked = [ask(portal) for _ in range(6)]

@@ -80,6 +80,7 @@ class TestPasswords:
         assert hashes.computed == before
         assert owner.in_browser(None).log_in(), "strangers have theirs"
 
+    @pytest.mark.differs_on_postgresql
     def test_of_60_parallel_wrong_passwords_at_most_10_reach_the_hash(self, owner: Scene, hashes: HashCounter) -> None:
         before = hashes.computed
         outcomes = in_parallel([lambda: owner.log_in(ADA, WRONG_PASSWORD)] * 60)
@@ -354,6 +355,7 @@ class TestHowLong:
         with refused(Failure.TOO_MANY_LOGINS):
             first.with_rules(login_limit_account=limited).log_in()
 
+    @pytest.mark.differs_on_postgresql
     def test_many_tabs_at_once_leave_a_customer_known_whichever_answers_last(self, owner: Scene) -> None:
         owner.join(EVE)
         identities = [owner.log_in(EVE) for _ in range(8)]
@@ -363,6 +365,7 @@ class TestHowLong:
             assert owner.in_browser(str(value)).log_in(EVE)
         assert owner.count(Device) <= 9
 
+    @pytest.mark.differs_on_postgresql
     def test_many_tabs_at_once_of_a_known_customer_make_no_row(self, owner: Scene) -> None:
         identities = [owner.log_in() for _ in range(8)]
         values = in_parallel([lambda one=one: owner.remember(one) for one in identities])  # type: ignore[misc]

@@ -59,6 +59,7 @@ def test_the_block_ends_with_its_window(scene: Scene) -> None:
         assert scene.log_in()
 
 
+@pytest.mark.differs_on_postgresql
 def test_of_60_parallel_wrong_passwords_at_most_10_reach_the_hash(scene: Scene, hashes: HashCounter) -> None:
     scene.join()
     before = hashes.computed

@@ -14,7 +14,7 @@ from tests.servers.disk import Disk
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
 
-pytestmark = pytest.mark.on_sqlite
+pytestmark = [pytest.mark.on_sqlite, pytest.mark.full]
 
 EMAIL = "ada@example.com"
 Mend = Callable[[], object]

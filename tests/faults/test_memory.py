@@ -18,7 +18,7 @@ from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
 from tests.web.test_served import Visitor
 
-pytestmark = pytest.mark.on_sqlite
+pytestmark = [pytest.mark.on_sqlite, pytest.mark.full]
 
 EMAIL = "ada@example.com"
 HASH_KIB = 256 * 1024

@@ -20,6 +20,8 @@ from tests.servers.processes import wait_until
 from tests.storage.test_migrations import REVISIONS, Make, upgrade_to
 from tests.web.conftest import PASSWORD, Site, Start
 
+pytestmark = pytest.mark.full
+
 BEGINNINGS = [None, *REVISIONS[:-1]]
 """An empty database, and one of every version but the newest."""
 KEY = "p0Wq-7rLz2NvXk9sTe4JbUy8"

@@ -92,7 +92,8 @@ def do_everything(site: Site) -> None:
     reset(site)
     use_api(site)
     browser = site.browser()
-    for path in ("/", "/organisation.css", "/organisation/logo", "/themed/dark.css", "/readyz", "/healthz"):
+    pictures = ("/organisation/logo", "/organisation/cover")
+    for path in ("/", "/organisation.css", *pictures, "/themed/dark.css", "/readyz", "/healthz"):
         browser.send(path)
     token = browser.open("/register").form().token
     browser.send("/password/strength", "POST", data={"csrf_token": token, "password": PASSWORD})

@@ -20,7 +20,7 @@ from tests.servers.redis import PATIENCE_SECONDS, PATIENT_PORTAL, Redis
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.test_served import Visitor
 
-pytestmark = pytest.mark.on_sqlite
+pytestmark = [pytest.mark.on_sqlite, pytest.mark.full]
 
 GUARD = RateLimit("login-account", parse_limit("8 per hour"), ("1", "ada@example.com"))
 EMAIL = "ada@example.com"

@@ -29,6 +29,7 @@ NO_PAGES = {
     "health.alive",
     "health.ready",
     "mailbox.body",  # a mail, with a policy of its own
+    "organisation.cover",
     "organisation.logo",
     "organisation.stylesheet",
     "password.change_password",
@@ -290,7 +291,7 @@ class TestInTheFrame:
         assert "prefers-color-scheme" not in css
         assert f"color-scheme: {theme};" in css
         meant_for_the_dark = css.partition("@media " + {"light": "not all", "dark": "all"}[theme])[2]
-        assert "--page: #0f1515" in meant_for_the_dark
+        assert "--page: #121416" in meant_for_the_dark
         assert browser.send(stylesheet.partition("?")[0]).headers["Cache-Control"] == "no-store"
 
     @pytest.mark.parametrize("theme", ["", "blue", "../dark", "dark%00"])
@@ -323,7 +324,7 @@ class TestInTheFrame:
         shop.customer(EMAIL)
         framed(shop).fill("/login/link", {"email": EMAIL})
         page = shop.browser().open(shop.link(EMAIL))
-        assert "type the code of the mail there" in page.words
+        assert "enter the code from the email there" in page.words
 
 
 class TestWithoutCookies:

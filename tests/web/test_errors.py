@@ -74,7 +74,7 @@ def test_a_link_that_is_none_of_ours_is_called_a_link_and_leads_to_a_new_one(
     page = site.browser().open(path)
 
     assert_error_page(page, 404)
-    assert page.tree.one("h1").text == "This link does not work"
+    assert page.tree.one("h1").text == "This link doesn't work"
     assert "Copy all of it" in page.words
     assert ways_on(page) == expected
 
@@ -91,7 +91,7 @@ def test_a_link_that_is_used_up_leads_to_what_comes_after_it(site: Site) -> None
     for link, expected in ((confirmation, ["/login", "/password/reset"]), (reset, ["/password/reset", "/login"])):
         page = browser.open(link)
         assert_error_page(page, 410)
-        assert page.tree.one("h1").text == "This link cannot be used any more"
+        assert page.tree.one("h1").text == "This link can't be used any more"
         assert ways_on(page) == expected
 
 

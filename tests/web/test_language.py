@@ -178,7 +178,7 @@ def test_a_language_that_is_not_there_changes_nothing_and_the_others_are_offered
     browser = site.browser()
     answer = browser.post(switch_of(browser.open("/register")), {"locale": tag})
     assert answer.status == 422
-    assert answer.problems == [("", "We do not speak this language yet. Please choose one of these.")]
+    assert answer.problems == [("", "We don't speak this language yet. Please choose one of these.")]
     assert "language" not in "".join(answer.headers.getlist("Set-Cookie"))
     for form in answer.forms:
         assert form.fields["next"] == "/register"
@@ -317,7 +317,7 @@ def test_a_notice_is_told_in_the_language_of_the_page_that_tells_it(site: Site) 
     choose(browser, "cs", on=link)
     welcome = browser.follow(browser.fill(link))
     assert spoken(welcome) == "en"
-    assert "Your address is confirmed. Welcome!" in welcome.words
+    assert "Your email address is confirmed. Welcome!" in welcome.words
 
 
 @pytest.mark.parametrize("email", [ADA, "nobody@example.com"])

@@ -2,9 +2,13 @@
 
 from functools import partial
 
+import pytest
+
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start, in_parallel
 from tests.web.post import link_in
+
+pytestmark = pytest.mark.differs_on_postgresql
 
 EMAIL = "ada@example.com"
 

@@ -1,12 +1,14 @@
 """What is said of a new password while it is typed."""
 
 import logging
+from hashlib import sha1
+from pathlib import Path
 
 import pytest
 
 from portal.domain.passwords.policy import MAX_LENGTH
 from tests.web.browser import Browser, Page
-from tests.web.conftest import PASSWORD, Site
+from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_headers
 
 EMAIL = "ada@example.com"
@@ -41,6 +43,21 @@ def test_a_password_that_would_be_refused_is_told_so_in_the_words_of_the_refusal
     if password and len(password) <= MAX_LENGTH:  # of the others the form has its own words
         assert answer.json["words"] == words
     assert answer.json["words"]
+
+
+def test_a_password_that_guessing_by_its_hash_would_find_is_not_called_strong(site: Site) -> None:
+    assert judge(site.browser(), "xq7Rv#2k").json == {"fit": True, "words": "It will do. A longer one is safer."}
+
+
+def test_a_password_of_a_known_breach_is_refused(start: Start, tmp_path: Path) -> None:
+    digest = sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest().upper()
+    (tmp_path / "hashes.txt").write_text(f"{digest}:3\n")
+    site = start(PWNED_PASSWORDS_FILE=str(tmp_path / "hashes.txt"))
+    browser = site.browser()
+    words = judge(browser, PASSWORD).json["words"]
+    assert words.startswith("This password is known from a data breach")
+    assert dict(browser.register(EMAIL, PASSWORD).problems)["password"] == words
+    assert judge(browser, PASSWORD + "!").json["fit"] is True
 
 
 @pytest.mark.parametrize(

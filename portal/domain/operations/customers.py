@@ -133,17 +133,16 @@ def _is(organisation_id: int, whom: CustomerSelector) -> ColumnElement[bool]:
 def list_customers(connection: Connection, organisation_id: int, search: str | None = None) -> list[CustomerRecord]:
     """The customers of an organisation by address, at most LIST_LIMIT; those without one come last.
 
-    `search` is a part, in any case, of the address, a name, the company or the customer reference number, or of the
-    phone number, with spaces or without.
+    `search` is a part of the phone number, with spaces or without, or some words, in any case and order: each a part of
+    the address, a name, the company or the customer reference number.
     """
     statement = _records.where(Contact.organisation_id == organisation_id)
     if search:
         names = (Contact.name, Contact.first_name, Contact.last_name)
         places = (Contact.email, *names, Contact.company_name, Contact.cu_ref_no)
-        found = [place.icontains(search, autoescape=True) for place in places]
-        if dialled := search.replace(" ", ""):
-            found.append(func.replace(Contact.phone, " ", "").contains(dialled, autoescape=True))
-        statement = statement.where(or_(*found))
+        words = (or_(*(place.icontains(word, autoescape=True) for place in places)) for word in search.split())
+        dialled = func.replace(Contact.phone, " ", "").contains(search.replace(" ", ""), autoescape=True)
+        statement = statement.where(or_(and_(*words), dialled))
     rows = connection.execute(statement.order_by(Contact.email_key.nulls_last(), Contact.id).limit(LIST_LIMIT))
     return [CustomerRecord(**row._asdict()) for row in rows]
 

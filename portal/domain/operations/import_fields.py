@@ -13,7 +13,7 @@ from portal.domain.values.invalid import InvalidValue
 from portal.domain.values.ip_addresses import parse_customer_ip
 from portal.domain.values.locale import parse_locale
 from portal.domain.values.phone import parse_phone
-from portal.domain.values.text import is_plain
+from portal.domain.values.text import cleaned, is_plain
 from portal.storage.models import STRING_LENGTH
 
 _LONGEST_NAME = 30
@@ -92,7 +92,7 @@ def _text(value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise _InvalidField("This must be text.")
-    text = value.strip()
+    text = cleaned(value)
     if len(text) > STRING_LENGTH:
         raise _InvalidField(f"Use at most {STRING_LENGTH} characters.")
     if not is_plain(text):

@@ -24,6 +24,11 @@ class ListedMail:
     due_at: datetime
     finished_at: datetime | None
 
+    @property
+    def tries(self) -> int:
+        """How often it was handed to the mail server: of a sent one the last try, which did not fail, counts too."""
+        return self.attempts + (self.state == MailState.SENT)
+
 
 _listed = (
     select(*(getattr(OutboxMail, field.name) for field in fields(ListedMail)))

@@ -16,7 +16,7 @@ from portal.domain.values import images
 from portal.domain.values.email import parse_email
 from portal.domain.values.invalid import InvalidValue
 from portal.domain.values.locale import parse_locale
-from portal.domain.values.text import is_plain
+from portal.domain.values.text import cleaned, is_plain
 from portal.domain.values.urls import origin_of, parse_hostname, parse_origin, parse_page_url
 from portal.storage.database import retried
 from portal.storage.models import STRING_LENGTH, Organisation
@@ -41,6 +41,7 @@ class OrganisationChanges(TypedDict, total=False):
     sender: str
     accent: str
     logo: bytes
+    cover: bytes
     privacy_url: str
     terms_url: str
     support_email: str
@@ -121,6 +122,8 @@ def _columns(slug: str, given: OrganisationChanges, portal: Portal) -> dict[str,
             columns["locale"] = _spoken(str(columns["locale"]), portal.languages)
         if "logo" in given:
             columns["logo_type"] = images.media_type(given["logo"]) if given["logo"] else None
+        if "cover" in given:
+            columns["cover_type"] = images.cover_type(given["cover"]) if given["cover"] else None
     except ValueError as error:
         raise InvalidOrganisation(str(error)) from None
     if columns.get("hostname") == portal.hostname and slug != DEFAULT:
@@ -129,7 +132,7 @@ def _columns(slug: str, given: OrganisationChanges, portal: Portal) -> dict[str,
 
 
 def _name(text: str) -> str:
-    name = text.strip()
+    name = cleaned(text)
     if not name or len(name) > STRING_LENGTH or not is_plain(name):
         raise ValueError(
             f"The name must be one line of 1 to {STRING_LENGTH} characters, none of them a control character."
@@ -182,14 +185,14 @@ def _email(text: str) -> str:
 
 
 def _accent(text: str) -> str:
-    found = _ACCENT.fullmatch(text.strip())
+    found = _ACCENT.fullmatch(cleaned(text))
     if found is None:
         raise ValueError(f"{text[:80]!r} is not a colour such as #0b5fff.")
     return f"#{found[1].lower()}"
 
 
-def _page_url(text: str) -> str:
-    return parse_page_url(text, STRING_LENGTH)
+def _page_url(example: str) -> Callable[[str], str]:
+    return lambda text: parse_page_url(text, STRING_LENGTH, f"https://shop.example.com/{example}")
 
 
 _READERS: dict[str, Callable[[Any], object]] = {
@@ -202,8 +205,9 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "sender": _email,
     "accent": _accent,
     "logo": bytes,
-    "privacy_url": _page_url,
-    "terms_url": _page_url,
+    "cover": bytes,
+    "privacy_url": _page_url("privacy"),
+    "terms_url": _page_url("terms"),
     "support_email": _email,
     "magic_auth_creates": bool,
 }

@@ -10,9 +10,9 @@ from portal.domain.password_reuse import hash_new_password
 from portal.domain.rate_limits import attempt, password_limits
 from portal.storage.database import retried
 
-_WRONG_CURRENT_PASSWORD = N_("This is not your current password. Try again, or set a new password by mail.")
+_WRONG_CURRENT_PASSWORD = N_("This isn't your current password. Try again, or set a new password by email.")
 
-_LOCKED = N_("Too many wrong passwords were tried for this account. Set a new password by mail to open it again.")
+_LOCKED = N_("Too many wrong passwords were entered for this account. Set a new password by email to unlock it.")
 
 
 @retried

@@ -20,9 +20,7 @@ from portal.domain.tokens import Purpose
 from portal.storage.database import retried
 from portal.storage.models import Contact, Link, Registration
 
-_WRONG_CHOSEN_PASSWORD = N_(
-    "This is not the password that was chosen at registration. Try again, or set a new password by mail."
-)
+_WRONG_CHOSEN_PASSWORD = N_("This isn't the password you chose when registering. Try again, or set a new password.")
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,7 @@ def _check_password(context: Context, visitor: Visitor, application: Registratio
                 Failure.REGISTRATION_FAILED,
                 min_length=context.rules.password_min_length,
                 personal=(application.address.email, *names, visitor.organisation_name),
+                breached=context.breached,
             )
     except Refused:
         emails.give_back()

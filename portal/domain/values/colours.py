@@ -28,8 +28,8 @@ class Scheme:
     is_dark: bool
 
 
-LIGHT = Scheme(page="#f4f6f5", surface="#ffffff", ink="#ffffff", own="#0d5f5b", is_dark=False)
-DARK = Scheme(page="#0f1515", surface="#182020", ink="#0f1515", own="#7bd3c4", is_dark=True)
+LIGHT = Scheme(page="#f7f5f1", surface="#ffffff", ink="#ffffff", own="#0d5f5b", is_dark=False)
+DARK = Scheme(page="#121416", surface="#1a1d20", ink="#121416", own="#7bd3c4", is_dark=True)
 
 
 def readable(accent: str, scheme: Scheme) -> str:

@@ -4,6 +4,7 @@ from babel import Locale
 
 from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.text import cleaned
 
 _NO_COUNTRIES = frozenset(["AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "XK", "ZZ"])
 """Two letters that Babel (CLDR) knows and ISO 3166-1 has not assigned to a country."""
@@ -13,7 +14,8 @@ COUNTRIES = {str(code) for code in Locale("en").territories if len(str(code)) ==
 
 def parse_country(text: str) -> str:
     """A country as its ISO 3166-1 alpha-2 code in capitals; raises InvalidValue."""
-    code = text.strip().upper()
+    text = cleaned(text)
+    code = text.upper()
     if not text.isascii() or code not in COUNTRIES:  # "\u00df" has the capitals SS
         raise InvalidValue(N_("Enter the country as its two-letter code, like CZ or GB."))
     return code

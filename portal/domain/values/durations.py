@@ -4,6 +4,8 @@ import re
 from datetime import timedelta
 from decimal import Decimal
 
+from portal.domain.values.text import cleaned
+
 MAX_LENGTH = 64
 
 _UNITS = {
@@ -32,7 +34,7 @@ def parse_duration(text: str) -> timedelta:
     """
     if len(text) > MAX_LENGTH:
         raise InvalidDuration(f"is longer than {MAX_LENGTH} characters")
-    text = text.strip()
+    text = cleaned(text)
     if not text:
         raise InvalidDuration("is empty")
     total = Decimal(0)

@@ -1,10 +1,13 @@
 """Where somebody asks from: the normal form of an IP address, and what counts as one place."""
 
 import ipaddress
+import re
 
 from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.text import cleaned
 
+_WITH_PORT = re.compile(r"\A(?:([0-9.]+):[0-9]+|\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?)\Z")
 _NOT_GIVEN = frozenset({"", "localhost", "::1", "0.0.0.0", "127.0.0.1"})  # noqa: S104 - a text to compare with
 """What shops send for "I do not know"; all of it counts as not given (docs/api.md#fields)."""
 
@@ -14,7 +17,7 @@ def parse_customer_ip(text: str) -> str | None:
 
     Raises InvalidAddress.
     """
-    text = text.strip().lower()
+    text = cleaned(text).lower()
     if text in _NOT_GIVEN:
         return None
     ip = read_ip(text) if "%" not in text else None  # a zone means something on one machine only
@@ -29,6 +32,11 @@ def read_ip(text: str | None) -> str | None:
         return str(_ip(text))
     except ValueError:
         return None
+
+
+def without_ports(forwarded_for: str) -> str:
+    """Return the value of X-Forwarded-For without the ports that some proxies write ("192.0.2.1:5000", "[::1]:443")."""
+    return ",".join(_WITH_PORT.sub(r"\1\2", part.strip()) for part in forwarded_for.split(","))
 
 
 def network_of(text: str | None) -> str:

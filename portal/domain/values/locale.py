@@ -4,6 +4,7 @@ import re
 
 from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.text import cleaned
 from portal.storage.models import LOCALE_LENGTH
 
 LANGUAGE_TAG = (
@@ -23,7 +24,7 @@ def parse_locale(text: str) -> str:
 
     Any well-formed tag is kept, also of a language that the portal does not speak: mails then come in its own.
     """
-    text = text.strip()
+    text = cleaned(text)
     if len(text) > LOCALE_LENGTH or not re.fullmatch(LANGUAGE_TAG, text):
         raise InvalidValue(N_("Enter the language as a tag such as cs or en-GB."))
     tag = ""

@@ -4,12 +4,17 @@ import phonenumbers
 
 from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.text import cleaned
 
 
 def parse_phone(text: str) -> str:
-    """A phone number in the stored form, "+420 777123456"; raises InvalidValue."""
+    """A phone number in the stored form, "+420 777123456"; raises InvalidValue.
+
+    A trunk prefix ("+44 (0)20 …", "+420 (0) 777 …") is dropped where the country has none or it is not dialled from
+    abroad, and kept where it is a part of the number (Italy).
+    """
     message = N_("Enter the phone number with its country code, like +420 777 123 456.")
-    text = text.strip()
+    text = cleaned(text).replace("(", "").replace(")", "")
     if len(text) > 40:  # longer than any number with its spaces; refused before a pattern sees it
         raise InvalidValue(message)
     if any(character.isalpha() for character in text):  # phonenumbers would read them as digits of a keypad
@@ -18,8 +23,14 @@ def parse_phone(text: str) -> str:
         text = "+" + text[2:]
     try:
         number = phonenumbers.parse(text)
+        national = phonenumbers.national_significant_number(number)
+        if national.startswith("0") and not phonenumbers.is_valid_number(number):
+            national = national[1:]
+            number = phonenumbers.parse(f"+{number.country_code}{national}")
+            if not phonenumbers.is_valid_number(number):
+                raise InvalidValue(message)
     except phonenumbers.NumberParseException:
         raise InvalidValue(message) from None
-    if not text.startswith("+") or not phonenumbers.is_possible_number(number) or number.extension:
+    if not text.startswith(("+", "\uff0b")) or not phonenumbers.is_possible_number(number) or number.extension:
         raise InvalidValue(message)
-    return f"+{number.country_code} {phonenumbers.national_significant_number(number)}"
+    return f"+{number.country_code} {national}"

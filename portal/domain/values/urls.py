@@ -50,8 +50,11 @@ def parse_origin(text: str) -> str:
     return f"{scheme}://{host}" if port in (None, _DEFAULT_PORTS[scheme]) else f"{scheme}://{host}:{port}"
 
 
-def parse_page_url(text: str, most: int) -> str:
-    """The address of a page, http or https, in ASCII and at most so long; raises ValueError, with a sentence."""
+def parse_page_url(text: str, most: int, example: str) -> str:
+    """The address of a page, http or https, in ASCII and at most so long.
+
+    Raises ValueError, with a sentence for the operator that has an example of such an address.
+    """
     text = text.strip()
     try:
         if len(text) > most or not text.isprintable() or " " in text or "\\" in text:
@@ -59,9 +62,7 @@ def parse_page_url(text: str, most: int) -> str:
         parts = urlsplit(text)
         origin = parse_origin(f"{parts.scheme}://{parts.netloc}")
     except ValueError:
-        raise ValueError(
-            f"{_quoted(text)} is not the address of a page such as https://shop.example.com/privacy."
-        ) from (None)
+        raise ValueError(f"{_quoted(text)} is not the address of a page such as {example}.") from None
     url = origin + quote(text[len(parts.scheme) + len("://") + len(parts.netloc) :], safe=_KEPT_IN_URL)
     if len(url) > most:
         raise ValueError(f"The address of a page is at most {most} characters long.")

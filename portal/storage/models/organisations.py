@@ -31,6 +31,9 @@ class Organisation(Base):
     """A colour such as #0b5fff."""
     logo: Mapped[bytes | None]
     logo_type: Mapped[str | None]
+    cover: Mapped[bytes | None]
+    """The picture beside the form on wide screens."""
+    cover_type: Mapped[str | None]
     privacy_url: Mapped[str | None]
     terms_url: Mapped[str | None]
     support_email: Mapped[str | None]

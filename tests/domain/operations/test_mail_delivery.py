@@ -15,6 +15,8 @@ from portal.storage.models import Link, OutboxMail
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, Scene
 
+pytestmark = pytest.mark.differs_on_postgresql
+
 LEASE = timedelta(seconds=60)
 DAY = timedelta(hours=24)
 

@@ -141,7 +141,7 @@ def test_a_list_that_is_given_replaces_the_old_one(context: Context) -> None:
         ({"return_origins": [f"https://{number}.example.com" for number in range(51)]}, "at most 50 origins"),
         ({"handover_urls": ["https://kamen.example/in"]}, "lies on no return origin: .*https://kamen.example "),
         ({"handover_urls": ["http://shop.kamen.example/in"]}, "lies on no return origin"),
-        ({"handover_urls": ["/in"]}, "is not the address of a page"),
+        ({"handover_urls": ["/in"]}, "is not the address of a page such as https://shop.example.com/signed-in."),
         ({"handover_urls": ["https://shop.kamen.example/in?x=1"]}, "without query and fragment"),
         ({"handover_urls": ["https://shop.kamen.example/in#"]}, "without query and fragment"),
         ({"handover_urls": [f"https://shop.kamen.example/{number}" for number in range(51)]}, "at most 50 addresses"),
@@ -155,8 +155,14 @@ def test_a_list_that_is_given_replaces_the_old_one(context: Context) -> None:
         ({"accent": "#0b5fff;}"}, "is not a colour"),
         ({"accent": "#0b5"}, "is not a colour"),
         ({"logo": b"GIF89a"}, "no PNG, JPEG, WebP or SVG"),
-        ({"privacy_url": "javascript:alert(1)"}, "is not the address of a page"),
-        ({"terms_url": "shop.example.com/terms"}, "is not the address of a page"),
+        (
+            {"privacy_url": "javascript:alert(1)"},
+            "is not the address of a page such as https://shop.example.com/privacy.",
+        ),
+        (
+            {"terms_url": "shop.example.com/terms"},
+            "is not the address of a page such as https://shop.example.com/terms.",
+        ),
     ],
     ids=lambda value: ascii(value)[:60],
 )

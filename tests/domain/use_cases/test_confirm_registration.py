@@ -82,6 +82,7 @@ def test_confirming_one_registration_ends_the_others(scene: Scene) -> None:
     assert scene.rows(select(Link.id).where(Link.used_at.is_(None), Link.ended_at.is_(None))) == []
 
 
+@pytest.mark.differs_on_postgresql
 def test_of_parallel_confirmations_one_succeeds(scene: Scene) -> None:
     scene = scene.without_limits()
     tokens = [(scene.register(), scene.token(Notice.VERIFY)) for _ in range(3)]

@@ -52,6 +52,7 @@ def test_each_registration_is_confirmed_with_its_own_password(scene: Scene) -> N
         scene.log_in(ADA, PASSWORD)
 
 
+@pytest.mark.differs_on_postgresql
 def test_parallel_registrations_of_a_new_address_leave_one_contact(scene: Scene, hashes: HashCounter) -> None:
     scene = scene.without_limits()
     passwords = [f"{PASSWORD} number {number}" for number in range(8)]

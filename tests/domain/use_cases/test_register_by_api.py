@@ -201,6 +201,7 @@ def test_the_network_that_a_shop_gives_is_limited_and_the_shops_own_is_not(shop:
 
 
 @pytest.mark.parametrize("as_guest", [True, False])
+@pytest.mark.differs_on_postgresql
 def test_of_parallel_registrations_of_one_address_one_succeeds(shop: Scene, as_guest: bool) -> None:
     shop = shop.without_limits()
     if as_guest:
@@ -320,6 +321,7 @@ def test_on_the_pages_the_link_of_a_shops_registration_asks_for_the_password(sce
             scene.confirm(token or "", browser=browser, password=password)
 
 
+@pytest.mark.differs_on_postgresql
 def test_a_link_is_confirmed_once(shop: Scene) -> None:
     shop.register_by_api()
     token = shop.token(Notice.VERIFY)
