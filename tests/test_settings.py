@@ -227,7 +227,7 @@ def test_a_file_of_breached_passwords_is_found_or_refused(bare: dict[str, str], 
         ("none.txt", "cannot be read: No such file or directory"),
         (".", "cannot be read: Is a directory"),
     ):
-        assert problem_of({**bare, name: str(tmp_path / file)}) == f"{name} {problem}"
+        assert problem_of({**bare, name: str(tmp_path / file)}) == f"{name}: {problem}"
 
 
 def test_another_database_than_sqlite_needs_a_key_of_its_own(bare: dict[str, str]) -> None:

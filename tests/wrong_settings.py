@@ -94,7 +94,7 @@ WRONG = [
     ("RESET_LIFETIME", "-30m", "no number"),
     ("RESET_LIFETIME", "25h", "at most RESET_LIFETIME_MAX"),
     ("RESET_LIFETIME_MAX", "a day", "no number"),
-    ("INSTANCE_PATH", "~nobody-has-this-name/portal", "leads to no home folder"),
+    ("INSTANCE_PATH", "~nobody-has-this-name/portal", "is no home folder"),
     ("IDENTITY_LIFETIME", "1 month", "unknown unit"),
     ("IDENTITY_LIFETIME", "999999999d", "longer than 100 years"),
     ("IDENTITY_IDLE", "7d 7d", "unit twice"),

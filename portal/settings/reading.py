@@ -76,10 +76,8 @@ def unknown_variables(environ: Mapping[str, str] = os.environ) -> Iterator[tuple
         name = variable.removeprefix(PREFIX)
         if name != variable and name not in known:
             nearest = get_close_matches(name.upper(), known, 1)
-            yield (
-                name,
-                f"is not a setting; did you mean {nearest[0]}?" if nearest else "is not a setting; correct or unset it",
-            )
+            advice = f"did you mean {nearest[0]}?" if nearest else "correct its name or unset it"
+            yield name, f"is not a setting; {advice}"
 
 
 def warn_of_unknown_variables() -> None:
