@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def _escape_unencodable_letters() -> None:
-    """Print letters that the terminal's encoding lacks as JSON escapes them, in place of failing halfway."""
+    """Print letters that the terminal's encoding lacks as JSON escapes, instead of failing."""
     codecs.register_error("json", _escaped)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

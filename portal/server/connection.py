@@ -26,7 +26,7 @@ REQUEST_SECONDS = 15.0
 """Timeout from the first byte of a request to its last, and for a client that reads no byte of its response."""
 KEEPALIVE_SECONDS = 75.0
 """Timeout of an idle connection; longer than that of browsers and proxies, so that they close it."""
-_WORDS = {
+_MESSAGES = {
     431: N_(
         "Your browser sent more than we can read. Delete the cookies that it keeps for this site, then open the page"
         " again."
@@ -46,10 +46,10 @@ def _languages() -> Languages:
 
 
 def _page(code: int) -> str:
-    """Return a page that says in each language what to do: which one is wanted was not read."""
-    words = _WORDS.get(code, _UNREADABLE)
-    told = ((language.tag, escape(language.translations.ugettext(words))) for language in _languages())
-    paragraphs = "".join(f'<p lang="{tag}">{text}</p>' for tag, text in told)
+    """Return an error page with the message in every language, since the request's language is not known."""
+    message = _MESSAGES.get(code, _UNREADABLE)
+    texts = ((language.tag, escape(language.translations.ugettext(message))) for language in _languages())
+    paragraphs = "".join(f'<p lang="{tag}">{text}</p>' for tag, text in texts)
     return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{code}</title>{paragraphs}</html>\n'
 
 

@@ -10,7 +10,7 @@ MAX_HEAD = 16 * 1024
 """Bytes of a request line and headers; the longest that the portal's own pages cause are a fifth of that."""
 MAX_HEADERS = 100
 _BEGINNING = 64
-"""Bytes of a request line that are kept, whatever becomes of the request."""
+"""Bytes of the request line that are kept for an error."""
 _PAGE = re.compile(rb"\s*[A-Z]+ /(?!api[/? ])")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _FOLDED = re.compile(rb"\r\n[ \t]")
@@ -48,7 +48,7 @@ class StrictParser(HTTPRequestParser):
     """A request whose end is unambiguous."""
 
     beginning = b""
-    """Of the request line, to tell whom an error is told."""
+    """The first bytes of the request line, by which an error is a page or JSON."""
     version = "1.1"
     """The version in the response to a request that cannot be parsed."""
 
@@ -69,7 +69,7 @@ class StrictParser(HTTPRequestParser):
 
     @property
     def is_for_page(self) -> bool:
-        """Whether it asks for something that is not under /api/, as far as can be read."""
+        """Whether the request is for a path outside /api/, as far as it could be parsed."""
         return _PAGE.match(self.beginning) is not None
 
     def parse_header(self, header_plus: bytes) -> None:
