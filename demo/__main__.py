@@ -1,4 +1,4 @@
-"""Starts a portal, a shop on another host name that shows it in a frame, and TLS in front of both."""
+"""Start a portal, a shop on another host name that shows it in a frame, and a TLS proxy in front of both."""
 
 import argparse
 import logging
@@ -25,17 +25,17 @@ from demo.shop import PortalApi, create_shop
 from portal.mail.transport import MAILBOX_FOLDER
 
 PORTAL, SHOP, GLASS_HOST = "portal.localhost", "shop.localhost", "glass.localhost"
-"""Sites of their own, to a browser; all lead to this machine."""
+"""Three sites for a browser; all names resolve to this machine."""
 LOG_FILE = "portal.log"
 _COMMAND = Path(sys.executable).with_name("portal")
-_PATIENCE_SECONDS = 60
+_START_SECONDS = 60
 
 
 def main() -> None:
-    """Run until Ctrl-C or SIGTERM."""
+    """Run the demo until Ctrl-C or SIGTERM."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # no line for each request of the shop
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    parser.add_argument("--port", type=int, default=8443, help="where both are reached; 0 takes one that is free")
+    parser.add_argument("--port", type=int, default=8443, help="the port of both; 0 chooses a free one")
     parser.add_argument("--folder", type=Path, default=Path("instance/demo"), help="where the demo keeps its files")
     options = parser.parse_args()
     ended = Event()
@@ -67,7 +67,7 @@ def main() -> None:
         stack.callback(server.shutdown)
         Thread(target=server.serve_forever, daemon=True).start()
         click.echo(f"Shop:     {shop_url}/")
-        click.echo(f"Mails:    {shop_url}/mail")
+        click.echo(f"Emails:   {shop_url}/mail")
         click.echo(f"Portal:   {portal_url}/")
         click.echo(f"Glass:    {front.url(GLASS_HOST)}/")
         click.echo(f"Log:      {folder / LOG_FILE}")
@@ -77,17 +77,17 @@ def main() -> None:
 
 @contextmanager
 def _portal(environment: dict[str, str], log: Path) -> Iterator[int]:
-    """`portal serve` on a free port, up when the block begins; the port."""
+    """Run `portal serve` on a free port, with its log in a file; yields the port once the portal responds."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
     command = [str(_COMMAND), "serve", "--port", str(port)]
     with log.open("w") as words, subprocess.Popen(command, env=environment, stdout=words, stderr=words) as process:
         try:
-            deadline = time.monotonic() + _PATIENCE_SECONDS
+            deadline = time.monotonic() + _START_SECONDS
             while not _is_ready(port):
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(f"The portal did not come up; {log} says why.")
+                    raise SystemExit(f"The portal did not start; {log} says why.")
                 time.sleep(0.1)
             yield port
         finally:
@@ -103,7 +103,7 @@ def _is_ready(port: int) -> bool:
 
 
 def _hints(shop_url: str) -> str:
-    """What there is to try, and with which passwords."""
+    """Return what to try, and the passwords for it."""
     accounts = [
         f"  {'Glass' if one.organisation == GLASS else 'Portal':8}{one.email:20}{one.password or 'no password yet'}"
         for one in CUSTOMERS
@@ -111,7 +111,7 @@ def _hints(shop_url: str) -> str:
     return "\n".join(
         (
             "",
-            "Their certificate signs itself: open each once, and let your browser go on.",
+            "The certificate is self-signed: open each address once, and accept it in your browser.",
             "",
             "Customers:",
             *accounts,
@@ -126,7 +126,7 @@ def _hints(shop_url: str) -> str:
 
 
 def _run(environment: dict[str, str], *arguments: str, stdin: str | None = None) -> str:
-    """What a command of the portal prints."""
+    """Run a command of the portal and return its output."""
     run = subprocess.run(
         [_COMMAND, *arguments], env=environment, input=stdin, text=True, capture_output=True, check=False
     )

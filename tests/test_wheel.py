@@ -100,4 +100,4 @@ def test_it_brings_its_migrations(portal: Path, tmp_path: Path) -> None:
         timeout=PATIENCE_SECONDS,
         check=False,
     )
-    assert (ended.returncode, ended.stdout) == (0, f"The database has the code's schema, {schema.head()}.\n")
+    assert (ended.returncode, ended.stdout) == (0, f"The database has this version's schema, {schema.head()}.\n")

@@ -1,4 +1,4 @@
-"""`portal mail`: the outbox, and what its mails look like."""
+"""`portal mail`: the mail queue, previews of emails, and a test email."""
 
 from pathlib import Path
 from typing import cast
@@ -27,21 +27,21 @@ LIST_LIMIT = 100
 
 @click.group(cls=AppGroup)
 def mail() -> None:
-    """The outbox."""
+    """List queued and sent emails, or retry one."""
 
 
 @mail.command("list", cls=PlainCommand)
-@click.option("--organisation", "slug", type=Text(), metavar="SLUG", help="Only the mails of one organisation.")
+@click.option("--organisation", "slug", type=Text(), metavar="SLUG", help="Only the emails of one organisation.")
 def list_(slug: str | None) -> None:
-    """List the newest mails: what is due, what was sent, what was set aside and why.
+    """List the newest emails and their delivery.
 
-    Sent means that the mail server took a mail over; whether it arrived is not known here.
+    Sent means that the mail server accepted the email; whether it arrived is not known here.
     """
     with current_context().database.read() as connection:
         organisation_id = get_organisation(connection, slug).id if slug is not None else None
         found = mail_queue.list_mails(connection, organisation_id, LIST_LIMIT)
     echo_table(
-        ("ID", "STATE", "MAIL", "TO", "TRIES", "CREATED", "NEXT TRY", "REASON"),
+        ("ID", "STATE", "EMAIL", "TO", "ATTEMPTS", "CREATED", "NEXT ATTEMPT", "REASON"),
         (
             (
                 mail.id,
@@ -61,13 +61,15 @@ def list_(slug: str | None) -> None:
 @mail.command(cls=PlainCommand)
 @click.argument("mail_id", type=click.IntRange(1, 2**31 - 1), metavar="ID")
 def retry(mail_id: int) -> None:
-    """Send a mail now that waits for its next try or was set aside."""
+    """Send a queued email, or one set aside, now."""
     context = current_context()
     with context.database.write() as connection:
         is_queued = mail_queue.requeue(connection, mail_id, context.clock)
     if not is_queued:
-        raise click.ClickException(f"There is no mail {mail_id} that waits or was set aside.")
-    click.echo(f"Mail {mail_id} is due now.")
+        raise click.ClickException(
+            f"Email {mail_id}: not queued and not set aside; `portal mail list` shows which are."
+        )
+    click.echo(f"Email {mail_id} is due now.")
 
 
 _with_locale = click.option(

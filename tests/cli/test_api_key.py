@@ -60,7 +60,7 @@ def test_a_key_that_expires_says_when(run: Run, context: Context) -> None:
 def test_a_revoked_key_is_listed_as_such(run: Run, context: Context) -> None:
     run("api-key", "create", "--kind", "PROD")
     assert "is revoked" in run("api-key", "revoke", "1").out
-    assert "was revoked before" in run("api-key", "revoke", "1").out
+    assert "was already revoked" in run("api-key", "revoke", "1").out
     _, line = run("api-key", "list").out.splitlines()
     assert cells(line)[4] == "revoked"
 

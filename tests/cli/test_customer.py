@@ -104,7 +104,7 @@ def test_show_tells_why_the_last_mail_was_set_aside_until_one_is_taken(
             queue(connection, visitor, mail, context.clock)
             newest = select(func.max(OutboxMail.id)).scalar_subquery()
             connection.execute(update(OutboxMail).where(OutboxMail.id == newest).values(state=state, reason=reason))
-        assert ("Last mail set aside  550 nobody here" in run("customer", "show", "jana@example.com").out) is is_told
+        assert ("Last email set aside  550 nobody here" in run("customer", "show", "jana@example.com").out) is is_told
 
 
 @pytest.mark.parametrize(("count", "is_told"), [(99, False), (100, True)])
@@ -117,7 +117,7 @@ def test_show_tells_what_too_many_wrong_tries_have_locked(
             changed = update(Contact).where(Contact.id == contact_id)
             connection.execute(changed.values(**{"failed_passwords": 0, "failed_codes": 0, column: count}))
         lines = run("customer", "show", "jana@example.com").out.splitlines()
-        locked = [line.partition("  ")[0] for line in lines if "locked after 100 wrong ones in a row" in line]
+        locked = [line.partition("  ")[0] for line in lines if "locked after 100 failures in a row" in line]
         assert locked == ([label] if is_told else [])
 
 
@@ -170,7 +170,7 @@ def test_show_counts_live_identities_only(run: Run, context: Context) -> None:
             # The oldest has fallen idle.
             identities.start(connection, context.rules, visitor, NewIdentity(contact_id, remember=False), NOW - age)
         identities.start(connection, context.rules, visitor, NewIdentity(contact_id, remember=True), NOW)
-    assert "Live identities   3" in run("customer", "show", "jana@example.com").out
+    assert "Sessions          3" in run("customer", "show", "jana@example.com").out
 
 
 def test_show_ends_with_the_last_ten_events(run: Run, context: Context) -> None:

@@ -72,11 +72,11 @@ def test_retry_makes_a_mail_due_that_was_set_aside(run: Run, context: Context) -
 
 def test_retry_of_a_sent_mail_is_refused(run: Run, context: Context) -> None:
     mail_id = queue_mail(context, state=MailState.SENT)
-    assert f"no mail {mail_id} that waits" in run("mail", "retry", str(mail_id)).complaint
+    assert f"Email {mail_id}: not queued" in run("mail", "retry", str(mail_id)).complaint
 
 
 def test_retry_of_an_unknown_mail_is_refused(run: Run, context: Context) -> None:
-    assert "no mail 4711" in run("mail", "retry", "4711").complaint
+    assert "Email 4711: not queued" in run("mail", "retry", "4711").complaint
 
 
 @pytest.mark.parametrize("name", Notice)

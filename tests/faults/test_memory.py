@@ -101,5 +101,5 @@ def test_hashes_that_the_machine_has_no_memory_for_are_refused_at_the_start(tmp_
         check=False,
     )
     assert done.returncode != 0
-    assert "PORTAL_ARGON2_MEMORY_KIB is more than this machine has to spare\n" in done.stderr
+    assert "PORTAL_ARGON2_MEMORY_KIB: is more than the free memory of this machine; set it lower\n" in done.stderr
     assert "Traceback" not in done.stderr

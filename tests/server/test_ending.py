@@ -176,11 +176,11 @@ def test_a_fault_beside_the_application_is_told_without_the_path(tmp_path: Path,
     # Python 3.13 shows the source of a program given by -c in a traceback, so the program does not name the secret.
     program = patched(
         "from portal import api\n"
-        "whole = api.Beside.__call__\n"
+        "whole = api.ApiDispatcher.__call__\n"
         "def broken(self, environ, start):\n"
         f"    if environ['PATH_INFO'].startswith('/password/reset/'): raise {raised}(environ['PATH_INFO'])\n"
         "    return whole(self, environ, start)\n"
-        "api.Beside.__call__ = broken"
+        "api.ApiDispatcher.__call__ = broken"
     )
     with serving(tmp_path / "instance", program=program, **CHEAP) as served:
         status, _, text = Visitor(served).ask("GET", "/password/reset/canary")

@@ -64,7 +64,7 @@ class Postgresql:
         site = self._start(DATABASE_URL=self._server.restore(self._copy, "restored"))
         ended = site.app.test_cli_runner().invoke(after_restore)
         assert ended.exit_code == 0, ended.output
-        assert ended.output.startswith("Ended 1 links and 1 sign-ins, set 1 mails aside")
+        assert ended.output.startswith("Ended 1 links and 1 sessions; set 1 emails aside")
         return site
 
 
