@@ -67,7 +67,7 @@ def test_a_cover_is_a_photo(cover: bytes, name: str) -> None:
 
 @pytest.mark.parametrize("cover", [SVG, b"GIF89a", b"hello"], ids=ascii)
 def test_a_drawing_is_no_cover(cover: bytes) -> None:
-    with pytest.raises(ValueError, match="no PNG, JPEG or WebP image"):
+    with pytest.raises(ValueError, match="not a PNG, JPEG or WebP image"):
         cover_type(cover)
 
 
