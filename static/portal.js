@@ -52,6 +52,16 @@ document.addEventListener("input", ({ target }) => {
   document.title = page.dataset.title;
 });
 
+// The address that was typed goes along to the next form in this tab, until a customer signs in.
+const address = document.querySelector("main input[type=email]");
+try {
+  if ("signedIn" in document.body.dataset) sessionStorage.removeItem("address");
+  else if (address) {
+    address.value = sessionStorage.getItem("address") || address.value;
+    address.addEventListener("input", () => sessionStorage.setItem("address", address.value));
+  }
+} catch {} // a frame that may not store anything
+
 // A button beside each password shows what is typed.
 for (const box of document.querySelectorAll(".password")) {
   const input = box.querySelector("input");

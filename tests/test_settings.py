@@ -8,7 +8,8 @@ import pytest
 
 from portal.domain.passwords.hashing import Parameters
 from portal.settings import WrongSetting, is_loopback_host, load_settings, unknown_variables
-from portal.settings.declarations import DECLARATIONS, markdown_table
+from portal.settings.declaration import markdown_table
+from portal.settings.declarations import DECLARATIONS
 from tests.mmdb import write_mmdb
 from tests.wrong_settings import STRONG_KEY, WRONG
 
@@ -32,7 +33,7 @@ def test_a_wrong_value_is_refused_by_name_in_one_line(
     bare: dict[str, str], name: str, value: str, problem: str
 ) -> None:
     message = problem_of({**bare, f"PORTAL_{name}": value})
-    assert message.startswith(f"PORTAL_{name} ")
+    assert message.startswith(f"PORTAL_{name}: ")
     assert problem in message
     assert message.isprintable()
     assert len(message) < 200
@@ -65,9 +66,9 @@ def test_a_tilde_is_the_home_folder(bare: dict[str, str], tmp_path: Path, monkey
 def test_a_variable_that_is_no_setting_is_told_with_the_nearest_that_is() -> None:
     names = ("PORTAL_MAIL_SERVR", "PORTAL_base_url", "PORTAL_XYZ", "PORTAL_MAIL_PORT", "PORTAL_INSTANCE_PATH", "HOME")
     assert dict(unknown_variables(dict.fromkeys(names, "x"))) == {
-        "MAIL_SERVR": "is no setting: did you mean MAIL_SERVER?",
-        "XYZ": "is no setting: is it mistyped?",
-        "base_url": "is no setting: did you mean BASE_URL?",
+        "MAIL_SERVR": "is not a setting; did you mean MAIL_SERVER?",
+        "XYZ": "is not a setting; correct its name or unset it",
+        "base_url": "is not a setting; did you mean BASE_URL?",
     }
 
 
@@ -135,7 +136,7 @@ def test_settings_that_contradict_each_other_are_refused(
     bare: dict[str, str], environ: dict[str, str], names: tuple[str, str]
 ) -> None:
     message = problem_of(bare | environ)
-    assert message.startswith(names[0] + " ")
+    assert message.startswith(f"{names[0]}: ")
     assert names[1] in message
 
 
@@ -193,13 +194,13 @@ def test_a_wrong_file_is_refused_by_name_in_one_line(
 ) -> None:
     (tmp_path / "portal.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
     message = problem_of(bare)
-    assert message.startswith(name + " ")
+    assert message.startswith(f"{name}: ")
     assert message.isprintable()
 
 
 def test_a_file_that_cannot_be_read_is_refused(bare: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "portal.toml").mkdir()
-    problem = "PORTAL_INSTANCE_PATH holds a portal.toml that cannot be read: Is a directory"
+    problem = "PORTAL_INSTANCE_PATH: has a portal.toml that cannot be read: Is a directory"
     assert problem_of(bare) == problem
 
 
@@ -210,7 +211,7 @@ def test_a_file_of_places_is_found_and_another_file_is_refused(bare: dict[str, s
     (tmp_path / "text.mmdb").write_text("Czechia")
     for name in ("text.mmdb", "none.mmdb", "."):
         problem = problem_of({**bare, "PORTAL_GEOIP_DATABASE": str(tmp_path / name)})
-        assert problem.startswith("PORTAL_GEOIP_DATABASE is not a file of places")
+        assert problem.startswith("PORTAL_GEOIP_DATABASE: is not a readable GeoIP database")
 
 
 def test_a_file_of_breached_passwords_is_found_or_refused(bare: dict[str, str], tmp_path: Path) -> None:
@@ -226,12 +227,12 @@ def test_a_file_of_breached_passwords_is_found_or_refused(bare: dict[str, str], 
         ("none.txt", "cannot be read: No such file or directory"),
         (".", "cannot be read: Is a directory"),
     ):
-        assert problem_of({**bare, name: str(tmp_path / file)}) == f"{name} {problem}"
+        assert problem_of({**bare, name: str(tmp_path / file)}) == f"{name}: {problem}"
 
 
 def test_another_database_than_sqlite_needs_a_key_of_its_own(bare: dict[str, str]) -> None:
     server = {**bare, "PORTAL_DATABASE_URL": "postgresql+psycopg://host/db"}
-    assert problem_of(server).startswith("PORTAL_SECRET_KEY must be set")
+    assert problem_of(server).startswith("PORTAL_SECRET_KEY: must be set")
     assert not load_settings({**server, "PORTAL_SECRET_KEY": STRONG_KEY}).is_embedded
 
 
@@ -302,7 +303,8 @@ def test_loopback_is_this_machine_only(host: str, loopback: bool) -> None:
 
 def test_the_documented_settings_are_those_that_there_are() -> None:
     documented = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
-    assert markdown_table() in documented.read_text("utf-8"), f"put this into {documented}:\n{markdown_table()}"
+    table = markdown_table(DECLARATIONS)
+    assert table in documented.read_text("utf-8"), f"put this into {documented}:\n{table}"
 
 
 @pytest.mark.parametrize("name", DECLARATIONS)

@@ -1,4 +1,4 @@
-"""`portal organisation`: whose customers the portal serves."""
+"""`portal organisation`: the organisations whose customers the portal serves."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,17 +36,27 @@ def _list_option(option: str, metavar: str, help_text: str, empty: str) -> tuple
 
 
 _OPTIONS = (
-    click.option("--hostname", metavar="H", help="The host its pages are at, and where links in its mails lead."),
-    *_list_option("--frame-ancestor", "ORIGIN", "May show its pages in a frame.", "Nobody may."),
-    *_list_option("--return-origin", "ORIGIN", "Where customers may be sent back to.", "Nowhere."),
+    click.option("--hostname", metavar="H", help="The host name of its pages and of the links in its emails."),
+    *_list_option(
+        "--frame-ancestor",
+        "ORIGIN",
+        "An origin that may show its pages in a frame.",
+        "Let no origin show its pages in a frame.",
+    ),
+    *_list_option(
+        "--return-origin",
+        "ORIGIN",
+        "An origin that customers may be sent back to.",
+        "Send customers back to no origin.",
+    ),
     *_list_option(
         "--handover-url",
         "URL",
-        "Which page of a return origin gets a hand-over code; its query does not matter.",
-        "None.",
+        "A page on a return origin that gets hand-over codes; its query is not compared.",
+        "Send hand-over codes to no page.",
     ),
-    click.option("--locale", metavar="L", help="The language of those who ask for none that the portal speaks."),
-    click.option("--sender", metavar="ADDRESS", help="Whom its mails come from; else MAIL_DEFAULT_SENDER."),
+    click.option("--locale", metavar="L", help="The language for customers whose own the portal does not have."),
+    click.option("--sender", metavar="ADDRESS", help="The sender of its emails; by default MAIL_DEFAULT_SENDER."),
     click.option("--accent", metavar="HEX", help="The colour of its buttons and links, like 0b5fff."),
     click.option("--logo", metavar="FILE", help=f"A PNG, JPEG, WebP or SVG of {images.MAX_BYTES // 1024} KiB at most."),
     click.option(
@@ -54,14 +64,14 @@ _OPTIONS = (
         metavar="FILE",
         help=f"A PNG, JPEG or WebP of {images.COVER_MAX_BYTES // 1024} KiB at most, beside its forms on wide screens.",
     ),
-    click.option("--no-cover", is_flag=True, help="None."),
-    click.option("--privacy-url", metavar="U", help="Its privacy notice."),
-    click.option("--terms-url", metavar="U", help="Its terms."),
-    click.option("--support-email", metavar="E", help="Where customers get help."),
+    click.option("--no-cover", is_flag=True, help="Show no cover."),
+    click.option("--privacy-url", metavar="U", help="The address of its privacy notice."),
+    click.option("--terms-url", metavar="U", help="The address of its terms."),
+    click.option("--support-email", metavar="E", help="The email address where customers get help."),
     click.option(
         "--magic-auth-creates/--no-magic-auth-creates",
         default=None,
-        help="Whether the API's magic-auth makes a contact of an unknown address.",
+        help="Whether the API's magic-auth creates a contact for an unknown address.",
     ),
 )
 _LISTS = (
@@ -72,7 +82,7 @@ _LISTS = (
 
 
 def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add an option for each thing that an organisation may set."""
+    """Add an option for each setting of an organisation."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -80,36 +90,36 @@ def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group(cls=AppGroup)
 def organisation() -> None:
-    """The organisations whose customers the portal serves."""
+    """Add, change, list and show organisations."""
 
 
 @organisation.command(cls=PlainCommand)
 @click.argument("slug")
-@click.option("--name", metavar="N", required=True, help="What it is called on pages and in mails.")
+@click.option("--name", metavar="N", required=True, help="Its name on pages and in emails.")
 @_with_settings
 def add(slug: str, **options: Any) -> None:
     """Add an organisation."""
-    add_organisation(current_context(), slug, _given(options), _portal())
+    add_organisation(current_context(), slug, _changes(options), _portal())
     click.echo(f"Organisation {slug} is added.")
-    _warn(slug)
+    _warn_of_incomplete_settings(slug)
 
 
 @organisation.command("set", cls=PlainCommand)
 @click.argument("slug")
-@click.option("--name", metavar="N", help="What it is called on pages and in mails.")
+@click.option("--name", metavar="N", help="Its name on pages and in emails.")
 @_with_settings
 def set_(slug: str, **options: Any) -> None:
-    """Change what is named, and nothing else.
+    """Change settings of an organisation.
 
-    An option that may be repeated replaces the whole list; an empty text (--sender "") empties a value. Running servers
-    follow within seconds.
+    Only the given options change. A repeatable option replaces the whole list; an empty text (--sender "") empties a
+    value. Running servers use the new settings within seconds.
     """
-    given = _given(options)
-    if not given:
-        raise click.UsageError("Say what to set; `portal organisation set --help` lists the options.")
-    change_organisation(current_context(), slug, given, _portal())
+    changes = _changes(options)
+    if not changes:
+        raise click.UsageError("Nothing to set; `portal organisation set --help` lists the options.")
+    change_organisation(current_context(), slug, changes, _portal())
     click.echo(f"Organisation {slug} is changed.")
-    _warn(slug)
+    _warn_of_incomplete_settings(slug)
 
 
 @organisation.command("list", cls=PlainCommand)
@@ -127,7 +137,7 @@ def list_() -> None:
 @organisation.command(cls=PlainCommand)
 @click.argument("slug", type=Text())
 def show(slug: str) -> None:
-    """Show all that is set for one organisation."""
+    """Show the settings of an organisation."""
     with current_context().database.read() as connection:
         found = get_organisation(connection, slug)
     echo_fields(
@@ -152,8 +162,8 @@ def show(slug: str) -> None:
     )
 
 
-def _given(options: dict[str, Any]) -> OrganisationChanges:
-    """What was named on the command line."""
+def _changes(options: dict[str, Any]) -> OrganisationChanges:
+    """Return the settings that the command line names."""
     for field, option in _LISTS:
         empty = options.pop(f"no_{field}")
         if empty and options[field]:
@@ -170,11 +180,11 @@ def _given(options: dict[str, Any]) -> OrganisationChanges:
     return cast(OrganisationChanges, {field: value for field, value in options.items() if value is not None})
 
 
-def _read_picture(path: str, most: int) -> bytes:
+def _read_picture(path: str, max_bytes: int) -> bytes:
     if not path:
         return b""
     with Path(path).open("rb") as file:
-        return file.read(most + 1)  # enough to see that it is too large
+        return file.read(max_bytes + 1)  # one byte more shows that the file is too large
 
 
 def _portal() -> Portal:
@@ -185,15 +195,15 @@ def _pages(one: Organisation, base_url: str) -> str | None:
     return None if one.hostname is None and one.slug != DEFAULT else one.url(base_url)
 
 
-def _warn(slug: str) -> None:
-    """Say what can be set and yet does not work."""
+def _warn_of_incomplete_settings(slug: str) -> None:
+    """Warn of settings that are valid and have no effect."""
     with current_context().database.read() as connection:
         found = get_organisation(connection, slug)
     if found.hostname is None and slug != DEFAULT:
-        _warning(f"{slug} has no host name: it has no pages, and links in its mails lead to those of {DEFAULT}.")
+        _warn(f"{slug}: no host name, so no pages, and links in its emails lead to {DEFAULT}; set --hostname.")
     if found.frame_ancestors and not settings_of(current_app).is_https:
-        _warning(f"in frames of other sites browsers keep cookies of https only; {PREFIX}BASE_URL is http.")
+        _warn(f"{PREFIX}BASE_URL: http, so browsers keep no cookies in frames of other sites; set an https address.")
 
 
-def _warning(words: str) -> None:
-    click.echo(f"Warning: {words}", err=True)
+def _warn(message: str) -> None:
+    click.echo(f"Warning: {message}", err=True)

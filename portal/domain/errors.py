@@ -1,20 +1,19 @@
-"""Everything the portal refuses, in one table.
+"""All failures of the use cases, in one table.
 
-The codes and messages are those of the reference pages (shop servers read them); the words are what people read on the
-portal's own pages. Failures that a stranger may not tell apart share their words.
+Codes and messages are documented for shops' servers (docs/api.md); the words are shown on the portal's own pages.
+Failures that an attacker must not tell apart share their words.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 from math import ceil
-from typing import Any
 
 from portal.domain.messages import N_, NN_, Message, Plural
 
 
 @dataclass(frozen=True)
 class Wording:
-    """How one failure is told: to a shop's server by code and message, to people in words."""
+    """The texts of a failure: code and message for a shop's server, words for the customer."""
 
     use_case: str
     code: str
@@ -28,7 +27,7 @@ _REUSED = N_("You've used this password before. Please choose a new one.")
 
 
 class Failure(Enum):
-    """What can be refused. The names are the portal's own, stable, and stand in events and logs."""
+    """A reason for a refusal. The names are stable: events and logs contain them."""
 
     LOGIN_FAILED = Wording("login", "E001", "Customer login failed.", _LOGIN_FAILED)
     UNKNOWN_CONTACT = Wording("login", "E002", "Customer e-mail does not exist.", _LOGIN_FAILED)
@@ -42,7 +41,7 @@ class Failure(Enum):
     )
     TOO_MANY_LOGINS = Wording("login", "E006", "Too many login attempts.", TOO_MANY)
     PASSWORD_LOCKED = Wording("login", "E006", "Too many login attempts.", _LOGIN_FAILED)
-    """Too many wrong passwords in a row, ever: told to strangers as a wrong password, since it tells of an account."""
+    """Too many consecutive wrong passwords. Pages word it as a wrong password, because it reveals an account."""
     UNVERIFIED = Wording(
         "login",
         "E007",
@@ -85,6 +84,13 @@ class Failure(Enum):
         ),
     )
 
+    ALREADY_CONFIRMED = Wording(
+        "register-account",
+        "E001",
+        "Customer register failed.",
+        N_("There is nothing more to confirm. You can sign in with this address."),
+    )
+
     PASSWORD_REFUSED = Wording(
         "set-new-password", "E001", "Change password failed.", N_("Please choose another password.")
     )
@@ -104,7 +110,7 @@ class Failure(Enum):
         "set-new-password",
         "E003",
         "Reset password request does not exist.",
-        N_("This link has already been used, or it ended when you used another one or changed your password."),
+        N_("It was cancelled, for example because another link was used or the password was changed."),
     )
     LINK_EXPIRED = Wording(
         "set-new-password",
@@ -148,7 +154,6 @@ class Failure(Enum):
 
 
 def failures_of(use_case: str) -> tuple[Failure, ...]:
-    """Return the failures that a use case has codes for."""
     return tuple(failure for failure in Failure if failure.value.use_case == use_case)
 
 
@@ -158,12 +163,12 @@ def minutes(seconds: int) -> int:
 
 
 class Refused(Exception):
-    """The domain says no.
+    """A use case refused a request.
 
-    `detail` is a message that says more than the failure's own words, with `values` to
-    fill in; `field` is the form field it is about; `retry_after` are the seconds after which another try is worth it,
-    which the words say in minutes;
-    `registration` is the public id of the one whose password was right, when its address is unverified.
+    `detail` is a message that is more precise than the failure's words, with `values` to fill in; `field` is the form
+    field that it is about; `retry_after` is the number of seconds to wait before the next attempt, which the words say
+    in minutes; `registration` is the public id of the registration whose password was right, if the address is
+    unverified; `also` is the problem of another field of the same form.
     """
 
     def __init__(
@@ -171,10 +176,11 @@ class Refused(Exception):
         failure: Failure,
         *,
         detail: Message | None = None,
-        values: dict[str, Any] | None = None,
+        values: dict[str, int] | None = None,
         field: str | None = None,
         retry_after: int | None = None,
         registration: str | None = None,
+        also: "Refused | None" = None,
     ) -> None:
         super().__init__(failure.name)
         self.failure = failure
@@ -183,6 +189,7 @@ class Refused(Exception):
         self.field = field
         self.retry_after = retry_after
         self.registration = registration
+        self.also = also
 
     @property
     def message(self) -> Message:
@@ -191,7 +198,7 @@ class Refused(Exception):
 
     @property
     def in_english(self) -> str:
-        """What it says, for operators and programs; pages say it in their own language."""
+        """The message in English, for operators and programs; pages translate it."""
         message = self.message
         if isinstance(message, Plural):
             message = message.singular if self.values["num"] == 1 else message.plural
@@ -199,8 +206,8 @@ class Refused(Exception):
 
 
 class Busy(Exception):
-    """More work is waiting than will be done soon. Nothing was changed; try again in `retry_after` seconds."""
+    """The queue of the hashing threads is full. Nothing was changed; try again in `retry_after` seconds."""
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__("too many passwords are being checked")
+        super().__init__("too many passwords are being hashed")
         self.retry_after = retry_after

@@ -1,6 +1,7 @@
-"""The portal's settings: declared (declarations.py), read (reading.py), and their values checked (values.py)."""
+"""The portal's settings: their declarations, reading them, and validating their values."""
 
-from portal.settings.declarations import DATABASE_FILE, DEFAULT_LIMITS, Settings, is_loopback_host
+from portal.settings.addresses import is_loopback_host, sqlite_url
+from portal.settings.declarations import DATABASE_FILE, DEFAULT_LIMITS, Settings
 from portal.settings.reading import (
     PREFIX,
     SETTINGS_FILE,
@@ -10,7 +11,6 @@ from portal.settings.reading import (
     unknown_variables,
     warn_of_unknown_variables,
 )
-from portal.settings.values import sqlite_url
 
 __all__ = [
     "DATABASE_FILE",

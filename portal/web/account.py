@@ -7,10 +7,11 @@ from flask.typing import ResponseReturnValue
 
 from portal.app import current_context
 from portal.domain.messages import N_
-from portal.domain.use_cases.change_password import change_password
+from portal.domain.use_cases.change_password import change_password, has_password
 from portal.web import session
 from portal.web.form_page import FormPage
-from portal.web.forms import ChangePasswordForm
+from portal.web.forms import ChangePasswordForm, ConfirmForm, PortalForm
+from portal.web.password import judge_typed_password
 
 pages = Blueprint("account", __name__, url_prefix="/account")
 
@@ -30,11 +31,27 @@ class ChangePasswordPage(FormPage):
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """Only for who is signed in; the rule for passwords is told before it is broken."""
-        session.signed_in_customer()
-        return {"min_length": current_context().rules.password_min_length}
+        customer = session.signed_in_customer()
+        return {
+            "has_password": has_password(current_context(), customer),
+            "min_length": current_context().rules.password_min_length,
+        }
+
+    def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
+        """Nothing to type for a customer who has no password yet: a button has an email sent."""
+        return ChangePasswordForm if shown["has_password"] else ConfirmForm
+
+    def judge(self, form: PortalForm) -> None:
+        """Judge the new password also when the current one is missing."""
+        if "password" not in form:
+            return
+        customer = session.signed_in_customer()
+        judge_typed_password(form, customer.email, customer.name, customer.first_name, customer.last_name)
 
     def submitted(self, form: ChangePasswordForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Change it; every other browser is signed out, this one goes on with a new identity."""
+        if not shown["has_password"]:  # the page's own button sends to /password/reset
+            return redirect(url_for("account.change_password"))
         remember = session.is_remembered()
         identity = change_password(
             current_context(),

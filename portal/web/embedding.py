@@ -29,10 +29,13 @@ NEVER_FRAMED = frozenset(
         "account.change_password",
         "handover.continue",
         "mail_sign_in.open",
+        "mail_sign_in.opened",
         "mailbox.index",
         "mailbox.message",
         "password.set_new",
+        "password.set_new_opened",
         "register.verify",
+        "register.verify_opened",
     }
 )
 """Pages that change a credential, hand a customer over, or that a mailed link opens: nobody may be led to press their

@@ -2,15 +2,16 @@
 
 import logging
 
-from flask import Flask, current_app, g, make_response, render_template, request, url_for
+from flask import Flask, current_app, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import BadHost, HTTPException
+from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from portal.domain.errors import TOO_MANY, Busy, Failure, Refused, minutes
 from portal.domain.messages import N_
+from portal.domain.one_time_links import LinkUsed
 from portal.extensions import form_rate, retry_after
 from portal.i18n import translate
 from portal.storage.backends import DatabaseUnavailable
@@ -50,9 +51,15 @@ _WORDS = {
 }
 _LINK_TITLES = {
     Failure.NO_SUCH_LINK: N_("This link doesn't work"),
-    Failure.LINK_ENDED: N_("This link can't be used any more"),
+    Failure.LINK_ENDED: N_("This link no longer works"),
     Failure.LINK_EXPIRED: N_("This link is too old"),
+    Failure.ALREADY_CONFIRMED: N_("Your email address is already confirmed"),
     Failure.REGISTRATION_DROPPED: N_("Your email address is already confirmed"),
+}
+_USED_TITLE = N_("This link has already been used")
+_USED_WORDS = {
+    "password": N_("A new password was set with it. Each link works once."),
+    "mail_sign_in": N_("It was used to sign in. Each link works once."),
 }
 _PASSING = frozenset({429, 500, 503})
 """What may be gone when the same page is opened again."""
@@ -101,6 +108,9 @@ def _start() -> Way:
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400:
         return error  # a redirect of the router
+    if isinstance(error, MethodNotAllowed) and request.method in ("GET", "HEAD"):
+        # The addresses that the page's script sends to: whoever opens one by hand meant the portal.
+        return redirect(url_for("login.home"))
     if isinstance(error, BadHost):  # no address can be built for a page then
         return Response(translate(_WORDS[400][1]) + "\n", 400, mimetype="text/plain")
     page = _page(error.code)
@@ -151,14 +161,16 @@ def _refused(refusal: Refused) -> Response:
         page = _page(429, message=words_of(refusal))
         page.headers["Retry-After"] = str(refusal.retry_after)
         return page
-    status = LINK_STATUS.get(refusal.failure, 422)
-    return _page(
-        status, title=_LINK_TITLES.get(refusal.failure), message=words_of(refusal), ways_on=_ways_on(refusal.failure)
-    )
+    status, title, message = LINK_STATUS.get(refusal.failure, 422), _LINK_TITLES.get(refusal.failure), words_of(refusal)
+    if isinstance(refusal, LinkUsed) and request.blueprint in _USED_WORDS:
+        title, message = _USED_TITLE, translate(_USED_WORDS[request.blueprint])
+    return _page(status, title=title, message=message, ways_on=_ways_on(refusal.failure))
 
 
 def _ways_on(failure: Failure) -> list[Way] | None:
-    """How somebody goes on whose mailed link is of no use: by what the link was for."""
+    """How somebody goes on whose mailed link is of no use: by what the link was for; to the account if signed in."""
+    if current_customer() is not None:
+        return None
     sign_in = ("login.login", N_("Sign in"))
     if request.blueprint == "password":
         return [("password.request_reset", N_("Ask for a new link")), sign_in]
@@ -168,7 +180,7 @@ def _ways_on(failure: Failure) -> list[Way] | None:
         return None
     if failure is Failure.REGISTRATION_DROPPED:
         return [("mail_sign_in.request", N_("Sign in by email")), ("password.request_reset", N_("Set a new password"))]
-    if failure is Failure.LINK_ENDED:  # most often: confirmed already
+    if failure in (Failure.ALREADY_CONFIRMED, Failure.LINK_ENDED):
         return [sign_in, ("password.request_reset", N_("Forgot your password?"))]
     if remembered_registration():
         return [("register.code", N_("Enter the code, or resend the email")), sign_in]

@@ -55,17 +55,23 @@ class PortalForm(FlaskForm):
         """What its hidden fields carry from where the form was opened."""
         return {field.name: field.data for field in self if isinstance(field, HiddenField) and field.data}
 
-    def problems(self) -> list[Problem]:
-        """What is wrong with what was sent, in the order of the fields; empty when nothing is."""
+    def check(self) -> bool:
+        """Validate what was sent; return whether all of it can be used. `problems` then lists what is wrong."""
         self.validate()
         for name, values in request.form.lists():
             if len(values) > 1:
                 words = translate(N_("A field was sent more than once. Please send the form again."))
-                if name not in self:
-                    return [Problem("", words)]
-                self[name].errors = [words]
+                if name in self:
+                    self[name].errors = [words]
+                else:
+                    self.form_errors = [words]
+        return not self.problems
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What was found to be wrong so far: of the whole form first, then in the order of the fields."""
         # A line of the summary leads to its field, unless that is one which nobody sees.
-        return [
+        return [Problem("", words) for words in self.form_errors] + [
             Problem("" if isinstance(field, HiddenField) else field.name, field.errors[0])
             for field in self
             if field.errors

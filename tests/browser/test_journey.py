@@ -34,7 +34,7 @@ def test_a_newcomer_can_do_everything(new_visitor: NewVisitor, script: bool) -> 
     expect(visitor.heading).to_have_text("Check your email")
     expect(visitor.page.locator(".address")).to_have_text(email)
 
-    visitor.open_mail(email, "Confirm your e-mail")
+    visitor.open_mail(email, "Confirm your email")
     click_link_in_html(visitor, "Confirm email address")
     expect(visitor.heading).to_have_text("Confirm your email address")
     visitor.press("Confirm email address")
@@ -67,7 +67,9 @@ def test_a_newcomer_can_do_everything(new_visitor: NewVisitor, script: bool) -> 
     expect(visitor.summary).to_contain_text("You've used this password before.")
     visitor.type(password=THIRD)
     assert visitor.press("Save new password") == 200
-    expect(visitor.page.get_by_role("status")).to_contain_text("Your new password is set.")
+    expect(visitor.page.get_by_role("status")).to_contain_text("Your new password is set and you're signed in.")
+    expect(visitor.heading).to_contain_text("Hello Ada")
+    visitor.press("Sign out")
     assert visitor.sign_in(email, SECOND) == 422
     visitor.type(password=THIRD)
     visitor.press("Sign in")
@@ -79,11 +81,11 @@ def test_both_views_of_a_mail_lead_to_the_same_page(new_visitor: NewVisitor, scr
     visitor = new_visitor(java_script_enabled=script)
     email = f"reader-{script}@example.com".lower()
     visitor.register(email)
-    visitor.open_mail(email, "Confirm your e-mail")
+    visitor.open_mail(email, "Confirm your email")
     link = visitor.page.locator("pre a").first.get_attribute("href")
 
     for click in (lambda: click_link_in_html(visitor, "Confirm email address"), lambda: click_link_in_text(visitor)):
-        visitor.open_mail(email, "Confirm your e-mail")
+        visitor.open_mail(email, "Confirm your email")
         with visitor.page.expect_request(lambda request: request.url == link):
             click()
         expect(visitor.heading).to_have_text("Confirm your email address")
@@ -95,7 +97,7 @@ def test_another_browser_must_type_the_password_to_confirm(new_visitor: NewVisit
     email = f"elsewhere-{script}@example.com".lower()
     new_visitor().register(email)
     other = new_visitor(java_script_enabled=script)
-    other.open_mail(email, "Confirm your e-mail")
+    other.open_mail(email, "Confirm your email")
     click_link_in_html(other, "Confirm email address")
 
     assert other.press("Confirm email address") == 422

@@ -20,8 +20,10 @@ FIRST_VISIT = 40_000
 _BELOW_THE_SCREEN = "document.documentElement.scrollHeight - document.documentElement.clientHeight"
 
 
-@pytest.mark.parametrize("locale", ["en-GB", "cs-CZ"])
-@pytest.mark.parametrize("screen", [PHONE, LAPTOP], ids=["phone", "laptop"])
+@pytest.mark.parametrize("locale", ["en-GB", pytest.param("cs-CZ", marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    "screen", [pytest.param(PHONE, id="phone"), pytest.param(LAPTOP, id="laptop", marks=pytest.mark.full)]
+)
 def test_sign_in_and_registration_need_no_scrolling(
     new_visitor: NewVisitor, screen: dict[str, int], locale: str
 ) -> None:

@@ -124,14 +124,52 @@ def test_a_form_that_has_become_stale_comes_again_as_typed_and_then_works(
     tab.page.check("[name=remember]")
     other.sign_in(email)
 
+    other.press("Sign out")
     assert tab.press("Sign in") == 400
-    expect(tab.summary).to_contain_text("Your session on this page expired")
+    expect(tab.summary).to_contain_text("Your session on this page expired. Please send the form again.")
     expect(tab.page.locator("main [name=email]")).to_have_value(email)
     expect(tab.page.locator("main [name=password]")).to_have_value("")
     expect(tab.page.locator("[name=remember]")).to_be_checked()
     tab.type(password=PASSWORD)
     assert tab.press("Sign in") == 200
     assert tab.path == "/account"
+
+
+@with_and_without_script
+def test_a_code_typed_after_the_link_was_used_in_another_tab_leads_on(new_visitor: NewVisitor, script: bool) -> None:
+    email = f"both-tabs-{script}@example.com".lower()
+    tab = member(new_visitor, email, script=script)
+    tab.press("Sign out")
+    tab.go("/login/link?next=/account/password")
+    tab.type(email=email)
+    tab.press("Mail me a link")
+    tab.type(code="123456")
+    other = new_visitor(context=tab.context)
+    other.go(other.link_to(email, "Sign in to"))
+    other.page.reload()
+    assert other.press("Sign in") == 200
+    assert other.path == "/account/password"
+
+    assert tab.press("Sign in") == 200
+    assert tab.path == "/account/password"
+    tab.page.go_back()
+    tab.page.reload()
+    assert tab.path == "/account/password"
+
+
+@with_and_without_script
+def test_an_address_that_was_typed_goes_along(new_visitor: NewVisitor, script: bool) -> None:
+    visitor = new_visitor(java_script_enabled=script)
+    visitor.go("/login")
+    visitor.type(email="typed@example.com")
+    if not script:  # a link takes nothing along; what was sent is known
+        visitor.press("Sign in")
+    visitor.follow("Forgotten password?")
+    expect(visitor.page.locator("main [name=email]")).to_have_value("typed@example.com")
+    visitor.type(email="changed@example.com")
+    visitor.page.get_by_role("contentinfo").get_by_role("button", name="Čeština").click()
+    expect(visitor.page.locator("html")).to_have_attribute("lang", "cs")
+    expect(visitor.page.locator("main [name=email]")).to_have_value("changed@example.com")
 
 
 # Pressed twice.
@@ -166,7 +204,7 @@ def test_what_is_pressed_again_before_the_answer_came_makes_one_account(
     expect(visitor.heading).to_have_text("Check your email")
     visitor.page.unroute_all()
 
-    letters = visitor.page.locator("li", has_text=email).get_by_role("link", name="Confirm your e-mail")
+    letters = visitor.page.locator("li", has_text=email).get_by_role("link", name="Confirm your email")
 
     def have_arrived() -> bool:
         visitor.go("/dev/mailbox")

@@ -184,7 +184,7 @@ class Visitor:
             letter.click()
         expect(self.heading).to_contain_text(self.subject(subject))
 
-    def link_to(self, email: str, subject: str = "Confirm your e-mail") -> str:
+    def link_to(self, email: str, subject: str = "Confirm your email") -> str:
         """The link in the newest such mail, without looking at the mail."""
         letter = self.find_mail(email, subject).get_attribute("href")
         page = self.context.request.get(f"{self.url}{letter}").text()

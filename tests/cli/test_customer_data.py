@@ -57,7 +57,7 @@ def test_delete_says_what_was_removed(run: Run, context: Context) -> None:
     outcome = run("customer", "delete", "--yes", "jana@example.com")
     assert (outcome.status, outcome.err) == (0, "")
     heading, *counts = outcome.out.splitlines()
-    assert heading == "jana@example.com is deleted. Removed were:"
+    assert heading == "jana@example.com is deleted. Deleted rows:"
     told = dict(line.rsplit(maxsplit=1) for line in counts)
     assert (told["Contacts"], told["Accounts"], told["Identities"]) == ("1", "1", "0")
     assert "jana@example.com" in run("customer", "show", "jana@example.com").complaint
@@ -115,7 +115,7 @@ def test_at_a_terminal_delete_asks_first(instance: Path, context: Context, answe
     )
     os.close(theirs)
     os.close(ours)
-    assert "Delete jana@example.com and everything kept about them? [y/N]" in ended.stderr
+    assert "Delete jana@example.com and all data about them? [y/N]" in ended.stderr
     assert (ended.returncode == 0) == (left == 0)
     assert ("Nothing was deleted." in ended.stderr) == bool(left)
     assert count(context) == left

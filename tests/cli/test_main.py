@@ -150,4 +150,4 @@ def test_flask_says_in_one_line_too_which_setting_is_wrong(instance: Path) -> No
     )
     assert ended.returncode != 0
     (line,) = ended.stderr.splitlines()
-    assert line.startswith("Error: PORTAL_MAIL_PORT ")
+    assert line.startswith("Error: PORTAL_MAIL_PORT: ")

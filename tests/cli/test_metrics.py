@@ -110,7 +110,7 @@ def test_scrapes_that_break_off_or_never_come_are_no_news_and_hinder_no_other(tm
 @pytest.mark.full
 def test_a_scrape_that_fails_is_told_in_the_log_and_not_to_who_asks(tmp_path: Path) -> None:
     port = free_port()
-    code = "from portal import metrics; metrics.waiting_mails = lambda *_: 1 / 0; from portal.cli import main; main()"
+    code = "from portal import metrics; metrics.queued_mails = lambda *_: 1 / 0; from portal.cli import main; main()"
     program = (sys.executable, "-c", code)
     with serving(tmp_path / "instance", program=program, METRICS_PORT=str(port)) as served:
         with pytest.raises(urllib.error.HTTPError, match="500") as failed:

@@ -182,13 +182,13 @@ def test_a_frame_ancestor_without_https_is_warned_of(
     ancestor = ("organisation", "set", "default", "--frame-ancestor", "https://shop.example")
     warned = run(*ancestor)
     assert warned.status == 0
-    assert "PORTAL_BASE_URL is http" in warned.err
+    assert "PORTAL_BASE_URL: http" in warned.err
     monkeypatch.setenv("PORTAL_BASE_URL", "https://portal.example.com")
     assert run(*ancestor).err == ""
 
 
 def test_an_organisation_without_a_host_name_is_warned_of(run: Run, context: Context) -> None:
-    assert "shop has no host name" in run("organisation", "add", "shop", "--name", "The Shop").err
+    assert "shop: no host name" in run("organisation", "add", "shop", "--name", "The Shop").err
     assert run("organisation", "set", "shop", "--hostname", "login.shop.example").err == ""
     assert run("organisation", "list").out.splitlines()[-1].split()[:4] == [
         "shop",

@@ -104,7 +104,8 @@ def test_a_taken_port_is_one_line_and_leaves_the_other_alone(instance: Path) -> 
     with serving(instance) as served:
         line = complaint(instance, "serve", "--port", str(served.port))
         assert line == (
-            f"Error: Port {served.port} on 127.0.0.1 is taken: stop what uses it, or choose another with --port."
+            f"Error: Port {served.port} on 127.0.0.1 is in use; stop the other program,"
+            " or choose another port with --port."
         )
         assert urllib.request.urlopen(f"{served.url}/healthz", timeout=30).status == 200
 
@@ -123,7 +124,7 @@ def test_a_port_is_taken_again_at_once_after_connections_on_it_were_closed(insta
 def test_a_port_for_metrics_that_is_the_portals_own_is_refused(instance: Path) -> None:
     port = str(free_port())
     line = complaint(instance, "serve", "--port", port, METRICS_PORT=port)
-    assert line == "Error: PORTAL_METRICS_PORT must be another port than that of the portal."
+    assert line == "Error: PORTAL_METRICS_PORT: must differ from the port of the portal"
 
 
 @pytest.mark.full
@@ -138,7 +139,8 @@ def test_a_port_for_metrics_that_is_taken_is_one_line_and_leaves_the_others_alon
             partial(complaint, instance, "serve", "--port", str(free_port()), METRICS_PORT=str(port)) for port in ports
         ]
         assert in_parallel(starts) == [
-            f"Error: Port {port} on 127.0.0.1 is taken: stop what uses it, or choose another with PORTAL_METRICS_PORT."
+            f"Error: Port {port} on 127.0.0.1 is in use; stop the other program,"
+            " or choose another port with PORTAL_METRICS_PORT."
             for port in ports
         ]
         assert urllib.request.urlopen(f"{served.url}/healthz", timeout=30).status == 200
@@ -208,7 +210,7 @@ def test_a_wrong_setting_stops_the_start(instance: Path) -> None:
 def test_a_mistyped_setting_is_a_warning(instance: Path) -> None:
     with serving(instance, MAIL_SERVR="mail.example.com") as served:
         (line,) = served.complaints()
-    assert "PORTAL_MAIL_SERVR is no setting: did you mean MAIL_SERVER?" in line
+    assert "PORTAL_MAIL_SERVR: is not a setting; did you mean MAIL_SERVER?" in line
 
 
 @pytest.mark.full
@@ -219,7 +221,7 @@ def test_a_lost_database_is_refused(instance: Path) -> None:
     for path in instance.glob("portal.sqlite3*"):
         path.unlink()
     line = complaint(instance, "serve", "--port", str(free_port()))
-    assert "portal.sqlite3 is gone or empty" in line
+    assert "portal.sqlite3 is missing or empty" in line
     assert "portal db upgrade" in line
     assert not (instance / "portal.sqlite3").exists()
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from portal.domain.errors import Failure, Refused
-from portal.domain.one_time_links import CODE_TRIES
+from portal.domain.one_time_links import MAX_CODE_ATTEMPTS
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases.confirm_registration import confirm, get_confirmation_by_code
@@ -57,7 +57,7 @@ def guess(scene: Scene, times: int, email: str = ADA) -> list[Failure]:
     failures = []
     public_id = ""
     for number in range(times):
-        if number % CODE_TRIES == 0:
+        if number % MAX_CODE_ATTEMPTS == 0:
             public_id = ask(scene, email)
         with pytest.raises(Refused) as refusal:
             type_code(scene, wrong(scene, public_id), public_id)

@@ -10,7 +10,7 @@ from limits import parse as parse_limit
 from sqlalchemy import delete, select, update
 
 from portal.domain import devices
-from portal.domain.devices import LIFETIME, MOST_PER_CONTACT
+from portal.domain.devices import LIFETIME, MAX_PER_CONTACT
 from portal.domain.errors import Failure, Refused
 from portal.domain.operations.retention import purge
 from portal.domain.outbox import Notice
@@ -344,11 +344,11 @@ class TestHowLong:
         first = owner.in_browser(None).in_known_browser()
         clock.advance(timedelta(days=1))
         owner.remember(owner.log_in())
-        for _ in range(MOST_PER_CONTACT - 1):
+        for _ in range(MAX_PER_CONTACT - 1):
             clock.advance(timedelta(seconds=1))
             stranger = owner.in_browser(None)
             stranger.remember(stranger.log_in())
-        assert owner.count(Device) == MOST_PER_CONTACT + 1
+        assert owner.count(Device) == MAX_PER_CONTACT + 1
         limited = parse_limit("10 per hour")
         spray(owner.with_rules(login_limit_account=limited))
         assert owner.with_rules(login_limit_account=limited).log_in()

@@ -24,6 +24,7 @@ DOCUMENTED = {
     "ALREADY_REGISTERED": ("register-account", "E002", "Customer has been registered."),
     "REGISTRATION_BANNED": ("register-account", "E003", "Customer account has been banned."),
     "TOO_MANY_REGISTRATIONS": ("register-account", "E004", "Too many registration attempts."),
+    "ALREADY_CONFIRMED": ("register-account", "E001", "Customer register failed."),
     "REGISTRATION_DROPPED": ("register-account", "E001", "Customer register failed."),
     "PASSWORD_REFUSED": ("set-new-password", "E001", "Change password failed."),
     "PASSWORD_REUSED": (

@@ -92,7 +92,7 @@ def test_two_processes_that_upgrade_at_once_wait_for_each_other(postgres: Postgr
         finally:
             ours.execute("SELECT pg_advisory_unlock_all()")
         answers = [process.communicate(timeout=PATIENCE_SECONDS) for process in (one, other)]
-    assert answers == [(f"The database has the code's schema, {schema.head()}.\n", "")] * 2
+    assert answers == [(f"The database has this version's schema, {schema.head()}.\n", "")] * 2
     database = open_database(url)
     assert schema.current_problem(database) is None
     database.engine.dispose()

@@ -8,7 +8,7 @@ from tests.servers.pgbouncer import pgbouncer
 from tests.servers.slate import Slate
 from tests.web.conftest import PASSWORD, Start, in_parallel
 
-pytestmark = pytest.mark.on_postgresql
+pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]
 
 
 @pytest.mark.parametrize("pool_mode", ["session", "transaction"])

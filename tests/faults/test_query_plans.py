@@ -16,7 +16,7 @@ import pytest
 from flask import Flask, request, request_started
 from sqlalchemy import event
 
-from portal.domain.operations.mail_queue import waiting_mails
+from portal.domain.operations.mail_queue import queued_mails
 from portal.storage.models import Base
 from tests.api.shop import new_shop
 from tests.web.browser import Browser
@@ -76,7 +76,7 @@ def test_no_request_and_no_mail_reads_a_whole_table(start: Start) -> None:
     with noted.during():
         do_everything(site)
         with site.context.database.read() as connection:
-            waiting_mails(connection, site.context.clock)  # at each scrape
+            queued_mails(connection, site.context.clock)  # at each scrape
     assert {rule.endpoint for rule in site.app.url_map.iter_rules()} - NO_QUERY <= noted.endpoints
     assert len(noted.statements) > 50
     growing = set(Base.metadata.tables) - FEW

@@ -32,7 +32,7 @@ def test_postgresql_gets_2_seconds_for_each_thing(environ: Mapping[str, str]) ->
     options = postgresql.engine_options(make_url(environ["PORTAL_DATABASE_URL"]))
     assert options["connect_args"]["connect_timeout"] == options["pool_timeout"] == 2
     assert postgresql.SESSION["statement_timeout"] == "2s"
-    assert postgresql.PatientConnection.patience == 2.4
+    assert postgresql.TimedConnection.answer_seconds == 2.4
 
 
 @pytest.mark.on_sqlite

@@ -12,7 +12,7 @@ from select import select
 
 import pytest
 
-from portal.domain.passwords.hashing import WAITING
+from portal.domain.passwords.hashing import MAX_QUEUED_HASHES
 from portal.threads import CORES
 from tests.cli.process import PATIENCE_SECONDS, Served, serving, wait_until
 from tests.web.test_served import CHEAP, Visitor, form
@@ -53,13 +53,13 @@ def test_sign_ins_in_flight_at_the_signal_are_all_answered(tmp_path: Path) -> No
             answers = statuses(connections)
         assert served.end() == 0
         assert set(answers) <= {422, 503}
-        assert answers.count(422) == min(20, CORES + WAITING)
+        assert answers.count(422) == min(20, CORES + MAX_QUEUED_HASHES)
         assert served.complaints() == []
 
 
 @pytest.mark.full
 def test_a_page_does_not_wait_for_sign_ins(tmp_path: Path) -> None:
-    count = CORES + WAITING
+    count = CORES + MAX_QUEUED_HASHES
     with serving(tmp_path / "instance", **COSTLY) as served, signing_in(served, count) as connections:
         for _ in range(3):
             assert Visitor(served).ask("GET", "/login")[0] == 200
@@ -176,11 +176,11 @@ def test_a_fault_beside_the_application_is_told_without_the_path(tmp_path: Path,
     # Python 3.13 shows the source of a program given by -c in a traceback, so the program does not name the secret.
     program = patched(
         "from portal import api\n"
-        "whole = api.Beside.__call__\n"
+        "whole = api.ApiDispatcher.__call__\n"
         "def broken(self, environ, start):\n"
         f"    if environ['PATH_INFO'].startswith('/password/reset/'): raise {raised}(environ['PATH_INFO'])\n"
         "    return whole(self, environ, start)\n"
-        "api.Beside.__call__ = broken"
+        "api.ApiDispatcher.__call__ = broken"
     )
     with serving(tmp_path / "instance", program=program, **CHEAP) as served:
         status, _, text = Visitor(served).ask("GET", "/password/reset/canary")

@@ -118,10 +118,13 @@ class TestWhoMayShowIt:
         assert ancestors(browser.open("/account/password")) == "'none'"
         browser.ask_for_reset(EMAIL)
         assert ancestors(browser.open(shop.link(EMAIL))) == "'none'"
-        browser.fill("/login/link", {"email": EMAIL})
+        stranger = shop.browser()
+        stranger.fill("/login/link", {"email": EMAIL})
         assert ancestors(browser.open(shop.link(EMAIL))) == "'none'"
-        browser.register("eve@example.com", PASSWORD)
+        stranger.register("eve@example.com", PASSWORD)
         assert ancestors(browser.open(shop.link("eve@example.com"))) == "'none'"
+        for path in ("/password/new", "/login/confirm", "/register/confirm"):
+            assert ancestors(browser.open(path)) == "'none'"
 
     def test_of_every_page_it_is_decided(self, site: Site) -> None:
         """Whoever adds a page says here whether others may show it in a frame."""

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from portal.storage.models import Contact, Organisation
 from tests.web.browser import Browser, Form, Page
 from tests.web.conftest import PASSWORD, Site, Start
-from tests.web.expectations import assert_error_page, assert_headers
+from tests.web.expectations import assert_headers
 from tests.web.post import html_of, text_of
 
 ADA = "ada@example.com"
@@ -158,9 +158,9 @@ def test_after_a_form_with_mistakes_the_switch_leads_to_the_page_of_the_form(sit
     assert switch_of(too_often).fields["next"] == "/register/code"
 
 
-def test_a_page_that_only_a_form_leads_to_sends_the_switch_to_the_start(site: Site) -> None:
+def test_the_switch_on_the_page_that_asks_whether_to_sign_out_leads_back_to_it(site: Site) -> None:
     logout = site.customer(ADA).fill("/account", {"csrf_token": "x"}, submit_to="/logout")
-    assert switch_of(logout).fields["next"] == "/"
+    assert switch_of(logout).fields["next"] == "/logout"
 
 
 @pytest.mark.parametrize(
@@ -206,8 +206,9 @@ def test_a_field_sent_twice_is_refused(site: Site) -> None:
     assert spoken(browser.open("/login")) == "en"
 
 
-def test_there_is_no_page_to_open_at_its_address(site: Site) -> None:
-    assert_error_page(site.browser().send("/language"), 405)
+def test_its_address_leads_back_to_the_page_it_was_opened_for(site: Site) -> None:
+    assert site.browser().send("/language?next=/register").location == "/register"
+    assert site.browser().send("/language?next=//evil.example").location == "/"
 
 
 # The cookie.

@@ -1,4 +1,4 @@
-"""Passwords: what is accepted for a new one."""
+"""Check new passwords by the password policy (NIST SP 800-63B-4, 3.1.1.2)."""
 
 import re
 import unicodedata
@@ -20,27 +20,27 @@ from portal.storage.models import STRING_LENGTH
 MAX_LENGTH = 256
 """Characters, after normalisation."""
 MAX_RAW_LENGTH = 4 * MAX_LENGTH
-"""Code points before it. One composed character is at most four of them, so a longer text is too long in any case."""
+"""Code points before normalisation. One composed character has at most four, so a longer text is too long anyway."""
 _JUDGED_LENGTH, _JUDGED_SIGNS = 64, 4
 _SHORT_LENGTH, _MOST_SIGNS = 32, 8
-"""How much of a password zxcvbn gets: its time grows faster than its input, and with the variety of signs, which it
-reads as the letters they may stand for in every combination.
+"""Limits on the input of zxcvbn: its time grows faster than the length, and with the number of different signs, because
+it tries all combinations of the letters that they may stand for (l33t).
 
-64 characters of up to 4 kinds of sign, 32 characters of up to 8. The longest that random searches with hill climbing
-(signs, repeats, dates, keyboard walks) found in these bounds is 0.03 s of CPU; without them it is 0.45 s.
+64 characters with up to 4 different signs, or 32 with up to 8. Within these limits the slowest password found by random
+search with hill climbing (signs, repeats, dates, keyboard walks) takes 0.03 s of CPU; without them 0.45 s.
 """
 _SIGNS = frozenset(sign for signs in L33T_TABLE.values() for sign in signs)
-_one_analysis = Lock()
-"""zxcvbn keeps the personal words of the password in hand in a dictionary of the whole process."""
+_zxcvbn_lock = Lock()
+"""zxcvbn stores the personal words of the current password in a global dictionary."""
 _EASY_GUESSES = 10**6
-"""zxcvbn's own bound between "very guessable" and what withstands throttled guessing over a network."""
+"""zxcvbn's threshold: fewer guesses are "very guessable", more withstand throttled online attacks."""
 _STRONG_GUESSES = 10**10
-"""zxcvbn's own bound of what withstands guessing by somebody who has the hash (its score 4)."""
+"""zxcvbn's threshold of passwords that withstand an offline attack on the hash (its score 4)."""
 _SIGN = r"[ -/:-@\[-`{-~]"
 _SIGNS_AROUND = re.compile(rf"^({_SIGN})\1*|({_SIGN})\2*$")
-"""What people put around a word to please a rule: "!" after it, or "***" on both sides."""
+"""Signs that people add around a word to satisfy a rule: "!" after it, or "***" on both sides."""
 _YEARS = [str(year) for year in range(2050, 1899, -1)]
-"""zxcvbn itself takes none after 2019 for a year."""
+"""zxcvbn itself knows no years after 2019."""
 _COMMON_PASSWORDS = "passwords.txt"
 _TOO_LONG = NN_("The password can have at most %(num)d character.", "The password can have at most %(num)d characters.")
 _TOO_SHORT = NN_("The password needs at least %(num)d character.", "The password needs at least %(num)d characters.")
@@ -88,7 +88,7 @@ _teach_words()
 def normalised(password: str) -> str:
     """Return the form that is counted, checked and hashed: NFC, so that "é" is one character however it was typed.
 
-    (NIST SP 800-63B-4, 3.1.1.2.) Raises PasswordTooLong. The raw length is bounded first, because the cost of NFC grows
+    (NIST SP 800-63B-4, 3.1.1.2.) Raises PasswordTooLong. The raw length is checked first, because the time of NFC grows
     with the square of a run of combining marks: 60,000 bytes of them take two seconds, MAX_RAW_LENGTH of them 2 ms.
     """
     if len(password) <= MAX_RAW_LENGTH:
@@ -98,7 +98,7 @@ def normalised(password: str) -> str:
     raise PasswordTooLong
 
 
-def refuse_unfit(
+def check_new_password(
     password: str,
     failure: Failure,
     *,
@@ -106,14 +106,14 @@ def refuse_unfit(
     personal: Iterable[str | None],
     breached: BreachedPasswords,
 ) -> bool:
-    """Raise Refused(failure), with the reason as its detail, for a new password that the policy does not accept.
+    """Raise Refused(failure), with the reason as its detail, for a new password that the policy rejects.
 
-    Length counts characters after NFC; there are no rules about kinds of characters (NIST SP 800-63B-4, 3.1.1.2).
-    Common passwords, those made of the customer's own name or address (`personal`) and known breached ones are refused,
-    offline. Returns whether the password is strong.
+    The length is counted in characters after NFC; there are no rules about kinds of characters (NIST SP 800-63B-4,
+    3.1.1.2). Common passwords, those made of the customer's name or address (`personal`) and breached ones are
+    rejected, offline. Returns whether the password is strong.
     """
     detail: Message | None
-    values: dict[str, Any] = {}
+    values: dict[str, int] = {}
     is_strong = False
     try:
         password = normalised(password)
@@ -132,7 +132,7 @@ def refuse_unfit(
 
 
 def _judged(password: str, personal: Iterable[str | None]) -> tuple[str | None, bool]:
-    """Return what stands against a password, if anything, and whether it is strong."""
+    """Return the reason to reject a password, or None, and whether it is strong."""
     texts = [text[:STRING_LENGTH].casefold() for text in personal if text]
     words = sorted({word for text in texts for word in _words_of(text)}, key=len, reverse=True)
     rest = whole = password.casefold()
@@ -151,20 +151,20 @@ def _judged(password: str, personal: Iterable[str | None]) -> tuple[str | None, 
 
 
 def _words_of(text: str) -> set[str]:
-    """A name or an address as a whole and in its parts: people take either for a password."""
+    """Return a name or an address as a whole and in its parts; customers use either as a password."""
     local = text.partition("@")[0]
     parts = "".join(c if c.isalnum() else " " for c in local).split()
     return {word for word in (text, local, *parts) if len(word) > 2}
 
 
 def _analysed(password: str, personal: list[str]) -> dict[str, Any]:
-    """Return what zxcvbn finds in the beginning of a password."""
-    with _one_analysis:
+    """Return zxcvbn's analysis of the beginning of a password."""
+    with _zxcvbn_lock:
         return dict(zxcvbn(_beginning(password), user_inputs=personal, max_length=_JUDGED_LENGTH))
 
 
 def _beginning(password: str) -> str:
-    """As much of a password as is judged, without signs around it; of one that only repeats something, that twice."""
+    """Return the part of a password that zxcvbn gets, without signs around it; of a repetition, two periods."""
     password = _SIGNS_AROUND.sub("", password) or password
     period = (password + password).index(password, 1)
     password = password[: 2 * period]
@@ -177,7 +177,7 @@ def _beginning(password: str) -> str:
     return password[:_JUDGED_LENGTH]
 
 
-def _reason(sequence: Iterable[Mapping[str, Any]]) -> str:
+def _reason(sequence: Iterable[Mapping[str, object]]) -> str:
     patterns = {match.get("dictionary_name") or match["pattern"] for match in sequence}
     if "user_inputs" in patterns:
         return _PERSONAL

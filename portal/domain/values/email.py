@@ -1,4 +1,4 @@
-"""E-mail addresses: as they are stored, and the canonical key under which each is unique."""
+"""Parse email addresses into the stored form and the canonical key, which is unique."""
 
 import re
 from dataclasses import dataclass
@@ -19,23 +19,24 @@ class Address:
     """An email address in its two forms."""
 
     email: str
-    """Normalised: lower-cased, the domain in its IDNA form. What is stored, shown and mailed to."""
+    """The normal form, in lower case with the domain in IDNA form: stored, shown and used as the recipient."""
     key: str
-    """Canonical: under which it is unique and counted. Drops what Gmail ignores; no other provider's rules."""
+    """The canonical form, for uniqueness and rate limits. It omits what Gmail ignores; other providers have no rule."""
 
     def __str__(self) -> str:
         return self.email
 
     @property
     def local_part(self) -> str:
-        """What stands before the @."""
+        """The part before the @."""
         return self.email.partition("@")[0]
 
 
 def parse_email(text: str) -> Address:
-    """Read an email address; raises InvalidValue.
+    """Parse an email address; raises InvalidValue.
 
-    The local part is ASCII: look-alikes such as a dotless i would make two people of one, or one of two.
+    The local part must be ASCII: with look-alikes such as a dotless i, one person could have two addresses, or two
+    persons the same one.
     """
     text = _BESIDE_AT.sub("@", cleaned(text))
     if len(text) > STRING_LENGTH:
@@ -45,10 +46,10 @@ def parse_email(text: str) -> Address:
         raise InvalidValue(
             N_("The part before the @ may hold only plain letters, digits and signs, without accents. Please check it.")
         )
-    if "=?" in local:  # mail programs would decode it into another address (RFC 2047)
+    if "=?" in local:  # email clients would decode it into another address (RFC 2047)
         raise InvalidValue(N_("Enter an email address in the correct format, like name@example.com."))
     try:
-        # test_environment accepts the reserved domain .test; every other special domain stays refused.
+        # test_environment accepts the reserved domain .test; every other special domain is rejected.
         found = validate_email(text, check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError:
         raise InvalidValue(N_("Enter an email address in the correct format, like name@example.com.")) from None
@@ -59,6 +60,6 @@ def parse_email(text: str) -> Address:
 def _canonical(local: str, domain: str) -> str:
     if domain not in _GMAIL:
         return f"{local}@{domain}"
-    # An address that is nothing but a tag is no Gmail address; it keeps its form, so that it equals no other.
+    # An address that is only a tag is no Gmail address; it is kept as it is, so that it equals no other.
     base = local.partition("+")[0].replace(".", "") or local
     return f"{base}@gmail.com"

@@ -1,4 +1,4 @@
-"""Logos and covers: pictures that an operator gives, recognised by their content and not by their file name."""
+"""Detect the media types of logos and covers by their content, not by their file names."""
 
 from xml.parsers.expat import ExpatError, ParserCreate
 
@@ -15,13 +15,13 @@ _SIGNATURES = (
 def media_type(logo: bytes) -> str:
     """Return the media type of a logo; raises ValueError, with a sentence for the operator.
 
-    An SVG may hold script: it is to be shown as an image only, where browsers run none.
+    An SVG may contain a script, so it must only be used as an image, where browsers run no scripts.
     """
     if len(logo) > MAX_BYTES:
         raise ValueError(f"The logo is larger than {MAX_BYTES // 1024} KiB.")
     name = _photo_type(logo) or ("image/svg+xml" if _is_svg(logo) else None)
     if name is None:
-        raise ValueError("The logo is no PNG, JPEG, WebP or SVG image.")
+        raise ValueError("The logo is not a PNG, JPEG, WebP or SVG image.")
     return name
 
 
@@ -31,7 +31,7 @@ def cover_type(cover: bytes) -> str:
         raise ValueError(f"The cover is larger than {COVER_MAX_BYTES // 1024} KiB.")
     name = _photo_type(cover)
     if name is None:
-        raise ValueError("The cover is no PNG, JPEG or WebP image.")
+        raise ValueError("The cover is not a PNG, JPEG or WebP image.")
     return name
 
 
@@ -44,7 +44,7 @@ class _NotSvg(Exception):
 
 
 def _is_svg(text: bytes) -> bool:
-    """Whether it is a whole XML document with the root that SVG has. Own entities could grow without end: refused."""
+    """Return whether it is a complete XML document with an SVG root and no entities, which could grow endlessly."""
     roots: list[str] = []
 
     def begin(name: str, _attributes: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Phone numbers."""
+"""Parse phone numbers."""
 
 import phonenumbers
 
@@ -8,16 +8,16 @@ from portal.domain.values.text import cleaned
 
 
 def parse_phone(text: str) -> str:
-    """A phone number in the stored form, "+420 777123456"; raises InvalidValue.
+    """Return a phone number in the stored form, "+420 777123456"; raises InvalidValue.
 
-    A trunk prefix ("+44 (0)20 …", "+420 (0) 777 …") is dropped where the country has none or it is not dialled from
-    abroad, and kept where it is a part of the number (Italy).
+    A trunk prefix ("+44 (0)20 …", "+420 (0) 777 …") is removed if the country has none or it is not dialled from
+    abroad, and kept if it is part of the number (Italy).
     """
     message = N_("Enter the phone number with its country code, like +420 777 123 456.")
     text = cleaned(text).replace("(", "").replace(")", "")
-    if len(text) > 40:  # longer than any number with its spaces; refused before a pattern sees it
+    if len(text) > 40:  # longer than any number with spaces; rejected before a regular expression is matched
         raise InvalidValue(message)
-    if any(character.isalpha() for character in text):  # phonenumbers would read them as digits of a keypad
+    if any(character.isalpha() for character in text):  # phonenumbers would convert letters to keypad digits
         raise InvalidValue(message)
     if text.startswith("00"):
         text = "+" + text[2:]

@@ -13,7 +13,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from portal.domain.errors import Failure, Refused
 from portal.domain.passwords.breached import BreachedPasswords
-from portal.domain.passwords.policy import MAX_LENGTH, MAX_RAW_LENGTH, PasswordTooLong, normalised, refuse_unfit
+from portal.domain.passwords.policy import MAX_LENGTH, MAX_RAW_LENGTH, PasswordTooLong, check_new_password, normalised
 from tests.domain.scene import refused
 from tests.domain.watching import normalised_lengths
 
@@ -36,7 +36,9 @@ def check(
     min_length: int = 8,
     personal: Sequence[str | None] = PERSONAL,
 ) -> bool:
-    return refuse_unfit(password, failure, min_length=min_length, personal=personal, breached=BreachedPasswords(None))
+    return check_new_password(
+        password, failure, min_length=min_length, personal=personal, breached=BreachedPasswords(None)
+    )
 
 
 def reason_against(password: str) -> str:

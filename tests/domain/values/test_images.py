@@ -43,7 +43,7 @@ def test_the_kind_of_a_picture_is_read_from_it(logo: bytes, name: str) -> None:
     ids=ascii,
 )
 def test_what_is_no_picture_is_refused(logo: bytes) -> None:
-    with pytest.raises(ValueError, match="no PNG, JPEG, WebP or SVG"):
+    with pytest.raises(ValueError, match="not a PNG, JPEG, WebP or SVG"):
         media_type(logo)
 
 
