@@ -354,7 +354,7 @@ class TestScript:
         expect(shopper.frame.locator("html")).to_have_attribute("lang", "cs")
         assert shopper.told("portal:resize")[0]["on"] == "place"
 
-    @pytest.mark.parametrize(("theme", "colour"), [("light", "rgb(244, 246, 245)"), ("dark", "rgb(15, 21, 21)")])
+    @pytest.mark.parametrize(("theme", "colour"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(26, 29, 32)")])
     def test_it_is_light_or_dark_as_the_page_wants(self, shopper: Shopper, theme: str, colour: str) -> None:
         shopper.page.emulate_media(color_scheme="dark" if theme == "light" else "light")
         shopper.visit(**{"data-theme": theme})

@@ -89,7 +89,7 @@ def test_a_form_opened_as_one_customer_does_nothing_to_the_next(new_visitor: New
     other.sign_in(next_one)
 
     assert tab.press("Save new password") == 400
-    expect(tab.summary).to_contain_text("There is a problem")
+    expect(tab.summary).to_contain_text("Your session on this page expired")
     expect(tab.page.locator("[autocomplete=username]")).to_have_value(next_one)
     assert other.go("/account") == 200
     assert next_one in other.page.content()
