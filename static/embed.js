@@ -1,5 +1,5 @@
 // Shows the portal in a frame where this script stands: <script src="…/embed.js" data-page="login"></script>
-// Its other options: README, "Embed it".
+// Its other options: docs/embedding.md.
 (() => {
   "use strict";
   const complain = (words) => console.error(`portal: ${words}`);

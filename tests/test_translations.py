@@ -150,4 +150,4 @@ def test_a_catalogue_that_nobody_compiled_is_a_line_that_says_what_to_do(own: Pa
     compiled.unlink()
     with pytest.raises(click.ClickException) as refused:
         Languages(own)
-    assert refused.value.message == f"{compiled} is missing: run `make messages`, or install the project."
+    assert refused.value.message == f"{compiled}: missing; run `make messages`, or install the project."

@@ -30,6 +30,7 @@ NEVER_FRAMED = frozenset(
         "handover.continue",
         "mail_sign_in.open",
         "mail_sign_in.opened",
+        "mailbox.clear",
         "mailbox.index",
         "mailbox.message",
         "password.set_new",

@@ -17,6 +17,7 @@ from flask import Blueprint, Response, abort, current_app, make_response, redire
 from flask.typing import ResponseReturnValue
 
 from portal.app import settings_of
+from portal.extensions import form_rate
 from portal.i18n import moment_text
 from portal.mail.transport import mailbox_folder, make_mailbox
 from portal.security_headers import CONTENT_SECURITY_POLICY
@@ -95,6 +96,7 @@ def index() -> str:
 
 
 @pages.post("")
+@form_rate
 def clear() -> ResponseReturnValue:
     """Delete the mails that there are."""
     maildir = _maildir()

@@ -321,7 +321,7 @@ def test_every_documented_failure_is_told_by_its_code(
     [
         (weak_password, "The password needs at least 8 characters."),
         (weak_new_password, "The password needs at least 8 characters."),
-        (verify_twice, "This link has already been used"),
+        (verify_twice, "There is nothing more to confirm"),
         (verify_too_late, "The links in our emails work for a short time"),
     ],
 )

@@ -58,7 +58,7 @@ STATES: dict[str, State] = {
     "reset-sent-unknown": opened("/password/reset-sent"),
     "set-new": states.set_new(),
     "set-new-empty": states.set_new(NEW_PASSWORD),
-    "set-new-reused": states.set_new(NEW_PASSWORD, password=PASSWORD),
+    "set-new-reused": states.set_new_reused,
     "set-new-short": states.set_new(NEW_PASSWORD, password="short"),
     "set-new-used": states.reset_used,
     "set-new-unknown": opened(f"/password/reset/{UNKNOWN}"),

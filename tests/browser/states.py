@@ -1,5 +1,6 @@
 """The states that take more than opening a page or sending a form once: how a visitor gets there."""
 
+from itertools import count
 from urllib.parse import urlencode
 
 from playwright.sync_api import expect
@@ -12,6 +13,7 @@ from tests.cli.process import run_portal
 LONG_EMAIL = "maximiliana.featherstonehaugh-cholmondeley@customers.a-rather-long-company-name.example.com"
 LONG_FIRST, LONG_LAST = "Wolfeschlegelsteinhausenbergerdorff", "Featherstonehaugh-Cholmondeley-Marjoribanks the Younger"
 UNKNOWN = "x" * 40
+_numbers = count()
 
 
 def stale(path: str, press: str, **fields: str) -> State:
@@ -171,12 +173,25 @@ def set_new(press: str = "", **fields: str) -> State:
     return open_it
 
 
+def set_new_reused(stage: Stage) -> Visitor:
+    """The password from before the last reset."""
+    assert stage.forgetful
+    visitor = stage.cleared()
+    visitor.ask_for_reset(FORGETFUL)
+    visitor.go(visitor.link_to(FORGETFUL, "Set a new password"))
+    visitor.type(password=PASSWORD)
+    assert visitor.press("Save new password") == 422
+    return visitor
+
+
 def reset_done(stage: Stage) -> Visitor:
     visitor = stage.cleared()
-    visitor.register("careless@example.com")
-    visitor.confirm("careless@example.com")
-    visitor.ask_for_reset("careless@example.com")
-    visitor.go(visitor.link_to("careless@example.com", "Set a new password"))
+    email = f"careless-{next(_numbers)}@example.com"
+    visitor.register(email)
+    visitor.confirm(email)
+    visitor.press("Sign out")
+    visitor.ask_for_reset(email)
+    visitor.go(visitor.link_to(email, "Set a new password"))
     visitor.type(password="nine grey otters swim")
     visitor.press("Save new password")
     return visitor

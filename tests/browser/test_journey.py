@@ -39,7 +39,7 @@ def test_a_newcomer_can_do_everything(new_visitor: NewVisitor, script: bool) -> 
     expect(visitor.heading).to_have_text("Confirm your email address")
     visitor.press("Confirm email address")
     assert visitor.path == "/account"
-    expect(visitor.page.get_by_role("status")).to_contain_text("Your address is confirmed.")
+    expect(visitor.page.get_by_role("status")).to_contain_text("Your email address is confirmed.")
     expect(visitor.heading).to_contain_text("Ada Quill")
     expect(visitor.page.locator("dd")).to_have_text(["Ada Quill", email, re.compile(r"^[0-9A-Za-z]{16}\b")])
 

@@ -63,7 +63,11 @@ def test_a_cover_is_loaded_where_it_is_shown(new_visitor: NewVisitor, portal: Se
     for screen, is_shown in ((LAPTOP, True), (PHONE, False)):
         visitor = new_visitor(url=url, viewport=screen)
         asked: list[Request] = []
-        visitor.page.on("request", asked.append)
+
+        def note(request: Request, asked: list[Request] = asked) -> None:  # Playwright takes no built-in
+            asked.append(request)
+
+        visitor.page.on("request", note)
 
         def is_known(visitor: Visitor = visitor) -> bool:
             visitor.go("/login")

@@ -297,4 +297,4 @@ def test_a_template_that_cannot_be_read_is_named_in_one_line(run: Run, checked: 
     outcome = run("check")
     assert outcome.status == 1
     (line,) = outcome.err.splitlines()
-    assert line.startswith("Error: PORTAL_INSTANCE_PATH holds templates/base.html, which cannot be used: line 1: ")
+    assert line.startswith("Error: PORTAL_INSTANCE_PATH: holds templates/base.html, which cannot be used: line 1: ")

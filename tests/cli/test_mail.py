@@ -105,7 +105,10 @@ def test_a_preview_is_the_organisations_and_goes_to_stdout(run: Run, context: Co
         (("preview", "nothing"), "Error: Invalid value for"),
         (("preview", "verify", "--locale", "xx"), "Error: Invalid value for --locale: there is no 'xx', only en, cs"),
         (("preview", "verify", "--organisation", "gone"), "Error: There is no organisation 'gone'."),
-        (("preview", "verify", "--output", "/nowhere/at/all.eml"), "Error: No such file or directory: /nowhere/at/all"),
+        (
+            ("preview", "verify", "--output", "/nowhere/at/all.eml"),
+            "Error: /nowhere/at/all.eml: No such file or directory",
+        ),
         (("test", "ada"), "Error: Invalid value for 'ADDRESS': "),
         (("test", "ada@example.com", "--locale", "xx"), "Error: Invalid value for --locale: there is no 'xx'"),
     ],

@@ -69,7 +69,7 @@ def test_who_resets_is_told_that_the_new_password_replaces_it(site: Site) -> Non
     (notice,) = notices(browser.follow(reset(site, browser)))
     assert "replaces the one chosen at registration" in notice
     (notice,) = notices(browser.follow(reset_again(site, browser)))
-    assert notice == "Your new password is set and you are signed in. All other devices have been signed out."
+    assert notice == "Your new password is set and you're signed in. All your other devices have been signed out."
 
 
 def reset_again(site: Site, browser: Browser) -> Page:

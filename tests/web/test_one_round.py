@@ -28,7 +28,7 @@ def test_a_password_made_of_what_stands_beside_it_is_told_so(site: Site) -> None
 def test_what_is_wrong_with_the_shape_of_a_password_is_told_once(site: Site) -> None:
     page = site.browser().register(EMAIL, "", first_name="")
 
-    assert page.problems == [("password", "Choose a password."), ("first_name", "Enter your first name.")]
+    assert page.problems == [("first_name", "Enter your first name."), ("password", "Choose a password.")]
 
 
 def test_a_good_password_beside_a_wrong_field_is_not_complained_of(site: Site) -> None:

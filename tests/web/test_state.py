@@ -111,11 +111,11 @@ class TestStaleForms:
 
     def test_a_browser_that_keeps_no_cookies(self, site: Site) -> None:
         ((_, words),) = site.browser().post(site.browser().open("/login").form(), {"email": EMAIL}).problems
-        assert words.startswith("Your browser did not send our cookie.")
+        assert words.startswith("Your browser didn't send our cookie.")
 
     def test_a_form_that_did_not_arrive_whole(self, site: Site) -> None:
         ((_, words),) = site.browser().fill("/login", {"csrf_token": None}).problems
-        assert words == "The form did not arrive completely. Please send it again."
+        assert words == "The form didn't arrive completely. Please send it again."
 
 
 class TestConfirming:
@@ -214,7 +214,7 @@ class TestResending:
         mails = len(site.mails(EMAIL))
         page = registering.follow(registering.post(form))
 
-        assert "sent the mail again" in page.words
+        assert "sent the email again" in page.words
         (mail,) = site.mails(EMAIL)[mails:]
         lines = text_of(mail).splitlines()
         assert mail["Subject"].startswith("You already have an account")
@@ -226,7 +226,7 @@ class TestResending:
         site.ban(EMAIL)
         mails = len(site.mails(EMAIL))
         assert (
-            "sent the mail again" in browser.follow(browser.fill("/register/code", submit_to="/register/resend")).words
+            "sent the email again" in browser.follow(browser.fill("/register/code", submit_to="/register/resend")).words
         )
         assert len(site.mails(EMAIL)) == mails
 
@@ -300,7 +300,7 @@ class TestResetting:
 
         assert answer.location == "/account"
         assert notices(browser.follow(answer)) == [
-            "Your new password is set and you are signed in. All other devices have been signed out."
+            "Your new password is set and you're signed in. All your other devices have been signed out."
         ]
         assert browser.is_signed_in
         assert not other.is_signed_in
@@ -386,7 +386,7 @@ class TestResetting:
 
         assert answer.location == "/account"
         assert notices(browser.follow(answer)) == [
-            "This password was set already. You are signed in, and all other devices have been signed out."
+            "This password is set already. You're signed in, and all your other devices have been signed out."
         ]
         assert not other.is_signed_in
         assert len(site.mails(EMAIL)) == mails
@@ -437,7 +437,7 @@ class TestSignedOutElsewhere:
 
     def test_who_signs_out_hears_nothing_of_it(self, site: Site) -> None:
         browser = site.customer(EMAIL)
-        assert notices(browser.follow(browser.sign_out())) == ["You are signed out."]
+        assert notices(browser.follow(browser.sign_out())) == ["You're signed out."]
         assert notices(browser.open("/login")) == []
 
     def test_a_form_sent_after_it_leads_to_signing_in_and_says_why(self, site: Site) -> None:
