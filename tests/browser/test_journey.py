@@ -68,7 +68,7 @@ def test_a_newcomer_can_do_everything(new_visitor: NewVisitor, script: bool) -> 
     visitor.type(password=THIRD)
     assert visitor.press("Save new password") == 200
     expect(visitor.page.get_by_role("status")).to_contain_text("Your new password is set and you're signed in.")
-    expect(visitor.heading).to_contain_text("Hello Ada")
+    expect(visitor.heading).to_contain_text("Ada Quill")
     visitor.press("Sign out")
     assert visitor.sign_in(email, SECOND) == 422
     visitor.type(password=THIRD)
