@@ -173,25 +173,31 @@ def set_new(press: str = "", **fields: str) -> State:
     return open_it
 
 
-def set_new_reused(stage: Stage) -> Visitor:
-    """The password from before the last reset."""
-    assert stage.forgetful
+def _with_reset_link(stage: Stage, *, changed_to: str = "") -> Visitor:
+    """A new customer of no session at the page of their reset link; the password may have been changed before."""
     visitor = stage.cleared()
-    visitor.ask_for_reset(FORGETFUL)
-    visitor.go(visitor.link_to(FORGETFUL, "Set a new password"))
+    email = f"careless-{next(_numbers)}@example.com"
+    visitor.register(email)
+    visitor.confirm(email)
+    if changed_to:
+        visitor.go("/account/password")
+        visitor.type(current_password=PASSWORD, password=changed_to)
+        visitor.press("Save new password")
+    visitor.press("Sign out")
+    visitor.ask_for_reset(email)
+    visitor.go(visitor.link_to(email, "Set a new password"))
+    return visitor
+
+
+def set_new_reused(stage: Stage) -> Visitor:
+    visitor = _with_reset_link(stage, changed_to="nine grey otters swim")
     visitor.type(password=PASSWORD)
     assert visitor.press("Save new password") == 422
     return visitor
 
 
 def reset_done(stage: Stage) -> Visitor:
-    visitor = stage.cleared()
-    email = f"careless-{next(_numbers)}@example.com"
-    visitor.register(email)
-    visitor.confirm(email)
-    visitor.press("Sign out")
-    visitor.ask_for_reset(email)
-    visitor.go(visitor.link_to(email, "Set a new password"))
+    visitor = _with_reset_link(stage)
     visitor.type(password="nine grey otters swim")
     visitor.press("Save new password")
     return visitor
