@@ -40,7 +40,7 @@ def test_a_dump_of_the_database_holds_nothing_of_a_deleted_customer(scene: Scene
 
 
 @pytest.mark.on_sqlite
-def test_nor_do_the_files_of_sqlite(scene: Scene, life: Life, database_url: str) -> None:
+def test_the_files_of_sqlite_hold_nothing_of_a_deleted_customer(scene: Scene, life: Life, database_url: str) -> None:
     path = Path(make_url(database_url).database or "")
 
     def files() -> bytes:
@@ -52,7 +52,7 @@ def test_nor_do_the_files_of_sqlite(scene: Scene, life: Life, database_url: str)
     assert FRIEND.encode() in files()
 
 
-def test_what_was_removed_is_told_table_by_table(scene: Scene, life: Life) -> None:
+def test_the_number_of_deleted_rows_is_reported_by_table(scene: Scene, life: Life) -> None:
     tables = [table for table in EXPORTED if table is not Contact]
     before = {table: scene.count(table) for table in tables}
     removed = delete(scene)
@@ -73,7 +73,7 @@ def test_what_was_removed_is_told_table_by_table(scene: Scene, life: Life) -> No
     assert gone == sum(removed.values()) - removed["contacts"] - 1  # the event of the deletion came
 
 
-def test_nobody_is_signed_in_any_more_and_no_link_works(scene: Scene, life: Life) -> None:
+def test_a_deleted_customer_is_signed_out_and_no_link_works(scene: Scene, life: Life) -> None:
     assert scene.is_signed_in(life.identity)
     get_reset_link(scene.context, scene.visitor, life.reset)
     delete(scene)
@@ -84,7 +84,7 @@ def test_nobody_is_signed_in_any_more_and_no_link_works(scene: Scene, life: Life
         scene.log_in(EMAIL, SECOND_PASSWORD)
 
 
-def test_everybody_else_keeps_everything(scene: Scene, life: Life) -> None:
+def test_other_customers_keep_everything(scene: Scene, life: Life) -> None:
     friend = scene.log_in(FRIEND)
     delete(scene)
     assert scene.is_signed_in(friend)
@@ -96,19 +96,19 @@ def test_everybody_else_keeps_everything(scene: Scene, life: Life) -> None:
     assert FRIENDS_IP in everything(scene)
 
 
-def test_whom_they_referred_was_referred_by_nobody(scene: Scene, life: Life) -> None:
+def test_customers_whom_a_deleted_customer_referred_have_no_referrer(scene: Scene, life: Life) -> None:
     delete(scene)
     assert set(scene.rows(select(Contact.referred_by_id))) == {(None,)}
     assert (life.cu_ref_no,) not in scene.rows(select(Registration.referral))
 
 
-def test_the_deletion_is_an_event_that_names_nobody(scene: Scene, life: Life) -> None:
+def test_the_deletion_is_an_event_without_personal_data(scene: Scene, life: Life) -> None:
     delete(scene)
     newest = select(Event.kind, Event.contact_id, Event.ip).order_by(Event.id.desc()).limit(1)
     assert scene.rows(newest) == [("delete", None, None)]
 
 
-def test_a_customer_without_an_address_goes_by_reference_number(scene: Scene) -> None:
+def test_a_customer_without_an_address_is_deleted_by_reference_number(scene: Scene) -> None:
     scene.add_guest(phone="+420 777123456", cu_ref_no="Abcdefgh12345678")
     assert (
         delete_customer(scene.context, scene.visitor.organisation_id, CustomerReference("Abcdefgh12345678"))["contacts"]
@@ -117,7 +117,7 @@ def test_a_customer_without_an_address_goes_by_reference_number(scene: Scene) ->
     assert scene.count(Contact) == 0
 
 
-def test_another_organisations_customer_stays(scene: Scene) -> None:
+def test_a_customer_of_another_organisation_stays(scene: Scene) -> None:
     second = scene.at_another_organisation()
     second.join()
     for whom in (parse_email(ADA), CustomerReference(str(scene.rows(select(Contact.cu_ref_no))[0][0]))):
@@ -126,13 +126,13 @@ def test_another_organisations_customer_stays(scene: Scene) -> None:
     assert scene.count(Identity) == 1
 
 
-def test_the_address_can_be_registered_anew(scene: Scene, life: Life) -> None:
+def test_the_address_of_a_deleted_customer_can_be_registered_again(scene: Scene, life: Life) -> None:
     delete(scene)
     assert scene.is_signed_in(scene.join(EMAIL, PASSWORD))
 
 
 @pytest.mark.differs_on_postgresql
-def test_who_is_deleted_while_the_password_is_checked_is_refused(scene: Scene, hashes: HashCounter) -> None:
+def test_a_customer_deleted_while_the_password_is_checked_is_refused(scene: Scene, hashes: HashCounter) -> None:
     scene.join()
     outcomes: list[str] = []
 

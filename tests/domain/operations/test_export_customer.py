@@ -37,7 +37,7 @@ def tables_about_customers() -> set[str]:
         found |= more
 
 
-def test_each_column_that_is_kept_about_a_customer_is_exported_or_left_out_for_a_reason() -> None:
+def test_each_column_about_a_customer_is_exported_or_excluded_with_a_reason() -> None:
     exported = {f"{table.__tablename__}.{column}" for table, columns in EXPORTED.items() for column in columns}
     kept = {
         f"{name}.{column.key}" for name in tables_about_customers() for column in Base.metadata.tables[name].columns
@@ -47,7 +47,7 @@ def test_each_column_that_is_kept_about_a_customer_is_exported_or_left_out_for_a
     assert all(LEFT_OUT.values())
 
 
-def test_everything_is_told_under_the_names_of_the_api(scene: Scene, life: Life) -> None:
+def test_exported_fields_have_the_names_of_the_api(scene: Scene, life: Life) -> None:
     told = export(scene, life.contact_id)
     assert told["organisation"] == "default"
     assert (told["email"], told["cuRefNo"], told["customerRealIp"]) == (EMAIL, life.cu_ref_no, IP)
@@ -62,7 +62,7 @@ def test_everything_is_told_under_the_names_of_the_api(scene: Scene, life: Life)
     assert (told["banReason"], told["failedPasswords"]) == (BAN_REASON, 0)
 
 
-def test_everything_that_happened_is_told(scene: Scene, life: Life) -> None:
+def test_all_events_are_exported(scene: Scene, life: Life) -> None:
     told = export(scene, life.contact_id)
     assert len(told["formerPasswords"]) == 1
     first, again = told["registrations"]
@@ -80,7 +80,7 @@ def test_everything_that_happened_is_told(scene: Scene, life: Life) -> None:
     assert {(mail["ip"], mail["userAgent"]) for mail in told["mails"]} == {(IP, USER_AGENT)}
 
 
-def test_no_secret_is_told(scene: Scene, life: Life) -> None:
+def test_no_secret_is_exported(scene: Scene, life: Life) -> None:
     text = json.dumps(export(scene, life.contact_id))
     secrets = [name for name, reason in LEFT_OUT.items() if "secret" in reason]
     assert len(secrets) == 10
@@ -94,13 +94,13 @@ def test_no_secret_is_told(scene: Scene, life: Life) -> None:
     assert life.reset not in text
 
 
-def test_nothing_of_another_customer_is_told(scene: Scene, life: Life) -> None:
+def test_nothing_of_another_customer_is_exported(scene: Scene, life: Life) -> None:
     text = json.dumps(export(scene, life.contact_id))
     assert "@example.com" not in text
     assert "198.51.100.5" not in text
 
 
-def test_who_is_known_by_phone_only_is_told_as_much(scene: Scene) -> None:
+def test_a_customer_known_by_phone_only_is_exported(scene: Scene) -> None:
     contact_id = scene.add_guest(email_key=None, phone="+420 777123456")
     scene.change_row(update(Contact).values(email=None))
     told = export(scene, contact_id)

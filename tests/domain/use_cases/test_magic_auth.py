@@ -80,9 +80,7 @@ ALWAYS_REFUSED: list[Any] = [
 
 
 @pytest.mark.parametrize("who", [nobody, *GOOD])
-def test_whoever_the_shop_vouches_for_gets_in_without_a_password(
-    shop: Scene, hashes: HashCounter, who: Callable[[Scene], None]
-) -> None:
+def test_magic_auth_signs_in_without_a_password(shop: Scene, hashes: HashCounter, who: Callable[[Scene], None]) -> None:
     who(shop)
     before = hashes.computed
     identity = shop.vouch()
@@ -94,7 +92,7 @@ def test_whoever_the_shop_vouches_for_gets_in_without_a_password(
 
 @pytest.mark.parametrize("creates", [True, False])
 @pytest.mark.parametrize(("who", "failure"), ALWAYS_REFUSED)
-def test_a_shops_word_opens_nothing_that_is_banned_or_waits(
+def test_magic_auth_of_a_banned_or_pending_customer_is_refused(
     shop: Scene, who: Callable[[Scene], None], failure: Failure, creates: bool
 ) -> None:
     if not creates:
@@ -110,7 +108,7 @@ def test_a_shops_word_opens_nothing_that_is_banned_or_waits(
         (guest_who_registers, Failure.NO_ACCOUNT),
     ],
 )
-def test_an_organisation_may_let_in_only_who_has_an_account(
+def test_magic_auth_without_creation_refuses_an_unknown_address(
     shop: Scene, who: Callable[[Scene], None], failure: Failure
 ) -> None:
     refuse(create_nobody(shop), who, failure)
@@ -126,12 +124,12 @@ def refuse(shop: Scene, who: Callable[[Scene], None], failure: Failure) -> None:
     assert newest == ("sign_in_vouched", failure.name)
 
 
-def test_who_has_an_account_gets_in_where_nobody_is_created(shop: Scene) -> None:
+def test_magic_auth_without_creation_signs_in_existing_accounts(shop: Scene) -> None:
     shop.join()
     assert shop.is_signed_in(create_nobody(shop).vouch())
 
 
-def test_an_unknown_address_becomes_a_contact_with_what_the_shop_knows(scene: Scene) -> None:
+def test_magic_auth_creates_a_contact_with_the_given_details(scene: Scene) -> None:
     referrer = scene.get(scene.join("referrer@example.com"))
     shop = scene.via_api("203.0.113.7")
     identity = shop.vouch("Eve.Rook@gmail.com", first_name="Eve", last_name="Rook", referral=referrer.cu_ref_no)
@@ -151,7 +149,7 @@ def test_an_unknown_referral_is_ignored(shop: Scene, referral: str | None) -> No
 
 
 @pytest.mark.parametrize("who", GOOD)
-def test_nothing_that_is_known_is_changed(scene: Scene, who: Callable[[Scene], None]) -> None:
+def test_magic_auth_does_not_overwrite_stored_details(scene: Scene, who: Callable[[Scene], None]) -> None:
     referrer = scene.get(scene.join("referrer@example.com"))
     who(scene)
     kept = (select(Contact), select(Account), select(Registration), select(OutboxMail))
@@ -160,7 +158,7 @@ def test_nothing_that_is_known_is_changed(scene: Scene, who: Callable[[Scene], N
     assert [scene.rows(table) for table in kept] == before
 
 
-def test_a_shops_word_ends_no_registration_that_waits(shop: Scene) -> None:
+def test_magic_auth_ends_no_pending_registration(shop: Scene) -> None:
     shop.add_guest()
     shop.register()
     shop.vouch()
@@ -168,9 +166,7 @@ def test_a_shops_word_ends_no_registration_that_waits(shop: Scene) -> None:
     assert shop.is_signed_in(shop.log_in())
 
 
-def test_who_never_confirmed_a_registration_is_unknown_when_it_waits_no_longer(
-    shop: Scene, clock: MovableClock
-) -> None:
+def test_an_address_is_unknown_after_its_pending_registration_expired(shop: Scene, clock: MovableClock) -> None:
     shop.register("a.da@gmail.com", first_name="Stranger")
     clock.advance(PENDING_LIFETIME - timedelta(seconds=1))
     with refused(Failure.UNVERIFIED):
@@ -184,7 +180,7 @@ def test_who_never_confirmed_a_registration_is_unknown_when_it_waits_no_longer(
     assert shop.count(Contact) == 1
 
 
-def test_the_identity_lives_as_long_as_one_that_is_kept(shop: Scene, clock: MovableClock) -> None:
+def test_the_identity_of_magic_auth_lasts_as_long_as_a_remembered_one(shop: Scene, clock: MovableClock) -> None:
     identity = shop.vouch()
     clock.advance(timedelta(days=6))
     assert shop.is_signed_in(identity)
@@ -193,7 +189,7 @@ def test_the_identity_lives_as_long_as_one_that_is_kept(shop: Scene, clock: Mova
 
 
 @pytest.mark.differs_on_postgresql
-def test_parallel_calls_for_an_unknown_address_make_one_contact(shop: Scene) -> None:
+def test_parallel_calls_for_an_unknown_address_create_one_contact(shop: Scene) -> None:
     identities = in_parallel([partial(shop.vouch, first_name=f"Ada {number}") for number in range(8)])
     assert len({identity for identity in identities if isinstance(identity, str)}) == 8
     assert (shop.count(Contact), shop.count(Identity)) == (1, 8)
@@ -201,7 +197,7 @@ def test_parallel_calls_for_an_unknown_address_make_one_contact(shop: Scene) -> 
     assert {shop.get(str(identity)).first_name for identity in identities} == {first_name}
 
 
-def test_who_gets_in_does_not_count(shop: Scene) -> None:
+def test_successful_magic_auth_is_not_counted(shop: Scene) -> None:
     shop = shop.with_rules(login_limit_account=parse_limit("2 per hour"), login_limit_network=parse_limit("2 per hour"))
     shop.add_guest()
     for _ in range(5):
@@ -209,9 +205,7 @@ def test_who_gets_in_does_not_count(shop: Scene) -> None:
 
 
 @pytest.mark.parametrize(("who", "failure"), ALWAYS_REFUSED)
-def test_an_address_that_is_refused_again_and_again_is_held_up(
-    shop: Scene, who: Callable[[Scene], None], failure: Failure
-) -> None:
+def test_refused_magic_auth_is_limited_by_address(shop: Scene, who: Callable[[Scene], None], failure: Failure) -> None:
     who(shop)
     shop = shop.with_rules(login_limit_account=parse_limit("2 per hour"))
     for _ in range(2):
@@ -223,7 +217,7 @@ def test_an_address_that_is_refused_again_and_again_is_held_up(
     assert shop.is_signed_in(shop.vouch("eve@example.com"))
 
 
-def test_new_contacts_count_on_the_network_that_the_shop_gives(shop: Scene) -> None:
+def test_new_contacts_are_limited_by_the_network_that_the_shop_names(shop: Scene) -> None:
     shop = shop.with_rules(login_limit_network=parse_limit("2 per hour"))
     for number in range(4):
         assert shop.vouch(f"ada{number}@example.com")
@@ -237,7 +231,7 @@ def test_new_contacts_count_on_the_network_that_the_shop_gives(shop: Scene) -> N
     assert shop.count(Contact) == 6
 
 
-def test_wrong_passwords_and_a_shops_word_do_not_hold_each_other_up(shop: Scene) -> None:
+def test_wrong_passwords_and_magic_auth_have_separate_rate_limits(shop: Scene) -> None:
     shop.join()
     shop = shop.with_rules(login_limit_account=parse_limit("2 per hour")).via_api("192.0.2.77")
     shop.fail_to_log_in(times=3)
