@@ -14,8 +14,8 @@ from portal.domain.operations.import_customers import Row, begin_import
 from portal.domain.values.email import parse_email
 from portal.storage.models import Organisation
 from tests.api.shop import Shop, new_key, new_shop
-from tests.domain.watching import lines_of
-from tests.faults.deeds import ADA, DEEDS, RETURN, World
+from tests.domain.instrumentation import lines_of
+from tests.faults.single_requests import ADA, RETURN, SINGLE_REQUESTS, World
 from tests.web.conftest import Site, Start
 
 pytestmark = pytest.mark.on_sqlite
@@ -52,7 +52,7 @@ def world(start: Start) -> World:
 def live(world: World) -> None:
     """Everything that anybody does, and what is refused."""
     site = world.site
-    for deed in DEEDS:
+    for deed in SINGLE_REQUESTS:
         assert deed(world)()[0] != 503
     for _ in range(GUESSES):
         site.browser("198.51.100.9").send(f"/password/reset/{'A' * 50}")

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from portal.storage.models import STRING_LENGTH, Organisation
 from tests.api.shop import Shop
-from tests.domain.watching import normalised_lengths
+from tests.domain.instrumentation import normalised_lengths
 from tests.web.conftest import PASSWORD, Site
 
 FULL: dict[str, Any] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.audit.tls import TlsFront
 from tests.audit.tools import NODE, PACKAGES, run
 from tests.cli.process import serving
-from tests.mail.conversation import CERTIFICATE
+from tests.mail.smtp_connection import CERTIFICATE
 
 OBSERVATORY = PACKAGES / "@mdn" / "mdn-http-observatory"
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.looking import WIDTHS, found_by_axe
+from tests.browser.checks import WIDTHS, found_by_axe
 from tests.cli.process import Served
 
 pytestmark = pytest.mark.browser

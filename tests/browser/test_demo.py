@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 from demo.seed import CUSTOMERS
 from tests.browser.visitor import PASSWORD, press_enter
 from tests.cli.process import PATIENCE_SECONDS, wait_until
-from tests.mail.conversation import CERTIFICATE
+from tests.mail.smtp_connection import CERTIFICATE
 
 pytestmark = [pytest.mark.browser, pytest.mark.full]
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Frame, Playwright, expect
 
-from tests.browser.looking import found_by_axe
+from tests.browser.checks import found_by_axe
 from tests.browser.parents import OTHER, SHOP, THIEF, Parents, Shopper, chromium_with, parents
 from tests.browser.visitor import PASSWORD, press_enter
 

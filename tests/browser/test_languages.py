@@ -11,14 +11,14 @@ from babel import Locale
 from playwright.sync_api import Browser, Page
 
 from portal import i18n
-from tests import pseudo
+from tests import pseudo_locale
 from tests.browser.catalogue import STATES, STATES_OF_SCRIPT
-from tests.browser.conftest import SETTINGS, failing_portal, visitors
-from tests.browser.looking import (
+from tests.browser.checks import (
     ONCE_EACH,
     found_by_axe_in_looks,
     sideways_scroll,
 )
+from tests.browser.conftest import SETTINGS, failing_portal, visitors
 from tests.browser.stage import SHOP_NAME, SITE_HOST, Stage
 from tests.browser.states import LONG_FIRST, LONG_LAST
 from tests.cli.process import PORTAL, serving
@@ -103,11 +103,11 @@ def czech(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="module")
 def longer(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("pseudo")
-    pseudo.write_catalogue(folder)
-    program = (sys.executable, "-m", "tests.pseudo", folder)
+    pseudo_locale.write_catalogue(folder)
+    program = (sys.executable, "-m", "tests.pseudo_locale", folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(i18n, "FOLDER", folder)  # for the failing portal, which is served by this process
-        with staged(browser, folder, pseudo.LOCALE, folder, program) as stage:
+        with staged(browser, folder, pseudo_locale.LOCALE, folder, program) as stage:
             yield stage
 
 

@@ -9,8 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.catalogue import STATES, STATES_OF_SCRIPT
-from tests.browser.conftest import visitors
-from tests.browser.looking import (
+from tests.browser.checks import (
     ONCE_EACH,
     ONE_LOOK,
     OTHER_LOOKS,
@@ -20,6 +19,7 @@ from tests.browser.looking import (
     found_by_axe_in_looks,
     sideways_scroll,
 )
+from tests.browser.conftest import visitors
 from tests.browser.stage import Stage
 from tests.browser.visitor import Visitor
 from tests.cli.process import Served

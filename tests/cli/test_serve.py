@@ -8,9 +8,9 @@ import pytest
 
 from tests.cli.process import Served, run_portal, serving, serving_at, wait_until
 from tests.conftest import SECRET_KEY
-from tests.domain.watching import in_parallel
+from tests.domain.instrumentation import in_parallel
 from tests.servers.processes import free_port
-from tests.servers.slate import Slate
+from tests.servers.reusable_database import ReusableDatabase
 
 
 @pytest.fixture
@@ -157,14 +157,22 @@ def test_a_second_portal_that_counts_apart_is_warned_of(instance: Path) -> None:
 
 @pytest.mark.on_postgresql
 @pytest.mark.full
-def test_one_process_that_counts_apart_is_warned_of_where_there_may_be_others(instance: Path, slate: Slate) -> None:
-    with serving(instance, DATABASE_URL=slate.wipe().url, SECRET_KEY=SECRET_KEY) as served:
+def test_one_process_that_counts_apart_is_warned_of_where_there_may_be_others(
+    instance: Path, reusable_database: ReusableDatabase
+) -> None:
+    with serving(instance, DATABASE_URL=reusable_database.wipe().url, SECRET_KEY=SECRET_KEY) as served:
         assert len([line for line in served.complaints() if "RATELIMIT_STORAGE_URI" in line]) == 1
 
 
 @pytest.mark.on_postgresql
-def test_a_portal_whose_data_and_key_are_elsewhere_writes_nothing_into_its_folder(instance: Path, slate: Slate) -> None:
-    settings = {"DATABASE_URL": slate.wipe().url, "SECRET_KEY": SECRET_KEY, "MAIL_SERVER": "mail.example.com"}
+def test_a_portal_whose_data_and_key_are_elsewhere_writes_nothing_into_its_folder(
+    instance: Path, reusable_database: ReusableDatabase
+) -> None:
+    settings = {
+        "DATABASE_URL": reusable_database.wipe().url,
+        "SECRET_KEY": SECRET_KEY,
+        "MAIL_SERVER": "mail.example.com",
+    }
     with serving(instance, **settings) as served:
         assert urllib.request.urlopen(f"{served.url}/readyz", timeout=30).status == 200
         assert list(instance.iterdir()) == []

@@ -21,8 +21,8 @@ from portal.domain.use_cases.resend_confirmation import resend
 from portal.domain.values.email import parse_email
 from portal.storage.backends import DatabaseUnavailable
 from portal.storage.models import Event, Link
+from tests.domain.instrumentation import lines_of
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene
-from tests.domain.watching import lines_of
 
 Row = tuple[str, str | None, bool]
 """Kind, refusal, and whether it is known about whom."""

@@ -20,9 +20,9 @@ from portal.domain.use_cases.log_in_by_email import (
 from portal.domain.values.email import parse_email
 from portal.storage.models import Contact, Event, Link
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, Scene, refused
 from tests.domain.use_cases.test_same_work import KNOWN, STRANGER, Work, work_of
-from tests.domain.watching import HashCounter, in_parallel
 
 EVE = "eve@example.com"
 
@@ -139,7 +139,7 @@ def test_neither_a_password_nor_magic_auth_unlocks_codes(portal: Scene) -> None:
     portal.join()
     guess(portal, 100)
     portal.log_in()
-    portal.via_api().vouch()
+    portal.via_api().magic_auth()
     assert failed_codes(portal) == 100
 
 

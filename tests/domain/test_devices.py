@@ -20,8 +20,8 @@ from portal.domain.values.email import parse_email
 from portal.storage.backends import DatabaseUnavailable
 from portal.storage.models import Contact, Device
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel, statements_of
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel, statements_of
 
 EVE = "eve@example.com"
 STRANGERS = "198.51.100.7"

@@ -11,9 +11,9 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.use_cases.log_in_by_email import request_sign_in
 from portal.domain.values.email import parse_email
 from portal.storage.models import Event
+from tests.domain.instrumentation import in_parallel
 from tests.domain.scene import ADA, Scene, refused
-from tests.domain.watching import in_parallel
-from tests.passing import passing_time
+from tests.passing_time import passing_time
 
 STRANGERS, OWNERS, OTHERS = "198.51.100.7", "203.0.113.5", "203.0.113.99"
 Ask = Callable[[Scene], object]

@@ -49,7 +49,7 @@ def proven_at(scene: Scene) -> object:
 @pytest.mark.parametrize("prove", PROOFS)
 def test_the_first_mailbox_proof_ends_sessions_of_magic_auth(scene: Scene, prove: Prove) -> None:
     shop = scene.via_api()
-    vouched = [shop.vouch(), shop.vouch()]
+    vouched = [shop.magic_auth(), shop.magic_auth()]
     code = hand_over.hand_over(scene.context, scene.get(vouched[0]), NONCE)
     bonded = hand_over.redeem(shop.context, shop.visitor, code, NONCE)
     unredeemed = hand_over.hand_over(scene.context, scene.get(vouched[1]), NONCE)
@@ -64,9 +64,9 @@ def test_the_first_mailbox_proof_ends_sessions_of_magic_auth(scene: Scene, prove
 
 @pytest.mark.parametrize("prove", PROOFS)
 def test_magic_auth_after_the_first_mailbox_proof_lasts(scene: Scene, prove: Prove) -> None:
-    scene.via_api().vouch()
+    scene.via_api().magic_auth()
     new = prove(scene)
-    vouched = scene.via_api().vouch()
+    vouched = scene.via_api().magic_auth()
     assert scene.is_signed_in(vouched)
     assert scene.is_signed_in(scene.log_in_by_email())
     assert scene.is_signed_in(vouched)
@@ -84,9 +84,9 @@ def test_a_later_mailbox_proof_keeps_the_time_of_the_first(scene: Scene, clock: 
 def test_neither_a_password_nor_magic_auth_is_a_mailbox_proof(scene: Scene) -> None:
     scene.add_imported()
     by_password = scene.log_in()
-    by_word = scene.via_api().vouch()
+    by_word = scene.via_api().magic_auth()
     changed = scene.change(by_password, PASSWORD, SECOND_PASSWORD)
-    again = scene.via_api().vouch()
+    again = scene.via_api().magic_auth()
     assert [scene.is_signed_in(one) for one in (by_password, by_word, changed, again)] == [False, False, True, True]
     assert proven_at(scene) is None
     by_mail = scene.log_in_by_email()
@@ -94,13 +94,13 @@ def test_neither_a_password_nor_magic_auth_is_a_mailbox_proof(scene: Scene) -> N
 
 
 def test_the_first_mailbox_proof_ends_nothing_of_other_customers(scene: Scene) -> None:
-    others = scene.via_api().vouch("eve@example.com")
+    others = scene.via_api().magic_auth("eve@example.com")
     scene.join()
     assert scene.is_signed_in(others)
 
 
 def test_a_refused_mailbox_proof_ends_nothing(scene: Scene) -> None:
-    vouched = scene.via_api().vouch()
+    vouched = scene.via_api().magic_auth()
     scene.register()
     with refused(Failure.WRONG_PASSWORD):
         scene.confirm(scene.token(Notice.VERIFY), password=SECOND_PASSWORD)

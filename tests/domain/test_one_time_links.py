@@ -12,8 +12,8 @@ from portal.domain.outbox import Notice
 from portal.domain.tokens import LinkSigner, Purpose, random_id
 from portal.storage.models import Contact, Link
 from tests.conftest import SECRET_KEY
+from tests.domain.instrumentation import statements_of
 from tests.domain.scene import ADA, SECOND_PASSWORD, Scene, refused
-from tests.domain.watching import statements_of
 
 UNREADABLE = {
     "empty": "",

@@ -181,9 +181,9 @@ def test_a_ban_does_not_apply_to_another_organisation(first: Scene, second: Scen
     token = second.ask_reset()
     first.ban()
     with refused(Failure.BANNED):
-        first.vouch()
+        first.magic_auth()
     assert second.is_signed_in(identity)
-    assert second.is_signed_in(second.vouch())
+    assert second.is_signed_in(second.magic_auth())
     second.reset(token, WRONG_PASSWORD)
 
 
@@ -196,7 +196,7 @@ def test_a_password_change_ends_no_session_of_another_organisation(first: Scene,
 
 def test_magic_auth_signs_in_at_its_own_organisation_only(first: Scene, second: Scene) -> None:
     known = first.get(first.join(first_name="Ada"))
-    stranger = second.get(second.vouch())
+    stranger = second.get(second.magic_auth())
     assert (stranger.id != known.id, stranger.first_name) == (True, None)
 
 
@@ -206,7 +206,7 @@ def referred_by_registration(scene: Scene, referral: str) -> None:
 
 
 def referred_by_the_shops_word(scene: Scene, referral: str) -> None:
-    scene.vouch("eve@example.com", referral=referral)
+    scene.magic_auth("eve@example.com", referral=referral)
 
 
 @pytest.mark.parametrize("refer", [referred_by_registration, referred_by_the_shops_word])
@@ -251,7 +251,7 @@ def guess_a_link(scene: Scene) -> None:
 
 
 def vouch_for_who_is_banned(scene: Scene) -> None:
-    scene.vouch("banned@example.com")
+    scene.magic_auth("banned@example.com")
 
 
 @pytest.mark.parametrize(
@@ -311,8 +311,8 @@ def test_commands_show_customers_of_the_named_organisation_only(first: Scene, se
 
 
 def test_an_event_is_recorded_with_the_organisation_where_it_happened(first: Scene, second: Scene) -> None:
-    first.vouch()
-    second.vouch()
+    first.magic_auth()
+    second.magic_auth()
     second.fail_to_log_in()
     rows = select(Event.organisation_id, Contact.organisation_id).outerjoin(Contact, Contact.id == Event.contact_id)
     assert all(where == whose for where, whose in first.rows(rows))

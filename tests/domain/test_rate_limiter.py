@@ -12,9 +12,9 @@ from portal.domain.errors import Busy, Failure, Refused
 from portal.domain.passwords.hashing import Hasher, Parameters
 from portal.storage.models import Contact
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel, wait_until
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel, wait_until
-from tests.passing import passing_time
+from tests.passing_time import passing_time
 
 EVE = "eve@example.com"
 

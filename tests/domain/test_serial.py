@@ -13,8 +13,8 @@ from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Visitor
 from portal.domain.outbox import Notice
 from portal.storage.models import Contact, Event
+from tests.domain.instrumentation import wait_until
 from tests.domain.scene import ADA, SECOND_PASSWORD, Scene
-from tests.domain.watching import wait_until
 
 pytestmark = pytest.mark.differs_on_postgresql
 

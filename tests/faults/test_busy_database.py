@@ -11,7 +11,7 @@ import pytest
 
 from portal.domain.context import Context
 from portal.storage import sqlite
-from tests.long import LONG
+from tests.long_tests import LONG
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page

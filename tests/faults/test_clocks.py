@@ -19,7 +19,7 @@ from portal.mail import worker as worker_module
 from portal.storage.clock import SystemClock
 from tests.conftest import MovableClock
 from tests.domain.operations.test_mail_delivery import Outbox
-from tests.mail.office import Office
+from tests.mail.mail_portal import MailPortal
 from tests.mail.sink import Sink
 from tests.web.conftest import Site
 
@@ -135,16 +135,16 @@ def test_a_worker_looks_for_them_when_it_starts_and_every_10_seconds(
 ) -> None:
     with Sink() as sink:
         settings = {**environ, "PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
-        office = Office(settings, visitor, clock)
+        mail_portal = MailPortal(settings, visitor, clock)
         began = monotonic()
         for seconds, so_far in [(0, 1), (5, 1), (10, 2), (19, 2), (20, 3)]:
             monkeypatch.setattr(worker_module, "monotonic", lambda passed=seconds: began + passed)
             if seconds in (0, 5, 19):
-                office.queue()
+                mail_portal.queue()
                 clock.advance(-HOUR)
-            office.work()
+            mail_portal.work()
             assert len(sink.messages) == so_far
-        office.close()
+        mail_portal.close()
 
 
 @pytest.mark.on_sqlite
@@ -183,7 +183,7 @@ def test_after_a_leap_of_an_hour_what_was_put_off_is_tried_once_and_put_off_agai
 def test_the_hourly_purge_goes_by_the_time_that_has_passed(
     environ: Mapping[str, str], visitor: Visitor, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, step: timedelta
 ) -> None:
-    office = Office(environ, visitor, clock)
+    mail_portal = MailPortal(environ, visitor, clock)
     purged: list[Context] = []
 
     def note(context: Context) -> dict[str, int]:
@@ -192,13 +192,13 @@ def test_the_hourly_purge_goes_by_the_time_that_has_passed(
 
     monkeypatch.setattr(worker_module, "purge", note)
     began = monotonic()
-    office.work()
+    mail_portal.work()
     clock.advance(step)
     for seconds, so_far in [(0, 1), (3000, 1), (4000, 2), (4001, 2)]:
         monkeypatch.setattr(worker_module, "monotonic", lambda passed=seconds: began + passed)
-        office.work()
+        mail_portal.work()
         assert len(purged) == so_far
-    office.close()
+    mail_portal.close()
 
 
 # Machines that disagree.
@@ -230,14 +230,14 @@ def test_no_link_counts_as_expired_for_the_clock_of_a_worker_or_of_the_machine_t
 ) -> None:
     with Sink() as sink:
         settings = {**environ, "PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
-        office = Office(settings, visitor, SystemClock())
-        office.queue(notice=Notice.RESET)
+        mail_portal = MailPortal(settings, visitor, SystemClock())
+        mail_portal.queue(notice=Notice.RESET)
         with time_machine.travel(ahead):
-            office.work()
-            office.queue(notice=Notice.RESET)
-        office.work()
-        assert office.states() == ["sent", "sent"]
-        office.close()
+            mail_portal.work()
+            mail_portal.queue(notice=Notice.RESET)
+        mail_portal.work()
+        assert mail_portal.states() == ["sent", "sent"]
+        mail_portal.close()
 
 
 @pytest.mark.on_postgresql

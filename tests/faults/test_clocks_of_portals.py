@@ -16,7 +16,7 @@ from portal.domain.outbox import Notice
 from portal.storage.clock import SystemClock
 from tests.cli.process import environment, serving, wait_until
 from tests.faults.faketime import WrongClock
-from tests.mail.office import Office
+from tests.mail.mail_portal import MailPortal
 from tests.mail.sink import Act, Sink, Stage
 from tests.web import test_served
 from tests.web.browser import Browser
@@ -159,19 +159,19 @@ def test_of_two_workers_whose_clocks_are_an_hour_apart_none_takes_what_the_other
     tmp_path: Path, environ: Mapping[str, str], visitor: Visitor, sink: Sink
 ) -> None:
     slow, fast = (WrongClock(tmp_path / name, ahead) for name, ahead in [("slow", -HOUR / 2), ("fast", HOUR / 2)])
-    office = Office(environ, visitor, SystemClock())
-    with closing(office), Sink() as silent, ExitStack() as workers:
+    mail_portal = MailPortal(environ, visitor, SystemClock())
+    with closing(mail_portal), Sink() as silent, ExitStack() as workers:
         silent.script[Stage.DOT] = Act.SILENT
         workers.enter_context(worker_of(slow, tmp_path / "slow", environ, silent))
-        held = office.queue(notice=Notice.RESET)
+        held = mail_portal.queue(notice=Notice.RESET)
         silent.wait_for_command(".")
         workers.enter_context(worker_of(fast, tmp_path / "fast", environ, sink))
-        office.queue("grace@example.com", Notice.RESET)
+        mail_portal.queue("grace@example.com", Notice.RESET)
         sink.wait_for(1)
         assert [mail["To"] for mail in sink.messages] == ["grace@example.com"]
-        assert office.row(held).state == "queued"
+        assert mail_portal.row(held).state == "queued"
         silent.release()
         silent.wait_for(1)
         workers.close()
-        assert office.states() == ["sent", "sent"]
+        assert mail_portal.states() == ["sent", "sent"]
         assert (len(silent.messages), len(sink.messages)) == (1, 1)

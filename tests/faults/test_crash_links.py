@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults.dying import Point, after, after_commit, answered, before, before_commit, carried, kill
+from tests.faults.process_death import Point, after, after_commit, answered, before, before_commit, carried, kill
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
 from tests.web.post import last_link

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.faults.dying import Point, after, after_commit, answered, before, before_commit, carried, kill
+from tests.faults.process_death import Point, after, after_commit, answered, before, before_commit, carried, kill
 from tests.web.browser import Browser, Form
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.post import link_in

@@ -9,7 +9,7 @@ from portal.domain.operations import retention as purging
 from portal.domain.operations.retention import purge
 from portal.storage.clock import utc_now
 from tests.conftest import MovableClock
-from tests.faults.dying import (
+from tests.faults.process_death import (
     Point,
     after,
     after_call,

@@ -14,7 +14,7 @@ from portal.storage.clock import utc_now
 from portal.storage.models import OutboxMail
 from tests.cli.process import PATIENCE_SECONDS, wait_until, working
 from tests.conftest import SECRET_KEY
-from tests.long import LONG
+from tests.long_tests import LONG
 from tests.mail.sink import Act, Stage
 from tests.web.conftest import PASSWORD, Site
 

@@ -18,7 +18,7 @@ from portal.domain.outbox import MailState, Notice
 from portal.storage.database import open_database
 from tests.cli.process import Served, run_portal, serving, wait_until
 from tests.mail.conftest import OpenOffice, open_office
-from tests.mail.office import ADA
+from tests.mail.mail_portal import ADA
 from tests.servers.disk import Disk
 from tests.web.conftest import PASSWORD
 from tests.web.html import read
@@ -119,20 +119,20 @@ def test_a_full_disk_lets_people_read_and_what_was_answered_stays(disk: Disk) ->
 
 
 def test_mails_wait_for_room_in_the_mailbox(open_office: OpenOffice, disk: Disk) -> None:
-    office = open_office(INSTANCE_PATH=str(disk.path / "instance"))
-    office.queue("first@example.com")
-    office.work()
+    mail_portal = open_office(INSTANCE_PATH=str(disk.path / "instance"))
+    mail_portal.queue("first@example.com")
+    mail_portal.work()
     disk.fill()
     for recipient in ("second@example.com", "third@example.com"):
-        office.queue(recipient, Notice.RESET)
-    assert office.work() > 0
-    assert office.states() == [MailState.SENT, MailState.QUEUED, MailState.QUEUED]
-    assert [office.row(number).attempts for number in (1, 2, 3)] == [0, 0, 0]
+        mail_portal.queue(recipient, Notice.RESET)
+    assert mail_portal.work() > 0
+    assert mail_portal.states() == [MailState.SENT, MailState.QUEUED, MailState.QUEUED]
+    assert [mail_portal.row(number).attempts for number in (1, 2, 3)] == [0, 0, 0]
     assert len(mails(disk.path / "instance")) == 1
     assert list((disk.path / "instance" / "mailbox" / "tmp").iterdir()) == []
     disk.empty()
-    assert office.work() == 0
-    assert office.states() == [MailState.SENT] * 3
+    assert mail_portal.work() == 0
+    assert mail_portal.states() == [MailState.SENT] * 3
     arrived = mails(disk.path / "instance")
     assert sorted(mail["To"] for mail in arrived) == ["first@example.com", "second@example.com", "third@example.com"]
     assert all("html" in mail.as_string() for mail in arrived)

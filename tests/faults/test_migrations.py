@@ -63,7 +63,7 @@ def test_an_upgrade_that_is_killed_at_any_statement_leaves_what_was_there(make: 
         database.engine.dispose()
         urls.append(url_of(database))
     answer = subprocess.run(
-        [sys.executable, "-m", "tests.faults.migrating", *urls],
+        [sys.executable, "-m", "tests.faults.next_migration", *urls],
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS * 3,

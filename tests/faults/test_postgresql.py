@@ -14,7 +14,7 @@ from tests.conftest import SECRET_KEY
 from tests.servers.postgres import Postgres
 from tests.servers.processes import wait_until
 from tests.servers.proxy import Proxy
-from tests.servers.slate import Slate
+from tests.servers.reusable_database import ReusableDatabase
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page
 
@@ -39,18 +39,18 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="module")
-def slate(server: Postgres) -> Iterator[Slate]:
+def reusable_database(server: Postgres) -> Iterator[ReusableDatabase]:
     """A database on a server that may be broken, in place of the one that all tests share."""
-    slate = Slate(server)
-    yield slate
-    slate.close()
+    reusable_database = ReusableDatabase(server)
+    yield reusable_database
+    reusable_database.close()
 
 
 @pytest.fixture
-def site(start: Start, slate: Slate, server: Postgres) -> Site:
+def site(start: Start, reusable_database: ReusableDatabase, server: Postgres) -> Site:
     grant(server)
     roomy = dict.fromkeys(("MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK", "LOGIN_LIMIT_ACCOUNT"), "1000 per hour")
-    return start(DATABASE_URL=slate.url.replace("postgres@", "portal@"), **roomy)
+    return start(DATABASE_URL=reusable_database.url.replace("postgres@", "portal@"), **roomy)
 
 
 def stop(server: Postgres, _stack: ExitStack) -> Mend:
@@ -76,7 +76,7 @@ def use_up_connections(server: Postgres, stack: ExitStack) -> Mend:
 def with_stack(stack: ExitStack, server: Postgres) -> None:
     try:
         stack.enter_context(server.connect())
-    except Exception:  # noqa: BLE001 - there are none left: the slate and the tests have some, too
+    except Exception:  # noqa: BLE001 - there are none left: the reusable_database and the tests have some, too
         return
 
 
@@ -113,7 +113,7 @@ def grant(server: Postgres) -> None:
 
 
 def execute(server: Postgres, *statements: str) -> None:
-    with closing(server.connect("slate")) as connection:
+    with closing(server.connect("reusable_database")) as connection:
         for statement in statements:
             connection.execute(statement.encode())
 
@@ -214,10 +214,10 @@ def test_a_connection_that_ends_in_the_middle_leaves_nothing(site: Site, server:
 
 
 def test_an_answer_to_commit_that_is_lost_can_be_followed_by_another_try(
-    start: Start, site: Site, slate: Slate, server: Postgres
+    start: Start, site: Site, reusable_database: ReusableDatabase, server: Postgres
 ) -> None:
     with Proxy(server.port) as proxy:
-        far = start(DATABASE_URL=slate.url.replace(f":{server.port}/", f":{proxy.port}/"))
+        far = start(DATABASE_URL=reusable_database.url.replace(f":{server.port}/", f":{proxy.port}/"))
         browser = far.browser()
         form = browser.open("/register").form()
         typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}

@@ -14,7 +14,7 @@ from portal.storage.redis_counters import RedisCounters
 from tests.api.shop import new_shop
 from tests.cli.process import serving
 from tests.cli.test_metrics import scrape
-from tests.domain.watching import in_parallel
+from tests.domain.instrumentation import in_parallel
 from tests.servers.processes import free_port, wait_until
 from tests.servers.redis import PATIENCE_SECONDS, PATIENT_PORTAL, Redis
 from tests.web.conftest import PASSWORD, Site, Start

@@ -15,7 +15,7 @@ from tests.cli.test_metrics import scrape
 from tests.conftest import SECRET_KEY
 from tests.servers.postgres import Postgres
 from tests.servers.processes import free_port, wait_until
-from tests.servers.slate import Slate
+from tests.servers.reusable_database import ReusableDatabase
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page
@@ -32,7 +32,7 @@ LONG_SECONDS = 10
 @contextmanager
 def slow(postgres: Postgres, statement: str) -> Iterator[None]:
     """Somebody holds what a query needs: it takes for ever, as on a table that has grown without an index."""
-    with closing(postgres.connect("slate")) as connection, connection.transaction():
+    with closing(postgres.connect("reusable_database")) as connection, connection.transaction():
         connection.execute(statement.encode())
         yield
 
@@ -131,10 +131,15 @@ def test_a_page_asks_only_once_for_organisations_that_it_has_not_read(
 
 
 def test_a_scrape_goes_without_a_count_that_is_slow_and_many_take_nobodys_connection(
-    tmp_path: Path, postgres: Postgres, slate: Slate
+    tmp_path: Path, postgres: Postgres, reusable_database: ReusableDatabase
 ) -> None:
     port = free_port()
-    settings = {"DATABASE_URL": slate.wipe().url, "SECRET_KEY": SECRET_KEY, "METRICS_PORT": str(port), **CHEAP}
+    settings = {
+        "DATABASE_URL": reusable_database.wipe().url,
+        "SECRET_KEY": SECRET_KEY,
+        "METRICS_PORT": str(port),
+        **CHEAP,
+    }
     with serving(tmp_path / "private" / "instance", **settings) as served:
         assert scrape(port)["portal_outbox_mails"] == 0
         with slow(postgres, "LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE"):
@@ -164,7 +169,7 @@ def test_a_scrape_goes_without_a_count_that_is_slow_and_many_take_nobodys_connec
 def waiting(postgres: Postgres) -> int:
     """How many of the portal's connections wait for a table."""
     statement = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'portal' AND wait_event_type = 'Lock'"
-    with closing(postgres.connect("slate")) as connection:
+    with closing(postgres.connect("reusable_database")) as connection:
         row = connection.execute(statement).fetchone()
     assert row is not None
     return int(row[0])

@@ -13,7 +13,7 @@ from portal.storage.backends import DatabaseUnavailable
 from portal.storage.database import open_database
 from portal.storage.rate_limit_counters import CountersUnavailable
 from portal.storage.redis_counters import RedisCounters
-from tests.mail.conversation import CERTIFICATE
+from tests.mail.smtp_connection import CERTIFICATE
 from tests.servers.redis import Redis
 from tests.servers.resolver import Resolver
 from tests.servers.tls import TlsFront

@@ -16,7 +16,7 @@ from tests.cli.process import Served, environment, serving
 from tests.conftest import SECRET_KEY
 from tests.mail.sink import ReceivedMail, Sink
 from tests.servers.redis import PATIENT_PORTAL, Redis
-from tests.servers.slate import Slate
+from tests.servers.reusable_database import ReusableDatabase
 from tests.web.conftest import PASSWORD
 from tests.web.post import code_in, link_in
 from tests.web.test_served import Visitor
@@ -61,10 +61,10 @@ class Machines:
 
 
 @pytest.fixture
-def machines(tmp_path: Path, slate: Slate, broken_redis: Redis) -> Iterator[Machines]:
+def machines(tmp_path: Path, reusable_database: ReusableDatabase, broken_redis: Redis) -> Iterator[Machines]:
     with Sink() as sink:
         settings = {
-            "DATABASE_URL": slate.wipe().url,
+            "DATABASE_URL": reusable_database.wipe().url,
             "RATELIMIT_STORAGE_URI": broken_redis.uri,
             "MAIL_SERVER": sink.host,
             "MAIL_PORT": str(sink.port),

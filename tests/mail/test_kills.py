@@ -9,7 +9,7 @@ import pytest
 from portal.settings import DATABASE_FILE
 from portal.storage.database import open_database
 from tests.cli.process import Served, serving_at, wait_until
-from tests.faults.dying import end_leases
+from tests.faults.process_death import end_leases
 from tests.mail.sink import Sink
 from tests.servers.processes import free_port
 from tests.web.post import link_in

@@ -18,9 +18,9 @@ from portal.domain.tokens import Purpose
 from portal.i18n import speaking
 from portal.mail.render import duration_text, one_line, render
 from portal.storage.models import Organisation
-from tests import pseudo
+from tests import pseudo_locale
 from tests.mail.conftest import OpenOffice
-from tests.mail.office import ADA, Office
+from tests.mail.mail_portal import ADA, MailPortal
 from tests.mmdb import write_mmdb
 from tests.web.html import read
 
@@ -36,12 +36,12 @@ Rendered = Callable[..., EmailMessage]
 def rendered() -> Rendered:
     """Queues a mail, claims it, and renders it to what is read from its bytes."""
 
-    def render_one(office: Office, *arguments: object, **options: object) -> EmailMessage:
-        office.queue(*arguments, **options)  # type: ignore[arg-type] # passed on as they are
-        with office.context.database.write() as connection:
-            mail = mail_delivery.claim_next(connection, office.context.clock, "c" * 32)
+    def render_one(mail_portal: MailPortal, *arguments: object, **options: object) -> EmailMessage:
+        mail_portal.queue(*arguments, **options)  # type: ignore[arg-type] # passed on as they are
+        with mail_portal.context.database.write() as connection:
+            mail = mail_delivery.claim_next(connection, mail_portal.context.clock, "c" * 32)
         assert mail is not None
-        content = render(office.app, mail).as_bytes()
+        content = render(mail_portal.app, mail).as_bytes()
         assert content.isascii()
         assert content.count(b"\n") == content.count(b"\r\n"), "a bare line feed"
         return message_from_bytes(content, _class=EmailMessage, policy=default)
@@ -83,13 +83,15 @@ def test_each_mail_is_text_first_then_html_with_every_header(
 def test_a_link_begins_with_the_base_url_stands_alone_and_opens_its_purpose_only(
     open_office: OpenOffice, rendered: Rendered, notice: Notice, purpose: Purpose, path: str
 ) -> None:
-    office = open_office(BASE_URL="https://portal.example.com")
+    mail_portal = open_office(BASE_URL="https://portal.example.com")
     start = "https://portal.example.com" + path
     (token,) = (
-        line.removeprefix(start) for line in _text(rendered(office, ADA, notice)).splitlines() if line.startswith(start)
+        line.removeprefix(start)
+        for line in _text(rendered(mail_portal, ADA, notice)).splitlines()
+        if line.startswith(start)
     )
-    assert len(office.context.signer.public_id(purpose, token)) == 32
-    with office.context.database.read() as connection:
+    assert len(mail_portal.context.signer.public_id(purpose, token)) == 32
+    with mail_portal.context.database.read() as connection:
         rows = str(connection.exec_driver_sql("SELECT * FROM outbox").all())
         rows += str(connection.exec_driver_sql("SELECT * FROM link").all())
     assert token not in rows
@@ -142,12 +144,12 @@ def test_each_mail_says_when_and_from_which_device_and_where_it_was_asked_for(
         tmp_path / "places.mmdb",
         {"192.0.2.0/24": {"city": {"names": {"en": "Kladno"}}, "country": {"iso_code": "CZ", "names": {"en": "X"}}}},
     )
-    office = open_office(GEOIP_DATABASE=str(places)).seen_with(CHROME)
+    mail_portal = open_office(GEOIP_DATABASE=str(places)).seen_with(CHROME)
     for locale, rows in (
         ("en", ["Time: 1 March 2026, 12:00 UTC", "Device: Chrome on Windows", "Approximate location: Kladno, Czechia"]),
         ("cs", ["Čas: 1. března 2026 12:00 UTC", "Zařízení: Chrome, Windows", "Přibližné místo: Kladno, Česko"]),
     ):
-        mail = rendered(office, ADA, notice, locale=locale)
+        mail = rendered(mail_portal, ADA, notice, locale=locale)
         assert [line for line in _text(mail).splitlines() if line in rows] == rows
         html = mail.get_body(("html",))
         assert html is not None
@@ -233,7 +235,7 @@ def test_a_mail_speaks_its_recipients_language_in_all_its_parts(open_office: Ope
 def test_no_mail_has_words_that_translators_never_saw(
     open_office: OpenOffice, rendered: Rendered, notice: Notice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pseudo.write_catalogue(tmp_path)
+    pseudo_locale.write_catalogue(tmp_path)
     monkeypatch.setattr(i18n, "FOLDER", tmp_path)
     mail = rendered(open_office(), ADA, notice, locale="el")
     html = mail.get_body(("html",))
@@ -300,18 +302,18 @@ def test_no_character_that_ends_a_line_gets_into_a_header(mark: str) -> None:
 def test_whatever_an_organisation_is_called_the_mail_is_from_the_portal_alone(
     open_office: OpenOffice, rendered: Rendered, name: str
 ) -> None:
-    office = open_office()
-    with office.context.database.write() as connection:
+    mail_portal = open_office()
+    with mail_portal.context.database.write() as connection:
         connection.execute(update(Organisation).values(name=name))
-    mail = rendered(office)
+    mail = rendered(mail_portal)
     assert [address.addr_spec for address in mail["From"].addresses] == ["portal@localhost"]
     assert "Bcc" not in mail
     assert len(mail.keys()) == len(set(mail.keys())) == 9
 
 
 def test_each_mail_is_rendered_on_its_own(open_office: OpenOffice, rendered: Rendered) -> None:
-    office = open_office()
-    first, second = rendered(office, ADA, Notice.VERIFY), rendered(office, "grace@example.com", Notice.VERIFY)
+    mail_portal = open_office()
+    first, second = rendered(mail_portal, ADA, Notice.VERIFY), rendered(mail_portal, "grace@example.com", Notice.VERIFY)
     assert first["Message-ID"] != second["Message-ID"]
     assert "grace@example.com" in _text(second)
     assert ADA not in _text(second)

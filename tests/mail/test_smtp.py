@@ -10,7 +10,7 @@ from portal.mail import smtp
 from portal.mail.smtp import SmtpTransport
 from portal.mail.transport import Misconfigured, NotSent, RecipientRefused, ServerUnavailable, TryLater
 from portal.settings import load_settings
-from tests.mail.office import mail_app
+from tests.mail.mail_portal import mail_app
 from tests.mail.sink import Act, Sink, Stage
 
 pytestmark = pytest.mark.on_sqlite

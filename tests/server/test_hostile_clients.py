@@ -11,7 +11,7 @@ import pytest
 
 from portal.security_headers import MAX_BODY, SECURITY_HEADERS
 from tests.cli.process import Served, run_portal, serving, wait_until
-from tests.long import LONG
+from tests.long_tests import LONG
 from tests.server.clients import connected
 from tests.web.test_served import CHEAP, Visitor, raw
 

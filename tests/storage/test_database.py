@@ -12,8 +12,8 @@ from portal.domain.context import Context
 from portal.storage.backends import DatabaseUnavailable, TransactionConflict
 from portal.storage.database import MAX_ATTEMPTS, open_database, retried
 from portal.storage.models import Contact, Organisation
+from tests.domain.instrumentation import in_parallel
 from tests.domain.scene import ADA, Scene
-from tests.domain.watching import in_parallel
 
 OUTRUN = text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$")
 

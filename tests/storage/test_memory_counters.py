@@ -7,8 +7,8 @@ import time_machine
 
 from portal.storage import memory_counters
 from portal.storage.memory_counters import MemoryCounters
-from tests.domain.watching import in_parallel
-from tests.passing import passing_time
+from tests.domain.instrumentation import in_parallel
+from tests.passing_time import passing_time
 
 START = 1_800_000_000
 

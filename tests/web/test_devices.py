@@ -10,7 +10,7 @@ from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.tokens import digest_of, random_id
 from portal.domain.values.email import parse_email
 from portal.storage.models import Contact
-from tests.passing import passing_time
+from tests.passing_time import passing_time
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.post import code_in

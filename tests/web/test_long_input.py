@@ -4,7 +4,7 @@ import pytest
 
 from portal.domain.passwords.policy import MAX_LENGTH, MAX_RAW_LENGTH
 from portal.storage.models import STRING_LENGTH
-from tests.domain.watching import normalised_lengths
+from tests.domain.instrumentation import normalised_lengths
 from tests.web.conftest import PASSWORD, Site
 
 EMAIL = "ada@example.com"

@@ -58,7 +58,7 @@ class Postgresql:
         self._server = server
 
     def back_up(self, _site: Site) -> None:
-        self._server.dump("slate", self._copy)
+        self._server.dump("reusable_database", self._copy)
 
     def put_back(self) -> Site:
         site = self._start(DATABASE_URL=self._server.restore(self._copy, "restored"))

@@ -6,7 +6,7 @@ from math import ceil
 
 import pytest
 
-from tests.passing import passing_time
+from tests.passing_time import passing_time
 from tests.web.browser import Page
 from tests.web.conftest import PASSWORD, Site, Start
 

@@ -9,7 +9,7 @@ import pytest
 from portal.domain.errors import Busy
 from portal.domain.passwords.hashing import Hasher, Parameters, new_salt
 from portal.domain.passwords.policy import MAX_RAW_LENGTH, PasswordTooLong
-from tests.domain.watching import HashCounter, in_parallel, normalised_lengths, wait_until
+from tests.domain.instrumentation import HashCounter, in_parallel, normalised_lengths, wait_until
 
 CHEAP = Parameters(1, 8, 1)
 DEARER = Parameters(2, 16, 1)

@@ -15,8 +15,8 @@ from portal.domain.errors import Busy, Failure
 from portal.domain.passwords.hashing import Hasher, Parameters, new_salt
 from portal.domain.passwords.legacy_hashes import InvalidHash, parse_legacy_hash
 from portal.storage.models import Account, Contact
+from tests.domain.instrumentation import HashCounter, wait_until
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, wait_until
 
 # Out of the tests and manuals of the systems that made them; OpenBSD's and Argon2's own are among them.
 KNOWN = {

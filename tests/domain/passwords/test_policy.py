@@ -14,8 +14,8 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from portal.domain.errors import Failure, Refused
 from portal.domain.passwords.breached import BreachedPasswords
 from portal.domain.passwords.policy import MAX_LENGTH, MAX_RAW_LENGTH, PasswordTooLong, check_new_password, normalised
+from tests.domain.instrumentation import normalised_lengths
 from tests.domain.scene import refused
-from tests.domain.watching import normalised_lengths
 
 PERSONAL = ("jana.novotna-svobodova@example.com", "Jana", "Novotn\u00e1 Svobodov\u00e1", "Hedgehog Books")
 COMMON = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= 8][:50]

@@ -8,8 +8,8 @@ from sqlalchemy import update
 from portal.domain.errors import Failure
 from portal.domain.outbox import Notice
 from portal.storage.models import Contact
+from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel
 
 
 def test_a_password_change_ends_every_identity_and_starts_a_new_one(scene: Scene) -> None:

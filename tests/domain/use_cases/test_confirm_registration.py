@@ -13,8 +13,8 @@ from portal.domain.use_cases.resend_confirmation import resend
 from portal.domain.values.email import parse_email
 from portal.storage.models import Account, Contact, Link, Registration
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel
 
 
 def test_the_browser_that_registered_confirms_without_the_password(scene: Scene, hashes: HashCounter) -> None:

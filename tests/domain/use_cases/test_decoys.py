@@ -180,7 +180,7 @@ def test_the_api_reports_a_pending_registration_after_100_wrong_passwords_too(sc
     with refused(Failure.WRONG_PASSWORD):
         scene.via_api().log_in()
     with refused(Failure.UNVERIFIED):
-        scene.via_api().vouch()
+        scene.via_api().magic_auth()
 
 
 def test_registering_does_not_allow_more_guesses_after_100_wrong_passwords(scene: Scene) -> None:
@@ -234,7 +234,7 @@ def test_lifting_a_ban_restores_nothing_that_it_ended(scene: Scene) -> None:
     assert [mail.token for mail in scene.mails()] == [token]
     with refused(Failure.LINK_ENDED):
         scene.confirm(token, browser=registration)
-    assert scene.via_api().vouch()  # of a contact that nothing pending is known of
+    assert scene.via_api().magic_auth()  # of a contact that nothing pending is known of
 
 
 def test_a_refused_sign_in_is_recorded_on_the_contact(scene: Scene) -> None:

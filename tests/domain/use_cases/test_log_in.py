@@ -13,8 +13,8 @@ from portal.domain.passwords.hashing import Hasher, Parameters
 from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.storage.models import Account, Contact, Identity
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter
 
 
 def nobody(scene: Scene) -> None:

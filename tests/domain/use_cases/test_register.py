@@ -12,8 +12,8 @@ from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.domain.use_cases.resend_confirmation import resend
 from portal.storage.models import Account, Contact, Identity, Link, OutboxMail, Registration
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel, wait_until
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel, wait_until
 
 KEPT = [column for column in Contact.__table__.columns if column.name != "failed_passwords"]
 """What no registration changes of a contact; as a guess of its password it is counted."""

@@ -13,8 +13,8 @@ from portal.domain.outbox import Notice
 from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.storage.models import Account, Contact, ContactGroup, Event, Identity, Link, OutboxMail, Registration
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel
 
 WEAK_PASSWORD = "password1"
 RETRY = timedelta(minutes=10)

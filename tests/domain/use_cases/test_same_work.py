@@ -11,8 +11,8 @@ from portal.domain.errors import Refused
 from portal.domain.rate_limits import password_limits, registration_email_limits, registration_limits
 from portal.domain.tokens import random_id
 from portal.storage.models import Base, Contact, Registration
+from tests.domain.instrumentation import HashCounter, statements_of
 from tests.domain.scene import ADA, SECOND_PASSWORD, WRONG_PASSWORD, Scene
-from tests.domain.watching import HashCounter, statements_of
 
 STRANGER = "stranger@example.com"
 

@@ -15,8 +15,8 @@ from portal.domain.use_cases.set_new_password import get_reset_link
 from portal.domain.values.email import parse_email
 from portal.storage.models import Account, Contact, FormerPassword, Identity, Link
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel
 
 
 def test_a_reset_sets_the_password_and_emails_the_owner(scene: Scene) -> None:

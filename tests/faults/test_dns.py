@@ -23,15 +23,15 @@ from portal.storage.rate_limit_counters import CountersUnavailable
 from portal.storage.redis_counters import RedisCounters
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, Served, environment, run_portal, serving
 from tests.conftest import SECRET_KEY
-from tests.mail.office import mail_app
+from tests.mail.mail_portal import mail_app
 from tests.mail.sink import Sink
-from tests.servers.dead import dead_addresses
 from tests.servers.nameserver import NameServer
 from tests.servers.postgres import Postgres
 from tests.servers.processes import wait_until
 from tests.servers.redis import Redis
 from tests.servers.resolver import Resolver
-from tests.servers.slate import Slate
+from tests.servers.reusable_database import ReusableDatabase
+from tests.servers.unreachable import dead_addresses
 from tests.web.conftest import PASSWORD, Start
 from tests.web.expectations import assert_error_page
 from tests.web.test_served import CHEAP, Visitor
@@ -187,10 +187,14 @@ def test_a_dead_address_of_the_mail_server_leaves_time_to_the_one_that_lives(
 
 @pytest.mark.on_postgresql
 def test_a_portal_lives_with_a_silent_name_server(
-    tmp_path: Path, name_server: NameServer, slate: Slate, postgres: Postgres, broken_redis: Redis
+    tmp_path: Path,
+    name_server: NameServer,
+    reusable_database: ReusableDatabase,
+    postgres: Postgres,
+    broken_redis: Redis,
 ) -> None:
     settings = {
-        "DATABASE_URL": renamed(slate.wipe().url, "db.example.com"),
+        "DATABASE_URL": renamed(reusable_database.wipe().url, "db.example.com"),
         "RATELIMIT_STORAGE_URI": renamed(broken_redis.uri, "redis.example.com"),
         "SECRET_KEY": SECRET_KEY,
         "LOGIN_LIMIT_ACCOUNT": "8 per hour",
@@ -229,7 +233,7 @@ def is_away(served: Served, postgres: Postgres) -> bool:
 
 
 def cut_off(postgres: Postgres) -> None:
-    """End all connections to the slate but its own."""
+    """End all connections to the reusable_database but its own."""
     with postgres.connect() as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'portal'"

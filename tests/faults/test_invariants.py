@@ -5,20 +5,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.invariants import of_logs, of_mails
 from tests.faults.journal import Journal
-from tests.faults.oracle import of_logs, of_mails
-from tests.mail.conftest import office, open_office, sink
-from tests.mail.office import Office
+from tests.mail.conftest import mail_portal, open_office, sink
+from tests.mail.mail_portal import MailPortal
 from tests.mail.sink import Sink
 
-__all__ = ["office", "open_office", "sink"]
+__all__ = ["mail_portal", "open_office", "sink"]
 pytestmark = [pytest.mark.on_sqlite, pytest.mark.full]
 
 
-def test_a_mail_may_come_again_for_each_kill_that_it_was_in_and_no_other_may(office: Office, sink: Sink) -> None:
-    name = office.row(office.queue()).message_id
-    office.work()
-    with office.context.database.read() as connection:
+def test_a_mail_may_come_again_for_each_kill_that_it_was_in_and_no_other_may(
+    mail_portal: MailPortal, sink: Sink
+) -> None:
+    name = mail_portal.row(mail_portal.queue()).message_id
+    mail_portal.work()
+    with mail_portal.context.database.read() as connection:
         assert of_mails(sink.messages, connection, {}) == []
         assert of_mails(sink.messages * 3, connection, {name: 2}) == []
         assert of_mails(sink.messages * 3, connection, {name: 1, "another": 5}) == [
