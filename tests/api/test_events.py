@@ -68,7 +68,7 @@ def live(world: World) -> None:
     ban.ban(site.context, 1, parse_email(ADA), "spam")
 
 
-def test_each_thing_that_happens_is_one_event_of_one_shape(world: World) -> None:
+def test_each_action_is_logged_as_one_event_with_documented_fields(world: World) -> None:
     before = len(world.site.rows()["event"])
     began = datetime.now(UTC)
     with lines_of("portal.events") as lines:
@@ -92,7 +92,7 @@ def test_each_thing_that_happens_is_one_event_of_one_shape(world: World) -> None
     assert sorted(map(repr, told)) == sorted(map(repr, kept))
 
 
-def test_the_use_of_a_key_is_told_with_the_request_that_it_came_with(site: Site, shop: Shop) -> None:
+def test_the_use_of_a_key_is_logged_with_its_request(site: Site, shop: Shop) -> None:
     with lines_of("portal.access") as lines:
         shop.account("A" * 32)
     (line,) = lines

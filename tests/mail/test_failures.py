@@ -17,7 +17,7 @@ TRY_AGAIN = timedelta(seconds=15)
 
 
 @pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT])
-def test_a_4xx_to_a_mail_is_tried_again_within_15_seconds(
+def test_a_4xx_to_a_mail_is_retried_within_15_seconds(
     mail_portal: MailPortal, sink: Sink, clock: MovableClock, stage: Stage
 ) -> None:
     mail = mail_portal.queue()
@@ -36,7 +36,7 @@ def test_a_4xx_to_a_mail_is_tried_again_within_15_seconds(
 
 @pytest.mark.parametrize("stage", [Stage.CONNECT, Stage.EHLO, Stage.STARTTLS, Stage.AUTH])
 @pytest.mark.parametrize("code", ["421 later", "554 5.7.1 never"])
-def test_a_refusal_before_any_mail_pauses_and_burns_no_try(
+def test_a_refused_connection_pauses_the_worker_and_costs_no_attempt(
     open_office: OpenOffice, stage: Stage, code: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Sink(starttls=True, auth=True) as sink:
@@ -57,7 +57,7 @@ def test_a_refusal_before_any_mail_pauses_and_burns_no_try(
         assert "canary" not in caplog.text
 
 
-def test_a_pause_grows_to_30_seconds_and_begins_anew_after_a_success(mail_portal: MailPortal, sink: Sink) -> None:
+def test_a_pause_grows_to_30_seconds_and_resets_after_a_success(mail_portal: MailPortal, sink: Sink) -> None:
     mail_portal.queue()
     sink.script[Stage.CONNECT] = "421 later"
     pauses = [mail_portal.work() for _ in range(6)]
@@ -71,7 +71,7 @@ def test_a_pause_grows_to_30_seconds_and_begins_anew_after_a_success(mail_portal
     assert mail_portal.work() <= 5
 
 
-def test_mails_wait_while_no_server_listens_and_all_go_out_after(mail_portal: MailPortal, sink: Sink) -> None:
+def test_mails_wait_while_no_server_listens_and_are_sent_after(mail_portal: MailPortal, sink: Sink) -> None:
     sink.stop()
     mails = [mail_portal.queue(f"customer{number}@example.com") for number in range(3)]
     assert mail_portal.work() > 0
@@ -81,9 +81,7 @@ def test_mails_wait_while_no_server_listens_and_all_go_out_after(mail_portal: Ma
     assert len(sink.messages) == 3
 
 
-def test_an_hour_without_a_mail_server_costs_nobody_anything(
-    mail_portal: MailPortal, sink: Sink, clock: MovableClock
-) -> None:
+def test_an_hour_without_a_mail_server_loses_no_mail(mail_portal: MailPortal, sink: Sink, clock: MovableClock) -> None:
     sink.stop()
     recipients = [f"customer{number}@example.com" for number in range(10)]
     mails = [mail_portal.queue(recipient, Notice.PASSWORD_CHANGED) for recipient in recipients]
@@ -106,7 +104,7 @@ def test_an_hour_without_a_mail_server_costs_nobody_anything(
     assert len({mail["Message-ID"] for mail in sink.messages}) == 10
 
 
-def test_a_server_name_that_leads_nowhere_pauses(open_office: OpenOffice) -> None:
+def test_an_unresolvable_mail_server_name_pauses_the_worker(open_office: OpenOffice) -> None:
     mail_portal = open_office(MAIL_SERVER="mail.invalid")
     mail = mail_portal.queue()
     assert mail_portal.work() > 0
@@ -115,7 +113,7 @@ def test_a_server_name_that_leads_nowhere_pauses(open_office: OpenOffice) -> Non
 
 @pytest.mark.parametrize("code", ["550 5.1.1 <ada@example.com>: nobody here", "552 5.3.4 too large"])
 @pytest.mark.parametrize("stage", [Stage.RCPT, Stage.DATA, Stage.DOT])
-def test_a_refused_recipient_is_set_aside_with_the_reason_and_holds_nobody_up(
+def test_a_refused_recipient_is_given_up_with_the_reason_and_delays_no_other_mail(
     mail_portal: MailPortal, sink: Sink, stage: Stage, code: str
 ) -> None:
     refused = mail_portal.queue()
@@ -130,7 +128,7 @@ def test_a_refused_recipient_is_set_aside_with_the_reason_and_holds_nobody_up(
     assert [received.envelope.recipients for received in sink.messages] == [("grace@example.com",)]
 
 
-def test_one_bad_recipient_among_others_is_the_only_one_set_aside(mail_portal: MailPortal, sink: Sink) -> None:
+def test_only_the_mail_with_the_bad_recipient_is_given_up(mail_portal: MailPortal, sink: Sink) -> None:
     sink.refused["bad@example.com"] = "550 5.1.1 no such user"
     for recipient in (ADA, "bad@example.com", "grace@example.com"):
         mail_portal.queue(recipient)
@@ -140,7 +138,7 @@ def test_one_bad_recipient_among_others_is_the_only_one_set_aside(mail_portal: M
 
 @pytest.mark.parametrize("stage", [Stage.RCPT, Stage.DATA, Stage.DOT])
 @pytest.mark.parametrize("code", ["554 5.7.1 you are on a list", "550 5.7.26 not you", "554 go away"])
-def test_a_server_that_refuses_whatever_we_send_costs_no_mail_its_life(
+def test_a_server_that_refuses_every_mail_makes_none_given_up(
     mail_portal: MailPortal, sink: Sink, clock: MovableClock, stage: Stage, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     mail_portal.queue("first@example.com")
@@ -161,7 +159,7 @@ def test_a_server_that_refuses_whatever_we_send_costs_no_mail_its_life(
 
 
 @pytest.mark.parametrize("change", ["another worker", "a worker that began anew"])
-def test_a_server_that_refuses_whatever_we_send_costs_no_mail_its_life_whichever_worker_tries_it(
+def test_a_server_that_refuses_every_mail_makes_none_given_up_over_several_workers(
     open_office: OpenOffice, mail_portal: MailPortal, sink: Sink, clock: MovableClock, change: str
 ) -> None:
     other = open_office(sink)
@@ -182,7 +180,7 @@ def test_a_server_that_refuses_whatever_we_send_costs_no_mail_its_life_whichever
     assert mail_portal.states() == ["sent"] * 2
 
 
-def test_a_server_that_takes_nothing_any_more_costs_no_mail_its_life_that_was_put_off_for_something_else(
+def test_a_server_that_begins_to_refuse_every_mail_makes_no_deferred_mail_given_up(
     mail_portal: MailPortal, sink: Sink, clock: MovableClock
 ) -> None:
     mail_portal.queue()
@@ -197,7 +195,7 @@ def test_a_server_that_takes_nothing_any_more_costs_no_mail_its_life_that_was_pu
     assert mail_portal.states() == ["queued", "sent"]
 
 
-def test_a_policy_against_one_recipient_sets_aside_that_mail_alone(
+def test_a_policy_refusal_of_one_recipient_gives_up_that_mail_only(
     mail_portal: MailPortal, sink: Sink, clock: MovableClock
 ) -> None:
     sink.refused["bad@example.com"] = "550 5.7.1 not from you"
@@ -212,21 +210,21 @@ def test_a_policy_against_one_recipient_sets_aside_that_mail_alone(
     assert mail_portal.row(2).reason == "550 5.7.1 not from you"
 
 
-def test_a_refusal_of_our_sender_pauses_and_burns_no_try(mail_portal: MailPortal, sink: Sink) -> None:
+def test_a_refused_sender_pauses_the_worker_and_costs_no_attempt(mail_portal: MailPortal, sink: Sink) -> None:
     mail = mail_portal.queue()
     sink.script[Stage.MAIL] = "550 5.7.1 you may not send as that"
     assert mail_portal.work() > 0
     assert (mail_portal.row(mail).state, mail_portal.row(mail).attempts) == ("queued", 0)
 
 
-def test_a_mail_that_is_too_large_at_mail_from_is_its_own_fault(mail_portal: MailPortal, sink: Sink) -> None:
+def test_a_mail_refused_as_too_large_at_mail_from_is_given_up(mail_portal: MailPortal, sink: Sink) -> None:
     mail = mail_portal.queue()
     sink.script[Stage.MAIL] = "552 5.3.4 too large"
     assert mail_portal.work() == 0
     assert mail_portal.row(mail).state == "dead"
 
 
-def test_a_connection_lost_in_the_mail_is_tried_again_under_the_same_message_id(
+def test_a_mail_whose_connection_was_lost_is_retried_with_the_same_message_id(
     mail_portal: MailPortal, sink: Sink, clock: MovableClock
 ) -> None:
     mail = mail_portal.queue(notice=Notice.RESET)
@@ -244,7 +242,7 @@ def test_a_connection_lost_in_the_mail_is_tried_again_under_the_same_message_id(
     assert "/password/reset/" in texts.pop()
 
 
-def test_a_connection_lost_after_the_mail_was_taken_sends_nothing_again(mail_portal: MailPortal, sink: Sink) -> None:
+def test_a_connection_lost_after_the_mail_was_accepted_sends_nothing_again(mail_portal: MailPortal, sink: Sink) -> None:
     sink.script[Stage.DOT] = Act.CLOSE_AFTER
     for _ in range(3):
         mail_portal.queue()
@@ -257,9 +255,7 @@ def test_a_connection_lost_after_the_mail_was_taken_sends_nothing_again(mail_por
     ("change", "reason"),
     [("used_at", "the link was used"), ("ended_at", "the link was withdrawn"), ("expires_at", "the link has expired")],
 )
-def test_a_mail_whose_link_opens_nothing_is_not_sent(
-    mail_portal: MailPortal, sink: Sink, change: str, reason: str
-) -> None:
+def test_a_mail_with_an_ended_link_is_not_sent(mail_portal: MailPortal, sink: Sink, change: str, reason: str) -> None:
     mail = mail_portal.queue(notice=Notice.RESET)
     mail_portal.change_link(**{change: mail_portal.context.clock()})
     mail_portal.work()
@@ -267,7 +263,7 @@ def test_a_mail_whose_link_opens_nothing_is_not_sent(
     assert (mail_portal.row(mail).state, mail_portal.row(mail).reason) == ("expired", reason)
 
 
-def test_a_mail_that_waited_longer_than_its_link_lives_expires(
+def test_a_mail_that_waited_past_the_lifetime_of_its_link_expires(
     mail_portal: MailPortal, sink: Sink, clock: MovableClock
 ) -> None:
     sink.stop()
@@ -292,7 +288,7 @@ def test_a_mail_that_waited_longer_than_its_link_lives_expires(
         {"locale": "x-?/../" * 5},
     ],
 )
-def test_a_row_that_cannot_become_a_mail_holds_nobody_up(
+def test_a_row_that_cannot_be_rendered_delays_no_other_mail(
     mail_portal: MailPortal, sink: Sink, poison: dict[str, str | None], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "portal.mail")
@@ -310,7 +306,7 @@ def test_a_row_that_cannot_become_a_mail_holds_nobody_up(
     assert "example.com" not in caplog.text
 
 
-def test_a_row_that_never_works_is_given_up_after_24_hours(mail_portal: MailPortal, clock: MovableClock) -> None:
+def test_a_row_that_cannot_be_rendered_is_given_up_after_24_hours(mail_portal: MailPortal, clock: MovableClock) -> None:
     poisoned = mail_portal.queue_raw(notice="no_such_mail")
     for _ in range(24 * 60 // 9):
         mail_portal.work()

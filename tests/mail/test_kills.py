@@ -36,7 +36,7 @@ def kill(served: Served, instance: Path) -> None:
     database.engine.dispose()
 
 
-def test_a_mail_server_that_is_away_and_two_kills_lose_no_mail_of_40(tmp_path: Path) -> None:
+def test_a_mail_server_outage_and_two_kills_lose_no_mail_of_40(tmp_path: Path) -> None:
     instance = tmp_path / "private" / "instance"
     sink = Sink()
     sink.port = free_port()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.differs_on_postgresql
 LEASE = timedelta(seconds=60)
 
 
-def test_the_mail_of_a_killed_worker_is_taken_up_when_its_lease_runs_out(
+def test_the_mail_of_a_killed_worker_is_claimed_again_when_its_lease_expires(
     open_office: OpenOffice, sink: Sink, clock: MovableClock
 ) -> None:
     killed, alive = open_office(sink), open_office(sink)
@@ -62,7 +62,7 @@ def test_the_late_result_of_a_worker_that_lost_its_lease_is_ignored(
     assert "but another worker has taken it up" in caplog.text
 
 
-def test_the_lease_is_renewed_while_a_slow_server_is_waited_for(
+def test_the_lease_is_renewed_while_the_mail_server_is_slow(
     mail_portal: MailPortal, sink: Sink, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "RENEW_SECONDS", 0.01)
@@ -96,7 +96,7 @@ def test_eight_processes_send_each_of_1000_mails_once(mail_portal: MailPortal, s
     assert sink.connections > 5, "too few of them had something to do"
 
 
-def test_nobody_waits_for_a_worker_that_waits_for_its_mail_server(mail_portal: MailPortal, sink: Sink) -> None:
+def test_a_worker_that_waits_for_the_mail_server_blocks_no_request(mail_portal: MailPortal, sink: Sink) -> None:
     mail = mail_portal.queue()
     sink.script[Stage.DOT] = Act.SILENT
     thread = Thread(target=mail_portal.work)

@@ -119,19 +119,19 @@ def test_there_is_no_mailbox_under_other_settings(open_office: OpenOffice, chang
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.1", "2001:db8::1", "", "10.0.0.1"])
-def test_another_machine_finds_no_mailbox(client: FlaskClient, peer: str) -> None:
+def test_the_mailbox_is_hidden_from_other_machines(client: FlaskClient, peer: str) -> None:
     assert _get(client, peer=peer).status_code == 404
 
 
 @pytest.mark.parametrize(
     "host", ["portal.example.com", "127.0.0.1.example.com", "localhost.example.com:5000", "192.0.2.1", "[", "[::1", ""]
 )
-def test_another_host_name_finds_no_mailbox(client: FlaskClient, host: str) -> None:
+def test_the_mailbox_is_hidden_under_other_host_names(client: FlaskClient, host: str) -> None:
     assert _get(client, Host=host).status_code in (400, 404)
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "[::1]:5000"])
-def test_this_machine_finds_it_by_any_of_its_names(client: FlaskClient, host: str) -> None:
+def test_the_mailbox_is_shown_under_every_loopback_name(client: FlaskClient, host: str) -> None:
     assert _get(client, Host=host, peer="::1").status_code == 200
 
 
@@ -173,12 +173,14 @@ def test_this_machine_finds_it_by_any_of_its_names(client: FlaskClient, host: st
         "Via",
     ],
 )
-def test_what_a_proxy_brings_finds_no_mailbox(client: FlaskClient, header: str) -> None:
+def test_the_mailbox_is_hidden_behind_a_proxy(client: FlaskClient, header: str) -> None:
     assert _get(client, **{header: "127.0.0.1"}).status_code == 404
     assert _get(client, **{header.lower(): ""}).status_code == 404
 
 
-def test_a_proxy_that_adds_nothing_is_told_by_the_http_it_speaks(mail_portal: MailPortal, client: FlaskClient) -> None:
+def test_a_proxy_without_headers_is_recognised_by_its_http_version(
+    mail_portal: MailPortal, client: FlaskClient
+) -> None:
     mail_portal.queue()
     mail_portal.work()
     (path,) = _paths(client)
@@ -204,11 +206,11 @@ def test_a_proxy_that_adds_nothing_is_told_by_the_http_it_speaks(mail_portal: Ma
     ],
     ids=str,
 )
-def test_browsers_and_programs_on_this_machine_find_it(client: FlaskClient, headers: dict[str, str]) -> None:
+def test_browsers_and_programs_on_this_machine_see_the_mailbox(client: FlaskClient, headers: dict[str, str]) -> None:
     assert _get(client, **headers).status_code == 200
 
 
-def test_a_program_finds_it_where_it_is_served_and_a_proxy_does_not(tmp_path: Path) -> None:
+def test_a_local_program_sees_the_served_mailbox_and_a_proxy_does_not(tmp_path: Path) -> None:
     with serving(tmp_path / "instance") as served:
         with urllib.request.urlopen(f"{served.url}{MAILBOX}", timeout=20) as answer:
             assert answer.status == 200
@@ -251,7 +253,7 @@ def test_a_key_never_becomes_a_path(mail_portal: MailPortal, client: FlaskClient
         assert _get(client, f"{MAILBOX}/{key}{tail}").status_code == 404
 
 
-def test_nobody_else_on_the_machine_can_read_the_mailbox(mail_portal: MailPortal) -> None:
+def test_other_users_of_the_machine_cannot_read_the_mailbox(mail_portal: MailPortal) -> None:
     mail_portal.queue()
     mail_portal.work()
     mailbox = mail_portal.settings.instance_path / "mailbox"
@@ -273,7 +275,7 @@ def test_a_mail_that_could_not_be_stored_leaves_nothing_behind(tmp_path: Path, m
     assert [path.name for path in (tmp_path / "mailbox").rglob("*") if path.is_file()] == []
 
 
-def test_with_a_mail_server_nothing_lands_in_the_local_mailbox(open_office: OpenOffice, sink: Sink) -> None:
+def test_with_a_mail_server_the_local_mailbox_stays_empty(open_office: OpenOffice, sink: Sink) -> None:
     mail_portal = open_office(sink)
     mail_portal.queue()
     mail_portal.work()
@@ -314,7 +316,7 @@ LINKED = 'href="/dev/mailbox" target="_blank"'
 
 
 @pytest.mark.parametrize("path", ["/register/code", "/login/code"])
-def test_pages_that_send_somebody_to_their_mailbox_link_to_this_one_where_it_is(
+def test_pages_that_mention_an_email_link_to_the_local_mailbox(
     open_office: OpenOffice, client: FlaskClient, path: str
 ) -> None:
     assert LINKED in _get(client, path).text

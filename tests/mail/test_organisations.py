@@ -42,7 +42,7 @@ def test_the_message_id_is_the_portals_whoever_sends(mail_portal: MailPortal, si
 
 
 @pytest.mark.parametrize("code", ["550 5.7.1 you may not send as that", "553 5.7.1 not yours"])
-def test_a_refused_sender_of_one_holds_nobody_else_up(
+def test_a_refused_sender_of_one_organisation_delays_no_other(
     mail_portal: MailPortal, sink: Sink, clock: MovableClock, caplog: pytest.LogCaptureFixture, code: str
 ) -> None:
     refused = mail_portal.queue_raw(organisation_id=_add_second(mail_portal))
@@ -62,7 +62,7 @@ def test_a_refused_sender_of_one_holds_nobody_else_up(
 
 
 @pytest.mark.parametrize("code", ["530 5.7.0 log in first", "535 5.7.8 wrong password"])
-def test_a_login_that_is_refused_pauses_whoever_sends(mail_portal: MailPortal, sink: Sink, code: str) -> None:
+def test_a_refused_login_pauses_mails_of_all_organisations(mail_portal: MailPortal, sink: Sink, code: str) -> None:
     mail = mail_portal.queue_raw(organisation_id=_add_second(mail_portal))
     sink.script[Stage.MAIL] = code
     assert mail_portal.work() > 0
@@ -80,7 +80,7 @@ def test_a_login_that_is_refused_pauses_whoever_sends(mail_portal: MailPortal, s
         (None, None, "en"),
     ],
 )
-def test_who_has_no_language_of_ours_is_written_to_in_the_organisations(
+def test_a_mail_in_an_unsupported_language_is_in_the_organisations(
     mail_portal: MailPortal, sink: Sink, asked: str | None, of_organisation: str | None, spoken: str
 ) -> None:
     mail_portal.change_organisation(locale=of_organisation)
@@ -105,7 +105,7 @@ def test_its_mails_have_its_colour_readable_in_the_light_and_in_the_dark(
 
 
 @pytest.mark.parametrize("notice", [Notice.VERIFY, Notice.RESET, Notice.SIGN_IN, Notice.ACCOUNT_EXISTS])
-def test_every_address_in_a_mail_is_at_its_host(open_office: OpenOffice, sink: Sink, notice: Notice) -> None:
+def test_every_url_in_a_mail_is_at_its_host(open_office: OpenOffice, sink: Sink, notice: Notice) -> None:
     mail_portal = open_office(sink, BASE_URL="https://portal.example.com:8443")
     mail_portal.change_organisation(hostname="login.shop.example")
     mail_portal.queue(ADA, notice)
@@ -125,7 +125,7 @@ def test_a_logo_may_have_20_kib(mail_portal: MailPortal, sink: Sink) -> None:
     assert [part.get_content_type() for part in sink.messages[0].walk()].count("image/png") == 1
 
 
-def test_its_logo_comes_with_the_mail_and_is_loaded_from_nowhere(mail_portal: MailPortal, sink: Sink) -> None:
+def test_its_logo_is_attached_to_the_mail_and_not_remote(mail_portal: MailPortal, sink: Sink) -> None:
     mail_portal.change_organisation(logo=PNG, logo_type="image/png")
     mail_portal.queue(notice=Notice.RESET)
     mail_portal.work()
@@ -147,7 +147,7 @@ def test_its_logo_comes_with_the_mail_and_is_loaded_from_nowhere(mail_portal: Ma
     ],
     ids=["none", "svg", "webp", "large"],
 )
-def test_without_a_logo_that_mail_programs_show_a_mail_bears_the_portals_mark(
+def test_without_a_logo_that_mail_clients_show_a_mail_has_the_portals_logo(
     mail_portal: MailPortal, sink: Sink, logo: bytes | None, logo_type: str | None
 ) -> None:
     mail_portal.change_organisation(logo=logo, logo_type=logo_type)

@@ -80,7 +80,7 @@ def test_each_mail_is_text_first_then_html_with_every_header(
         (Notice.SIGN_IN, Purpose.SIGN_IN, "/login/link/"),
     ],
 )
-def test_a_link_begins_with_the_base_url_stands_alone_and_opens_its_purpose_only(
+def test_a_link_begins_with_the_base_url_stands_alone_and_has_one_purpose(
     open_office: OpenOffice, rendered: Rendered, notice: Notice, purpose: Purpose, path: str
 ) -> None:
     mail_portal = open_office(BASE_URL="https://portal.example.com")
@@ -132,12 +132,12 @@ def test_a_link_says_how_long_it_lasts(open_office: OpenOffice, rendered: Render
     assert "expires after 30 minutes" in _text(rendered(open_office(), ADA, Notice.RESET)).replace("\n", " ")
 
 
-def test_a_notice_says_when_it_happened_and_in_which_zone(open_office: OpenOffice, rendered: Rendered) -> None:
+def test_a_notice_has_the_time_with_its_time_zone(open_office: OpenOffice, rendered: Rendered) -> None:
     assert "was changed on 1 March 2026, 12:00 UTC." in " ".join(_text(rendered(open_office())).split())
 
 
 @pytest.mark.parametrize("notice", Notice)
-def test_each_mail_says_when_and_from_which_device_and_where_it_was_asked_for(
+def test_each_mail_says_when_where_and_from_which_device_it_was_requested(
     open_office: OpenOffice, rendered: Rendered, notice: Notice, tmp_path: Path
 ) -> None:
     places = write_mmdb(
@@ -158,7 +158,7 @@ def test_each_mail_says_when_and_from_which_device_and_where_it_was_asked_for(
         assert cells == ["", *(row.replace(": ", " ") for row in rows)]
 
 
-def test_of_who_asked_nothing_is_said_that_is_not_known(open_office: OpenOffice, rendered: Rendered) -> None:
+def test_unknown_details_of_the_request_are_left_out(open_office: OpenOffice, rendered: Rendered) -> None:
     text = _text(rendered(open_office().seen_with("Call 0900 123456/1.0")))
     assert "Time: 1 March 2026, 12:00 UTC" in text.splitlines()
     for unknown in ("Device", "location", "192.0.2.10", "0900", "Browser"):
@@ -166,16 +166,14 @@ def test_of_who_asked_nothing_is_said_that_is_not_known(open_office: OpenOffice,
 
 
 @pytest.mark.parametrize(("header", "words"), [(CHROME, "Chrome on Windows"), ("Firefox/140.0", "Firefox")])
-def test_a_device_is_told_as_far_as_it_is_known(
+def test_a_device_is_described_as_far_as_it_is_known(
     open_office: OpenOffice, rendered: Rendered, header: str, words: str
 ) -> None:
     assert f"Device: {words}" in _text(rendered(open_office().seen_with(header))).splitlines()
 
 
 @pytest.mark.parametrize("notice", Notice)
-def test_a_list_of_mails_shows_words_of_its_own_and_no_code(
-    open_office: OpenOffice, rendered: Rendered, notice: Notice
-) -> None:
+def test_the_preview_text_of_a_mail_holds_no_code(open_office: OpenOffice, rendered: Rendered, notice: Notice) -> None:
     html = rendered(open_office(), ADA, notice).get_body(("html",))
     assert html is not None
     tree, _ = read(str(html.get_content()))
@@ -187,7 +185,7 @@ def test_a_list_of_mails_shows_words_of_its_own_and_no_code(
 
 
 @pytest.mark.parametrize("notice", Notice)
-def test_each_mail_has_one_button_and_its_address_below(
+def test_each_mail_has_one_button_with_its_url_below(
     open_office: OpenOffice, rendered: Rendered, notice: Notice
 ) -> None:
     html = rendered(open_office(), ADA, notice).get_body(("html",))
@@ -215,13 +213,13 @@ def test_each_mail_has_one_button_and_its_address_below(
         ("\0", "en"),
     ],
 )
-def test_every_language_tag_gives_a_mail_in_a_language_that_there_is(
+def test_every_language_tag_gives_a_mail_in_a_supported_language(
     open_office: OpenOffice, rendered: Rendered, locale: str | None, language: str
 ) -> None:
     assert rendered(open_office(), locale=locale)["Content-Language"] == language
 
 
-def test_a_mail_speaks_its_recipients_language_in_all_its_parts(open_office: OpenOffice, rendered: Rendered) -> None:
+def test_all_parts_of_a_mail_are_in_its_recipients_language(open_office: OpenOffice, rendered: Rendered) -> None:
     mail = rendered(open_office(), ADA, Notice.RESET, locale="cs")
     html = mail.get_body(("html",))
     assert html is not None
@@ -232,7 +230,7 @@ def test_a_mail_speaks_its_recipients_language_in_all_its_parts(open_office: Ope
 
 
 @pytest.mark.parametrize("notice", Notice)
-def test_no_mail_has_words_that_translators_never_saw(
+def test_every_text_in_a_mail_is_translatable(
     open_office: OpenOffice, rendered: Rendered, notice: Notice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pseudo_locale.write_catalogue(tmp_path)
@@ -247,7 +245,7 @@ def test_no_mail_has_words_that_translators_never_saw(
     assert [part for part in parts if re.search("[A-Za-z]", data.sub("", " ".join(part.split())))] == []
 
 
-def test_a_date_is_written_as_the_language_writes_it(open_office: OpenOffice, rendered: Rendered) -> None:
+def test_a_date_is_formatted_for_the_language(open_office: OpenOffice, rendered: Rendered) -> None:
     assert "1. března 2026 12:00 UTC" in " ".join(_text(rendered(open_office(), locale="cs")).split())
 
 
@@ -264,7 +262,7 @@ def test_a_date_is_written_as_the_language_writes_it(open_office: OpenOffice, re
         (timedelta(seconds=60), "1 minute"),
     ],
 )
-def test_a_lifetime_is_told_in_words(open_office: OpenOffice, duration: timedelta, words: str) -> None:
+def test_a_lifetime_is_formatted_in_words(open_office: OpenOffice, duration: timedelta, words: str) -> None:
     with speaking(open_office().app, "en"):
         assert duration_text(duration) == words
 
@@ -277,13 +275,13 @@ def test_a_lifetime_is_told_in_words(open_office: OpenOffice, duration: timedelt
         (timedelta(days=7), "7 dní"),
     ],
 )
-def test_a_lifetime_is_told_in_czech_words(open_office: OpenOffice, duration: timedelta, words: str) -> None:
+def test_a_lifetime_is_formatted_in_czech_words(open_office: OpenOffice, duration: timedelta, words: str) -> None:
     with speaking(open_office().app, "cs"):
         assert duration_text(duration) == words
 
 
 @pytest.mark.parametrize("mark", LINE_ENDS)
-def test_no_character_that_ends_a_line_gets_into_a_header(mark: str) -> None:
+def test_no_line_break_gets_into_a_header(mark: str) -> None:
     assert one_line(f"Shop{mark}Bcc: eve@example.com{mark}") == "Shop Bcc: eve@example.com"
 
 
@@ -299,7 +297,7 @@ def test_no_character_that_ends_a_line_gets_into_a_header(mark: str) -> None:
         *(f"Shop{mark}Bcc: eve@example.com" for mark in LINE_ENDS),
     ],
 )
-def test_whatever_an_organisation_is_called_the_mail_is_from_the_portal_alone(
+def test_the_name_of_an_organisation_cannot_change_the_sender(
     open_office: OpenOffice, rendered: Rendered, name: str
 ) -> None:
     mail_portal = open_office()
@@ -311,7 +309,7 @@ def test_whatever_an_organisation_is_called_the_mail_is_from_the_portal_alone(
     assert len(mail.keys()) == len(set(mail.keys())) == 9
 
 
-def test_each_mail_is_rendered_on_its_own(open_office: OpenOffice, rendered: Rendered) -> None:
+def test_each_mail_is_rendered_independently(open_office: OpenOffice, rendered: Rendered) -> None:
     mail_portal = open_office()
     first, second = rendered(mail_portal, ADA, Notice.VERIFY), rendered(mail_portal, "grace@example.com", Notice.VERIFY)
     assert first["Message-ID"] != second["Message-ID"]

@@ -30,9 +30,7 @@ def test_a_due_mail_is_sent_once(mail_portal: MailPortal, sink: Sink) -> None:
     assert (row.state, row.claim, row.lease_until, row.finished_at) == ("sent", None, None, mail_portal.context.clock())
 
 
-def test_several_mails_travel_on_one_connection_that_ends_when_nothing_is_due(
-    mail_portal: MailPortal, sink: Sink
-) -> None:
+def test_several_mails_share_one_connection_that_ends_when_nothing_is_due(mail_portal: MailPortal, sink: Sink) -> None:
     for number in range(5):
         mail_portal.queue(f"customer{number}@example.com")
     mail_portal.work()
@@ -67,7 +65,7 @@ def test_a_woken_worker_sends_what_was_queued_meanwhile(
         (KeyError("canary"), "something unexpected (KeyError)"),
     ],
 )
-def test_whatever_goes_wrong_around_the_mails_pauses_the_worker_and_loses_nothing(
+def test_an_error_outside_a_mail_pauses_the_worker_and_loses_nothing(
     mail_portal: MailPortal, sink: Sink, caplog: pytest.LogCaptureFixture, error: Exception, words: str
 ) -> None:
     def fail(*_args: object) -> None:
@@ -130,7 +128,7 @@ def test_a_vertical_tab_in_an_organisations_name_makes_no_header_line(mail_porta
     assert received.envelope.recipients == (ADA,)
 
 
-def test_old_rows_are_purged_by_the_worker_at_most_once_an_hour(
+def test_the_worker_deletes_old_rows_at_most_once_an_hour(
     mail_portal: MailPortal, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def plant() -> None:
