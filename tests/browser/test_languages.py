@@ -144,16 +144,16 @@ def test_axe_finds_nothing_in_czech(in_czech: Page, screenshots: Path, request: 
     assert found_by_axe_in_looks(in_czech, ONCE_EACH, pictures=pictures) == {}
 
 
-def test_nothing_is_said_in_the_console_in_czech(in_czech: Page, czech: Stage) -> None:
+def test_the_console_is_empty_in_czech(in_czech: Page, czech: Stage) -> None:
     assert czech.visitor.faults == []
 
 
-def test_no_words_are_shown_that_translators_never_saw(in_longer: Page) -> None:
+def test_every_shown_text_is_translatable(in_longer: Page) -> None:
     assert in_longer.locator("html").get_attribute("lang") == "el"
     left = [_DATA.sub("", words) for words in in_longer.evaluate(_WORDS)]
     assert [words.strip() for words in left if re.search("[A-Za-z]", words)] == []
 
 
-def test_longer_words_are_neither_cut_nor_make_a_small_screen_scroll_sideways(in_longer: Page) -> None:
+def test_longer_texts_are_not_cut_and_do_not_scroll_sideways(in_longer: Page) -> None:
     assert sideways_scroll(in_longer) <= 0
     assert in_longer.evaluate(_CUT) == []

@@ -94,7 +94,7 @@ def code_of_the_portal(proxied: ProxiedPortals, status: int) -> str:
     return code
 
 
-def test_a_shops_server_asks_more_often_than_any_visitor(tight: ProxiedPortals) -> None:
+def test_the_api_has_a_higher_rate_limit_than_pages(tight: ProxiedPortals) -> None:
     pages = [tight.ask("GET", "/login") for _ in range(4)]
     assert [page.status for page in pages] == [200, 200, 429, 429]
     assert "Wait a moment" in pages[3].body
@@ -104,7 +104,7 @@ def test_a_shops_server_asks_more_often_than_any_visitor(tight: ProxiedPortals) 
     assert {json.loads(answer.body)["error"]["code"] for answer in answers} == {"PUBLIC_API_KEY_IS_EMPTY"}
 
 
-def test_while_no_portal_answers_people_read_words_and_programs_json(tight: ProxiedPortals) -> None:
+def test_without_a_portal_browsers_get_a_page_and_programs_json(tight: ProxiedPortals) -> None:
     usual = tight.ask("POST", "/api/v1/customer/login", "{}", Content_Type="application/json")
     for upstream in tight.upstreams:
         upstream.kill()
@@ -123,7 +123,7 @@ def test_while_no_portal_answers_people_read_words_and_programs_json(tight: Prox
         assert_safe(told, usual)
 
 
-def test_a_client_cannot_say_where_it_comes_from(proxied: ProxiedPortals) -> None:
+def test_a_client_cannot_forge_its_ip_address(proxied: ProxiedPortals) -> None:
     """The mailbox is shown to this machine only, and no proxy's visitor is on it."""
     answer = proxied.ask("GET", "/dev/mailbox", X_Forwarded_For="127.0.0.1", Forwarded="for=127.0.0.1")
     assert answer.status == 404

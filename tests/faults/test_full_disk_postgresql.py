@@ -48,7 +48,7 @@ def site(start: Start) -> Site:
     return start(REGISTER_LIMIT_NETWORK="100000 per hour", MAIL_LIMIT_NETWORK="100000 per hour")
 
 
-def test_a_full_disk_lets_people_read_and_what_was_answered_stays(site: Site, disk: Disk) -> None:
+def test_with_a_full_disk_reads_keep_working_and_committed_data_stays(site: Site, disk: Disk) -> None:
     signed_in, browser = site.customer(EMAIL), site.browser()
     form = browser.open("/register").form()
     typed = {"password": PASSWORD, "first_name": "B", "last_name": "B"}

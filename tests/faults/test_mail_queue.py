@@ -58,7 +58,7 @@ def working(mail_portal: MailPortal, backlog: None, sink: Sink) -> Iterator[None
 
 
 @pytest.mark.usefixtures("working")
-def test_a_reset_link_arrives_before_all_that_wait_and_they_go_on(mail_portal: MailPortal, sink: Sink) -> None:
+def test_a_reset_email_overtakes_the_mail_queue(mail_portal: MailPortal, sink: Sink) -> None:
     for notice in (Notice.RESET, Notice.VERIFY, Notice.RESET):
         before = len(sink.messages)
         mail_portal.queue(ADA, notice)

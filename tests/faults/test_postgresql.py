@@ -133,7 +133,7 @@ def patiently(do: Callable[[], T]) -> T:
 
 
 @pytest.mark.parametrize("break_it", BREAKS)
-def test_a_database_that_is_away_is_a_503_until_it_is_back(site: Site, server: Postgres, break_it: Break) -> None:
+def test_an_unavailable_database_is_a_503_until_it_is_back(site: Site, server: Postgres, break_it: Break) -> None:
     signed_in, browser = site.customer(EMAIL), site.browser()
     login, register = browser.open("/login").form(), browser.open("/register").form()
     typed = {"email": "bob@example.com", "password": PASSWORD, "first_name": "B", "last_name": "B"}
@@ -161,7 +161,7 @@ def test_a_database_that_is_away_is_a_503_until_it_is_back(site: Site, server: P
     }
 
 
-def test_a_command_says_which_right_it_lacks(site: Site, server: Postgres, tmp_path: Path) -> None:
+def test_a_command_names_the_missing_database_privilege(site: Site, server: Postgres, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": site.settings.database_url, "SECRET_KEY": SECRET_KEY}
     with ExitStack() as stack:
         stack.callback(take_rights(server, stack))
@@ -170,7 +170,7 @@ def test_a_command_says_which_right_it_lacks(site: Site, server: Postgres, tmp_p
     assert ended.stderr == "Error: The database cannot be used: permission denied for table organisation.\n"
 
 
-def test_the_check_says_that_a_standby_was_named(site: Site, server: Postgres, tmp_path: Path) -> None:
+def test_check_reports_a_standby_database(site: Site, server: Postgres, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": site.settings.database_url, "SECRET_KEY": SECRET_KEY}
     with ExitStack() as stack:
         stack.callback(refuse_writes(server, stack))
@@ -179,7 +179,7 @@ def test_the_check_says_that_a_standby_was_named(site: Site, server: Postgres, t
     assert "DATABASE_URL: takes no writes" in ended.stdout
 
 
-def test_a_restart_between_two_requests_is_not_noticed(site: Site, server: Postgres) -> None:
+def test_a_restart_between_two_requests_causes_no_error(site: Site, server: Postgres) -> None:
     site.customer(EMAIL)
     browser = site.browser()
     form = browser.open("/login").form()
@@ -189,7 +189,7 @@ def test_a_restart_between_two_requests_is_not_noticed(site: Site, server: Postg
 
 
 @pytest.mark.parametrize("table", ["contact", "registration", "link", "outbox", "event"])
-def test_a_connection_that_ends_in_the_middle_leaves_nothing(site: Site, server: Postgres, table: str) -> None:
+def test_a_connection_lost_in_a_transaction_leaves_nothing(site: Site, server: Postgres, table: str) -> None:
     engine = site.context.database.engine
     form = site.browser().open("/register").form()
     typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
@@ -213,7 +213,7 @@ def test_a_connection_that_ends_in_the_middle_leaves_nothing(site: Site, server:
     assert len(site.mails(EMAIL)) == 1
 
 
-def test_an_answer_to_commit_that_is_lost_can_be_followed_by_another_try(
+def test_a_request_can_be_retried_after_a_lost_answer_to_commit(
     start: Start, site: Site, reusable_database: ReusableDatabase, server: Postgres
 ) -> None:
     with Proxy(server.port) as proxy:

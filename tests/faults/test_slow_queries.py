@@ -61,9 +61,7 @@ ASKING: dict[str, Callable[[Browser], Page]] = {
 
 
 @pytest.mark.parametrize("table", ["identity", "registration", "event", "outbox"])
-def test_a_slow_table_is_a_503_for_those_who_need_it_and_nothing_to_others(
-    site: Site, postgres: Postgres, table: str
-) -> None:
+def test_a_slow_table_is_a_503_only_for_requests_that_need_it(site: Site, postgres: Postgres, table: str) -> None:
     browsers = [site.customer(EMAIL), *(site.browser(f"192.0.2.{number}") for number in range(AT_ONCE))]
     stranger = site.browser()
 
@@ -80,7 +78,7 @@ def test_a_slow_table_is_a_503_for_those_who_need_it_and_nothing_to_others(
     assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
 
 
-def test_one_account_that_somebody_holds_keeps_nobody_else_waiting(site: Site, postgres: Postgres) -> None:
+def test_a_locked_account_row_delays_no_other_customer(site: Site, postgres: Postgres) -> None:
     site.customer(EMAIL)
     site.customer(OTHER)
     guessers = [site.browser(f"192.0.2.{number}") for number in range(AT_ONCE)]
@@ -96,7 +94,7 @@ def test_one_account_that_somebody_holds_keeps_nobody_else_waiting(site: Site, p
     assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
 
 
-def test_a_portal_that_cannot_read_its_organisations_yet_lets_nobody_wait_for_each_other(
+def test_requests_do_not_wait_for_each_other_while_organisations_cannot_be_loaded(
     start: Start, site: Site, postgres: Postgres
 ) -> None:
     site.customer(EMAIL)
@@ -108,16 +106,14 @@ def test_a_portal_that_cannot_read_its_organisations_yet_lets_nobody_wait_for_ea
     assert fresh.browser().sign_in(EMAIL, PASSWORD).status == 302
 
 
-def test_a_page_asks_no_slow_table_twice(site: Site, postgres: Postgres) -> None:
+def test_a_page_queries_no_slow_table_twice(site: Site, postgres: Postgres) -> None:
     customer = site.customer(EMAIL)
     with slow(postgres, "LOCK TABLE identity IN ACCESS EXCLUSIVE MODE"), site.statements() as statements:
         assert_error_page(customer.send("/account"), 503)
     assert len(statements) == 1
 
 
-def test_a_page_asks_only_once_for_organisations_that_it_has_not_read(
-    start: Start, site: Site, postgres: Postgres
-) -> None:
+def test_a_page_queries_unloaded_organisations_once(start: Start, site: Site, postgres: Postgres) -> None:
     fresh = start()
     asked_for: list[str] = []
     event.listen(
@@ -130,7 +126,7 @@ def test_a_page_asks_only_once_for_organisations_that_it_has_not_read(
     assert len(asked_for) == 1
 
 
-def test_a_scrape_goes_without_a_count_that_is_slow_and_many_take_nobodys_connection(
+def test_a_metrics_scrape_omits_a_slow_count_and_uses_one_connection(
     tmp_path: Path, postgres: Postgres, reusable_database: ReusableDatabase
 ) -> None:
     port = free_port()

@@ -81,7 +81,7 @@ def happened(lines: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize("deed", SINGLE_REQUESTS)
-def test_whoever_is_outrun_gets_the_usual_answer_and_nothing_happens_twice(
+def test_a_transaction_conflict_is_retried_and_nothing_happens_twice(
     world: World, monkeypatch: pytest.MonkeyPatch, deed: Callable[[World], Act]
 ) -> None:
     site, engine = world.site, world.site.context.database.engine
