@@ -1,4 +1,4 @@
-"""F27: nobody reads the log. Requests and mails go on; tests/test_logs.py says what becomes of the lines."""
+"""F27: nobody reads the log. Requests and mails go on; tests/test_logging_setup.py says what becomes of the lines."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""F22: thousands of mails wait, and an urgent one comes; tests/domain/test_delivery.py says which is claimed first."""
+"""F22: an urgent mail overtakes a queue of thousands; tests/domain/operations/test_mail_delivery.py tests the order."""
 
 from collections.abc import Iterator
 from threading import Event, Thread

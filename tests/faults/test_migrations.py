@@ -34,7 +34,7 @@ EXPANSION = (
     "CREATE INDEX ix_passkey_contact_id ON passkey (contact_id)",
     "UPDATE alembic_version SET version_num = '9999'",
 )
-"""What a migration of the next version may do (tests/test_expansion.py)."""
+"""What a migration of the next version may do (tests/storage/test_expansion.py)."""
 
 
 @pytest.fixture
