@@ -85,7 +85,7 @@ format: $(VENV)/.dev
 # KILLS=50 for a shorter run. The long forms of the tests take minutes.
 KILLS ?= 500
 LONG := tests/deploy/test_nginx.py tests/server/test_hostile_clients.py \
-	$(addprefix tests/faults/test_,backlog.py busy_database.py frozen_worker.py)
+	$(addprefix tests/faults/test_,mail_queue.py busy_database.py frozen_worker.py)
 soak: $(VENV)/.dev $(CATALOGUES)
 	@$(BIN)/python -m tests.deploy.nginx
 	@$(BIN)/python -m tests.servers.redis

@@ -23,7 +23,7 @@ from portal.storage.models.base import UtcDateTime
 from tests.servers.postgres import Postgres
 from tests.servers.processes import give_children_default_signals
 from tests.servers.redis import Redis
-from tests.servers.slate import Slate
+from tests.servers.reusable_database import ReusableDatabase
 
 # Neither of the two says anything about the code: both ask how busy the machine is.
 hypothesis.settings.register_profile("portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -120,10 +120,10 @@ def redis() -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="session")
-def slate(postgres: Postgres) -> Iterator[Slate]:
-    slate = Slate(postgres)
-    yield slate
-    slate.close()
+def reusable_database(postgres: Postgres) -> Iterator[ReusableDatabase]:
+    reusable_database = ReusableDatabase(postgres)
+    yield reusable_database
+    reusable_database.close()
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -167,8 +167,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A migrated database of the test's own: the one place that says which kinds there are."""
     if request.param == "postgresql":
-        slate: Slate = request.getfixturevalue("slate")
-        return slate.wipe().url
+        reusable_database: ReusableDatabase = request.getfixturevalue("reusable_database")
+        return reusable_database.wipe().url
     migrated: Path = request.getfixturevalue("migrated_file")
     return f"sqlite:///{shutil.copy(migrated, tmp_path / DATABASE_FILE)}"
 

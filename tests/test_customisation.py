@@ -106,7 +106,7 @@ def test_one_organisation_may_have_its_own(start: Start, write: Write) -> None:
     assert mail(app, "sklo")["Subject"] == "Sklo speaking"
 
 
-def test_words_of_the_instance_come_before_the_portals(start: Start, write: Write) -> None:
+def test_translations_of_the_instance_override_the_portals(start: Start, write: Write) -> None:
     write(
         "translations/cs/LC_MESSAGES/messages.po", 'msgid "Sign in"\nmsgstr "Dovnitř"\n\nmsgid "Password"\nmsgstr ""\n'
     )
@@ -155,7 +155,7 @@ def test_all_templates_may_be_copied_and_nothing_changes(start: Start, tmp_path:
         ),
     ],
 )
-def test_a_broken_one_keeps_the_portal_from_its_start_and_is_named(
+def test_a_broken_template_prevents_the_start_and_is_named(
     start: Start, write: Write, name: str, text: str, problem: str
 ) -> None:
     write(name, text)
@@ -165,7 +165,7 @@ def test_a_broken_one_keeps_the_portal_from_its_start_and_is_named(
     assert "\n" not in refused.value.message
 
 
-def test_one_that_fails_when_it_is_shown_is_logged_once_and_the_portals_own_is_shown(
+def test_a_template_that_fails_to_render_is_logged_once_and_replaced_by_the_portals(
     start: Start, write: Write, caplog: pytest.LogCaptureFixture
 ) -> None:
     write("templates/login/login.html", "\n{{ nothing.at.all }}")

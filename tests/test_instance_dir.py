@@ -81,7 +81,7 @@ print(secret_key(settings))
     assert set(answers) == {secret_key(settings) + "\n"}
 
 
-def test_an_existing_folder_is_closed_to_others(settings: Settings) -> None:
+def test_an_existing_folder_is_made_private(settings: Settings) -> None:
     settings.instance_path.mkdir(0o755)
     secret_key(settings)
     assert mode(settings.instance_path) == 0o700
@@ -91,14 +91,14 @@ def test_an_existing_folder_is_closed_to_others(settings: Settings) -> None:
     "name",
     ["secret.key", "portal.toml", "portal.sqlite3", "instance.lock", "serving.lock", "database-was-made", "README.md"],
 )
-def test_a_folder_with_files_of_the_portals_is_closed_to_others(settings: Settings, name: str) -> None:
+def test_a_folder_with_files_of_the_portal_is_made_private(settings: Settings, name: str) -> None:
     settings.instance_path.mkdir(0o755)
     (settings.instance_path / name).write_text("4kqzW9sYx2LfTn7bVh0Q" * 3 + "abcd")
     secret_key(settings)
     assert mode(settings.instance_path) == 0o700
 
 
-def test_a_folder_of_others_is_used_and_left_as_it_is_whatever_comes(settings: Settings) -> None:
+def test_a_folder_of_another_owner_is_used_unchanged(settings: Settings) -> None:
     settings.instance_path.mkdir(0o755)
     (settings.instance_path / "theirs").write_text("")
     for _ in range(2):
@@ -137,7 +137,7 @@ def test_a_damaged_key_is_refused_and_not_shown(settings: Settings, content: byt
     assert (settings.instance_path / "secret.key").read_bytes() == content
 
 
-def test_what_a_killed_start_left_behind_is_no_hindrance(settings: Settings) -> None:
+def test_leftovers_of_a_killed_start_are_ignored(settings: Settings) -> None:
     settings.instance_path.mkdir(0o700)
     (settings.instance_path / "secret.key.new").write_text("half a k")
     assert len(secret_key(settings)) >= 48
@@ -161,7 +161,7 @@ def test_a_new_instance_gets_a_database_for_its_owner_alone(settings: Settings, 
     database.engine.dispose()
 
 
-def test_a_database_open_to_others_is_closed(settings: Settings, database_file: Path) -> None:
+def test_a_database_readable_by_others_is_made_private(settings: Settings, database_file: Path) -> None:
     prepare_database(settings)
     database_file.chmod(0o644)
     prepare_database(settings)
@@ -189,7 +189,7 @@ def put_other_database(path: Path) -> None:
 
 
 @pytest.mark.parametrize("lose", [lose_file, empty_file, put_other_database])
-def test_a_lost_database_is_refused_until_the_operator_begins_anew(
+def test_a_lost_database_is_refused_until_the_operator_creates_a_new_one(
     settings: Settings, database_file: Path, lose: object
 ) -> None:
     prepare_database(settings)

@@ -95,20 +95,20 @@ def run(code: str, tmp_path: Path) -> list[str]:
     return ended.stderr.splitlines()
 
 
-def test_lines_stand_in_the_order_in_which_they_came(log: logging.Logger, file: Path) -> None:
+def test_lines_are_written_in_order(log: logging.Logger, file: Path) -> None:
     for number in range(1000):
         log.info("line %d", number)
     flush(log)
     assert messages(file) == [f"line {number}" for number in range(1000)]
 
 
-def test_a_line_is_written_without_anybody_asking(log: logging.Logger, file: Path) -> None:
+def test_a_line_is_written_without_a_flush(log: logging.Logger, file: Path) -> None:
     log.info("one")
     wait_until(lambda: file.read_text().endswith("\n"))
     assert messages(file) == ["one"]
 
 
-def test_what_nobody_takes_is_dropped_and_counted(log: logging.Logger, pipe: Pipe) -> None:
+def test_lines_that_cannot_be_written_are_dropped_and_counted(log: logging.Logger, pipe: Pipe) -> None:
     log.handlers = [handler_for(descriptor_of(log), queue_size=20)]
     pipe.fill()
     for number in range(100):
@@ -121,7 +121,7 @@ def test_what_nobody_takes_is_dropped_and_counted(log: logging.Logger, pipe: Pip
     assert told["message"] == f"{100 - len(lines)} lines of the log were dropped"
 
 
-def test_a_full_disk_drops_lines_until_there_is_room(log: logging.Logger, file: Path) -> None:
+def test_a_full_disk_drops_lines_until_there_is_space(log: logging.Logger, file: Path) -> None:
     log.info("before")
     flush(log)
     with file.open("ab") as kept, Path("/dev/full").open("ab", buffering=0) as full:
@@ -147,7 +147,7 @@ def test_a_line_that_was_cut_off_does_not_spoil_the_next(log: logging.Logger, pi
     assert [json.loads(line)["message"] for line in whole] == ["whole", "1 lines of the log were dropped"]
 
 
-def test_nor_does_one_of_which_only_its_beginning_could_be_ended(tmp_path: Path) -> None:
+def test_a_truncated_line_that_could_only_be_terminated_does_not_spoil_the_next(tmp_path: Path) -> None:
     code = """
 import resource
 log = logging.getLogger("portal")
@@ -164,7 +164,7 @@ for room, message in ((20, "cut off"), (21, "lost"), (resource.RLIM_INFINITY, "w
     assert [json.loads(line)["message"] for line in whole] == ["whole", "2 lines of the log were dropped"]
 
 
-def test_what_cannot_be_put_into_words_is_counted_and_complained_of_nowhere_else(
+def test_a_record_that_cannot_be_formatted_is_counted_and_not_printed(
     log: logging.Logger, file: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     log.handlers[0].handle(logging.makeLogRecord({"msg": "%d", "args": (CANARY,)}))
@@ -174,12 +174,12 @@ def test_what_cannot_be_put_into_words_is_counted_and_complained_of_nowhere_else
     assert capfd.readouterr().err == ""
 
 
-def test_the_last_lines_of_a_process_are_there(tmp_path: Path) -> None:
+def test_the_last_lines_of_a_process_are_written(tmp_path: Path) -> None:
     lines = run("for number in range(1500): logging.getLogger('portal').info('%d', number)", tmp_path)
     assert [json.loads(line)["message"] for line in lines] == [str(number) for number in range(1500)]
 
 
-def test_a_process_ends_though_nobody_takes_its_last_lines(tmp_path: Path) -> None:
+def test_a_process_exits_though_its_last_lines_cannot_be_written(tmp_path: Path) -> None:
     code = "for number in range(1500): logging.getLogger('portal').info('x' * 500)"
     with Pipe(tmp_path / "pipe") as pipe, pipe.path.open("wb") as entry:
         ended = subprocess.run(
@@ -192,7 +192,7 @@ def test_a_process_ends_though_nobody_takes_its_last_lines(tmp_path: Path) -> No
     assert ended.returncode == 0
 
 
-def test_a_traceback_that_ends_a_process_is_there(tmp_path: Path) -> None:
+def test_a_traceback_that_ends_a_process_is_written(tmp_path: Path) -> None:
     code = """
 try:
     1 / 0
@@ -247,13 +247,13 @@ def test_a_message_that_is_a_dictionary_is_in_the_line(log: logging.Logger, file
     assert json.loads(line)["reason"] == ODD
 
 
-def test_what_a_library_complains_of_is_a_line_like_every_other(tmp_path: Path) -> None:
+def test_warnings_of_libraries_are_log_lines(tmp_path: Path) -> None:
     (line,) = run("logging.getLogger('some.library').warning('%r', 'a\\nb')", tmp_path)
     assert json.loads(line)["logger"] == "some.library"
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
-def test_nothing_that_a_message_holds_begins_a_line_or_colours_a_terminal(
+def test_line_breaks_and_escape_sequences_in_a_message_are_escaped(
     log: logging.Logger, file: Path, formatter: logging.Formatter
 ) -> None:
     log.handlers[0].setFormatter(formatter)
@@ -265,7 +265,7 @@ def test_nothing_that_a_message_holds_begins_a_line_or_colours_a_terminal(
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
-def test_of_an_exception_its_place_is_told_and_its_class_and_not_its_words(
+def test_an_exception_is_logged_with_class_and_location_without_its_message(
     log: logging.Logger, file: Path, formatter: logging.Formatter
 ) -> None:
     log.handlers[0].setFormatter(formatter)
@@ -287,7 +287,7 @@ def test_of_an_exception_its_place_is_told_and_its_class_and_not_its_words(
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
-def test_what_a_database_quotes_of_a_row_that_it_refuses_is_not_in_the_log(
+def test_a_row_quoted_by_a_database_error_is_not_logged(
     log: logging.Logger, file: Path, formatter: logging.Formatter, context: Context
 ) -> None:
     log.handlers[0].setFormatter(formatter)

@@ -63,7 +63,7 @@ def test_a_tilde_is_the_home_folder(bare: dict[str, str], tmp_path: Path, monkey
     assert settings.pwned_passwords_file == tmp_path / "hashes.txt"
 
 
-def test_a_variable_that_is_no_setting_is_told_with_the_nearest_that_is() -> None:
+def test_an_unknown_variable_is_reported_with_the_closest_setting() -> None:
     names = ("PORTAL_MAIL_SERVR", "PORTAL_base_url", "PORTAL_XYZ", "PORTAL_MAIL_PORT", "PORTAL_INSTANCE_PATH", "HOME")
     assert dict(unknown_variables(dict.fromkeys(names, "x"))) == {
         "MAIL_SERVR": "is not a setting; did you mean MAIL_SERVER?",
@@ -204,7 +204,7 @@ def test_a_file_that_cannot_be_read_is_refused(bare: dict[str, str], tmp_path: P
     assert problem_of(bare) == problem
 
 
-def test_a_file_of_places_is_found_and_another_file_is_refused(bare: dict[str, str], tmp_path: Path) -> None:
+def test_a_geoip_database_is_loaded_and_another_file_is_refused(bare: dict[str, str], tmp_path: Path) -> None:
     assert load_settings(bare).geoip_database is None
     path = write_mmdb(tmp_path / "places.mmdb", {"192.0.2.0/24": {"country": {"names": {"en": "Czechia"}}}})
     assert load_settings({**bare, "PORTAL_GEOIP_DATABASE": str(path)}).geoip_database == path

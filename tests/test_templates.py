@@ -54,11 +54,11 @@ def words_outside_gettext(text: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     "name", sorted({path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.*")} - ENGLISH_ONLY)
 )
-def test_no_template_says_anything_outside_gettext(name: str) -> None:
+def test_every_text_in_a_template_is_translatable(name: str) -> None:
     assert list(words_outside_gettext((TEMPLATES / name).read_text("utf-8"))) == []
 
 
-def test_words_outside_gettext_are_found_wherever_they_stand() -> None:
+def test_untranslatable_texts_in_a_template_are_found() -> None:
     found = words_outside_gettext(
         """<p class="a" title="One">{% if x %}Two{% endif %} {{ _('three') }}</p><style>.four {}</style><b alt="">5</b>
         """

@@ -36,7 +36,7 @@ def test_a_pool_that_gets_too_few_threads_is_refused_and_leaves_none(monkeypatch
     assert running("refused") == 0
 
 
-def test_whoever_hashes_is_there_before_the_first_password() -> None:
+def test_hashing_threads_start_before_the_first_password() -> None:
     hasher = Hasher(Parameters(1, 8, 1), parallel=4)
     assert len(hasher._pool._threads) == 4
     hasher._pool.shutdown()

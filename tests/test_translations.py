@@ -53,7 +53,7 @@ def translated(catalogue: Catalog) -> list[Message]:
     return [message for message in catalogue if message.id]
 
 
-def test_there_is_czech_beside_english() -> None:
+def test_czech_and_english_are_supported() -> None:
     spoken = [(language.tag, language.name, language.direction) for language in Languages()]
     assert spoken[0] == ("en", "English", "ltr")
     assert ("cs", "Čeština", "ltr") in spoken
@@ -96,7 +96,7 @@ def test_the_compiled_catalogue_holds_what_is_translated(catalogue: Catalog) -> 
     assert path_of(str(catalogue.locale)).with_suffix(".mo").read_bytes() == wanted.getvalue()
 
 
-def test_every_form_of_a_plural_is_spoken() -> None:
+def test_every_plural_form_is_used() -> None:
     czech = spoken("cs").translations
     said = [czech.ungettext("%(num)d hour", "%(num)d hours", number) % {"num": number} for number in (1, 2, 4, 5, 24)]
     assert said == ["1 hodinu", "2 hodiny", "4 hodiny", "5 hodin", "24 hodin"]
@@ -145,7 +145,7 @@ def test_a_catalogue_that_is_in_line_is_left_as_it_is(own: Path) -> None:
     assert path_of("cs", own).read_bytes() == path_of("cs").read_bytes()
 
 
-def test_a_catalogue_that_nobody_compiled_is_a_line_that_says_what_to_do(own: Path) -> None:
+def test_an_uncompiled_catalogue_is_reported_with_what_to_do(own: Path) -> None:
     compiled = path_of("cs", own).with_suffix(".mo")
     compiled.unlink()
     with pytest.raises(click.ClickException) as refused:

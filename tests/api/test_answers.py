@@ -308,9 +308,7 @@ SET = [
         for case in cases
     ],
 )
-def test_every_documented_failure_is_told_by_its_code(
-    site: Site, shop: Shop, act: Act, code: str, message: str
-) -> None:
+def test_every_documented_failure_has_its_error_code(site: Site, shop: Shop, act: Act, code: str, message: str) -> None:
     answer = act(site, shop)
     assert (answer.status, answer.code, answer.json["message"]) == (200, code, message)
     assert answer.json.keys() <= {"success", "errorCode", "message", "detail"}
@@ -349,7 +347,7 @@ def test_a_registration_is_confirmed_by_its_token(site: Site, shop: Shop) -> Non
     assert IDENTITY.fullmatch(shop.identity(log_in(shop)))
 
 
-def test_the_return_address_is_handed_back(site: Site, shop: Shop) -> None:
+def test_the_return_url_is_returned(site: Site, shop: Shop) -> None:
     with site.context.database.write() as connection:
         connection.execute(update(Organisation).values(return_origins=["https://shop.example.com"]))
     register(shop, returnUrl="https://shop.example.com/welcome?a=1#b")
@@ -372,14 +370,14 @@ def test_the_return_address_is_handed_back(site: Site, shop: Shop) -> None:
         "example_returnUrl",
     ],
 )
-def test_a_return_address_elsewhere_is_refused(site: Site, shop: Shop, url: str) -> None:
+def test_a_return_url_must_be_on_an_allowed_origin(site: Site, shop: Shop, url: str) -> None:
     with site.context.database.write() as connection:
         connection.execute(update(Organisation).values(return_origins=["https://shop.example.com"]))
     assert register(shop, returnUrl=url).fields.keys() == {"returnUrl"}
 
 
 @pytest.mark.parametrize("who", ["nobody", "guest", "customer", "banned"])
-def test_asking_for_a_reset_is_answered_the_same_for_everybody(site: Site, shop: Shop, who: str) -> None:
+def test_asking_for_a_reset_is_answered_the_same_for_every_address(site: Site, shop: Shop, who: str) -> None:
     if who == "guest":
         site.guest(EMAIL)
     elif who != "nobody":
@@ -402,7 +400,7 @@ def test_a_new_password_replaces_the_old_and_ends_every_identity(site: Site, sho
     assert IDENTITY.fullmatch(shop.identity(log_in(shop, OTHER_PASSWORD)))
 
 
-def test_a_refusal_does_not_use_a_token_up(site: Site, shop: Shop) -> None:
+def test_a_weak_password_is_e001_a_former_password_is_e002_and_the_token_stays_valid(site: Site, shop: Shop) -> None:
     join(site, shop)
     found = asked_reset(site, shop)
     assert set_password(shop, found, "1234").code == "E001"
@@ -410,7 +408,7 @@ def test_a_refusal_does_not_use_a_token_up(site: Site, shop: Shop) -> None:
     assert set_password(shop, found).json == {"success": True}
 
 
-def test_account_info_tells_what_is_known_and_leaves_the_rest_out(site: Site, shop: Shop) -> None:
+def test_account_info_contains_known_fields_only(site: Site, shop: Shop) -> None:
     join(site, shop)
     identity = shop.identity(log_in(shop))
     account = shop.account(identity)
@@ -434,7 +432,7 @@ def test_account_info_of_a_full_registration(site: Site, shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("identity", ["nonsense", "w3Ks8Pz0QeYt5LrB7uNxC1mVdG6hJa2f"])
-def test_an_unknown_identity_is_nobody(shop: Shop, identity: str) -> None:
+def test_an_unknown_identity_is_refused(shop: Shop, identity: str) -> None:
     assert shop.account(identity) == {"loggedIn": False}
     assert shop.post("logout", identityId=identity).json == {"success": True}
 
@@ -447,7 +445,7 @@ def test_a_logout_ends_the_identity(site: Site, shop: Shop) -> None:
     assert shop.account(other)["loggedIn"] is True
 
 
-def test_an_identity_lasts_as_long_as_one_that_is_kept(site: Site, shop: Shop) -> None:
+def test_an_identity_lasts_as_long_as_a_remembered_one(site: Site, shop: Shop) -> None:
     join(site, shop)
     identity = shop.identity(log_in(shop))
     now = site.context.clock()
@@ -457,7 +455,7 @@ def test_an_identity_lasts_as_long_as_one_that_is_kept(site: Site, shop: Shop) -
         assert shop.account(identity) == {"loggedIn": False}
 
 
-def test_groups_are_kept_only_of_a_key_that_may(site: Site, shop: Shop) -> None:
+def test_groups_are_stored_only_with_the_scope(site: Site, shop: Shop) -> None:
     register(shop, groups=["wholesale"])
     trusted = new_shop(site, scopes=[*DEFAULT_SCOPES, Scope.GROUPS])
     register(trusted, "bo@example.com", groups=["wholesale", "press", "press"])
@@ -465,7 +463,7 @@ def test_groups_are_kept_only_of_a_key_that_may(site: Site, shop: Shop) -> None:
     assert groups == {EMAIL: [], "bo@example.com": ["wholesale", "press"]}
 
 
-def test_a_root_key_does_not_lift_the_guards_of_accounts(site: Site) -> None:
+def test_a_root_key_does_not_lift_the_rate_limits_of_accounts(site: Site) -> None:
     root = new_shop(site, kind=KeyKind.ROOT)
     fail_to_log_in(root, 10)
     assert log_in(root, WRONG_PASSWORD).code == "E006"

@@ -25,7 +25,7 @@ def devices(site: Site) -> int:
     return len(site.rows()[Device.__tablename__])
 
 
-def test_strangers_do_not_keep_the_owner_out(site: Site) -> None:
+def test_wrong_passwords_elsewhere_do_not_lock_out_the_owner(site: Site) -> None:
     shop = new_shop(site)
     join(site, shop)
     assert log_in(shop, ip=OWNERS).json["success"]
@@ -38,7 +38,7 @@ def test_strangers_do_not_keep_the_owner_out(site: Site) -> None:
     assert log_in(shop, ip=OWNERS).code == "E006"
 
 
-def test_nor_from_a_mail(site: Site) -> None:
+def test_emails_asked_for_elsewhere_do_not_use_up_the_owners_limit(site: Site) -> None:
     shop = new_shop(site)
     join(site, shop)
     log_in(shop, ip=OWNERS)
@@ -51,7 +51,7 @@ def test_nor_from_a_mail(site: Site) -> None:
     assert mails(site) == before + 11
 
 
-def test_only_a_sign_in_by_password_from_a_network_that_is_named_makes_it_known(site: Site) -> None:
+def test_only_a_password_sign_in_with_a_named_network_makes_the_network_known(site: Site) -> None:
     shop = new_shop(site)
     join(site, shop)
     log_in(shop)
@@ -65,7 +65,7 @@ def test_only_a_sign_in_by_password_from_a_network_that_is_named_makes_it_known(
     assert devices(site) == 1
 
 
-def test_a_cookie_is_of_no_use_at_the_api(site: Site) -> None:
+def test_a_device_cookie_is_ignored_by_the_api(site: Site) -> None:
     browser = site.customer(EMAIL)
     shop = new_shop(site)
     spray(shop)

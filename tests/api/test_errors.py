@@ -69,7 +69,7 @@ def assert_api_headers(answer: Answer) -> None:
     ],
     ids=lambda path: ascii(path[:40]),
 )
-def test_what_is_not_there_is_404(shop: Shop, path: str) -> None:
+def test_an_unknown_path_is_404(shop: Shop, path: str) -> None:
     for method in ("GET", "POST", "PUT", "OPTIONS"):
         assert_platform_error(shop.ask(method, path), 404)
 
@@ -89,7 +89,7 @@ def test_head_of_an_endpoint_has_no_body(shop: Shop) -> None:
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD"}
 
 
-def test_a_method_in_disguise_is_none(shop: Shop) -> None:
+def test_method_override_is_ignored(shop: Shop) -> None:
     for headers in ({"X-HTTP-Method-Override": "POST"}, {"X-Method-Override": "POST"}):
         assert_platform_error(shop.ask("GET", "login", headers=headers, query={"_method": "POST"}), 405)
 
@@ -111,7 +111,7 @@ def test_a_method_in_disguise_is_none(shop: Shop) -> None:
         "application/jsonx",
     ],
 )
-def test_what_is_not_json_is_415(shop: Shop, content_type: str) -> None:
+def test_another_content_type_is_415(shop: Shop, content_type: str) -> None:
     data = '{"email": "ada@example.com", "password": "x"}'
     assert_platform_error(shop.ask("POST", "login", data=data, headers={"Content-Type": content_type}), 415)
 
@@ -165,13 +165,13 @@ def test_json_is_json_however_it_is_spelled(shop: Shop, content_type: str) -> No
     ],
     ids=lambda data: ascii(data[:24]),
 )
-def test_what_is_no_object_in_json_is_400(shop: Shop, data: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_400(shop: Shop, data: bytes) -> None:
     assert_platform_error(shop.ask("POST", "login", data=data), 400)
 
 
 @FACE_ONLY
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 200_000 * 2, 10_000_000])
-def test_what_is_too_large_is_413(shop: Shop, size: int) -> None:
+def test_a_body_that_is_too_large_is_413(shop: Shop, size: int) -> None:
     assert_platform_error(shop.ask("POST", "login", data=b"[" * size), 413)
 
 
@@ -212,7 +212,7 @@ class TestPlainHttp:
         assert answer.code == "BAD_REQUEST"
         assert shop.post("login", **LOGIN).code == "E002"
 
-    def test_is_good_enough_where_the_portal_is_reached_by_it(self, shop: Shop) -> None:
+    def test_is_accepted_where_base_url_is_http(self, shop: Shop) -> None:
         assert shop.post("login", **LOGIN).code == "E002"
 
 
@@ -246,7 +246,7 @@ def test_origins_cookies_and_languages_play_no_part(site: Site, shop: Shop, orig
     )
 
 
-def test_a_browsers_cookie_opens_nothing(site: Site) -> None:
+def test_a_session_cookie_is_no_credential(site: Site) -> None:
     cookie = site.customer(EMAIL).cookie()
     answer = Shop(site, None).ask("POST", "login", body=LOGIN, headers={"Cookie": f"portal={cookie}"})
     assert (answer.status, answer.code) == (404, "PUBLIC_API_KEY_IS_EMPTY")
@@ -260,7 +260,7 @@ def test_success_has_the_same_headers_and_no_cookie(site: Site, shop: Shop) -> N
 
 
 @pytest.mark.on_sqlite  # which keeps a value that is no date
-def test_a_fault_of_ours_is_a_500_that_names_a_reference_and_nothing_else(
+def test_a_server_error_is_a_500_with_a_reference_and_no_details(
     site: Site, shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     site.customer(EMAIL)
@@ -275,7 +275,7 @@ def test_a_fault_of_ours_is_a_500_that_names_a_reference_and_nothing_else(
     assert shop.post("logout", identityId="x").status == 200
 
 
-def test_a_database_that_is_gone_is_a_503(site: Site, shop: Shop) -> None:
+def test_a_lost_database_is_a_503(site: Site, shop: Shop) -> None:
     run(site, "DROP TABLE api_key")
     answer = shop.post("login", **LOGIN)
     assert_platform_error(answer, 503)
@@ -332,7 +332,7 @@ def test_too_many_passwords_at_once_is_a_503(site: Site, shop: Shop, monkeypatch
         assert 0 < int(answer.headers["Retry-After"]) <= 60
 
 
-def test_a_host_that_is_none_is_answered_in_json(shop: Shop) -> None:
+def test_an_invalid_host_header_is_answered_in_json(shop: Shop) -> None:
     for host in ("", "[", "a" * 300, "evil.example:x", "<xss>"):
         answer = shop.ask("POST", "login", body=LOGIN, headers={"Host": host})
         assert answer.status in (200, 400), host

@@ -14,8 +14,8 @@ from portal.domain.operations.import_customers import Row, begin_import
 from portal.domain.values.email import parse_email
 from portal.storage.models import Organisation
 from tests.api.shop import Shop, new_key, new_shop
-from tests.domain.watching import lines_of
-from tests.faults.deeds import ADA, DEEDS, RETURN, World
+from tests.domain.instrumentation import lines_of
+from tests.faults.single_requests import ADA, RETURN, SINGLE_REQUESTS, World
 from tests.web.conftest import Site, Start
 
 pytestmark = pytest.mark.on_sqlite
@@ -52,7 +52,7 @@ def world(start: Start) -> World:
 def live(world: World) -> None:
     """Everything that anybody does, and what is refused."""
     site = world.site
-    for deed in DEEDS:
+    for deed in SINGLE_REQUESTS:
         assert deed(world)()[0] != 503
     for _ in range(GUESSES):
         site.browser("198.51.100.9").send(f"/password/reset/{'A' * 50}")
@@ -68,7 +68,7 @@ def live(world: World) -> None:
     ban.ban(site.context, 1, parse_email(ADA), "spam")
 
 
-def test_each_thing_that_happens_is_one_event_of_one_shape(world: World) -> None:
+def test_each_action_is_logged_as_one_event_with_documented_fields(world: World) -> None:
     before = len(world.site.rows()["event"])
     began = datetime.now(UTC)
     with lines_of("portal.events") as lines:
@@ -92,7 +92,7 @@ def test_each_thing_that_happens_is_one_event_of_one_shape(world: World) -> None
     assert sorted(map(repr, told)) == sorted(map(repr, kept))
 
 
-def test_the_use_of_a_key_is_told_with_the_request_that_it_came_with(site: Site, shop: Shop) -> None:
+def test_the_use_of_a_key_is_logged_with_its_request(site: Site, shop: Shop) -> None:
     with lines_of("portal.access") as lines:
         shop.account("A" * 32)
     (line,) = lines

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from portal.storage.models import STRING_LENGTH, Organisation
 from tests.api.shop import Shop
-from tests.domain.watching import normalised_lengths
+from tests.domain.instrumentation import normalised_lengths
 from tests.web.conftest import PASSWORD, Site
 
 FULL: dict[str, Any] = {
@@ -84,7 +84,7 @@ def _return_origin(site: Site) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_no_field_takes_what_is_of_another_kind(shop: Shop, endpoint: str) -> None:
+def test_a_field_of_another_type_is_refused(shop: Shop, endpoint: str) -> None:
     for field, good in ENDPOINTS[endpoint].items():
         for kind, value in KINDS.items():
             if type(value) is type(good):
@@ -94,7 +94,7 @@ def test_no_field_takes_what_is_of_another_kind(shop: Shop, endpoint: str) -> No
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_what_is_required_must_be_there_and_not_empty(shop: Shop, endpoint: str) -> None:
+def test_required_fields_must_be_present_and_not_empty(shop: Shop, endpoint: str) -> None:
     assert shop.post(endpoint).fields == {field: ["This field is required."] for field in NEEDED[endpoint]}
     for field in NEEDED[endpoint]:
         for value in (None, ""):
@@ -103,7 +103,7 @@ def test_what_is_required_must_be_there_and_not_empty(shop: Shop, endpoint: str)
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_what_is_optional_may_be_null_or_left_out(shop: Shop, endpoint: str) -> None:
+def test_optional_fields_may_be_null_or_missing(shop: Shop, endpoint: str) -> None:
     needed = {field: ENDPOINTS[endpoint][field] for field in NEEDED[endpoint]}
     optional = ENDPOINTS[endpoint].keys() - needed.keys()
     assert shop.post(endpoint, **needed).status == 200
@@ -111,7 +111,7 @@ def test_what_is_optional_may_be_null_or_left_out(shop: Shop, endpoint: str) -> 
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_no_line_holds_a_character_that_breaks_one(shop: Shop, endpoint: str) -> None:
+def test_a_single_line_field_with_a_line_break_is_refused(shop: Shop, endpoint: str) -> None:
     lines = {field: good for field, good in ENDPOINTS[endpoint].items() if isinstance(good, str)}
     lines.pop("password", None)
     for character in ("\x00", "\n", "\r", "\x1b", "\x7f", "\x85", "\u2028", "\u2029", "\ud800"):
@@ -120,7 +120,7 @@ def test_no_line_holds_a_character_that_breaks_one(shop: Shop, endpoint: str) ->
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_every_line_is_read_however_it_was_pasted(shop: Shop, endpoint: str) -> None:
+def test_pasted_values_are_cleaned(shop: Shop, endpoint: str) -> None:
     pasted = {
         field: f"\t\u202d\ufeff{good[:3]}\u200b{good[3:]}\u202c\u00a0\n" if isinstance(good, str) else good
         for field, good in ENDPOINTS[endpoint].items()
@@ -130,12 +130,12 @@ def test_every_line_is_read_however_it_was_pasted(shop: Shop, endpoint: str) -> 
 
 
 @pytest.mark.parametrize("length", [256, 2500])
-def test_no_line_is_longer_than_what_is_stored(shop: Shop, length: int) -> None:
+def test_a_value_longer_than_its_column_is_refused(shop: Shop, length: int) -> None:
     longer = dict.fromkeys(LINES, "x" * length)
     assert shop.post("register-account", **{**FULL, **longer}).fields.keys() == set(LINES)
 
 
-def test_a_line_is_refused_by_its_length_before_any_pattern_sees_it(shop: Shop) -> None:
+def test_length_is_checked_before_any_pattern(shop: Shop) -> None:
     for field in LINES:
         found = shop.post("register-account", **{**FULL, field: "1 " * 25_000}).fields
         assert found == {field: ["This may have at most 255 characters."]}
@@ -171,9 +171,7 @@ def test_a_password_may_have_256_characters_and_is_refused_past_that(shop: Shop,
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_no_field_is_normalised_before_its_length_is_known(
-    shop: Shop, endpoint: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_length_is_checked_before_normalisation(shop: Shop, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lengths = normalised_lengths(monkeypatch)
     for field in [name for name, good in ENDPOINTS[endpoint].items() if isinstance(good, str)]:
         for shape in ("{}", "a@{}.cz", "https://{}.cz/"):
@@ -228,7 +226,7 @@ def test_every_character_of_a_password_counts(site: Site, shop: Shop) -> None:
     ],
     ids=str,
 )
-def test_what_is_malformed_is_named(site: Site, shop: Shop, field: str, value: object) -> None:
+def test_a_malformed_field_is_reported_by_name(site: Site, shop: Shop, field: str, value: object) -> None:
     assert shop.post("register-account", **{**FULL, field: value}).fields.keys() == {field}
     assert site.rows()["registration"] == []
 
@@ -249,18 +247,18 @@ def test_what_is_malformed_is_named(site: Site, shop: Shop, field: str, value: o
         ("1" * 65 + "h", "longer than 64"),
     ],
 )
-def test_a_lifetime_that_cannot_be_is_refused_with_the_reason(shop: Shop, text: str, complaint: str) -> None:
+def test_an_invalid_lifetime_is_refused_with_the_reason(shop: Shop, text: str, complaint: str) -> None:
     answer = shop.post("reset-password", email="ada@example.com", expirationTime=text)
     assert answer.fields.keys() == {"expirationTime"}
     assert complaint in answer.fields["expirationTime"][0]
 
 
 @pytest.mark.parametrize("text", ["1m", "24h", "3h 20m", " 90 Minutes ", "0.5d,1h"])
-def test_a_lifetime_within_the_bounds_is_taken(shop: Shop, text: str) -> None:
+def test_a_lifetime_within_the_bounds_is_accepted(shop: Shop, text: str) -> None:
     assert shop.post("reset-password", email="ada@example.com", expirationTime=text).json == {"success": True}
 
 
-def test_several_fields_are_named_at_once(shop: Shop) -> None:
+def test_several_fields_are_reported_together(shop: Shop) -> None:
     answer = shop.post("register-account", **{**FULL, "email": 1, "country": "XX", "newsletter": "yes", "groups": [2]})
     assert answer.fields.keys() == {"email", "country", "newsletter", "groups"}
     assert answer.fields["groups"] == ["Entry 0: This must be a string."]
@@ -305,7 +303,7 @@ def test_all_21_fields_are_stored_in_their_normal_forms(site: Site, shop: Shop) 
 
 
 @pytest.mark.parametrize("ip", ["", "::1", "0.0.0.0", "localhost", "127.0.0.1", None])  # noqa: S104 - nothing listens
-def test_a_customer_ip_that_says_nothing_is_not_given(site: Site, shop: Shop, ip: str | None) -> None:
+def test_an_empty_customer_ip_counts_as_not_given(site: Site, shop: Shop, ip: str | None) -> None:
     assert shop.post("register-account", **{**FULL, "customerRealIp": ip}).json == {"success": True}
     (stored,) = site.rows()["registration"]
     assert stored["ip"] is None
@@ -340,7 +338,7 @@ def test_the_same_field_twice_is_refused_by_name(site: Site, shop: Shop) -> None
     assert answer.fields == {"email": ["This field was sent more than once."]}
 
 
-def test_a_field_whose_name_cannot_be_told_is_refused_without(shop: Shop) -> None:
+def test_a_field_with_an_unsafe_name_is_refused_without_quoting_it(shop: Shop) -> None:
     for name in ("a\\u0000", "a" * 81, "\\ud800"):
         answer = shop.ask("POST", "login", data=f'{{"{name}": 1, "{name}": 2}}')
         assert (answer.status, answer.code) == (400, "BAD_REQUEST")

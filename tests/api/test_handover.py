@@ -54,7 +54,7 @@ def test_signing_out_at_either_side_signs_out_at_both(shop: Shop, customer: Brow
 
 
 @pytest.mark.parametrize("nonce", [ANOTHER, NONCE.upper(), NONCE[:-1], "short", "x" * 129, NONCE + "!"])
-def test_another_nonce_is_refused_and_leaves_the_code_good(shop: Shop, customer: Browser, nonce: str) -> None:
+def test_a_wrong_nonce_is_refused_and_the_code_stays_valid(shop: Shop, customer: Browser, nonce: str) -> None:
     code = new_code(customer)
     answer = shop.post("redeem-handover", code=code, nonce=nonce)
     assert (answer.code, answer.json["message"]) == ("E003", "Handover code does not exist.")
@@ -70,7 +70,7 @@ def test_without_a_nonce_nothing_is_redeemed(shop: Shop, customer: Browser, sent
     assert shop.post("redeem-handover", code=code, nonce=NONCE).json["success"] is True
 
 
-def test_a_code_works_once(shop: Shop, customer: Browser) -> None:
+def test_a_used_code_is_refused(shop: Shop, customer: Browser) -> None:
     code = new_code(customer)
     assert shop.post("redeem-handover", code=code, nonce=NONCE).json["success"] is True
     assert shop.post("redeem-handover", code=code, nonce=NONCE).code == "E003"
@@ -83,7 +83,7 @@ def test_a_code_lasts_a_minute(site: Site, shop: Shop, customer: Browser) -> Non
     assert (answer.code, answer.json["message"]) == ("E004", "Handover code has been expired.")
 
 
-def test_another_organisations_key_opens_nothing_and_leaves_the_code_good(
+def test_another_organisations_key_is_refused_and_the_code_stays_valid(
     site: Site, shop: Shop, customer: Browser
 ) -> None:
     code = new_code(customer)
@@ -91,7 +91,7 @@ def test_another_organisations_key_opens_nothing_and_leaves_the_code_good(
     assert shop.post("redeem-handover", code=code, nonce=NONCE).json["success"] is True
 
 
-def test_what_was_taken_over_is_nobody_at_another_organisation(site: Site, shop: Shop, customer: Browser) -> None:
+def test_a_handed_over_identity_is_unknown_to_another_organisation(site: Site, shop: Shop, customer: Browser) -> None:
     identity = shop.post("redeem-handover", code=new_code(customer), nonce=NONCE).json["identityId"]
     other = other_shop(site)
     assert other.account(identity) == {"loggedIn": False}
@@ -99,14 +99,14 @@ def test_what_was_taken_over_is_nobody_at_another_organisation(site: Site, shop:
     assert shop.account(identity)["loggedIn"] is True
 
 
-def test_a_key_without_the_scope_opens_nothing(site: Site, customer: Browser) -> None:
+def test_a_key_without_the_scope_is_refused(site: Site, customer: Browser) -> None:
     login_only = new_shop(site, scopes=[Scope.LOGIN])
     answer = login_only.post("redeem-handover", code=new_code(customer), nonce=NONCE)
     assert (answer.status, answer.code) == (403, "PUBLIC_API_KEY_HAS_NO_PERMISSION")
 
 
 @pytest.mark.parametrize("code", [None, "", 7, ["x"], "x" * 256, "a\nb"])
-def test_what_cannot_be_a_code_is_named(shop: Shop, code: object) -> None:
+def test_a_malformed_code_is_reported(shop: Shop, code: object) -> None:
     assert shop.post("redeem-handover", code=code, nonce=NONCE).fields.keys() == {"code"}
 
 

@@ -50,13 +50,13 @@ PLACES: dict[str, Callable[[str], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_key_opens_the_api_wherever_it_stands(site: Site, keyless: Shop, place: str) -> None:
+def test_a_key_is_accepted_in_each_documented_place(site: Site, keyless: Shop, place: str) -> None:
     answer = keyless.ask("POST", "login", **PLACES[place](new_key(site)))
     assert (answer.status, answer.code) == (200, "E002")
 
 
 @pytest.mark.parametrize("place", ["query", "header"])
-def test_a_key_opens_what_is_asked_by_get(site: Site, keyless: Shop, place: str) -> None:
+def test_a_key_is_accepted_for_get(site: Site, keyless: Shop, place: str) -> None:
     key = new_key(site)
     options: dict[str, Any] = {"query": {"identityId": "x"}}
     if place == "query":
@@ -91,19 +91,19 @@ def test_two_keys_are_an_error(site: Site, keyless: Shop, options: Any) -> None:
         (UNKNOWN, "PUBLIC_API_KEY_DOES_NOT_EXIST"),
     ],
 )
-def test_what_is_no_key_is_404_wherever_it_stands(keyless: Shop, place: str, key: str, code: str) -> None:
+def test_an_invalid_key_is_404_in_each_documented_place(keyless: Shop, place: str, key: str, code: str) -> None:
     answer = keyless.ask("POST", "login", **PLACES[place](key))
     assert (answer.status, answer.code) == (404, code)
 
 
 @pytest.mark.parametrize("text", ["key=abc", f"{UNKNOWN}, {UNKNOWN}", f"{UNKNOWN} {UNKNOWN}", "\xff"])
-def test_a_header_that_holds_more_than_a_key_holds_none(keyless: Shop, text: str) -> None:
+def test_a_header_with_more_than_a_key_is_refused(keyless: Shop, text: str) -> None:
     answer = keyless.ask("POST", "login", headers={"Authorization": f"Bearer {text}"}, body=LOGIN)
     assert (answer.status, answer.code) == (404, "PUBLIC_API_KEY_IS_NOT_IN_VALID_FORMAT")
 
 
 @pytest.mark.parametrize("value", [7, True, ["PROD"], {"a": "b"}])
-def test_a_key_that_is_no_text_is_no_key(keyless: Shop, value: object) -> None:
+def test_a_key_that_is_not_text_is_refused(keyless: Shop, value: object) -> None:
     answer = keyless.ask("POST", "login", body={**LOGIN, "apiKey": value})
     assert (answer.status, answer.code) == (404, "PUBLIC_API_KEY_IS_NOT_IN_VALID_FORMAT")
 
@@ -149,7 +149,7 @@ ENDPOINTS = {
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_each_endpoint_asks_for_its_scope_and_no_other(site: Site, endpoint: str) -> None:
+def test_each_endpoint_requires_its_own_scope_only(site: Site, endpoint: str) -> None:
     def ask(scopes: list[Scope]) -> Answer:
         shop = new_shop(site, scopes=scopes)
         return shop.ask("GET", endpoint) if endpoint == "get-account-info" else shop.post(endpoint)
@@ -170,7 +170,7 @@ def test_a_key_is_checked_before_anything_that_was_sent(keyless: Shop) -> None:
         assert answer.code == "PUBLIC_API_KEY_DOES_NOT_EXIST"
 
 
-def test_each_answer_says_where_the_key_stands_in_its_rate(start: Start) -> None:
+def test_each_response_has_rate_limit_headers(start: Start) -> None:
     site = start(API_LIMIT_DEV="3 per minute")
     shop = new_shop(site, kind=KeyKind.DEVELOPER)
     other = new_shop(site, kind=KeyKind.DEVELOPER)
@@ -195,7 +195,7 @@ def test_each_answer_says_where_the_key_stands_in_its_rate(start: Start) -> None
     assert all("Retry-After" not in answer.headers for answer in answers[:3])
 
 
-def test_a_reached_rate_is_recorded_once_in_each_window(start: Start) -> None:
+def test_a_reached_rate_limit_is_recorded_once_in_each_window(start: Start) -> None:
     site = start(API_LIMIT_PROD="1 per minute")
     shop = new_shop(site)
     assert [shop.post("logout", identityId="x").status for _ in range(4)] == [200, 429, 429, 429]
@@ -204,14 +204,14 @@ def test_a_reached_rate_is_recorded_once_in_each_window(start: Start) -> None:
     assert [tuple(event) for event in recorded] == [("key_create", 1), ("key_limit", 1)]
 
 
-def test_a_rate_is_asked_before_the_scope_and_told_with_its_refusal(start: Start) -> None:
+def test_the_rate_limit_is_checked_before_the_scope_and_its_headers_sent_with_a_refusal(start: Start) -> None:
     shop = new_shop(start(API_LIMIT_PROD="1 per minute"), scopes=[])
     answer = shop.post("login", **LOGIN)
     assert (answer.status, answer.headers["X-RateLimit-Remaining"]) == (403, "0")
     assert shop.post("login", **LOGIN).status == 429
 
 
-def test_a_root_key_has_no_rate_and_is_told_none(start: Start) -> None:
+def test_a_root_key_has_no_rate_limit(start: Start) -> None:
     shop = new_shop(start(API_LIMIT_PROD="1 per minute", API_LIMIT_DEV="1 per minute"), kind=KeyKind.ROOT)
     for _ in range(3):
         answer = shop.post("logout", identityId="x")
@@ -219,7 +219,7 @@ def test_a_root_key_has_no_rate_and_is_told_none(start: Start) -> None:
         assert not [name for name, _ in answer.headers if name.lower().startswith("x-ratelimit")]
 
 
-def test_guessing_keys_is_throttled_by_the_network_of_the_connection(start: Start) -> None:
+def test_wrong_keys_are_limited_by_the_network_of_the_connection(start: Start) -> None:
     site = start(LOGIN_LIMIT_NETWORK="3 per hour")
     keyless = Shop(site, None)
     answers = [keyless.ask("POST", "login", body=LOGIN, headers=bearer(UNKNOWN)) for _ in range(5)]
@@ -231,7 +231,7 @@ def test_guessing_keys_is_throttled_by_the_network_of_the_connection(start: Star
     assert new_shop(site).post("login", **LOGIN).code == "E002"
 
 
-def test_a_key_opens_its_own_organisation_only(site: Site, shop: Shop) -> None:
+def test_a_key_is_valid_for_its_own_organisation_only(site: Site, shop: Shop) -> None:
     second = Scene(site.context, Visitor(organisation_id=1, ip=NETWORK)).at_another_organisation().visitor
     stranger = new_shop(site, organisation_id=second.organisation_id)
     identity = shop.identity(shop.post("magic-auth", email="ada@example.com"))
@@ -243,7 +243,7 @@ def test_a_key_opens_its_own_organisation_only(site: Site, shop: Shop) -> None:
     assert stranger.account(other)["cuRefNo"] != shop.account(identity)["cuRefNo"]
 
 
-def test_the_last_use_of_a_key_is_known(site: Site, shop: Shop) -> None:
+def test_the_last_use_of_a_key_is_stored(site: Site, shop: Shop) -> None:
     (before,) = site.rows()["api_key"]
     shop.post("logout", identityId="x")
     (after,) = site.rows()["api_key"]

@@ -99,13 +99,13 @@ def test_each_failure_stands_with_its_endpoint(description: Json) -> None:
         assert told == expected, name
 
 
-def test_its_examples_are_nobodys(description: Json) -> None:
+def test_its_examples_contain_no_real_data(description: Json) -> None:
     text = str(description)
     assert "example.com" in text
     assert not re.search(r"@(?!example\.com)[a-z]+\.[a-z]", text)
 
 
-def test_its_platform_errors_are_those_that_are_told(site: Site, shop: Shop, description: Json) -> None:
+def test_its_platform_errors_are_those_that_are_returned(site: Site, shop: Shop, description: Json) -> None:
     def documented(status: int) -> Json:
         names = {"404": "KeyRefused", "422": "ValidationFailed", "400": "BadRequest", "415": "NotJson"}
         content = description["components"]["responses"][names[str(status)]]["content"]["application/json"]
@@ -121,7 +121,7 @@ def test_its_platform_errors_are_those_that_are_told(site: Site, shop: Shop, des
     told(shop.ask("POST", "login", data="a=b", headers={"Content-Type": "text/plain"}))
 
 
-def test_it_names_the_address_of_the_portal(site: Site, description: Json) -> None:
+def test_it_contains_the_base_url(site: Site, description: Json) -> None:
     assert description["servers"] == [{"url": site.settings.base_url}]
 
 

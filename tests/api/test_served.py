@@ -72,7 +72,7 @@ def test_what_follows_a_body_in_chunks_is_the_next_request(served: Served, key: 
     ],
     ids=str,
 )
-def test_what_is_no_request_is_answered_in_json_too(
+def test_a_malformed_request_is_answered_in_json(
     served: Served, key: str, request_: tuple[list[str], bytes], status: int
 ) -> None:
     lines, body = request_
@@ -85,7 +85,7 @@ def test_what_is_no_request_is_answered_in_json_too(
     assert error.keys() == {"code", "message", "description"}
 
 
-def test_a_client_that_waits_to_be_told_is_told_to_send_its_body(served: Served, key: str) -> None:
+def test_a_client_that_expects_100_continue_gets_it(served: Served, key: str) -> None:
     body = json.dumps(LOGIN).encode()
     with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
         connection.sendall(head(key, f"Content-Length: {len(body)}", "Expect: 100-continue", "Connection: close"))
@@ -94,7 +94,7 @@ def test_a_client_that_waits_to_be_told_is_told_to_send_its_body(served: Served,
         assert b"E002" in b"".join(iter(lambda: connection.recv(65536), b""))
 
 
-def test_a_thousand_fields_that_come_twice_keep_nobody_busy(served: Served, key: str) -> None:
+def test_a_thousand_repeated_fields_do_not_slow_the_portal(served: Served, key: str) -> None:
     fields = ",".join(f'"{number}":1' for number in range(6000))
     body = f'{{{fields},"5999":1}}'.encode()
     answer = raw(served, head(key, f"Content-Length: {len(body)}", "Connection: close") + body)

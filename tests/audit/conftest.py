@@ -48,11 +48,11 @@ def answers(browser: Browser, portal: Served, failing_url: str) -> dict[str, str
 def letters(open_office: OpenOffice) -> Iterator[dict[str, bytes]]:  # noqa: F811 - a fixture
     """Every mail in every language, as a mail server is handed it by a portal at a public address."""
     with Sink() as sink:
-        office = open_office(sink, BASE_URL="https://portal.example.com", MAIL_DEFAULT_SENDER="portal@example.com")
+        mail_portal = open_office(sink, BASE_URL="https://portal.example.com", MAIL_DEFAULT_SENDER="portal@example.com")
         kinds = [(notice, language) for notice in Notice for language in Languages().tags]
         for notice, language in kinds:
-            office.queue("ada@example.com", notice, locale=language)
-        assert office.work() == 0, "the mail server was not reached"
+            mail_portal.queue("ada@example.com", notice, locale=language)
+        assert mail_portal.work() == 0, "the mail server was not reached"
         yield {
             f"{notice}-{language}": mail.raw
             for (notice, language), mail in zip(kinds, sink.wait_for(len(kinds)), strict=True)

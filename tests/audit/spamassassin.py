@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.audit.tools import run
-from tests.machine import apt_installs, say
+from tests.system_packages import apt_installs, say
 
 
 @dataclass(frozen=True)

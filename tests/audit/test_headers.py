@@ -6,12 +6,12 @@ from pathlib import Path
 from tests.audit.tls import TlsFront
 from tests.audit.tools import NODE, PACKAGES, run
 from tests.cli.process import serving
-from tests.mail.conversation import CERTIFICATE
+from tests.mail.smtp_connection import CERTIFICATE
 
 OBSERVATORY = PACKAGES / "@mdn" / "mdn-http-observatory"
 
 
-def test_the_headers_are_worth_an_a_plus(tmp_path: Path) -> None:
+def test_the_headers_get_an_a_plus(tmp_path: Path) -> None:
     # The list of hosts that browsers hold to HTTPS from the start, which the package downloads when it is installed:
     # localhost is not on it, and an empty one says so.
     (OBSERVATORY / "conf" / "hsts-preload.json").write_text("{}")

@@ -49,12 +49,12 @@ def of_pages(answers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.mark.parametrize("name", [name for name in STATES if not name.startswith("mail-")])
-def test_each_page_is_valid(answers: dict[str, str], of_pages: dict[str, list[str]], name: str) -> None:
+def test_each_page_is_valid_html(answers: dict[str, str], of_pages: dict[str, list[str]], name: str) -> None:
     assert answers[name].startswith("<!doctype html>")
     assert of_pages.get(name, []) == []
 
 
-def test_each_mail_is_valid(letters: dict[str, bytes], tmp_path: Path) -> None:
+def test_each_email_is_valid_html(letters: dict[str, bytes], tmp_path: Path) -> None:
     mails = {
         name: message_from_bytes(raw, _class=EmailMessage, policy=default)  # as a reader's program takes it apart
         for name, raw in letters.items()

@@ -27,7 +27,7 @@ def received(raw: bytes) -> bytes:
 
 
 @pytest.mark.skipif(find_spamassassin() is None, reason="no SpamAssassin here")
-def test_no_mail_is_taken_for_spam(letters: dict[str, bytes], tmp_path: Path, home: Path) -> None:
+def test_no_email_is_classified_as_spam(letters: dict[str, bytes], tmp_path: Path, home: Path) -> None:
     files = []
     for name, raw in letters.items():
         files.append(tmp_path / f"{name}.eml")

@@ -8,7 +8,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Self, cast
 
-from tests.mail.conversation import CERTIFICATE
+from tests.mail.smtp_connection import CERTIFICATE
 
 
 class TlsFront:

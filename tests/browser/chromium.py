@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.machine import apt_installs, distribution, is_root, runs, say
+from tests.system_packages import apt_installs, distribution, is_root, runs, say
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

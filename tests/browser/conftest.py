@@ -14,8 +14,8 @@ from portal.app import context_of
 from portal.domain.errors import Busy
 from portal.instance_dir import upgrade_database
 from portal.settings import load_settings
+from tests.browser.checks import WithoutScript
 from tests.browser.chromium import LAUNCH_ARGUMENTS, find_chromium
-from tests.browser.looking import WithoutScript
 from tests.browser.visitor import PATIENCE_MS, Visitor
 from tests.cli.process import Served, serving
 

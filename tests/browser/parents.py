@@ -26,8 +26,8 @@ from tests.browser.chromium import LAUNCH_ARGUMENTS
 from tests.browser.conftest import serving_here
 from tests.browser.visitor import PASSWORD, PATIENCE_MS, press_enter
 from tests.cli.process import environment, serving, wait_until
-from tests.mail.conversation import CERTIFICATE
 from tests.mail.sink import Sink
+from tests.mail.smtp_connection import CERTIFICATE
 from tests.web.post import code_in, link_in
 
 PORTAL, SHOP, OTHER, THIEF = "portal.test", "shop.test", "other.test", "thief.test"

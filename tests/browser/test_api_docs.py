@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.looking import WIDTHS, found_by_axe
+from tests.browser.checks import WIDTHS, found_by_axe
 from tests.cli.process import Served
 
 pytestmark = pytest.mark.browser
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.full)])
 @pytest.mark.parametrize("width", [320, pytest.param(1280, marks=pytest.mark.full)])
-def test_it_can_be_read_on_every_screen_and_axe_finds_nothing(
+def test_the_api_page_fits_every_screen_and_axe_finds_nothing(
     browser: Browser, portal: Served, width: int, scheme: str
 ) -> None:
     page = browser.new_page(viewport={"width": width, "height": WIDTHS[width]}, color_scheme=scheme)  # type: ignore[arg-type] # a literal

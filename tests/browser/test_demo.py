@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 from demo.seed import CUSTOMERS
 from tests.browser.visitor import PASSWORD, press_enter
 from tests.cli.process import PATIENCE_SECONDS, wait_until
-from tests.mail.conversation import CERTIFICATE
+from tests.mail.smtp_connection import CERTIFICATE
 
 pytestmark = [pytest.mark.browser, pytest.mark.full]
 
@@ -41,7 +41,7 @@ def demo(tmp_path: Path, chromium: str) -> Iterator[dict[str, str]]:
             assert errors.read_text() == ""  # no line for each request
 
 
-def test_whoever_joins_in_the_frame_is_signed_in_at_the_shop(demo: dict[str, str], browser: Browser) -> None:
+def test_registering_in_the_frame_signs_in_at_the_shop(demo: dict[str, str], browser: Browser) -> None:
     context = browser.new_context(ignore_https_errors=True, locale="en-US")
     page = context.new_page()
     faults: list[str] = []
@@ -84,7 +84,7 @@ def test_whoever_joins_in_the_frame_is_signed_in_at_the_shop(demo: dict[str, str
     context.close()
 
 
-def test_there_are_customers_of_two_brands(demo: dict[str, str], browser: Browser) -> None:
+def test_the_demo_has_two_organisations(demo: dict[str, str], browser: Browser) -> None:
     context = browser.new_context(ignore_https_errors=True, locale="en-US")
     page = context.new_page()
     for name, customer in (("Portal", CUSTOMERS[0]), ("Glass", CUSTOMERS[2])):

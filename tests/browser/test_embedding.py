@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Frame, Playwright, expect
 
-from tests.browser.looking import found_by_axe
+from tests.browser.checks import found_by_axe
 from tests.browser.parents import OTHER, SHOP, THIEF, Parents, Shopper, chromium_with, parents
 from tests.browser.visitor import PASSWORD, press_enter
 
@@ -117,7 +117,7 @@ class TestJourney:
         assert urlsplit(shopper.page.url).hostname == SHOP
 
     @with_cookies
-    def test_the_frames_session_is_not_seen_at_top_level_nor_the_other_way_round(
+    def test_sessions_of_the_frame_and_the_top_level_are_separate(
         self, request: pytest.FixtureRequest, shopper: Shopper
     ) -> None:
         known(shopper, f"apart-{request.node.callspec.id}@example.com")
@@ -128,7 +128,7 @@ class TestJourney:
         assert names.keys() == {"__Host-portal", "__Host-portal-frame", "__Host-device-frame"}
         assert (names["__Host-portal"]["sameSite"], names["__Host-portal-frame"]["sameSite"]) == ("Lax", "None")
 
-    def test_a_reload_is_told_again_with_the_next_nonce_only(self, shopper: Shopper) -> None:
+    def test_a_reload_gets_a_code_for_the_next_nonce_only(self, shopper: Shopper) -> None:
         known(shopper, "reload@example.com")
         shopper.told("portal:signed-in")
         shopper.visit(**{"data-nonce": NONCE})
@@ -138,13 +138,13 @@ class TestJourney:
         shopper.page.wait_for_timeout(300)
         assert [event for event in shopper.page.evaluate("told") if event["type"] == "portal:signed-in"] == []
 
-    def test_a_nonce_of_the_scripts_own_is_one_that_a_code_is_given_for(self, shopper: Shopper) -> None:
+    def test_a_nonce_generated_by_the_script_gets_a_code(self, shopper: Shopper) -> None:
         known(shopper, "own-nonce@example.com")
         detail = shopper.told("portal:signed-in")[0]["detail"]
         assert re.fullmatch(r"[A-Za-z0-9_-]{22,128}", detail["nonce"])
         assert shopper.parents.redeem(**detail)["success"] is True
 
-    def test_with_a_short_nonce_nobody_is_handed_over_and_the_console_says_why(self, shopper: Shopper) -> None:
+    def test_a_short_nonce_gets_no_code_and_an_error_in_the_console(self, shopper: Shopper) -> None:
         said: list[str] = []
         shopper.page.on("console", lambda message: said.append(message.text))
         known(shopper, "short-nonce@example.com")
@@ -157,7 +157,7 @@ class TestJourney:
         assert [event for event in shopper.page.evaluate("told") if event["type"] == "portal:signed-in"] == []
         assert said == ["portal: data-nonce needs 22 to 128 of A-Z a-z 0-9 _ -"]
 
-    def test_the_mailed_link_signs_in_nobody_elses_window(self, shopper: Shopper) -> None:
+    def test_the_emailed_link_signs_in_no_other_window(self, shopper: Shopper) -> None:
         known(shopper, "link@example.com")
         shopper.fill("Sign out")
         shopper.fill("Email me a sign-in link", email="link@example.com")
@@ -172,14 +172,14 @@ class TestJourney:
         top.goto(f"{shopper.parents.portal}/account")
         expect(top).to_have_url(re.compile("/login"))
 
-    def test_a_password_is_changed_in_a_tab_of_its_own(self, shopper: Shopper) -> None:
+    def test_a_password_is_changed_in_a_new_tab(self, shopper: Shopper) -> None:
         known(shopper, "change@example.com")
         with shopper.page.context.expect_page() as opened:
             shopper.frame.get_by_role("link", name="Change password").click()
         expect(opened.value).to_have_url(re.compile("/login"))  # which does not know who is in the frame
         shopper.heading(HELLO)
 
-    def test_the_password_is_judged_while_it_is_typed(self, shopper: Shopper) -> None:
+    def test_the_password_is_checked_while_it_is_typed(self, shopper: Shopper) -> None:
         shopper.visit(**{"data-page": "register"})
         shopper.frame.locator("[name=password]").fill("password")
         expect(shopper.frame.locator(".verdict")).to_have_text(re.compile("too easy"))
@@ -187,7 +187,7 @@ class TestJourney:
 
 class TestWithoutCookies:
     @pytest.mark.parametrize("shopper", ["refused"], indirect=True)
-    def test_the_way_out_is_a_new_tab_that_ends_at_the_shop_with_a_code(self, shopper: Shopper) -> None:
+    def test_a_new_tab_signs_in_and_returns_to_the_shop_with_a_code(self, shopper: Shopper) -> None:
         email = "refused@example.com"
         shopper.visit(**{"data-page": "register", "data-nonce": NONCE, "data-state": "s1"})
         fields: dict[str, Any] = {"email": email, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
@@ -207,9 +207,9 @@ class TestWithoutCookies:
         assert shopper.parents.redeem(answer["code"][0], NONCE)["account"]["email"] == email
 
 
-class TestWhoMayShowIt:
+class TestFrameAncestors:
     @pytest.mark.parametrize("path", ["/login", "/register", "/account"])
-    def test_a_foreign_site_shows_the_browsers_error_page(self, shopper: Shopper, path: str) -> None:
+    def test_an_unlisted_site_cannot_show_the_frame(self, shopper: Shopper, path: str) -> None:
         said: list[str] = []
         shopper.page.on("console", lambda message: said.append(message.text))
         shopper.page.goto(f"{shopper.parents.front.url(THIEF)}/bare?path={path}")
@@ -218,14 +218,14 @@ class TestWhoMayShowIt:
         assert shopper.frame.locator("h1", has_text="Sign in").count() == 0
         assert shopper.page.evaluate("heard") == []
 
-    def test_a_listed_site_does_not_help_a_foreign_one_around_it(self, shopper: Shopper) -> None:
+    def test_a_listed_site_inside_an_unlisted_one_cannot_show_the_frame(self, shopper: Shopper) -> None:
         shopper.page.goto(f"{shopper.parents.front.url(THIEF)}/bare")
         shopper.page.locator("iframe").evaluate("(frame, url) => { frame.src = url }", f"{shopper.parents.shop}/")
         shopper.wait_until(lambda: [is_refused(frame) for frame in shopper.page.frames[1:]] == [False, True])
         assert shopper.frame.frame_locator("iframe").locator("h1", has_text="Sign in").count() == 0
 
     @pytest.mark.parametrize("path", ["/account/password", f"/password/reset/{'x' * 40}"])
-    def test_not_even_a_listed_one_shows_pages_that_change_a_credential(self, shopper: Shopper, path: str) -> None:
+    def test_a_listed_site_cannot_frame_pages_that_change_a_credential(self, shopper: Shopper, path: str) -> None:
         if path == "/account/password":
             known(shopper, "never@example.com")
         shopper.page.goto(f"{shopper.parents.shop}/bare?path={path}")
@@ -240,7 +240,7 @@ class TestWhoMayShowIt:
 
 
 class TestMessages:
-    def test_they_come_from_the_portal_and_carry_nothing_personal(self, shopper: Shopper) -> None:
+    def test_messages_come_from_the_portal_without_personal_data(self, shopper: Shopper) -> None:
         known(shopper, "messages@example.com")
         shopper.told("portal:signed-in")
         heard = shopper.page.evaluate("heard")
@@ -251,7 +251,7 @@ class TestMessages:
             assert (data["source"], data["v"]) == ("portal", 1)
             assert data.keys() == {"source", "v", "type"} | shapes[data["type"]]
 
-    def test_forged_ones_are_ignored(self, shopper: Shopper) -> None:
+    def test_forged_messages_are_ignored(self, shopper: Shopper) -> None:
         shopper.visit()
         shopper.heading("Sign in")
         shopper.told("portal:resize")
@@ -277,7 +277,7 @@ class TestMessages:
         after = shopper.page.evaluate("told.length"), shopper.page.locator("iframe").first.bounding_box()["height"]  # type: ignore[index] # it is on the screen
         assert after == before
 
-    def test_the_wrong_shape_is_ignored_even_from_the_frame(self, shopper: Shopper) -> None:
+    def test_malformed_messages_are_ignored_even_from_the_frame(self, shopper: Shopper) -> None:
         shopper.visit()
         shopper.told("portal:resize")
         shopper.heading("Sign in")
@@ -303,7 +303,7 @@ class TestMessages:
 
 
 class TestHeight:
-    def test_it_follows_the_content_in_both_directions(self, shopper: Shopper) -> None:
+    def test_the_height_follows_the_content_in_both_directions(self, shopper: Shopper) -> None:
         shopper.visit()
         self.fits(shopper)
         short = shopper.height
@@ -333,7 +333,7 @@ class TestHeight:
 
 
 class TestScript:
-    def test_it_works_where_the_page_has_a_strict_policy(self, shopper: Shopper) -> None:
+    def test_it_works_under_a_strict_content_security_policy(self, shopper: Shopper) -> None:
         said: list[str] = []
         shopper.page.on("console", lambda message: said.append(message.text))
         shopper.visit(strict="1")
@@ -378,18 +378,18 @@ class TestScript:
         shopper.visit(head="1", **{"data-element": "#place"})
         expect(shopper.page.locator("#place > iframe")).to_have_count(1)
 
-    def test_a_page_elsewhere_is_not_shown(self, shopper: Shopper) -> None:
+    def test_a_page_of_another_origin_is_not_shown(self, shopper: Shopper) -> None:
         for page in ("https://thief.test/", "//thief.test/", "/\\thief.test"):
             shopper.visit(**{"data-page": page})
             found = [frame.url for frame in shopper.page.frames[1:]]
             assert all("thief" not in (urlsplit(url).hostname or "") for url in found)
 
-    def test_loaded_twice_for_one_place_it_makes_one_frame(self, shopper: Shopper) -> None:
+    def test_loaded_twice_for_one_element_it_creates_one_frame(self, shopper: Shopper) -> None:
         shopper.visit(times="2", **{"data-element": "#place"})
         expect(shopper.page.locator("iframe")).to_have_count(1)
         shopper.heading("Sign in")
 
-    def test_two_frames_on_one_page_are_told_apart(self, shopper: Shopper) -> None:
+    def test_two_frames_on_one_page_are_distinguished(self, shopper: Shopper) -> None:
         known(shopper, "two@example.com")
         shopper.fill("Sign out")
         shopper.heading("Sign in")
@@ -408,7 +408,7 @@ class TestScript:
         assert shopper.parents.redeem(**told)["success"] is True
 
     @pytest.mark.parametrize("how", ["place.portal.remove()", "place.replaceChildren()", "place.remove()"])
-    def test_it_leaves_nothing_behind(self, shopper: Shopper, how: str) -> None:
+    def test_removing_the_frame_removes_its_listeners(self, shopper: Shopper, how: str) -> None:
         shopper.visit(**{"data-element": "#place"})
         shopper.told("portal:resize")
         shopper.page.evaluate(f"() => {{ window.place = document.querySelector('#place'); {how} }}")

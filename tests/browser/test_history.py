@@ -40,7 +40,7 @@ def member(new_visitor: NewVisitor, email: str, *, script: bool = True) -> Visit
 
 
 @with_and_without_script
-def test_this_browser_keeps_pages_in_its_memory(new_visitor: NewVisitor, script: bool) -> None:
+def test_this_browser_has_a_back_forward_cache(new_visitor: NewVisitor, script: bool) -> None:
     visitor = new_visitor(java_script_enabled=script)
     visitor.go("/login")
     visitor.page.evaluate(_MARK)
@@ -52,7 +52,7 @@ def test_this_browser_keeps_pages_in_its_memory(new_visitor: NewVisitor, script:
 
 
 @with_and_without_script
-def test_after_signing_out_no_way_leads_back_to_anything_personal(new_visitor: NewVisitor, script: bool) -> None:
+def test_after_signing_out_the_back_button_shows_nothing_personal(new_visitor: NewVisitor, script: bool) -> None:
     """Chromium forgets a page that must not be stored as soon as a cookie changes that scripts cannot read."""
     email = f"goes-{script}@example.com".lower()
     visitor = member(new_visitor, email, script=script)
@@ -70,7 +70,7 @@ def test_after_signing_out_no_way_leads_back_to_anything_personal(new_visitor: N
             assert personal not in visitor.page.content()
 
 
-def test_a_page_of_an_identity_that_was_ended_elsewhere_is_asked_for_anew(new_visitor: NewVisitor) -> None:
+def test_a_page_of_a_session_ended_elsewhere_is_reloaded(new_visitor: NewVisitor) -> None:
     email = "ended-elsewhere@example.com"
     visitor = member(new_visitor, email)
     visitor.go("/nothing-here")

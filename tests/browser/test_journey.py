@@ -24,7 +24,7 @@ def click_link_in_text(visitor: Visitor) -> None:
 
 
 @with_and_without_script
-def test_a_newcomer_can_do_everything(new_visitor: NewVisitor, script: bool) -> None:
+def test_a_new_customer_can_do_everything(new_visitor: NewVisitor, script: bool) -> None:
     visitor = new_visitor(java_script_enabled=script)
     email = f"newcomer-{script}@example.com".lower()
 
@@ -112,9 +112,7 @@ def test_another_browser_must_type_the_password_to_confirm(new_visitor: NewVisit
 
 
 @with_and_without_script
-def test_an_unconfirmed_customer_can_have_the_mail_sent_again_from_sign_in(
-    new_visitor: NewVisitor, script: bool
-) -> None:
+def test_an_unconfirmed_customer_can_resend_the_email_from_sign_in(new_visitor: NewVisitor, script: bool) -> None:
     email = f"unconfirmed-{script}@example.com".lower()
     new_visitor().register(email)
     visitor = new_visitor(java_script_enabled=script)
@@ -127,7 +125,7 @@ def test_an_unconfirmed_customer_can_have_the_mail_sent_again_from_sign_in(
 
 
 @with_and_without_script
-def test_what_was_typed_stays_but_no_password(new_visitor: NewVisitor, script: bool) -> None:
+def test_typed_values_are_kept_except_passwords(new_visitor: NewVisitor, script: bool) -> None:
     visitor = new_visitor(java_script_enabled=script)
     visitor.go("/register")
     visitor.type(email=" Ada@@example ", password=PASSWORD, first_name="Ada", phone="12", company_name="Quill & Co")

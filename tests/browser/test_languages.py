@@ -11,14 +11,14 @@ from babel import Locale
 from playwright.sync_api import Browser, Page
 
 from portal import i18n
-from tests import pseudo
+from tests import pseudo_locale
 from tests.browser.catalogue import STATES, STATES_OF_SCRIPT
-from tests.browser.conftest import SETTINGS, failing_portal, visitors
-from tests.browser.looking import (
+from tests.browser.checks import (
     ONCE_EACH,
     found_by_axe_in_looks,
     sideways_scroll,
 )
+from tests.browser.conftest import SETTINGS, failing_portal, visitors
 from tests.browser.stage import SHOP_NAME, SITE_HOST, Stage
 from tests.browser.states import LONG_FIRST, LONG_LAST
 from tests.cli.process import PORTAL, serving
@@ -103,11 +103,11 @@ def czech(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="module")
 def longer(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("pseudo")
-    pseudo.write_catalogue(folder)
-    program = (sys.executable, "-m", "tests.pseudo", folder)
+    pseudo_locale.write_catalogue(folder)
+    program = (sys.executable, "-m", "tests.pseudo_locale", folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(i18n, "FOLDER", folder)  # for the failing portal, which is served by this process
-        with staged(browser, folder, pseudo.LOCALE, folder, program) as stage:
+        with staged(browser, folder, pseudo_locale.LOCALE, folder, program) as stage:
             yield stage
 
 
@@ -144,16 +144,16 @@ def test_axe_finds_nothing_in_czech(in_czech: Page, screenshots: Path, request: 
     assert found_by_axe_in_looks(in_czech, ONCE_EACH, pictures=pictures) == {}
 
 
-def test_nothing_is_said_in_the_console_in_czech(in_czech: Page, czech: Stage) -> None:
+def test_the_console_is_empty_in_czech(in_czech: Page, czech: Stage) -> None:
     assert czech.visitor.faults == []
 
 
-def test_no_words_are_shown_that_translators_never_saw(in_longer: Page) -> None:
+def test_every_shown_text_is_translatable(in_longer: Page) -> None:
     assert in_longer.locator("html").get_attribute("lang") == "el"
     left = [_DATA.sub("", words) for words in in_longer.evaluate(_WORDS)]
     assert [words.strip() for words in left if re.search("[A-Za-z]", words)] == []
 
 
-def test_longer_words_are_neither_cut_nor_make_a_small_screen_scroll_sideways(in_longer: Page) -> None:
+def test_longer_texts_are_not_cut_and_do_not_scroll_sideways(in_longer: Page) -> None:
     assert sideways_scroll(in_longer) <= 0
     assert in_longer.evaluate(_CUT) == []

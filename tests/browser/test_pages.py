@@ -9,8 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.catalogue import STATES, STATES_OF_SCRIPT
-from tests.browser.conftest import visitors
-from tests.browser.looking import (
+from tests.browser.checks import (
     ONCE_EACH,
     ONE_LOOK,
     OTHER_LOOKS,
@@ -20,6 +19,7 @@ from tests.browser.looking import (
     found_by_axe_in_looks,
     sideways_scroll,
 )
+from tests.browser.conftest import visitors
 from tests.browser.stage import Stage
 from tests.browser.visitor import Visitor
 from tests.cli.process import Served
@@ -90,7 +90,7 @@ def shown(request: pytest.FixtureRequest, stage: Stage) -> Shown:
     return Shown(request.param, stage.visitor)
 
 
-def test_the_title_and_the_focus_tell_of_a_problem(shown: Shown) -> None:
+def test_the_title_and_the_focus_show_an_error(shown: Shown) -> None:
     summary, wrong = shown.page.locator(".problems"), shown.page.locator("[aria-invalid]")
     lines = summary.get_by_role("listitem").count()
 
@@ -129,30 +129,30 @@ def test_nothing_scrolls_sideways_on_a_small_screen_or_at_four_times_the_size(sh
             assert sideways_scroll(shown.page) <= 0, direction
 
 
-def test_everything_to_press_is_large_enough_for_a_finger(shown: Shown) -> None:
+def test_touch_targets_are_large_enough(shown: Shown) -> None:
     for width in WIDTHS:
         shown.page.set_viewport_size({"width": width, "height": 640})
         assert shown.page.evaluate(_TOO_SMALL) == []
 
 
-def test_text_is_typed_in_letters_that_no_phone_zooms_in_on(shown: Shown) -> None:
+def test_field_text_is_large_enough_that_phones_do_not_zoom(shown: Shown) -> None:
     sizes = shown.page.evaluate(_LETTER_SIZES)
     assert [size for size in sizes if size < 16] == []
 
 
-def test_each_field_has_a_label_that_is_seen(shown: Shown) -> None:
+def test_each_field_has_a_visible_label(shown: Shown) -> None:
     assert shown.page.evaluate(_UNLABELLED) == []
 
 
-def test_a_password_manager_finds_whose_password_it_is(shown: Shown) -> None:
+def test_a_password_manager_finds_the_account_of_a_password(shown: Shown) -> None:
     assert shown.page.evaluate(_NOBODYS_PASSWORDS) == []
 
 
-def test_no_mistake_is_told_by_colour_alone(shown: Shown) -> None:
+def test_no_error_is_shown_by_colour_alone(shown: Shown) -> None:
     assert shown.page.evaluate(_TOLD_BY_COLOUR_ALONE) == []
 
 
-def test_each_line_of_the_summary_leads_to_its_field(shown: Shown) -> None:
+def test_each_line_of_the_error_summary_links_to_its_field(shown: Shown) -> None:
     for link in shown.page.get_by_role("alert").get_by_role("link").all():
         words = link.inner_text()
         link.click()
@@ -162,5 +162,5 @@ def test_each_line_of_the_summary_leads_to_its_field(shown: Shown) -> None:
         assert link.get_attribute("href") == f"#{field.get_attribute('name')}"
 
 
-def test_nothing_is_said_in_the_console_or_asked_of_another_host(shown: Shown) -> None:
+def test_pages_log_nothing_to_the_console_and_request_no_other_host(shown: Shown) -> None:
     assert shown.visitor.faults == []

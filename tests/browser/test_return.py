@@ -56,7 +56,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Sh
 
 
 @with_and_without_script
-def test_whoever_confirms_goes_on_to_the_shop(shop: Shop, browser: Browser, script: bool) -> None:
+def test_confirming_returns_to_the_shop(shop: Shop, browser: Browser, script: bool) -> None:
     email = f"ada-{script}@example.com".lower()
     shop.register(email, f"{shop.url}/welcome?from=portal")
     visitor = Visitor(browser.new_context(java_script_enabled=script), shop.portal.url)
@@ -74,7 +74,7 @@ def test_whoever_confirms_goes_on_to_the_shop(shop: Shop, browser: Browser, scri
 
 
 @with_and_without_script
-def test_who_is_signed_in_goes_on_by_a_button_with_a_code(shop: Shop, browser: Browser, script: bool) -> None:
+def test_a_signed_in_customer_continues_by_a_button_with_a_code(shop: Shop, browser: Browser, script: bool) -> None:
     email = f"eve-{script}@example.com".lower()
     visitor = Visitor(browser.new_context(java_script_enabled=script), shop.portal.url)
     visitor.register(email)

@@ -87,7 +87,7 @@ def test_a_double_click_posts_once(visitor: Visitor) -> None:
     assert posts == [f"{visitor.url}/password/reset"]
 
 
-def test_a_form_that_comes_back_from_memory_can_be_sent_again(visitor: Visitor) -> None:
+def test_a_form_from_the_back_forward_cache_can_be_sent_again(visitor: Visitor) -> None:
     visitor.go("/login")
     visitor.page.evaluate("document.forms[0].addEventListener('submit', event => event.preventDefault())")
     button = visitor.page.get_by_role("button", name="Sign in")
@@ -141,9 +141,7 @@ def test_no_token_stays_in_the_address_bar(new_visitor: NewVisitor) -> None:
         ("/login/code", "code", " 12 34-56 "),
     ],
 )
-def test_whatever_is_asked_for_can_be_pasted_and_stays_whole(
-    visitor: Visitor, path: str, field: str, text: str
-) -> None:
+def test_every_field_accepts_pasted_text(visitor: Visitor, path: str, field: str, text: str) -> None:
     visitor.go("/login/link")
     visitor.type(email="pastes@example.com")
     visitor.press("Email me a sign-in link")
@@ -158,14 +156,14 @@ def test_whatever_is_asked_for_can_be_pasted_and_stays_whole(
     expect(visitor.page.locator(f"main [name={field}]")).to_have_value(text)
 
 
-def test_without_script_nothing_is_missing_but_comfort(new_visitor: NewVisitor) -> None:
+def test_everything_works_without_javascript(new_visitor: NewVisitor) -> None:
     visitor = new_visitor(java_script_enabled=False)
     visitor.go("/login")
     expect(visitor.page.locator("main button")).to_have_text(["Sign in", " Email me a sign-in link"])
     expect(visitor.page.get_by_label("Password")).to_be_editable()
 
 
-def test_an_error_goes_as_its_field_is_corrected(visitor: Visitor) -> None:
+def test_an_error_disappears_when_its_field_is_corrected(visitor: Visitor) -> None:
     visitor.go("/login")
     visitor.press("Sign in")
     lines = visitor.page.locator(".problems li")

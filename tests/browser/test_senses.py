@@ -46,7 +46,7 @@ def page(request: pytest.FixtureRequest, guest_and_member: tuple[Visitor, Visito
     return visitor.page
 
 
-def test_the_tab_key_reaches_everything_in_order_and_shows_where_it_is(page: Page) -> None:
+def test_the_tab_key_reaches_everything_in_order_with_visible_focus(page: Page) -> None:
     page.evaluate("document.activeElement.blur()")
     targets = [
         target
@@ -76,7 +76,7 @@ def test_forced_colours_leave_edges_around_fields_and_buttons(page: Page) -> Non
         assert edge["readable"], edge["html"]
 
 
-def test_nothing_moves_for_who_wants_no_motion(page: Page) -> None:
+def test_reduced_motion_is_respected(page: Page) -> None:
     page.evaluate("for (const form of document.forms) form.toggleAttribute('data-busy', true)")
     assert page.locator("form").count() == 0 or page.evaluate(_MOVING) != []
 
@@ -84,7 +84,7 @@ def test_nothing_moves_for_who_wants_no_motion(page: Page) -> None:
     assert page.evaluate(_MOVING) == []
 
 
-def test_pages_follow_the_colours_that_somebody_likes(page: Page) -> None:
+def test_pages_follow_the_preferred_colour_scheme(page: Page) -> None:
     seen = {}
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, forced_colors="none")

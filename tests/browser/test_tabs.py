@@ -112,9 +112,7 @@ def test_signing_out_in_a_tab_of_the_customer_before_asks_first(new_visitor: New
 
 
 @with_and_without_script
-def test_a_form_that_has_become_stale_comes_again_as_typed_and_then_works(
-    new_visitor: NewVisitor, script: bool
-) -> None:
+def test_an_expired_form_is_shown_again_as_typed_and_then_works(new_visitor: NewVisitor, script: bool) -> None:
     email = f"stale-{script}@example.com".lower()
     tab = member(new_visitor, email, script=script)
     tab.press("Sign out")
@@ -158,7 +156,7 @@ def test_a_code_typed_after_the_link_was_used_in_another_tab_leads_on(new_visito
 
 
 @with_and_without_script
-def test_an_address_that_was_typed_goes_along(new_visitor: NewVisitor, script: bool) -> None:
+def test_a_typed_email_address_is_carried_along(new_visitor: NewVisitor, script: bool) -> None:
     visitor = new_visitor(java_script_enabled=script)
     visitor.go("/login")
     visitor.type(email="typed@example.com")
@@ -175,9 +173,7 @@ def test_an_address_that_was_typed_goes_along(new_visitor: NewVisitor, script: b
 # Pressed twice.
 
 
-def test_what_is_pressed_again_before_the_answer_came_makes_one_account(
-    new_visitor: NewVisitor, portal: Served
-) -> None:
+def test_a_button_pressed_again_before_the_answer_creates_one_account(new_visitor: NewVisitor, portal: Served) -> None:
     email = "impatient@example.com"
     visitor = new_visitor(java_script_enabled=False)
     visitor.go("/register")
@@ -217,7 +213,7 @@ def test_what_is_pressed_again_before_the_answer_came_makes_one_account(
     assert listed.stdout.count(email) == 1
 
 
-def test_link_and_code_of_one_mail_used_at_the_same_moment_sign_in_once(new_visitor: NewVisitor) -> None:
+def test_link_and_code_of_one_email_used_in_parallel_sign_in_once(new_visitor: NewVisitor) -> None:
     email = "both-ways@example.com"
     member(new_visitor, email)
     laptop, phone = new_visitor(), new_visitor()
@@ -243,7 +239,7 @@ def test_link_and_code_of_one_mail_used_at_the_same_moment_sign_in_once(new_visi
 # Other people.
 
 
-def test_others_who_ask_to_sign_in_with_my_address_end_no_mail_of_mine(new_visitor: NewVisitor) -> None:
+def test_sign_in_requests_by_attackers_end_no_email_of_the_customer(new_visitor: NewVisitor) -> None:
     email = "wanted@example.com"
     member(new_visitor, email)
     mine, stranger = new_visitor(), new_visitor()
@@ -261,7 +257,7 @@ def test_others_who_ask_to_sign_in_with_my_address_end_no_mail_of_mine(new_visit
     assert mine.path == "/account"
 
 
-def test_others_who_register_my_address_end_no_registration_of_mine(new_visitor: NewVisitor) -> None:
+def test_registrations_by_attackers_end_no_registration_of_the_customer(new_visitor: NewVisitor) -> None:
     email = "claimed@example.com"
     mine, stranger = new_visitor(), new_visitor()
     mine.register(email)
@@ -276,7 +272,7 @@ def test_others_who_register_my_address_end_no_registration_of_mine(new_visitor:
     assert new_visitor().sign_in(email) == 200
 
 
-def test_others_who_ask_for_my_new_password_end_neither_my_sign_in_nor_my_link(new_visitor: NewVisitor) -> None:
+def test_reset_requests_by_attackers_end_no_session_or_link_of_the_customer(new_visitor: NewVisitor) -> None:
     email = "asked-for@example.com"
     mine, stranger = member(new_visitor, email), new_visitor()
     asking = new_visitor()

@@ -27,7 +27,7 @@ def typing(visitor: Visitor, text: str) -> None:
     field.press_sequentially(text, delay=5)
 
 
-def test_the_server_says_how_the_password_does_and_readers_of_the_screen_hear_it(visitor: Visitor) -> None:
+def test_the_password_check_is_shown_and_announced_to_screen_readers(visitor: Visitor) -> None:
     asked: list[str] = []
     visitor.page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
     visitor.page.clock.install()
@@ -46,7 +46,7 @@ def test_the_server_says_how_the_password_does_and_readers_of_the_screen_hear_it
     expect(verdict(visitor)).to_have_text("")
 
 
-def test_what_is_typed_in_the_other_fields_counts_whenever_it_comes(visitor: Visitor) -> None:
+def test_values_of_the_other_fields_count_whenever_they_are_typed(visitor: Visitor) -> None:
     visitor.go("/register")
     typing(visitor, "marzipetto77")
     expect(verdict(visitor)).to_have_text(FIT)
@@ -57,7 +57,7 @@ def test_what_is_typed_in_the_other_fields_counts_whenever_it_comes(visitor: Vis
     expect(verdict(visitor)).to_have_text(TOO_EASY)
 
 
-def test_it_is_said_wherever_a_password_is_chosen_and_in_its_language(new_visitor: NewVisitor) -> None:
+def test_the_password_check_runs_on_every_new_password_in_the_language_of_the_page(new_visitor: NewVisitor) -> None:
     visitor = new_visitor()
     email = "marzipetto@example.com"
     visitor.register(email)
@@ -73,7 +73,7 @@ def test_it_is_said_wherever_a_password_is_chosen_and_in_its_language(new_visito
     expect(verdict(czech)).to_have_text(re.compile(r"vychází\sz\svašeho\sjména"))
 
 
-def test_an_answer_that_comes_late_is_not_heard(visitor: Visitor) -> None:
+def test_a_late_answer_is_ignored(visitor: Visitor) -> None:
     visitor.go("/register")
     held: list[Route] = []
     visitor.page.route("**/password/strength", lambda route: held.append(route))  # Playwright takes no built-in
@@ -92,7 +92,7 @@ def test_an_answer_that_comes_late_is_not_heard(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("status", [None, 429, 503], ids=["no network", "too often", "busy"])
-def test_of_what_cannot_be_asked_nothing_is_said(visitor: Visitor, status: int | None) -> None:
+def test_a_failed_password_check_shows_nothing(visitor: Visitor, status: int | None) -> None:
     visitor.go("/register")
     typing(visitor, WEAK)
     expect(verdict(visitor)).to_have_text(TOO_EASY)
@@ -105,7 +105,7 @@ def test_of_what_cannot_be_asked_nothing_is_said(visitor: Visitor, status: int |
     visitor.faults.clear()  # the browser's own words on it
 
 
-def test_without_script_the_rule_is_all_that_is_said(new_visitor: NewVisitor) -> None:
+def test_without_javascript_only_the_rule_is_shown(new_visitor: NewVisitor) -> None:
     visitor = new_visitor(java_script_enabled=False)
     visitor.go("/register")
     expect(verdict(visitor)).to_have_text("")

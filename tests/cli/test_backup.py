@@ -30,7 +30,7 @@ def put_back(copy: Path, instance: Path) -> None:
     shutil.copy(copy, instance / "portal.sqlite3")
 
 
-def test_a_copy_holds_what_the_database_held(run: Run, context: Context, tmp_path: Path) -> None:
+def test_a_backup_holds_all_data(run: Run, context: Context, tmp_path: Path) -> None:
     add_contact(context, "ada@example.com")
     outcome = run("backup", str(tmp_path / "copy.sqlite3"))
     assert outcome.status == 0, outcome.err
@@ -40,7 +40,7 @@ def test_a_copy_holds_what_the_database_held(run: Run, context: Context, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["copy?mode=ro", "copy#1", "copy%41", "file:copy"])
-def test_a_copy_may_have_any_name(
+def test_a_backup_may_have_any_name(
     run: Run, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     add_contact(context, "ada@example.com")
@@ -52,7 +52,7 @@ def test_a_copy_may_have_any_name(
     assert emails(tmp_path / "copies" / name) == {"ada@example.com"}
 
 
-def test_a_copy_is_whole_while_others_write(context: Context, tmp_path: Path, instance: Path) -> None:
+def test_a_backup_is_consistent_while_others_write(context: Context, tmp_path: Path, instance: Path) -> None:
     for number in range(200):
         add_contact(context, f"a{number}@example.com")
 

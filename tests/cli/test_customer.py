@@ -86,7 +86,7 @@ def test_an_unknown_address_is_named(run: Run, context: Context, command: tuple[
     ("account", "confirmed", "state"),
     [(True, True, "registered"), (False, True, "guest"), (False, False, "unconfirmed")],
 )
-def test_show_tells_how_far_a_customer_is_known(
+def test_show_prints_the_state_of_a_customer(
     run: Run, context: Context, account: bool, confirmed: bool, state: str
 ) -> None:
     add_contact(context, "jana@example.com", account=account, confirmed=confirmed)
@@ -94,7 +94,7 @@ def test_show_tells_how_far_a_customer_is_known(
     assert f"State             {state}" in lines
 
 
-def test_show_tells_why_the_last_mail_was_set_aside_until_one_is_taken(
+def test_show_prints_why_the_last_mail_was_given_up_until_one_is_delivered(
     run: Run, context: Context, visitor: Visitor
 ) -> None:
     contact_id = add_contact(context, "jana@example.com")
@@ -108,7 +108,7 @@ def test_show_tells_why_the_last_mail_was_set_aside_until_one_is_taken(
 
 
 @pytest.mark.parametrize(("count", "is_told"), [(99, False), (100, True)])
-def test_show_tells_what_too_many_wrong_tries_have_locked(
+def test_show_prints_what_too_many_wrong_attempts_have_locked(
     run: Run, context: Context, count: int, is_told: bool
 ) -> None:
     contact_id = add_contact(context, "jana@example.com", account=True)
@@ -121,7 +121,7 @@ def test_show_tells_what_too_many_wrong_tries_have_locked(
         assert locked == ([label] if is_told else [])
 
 
-def test_show_tells_everything_that_a_shop_has_registered(run: Run, context: Context) -> None:
+def test_show_prints_every_registered_field(run: Run, context: Context) -> None:
     referrer = add_contact(context, "petr@example.com")
     with context.database.read() as connection:
         reference = connection.execute(select(Contact.cu_ref_no).where(Contact.id == referrer)).scalar_one()
@@ -162,7 +162,7 @@ def test_show_tells_everything_that_a_shop_has_registered(run: Run, context: Con
     assert (shown["Referred by"], shown["Registered from"]) == (reference, "192.0.2.1")
 
 
-def test_show_counts_live_identities_only(run: Run, context: Context) -> None:
+def test_show_counts_open_sessions_only(run: Run, context: Context) -> None:
     contact_id = add_contact(context, "jana@example.com", account=True)
     visitor = Visitor(organisation_id=1, ip="192.0.2.1")
     with context.database.write() as connection:
@@ -186,7 +186,7 @@ def test_show_ends_with_the_last_ten_events(run: Run, context: Context) -> None:
     assert events[0].split() == ["2026-03-01", "12:11:00", "UTC", "sign_in", "-", "192.0.2.1"]
 
 
-def test_show_tells_the_places_of_addresses_that_the_operators_file_knows(
+def test_show_prints_locations_from_the_geoip_database(
     run: Run, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contact_id = add_contact(context, "jana@example.com")
@@ -225,7 +225,7 @@ def test_an_escape_sequence_does_not_reach_the_terminal(run: Run, context: Conte
     assert "\x1b" not in run("customer", "show", "jana@example.com").out
 
 
-def test_a_ban_ends_everything_that_is_open(run: Run, context: Context) -> None:
+def test_a_ban_ends_sessions_links_and_registrations(run: Run, context: Context) -> None:
     application = RegistrationRequest(parse_email("jana@example.com"), "seven green bottles hang")
     register(context, Visitor(organisation_id=1, ip="192.0.2.1"), application)
     with context.database.write() as connection:
@@ -260,7 +260,7 @@ def test_a_second_ban_keeps_the_first_date_and_takes_the_new_reason(run: Run, co
         assert connection.execute(select(Contact.banned_at, Contact.ban_reason)).one() == (before, "second")
 
 
-def test_unban_opens_the_account_again_and_is_recorded(run: Run, context: Context) -> None:
+def test_unban_restores_the_account_and_is_recorded(run: Run, context: Context) -> None:
     add_contact(context, "jana@example.com", account=True)
     run("customer", "ban", "jana@example.com", "--reason", "fraud")
     assert "no longer banned" in run("customer", "unban", "jana@example.com").out
@@ -269,7 +269,7 @@ def test_unban_opens_the_account_again_and_is_recorded(run: Run, context: Contex
     assert "unban" in out
 
 
-def test_unban_of_somebody_who_is_not_banned_changes_nothing(run: Run, context: Context) -> None:
+def test_unban_of_a_customer_who_is_not_banned_changes_nothing(run: Run, context: Context) -> None:
     add_contact(context, "jana@example.com")
     outcome = run("customer", "unban", "jana@example.com")
     assert outcome.status == 0

@@ -126,7 +126,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("content", UNREADABLE)
-def test_what_cannot_be_cut_into_rows_is_told_in_one_line_that_holds_none_of_it(content: bytes) -> None:
+def test_an_unreadable_file_is_reported_in_one_line_without_quoting_it(content: bytes) -> None:
     with pytest.raises(UnreadableFile) as refusal:
         read(content)
     told = str(refusal.value)

@@ -112,7 +112,7 @@ def test_json_lines_say_the_same_in_their_own_types(import_file: Import, context
         assert list(connection.scalars(select(ContactGroup.name))) == ["vip; the best"]
 
 
-def test_who_is_imported_with_a_hash_signs_in_with_the_old_password(import_file: Import, context: Context) -> None:
+def test_a_customer_imported_with_a_hash_signs_in_with_the_old_password(import_file: Import, context: Context) -> None:
     outcome = import_file(f"email,passwordHash\nada@example.com,{DJANGO_HASH}\nben@example.com,\n")
     assert outcome.out == "Imported customers: 2, with an account: 1, left out: 0.\n"
     visitor = Visitor(organisation_id=1, ip="192.0.2.1")
@@ -121,7 +121,7 @@ def test_who_is_imported_with_a_hash_signs_in_with_the_old_password(import_file:
         assert connection.execute(select(Account.password_hash)).scalar_one().startswith("$argon2id$")
 
 
-def test_who_is_imported_without_a_hash_is_a_guest_who_is_not_forgotten(import_file: Import, run: Run) -> None:
+def test_a_customer_imported_without_a_hash_is_a_guest_and_never_deleted(import_file: Import, run: Run) -> None:
     import_file("email\nada@example.com\n")
     assert "State             guest" in run("customer", "show", "ada@example.com").out
 
@@ -137,7 +137,7 @@ def test_another_organisations_customer_is_neither_known_nor_a_referrer(import_f
     assert "Line 2: cuRefNo: Another customer has this number already." in taken.err
 
 
-def test_a_bad_row_is_told_by_its_line_and_field_and_nothing_is_imported(import_file: Import, context: Context) -> None:
+def test_a_bad_row_is_reported_by_line_and_field_and_nothing_is_imported(import_file: Import, context: Context) -> None:
     outcome = import_file(f"email,phone,passwordHash\nada@example.com,,\nben@example.com,12,hunter2\n,,{DJANGO_HASH}\n")
     first, second, summary = outcome.err.splitlines()
     assert first.startswith("Line 3: phone: Enter the phone number with its country code")
@@ -150,7 +150,7 @@ def test_a_bad_row_is_told_by_its_line_and_field_and_nothing_is_imported(import_
     assert "hunter2" not in outcome.err
 
 
-def test_bad_rows_are_left_out_where_that_is_asked_for(import_file: Import, context: Context) -> None:
+def test_bad_rows_are_skipped_on_request(import_file: Import, context: Context) -> None:
     outcome = import_file("email\nada@example.com\nben\ncyd@example.com\nada@example.com\n", "--skip-bad")
     assert [line.split(":")[0] for line in outcome.err.splitlines()] == ["Line 3", "Line 5"]
     assert outcome.out == "Imported customers: 2, with an account: 0, left out: 2.\n"
@@ -158,7 +158,7 @@ def test_bad_rows_are_left_out_where_that_is_asked_for(import_file: Import, cont
     assert [row["email"] for row in contacts(context)] == ["ada@example.com", "cyd@example.com"]
 
 
-def test_whoever_is_known_is_left_as_they_are(import_file: Import, run: Run, context: Context) -> None:
+def test_existing_customers_are_not_changed(import_file: Import, run: Run, context: Context) -> None:
     add_contact(context, "a.d.a@gmail.com")
     import_file("phone\n+420 777123456\n")
     outcome = import_file(
@@ -172,7 +172,7 @@ def test_whoever_is_known_is_left_as_they_are(import_file: Import, run: Run, con
     assert [row["city"] for row in contacts(context)] == [None, None, None]
 
 
-def test_a_file_that_holds_somebody_twice_is_told_where(import_file: Import, context: Context) -> None:
+def test_a_duplicate_customer_in_a_file_is_reported_by_line(import_file: Import, context: Context) -> None:
     many = "".join(f"customer{number}@example.com,,\n" for number in range(1500))  # so that batches lie between
     outcome = import_file(
         "email,phone,cuRefNo\nada@example.com,,Abcdefgh12345678\nAda@example.com,,\n"
@@ -197,7 +197,7 @@ def test_the_same_file_a_second_time_changes_nothing(import_file: Import, contex
     assert count(context) == 2
 
 
-def test_a_reference_number_that_somebody_has_is_not_given_twice(import_file: Import) -> None:
+def test_a_reference_number_in_use_is_refused(import_file: Import) -> None:
     import_file("email,cuRefNo\nada@example.com,Abcdefgh12345678\n")
     told = import_file("email,cuRefNo\nben@example.com,Abcdefgh12345678\n").err
     assert told.startswith("Line 2: cuRefNo: Another customer has this number already.\n")
@@ -231,7 +231,7 @@ def test_an_unknown_organisation_or_file_is_named(import_file: Import, run: Run)
     assert "nowhere.csv" in run("customer", "import", "nowhere.csv").complaint
 
 
-def test_an_import_is_one_event_that_names_nobody(import_file: Import, context: Context) -> None:
+def test_an_import_is_one_event_without_personal_data(import_file: Import, context: Context) -> None:
     import_file("email\nada@example.com\nben@example.com\n")
     with context.database.read() as connection:
         assert connection.execute(select(Event.kind, Event.contact_id)).all() == [("import", None)]

@@ -41,7 +41,7 @@ def test_a_schema_of_two_revisions_is_refused_by_both(run: Run, context: Context
         assert f"{known}, 9999" in run(*command).complaint
 
 
-def test_upgrade_begins_anew_after_the_database_was_lost(run: Run, instance: Path) -> None:
+def test_upgrade_creates_a_new_database_after_a_lost_one(run: Run, instance: Path) -> None:
     run("db", "upgrade")
     (instance / "portal.sqlite3").unlink()
     assert run("db", "upgrade").status == 0

@@ -42,7 +42,7 @@ def test_list_shows_what_is_due(run: Run, context: Context) -> None:
 
 
 @pytest.mark.parametrize(("state", "tries"), [(MailState.QUEUED, "2"), (MailState.SENT, "3"), (MailState.DEAD, "2")])
-def test_the_try_that_a_mail_was_sent_with_counts(run: Run, context: Context, state: MailState, tries: str) -> None:
+def test_the_successful_attempt_of_a_mail_is_counted(run: Run, context: Context, state: MailState, tries: str) -> None:
     queue_mail(context, state=state)
     with context.database.write() as connection:
         connection.execute(update(OutboxMail).values(attempts=2))
@@ -64,7 +64,7 @@ def test_the_words_of_a_mail_server_are_shown_without_control_characters(run: Ru
     assert len(out.splitlines()) == 2
 
 
-def test_retry_makes_a_mail_due_that_was_set_aside(run: Run, context: Context) -> None:
+def test_retry_makes_a_given_up_mail_due(run: Run, context: Context) -> None:
     mail_id = queue_mail(context, state=MailState.DEAD)
     assert run("mail", "retry", str(mail_id)).status == 0
     assert "queued" in run("mail", "list").out

@@ -75,7 +75,7 @@ def test_sign_ins_and_limits_are_counted(tmp_path: Path) -> None:
     assert not [name for name in found if "ada" in name]
 
 
-def test_mails_that_nobody_takes_are_told_and_how_long_they_have_waited(tmp_path: Path) -> None:
+def test_the_mail_queue_and_its_age_are_counted(tmp_path: Path) -> None:
     port = free_port()
     cheap = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "8"}
     nobody = {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(free_port())}
@@ -93,7 +93,7 @@ def test_mails_that_nobody_takes_are_told_and_how_long_they_have_waited(tmp_path
 
 
 @pytest.mark.full
-def test_scrapes_that_break_off_or_never_come_are_no_news_and_hinder_no_other(tmp_path: Path) -> None:
+def test_aborted_scrapes_are_not_logged_and_block_no_other(tmp_path: Path) -> None:
     port = free_port()
     with serving(tmp_path / "instance", METRICS_PORT=str(port)) as served, ExitStack() as silent:
         for begun in (b"", b"GET /met", b"GET /metrics HTTP/1.1\r\nHost:"):
@@ -108,7 +108,7 @@ def test_scrapes_that_break_off_or_never_come_are_no_news_and_hinder_no_other(tm
 
 
 @pytest.mark.full
-def test_a_scrape_that_fails_is_told_in_the_log_and_not_to_who_asks(tmp_path: Path) -> None:
+def test_a_failed_scrape_is_logged_without_details_in_the_response(tmp_path: Path) -> None:
     port = free_port()
     code = "from portal import metrics; metrics.queued_mails = lambda *_: 1 / 0; from portal.cli import main; main()"
     program = (sys.executable, "-c", code)
@@ -123,7 +123,7 @@ def test_a_scrape_that_fails_is_told_in_the_log_and_not_to_who_asks(tmp_path: Pa
 
 
 @pytest.mark.full
-def test_metrics_do_not_say_what_serves_them(tmp_path: Path) -> None:
+def test_metrics_do_not_name_the_server_software(tmp_path: Path) -> None:
     port = free_port()
     with serving(tmp_path / "instance", METRICS_PORT=str(port)):
         for asked in (b"GET /metrics HTTP/1.0\r\n\r\n", b"NONSENSE\r\n\r\n"):
@@ -135,14 +135,14 @@ def test_metrics_do_not_say_what_serves_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-def test_there_are_none_without_a_port(tmp_path: Path) -> None:
+def test_there_are_no_metrics_without_a_port(tmp_path: Path) -> None:
     with serving(tmp_path / "instance") as served:
         ask(served, "/metrics")
         wait_until(lambda: '"route": "-", "status": 404' in served.log.read_text())
 
 
 @pytest.mark.parametrize("name", ["portal.access", "portal.events", "portal.throttled"])
-def test_a_line_that_cannot_be_counted_hinders_nobody(name: str) -> None:
+def test_a_metric_that_cannot_be_counted_breaks_no_request(name: str) -> None:
     logger = logging.getLogger(name)
     counting = _Counting()
     logger.addHandler(counting)

@@ -8,9 +8,9 @@ import pytest
 
 from tests.cli.process import Served, run_portal, serving, serving_at, wait_until
 from tests.conftest import SECRET_KEY
-from tests.domain.watching import in_parallel
+from tests.domain.instrumentation import in_parallel
 from tests.servers.processes import free_port
-from tests.servers.slate import Slate
+from tests.servers.reusable_database import ReusableDatabase
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def begin_request(served: Served, path: str = "/healthz") -> socket.socket:
     return client
 
 
-def test_a_new_instance_serves_and_is_closed_to_others(instance: Path) -> None:
+def test_a_new_instance_serves_and_is_private_to_its_owner(instance: Path) -> None:
     with serving(instance):
         wait_until((instance / "portal.sqlite3-shm").exists)
         assert mode(instance) == 0o700
@@ -56,7 +56,7 @@ def test_a_new_instance_serves_and_is_closed_to_others(instance: Path) -> None:
         pytest.param(signal.SIGHUP, marks=pytest.mark.full),
     ],
 )
-def test_a_signal_to_the_whole_group_ends_it_in_peace(instance: Path, number: signal.Signals) -> None:
+def test_a_signal_to_the_process_group_stops_it_cleanly(instance: Path, number: signal.Signals) -> None:
     with serving(instance) as served:
         served.signal_group(number)
         assert served.end() == 0
@@ -64,7 +64,7 @@ def test_a_signal_to_the_whole_group_ends_it_in_peace(instance: Path, number: si
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.full)])
-def test_a_running_request_ends_though_the_signal_comes_twice(instance: Path, number: signal.Signals) -> None:
+def test_a_running_request_is_finished_though_the_signal_comes_twice(instance: Path, number: signal.Signals) -> None:
     with serving(instance) as served:
         with begin_request(served) as client:
             wait_until_accepted(served)
@@ -76,7 +76,7 @@ def test_a_running_request_ends_though_the_signal_comes_twice(instance: Path, nu
         assert served.end() == 0
 
 
-def test_whoever_asks_while_it_ends_is_told_that_it_is_not_ready(instance: Path) -> None:
+def test_readiness_is_refused_while_the_server_stops(instance: Path) -> None:
     with serving(instance) as served:
         with begin_request(served, "/readyz") as client:
             wait_until_accepted(served)
@@ -157,14 +157,22 @@ def test_a_second_portal_that_counts_apart_is_warned_of(instance: Path) -> None:
 
 @pytest.mark.on_postgresql
 @pytest.mark.full
-def test_one_process_that_counts_apart_is_warned_of_where_there_may_be_others(instance: Path, slate: Slate) -> None:
-    with serving(instance, DATABASE_URL=slate.wipe().url, SECRET_KEY=SECRET_KEY) as served:
+def test_one_process_that_counts_apart_is_warned_of_where_there_may_be_others(
+    instance: Path, reusable_database: ReusableDatabase
+) -> None:
+    with serving(instance, DATABASE_URL=reusable_database.wipe().url, SECRET_KEY=SECRET_KEY) as served:
         assert len([line for line in served.complaints() if "RATELIMIT_STORAGE_URI" in line]) == 1
 
 
 @pytest.mark.on_postgresql
-def test_a_portal_whose_data_and_key_are_elsewhere_writes_nothing_into_its_folder(instance: Path, slate: Slate) -> None:
-    settings = {"DATABASE_URL": slate.wipe().url, "SECRET_KEY": SECRET_KEY, "MAIL_SERVER": "mail.example.com"}
+def test_a_portal_whose_data_and_key_are_elsewhere_writes_nothing_into_its_folder(
+    instance: Path, reusable_database: ReusableDatabase
+) -> None:
+    settings = {
+        "DATABASE_URL": reusable_database.wipe().url,
+        "SECRET_KEY": SECRET_KEY,
+        "MAIL_SERVER": "mail.example.com",
+    }
     with serving(instance, **settings) as served:
         assert urllib.request.urlopen(f"{served.url}/readyz", timeout=30).status == 200
         assert list(instance.iterdir()) == []
@@ -180,7 +188,7 @@ def test_it_prints_where_the_portal_and_the_mailbox_are(instance: Path) -> None:
         ]
 
 
-def test_a_base_url_that_is_set_is_what_people_are_told(instance: Path) -> None:
+def test_a_configured_base_url_is_printed(instance: Path) -> None:
     with serving(instance, BASE_URL="https://portal.example.com") as served:
         served.process.terminate()
         served.end()

@@ -7,7 +7,7 @@ where they cannot be had, the tests that need them are skipped by name and the o
 import os
 import shutil
 
-from tests.machine import apt_installs, say
+from tests.system_packages import apt_installs, say
 
 
 def find_nginx() -> str | None:

@@ -10,9 +10,9 @@ from time import sleep
 import pytest
 
 from tests.cli.process import wait_until
-from tests.deploy.house import HOST, Answer, House, build
 from tests.deploy.nginx import find_nginx, find_openssl
-from tests.long import LONG
+from tests.deploy.proxied import HOST, Answer, ProxiedPortals, build
+from tests.long_tests import LONG
 
 pytestmark = [
     pytest.mark.skipif(find_nginx() is None or find_openssl() is None, reason="no nginx or no openssl here"),
@@ -24,21 +24,21 @@ ROUNDS = 20 if LONG else 2
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedPortals]:
     """Two portals, and a proxy that lets tests ask as often as they like."""
-    with build(tmp_path_factory.mktemp("house"), portals=2, rate="rate=2000r/s", burst="burst=2000") as house:
-        yield house
+    with build(tmp_path_factory.mktemp("proxied"), portals=2, rate="rate=2000r/s", burst="burst=2000") as proxied:
+        yield proxied
 
 
 @pytest.fixture(scope="module")
-def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedPortals]:
     """One portal, and a proxy that lets nobody ask often; a test may end the portal."""
-    with build(tmp_path_factory.mktemp("tight"), portals=1, rate="rate=12r/m", burst="burst=1") as house:
-        yield house
+    with build(tmp_path_factory.mktemp("tight"), portals=1, rate="rate=12r/m", burst="burst=1") as proxied:
+        yield proxied
 
 
-def test_pages_come_over_tls_with_secure_cookies(house: House) -> None:
-    answer = house.ask("GET", "/login")
+def test_pages_come_over_tls_with_secure_cookies(proxied: ProxiedPortals) -> None:
+    answer = proxied.ask("GET", "/login")
     assert answer.status == 200
     assert answer.headers["Strict-Transport-Security"].startswith("max-age=31536000")
     assert answer.headers["Set-Cookie"].startswith("__Host-portal=")
@@ -46,30 +46,30 @@ def test_pages_come_over_tls_with_secure_cookies(house: House) -> None:
     assert answer.headers["Server"] == "nginx"
 
 
-def test_a_form_works_through_the_proxy(house: House) -> None:
-    assert house.sign_in_wrongly() == 422
+def test_a_form_works_through_the_proxy(proxied: ProxiedPortals) -> None:
+    assert proxied.sign_in_wrongly() == 422
 
 
-def test_plain_http_leads_to_https(house: House) -> None:
-    answer = house.ask("GET", "/login?next=/account", tls=False)
+def test_plain_http_leads_to_https(proxied: ProxiedPortals) -> None:
+    answer = proxied.ask("GET", "/login?next=/account", tls=False)
     assert (answer.status, answer.headers["Location"]) == (301, f"https://{HOST}/login?next=/account")
 
 
-def test_the_api_is_refused_over_plain_http(house: House) -> None:
-    answer = house.ask("POST", "/api/v1/customer/login?apiKey=x", "{}", tls=False)
+def test_the_api_is_refused_over_plain_http(proxied: ProxiedPortals) -> None:
+    answer = proxied.ask("POST", "/api/v1/customer/login?apiKey=x", "{}", tls=False)
     assert answer.status == 403
     assert answer.headers["Content-Type"] == "application/json"
     assert json.loads(answer.body)["error"]["code"] == "FORBIDDEN"
 
 
-def test_a_large_body_stops_at_the_proxy(house: House) -> None:
-    usual = house.ask("GET", "/login")
-    page = house.ask("POST", "/login", "x" * 100_000)
+def test_a_large_body_stops_at_the_proxy(proxied: ProxiedPortals) -> None:
+    usual = proxied.ask("GET", "/login")
+    page = proxied.ask("POST", "/login", "x" * 100_000)
     assert page.status == 413
     assert "write less" in page.body
-    answer = house.ask("POST", "/api/v1/customer/login", "x" * 100_000)
+    answer = proxied.ask("POST", "/api/v1/customer/login", "x" * 100_000)
     assert (answer.status, answer.headers["Content-Type"]) == (413, "application/json")
-    assert json.loads(answer.body)["error"]["code"] == code_of_the_portal(house, 413)
+    assert json.loads(answer.body)["error"]["code"] == code_of_the_portal(proxied, 413)
     for told in (page, answer):
         assert_safe(told, usual)
         assert "Retry-After" not in told.headers
@@ -83,9 +83,9 @@ def assert_safe(answer: Answer, usual: Answer) -> None:
     assert policy == "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 
-def code_of_the_portal(house: House, status: int) -> str:
+def code_of_the_portal(proxied: ProxiedPortals, status: int) -> str:
     """What the portal itself calls a failure that the proxy tells in its place."""
-    with closing(http.client.HTTPConnection("127.0.0.1", house.upstreams[0].port, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", proxied.upstreams[0].port, timeout=30)) as connection:
         headers = {"X-Forwarded-Proto": "https", "Content-Type": "application/json"}
         connection.request("POST", "/api/v1/customer/login", "x" * 100_000, headers)
         answer = connection.getresponse()
@@ -94,7 +94,7 @@ def code_of_the_portal(house: House, status: int) -> str:
     return code
 
 
-def test_a_shops_server_asks_more_often_than_any_visitor(tight: House) -> None:
+def test_the_api_has_a_higher_rate_limit_than_pages(tight: ProxiedPortals) -> None:
     pages = [tight.ask("GET", "/login") for _ in range(4)]
     assert [page.status for page in pages] == [200, 200, 429, 429]
     assert "Wait a moment" in pages[3].body
@@ -104,7 +104,7 @@ def test_a_shops_server_asks_more_often_than_any_visitor(tight: House) -> None:
     assert {json.loads(answer.body)["error"]["code"] for answer in answers} == {"PUBLIC_API_KEY_IS_EMPTY"}
 
 
-def test_while_no_portal_answers_people_read_words_and_programs_json(tight: House) -> None:
+def test_without_a_portal_browsers_get_a_page_and_programs_json(tight: ProxiedPortals) -> None:
     usual = tight.ask("POST", "/api/v1/customer/login", "{}", Content_Type="application/json")
     for upstream in tight.upstreams:
         upstream.kill()
@@ -123,25 +123,25 @@ def test_while_no_portal_answers_people_read_words_and_programs_json(tight: Hous
         assert_safe(told, usual)
 
 
-def test_a_client_cannot_say_where_it_comes_from(house: House) -> None:
+def test_a_client_cannot_forge_its_ip_address(proxied: ProxiedPortals) -> None:
     """The mailbox is shown to this machine only, and no proxy's visitor is on it."""
-    answer = house.ask("GET", "/dev/mailbox", X_Forwarded_For="127.0.0.1", Forwarded="for=127.0.0.1")
+    answer = proxied.ask("GET", "/dev/mailbox", X_Forwarded_For="127.0.0.1", Forwarded="for=127.0.0.1")
     assert answer.status == 404
 
 
-def test_a_rolling_restart_fails_no_request(house: House) -> None:
+def test_a_rolling_restart_fails_no_request(proxied: ProxiedPortals) -> None:
     """F19: each portal is restarted in turn, several times, while customers sign in."""
     ended, seen = Event(), list[int]()
 
     def keep_asking() -> None:
         while not ended.is_set():
-            seen.append(house.sign_in_wrongly())
+            seen.append(proxied.sign_in_wrongly())
 
     customers = [Thread(target=keep_asking) for _ in range(3)]
     for customer in customers:
         customer.start()
     try:
-        for upstream in house.upstreams * ROUNDS:
+        for upstream in proxied.upstreams * ROUNDS:
             before = len(seen)
             assert upstream.end() == 0
             upstream.start()

@@ -6,8 +6,8 @@ import argon2.low_level
 import pytest
 
 from portal.domain.context import Context, Visitor
+from tests.domain.instrumentation import HashCounter
 from tests.domain.scene import Scene
-from tests.domain.watching import HashCounter
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the domain's tests do over and over, as one customer would: register, confirm, sign in, ask, change."""
+"""Scene: the use cases called as one customer or shop would, for tests of the domain."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -113,7 +113,7 @@ class Scene:
         """Bring a verification link to the shop; the one that was mailed last, if none is given."""
         return register_by_api.confirm_by_api(self.context, self.visitor, token or self.token(Notice.VERIFY))
 
-    def vouch(self, email: str = ADA, **known: str | None) -> str:
+    def magic_auth(self, email: str = ADA, **known: str | None) -> str:
         return magic_auth.magic_auth(self.context, self.visitor, parse_email(email), **known)
 
     def confirm(

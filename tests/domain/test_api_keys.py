@@ -58,20 +58,20 @@ def shop(scene: Scene) -> Shop:
 
 
 @pytest.mark.parametrize("kind", KeyKind)
-def test_a_key_has_the_form_of_the_reference_and_its_kind(shop: Shop, kind: KeyKind) -> None:
+def test_a_key_has_the_documented_form_of_its_kind(shop: Shop, kind: KeyKind) -> None:
     key = shop.key(kind)
     assert FORMAT.fullmatch(key)
     assert key.startswith(kind.value)
 
 
-def test_only_a_digest_of_a_key_is_kept(shop: Shop) -> None:
+def test_only_a_digest_of_a_key_is_stored(shop: Shop) -> None:
     key = shop.key(label="Till")
     (row,) = shop.scene.rows(select(ApiKey.__table__))
     assert row.digest == sha256(key.encode()).digest()
     assert key[4:] not in repr(tuple(row))
 
 
-def test_a_key_opens_what_its_organisation_gave_it(shop: Shop) -> None:
+def test_a_key_has_the_scopes_that_it_was_given(shop: Shop) -> None:
     caller = shop.use(shop.key(scopes=[Scope.LOGIN, Scope.GROUPS]))
     assert (caller.organisation_id, caller.organisation_name) == (
         shop.scene.visitor.organisation_id,
@@ -84,7 +84,7 @@ def test_a_key_opens_what_its_organisation_gave_it(shop: Shop) -> None:
         assert caught.value.problem is KeyProblem.NO_SCOPE
 
 
-def test_a_key_may_do_all_but_groups_unless_it_is_said(shop: Shop) -> None:
+def test_a_key_has_every_scope_but_groups_by_default(shop: Shop) -> None:
     assert shop.use(shop.key()).scopes == set(DEFAULT_SCOPES) == set(Scope) - {Scope.GROUPS}
 
 
@@ -107,19 +107,19 @@ def test_a_key_may_do_all_but_groups_unless_it_is_said(shop: Shop) -> None:
     ],
     ids=ascii,
 )
-def test_what_is_no_key_is_told_by_its_kind(shop: Shop, key: str | None, problem: KeyProblem) -> None:
+def test_an_invalid_key_is_refused_by_its_kind(shop: Shop, key: str | None, problem: KeyProblem) -> None:
     shop.key()
     assert shop.problem(key) is problem
 
 
-def test_a_key_is_compared_whole_and_by_case(shop: Shop) -> None:
+def test_a_key_is_compared_whole_and_case_sensitively(shop: Shop) -> None:
     key = shop.key()
     assert shop.problem(key[:-1] + ("a" if key[-1] != "a" else "b")) is KeyProblem.UNKNOWN
     assert shop.problem(key[:4] + key[4:].swapcase()) is KeyProblem.UNKNOWN
     assert shop.problem(("DEV_" if key[:4] != "DEV_" else "ROOT") + key[4:]) is KeyProblem.UNKNOWN
 
 
-def test_a_key_ends_at_its_time(shop: Shop, clock: MovableClock) -> None:
+def test_an_expired_key_is_refused(shop: Shop, clock: MovableClock) -> None:
     key = shop.key(lifetime=timedelta(days=90))
     clock.advance(timedelta(days=90, seconds=-1))
     shop.use(key)
@@ -127,7 +127,7 @@ def test_a_key_ends_at_its_time(shop: Shop, clock: MovableClock) -> None:
     assert shop.problem(key) is KeyProblem.EXPIRED
 
 
-def test_a_revoked_key_is_refused_from_the_next_request_on(shop: Shop) -> None:
+def test_a_revoked_key_is_refused_at_the_next_request(shop: Shop) -> None:
     key = shop.key()
     shop.use(key)
     assert api_keys.revoke(shop.context, 1)
@@ -135,20 +135,22 @@ def test_a_revoked_key_is_refused_from_the_next_request_on(shop: Shop) -> None:
     assert not api_keys.revoke(shop.context, 1)
 
 
-def test_the_rate_of_a_key_is_that_of_its_kind(shop: Shop) -> None:
+def test_the_rate_limit_of_a_key_depends_on_its_kind(shop: Shop) -> None:
     rules = {"api_limit_dev": parse_limit("2 per minute"), "api_limit_prod": parse_limit("9 per minute")}
     shop = Shop(shop.scene.with_rules(**rules))
     kinds = (KeyKind.DEVELOPER, KeyKind.PRODUCTION, KeyKind.ROOT)
     assert [shop.use(shop.key(kind)).rate for kind in kinds] == [*rules.values(), None]
 
 
-def test_a_scope_that_a_key_lacks_is_refused(shop: Shop) -> None:
+def test_a_request_without_the_scope_is_refused(shop: Shop) -> None:
     with pytest.raises(KeyRefused) as caught:
         shop.use(shop.key(scopes=[])).require(Scope.LOGIN)
     assert caught.value.problem is KeyProblem.NO_SCOPE
 
 
-def test_guessing_is_throttled_by_network_and_a_good_key_goes_on(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+def test_wrong_keys_are_limited_by_network_and_a_valid_key_still_works(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
     shop = Shop(shop.scene.with_rules(login_limit_network=parse_limit("3 per hour")))
     guess = "PROD" + "a" * 28
     with caplog.at_level(logging.WARNING, logger="portal.keys"):
@@ -175,7 +177,7 @@ def test_the_last_use_is_written_once_a_minute(shop: Shop, clock: MovableClock) 
 
 
 @pytest.mark.on_sqlite
-def test_the_last_use_waits_for_nobody_who_writes(shop: Shop, settings: Settings) -> None:
+def test_recording_the_last_use_does_not_wait_for_a_writer(shop: Shop, settings: Settings) -> None:
     key = shop.key()
     path = make_url(settings.database_url).database
     assert path
@@ -194,7 +196,7 @@ def test_the_last_use_waits_for_nobody_who_writes(shop: Shop, settings: Settings
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() > 0
 
 
-def test_what_the_operator_does_is_recorded(shop: Shop) -> None:
+def test_creating_and_revoking_a_key_are_recorded(shop: Shop) -> None:
     shop.key()
     api_keys.revoke(shop.context, 1)
     events = shop.scene.rows(select(Event.kind, Event.organisation_id).order_by(Event.id))

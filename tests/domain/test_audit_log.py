@@ -21,8 +21,8 @@ from portal.domain.use_cases.resend_confirmation import resend
 from portal.domain.values.email import parse_email
 from portal.storage.backends import DatabaseUnavailable
 from portal.storage.models import Event, Link
+from tests.domain.instrumentation import lines_of
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene
-from tests.domain.watching import lines_of
 
 Row = tuple[str, str | None, bool]
 """Kind, refusal, and whether it is known about whom."""
@@ -221,7 +221,7 @@ ENDED: Row = ("sign_in_by_mail", "CODE_ENDED", True)
         (lift_a_ban, [*JOINED, ("ban", None, True), ("unban", None, True)]),
     ],
 )
-def test_what_happens_leaves_its_row(scene: Scene, happens: Callable[[Scene], None], rows: list[Row]) -> None:
+def test_each_action_is_recorded_as_an_event(scene: Scene, happens: Callable[[Scene], None], rows: list[Row]) -> None:
     with suppress(Refused):
         happens(scene)
     found = scene.rows(select(Event).order_by(Event.id))
@@ -255,14 +255,14 @@ def happen(scene: Scene, connection: Connection) -> None:
     record(connection, scene.visitor, EventKind.SIGN_IN, contact_id=None, now=scene.context.clock())
 
 
-def test_what_happens_is_told_once_it_is_committed(scene: Scene) -> None:
+def test_an_event_is_logged_after_the_commit(scene: Scene) -> None:
     with lines_of("portal.events") as lines, scene.context.database.write() as connection:
         happen(scene, connection)
         assert lines == []
     assert [line["kind"] for line in lines] == ["sign_in"]
 
 
-def test_what_comes_to_nothing_is_not_told_then_or_later(scene: Scene) -> None:
+def test_a_rolled_back_event_is_never_logged(scene: Scene) -> None:
     def fail(_connection: object) -> None:
         raise OperationalError("COMMIT", None, sqlite3.OperationalError("database or disk is full"))
 

@@ -20,9 +20,9 @@ from portal.domain.use_cases.log_in_by_email import (
 from portal.domain.values.email import parse_email
 from portal.storage.models import Contact, Event, Link
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, Scene, refused
 from tests.domain.use_cases.test_same_work import KNOWN, STRANGER, Work, work_of
-from tests.domain.watching import HashCounter, in_parallel
 
 EVE = "eve@example.com"
 
@@ -74,7 +74,7 @@ def portal(scene: Scene) -> Scene:
     return scene.without_limits()
 
 
-def test_after_100_wrong_codes_in_a_row_the_right_one_is_answered_as_a_wrong_one(portal: Scene) -> None:
+def test_after_100_wrong_codes_in_a_row_the_right_code_is_refused_as_a_wrong_one(portal: Scene) -> None:
     portal.join()
     before = guess(portal, 100)
     assert failed_codes(portal) == 100
@@ -88,7 +88,7 @@ def test_after_100_wrong_codes_in_a_row_the_right_one_is_answered_as_a_wrong_one
     assert failed_codes(portal) == 100
 
 
-def test_the_100th_may_still_be_right(portal: Scene) -> None:
+def test_the_100th_code_may_still_be_right(portal: Scene) -> None:
     portal.join()
     guess(portal, 99)
     public_id = ask(portal)
@@ -96,7 +96,7 @@ def test_the_100th_may_still_be_right(portal: Scene) -> None:
     assert failed_codes(portal) == 0
 
 
-def test_a_right_code_begins_the_count_anew(portal: Scene) -> None:
+def test_a_right_code_resets_the_count(portal: Scene) -> None:
     portal.join()
     for _ in range(2):
         guess(portal, 60)
@@ -105,7 +105,7 @@ def test_a_right_code_begins_the_count_anew(portal: Scene) -> None:
     assert failed_codes(portal) == 0
 
 
-def test_they_close_however_slow_the_guesses_come(scene: Scene, clock: MovableClock) -> None:
+def test_codes_are_locked_however_slow_the_guesses_come(scene: Scene, clock: MovableClock) -> None:
     portal = scene.without_limits()
     portal.join()
     for _ in range(20):
@@ -126,7 +126,7 @@ def by_reset(portal: Scene) -> None:
 
 
 @pytest.mark.parametrize("prove", [by_link, by_reset])
-def test_links_stay_good_and_one_opens_codes_again(portal: Scene, prove: Callable[[Scene], None]) -> None:
+def test_links_stay_valid_and_using_one_unlocks_codes(portal: Scene, prove: Callable[[Scene], None]) -> None:
     portal.join()
     guess(portal, 100)
     prove(portal)
@@ -135,15 +135,15 @@ def test_links_stay_good_and_one_opens_codes_again(portal: Scene, prove: Callabl
     assert type_code(portal, right(portal, public_id), public_id)
 
 
-def test_neither_a_password_nor_a_shop_opens_them(portal: Scene) -> None:
+def test_neither_a_password_nor_magic_auth_unlocks_codes(portal: Scene) -> None:
     portal.join()
     guess(portal, 100)
     portal.log_in()
-    portal.via_api().vouch()
+    portal.via_api().magic_auth()
     assert failed_codes(portal) == 100
 
 
-def test_codes_of_registrations_count_on_the_same_contact(portal: Scene) -> None:
+def test_wrong_codes_of_registrations_count_on_the_same_contact(portal: Scene) -> None:
     registration = portal.register()
     ((public_id,),) = portal.rows(select(Link.public_id))
 
@@ -161,7 +161,7 @@ def test_codes_of_registrations_count_on_the_same_contact(portal: Scene) -> None
     assert failed_codes(portal) == 0
 
 
-def test_a_wrong_code_counts_once_however_many_mails_the_browser_remembers(portal: Scene) -> None:
+def test_a_wrong_code_counts_once_however_many_emails_the_browser_remembers(portal: Scene) -> None:
     portal.join()
     asked = [ask(portal) for _ in range(3)]
     with refused(Failure.WRONG_CODE):
@@ -169,7 +169,7 @@ def test_a_wrong_code_counts_once_however_many_mails_the_browser_remembers(porta
     assert failed_codes(portal) == 1
 
 
-def test_a_wrong_code_counts_for_each_customer_whose_mail_the_browser_remembers(portal: Scene) -> None:
+def test_a_wrong_code_counts_for_each_customer_whose_email_the_browser_remembers(portal: Scene) -> None:
     portal.join()
     portal.join(EVE)
     asked = [ask(portal), ask(portal, EVE), ask(portal, "nobody@example.com")]
@@ -178,7 +178,7 @@ def test_a_wrong_code_counts_for_each_customer_whose_mail_the_browser_remembers(
     assert portal.rows(select(Contact.failed_codes)) == [(1,), (1,)]
 
 
-def test_what_is_typed_after_five_tries_counts_no_more(portal: Scene) -> None:
+def test_codes_after_five_attempts_are_not_counted(portal: Scene) -> None:
     portal.join()
     public_id = ask(portal)
     for _ in range(8):
@@ -187,7 +187,7 @@ def test_what_is_typed_after_five_tries_counts_no_more(portal: Scene) -> None:
     assert failed_codes(portal) == 5
 
 
-def test_a_code_of_another_organisation_counts_for_nobody(portal: Scene) -> None:
+def test_a_code_of_another_organisation_counts_for_no_customer(portal: Scene) -> None:
     portal.join()
     public_id = ask(portal)
     with refused(Failure.WRONG_CODE):
@@ -196,7 +196,7 @@ def test_a_code_of_another_organisation_counts_for_nobody(portal: Scene) -> None
 
 
 @pytest.mark.differs_on_postgresql
-def test_of_many_codes_at_once_none_is_looked_at_past_the_100th(portal: Scene) -> None:
+def test_of_parallel_codes_none_is_checked_past_the_100th(portal: Scene) -> None:
     portal.join()
     asked = [ask(portal) for _ in range(6)]
     portal.change_row(update(Contact).values(failed_codes=98))
@@ -211,7 +211,7 @@ def test_of_many_codes_at_once_none_is_looked_at_past_the_100th(portal: Scene) -
 
 
 @pytest.mark.differs_on_postgresql
-def test_the_hundredth_try_is_given_to_one_of_many(portal: Scene) -> None:
+def test_of_parallel_attempts_only_one_is_the_100th(portal: Scene) -> None:
     portal.join()
     asked = [ask(portal) for _ in range(6)]
     portal.change_row(update(Contact).values(failed_codes=99))
@@ -224,7 +224,7 @@ def test_the_hundredth_try_is_given_to_one_of_many(portal: Scene) -> None:
 
 
 @pytest.mark.parametrize("become_known", KNOWN)
-def test_a_code_costs_the_same_whoever_was_asked_for(
+def test_a_code_costs_the_same_work_for_known_and_unknown_addresses(
     portal: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
 ) -> None:
     become_known(portal)
@@ -239,7 +239,7 @@ def test_a_code_costs_the_same_whoever_was_asked_for(
     assert work(ADA) == unknown
 
 
-def test_a_refused_right_code_is_recorded_as_a_wrong_one_is(portal: Scene) -> None:
+def test_a_right_code_that_is_refused_is_recorded_like_a_wrong_one(portal: Scene) -> None:
     portal.join()
     portal.change_row(update(Contact).values(failed_codes=100))
     public_id = ask(portal)

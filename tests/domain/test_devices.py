@@ -20,8 +20,8 @@ from portal.domain.values.email import parse_email
 from portal.storage.backends import DatabaseUnavailable
 from portal.storage.models import Contact, Device
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel, statements_of
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel, statements_of
 
 EVE = "eve@example.com"
 STRANGERS = "198.51.100.7"
@@ -58,20 +58,20 @@ def owner(scene: Scene) -> Scene:
 
 
 class TestPasswords:
-    def test_strangers_do_not_keep_the_owner_out(self, owner: Scene) -> None:
+    def test_wrong_passwords_elsewhere_do_not_lock_out_the_owner(self, owner: Scene) -> None:
         spray(owner)
         assert owner.log_in()
         with refused(Failure.TOO_MANY_LOGINS):
             owner.in_browser(None).log_in()
 
-    def test_nor_does_whoever_shares_the_network(self, owner: Scene) -> None:
+    def test_wrong_passwords_in_the_same_network_do_not_lock_out_a_known_device(self, owner: Scene) -> None:
         owner = owner.with_rules(login_limit_network=parse_limit("3 per hour"))
         owner.in_browser(None).fail_to_log_in("nobody@example.com", times=4)
         assert owner.log_in()
         with refused(Failure.TOO_MANY_LOGINS):
             owner.in_browser(None).log_in()
 
-    def test_the_device_has_a_counter_of_the_same_size(self, owner: Scene, hashes: HashCounter) -> None:
+    def test_a_known_device_has_its_own_counter_with_the_same_limit(self, owner: Scene, hashes: HashCounter) -> None:
         owner.fail_to_log_in(times=10)
         before = hashes.computed
         with refused(Failure.TOO_MANY_LOGINS) as refusal:
@@ -81,14 +81,14 @@ class TestPasswords:
         assert owner.in_browser(None).log_in(), "strangers have theirs"
 
     @pytest.mark.differs_on_postgresql
-    def test_of_60_parallel_wrong_passwords_at_most_10_reach_the_hash(self, owner: Scene, hashes: HashCounter) -> None:
+    def test_an_attempt_on_a_device_is_counted_before_hashing(self, owner: Scene, hashes: HashCounter) -> None:
         before = hashes.computed
         outcomes = in_parallel([lambda: owner.log_in(ADA, WRONG_PASSWORD)] * 60)
         failures = [outcome.failure for outcome in outcomes if isinstance(outcome, Refused)]
         assert (failures.count(Failure.WRONG_PASSWORD), failures.count(Failure.TOO_MANY_LOGINS)) == (10, 50)
         assert hashes.computed == before + 10
 
-    def test_100_from_strangers_close_the_password_for_strangers_alone(self, owner: Scene) -> None:
+    def test_100_wrong_passwords_elsewhere_do_not_lock_the_password_on_a_known_device(self, owner: Scene) -> None:
         owner = owner.without_limits()
         spray(owner, 100)
         for _ in range(2):
@@ -97,7 +97,9 @@ class TestPasswords:
             assert owner.log_in()
         assert counts(owner)[1] == [0]
 
-    def test_100_from_the_device_close_it_for_the_device_alone(self, owner: Scene, hashes: HashCounter) -> None:
+    def test_100_wrong_passwords_on_a_known_device_lock_the_password_there_only(
+        self, owner: Scene, hashes: HashCounter
+    ) -> None:
         owner = owner.without_limits()
         owner.fail_to_log_in(times=99)
         assert owner.log_in()
@@ -111,7 +113,9 @@ class TestPasswords:
         assert counts(owner) == (0, [102])
 
     @pytest.mark.parametrize("prove", [sign_in_by_link, reset])
-    def test_a_proof_of_the_mailbox_opens_it_everywhere(self, owner: Scene, prove: Callable[[Scene], object]) -> None:
+    def test_a_mailbox_proof_unlocks_the_password_everywhere(
+        self, owner: Scene, prove: Callable[[Scene], object]
+    ) -> None:
         owner.join(EVE)
         other = owner.in_known_browser(EVE)
         second = owner.in_browser(None).in_known_browser()
@@ -124,7 +128,7 @@ class TestPasswords:
         with refused(Failure.PASSWORD_LOCKED):
             other.log_in(EVE)
 
-    def test_right_and_wrong_ones_of_one_side_change_nothing_on_the_other(self, owner: Scene) -> None:
+    def test_attempts_on_and_off_a_known_device_are_counted_separately(self, owner: Scene) -> None:
         owner = owner.without_limits()
         stranger = owner.in_browser(None)
         stranger.fail_to_log_in(times=3)
@@ -136,14 +140,12 @@ class TestPasswords:
         stranger.log_in()
         assert counts(owner) == (0, [2])
 
-    def test_a_reset_on_a_device_lets_it_in_at_once(self, owner: Scene) -> None:
+    def test_a_reset_unlocks_the_password_on_the_device_at_once(self, owner: Scene) -> None:
         owner.fail_to_log_in(times=11)
         reset(owner)
         assert owner.log_in(password=SECOND_PASSWORD)
 
-    def test_what_closed_the_device_while_the_password_was_checked_counts(
-        self, owner: Scene, hashes: HashCounter
-    ) -> None:
+    def test_a_lock_that_begins_while_the_password_is_checked_applies(self, owner: Scene, hashes: HashCounter) -> None:
         def close_meanwhile(*arguments: object, **options: object) -> bytes:
             owner.change_row(update(Device).values(failed_passwords=100))
             return hashes_then(*arguments, **options)
@@ -152,9 +154,7 @@ class TestPasswords:
         with refused(Failure.PASSWORD_LOCKED):
             owner.log_in()
 
-    def test_a_device_that_was_forgotten_while_the_password_was_checked_is_a_stranger(
-        self, owner: Scene, hashes: HashCounter
-    ) -> None:
+    def test_a_device_deleted_while_the_password_is_checked_is_unknown(self, owner: Scene, hashes: HashCounter) -> None:
         def forget_meanwhile(*arguments: object, **options: object) -> bytes:
             owner.change_row(delete(Device))
             owner.change_row(update(Contact).values(failed_passwords=100))
@@ -164,7 +164,7 @@ class TestPasswords:
         with refused(Failure.PASSWORD_LOCKED):
             owner.log_in()
 
-    def test_the_current_password_counts_on_the_device(self, owner: Scene) -> None:
+    def test_a_wrong_current_password_is_counted_on_the_device(self, owner: Scene) -> None:
         identity = owner.log_in()
         spray(owner.with_rules(login_limit_account=ROOMY), 100)
         spray(owner)
@@ -180,7 +180,7 @@ class TestPasswords:
         with refused(Failure.TOO_MANY_LOGINS):
             owner.change(identity, SECOND_PASSWORD, "pebble anvil saffron 28")
 
-    def test_so_does_the_password_asked_for_at_confirmation(self, scene: Scene) -> None:
+    def test_a_wrong_password_at_confirmation_is_counted_on_the_device(self, scene: Scene) -> None:
         scene.add_guest()
         browser = scene.in_browser(scene.remember(sign_in_by_link(scene)))
         scene.register()
@@ -194,9 +194,11 @@ class TestPasswords:
         assert counts(scene) == (0, [0])
 
 
-class TestMails:
+class TestEmailLimits:
     @pytest.mark.parametrize("ask", [sign_in_by_link, Scene.ask_reset])
-    def test_strangers_do_not_use_up_the_owners(self, owner: Scene, ask: Callable[[Scene], object]) -> None:
+    def test_emails_asked_for_elsewhere_do_not_use_up_the_limit_of_a_known_device(
+        self, owner: Scene, ask: Callable[[Scene], object]
+    ) -> None:
         for number in range(7):
             with suppress(Refused):
                 owner.in_browser(None).elsewhere(f"198.51.100.{number}").request_reset()
@@ -205,13 +207,13 @@ class TestMails:
         with refused(Failure.TOO_MANY_MAILS):
             ask(owner)
 
-    def test_the_owner_does_not_use_up_those_of_strangers(self, owner: Scene) -> None:
+    def test_emails_asked_for_on_a_known_device_do_not_use_up_the_limit_elsewhere(self, owner: Scene) -> None:
         for _ in range(5):
             owner.request_reset()
         for _ in range(5):
             owner.in_browser(None).request_reset()
 
-    def test_a_network_that_asks_for_many_does_not_either(self, owner: Scene) -> None:
+    def test_a_network_over_its_limit_does_not_block_a_known_device(self, owner: Scene) -> None:
         owner = owner.with_rules(mail_limit_network=parse_limit("2 per hour"))
         for number in range(2):
             owner.in_browser(None).request_reset(f"nobody{number}@example.com")
@@ -220,14 +222,14 @@ class TestMails:
         owner.request_reset()
 
 
-class TestWhoIsKnown:
+class TestKnownDevices:
     def test_a_forged_cookie_gains_nothing(self, owner: Scene) -> None:
         spray(owner)
         for device in (random_id(), "", owner.visitor.device and owner.visitor.device[::-1]):
             with refused(Failure.TOO_MANY_LOGINS):
                 owner.in_browser(device).log_in()
 
-    def test_nor_does_another_customers(self, owner: Scene) -> None:
+    def test_a_device_cookie_of_another_customer_gains_nothing(self, owner: Scene) -> None:
         owner.join(EVE)
         eve = owner.in_browser(None).in_known_browser(EVE)
         spray(owner)
@@ -237,7 +239,7 @@ class TestWhoIsKnown:
         with refused(Failure.PASSWORD_LOCKED):
             eve.with_rules(login_limit_account=ROOMY).log_in()
 
-    def test_nor_does_one_of_another_organisation(self, owner: Scene) -> None:
+    def test_a_device_cookie_of_another_organisation_gains_nothing(self, owner: Scene) -> None:
         second = owner.at_another_organisation()
         second.in_browser(None).join()
         spray(second)
@@ -245,7 +247,7 @@ class TestWhoIsKnown:
             second.log_in()
         assert second.remember(second.with_rules(login_limit_account=ROOMY).log_in()) != owner.visitor.device
 
-    def test_a_value_that_no_sign_in_gave_out_is_not_adopted(self, owner: Scene) -> None:
+    def test_an_invented_device_cookie_is_replaced(self, owner: Scene) -> None:
         planted = random_id()
         victim = owner.in_browser(planted)
         given = victim.remember(victim.log_in())
@@ -254,12 +256,12 @@ class TestWhoIsKnown:
         assert given != planted
         assert owner.rows(select(Device.id).where(Device.digest == digest_of(planted))) == []
 
-    def test_one_that_is_known_is_kept(self, owner: Scene) -> None:
+    def test_a_known_device_cookie_is_not_replaced(self, owner: Scene) -> None:
         for _ in range(3):
             assert owner.remember(owner.log_in()) == owner.visitor.device
         assert owner.count(Device) == 1
 
-    def test_two_customers_of_one_browser_are_known_by_one_cookie(self, owner: Scene) -> None:
+    def test_two_customers_of_one_browser_share_a_device_cookie(self, owner: Scene) -> None:
         owner.join(EVE)
         value = owner.remember(owner.log_in(EVE))
         assert value not in (None, owner.visitor.device)
@@ -272,7 +274,7 @@ class TestWhoIsKnown:
         assert both.log_in(EVE), "each has a counter of their own"
         assert both.count(Device) == 2
 
-    def test_a_value_that_was_noted_before_another_customer_signed_in_is_a_strangers(self, owner: Scene) -> None:
+    def test_a_device_cookie_copied_before_another_customer_signed_in_is_unknown(self, owner: Scene) -> None:
         owner.join(EVE)
         owner.remember(owner.log_in(EVE))
         spray(owner)
@@ -281,7 +283,7 @@ class TestWhoIsKnown:
             with refused(Failure.TOO_MANY_LOGINS):
                 owner.log_in(email)
 
-    def test_a_failed_sign_in_makes_nothing_known(self, owner: Scene) -> None:
+    def test_a_failed_sign_in_makes_no_device_known(self, owner: Scene) -> None:
         assert owner.remember(random_id()) is None
         assert owner.count(Device) == 1
 
@@ -296,7 +298,7 @@ class TestWhoIsKnown:
         monkeypatch.setattr(devices, "_store", away)
         assert stranger.remember(identity) is None
 
-    def test_the_cookie_is_stored_as_a_digest_and_shown_nowhere(self, owner: Scene) -> None:
+    def test_the_device_cookie_is_stored_as_a_digest_and_never_shown(self, owner: Scene) -> None:
         value = owner.visitor.device
         assert value is not None
         assert owner.rows(select(Device.digest)) == [(digest_of(value),)]
@@ -305,11 +307,11 @@ class TestWhoIsKnown:
     @pytest.mark.parametrize(
         "text", ["", "a" * 31, "a" * 33, "a" * 31 + "-", "a" * 31 + "\n", "é" * 32, "network 192.0.2.1"]
     )
-    def test_of_other_form_there_is_none(self, text: str) -> None:
+    def test_a_malformed_device_cookie_is_ignored(self, text: str) -> None:
         assert not devices.is_cookie(text)
 
 
-class TestHowLong:
+class TestLifetime:
     def test_a_device_is_forgotten_a_year_after_the_last_sign_in(self, owner: Scene, clock: MovableClock) -> None:
         clock.advance(LIFETIME - timedelta(days=2))
         assert owner.remember(owner.log_in()) == owner.visitor.device
@@ -323,12 +325,12 @@ class TestHowLong:
         assert purge(owner.context)["device"] == 1
         assert owner.count(Device) == 0
 
-    def test_one_that_is_not_purged_yet_is_not_adopted_either(self, owner: Scene, clock: MovableClock) -> None:
+    def test_an_expired_device_that_is_not_yet_deleted_is_unknown(self, owner: Scene, clock: MovableClock) -> None:
         clock.advance(LIFETIME)
         owner.join(EVE)
         assert owner.remember(owner.log_in(EVE)) != owner.visitor.device
 
-    def test_it_is_written_once_a_day(self, owner: Scene, clock: MovableClock) -> None:
+    def test_the_last_use_of_a_device_is_written_once_a_day(self, owner: Scene, clock: MovableClock) -> None:
         clock.advance(timedelta(days=1) - timedelta(seconds=1))
         with statements_of(owner.context.database.engine) as statements:
             owner.remember(owner.log_in())
@@ -337,7 +339,7 @@ class TestHowLong:
         owner.remember(owner.log_in())
         assert owner.rows(select(Device.seen_at)) == [(clock.now,)]
 
-    def test_of_each_customer_the_50_that_were_used_last_are_known(self, owner: Scene, clock: MovableClock) -> None:
+    def test_the_50_most_recently_used_devices_of_a_customer_are_known(self, owner: Scene, clock: MovableClock) -> None:
         owner = owner.without_limits()
         owner.join(EVE)
         owner.in_browser(None).in_known_browser(EVE)
@@ -356,7 +358,7 @@ class TestHowLong:
             first.with_rules(login_limit_account=limited).log_in()
 
     @pytest.mark.differs_on_postgresql
-    def test_many_tabs_at_once_leave_a_customer_known_whichever_answers_last(self, owner: Scene) -> None:
+    def test_parallel_sign_ins_in_tabs_leave_the_device_known_whichever_answers_last(self, owner: Scene) -> None:
         owner.join(EVE)
         identities = [owner.log_in(EVE) for _ in range(8)]
         values = in_parallel([lambda one=one: owner.remember(one) for one in identities])  # type: ignore[misc]
@@ -366,14 +368,14 @@ class TestHowLong:
         assert owner.count(Device) <= 9
 
     @pytest.mark.differs_on_postgresql
-    def test_many_tabs_at_once_of_a_known_customer_make_no_row(self, owner: Scene) -> None:
+    def test_parallel_sign_ins_in_tabs_of_a_known_device_create_no_row(self, owner: Scene) -> None:
         identities = [owner.log_in() for _ in range(8)]
         values = in_parallel([lambda one=one: owner.remember(one) for one in identities])  # type: ignore[misc]
         assert set(values) == {owner.visitor.device}
         assert owner.count(Device) == 1
 
 
-class TestBehindAShop:
+class TestByApi:
     OWNERS = "203.0.113.5"
 
     @pytest.fixture
@@ -384,14 +386,14 @@ class TestBehindAShop:
         assert shop.remember(shop.log_in()) is None
         return shop
 
-    def test_strangers_do_not_keep_the_owner_out(self, shop: Scene) -> None:
+    def test_wrong_passwords_elsewhere_do_not_lock_out_the_owner(self, shop: Scene) -> None:
         spray(shop)
         assert shop.log_in()
         for elsewhere in (shop.via_api(STRANGERS), shop.via_api()):
             with refused(Failure.TOO_MANY_LOGINS):
                 elsewhere.log_in()
 
-    def test_the_network_has_counters_of_the_same_size(self, shop: Scene) -> None:
+    def test_a_known_network_has_its_own_counters_with_the_same_limits(self, shop: Scene) -> None:
         shop.fail_to_log_in(times=10)
         with refused(Failure.TOO_MANY_LOGINS):
             shop.log_in()
@@ -401,7 +403,7 @@ class TestBehindAShop:
                 shop.via_api(f"198.51.100.{number}").request_reset()
         shop.request_reset()
 
-    def test_it_is_the_network_and_not_the_address(self, scene: Scene) -> None:
+    def test_the_network_is_known_not_the_single_address(self, scene: Scene) -> None:
         scene.join()
         shop = scene.via_api("2001:db8:1:2::1")
         shop.remember(shop.log_in())
@@ -410,14 +412,14 @@ class TestBehindAShop:
         with refused(Failure.TOO_MANY_LOGINS):
             shop.via_api("2001:db8:1:3::1").log_in()
 
-    def test_a_shop_that_names_no_network_makes_none_known(self, scene: Scene) -> None:
+    def test_a_sign_in_without_a_network_makes_none_known(self, scene: Scene) -> None:
         scene.join()
         shop = scene.via_api()
         with statements_of(scene.context.database.engine) as statements:
             assert shop.remember(random_id()) is None
         assert statements == []
 
-    def test_a_browser_in_that_network_is_a_stranger(self, shop: Scene) -> None:
+    def test_a_browser_in_a_known_network_is_an_unknown_device(self, shop: Scene) -> None:
         spray(shop)
         with refused(Failure.TOO_MANY_LOGINS):
             replace(shop, visitor=replace(shop.visitor, via_api=False)).log_in()

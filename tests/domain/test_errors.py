@@ -52,18 +52,18 @@ def test_every_failure_has_the_code_and_message_of_the_reference_pages() -> None
 
 
 @pytest.mark.parametrize("failure", Failure)
-def test_every_failure_has_words_that_end_as_sentences_do(failure: Failure) -> None:
+def test_every_failure_message_is_a_sentence(failure: Failure) -> None:
     words = Refused(failure, retry_after=60).in_english
     assert words.endswith(".")
     assert words != failure.value.message
 
 
-def test_failures_that_a_stranger_may_not_tell_apart_share_their_words() -> None:
+def test_failures_that_would_reveal_an_account_share_their_message() -> None:
     for alike in (LOOK_ALIKE, TOO_MANY_ATTEMPTS):
         assert len({Failure[name].value.words for name in alike}) == 1
 
 
-def test_every_other_failure_has_words_of_its_own() -> None:
+def test_every_other_failure_has_its_own_message() -> None:
     others = [failure.value.words for failure in Failure if failure.name not in (*LOOK_ALIKE, *TOO_MANY_ATTEMPTS)]
     assert len(set(others)) == len(others)
 
@@ -88,7 +88,7 @@ def failures_in(path: Path) -> set[str]:
     }
 
 
-def test_a_refusal_says_its_failure_and_nothing_that_was_typed() -> None:
+def test_a_refusal_names_its_failure_and_quotes_no_input() -> None:
     refusal = Refused(Failure.WRONG_PASSWORD, detail="Try again.", field="password", retry_after=3)
     assert str(refusal) == "WRONG_PASSWORD"
     assert (refusal.detail, refusal.values, refusal.field, refusal.retry_after) == (
@@ -101,13 +101,13 @@ def test_a_refusal_says_its_failure_and_nothing_that_was_typed() -> None:
 
 
 @pytest.mark.parametrize(("number", "words"), [(1, "Use at most 1 character."), (2, "Use at most 2 characters.")])
-def test_a_refusal_says_in_english_what_stands_in_the_sources(number: int, words: str) -> None:
+def test_a_refusal_in_english_has_the_message_of_the_sources(number: int, words: str) -> None:
     plural = NN_("Use at most %(num)d character.", "Use at most %(num)d characters.")
     assert Refused(Failure.PASSWORD_REFUSED, detail=plural, values={"num": number}).in_english == words
     assert Refused(Failure.PASSWORD_REFUSED).in_english == "Please choose another password."
 
 
 @pytest.mark.parametrize(("seconds", "minutes"), [(1, "1 minute"), (60, "1 minute"), (61, "2 minutes")])
-def test_a_refusal_that_ends_by_itself_says_when_in_whole_minutes(seconds: int, minutes: str) -> None:
+def test_a_temporary_refusal_says_in_how_many_minutes_it_ends(seconds: int, minutes: str) -> None:
     refusal = Refused(Failure.TOO_MANY_LOGINS, retry_after=seconds)
     assert refusal.in_english == f"Too many attempts. Try again in {minutes}."

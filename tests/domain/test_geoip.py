@@ -43,15 +43,17 @@ def geoip(tmp_path: Path) -> GeoIPDatabase:
         ("2001:db8:2::5", Location(None, None, "2001:db8:2::/48", None), "2001:db8:2::/48"),
     ],
 )
-def test_a_place_is_told_as_far_as_it_is_known(geoip: GeoIPDatabase, ip: str, place: Location, words: str) -> None:
+def test_a_location_is_as_precise_as_the_geoip_database(
+    geoip: GeoIPDatabase, ip: str, place: Location, words: str
+) -> None:
     assert geoip.locate(ip) == place
     assert str(place) == words
 
 
 @pytest.mark.parametrize("ip", [None, "198.51.100.200", "10.0.0.1", "2001:db8:3::1", "::1"])
-def test_of_an_address_that_is_not_in_the_file_nothing_is_told(geoip: GeoIPDatabase, ip: str | None) -> None:
+def test_an_address_that_is_not_in_the_geoip_database_has_no_location(geoip: GeoIPDatabase, ip: str | None) -> None:
     assert geoip.locate(ip) is None
 
 
-def test_without_a_file_nothing_is_told() -> None:
+def test_without_a_geoip_database_there_is_no_location() -> None:
     assert GeoIPDatabase(None).locate("192.0.2.77") is None

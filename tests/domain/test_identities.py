@@ -36,7 +36,7 @@ def test_an_identity_is_32_random_alphanumerics(scene: Scene) -> None:
     assert {len(set(place)) for place in zip(*raw, strict=True)} == {62}, "not every character stands at every place"
 
 
-def test_any_number_of_identities_of_a_customer_lives_side_by_side(scene: Scene) -> None:
+def test_a_customer_may_have_any_number_of_identities(scene: Scene) -> None:
     raw = [scene.join(), *(scene.log_in() for _ in range(20))]
     assert all(scene.is_signed_in(identity) for identity in raw)
 
@@ -48,26 +48,26 @@ def test_only_the_digest_of_an_identity_is_stored(scene: Scene) -> None:
     assert not any(raw in str(value) for value in row)
 
 
-def test_an_identity_remembers_where_it_was_started(scene: Scene) -> None:
+def test_an_identity_stores_its_ip_and_user_agent(scene: Scene) -> None:
     scene.join()
     [row] = scene.rows(select(Identity))
     assert (row.ip, row.user_agent, row.remember) == ("192.0.2.10", "Browser/1.0", False)
 
 
-def test_an_identity_shows_who_is_signed_in(scene: Scene) -> None:
+def test_an_identity_finds_its_customer(scene: Scene) -> None:
     customer = scene.get(scene.join(first_name="Ada", last_name="Lovelace"))
     assert (customer.email, customer.name) == (ADA, "Ada Lovelace")
     assert re.fullmatch(r"[A-Za-z0-9]{16}", customer.cu_ref_no)
 
 
-def test_a_shop_is_told_who_is_signed_in(scene: Scene) -> None:
+def test_the_api_returns_the_signed_in_customer(scene: Scene) -> None:
     identity = scene.join(first_name="Ada", phone="+420 777123456", company_name="Engines & Sons")
     customer = scene.get(identity)
     assert (customer.email, customer.phone, customer.company_name) == (ADA, "+420 777123456", "Engines & Sons")
     assert (customer.first_name, customer.last_name) == ("Ada", None)
 
 
-def test_a_shop_is_told_of_nobody_whose_identity_has_ended(scene: Scene, clock: MovableClock) -> None:
+def test_the_api_refuses_an_ended_identity(scene: Scene, clock: MovableClock) -> None:
     identity, signed_out = scene.join(), scene.log_in()
     scene.log_out(signed_out)
     assert find(scene, signed_out) is None
@@ -86,14 +86,14 @@ def find(scene: Scene, identity: str) -> Customer | None:
 
 
 @pytest.mark.parametrize("raw", ["", "A" * 32, "\u017e", "\ud800", "x" * 100_000])
-def test_an_identity_that_nobody_has_is_nobody(scene: Scene, raw: str) -> None:
+def test_an_unknown_identity_finds_no_customer(scene: Scene, raw: str) -> None:
     scene.join()
     assert scene.who(raw) is None
     scene.log_out(raw)
 
 
 @pytest.mark.parametrize(("kept", "idle"), [(False, timedelta(hours=2)), (True, timedelta(days=7))])
-def test_an_unused_identity_ends(scene: Scene, clock: MovableClock, kept: bool, idle: timedelta) -> None:
+def test_an_idle_identity_expires(scene: Scene, clock: MovableClock, kept: bool, idle: timedelta) -> None:
     scene.join()
     used, unused = scene.log_in(remember=kept), scene.log_in(remember=kept)
     clock.advance(idle - SECOND)
@@ -106,7 +106,7 @@ def test_an_unused_identity_ends(scene: Scene, clock: MovableClock, kept: bool, 
     ("kept", "lifetime", "step"),
     [(False, timedelta(hours=12), timedelta(hours=1)), (True, timedelta(days=30), timedelta(days=5))],
 )
-def test_no_use_keeps_an_identity_past_its_absolute_end(
+def test_use_does_not_extend_an_identity_past_its_absolute_lifetime(
     scene: Scene, clock: MovableClock, kept: bool, lifetime: timedelta, step: timedelta
 ) -> None:
     scene.join()
@@ -121,7 +121,7 @@ def test_no_use_keeps_an_identity_past_its_absolute_end(
     assert not scene.is_signed_in(identity)
 
 
-def test_the_lives_of_a_kept_identity_are_the_operators_choice(scene: Scene, clock: MovableClock) -> None:
+def test_the_lifetimes_of_a_remembered_identity_are_settings(scene: Scene, clock: MovableClock) -> None:
     scene = scene.with_rules(identity_lifetime=timedelta(hours=3), identity_idle=timedelta(hours=1))
     scene.join()
     idle, lasting = scene.log_in(remember=True), scene.log_in(remember=True)
@@ -133,7 +133,7 @@ def test_the_lives_of_a_kept_identity_are_the_operators_choice(scene: Scene, clo
     assert not scene.is_signed_in(lasting)
 
 
-def test_being_found_again_within_a_minute_writes_nothing(scene: Scene, clock: MovableClock) -> None:
+def test_using_an_identity_again_within_a_minute_writes_nothing(scene: Scene, clock: MovableClock) -> None:
     identity = scene.join()
     [before] = scene.rows(select(Identity))
     clock.advance(timedelta(seconds=59))
@@ -144,7 +144,7 @@ def test_being_found_again_within_a_minute_writes_nothing(scene: Scene, clock: M
     assert scene.rows(select(Identity.seen_at))[0][0] == clock()
 
 
-def test_an_identity_is_found_even_while_nothing_can_be_written(
+def test_an_identity_is_found_while_the_database_cannot_be_written(
     scene: Scene, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0)
@@ -157,7 +157,7 @@ def test_an_identity_is_found_even_while_nothing_can_be_written(
     impatient.engine.dispose()
 
 
-def test_logging_out_ends_this_identity_and_no_other(scene: Scene) -> None:
+def test_signing_out_ends_this_identity_and_no_other(scene: Scene) -> None:
     scene.join()
     identity, other = scene.log_in(), scene.log_in()
     scene.log_out(identity)
@@ -165,7 +165,7 @@ def test_logging_out_ends_this_identity_and_no_other(scene: Scene) -> None:
     assert [scene.is_signed_in(identity), scene.is_signed_in(other)] == [False, True]
 
 
-def test_a_ban_ends_every_identity_at_once_and_lifting_it_brings_none_back(scene: Scene) -> None:
+def test_a_ban_ends_every_identity_and_lifting_it_restores_none(scene: Scene) -> None:
     identity = scene.join()
     kept = scene.log_in(remember=True)
     others = scene.join("eve@example.com")
@@ -176,7 +176,7 @@ def test_a_ban_ends_every_identity_at_once_and_lifting_it_brings_none_back(scene
     assert scene.log_in()
 
 
-def test_an_identity_that_was_started_while_the_ban_came_is_not_good_either(scene: Scene) -> None:
+def test_an_identity_started_during_a_ban_is_refused(scene: Scene) -> None:
     customer = scene.get(scene.join())
     scene.ban()
     context = scene.context

@@ -47,9 +47,9 @@ def proven_at(scene: Scene) -> object:
 
 
 @pytest.mark.parametrize("prove", PROOFS)
-def test_the_first_proof_ends_what_a_shop_has_vouched_for(scene: Scene, prove: Prove) -> None:
+def test_the_first_mailbox_proof_ends_sessions_of_magic_auth(scene: Scene, prove: Prove) -> None:
     shop = scene.via_api()
-    vouched = [shop.vouch(), shop.vouch()]
+    vouched = [shop.magic_auth(), shop.magic_auth()]
     code = hand_over.hand_over(scene.context, scene.get(vouched[0]), NONCE)
     bonded = hand_over.redeem(shop.context, shop.visitor, code, NONCE)
     unredeemed = hand_over.hand_over(scene.context, scene.get(vouched[1]), NONCE)
@@ -63,17 +63,17 @@ def test_the_first_proof_ends_what_a_shop_has_vouched_for(scene: Scene, prove: P
 
 
 @pytest.mark.parametrize("prove", PROOFS)
-def test_afterwards_the_shop_vouches_again_and_that_lasts(scene: Scene, prove: Prove) -> None:
-    scene.via_api().vouch()
+def test_magic_auth_after_the_first_mailbox_proof_lasts(scene: Scene, prove: Prove) -> None:
+    scene.via_api().magic_auth()
     new = prove(scene)
-    vouched = scene.via_api().vouch()
+    vouched = scene.via_api().magic_auth()
     assert scene.is_signed_in(vouched)
     assert scene.is_signed_in(scene.log_in_by_email())
     assert scene.is_signed_in(vouched)
     assert new is None or scene.is_signed_in(new)
 
 
-def test_a_later_proof_keeps_the_time_of_the_first(scene: Scene, clock: MovableClock) -> None:
+def test_a_later_mailbox_proof_keeps_the_time_of_the_first(scene: Scene, clock: MovableClock) -> None:
     scene.join()
     first = scene.context.clock()
     clock.advance(timedelta(days=1))
@@ -81,26 +81,26 @@ def test_a_later_proof_keeps_the_time_of_the_first(scene: Scene, clock: MovableC
     assert proven_at(scene) == first
 
 
-def test_neither_a_password_nor_a_shops_word_is_a_proof(scene: Scene) -> None:
+def test_neither_a_password_nor_magic_auth_is_a_mailbox_proof(scene: Scene) -> None:
     scene.add_imported()
     by_password = scene.log_in()
-    by_word = scene.via_api().vouch()
+    by_word = scene.via_api().magic_auth()
     changed = scene.change(by_password, PASSWORD, SECOND_PASSWORD)
-    again = scene.via_api().vouch()
+    again = scene.via_api().magic_auth()
     assert [scene.is_signed_in(one) for one in (by_password, by_word, changed, again)] == [False, False, True, True]
     assert proven_at(scene) is None
     by_mail = scene.log_in_by_email()
     assert [scene.is_signed_in(one) for one in (changed, again, by_mail)] == [False, False, True]
 
 
-def test_the_first_proof_ends_nothing_of_anybody_else(scene: Scene) -> None:
-    others = scene.via_api().vouch("eve@example.com")
+def test_the_first_mailbox_proof_ends_nothing_of_other_customers(scene: Scene) -> None:
+    others = scene.via_api().magic_auth("eve@example.com")
     scene.join()
     assert scene.is_signed_in(others)
 
 
-def test_a_proof_that_is_refused_ends_nothing(scene: Scene) -> None:
-    vouched = scene.via_api().vouch()
+def test_a_refused_mailbox_proof_ends_nothing(scene: Scene) -> None:
+    vouched = scene.via_api().magic_auth()
     scene.register()
     with refused(Failure.WRONG_PASSWORD):
         scene.confirm(scene.token(Notice.VERIFY), password=SECOND_PASSWORD)
@@ -108,20 +108,20 @@ def test_a_proof_that_is_refused_ends_nothing(scene: Scene) -> None:
     assert proven_at(scene) is None
 
 
-def test_whoever_signs_in_by_mail_learns_that_a_pending_registration_was_dropped(scene: Scene) -> None:
+def test_signing_in_by_email_reports_a_dropped_pending_registration(scene: Scene) -> None:
     scene.register()
     dropping = scene.use_sign_in_link()
     assert (scene.is_signed_in(dropping.identity), dropping.dropped_registration) == (True, True)
     assert not scene.use_sign_in_link().dropped_registration
 
 
-def test_whoever_resets_learns_that_a_pending_registration_was_dropped(scene: Scene) -> None:
+def test_a_reset_reports_a_dropped_pending_registration(scene: Scene) -> None:
     scene.register()
     assert scene.reset(scene.ask_reset()) is True
     assert scene.reset(scene.ask_reset(), PASSWORD) is False
 
 
-def test_a_decoy_is_no_registration_that_was_dropped(scene: Scene) -> None:
+def test_a_decoy_is_not_reported_as_a_dropped_registration(scene: Scene) -> None:
     scene.join()
     scene.register(ADA, SECOND_PASSWORD)
     assert not scene.use_sign_in_link().dropped_registration
@@ -130,7 +130,7 @@ def test_a_decoy_is_no_registration_that_was_dropped(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("prove", [log_in_by_email, reset])
-def test_the_link_of_a_dropped_registration_says_what_has_happened(scene: Scene, prove: Prove) -> None:
+def test_the_link_of_a_dropped_registration_says_that_it_was_dropped(scene: Scene, prove: Prove) -> None:
     dropped = scene.register(ADA, SECOND_PASSWORD)
     token = scene.token(Notice.VERIFY)
     prove(scene)
@@ -141,7 +141,7 @@ def test_the_link_of_a_dropped_registration_says_what_has_happened(scene: Scene,
         scene.via_api().confirm_by_api(token)
 
 
-def test_every_link_of_a_registration_that_was_confirmed_says_so(scene: Scene) -> None:
+def test_every_link_of_a_confirmed_registration_says_that_it_was_confirmed(scene: Scene) -> None:
     registration = scene.register()
     scene.resend(registration)
     used, other = [mail.token or "" for mail in scene.mails(Notice.VERIFY)]

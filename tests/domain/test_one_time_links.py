@@ -12,8 +12,8 @@ from portal.domain.outbox import Notice
 from portal.domain.tokens import LinkSigner, Purpose, random_id
 from portal.storage.models import Contact, Link
 from tests.conftest import SECRET_KEY
+from tests.domain.instrumentation import statements_of
 from tests.domain.scene import ADA, SECOND_PASSWORD, Scene, refused
-from tests.domain.watching import statements_of
 
 UNREADABLE = {
     "empty": "",
@@ -30,7 +30,7 @@ UNREADABLE = {
 }
 
 
-def test_2000_tokens_are_unique_and_share_no_structure(scene: Scene) -> None:
+def test_tokens_are_unique_and_unpredictable(scene: Scene) -> None:
     tokens = [scene.context.signer.token(Purpose.RESET, random_id()) for _ in range(2000)]
     assert len(set(tokens)) == 2000
     for part in zip(*(token.split(".") for token in tokens), strict=True):
@@ -40,14 +40,14 @@ def test_2000_tokens_are_unique_and_share_no_structure(scene: Scene) -> None:
     assert {len(token.partition(".")[0]) for token in tokens} == {32}
 
 
-def test_mailed_tokens_are_made_of_fresh_random_ids(scene: Scene) -> None:
+def test_emailed_tokens_contain_new_random_ids(scene: Scene) -> None:
     scene = scene.without_limits()
     scene.join()
     tokens = [scene.ask_reset() for _ in range(50)]
     assert len({token.partition(".")[0] for token in tokens}) == 50
 
 
-def test_a_token_of_one_purpose_is_nothing_under_another(scene: Scene) -> None:
+def test_a_token_is_refused_for_another_purpose(scene: Scene) -> None:
     public_id = scene.register()
     tokens = {Purpose.VERIFY: scene.token(Notice.VERIFY), Purpose.RESET: scene.ask_reset()}
     for of, token in tokens.items():
@@ -63,7 +63,7 @@ def test_a_token_of_one_purpose_is_nothing_under_another(scene: Scene) -> None:
         scene.confirm(tokens[Purpose.RESET], browser=public_id)
 
 
-def test_a_link_signed_for_another_purpose_than_its_row_does_not_exist(scene: Scene) -> None:
+def test_a_link_signed_for_another_purpose_than_its_row_is_refused(scene: Scene) -> None:
     scene.register()
     [link] = scene.rows(select(Link))
     with refused(Failure.NO_SUCH_LINK):
@@ -71,7 +71,7 @@ def test_a_link_signed_for_another_purpose_than_its_row_does_not_exist(scene: Sc
 
 
 @pytest.mark.parametrize("token", UNREADABLE.values(), ids=list(UNREADABLE))
-def test_a_token_that_was_never_issued_is_no_link_and_costs_no_query(scene: Scene, token: str) -> None:
+def test_a_token_that_was_never_issued_is_refused_without_a_query(scene: Scene, token: str) -> None:
     with statements_of(scene.context.database.engine) as statements:
         for use in (scene.reset, scene.confirm):
             with refused(Failure.NO_SUCH_LINK):
@@ -79,14 +79,14 @@ def test_a_token_that_was_never_issued_is_no_link_and_costs_no_query(scene: Scen
     assert statements == []
 
 
-def test_a_text_longer_than_any_token_is_no_link_though_its_signature_is_right(scene: Scene) -> None:
+def test_a_text_longer_than_any_token_is_refused_even_with_a_valid_signature(scene: Scene) -> None:
     token = scene.context.signer.token(Purpose.RESET, "A" * 4000)
     with statements_of(scene.context.database.engine) as statements, refused(Failure.NO_SUCH_LINK):
         scene.reset(token)
     assert statements == []
 
 
-def test_a_token_that_was_cut_or_changed_anywhere_is_no_link(scene: Scene) -> None:
+def test_a_truncated_or_altered_token_is_refused(scene: Scene) -> None:
     scene = scene.without_limits()
     scene.join()
     token = scene.ask_reset()
@@ -97,7 +97,15 @@ def test_a_token_that_was_cut_or_changed_anywhere_is_no_link(scene: Scene) -> No
     scene.reset(token)
 
 
-def test_a_link_of_somebody_banned_is_dead_though_nothing_has_ended_it(scene: Scene) -> None:
+def test_a_used_link_is_refused(scene: Scene) -> None:
+    scene.join()
+    token = scene.ask_reset()
+    scene.reset(token)
+    with refused(Failure.LINK_ENDED):
+        get_open_link(scene.context, scene.visitor, Purpose.RESET, token)
+
+
+def test_a_link_of_a_banned_customer_is_refused(scene: Scene) -> None:
     scene.join()
     token = scene.ask_reset()
     scene.change_row(update(Contact).values(banned_at=scene.context.clock()))
@@ -121,7 +129,7 @@ def test_wrong_tokens_are_limited_and_a_valid_one_still_works(scene: Scene) -> N
     scene.reset(token)
 
 
-def test_a_key_that_was_replaced_still_opens_its_links_while_it_is_a_fallback(scene: Scene) -> None:
+def test_links_signed_with_a_fallback_key_stay_valid(scene: Scene) -> None:
     scene.join()
     token = scene.ask_reset()
     new_key = "another key, as long and as random as the first"

@@ -66,26 +66,26 @@ def directory(context: Context, clock: MovableClock) -> OrganisationsByHost:
         ("None", "default"),
     ],
 )
-def test_an_organisation_stands_at_its_host_and_the_default_one_everywhere_else(
+def test_an_organisation_is_found_by_its_host_and_the_default_by_every_other(
     directory: OrganisationsByHost, hostname: str, slug: str
 ) -> None:
     assert directory.serving(hostname).slug == slug
 
 
-def test_the_host_of_base_url_is_the_default_organisations_whoever_has_taken_it(
-    context: Context, clock: MovableClock
-) -> None:
+def test_the_host_of_base_url_always_belongs_to_the_default_organisation(context: Context, clock: MovableClock) -> None:
     add_organisation(context, "kamen", {"name": "kamen", "hostname": "new.example.com"}, PORTAL)
     assert OrganisationsByHost(context.database, clock, "new.example.com").serving("new.example.com").slug == "default"
 
 
-def test_requests_cost_no_query_whatever_host_they_name(directory: OrganisationsByHost, queries: Queries) -> None:
+def test_finding_the_organisation_costs_no_query_for_any_host(directory: OrganisationsByHost, queries: Queries) -> None:
     for number in range(100):
         directory.serving(f"host{number}.example")
     assert len(queries.asked) == 1
 
 
-def test_a_change_is_seen_within_seconds(directory: OrganisationsByHost, context: Context, clock: MovableClock) -> None:
+def test_a_changed_organisation_is_reloaded_within_seconds(
+    directory: OrganisationsByHost, context: Context, clock: MovableClock
+) -> None:
     assert directory.serving("login.kamen.example").name == "kamen"
     change_organisation(context, "kamen", {"name": "Kámen", "hostname": "kamen.example"}, PORTAL)
     clock.advance(CACHE_LIFETIME)
@@ -94,7 +94,7 @@ def test_a_change_is_seen_within_seconds(directory: OrganisationsByHost, context
     assert directory.serving("login.kamen.example").slug == "default"
 
 
-def test_a_clock_that_is_set_back_keeps_nothing_old(
+def test_a_clock_set_back_does_not_keep_stale_organisations(
     directory: OrganisationsByHost, context: Context, clock: MovableClock
 ) -> None:
     directory.serving(HOST)
@@ -103,7 +103,7 @@ def test_a_clock_that_is_set_back_keeps_nothing_old(
     assert directory.serving(HOST).name == "New"
 
 
-def test_what_was_known_stays_known_while_the_database_is_away(
+def test_loaded_organisations_are_used_while_the_database_is_unavailable(
     directory: OrganisationsByHost, queries: Queries, clock: MovableClock
 ) -> None:
     queries.away = True
@@ -119,7 +119,7 @@ def test_what_was_known_stays_known_while_the_database_is_away(
     assert len(queries.asked) == 1, "each request waits for a database that is away"
 
 
-def test_many_at_once_read_once(directory: OrganisationsByHost, queries: Queries) -> None:
+def test_parallel_requests_load_organisations_once(directory: OrganisationsByHost, queries: Queries) -> None:
     barrier = Barrier(8)
     found: list[str] = []
 

@@ -32,7 +32,7 @@ def second(scene: Scene) -> Scene:
     return scene.at_another_organisation()
 
 
-def test_the_same_address_is_another_customer_in_each(first: Scene, second: Scene) -> None:
+def test_the_same_address_is_a_separate_customer_in_each_organisation(first: Scene, second: Scene) -> None:
     one = first.get(first.join(first_name="Ada"))
     other = second.get(second.join(ADA, SECOND_PASSWORD, first_name="Adela"))
     assert one.id != other.id
@@ -45,7 +45,7 @@ def test_the_same_address_is_another_customer_in_each(first: Scene, second: Scen
 
 
 @pytest.mark.parametrize("known_in_both", [True, False])
-def test_an_identity_of_one_is_nobody_in_the_other(first: Scene, second: Scene, known_in_both: bool) -> None:
+def test_an_identity_is_unknown_to_another_organisation(first: Scene, second: Scene, known_in_both: bool) -> None:
     identity = first.join()
     if known_in_both:
         second.join(ADA, SECOND_PASSWORD)
@@ -108,7 +108,7 @@ def set_a_password(scene: Scene, token: str) -> None:
         (sign_in_link_of_a_guest, get_sign_in_link),
     ],
 )
-def test_a_link_of_one_is_none_in_the_other_and_stays_good(
+def test_a_link_is_refused_by_another_organisation_and_stays_valid(
     first: Scene,
     second: Scene,
     have_mailed: Callable[[Scene], str],
@@ -123,7 +123,7 @@ def test_a_link_of_one_is_none_in_the_other_and_stays_good(
     use(first, token)
 
 
-def test_a_code_of_one_is_wrong_in_the_other(first: Scene, second: Scene) -> None:
+def test_a_code_is_refused_by_another_organisation(first: Scene, second: Scene) -> None:
     registration = first.register()
     token = first.token(Notice.VERIFY)
     public_id = first.context.signer.public_id(Purpose.VERIFY, token)
@@ -133,9 +133,7 @@ def test_a_code_of_one_is_wrong_in_the_other(first: Scene, second: Scene) -> Non
     assert get_confirmation_by_code(first.context, first.visitor, registration, code).email == ADA
 
 
-def test_a_code_mistyped_at_one_is_nothing_that_happened_to_a_customer_of_the_other(
-    first: Scene, second: Scene
-) -> None:
+def test_a_wrong_code_is_not_recorded_with_a_customer_of_another_organisation(first: Scene, second: Scene) -> None:
     first.add_guest()
     public_id = log_in_by_email.request_sign_in(first.context, first.visitor, parse_email(ADA))
     with refused(Failure.WRONG_CODE):
@@ -144,7 +142,7 @@ def test_a_code_mistyped_at_one_is_nothing_that_happened_to_a_customer_of_the_ot
     assert second.rows(events) == [(None,)]
 
 
-def test_a_code_that_signs_in_at_one_is_wrong_in_the_other(first: Scene, second: Scene) -> None:
+def test_a_sign_in_code_is_refused_by_another_organisation(first: Scene, second: Scene) -> None:
     first.add_guest()
     second.add_guest()
     public_id = log_in_by_email.request_sign_in(first.context, first.visitor, parse_email(ADA))
@@ -154,7 +152,7 @@ def test_a_code_that_signs_in_at_one_is_wrong_in_the_other(first: Scene, second:
     assert log_in_by_email.get_sign_in_link_by_code(first.context, first.visitor, [public_id], code).email == ADA
 
 
-def test_a_registration_at_one_is_none_in_the_other(first: Scene, second: Scene) -> None:
+def test_a_registration_is_unknown_to_another_organisation(first: Scene, second: Scene) -> None:
     public_id = first.register(return_url="https://shop.example.com/")
     mails = len(first.mails())
     assert resend(second.context, second.visitor, public_id) is None
@@ -168,7 +166,7 @@ def test_a_registration_at_one_is_none_in_the_other(first: Scene, second: Scene)
     assert (second.count(Account), second.count(Registration)) == (2, 2)
 
 
-def test_an_account_at_one_is_registered_anew_in_the_other(first: Scene, second: Scene) -> None:
+def test_an_address_with_an_account_can_register_at_another_organisation(first: Scene, second: Scene) -> None:
     first.join()
     with refused(Failure.ALREADY_REGISTERED):
         first.register_by_api()
@@ -177,28 +175,28 @@ def test_an_account_at_one_is_registered_anew_in_the_other(first: Scene, second:
     assert second.log_in(ADA, SECOND_PASSWORD)
 
 
-def test_a_ban_at_one_closes_nothing_in_the_other(first: Scene, second: Scene) -> None:
+def test_a_ban_does_not_apply_to_another_organisation(first: Scene, second: Scene) -> None:
     first.join()
     identity = second.join(ADA, SECOND_PASSWORD)
     token = second.ask_reset()
     first.ban()
     with refused(Failure.BANNED):
-        first.vouch()
+        first.magic_auth()
     assert second.is_signed_in(identity)
-    assert second.is_signed_in(second.vouch())
+    assert second.is_signed_in(second.magic_auth())
     second.reset(token, WRONG_PASSWORD)
 
 
-def test_a_new_password_at_one_ends_nothing_in_the_other(first: Scene, second: Scene) -> None:
+def test_a_password_change_ends_no_session_of_another_organisation(first: Scene, second: Scene) -> None:
     first.join()
     identity = second.join(ADA, SECOND_PASSWORD)
     first.reset(first.ask_reset(), SECOND_PASSWORD)  # nor is it one that was used before
     assert second.is_signed_in(identity)
 
 
-def test_nobody_is_vouched_for_in_another_organisation(first: Scene, second: Scene) -> None:
+def test_magic_auth_signs_in_at_its_own_organisation_only(first: Scene, second: Scene) -> None:
     known = first.get(first.join(first_name="Ada"))
-    stranger = second.get(second.vouch())
+    stranger = second.get(second.magic_auth())
     assert (stranger.id != known.id, stranger.first_name) == (True, None)
 
 
@@ -208,11 +206,11 @@ def referred_by_registration(scene: Scene, referral: str) -> None:
 
 
 def referred_by_the_shops_word(scene: Scene, referral: str) -> None:
-    scene.vouch("eve@example.com", referral=referral)
+    scene.magic_auth("eve@example.com", referral=referral)
 
 
 @pytest.mark.parametrize("refer", [referred_by_registration, referred_by_the_shops_word])
-def test_a_customer_of_one_refers_nobody_to_the_other(
+def test_a_referral_by_a_customer_of_another_organisation_is_ignored(
     first: Scene, second: Scene, refer: Callable[[Scene, str], None]
 ) -> None:
     referrer = first.get(first.join())
@@ -224,7 +222,7 @@ def test_a_customer_of_one_refers_nobody_to_the_other(
     assert set(found) == {(second.visitor.organisation_id, None), (first.visitor.organisation_id, referrer.id)}
 
 
-def test_groups_of_one_are_not_those_of_the_other(first: Scene, second: Scene) -> None:
+def test_groups_belong_to_one_organisation(first: Scene, second: Scene) -> None:
     first.register_by_api(groups=("gold",))
     first.confirm_by_api()
     second.register_by_api(groups=("silver",))
@@ -253,7 +251,7 @@ def guess_a_link(scene: Scene) -> None:
 
 
 def vouch_for_who_is_banned(scene: Scene) -> None:
-    scene.vouch("banned@example.com")
+    scene.magic_auth("banned@example.com")
 
 
 @pytest.mark.parametrize(
@@ -271,7 +269,7 @@ def vouch_for_who_is_banned(scene: Scene) -> None:
         ("mail_limit_address", ask_for_a_reset),
     ],
 )
-def test_no_limit_that_is_reached_at_one_holds_anybody_up_in_the_other(
+def test_a_rate_limit_reached_at_one_organisation_does_not_apply_to_another(
     first: Scene, second: Scene, limit: str, work: Callable[[Scene], None]
 ) -> None:
     rules = {limit: parse_limit("1 per hour")}
@@ -297,7 +295,7 @@ def is_throttled(scene: Scene, work: Callable[[Scene], None]) -> bool:
     return False
 
 
-def test_each_operator_sees_only_their_own(first: Scene, second: Scene) -> None:
+def test_commands_show_customers_of_the_named_organisation_only(first: Scene, second: Scene) -> None:
     first.join("first@example.com")
     second.join("second@example.com")
     with first.context.database.read() as connection:
@@ -312,9 +310,9 @@ def test_each_operator_sees_only_their_own(first: Scene, second: Scene) -> None:
                 customers.get_customer(connection, organisation_id, parse_email(foreign))
 
 
-def test_what_happens_is_recorded_where_it_happened(first: Scene, second: Scene) -> None:
-    first.vouch()
-    second.vouch()
+def test_an_event_is_recorded_with_the_organisation_where_it_happened(first: Scene, second: Scene) -> None:
+    first.magic_auth()
+    second.magic_auth()
     second.fail_to_log_in()
     rows = select(Event.organisation_id, Contact.organisation_id).outerjoin(Contact, Contact.id == Event.contact_id)
     assert all(where == whose for where, whose in first.rows(rows))

@@ -12,9 +12,9 @@ from portal.domain.errors import Busy, Failure, Refused
 from portal.domain.passwords.hashing import Hasher, Parameters
 from portal.storage.models import Contact
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel, wait_until
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel, wait_until
-from tests.passing import passing_time
+from tests.passing_time import passing_time
 
 EVE = "eve@example.com"
 
@@ -33,7 +33,9 @@ def tries_left(scene: Scene, email: str = ADA) -> int:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_ten_wrong_passwords_block_an_address_known_or_not(scene: Scene, hashes: HashCounter, known: bool) -> None:
+def test_ten_wrong_passwords_block_an_address_whether_known_or_not(
+    scene: Scene, hashes: HashCounter, known: bool
+) -> None:
     if known:
         scene.join()
     scene.fail_to_log_in(times=10)
@@ -60,7 +62,7 @@ def test_the_block_ends_with_its_window(scene: Scene) -> None:
 
 
 @pytest.mark.differs_on_postgresql
-def test_of_60_parallel_wrong_passwords_at_most_10_reach_the_hash(scene: Scene, hashes: HashCounter) -> None:
+def test_an_attempt_is_counted_before_hashing(scene: Scene, hashes: HashCounter) -> None:
     scene.join()
     before = hashes.computed
     places = [scene.elsewhere(f"198.51.100.{number}") for number in range(60)]
@@ -71,7 +73,7 @@ def test_of_60_parallel_wrong_passwords_at_most_10_reach_the_hash(scene: Scene, 
     assert hashes.computed == before + 10
 
 
-def test_a_success_gives_back_its_own_try_and_nothing_else(scene: Scene) -> None:
+def test_a_success_gives_back_its_own_attempt_only(scene: Scene) -> None:
     scene.join()
     scene.fail_to_log_in(times=4)
     for _ in range(20):
@@ -79,7 +81,7 @@ def test_a_success_gives_back_its_own_try_and_nothing_else(scene: Scene) -> None
     assert tries_left(scene) == 6
 
 
-def test_signing_in_as_oneself_clears_nothing_that_was_counted_on_others(scene: Scene) -> None:
+def test_a_success_clears_no_attempts_on_other_accounts(scene: Scene) -> None:
     scene.join()
     scene.join(EVE)
     for _ in range(9):
@@ -88,7 +90,7 @@ def test_signing_in_as_oneself_clears_nothing_that_was_counted_on_others(scene: 
     assert tries_left(scene) == 1
 
 
-def test_spelling_the_address_another_way_starts_no_new_count(scene: Scene) -> None:
+def test_another_spelling_of_the_address_shares_the_counter(scene: Scene) -> None:
     spellings = ["ada@gmail.com", "ADA@gmail.com", "a.da@gmail.com", "ada+x@gmail.com", "ada@googlemail.com"]
     for spelling in spellings * 2:
         scene.fail_to_log_in(spelling)
@@ -96,7 +98,7 @@ def test_spelling_the_address_another_way_starts_no_new_count(scene: Scene) -> N
         scene.log_in("a.d.a+other@GoogleMail.com", WRONG_PASSWORD)
 
 
-def test_spelling_the_network_another_way_starts_no_new_count(scene: Scene) -> None:
+def test_another_spelling_of_the_network_shares_the_counter(scene: Scene) -> None:
     scene = scene.with_rules(login_limit_network=parse_limit("3 per hour"))
     places = ["2001:db8:1:2::1", "2001:DB8:1:2::ffff", "2001:db8:0001:0002:9:9:9:9"]
     for number, ip in enumerate(places):
@@ -107,7 +109,7 @@ def test_spelling_the_network_another_way_starts_no_new_count(scene: Scene) -> N
         scene.elsewhere("2001:db8:1:3::1").log_in("nobody@example.com", WRONG_PASSWORD)
 
 
-def test_a_blocked_network_cannot_use_up_the_tries_of_an_address(scene: Scene) -> None:
+def test_a_blocked_network_cannot_use_up_the_attempts_of_an_address(scene: Scene) -> None:
     scene = scene.with_rules(login_limit_network=parse_limit("5 per hour"))
     scene.join()
     scene.fail_to_log_in("nobody@example.com", times=5)
@@ -117,13 +119,13 @@ def test_a_blocked_network_cannot_use_up_the_tries_of_an_address(scene: Scene) -
     assert tries_left(scene.with_rules(login_limit_network=parse_limit("1000 per hour"))) == 10
 
 
-def test_organisations_count_apart(scene: Scene) -> None:
+def test_organisations_have_separate_counters(scene: Scene) -> None:
     scene.fail_to_log_in(times=10)
     with refused(Failure.UNKNOWN_CONTACT):
         scene.at_another_organisation().log_in(ADA, WRONG_PASSWORD)
 
 
-def test_a_try_that_was_turned_away_busy_does_not_count(scene: Scene, hashes: HashCounter) -> None:
+def test_an_attempt_refused_as_busy_is_not_counted(scene: Scene, hashes: HashCounter) -> None:
     scene.join()
     hasher = Hasher(Parameters(1, 8, 1), parallel=1, max_queued=0)
     scene = replace(scene, context=replace(scene.context, hasher=hasher))
@@ -139,7 +141,7 @@ def test_a_try_that_was_turned_away_busy_does_not_count(scene: Scene, hashes: Ha
     assert tries_left(scene) == 10
 
 
-def test_100_wrong_passwords_in_a_row_close_the_password_however_slow(
+def test_100_wrong_passwords_in_a_row_lock_the_password_however_slow(
     scene: Scene, clock: MovableClock, hashes: HashCounter
 ) -> None:
     scene.join()
@@ -156,7 +158,7 @@ def test_100_wrong_passwords_in_a_row_close_the_password_however_slow(
         assert scene.log_in(password=SECOND_PASSWORD)
 
 
-def test_the_99th_wrong_password_closes_nothing_and_the_right_one_starts_the_count_anew(scene: Scene) -> None:
+def test_99_wrong_passwords_lock_nothing_and_the_right_one_resets_the_count(scene: Scene) -> None:
     scene = scene.without_limits()
     scene.join()
     for _ in range(2):
@@ -165,7 +167,7 @@ def test_the_99th_wrong_password_closes_nothing_and_the_right_one_starts_the_cou
     assert scene.rows(select(Contact.failed_passwords))[0][0] == 0
 
 
-def test_wrong_passwords_over_many_networks_close_the_password_too(scene: Scene) -> None:
+def test_wrong_passwords_from_many_networks_lock_the_password_too(scene: Scene) -> None:
     scene = scene.with_rules(login_limit_account=parse_limit("1000 per hour"))
     scene.join()
     for number in range(100):
@@ -175,7 +177,7 @@ def test_wrong_passwords_over_many_networks_close_the_password_too(scene: Scene)
             scene.elsewhere(f"203.0.113.{number}").log_in()
 
 
-def test_a_closed_password_is_not_found_out_by_what_counts(scene: Scene) -> None:
+def test_counters_do_not_reveal_a_locked_password(scene: Scene) -> None:
     """Else the 100 wrong tries were no ceiling: who goes on guessing would see which guess was not counted."""
     scene.without_limits().join()
     scene.without_limits().fail_to_log_in(times=100)
@@ -186,7 +188,7 @@ def test_a_closed_password_is_not_found_out_by_what_counts(scene: Scene) -> None
         scene.log_in()
 
 
-def test_a_closed_password_costs_the_same_right_or_wrong(scene: Scene, hashes: HashCounter) -> None:
+def test_a_locked_password_costs_the_same_work_right_or_wrong(scene: Scene, hashes: HashCounter) -> None:
     scene = scene.without_limits()
     scene.join()
     scene.fail_to_log_in(times=100)
@@ -198,7 +200,7 @@ def test_a_closed_password_costs_the_same_right_or_wrong(scene: Scene, hashes: H
         assert hashes.computed == before + 1
 
 
-def test_a_reset_that_succeeds_gives_its_try_back(scene: Scene) -> None:
+def test_a_successful_reset_is_not_counted(scene: Scene) -> None:
     roomy = parse_limit("1000 per hour")
     scene = scene.with_rules(mail_limit_address=roomy, mail_limit_network=roomy)
     scene.join()
@@ -206,7 +208,7 @@ def test_a_reset_that_succeeds_gives_its_try_back(scene: Scene) -> None:
         scene.reset(scene.ask_reset(), f"{SECOND_PASSWORD} {number}")
 
 
-def test_while_the_login_is_blocked_the_owner_still_gets_in_by_mail(scene: Scene) -> None:
+def test_while_the_login_is_blocked_the_owner_can_sign_in_by_email(scene: Scene) -> None:
     scene.join()
     scene.fail_to_log_in(times=15)
     scene.reset(scene.ask_reset())

@@ -27,7 +27,7 @@ ORIGINS = ("https://shop.example.com", "http://localhost:3000", "https://xn--bch
         ("https://shop.example.com?a=b|c", "https://shop.example.com?a=b%7Cc"),
     ],
 )
-def test_an_address_on_a_return_origin_is_kept(text: str, url: str) -> None:
+def test_a_return_url_on_an_allowed_origin_is_accepted(text: str, url: str) -> None:
     assert parse_return_url(text, ORIGINS) == url
     assert parse_return_url(url, ORIGINS) == url
 
@@ -47,7 +47,7 @@ def test_an_address_on_a_return_origin_is_kept(text: str, url: str) -> None:
         "https://b\u00fccher.example/",
     ],
 )
-def test_an_address_elsewhere_is_refused_with_what_the_operator_can_do(text: str) -> None:
+def test_a_return_url_must_be_on_an_allowed_origin(text: str) -> None:
     with pytest.raises(InvalidValue, match="return origins"):
         parse_return_url(text, ORIGINS)
 
@@ -79,12 +79,12 @@ def test_an_address_elsewhere_is_refused_with_what_the_operator_can_do(text: str
         "https://shop.example.com/" + "a" * 255,
     ],
 )
-def test_what_is_no_whole_address_of_a_page_is_refused(text: str) -> None:
+def test_an_invalid_return_url_is_refused(text: str) -> None:
     with pytest.raises(InvalidValue, match="whole address"):
         parse_return_url(text, ORIGINS)
 
 
-def test_without_return_origins_there_is_nowhere_to_return() -> None:
+def test_without_return_origins_every_return_url_is_refused() -> None:
     with pytest.raises(InvalidValue):
         parse_return_url("https://shop.example.com/", ())
 
@@ -95,7 +95,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.one_of(st.lists(PIECES, max_size=8).map("".join), st.text()))
-def test_whatever_is_accepted_leads_to_a_listed_origin(text: str) -> None:
+def test_every_accepted_return_url_leads_to_an_allowed_origin(text: str) -> None:
     try:
         url = parse_return_url(text, ORIGINS)
     except InvalidValue:
@@ -115,13 +115,13 @@ def test_whatever_is_accepted_leads_to_a_listed_origin(text: str) -> None:
         ("https://shop.example.com/d\u011bkujeme", "https://shop.example.com/d%C4%9Bkujeme"),
     ],
 )
-def test_a_hand_over_address_has_one_normal_form(text: str, url: str) -> None:
+def test_a_hand_over_address_has_one_canonical_form(text: str, url: str) -> None:
     assert parse_handover_url(text) == url
     assert parse_handover_url(url) == url
 
 
 @pytest.mark.parametrize("text", ["", "/in", "https://shop.example.com/in?", "https://shop.example.com/in#x", "shop"])
-def test_a_hand_over_address_is_that_of_a_page_and_nothing_more(text: str) -> None:
+def test_a_hand_over_address_with_a_query_or_fragment_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"such as https://shop\.example\.com"):
         parse_handover_url(text)
 
@@ -140,7 +140,7 @@ LISTED = ("https://shop.example.com/in", "https://shop.example.com/")
         "https://shop.example.com?item=1",
     ],
 )
-def test_a_listed_address_may_have_any_query(url: str) -> None:
+def test_a_listed_hand_over_address_may_have_any_query(url: str) -> None:
     assert is_handover_url(parse_return_url(url, ORIGINS), LISTED)
 
 
@@ -163,9 +163,9 @@ def test_a_listed_address_may_have_any_query(url: str) -> None:
         "https://www.shop.example.com/in",
     ],
 )
-def test_any_other_address_is_none(url: str) -> None:
+def test_an_unlisted_address_is_no_hand_over_address(url: str) -> None:
     assert not is_handover_url(url, LISTED)
 
 
-def test_without_hand_over_addresses_there_is_none() -> None:
+def test_without_listed_hand_over_addresses_no_address_is_one() -> None:
     assert not is_handover_url("https://shop.example.com/in", ())

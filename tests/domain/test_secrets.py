@@ -12,7 +12,7 @@ from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, S
 THIRD_PASSWORD = "pebble anvil saffron 28"
 
 
-def test_the_database_holds_no_token_identity_or_password_after_the_whole_flow(scene: Scene) -> None:
+def test_the_database_holds_no_token_identity_or_password_in_plain_text(scene: Scene) -> None:
     secrets = {PASSWORD, SECOND_PASSWORD, THIRD_PASSWORD, WRONG_PASSWORD}
     browser = scene.register(ADA, PASSWORD)
     with refused(Failure.UNVERIFIED):

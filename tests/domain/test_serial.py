@@ -13,8 +13,8 @@ from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Visitor
 from portal.domain.outbox import Notice
 from portal.storage.models import Contact, Event
+from tests.domain.instrumentation import wait_until
 from tests.domain.scene import ADA, SECOND_PASSWORD, Scene
-from tests.domain.watching import wait_until
 
 pytestmark = pytest.mark.differs_on_postgresql
 
@@ -26,7 +26,7 @@ def until_somebody_waits(scene: Scene) -> None:
         wait_until(lambda: scene.rows(waiting)[0][0] > 0)
 
 
-def test_who_waits_for_a_contact_sees_the_password_that_was_changed_meanwhile(scene: Scene) -> None:
+def test_a_transaction_that_waited_for_a_contact_sees_its_changed_password(scene: Scene) -> None:
     scene.join()
     [contact_id] = scene.rows(select(Contact.id))[0]
     seen: list[ContactCredentials | None] = []
@@ -47,7 +47,7 @@ def test_who_waits_for_a_contact_sees_the_password_that_was_changed_meanwhile(sc
     assert seen[0].password_hash == "changed"
 
 
-def test_a_sign_in_that_waited_for_a_change_of_password_is_refused(scene: Scene) -> None:
+def test_a_sign_in_that_waited_for_a_password_change_is_refused(scene: Scene) -> None:
     """Else an identity that was opened with the old password would live on after the change that ends them all."""
     identity = scene.join()
     outcome: list[str | Exception] = []
@@ -72,7 +72,7 @@ def test_a_sign_in_that_waited_for_a_change_of_password_is_refused(scene: Scene)
     assert not scene.is_signed_in(identity)
 
 
-def test_an_event_of_somebody_who_was_deleted_meanwhile_is_an_event_of_nobody(scene: Scene, visitor: Visitor) -> None:
+def test_an_event_of_a_customer_deleted_meanwhile_names_no_customer(scene: Scene, visitor: Visitor) -> None:
     with scene.context.database.write() as connection:
         record(connection, visitor, EventKind.SIGN_IN, contact_id=4711, now=scene.context.clock())
     assert scene.rows(select(Event.contact_id))[-1][0] is None
@@ -102,7 +102,7 @@ def test_a_customer_who_is_deleted_while_the_password_is_checked_is_refused(
     ],
     ids=["registration", "reset"],
 )
-def test_a_contact_that_is_forgotten_between_two_statements_is_no_failure(
+def test_a_contact_deleted_between_two_statements_is_no_failure(
     scene: Scene, ask: Callable[[Scene], None], notice: Notice | None
 ) -> None:
     scene.add_guest(ADA, confirmed_at=None)
@@ -123,7 +123,7 @@ def test_a_contact_that_is_forgotten_between_two_statements_is_no_failure(
 
 
 @pytest.mark.on_postgresql
-def test_signing_out_does_not_wait_for_a_change_of_password_that_waits_for_it(scene: Scene) -> None:
+def test_signing_out_and_a_password_change_do_not_deadlock(scene: Scene) -> None:
     identity = scene.join()
     customer = scene.get(identity)
     with scene.context.database.write() as connection:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import PORTAL
-from tests.machine import apt_installs, say
+from tests.system_packages import apt_installs, say
 
 # Not libfaketimeMT, its twin for threads: now and then a signal passes the main thread by, and Python sleeps on.
 _LIBRARY = "faketime/libfaketime.so.1"

@@ -18,9 +18,9 @@ from portal.settings import DATABASE_FILE
 from portal.storage.database import Database, open_database
 from tests.cli.process import Served, run_portal, serving_at, wait_until, working
 from tests.conftest import SECRET_KEY
-from tests.faults.dying import end_leases
+from tests.faults.invariants import breaches, is_settled
 from tests.faults.journal import Customer, Journal
-from tests.faults.oracle import breaches, is_settled
+from tests.faults.process_death import end_leases
 from tests.mail.sink import Sink
 from tests.servers.postgres import Postgres
 from tests.servers.processes import free_port, give_children_default_signals

@@ -1,4 +1,4 @@
-"""F27: nobody reads the log. Requests and mails go on; tests/test_logs.py says what becomes of the lines."""
+"""F27: nobody reads the log. Requests and mails go on; tests/test_logging_setup.py says what becomes of the lines."""
 
 import json
 import signal
@@ -31,7 +31,7 @@ def pipe(tmp_path: Path) -> Iterator[Pipe]:
         yield pipe
 
 
-def test_requests_and_mails_go_on_while_nobody_reads_the_log(tmp_path: Path, pipe: Pipe) -> None:
+def test_requests_and_mails_continue_while_the_log_is_blocked(tmp_path: Path, pipe: Pipe) -> None:
     with (
         Sink() as sink,
         serving(
@@ -53,7 +53,7 @@ def test_requests_and_mails_go_on_while_nobody_reads_the_log(tmp_path: Path, pip
         assert served.end() == 0
 
 
-def test_a_portal_that_was_killed_starts_again_while_nobody_reads_the_log(tmp_path: Path, pipe: Pipe) -> None:
+def test_a_killed_portal_restarts_while_the_log_is_blocked(tmp_path: Path, pipe: Pipe) -> None:
     port = free_port()
     for _ in range(2):
         with serving_at(port, tmp_path / "instance", program=(*INTO, pipe.path, PORTAL)) as served:
@@ -62,7 +62,7 @@ def test_a_portal_that_was_killed_starts_again_while_nobody_reads_the_log(tmp_pa
             assert served.end() == -signal.SIGKILL
 
 
-def test_a_mail_worker_delivers_while_nobody_reads_the_log(
+def test_a_mail_worker_delivers_while_the_log_is_blocked(
     open_office: OpenOffice, sink: Sink, tmp_path: Path, pipe: Pipe
 ) -> None:
     for number in range(3):

@@ -11,7 +11,7 @@ import pytest
 
 from portal.domain.context import Context
 from portal.storage import sqlite
-from tests.long import LONG
+from tests.long_tests import LONG
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page
@@ -55,7 +55,7 @@ def sign_in(browser: Browser) -> tuple[Page, float]:
     return page, monotonic() - began
 
 
-def test_whoever_meets_a_short_writer_waits_and_is_served(site: Site) -> None:
+def test_a_write_waits_for_a_short_writer_and_succeeds(site: Site) -> None:
     site.customer(EMAIL)
     with writing(site, 1.0) as ended:
         assert sign_in(site.browser())[0].status == 302
@@ -63,7 +63,7 @@ def test_whoever_meets_a_short_writer_waits_and_is_served(site: Site) -> None:
 
 
 @pytest.mark.parametrize(("patience", "visitors", "held"), WRITERS)
-def test_whoever_meets_a_long_writer_is_sent_away_when_patience_ends_and_not_at_once(
+def test_a_write_behind_a_long_writer_is_a_503_after_the_timeout(
     start: Start, monkeypatch: pytest.MonkeyPatch, patience: int, visitors: int, held: int
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", patience)
@@ -83,7 +83,7 @@ def test_whoever_meets_a_long_writer_is_sent_away_when_patience_ends_and_not_at_
     assert sign_in(site.browser())[0].status == 302
 
 
-def test_a_writer_waits_for_the_stated_5_seconds(context: Context) -> None:
+def test_a_writer_waits_for_the_documented_5_seconds(context: Context) -> None:
     with context.database.write() as connection:
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 5000
 
@@ -94,9 +94,7 @@ def write(context: Context, pages: int) -> None:
             connection.exec_driver_sql("INSERT INTO filler VALUES (randomblob(4000))")
 
 
-def test_the_log_that_a_long_reader_let_grow_shrinks_after_it(
-    context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_write_ahead_log_shrinks_after_a_long_reader(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "LOG_BYTES", 1024 * 1024)
     log = file_of(context).with_name(file_of(context).name + "-wal")
     with context.database.write() as connection:

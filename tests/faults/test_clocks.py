@@ -19,7 +19,7 @@ from portal.mail import worker as worker_module
 from portal.storage.clock import SystemClock
 from tests.conftest import MovableClock
 from tests.domain.operations.test_mail_delivery import Outbox
-from tests.mail.office import Office
+from tests.mail.mail_portal import MailPortal
 from tests.mail.sink import Sink
 from tests.web.conftest import Site
 
@@ -53,7 +53,7 @@ def find_after_step(outbox: Outbox) -> DueMail | None:
 
 
 @steps_back
-def test_a_mail_that_was_never_tried_is_due_though_the_clock_was_set_back(
+def test_a_mail_that_was_never_attempted_is_due_though_the_clock_was_set_back(
     outbox: Outbox, clock: MovableClock, step: timedelta
 ) -> None:
     outbox.queue()
@@ -62,7 +62,7 @@ def test_a_mail_that_was_never_tried_is_due_though_the_clock_was_set_back(
 
 
 @pytest.mark.parametrize("step", [-HOUR, -DAY], ids=str)
-def test_a_mail_that_was_put_off_is_due_when_the_clock_was_set_back_by_more_than_any_delay(
+def test_a_deferred_mail_is_due_when_the_clock_was_set_back_by_more_than_any_delay(
     outbox: Outbox, clock: MovableClock, step: timedelta
 ) -> None:
     outbox.queue()
@@ -71,7 +71,7 @@ def test_a_mail_that_was_put_off_is_due_when_the_clock_was_set_back_by_more_than
     assert find_after_step(outbox) is not None
 
 
-def test_a_step_back_brings_no_mail_on_that_was_put_off(outbox: Outbox, clock: MovableClock) -> None:
+def test_a_small_step_back_makes_no_deferred_mail_due(outbox: Outbox, clock: MovableClock) -> None:
     outbox.queue()
     for _ in range(8):
         outbox.retry(outbox.claim())
@@ -81,9 +81,7 @@ def test_a_step_back_brings_no_mail_on_that_was_put_off(outbox: Outbox, clock: M
         clock.now = due_at
 
 
-def test_the_lease_of_a_worker_that_was_killed_before_the_step_holds_nobody_up(
-    outbox: Outbox, clock: MovableClock
-) -> None:
+def test_the_lease_of_a_worker_killed_before_the_clock_step_delays_no_mail(outbox: Outbox, clock: MovableClock) -> None:
     outbox.queue()
     killed = outbox.claim()
     clock.advance(-HOUR)
@@ -103,7 +101,7 @@ def test_a_small_step_back_takes_no_mail_from_the_worker_that_sends_it(
     assert find_after_step(outbox) is None
 
 
-def test_a_worker_that_goes_on_after_the_step_keeps_its_mail(outbox: Outbox, clock: MovableClock) -> None:
+def test_a_worker_that_continues_after_the_clock_step_keeps_its_mail(outbox: Outbox, clock: MovableClock) -> None:
     outbox.queue()
     mail = outbox.claim()
     clock.advance(-HOUR)
@@ -111,7 +109,7 @@ def test_a_worker_that_goes_on_after_the_step_keeps_its_mail(outbox: Outbox, clo
     assert find_after_step(outbox) is None
 
 
-def test_only_what_lies_too_far_ahead_is_brought_forward_and_all_of_that(
+def test_all_mails_due_too_far_ahead_and_only_those_are_brought_forward(
     outbox: Outbox, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clock_steps, "BATCH", 2)
@@ -130,25 +128,25 @@ def test_only_what_lies_too_far_ahead_is_brought_forward_and_all_of_that(
     assert outbox.sent(held)
 
 
-def test_a_worker_looks_for_them_when_it_starts_and_every_10_seconds(
+def test_a_worker_looks_for_mails_due_too_far_ahead_at_start_and_every_10_seconds(
     environ: Mapping[str, str], visitor: Visitor, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Sink() as sink:
         settings = {**environ, "PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
-        office = Office(settings, visitor, clock)
+        mail_portal = MailPortal(settings, visitor, clock)
         began = monotonic()
         for seconds, so_far in [(0, 1), (5, 1), (10, 2), (19, 2), (20, 3)]:
             monkeypatch.setattr(worker_module, "monotonic", lambda passed=seconds: began + passed)
             if seconds in (0, 5, 19):
-                office.queue()
+                mail_portal.queue()
                 clock.advance(-HOUR)
-            office.work()
+            mail_portal.work()
             assert len(sink.messages) == so_far
-        office.close()
+        mail_portal.close()
 
 
 @pytest.mark.on_sqlite
-def test_a_poll_walks_no_mail_that_is_not_due(outbox: Outbox, clock: MovableClock) -> None:
+def test_a_poll_reads_no_mail_that_is_not_due(outbox: Outbox, clock: MovableClock) -> None:
     asked: list[tuple[str, Any]] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
@@ -164,7 +162,7 @@ def test_a_poll_walks_no_mail_that_is_not_due(outbox: Outbox, clock: MovableCloc
             assert any("ix_outbox_due (state=? AND is_urgent=? AND due_at<?)" in step.detail for step in plan), plan
 
 
-def test_after_a_leap_of_an_hour_what_was_put_off_is_tried_once_and_put_off_again(
+def test_after_a_jump_of_an_hour_deferred_mails_are_attempted_once_and_deferred_again(
     outbox: Outbox, clock: MovableClock
 ) -> None:
     for _ in range(20):
@@ -180,10 +178,10 @@ def test_after_a_leap_of_an_hour_what_was_put_off_is_tried_once_and_put_off_agai
 
 
 @pytest.mark.parametrize("step", [-DAY, 3650 * DAY], ids=str)
-def test_the_hourly_purge_goes_by_the_time_that_has_passed(
+def test_the_hourly_retention_run_uses_monotonic_time(
     environ: Mapping[str, str], visitor: Visitor, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, step: timedelta
 ) -> None:
-    office = Office(environ, visitor, clock)
+    mail_portal = MailPortal(environ, visitor, clock)
     purged: list[Context] = []
 
     def note(context: Context) -> dict[str, int]:
@@ -192,13 +190,13 @@ def test_the_hourly_purge_goes_by_the_time_that_has_passed(
 
     monkeypatch.setattr(worker_module, "purge", note)
     began = monotonic()
-    office.work()
+    mail_portal.work()
     clock.advance(step)
     for seconds, so_far in [(0, 1), (3000, 1), (4000, 2), (4001, 2)]:
         monkeypatch.setattr(worker_module, "monotonic", lambda passed=seconds: began + passed)
-        office.work()
+        mail_portal.work()
         assert len(purged) == so_far
-    office.close()
+    mail_portal.close()
 
 
 # Machines that disagree.
@@ -206,7 +204,7 @@ def test_the_hourly_purge_goes_by_the_time_that_has_passed(
 
 @pytest.mark.on_postgresql
 @pytest.mark.parametrize("ahead", [-DAY, -HOUR, HOUR, DAY], ids=str)
-def test_a_machine_whose_clock_is_wrong_takes_no_mail_that_another_one_holds(
+def test_a_machine_with_a_wrong_clock_claims_no_mail_that_another_holds(
     on_machine_time: Outbox, ahead: timedelta
 ) -> None:
     outbox = on_machine_time
@@ -225,23 +223,23 @@ def test_a_machine_whose_clock_is_wrong_takes_no_mail_that_another_one_holds(
 
 @pytest.mark.on_postgresql
 @pytest.mark.parametrize("ahead", [-DAY, DAY], ids=str)
-def test_no_link_counts_as_expired_for_the_clock_of_a_worker_or_of_the_machine_that_was_asked(
+def test_a_wrong_clock_of_a_machine_expires_no_link(
     environ: Mapping[str, str], visitor: Visitor, ahead: timedelta
 ) -> None:
     with Sink() as sink:
         settings = {**environ, "PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
-        office = Office(settings, visitor, SystemClock())
-        office.queue(notice=Notice.RESET)
+        mail_portal = MailPortal(settings, visitor, SystemClock())
+        mail_portal.queue(notice=Notice.RESET)
         with time_machine.travel(ahead):
-            office.work()
-            office.queue(notice=Notice.RESET)
-        office.work()
-        assert office.states() == ["sent", "sent"]
-        office.close()
+            mail_portal.work()
+            mail_portal.queue(notice=Notice.RESET)
+        mail_portal.work()
+        assert mail_portal.states() == ["sent", "sent"]
+        mail_portal.close()
 
 
 @pytest.mark.on_postgresql
-def test_a_worker_whose_clock_is_a_year_ahead_forgets_nothing(site: Site) -> None:
+def test_a_worker_whose_clock_is_a_year_ahead_deletes_nothing(site: Site) -> None:
     customer = site.customer(EMAIL)
     site.browser().ask_for_reset(EMAIL)
     site.deliver()

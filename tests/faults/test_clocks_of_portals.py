@@ -16,7 +16,7 @@ from portal.domain.outbox import Notice
 from portal.storage.clock import SystemClock
 from tests.cli.process import environment, serving, wait_until
 from tests.faults.faketime import WrongClock
-from tests.mail.office import Office
+from tests.mail.mail_portal import MailPortal
 from tests.mail.sink import Act, Sink, Stage
 from tests.web import test_served
 from tests.web.browser import Browser
@@ -36,7 +36,7 @@ steps_back = pytest.mark.parametrize("step", BACK, ids=str)
 
 
 @steps_back
-def test_a_clock_that_is_set_back_refuses_no_form_session_link_or_code(site: Site, step: timedelta) -> None:
+def test_a_clock_set_back_ends_no_form_session_link_or_code(site: Site, step: timedelta) -> None:
     with time_machine.travel(NOW, tick=False) as machine:
         signed_in = site.customer(EMAIL)
         change = signed_in.open("/account/password").form()
@@ -63,7 +63,7 @@ def test_a_clock_that_is_set_back_refuses_no_form_session_link_or_code(site: Sit
 
 
 @steps_back
-def test_a_step_back_lengthens_no_life_by_more_than_itself(site: Site, step: timedelta) -> None:
+def test_a_clock_set_back_extends_lifetimes_by_no_more_than_the_step(site: Site, step: timedelta) -> None:
     with time_machine.travel(NOW, tick=False) as machine:
         signed_in = site.customer(EMAIL)
         site.browser().ask_for_reset(EMAIL)
@@ -79,7 +79,7 @@ def test_a_step_back_lengthens_no_life_by_more_than_itself(site: Site, step: tim
         assert not signed_in.is_signed_in
 
 
-def test_ten_years_forward_end_what_was_open_and_neither_they_nor_the_way_back_end_anything_else(site: Site) -> None:
+def test_a_clock_ten_years_ahead_and_back_ends_only_sessions_links_and_codes(site: Site) -> None:
     with time_machine.travel(NOW, tick=False) as machine:
         before = site.customer(EMAIL)
         site.browser().ask_for_reset(EMAIL)
@@ -155,23 +155,23 @@ def worker_of(clock: WrongClock, folder: Path, environ: Mapping[str, str], sink:
 
 
 @pytest.mark.on_postgresql
-def test_of_two_workers_whose_clocks_are_an_hour_apart_none_takes_what_the_other_sends(
+def test_two_workers_with_clocks_an_hour_apart_do_not_claim_each_others_mails(
     tmp_path: Path, environ: Mapping[str, str], visitor: Visitor, sink: Sink
 ) -> None:
     slow, fast = (WrongClock(tmp_path / name, ahead) for name, ahead in [("slow", -HOUR / 2), ("fast", HOUR / 2)])
-    office = Office(environ, visitor, SystemClock())
-    with closing(office), Sink() as silent, ExitStack() as workers:
+    mail_portal = MailPortal(environ, visitor, SystemClock())
+    with closing(mail_portal), Sink() as silent, ExitStack() as workers:
         silent.script[Stage.DOT] = Act.SILENT
         workers.enter_context(worker_of(slow, tmp_path / "slow", environ, silent))
-        held = office.queue(notice=Notice.RESET)
+        held = mail_portal.queue(notice=Notice.RESET)
         silent.wait_for_command(".")
         workers.enter_context(worker_of(fast, tmp_path / "fast", environ, sink))
-        office.queue("grace@example.com", Notice.RESET)
+        mail_portal.queue("grace@example.com", Notice.RESET)
         sink.wait_for(1)
         assert [mail["To"] for mail in sink.messages] == ["grace@example.com"]
-        assert office.row(held).state == "queued"
+        assert mail_portal.row(held).state == "queued"
         silent.release()
         silent.wait_for(1)
         workers.close()
-        assert office.states() == ["sent", "sent"]
+        assert mail_portal.states() == ["sent", "sent"]
         assert (len(silent.messages), len(sink.messages)) == (1, 1)

@@ -24,9 +24,7 @@ def told(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
     found += [record.getMessage() for record in caplog.records if record.name == "portal.proxies"]
 
 
-def test_a_proxy_that_nobody_told_of_is_told_of_once_and_without_an_address(
-    site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_untrusted_proxy_is_logged_once_without_an_address(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     with told(caplog) as found:
         site.browser().send("/login")
     assert found == []
@@ -39,13 +37,13 @@ def test_a_proxy_that_nobody_told_of_is_told_of_once_and_without_an_address(
     assert "192.0.2.10" not in line
 
 
-def test_it_is_told_of_requests_to_the_api_too(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_untrusted_proxy_is_logged_for_api_requests_too(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     with told(caplog) as found:
         Shop(site, None).ask("GET", "/api/v1/openapi.json", headers=FORWARDED)
     assert len(found) == 1
 
 
-def test_nothing_is_said_of_proxies_that_are_trusted(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_trusted_proxy_is_not_logged(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     with told(caplog) as found:
         start(TRUSTED_PROXIES="1").browser().send("/login", headers=FORWARDED)
     assert found == []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults.dying import Point, after, after_commit, answered, before, before_commit, carried, kill
+from tests.faults.process_death import Point, after, after_commit, answered, before, before_commit, carried, kill
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
 from tests.web.post import last_link
@@ -96,7 +96,7 @@ def assert_was_used_once(site: Site, use: Use, link: str, before: list[Browser])
 
 
 @EACH_USE
-def test_a_kill_before_the_commit_uses_nothing_up_and_another_try_does_it_all(site: Site, use: Use) -> None:
+def test_a_kill_before_the_commit_keeps_the_link_valid_and_a_retry_succeeds(site: Site, use: Use) -> None:
     earlier = signed_in_before(site, use)
     link = mailed(site, use)
     browser = site.browser()
@@ -114,7 +114,7 @@ def test_a_kill_before_the_commit_uses_nothing_up_and_another_try_does_it_all(si
 
 @EACH_USE
 @pytest.mark.parametrize("point", [after_commit("UPDATE link"), answered], ids=["after COMMIT", "before the cookie"])
-def test_a_kill_after_the_commit_has_used_the_link_and_done_what_it_is_for(site: Site, use: Use, point: Point) -> None:
+def test_a_kill_after_the_commit_has_used_the_link_completely(site: Site, use: Use, point: Point) -> None:
     earlier = signed_in_before(site, use)
     link = mailed(site, use)
     browser = site.browser()

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.faults.dying import Point, after, after_commit, answered, before, before_commit, carried, kill
+from tests.faults.process_death import Point, after, after_commit, answered, before, before_commit, carried, kill
 from tests.web.browser import Browser, Form
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.post import link_in
@@ -86,7 +86,7 @@ def assert_is_used_once(site: Site, request: Request, link: str) -> None:
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.path)
-def test_a_kill_before_the_commit_leaves_nothing_and_another_try_does_it_all(site: Site, request_: Request) -> None:
+def test_a_kill_before_the_commit_leaves_nothing_and_a_retry_succeeds(site: Site, request_: Request) -> None:
     browser, form = about_to_send(site, request_)
     typed = {"email": EMAIL, **request_.typed}
     before = site.rows()
@@ -100,7 +100,7 @@ def test_a_kill_before_the_commit_leaves_nothing_and_another_try_does_it_all(sit
 
 
 @pytest.mark.parametrize(("request_", "point"), DONE)
-def test_a_kill_after_the_commit_loses_no_mail_and_another_try_does_no_harm(
+def test_a_kill_after_the_commit_loses_no_mail_and_a_retry_is_harmless(
     site: Site, request_: Request, point: Point
 ) -> None:
     browser, form = about_to_send(site, request_)

@@ -9,7 +9,7 @@ from portal.domain.operations import retention as purging
 from portal.domain.operations.retention import purge
 from portal.storage.clock import utc_now
 from tests.conftest import MovableClock
-from tests.faults.dying import (
+from tests.faults.process_death import (
     Point,
     after,
     after_call,
@@ -47,7 +47,7 @@ def as_if_leases_were_over(site: Site) -> None:
 
 
 @pytest.mark.parametrize(("point", "copies"), POINTS.values(), ids=POINTS)
-def test_a_mail_whose_worker_is_killed_arrives_when_the_lease_is_over(site: Site, point: Point, copies: int) -> None:
+def test_a_mail_whose_worker_is_killed_arrives_after_its_lease(site: Site, point: Point, copies: int) -> None:
     browser = site.browser()
     browser.register(EMAIL, PASSWORD)
     kill(site, point, Site.deliver)
@@ -63,7 +63,7 @@ def test_a_mail_whose_worker_is_killed_arrives_when_the_lease_is_over(site: Site
     assert (row["state"], row["attempts"], row["claim"]) == ("sent", 0, None)
 
 
-def test_a_claim_that_was_not_committed_holds_nothing_up(site: Site) -> None:
+def test_a_claim_that_was_not_committed_delays_nothing(site: Site) -> None:
     site.browser().register(EMAIL, PASSWORD)
     before = site.rows()
     for point in (after(CLAIM), before_commit(CLAIM)):
@@ -85,9 +85,7 @@ def purge_in_a_year(site: Site) -> dict[str, int]:
     return purge(replace(site.context, clock=clock))
 
 
-def test_a_clean_up_that_is_killed_half_way_is_finished_by_the_next(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_retention_run_killed_half_way_is_finished_by_the_next(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(purging, "BATCH", 1)
     site.customer(EMAIL)
     site.browser().sign_in(EMAIL, PASSWORD)

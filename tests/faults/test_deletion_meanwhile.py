@@ -186,7 +186,7 @@ def deleting_before(number: int, site: Site, operator: Context, deletions: list[
 
 
 @pytest.mark.parametrize("prepare", REQUESTS, ids=lambda prepare: prepare.__name__)
-def test_whoever_is_deleted_meanwhile_gets_an_answer(start: Start, prepare: Callable[..., Send]) -> None:
+def test_a_request_of_a_customer_deleted_meanwhile_gets_an_answer(start: Start, prepare: Callable[..., Send]) -> None:
     roomy = dict.fromkeys(("REGISTER_LIMIT_NETWORK", "MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK"), "100000 per hour")
     site = start(**roomy)
     url = site.context.database.engine.url

@@ -70,7 +70,7 @@ def cramped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     [b"", b"GET /healthz HT", HEALTH.replace(b"close", b"keep-alive"), HEALTH],
     ids=["nothing", "half a request", "a request", "a last request"],
 )
-def test_more_idle_connections_than_descriptors_keep_nobody_out(cramped: Served, said: bytes) -> None:
+def test_more_idle_connections_than_file_descriptors_block_no_new_client(cramped: Served, said: bytes) -> None:
     before = cramped.complaints()
     with connected(cramped, 100, said):
         began = time.monotonic()
@@ -81,7 +81,7 @@ def test_more_idle_connections_than_descriptors_keep_nobody_out(cramped: Served,
     assert cramped.complaints() == before
 
 
-def test_who_has_to_go_in_the_middle_of_a_request_is_told_when_to_come_back(cramped: Served) -> None:
+def test_a_connection_closed_during_a_request_gets_retry_after(cramped: Served) -> None:
     with connected(cramped, 100, b"GET /api/v1 HT") as connections:
         answer = b"".join(iter(lambda: connections[0].recv(10_000), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -90,7 +90,7 @@ def test_who_has_to_go_in_the_middle_of_a_request_is_told_when_to_come_back(cram
     assert json.loads(body)["error"]["retry_after"] == 2
 
 
-def test_more_idle_connections_than_are_held_keep_nobody_out(served: Served) -> None:
+def test_more_idle_connections_than_the_limit_block_no_new_client(served: Served) -> None:
     count = CONNECTIONS + 200
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2 * count)), hard))  # of the test itself
@@ -102,18 +102,18 @@ def test_more_idle_connections_than_are_held_keep_nobody_out(served: Served) -> 
         assert time.monotonic() - began < PATIENCE_SECONDS, "only when the others were given up"
 
 
-def test_clients_that_never_close_keep_nobody_waiting(served: Served) -> None:
+def test_clients_that_never_close_delay_no_other(served: Served) -> None:
     with connected(served, 20, HEALTH):
         assert b"ok\n" in raw(served, HEALTH, wait=PATIENCE_SECONDS)
 
 
-def test_bodies_that_are_too_large_and_never_come_keep_nobody_waiting(served: Served) -> None:
+def test_announced_large_bodies_that_never_arrive_delay_no_other(served: Served) -> None:
     with connected(served, 60, b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n") as refused:
         assert b"ok\n" in raw(served, HEALTH, wait=PATIENCE_SECONDS)
         assert refused[-1].recv(100).startswith(b"HTTP/1.1 413 ")
 
 
-def test_connections_that_ask_for_nothing_are_ended(tmp_path: Path) -> None:
+def test_connections_without_a_request_are_closed(tmp_path: Path) -> None:
     with (
         serving(tmp_path / "instance", program=impatient(1)) as served,
         connected(served, 10) as silent,
@@ -123,7 +123,7 @@ def test_connections_that_ask_for_nothing_are_ended(tmp_path: Path) -> None:
         assert {connection.recv(1000).split(b" ")[1] for connection in halting} == {b"408"}
 
 
-def test_a_portal_without_a_descriptor_waits_in_peace_until_there_is_one(served: Served) -> None:
+def test_a_portal_without_free_file_descriptors_waits_without_errors(served: Served) -> None:
     pid = served.process.pid
     said = len(served.complaints())
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
@@ -142,7 +142,7 @@ def test_a_portal_without_a_descriptor_waits_in_peace_until_there_is_one(served:
     assert json.loads(line)["message"] == "cannot accept a connection: Too many open files"
 
 
-def test_a_portal_that_the_kernel_killed_serves_again_and_sends_the_mail_that_it_held(tmp_path: Path) -> None:
+def test_a_portal_killed_by_the_kernel_restarts_and_sends_its_claimed_mail(tmp_path: Path) -> None:
     """As it kills when memory runs out: without a word to anybody. systemd starts the portal again."""
     instance, port = tmp_path / "instance", free_port()
     with Sink() as sink:

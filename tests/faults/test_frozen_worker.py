@@ -14,7 +14,7 @@ from portal.storage.clock import utc_now
 from portal.storage.models import OutboxMail
 from tests.cli.process import PATIENCE_SECONDS, wait_until, working
 from tests.conftest import SECRET_KEY
-from tests.long import LONG
+from tests.long_tests import LONG
 from tests.mail.sink import Act, Stage
 from tests.web.conftest import PASSWORD, Site
 
@@ -78,7 +78,9 @@ def test_the_late_result_of_a_frozen_worker_is_ignored(site: Site, in_data: "Pop
 
 
 @pytest.mark.on_postgresql
-def test_the_mail_of_a_killed_worker_is_taken_up_when_its_lease_is_over(site: Site, in_data: "Popen[bytes]") -> None:
+def test_the_mail_of_a_killed_worker_is_claimed_again_when_its_lease_expires(
+    site: Site, in_data: "Popen[bytes]"
+) -> None:
     sink = site._sink
     in_data.kill()
     in_data.wait()

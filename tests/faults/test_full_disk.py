@@ -18,7 +18,7 @@ from portal.domain.outbox import MailState, Notice
 from portal.storage.database import open_database
 from tests.cli.process import Served, run_portal, serving, wait_until
 from tests.mail.conftest import OpenOffice, open_office
-from tests.mail.office import ADA
+from tests.mail.mail_portal import ADA
 from tests.servers.disk import Disk
 from tests.web.conftest import PASSWORD
 from tests.web.html import read
@@ -68,7 +68,7 @@ def assert_no_room(ended: subprocess.CompletedProcess[str]) -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_a_full_disk_lets_people_read_and_what_was_answered_stays(disk: Disk) -> None:
+def test_with_a_full_disk_reads_keep_working_and_committed_data_stays(disk: Disk) -> None:
     instance = disk.path / "private" / "instance"
     instance.parent.mkdir()
     made = run_portal(instance, "db", "upgrade")
@@ -118,27 +118,27 @@ def test_a_full_disk_lets_people_read_and_what_was_answered_stays(disk: Disk) ->
         assert set(connection.execute("SELECT state FROM outbox")) == {("sent",)}
 
 
-def test_mails_wait_for_room_in_the_mailbox(open_office: OpenOffice, disk: Disk) -> None:
-    office = open_office(INSTANCE_PATH=str(disk.path / "instance"))
-    office.queue("first@example.com")
-    office.work()
+def test_mails_wait_for_space_in_the_local_mailbox(open_office: OpenOffice, disk: Disk) -> None:
+    mail_portal = open_office(INSTANCE_PATH=str(disk.path / "instance"))
+    mail_portal.queue("first@example.com")
+    mail_portal.work()
     disk.fill()
     for recipient in ("second@example.com", "third@example.com"):
-        office.queue(recipient, Notice.RESET)
-    assert office.work() > 0
-    assert office.states() == [MailState.SENT, MailState.QUEUED, MailState.QUEUED]
-    assert [office.row(number).attempts for number in (1, 2, 3)] == [0, 0, 0]
+        mail_portal.queue(recipient, Notice.RESET)
+    assert mail_portal.work() > 0
+    assert mail_portal.states() == [MailState.SENT, MailState.QUEUED, MailState.QUEUED]
+    assert [mail_portal.row(number).attempts for number in (1, 2, 3)] == [0, 0, 0]
     assert len(mails(disk.path / "instance")) == 1
     assert list((disk.path / "instance" / "mailbox" / "tmp").iterdir()) == []
     disk.empty()
-    assert office.work() == 0
-    assert office.states() == [MailState.SENT] * 3
+    assert mail_portal.work() == 0
+    assert mail_portal.states() == [MailState.SENT] * 3
     arrived = mails(disk.path / "instance")
     assert sorted(mail["To"] for mail in arrived) == ["first@example.com", "second@example.com", "third@example.com"]
     assert all("html" in mail.as_string() for mail in arrived)
 
 
-def test_a_log_that_cannot_be_written_back_for_want_of_room_waits(disk: Disk) -> None:
+def test_a_write_ahead_log_that_cannot_be_checkpointed_on_a_full_disk_waits(disk: Disk) -> None:
     """Else a customer who was deleted, and whose rows are gone, would be said not to be."""
     file = disk.path / "portal.sqlite3"
     file.touch()
@@ -159,7 +159,7 @@ def test_a_log_that_cannot_be_written_back_for_want_of_room_waits(disk: Disk) ->
     database.engine.dispose()
 
 
-def test_a_backup_that_has_no_room_is_one_line_and_leaves_nothing(tmp_path: Path, disk: Disk) -> None:
+def test_a_backup_without_disk_space_fails_with_one_line_and_leaves_no_file(tmp_path: Path, disk: Disk) -> None:
     assert run_portal(tmp_path / "instance", "db", "upgrade").returncode == 0
     disk.fill(leave=100_000)
     ended = run_portal(tmp_path / "instance", "backup", str(disk.path / "copy"))
@@ -170,7 +170,7 @@ def test_a_backup_that_has_no_room_is_one_line_and_leaves_nothing(tmp_path: Path
 
 
 @pytest.mark.parametrize("left", [0, 200_000])
-def test_a_first_start_that_has_no_room_is_one_line_and_the_next_one_succeeds(disk: Disk, left: int) -> None:
+def test_a_first_start_without_disk_space_fails_with_one_line_and_the_next_succeeds(disk: Disk, left: int) -> None:
     instance = disk.path / "instance"
     disk.fill(leave=left)
     assert_no_room(run_portal(instance, "serve", "--port", "9"))
@@ -180,7 +180,7 @@ def test_a_first_start_that_has_no_room_is_one_line_and_the_next_one_succeeds(di
         assert Visitor(served).ask("GET", "/readyz")[0] == 200
 
 
-def test_a_later_start_that_has_no_room_is_one_line_and_changes_nothing(disk: Disk) -> None:
+def test_a_later_start_without_disk_space_fails_with_one_line_and_changes_nothing(disk: Disk) -> None:
     instance = disk.path / "instance"
     assert run_portal(instance, "db", "upgrade").returncode == 0
     before = (instance / "portal.sqlite3").read_bytes()
@@ -189,7 +189,7 @@ def test_a_later_start_that_has_no_room_is_one_line_and_changes_nothing(disk: Di
     assert (instance / "portal.sqlite3").read_bytes() == before
 
 
-def test_an_import_that_has_no_room_is_one_line_and_imports_nobody(
+def test_an_import_without_disk_space_fails_with_one_line_and_imports_nothing(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "customers.csv"

@@ -9,7 +9,7 @@ import pytest
 from tests.servers.disk import Disk
 from tests.servers.postgres import Postgres
 from tests.servers.processes import wait_until
-from tests.servers.slate import Slate
+from tests.servers.reusable_database import ReusableDatabase
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page
 
@@ -36,11 +36,11 @@ def server(disk: Disk) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="module")
-def slate(server: Postgres) -> Iterator[Slate]:
+def reusable_database(server: Postgres) -> Iterator[ReusableDatabase]:
     """A database on a disk that a test fills, in place of the one that all tests share."""
-    slate = Slate(server)
-    yield slate
-    slate.close()
+    reusable_database = ReusableDatabase(server)
+    yield reusable_database
+    reusable_database.close()
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def site(start: Start) -> Site:
     return start(REGISTER_LIMIT_NETWORK="100000 per hour", MAIL_LIMIT_NETWORK="100000 per hour")
 
 
-def test_a_full_disk_lets_people_read_and_what_was_answered_stays(site: Site, disk: Disk) -> None:
+def test_with_a_full_disk_reads_keep_working_and_committed_data_stays(site: Site, disk: Disk) -> None:
     signed_in, browser = site.customer(EMAIL), site.browser()
     form = browser.open("/register").form()
     typed = {"password": PASSWORD, "first_name": "B", "last_name": "B"}

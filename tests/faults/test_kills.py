@@ -19,17 +19,17 @@ KILLS = 5
 """Of each kind of portal."""
 
 
-def test_kills_at_random_of_the_one_process_lose_nothing(tmp_path: Path) -> None:
+def test_random_kills_of_a_single_process_lose_nothing(tmp_path: Path) -> None:
     with Sink() as sink, embedded(tmp_path, sink) as portal:
         assert_nothing_is_lost(portal, sink)
 
 
-def test_kills_at_random_of_server_and_worker_lose_nothing(tmp_path: Path, postgres: Postgres, redis: Redis) -> None:
+def test_random_kills_of_server_and_worker_lose_nothing(tmp_path: Path, postgres: Postgres, redis: Redis) -> None:
     with Sink() as sink, spread(tmp_path, sink, postgres, redis) as portal:
         assert_nothing_is_lost(portal, sink)
 
 
-def test_customers_do_not_wait_for_a_portal_that_does_not_come_up_again(tmp_path: Path) -> None:
+def test_the_kill_test_fails_when_the_portal_does_not_restart(tmp_path: Path) -> None:
     with Sink() as sink, embedded(tmp_path, sink) as portal:
         (tmp_path / "private" / "instance" / "portal.toml").write_text("nonsense")
         with pytest.raises(AssertionError, match="did not come up"):

@@ -68,7 +68,7 @@ def overwrite(file: Path, content: bytes) -> None:
     "break_it",
     [remove, put_an_empty_file_in_its_place, put_another_file_in_its_place, damage, damage_the_first_page],
 )
-def test_a_database_that_is_lost_is_a_503_until_it_is_back(site: Site, break_it: Callable[[Path], Mend]) -> None:
+def test_a_lost_database_is_a_503_until_it_is_back(site: Site, break_it: Callable[[Path], Mend]) -> None:
     signed_in, browser = site.customer(EMAIL), site.browser()
     login = browser.open("/login").form()
     end_open_state(site)
@@ -95,7 +95,7 @@ def test_a_database_that_is_lost_is_a_503_until_it_is_back(site: Site, break_it:
     assert {path.name for path in file_of(site).parent.iterdir()} == {path.name for path in files}
 
 
-def test_what_a_connection_has_read_of_a_damaged_file_is_forgotten(context: Context) -> None:
+def test_pages_cached_from_a_damaged_file_are_discarded(context: Context) -> None:
     file = Path(str(context.database.engine.url.database))
     with context.database.write() as connection:
         connection.exec_driver_sql("CREATE TABLE filler (content BLOB)")
@@ -143,7 +143,7 @@ def name_in(database: Database) -> str:
         return str(connection.exec_driver_sql("SELECT name FROM organisation").scalar_one())
 
 
-def test_a_disk_that_is_closed_to_writers_for_a_while_is_no_loss(database: Database, disk: Disk) -> None:
+def test_a_disk_read_only_for_a_while_loses_nothing(database: Database, disk: Disk) -> None:
     rename(database, "before")
     database.engine.dispose()
     disk.close_to_writers()
@@ -155,7 +155,7 @@ def test_a_disk_that_is_closed_to_writers_for_a_while_is_no_loss(database: Datab
     assert name_in(database) == "after"
 
 
-def test_connections_that_were_opened_for_reading_only_are_not_kept(database: Database, disk: Disk) -> None:
+def test_connections_opened_read_only_are_not_reused(database: Database, disk: Disk) -> None:
     """As long as anybody else has it open for writing, SQLite opens the file for who may only read it."""
     view = disk.path.with_name("view")
     view.mkdir()

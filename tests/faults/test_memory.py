@@ -50,7 +50,7 @@ def short_of_memory(pid: int) -> Iterator[None]:
         resource.prlimit(pid, resource.RLIMIT_AS, (hard, hard))
 
 
-def test_who_needs_memory_that_there_is_not_comes_back_and_all_others_are_served(served: Served) -> None:
+def test_a_request_out_of_memory_is_a_503_and_all_others_are_served(served: Served) -> None:
     typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
     with short_of_memory(served.process.pid):
         for path in ("/register", "/login"):
@@ -62,7 +62,7 @@ def test_who_needs_memory_that_there_is_not_comes_back_and_all_others_are_served
     assert served.complaints() == []
 
 
-def test_all_threads_are_there_before_they_are_needed(served: Served) -> None:
+def test_all_threads_start_with_the_server(served: Served) -> None:
     """One that is begun later may be refused, and would end the loop that serves everybody."""
     before = status_of(served.process.pid)["Threads"]
     for _ in range(3):
@@ -71,7 +71,7 @@ def test_all_threads_are_there_before_they_are_needed(served: Served) -> None:
     assert int(before) > CORES + MAX_QUEUED_HASHES, "pages that need no hash do not wait for those that do"
 
 
-def test_whatever_finds_no_memory_is_asked_again_later(site: Site) -> None:
+def test_every_endpoint_out_of_memory_is_a_503_with_retry_after(site: Site) -> None:
     site.customer(EMAIL)
     shop, browser = new_shop(site), site.browser()
     form, engine = browser.open("/login").form(), site.context.database.engine
@@ -91,7 +91,7 @@ def run_short(*_arguments: object) -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "check"])
-def test_hashes_that_the_machine_has_no_memory_for_are_refused_at_the_start(tmp_path: Path, command: str) -> None:
+def test_argon2_parameters_that_exceed_the_memory_are_refused_at_start(tmp_path: Path, command: str) -> None:
     done = subprocess.run(
         ["sh", "-c", 'ulimit -v 2000000; exec "$0" "$@"', PORTAL, command],
         env=environment(tmp_path / "private" / "instance", ARGON2_MEMORY_KIB=str(4 * 1024 * 1024)),

@@ -34,7 +34,7 @@ EXPANSION = (
     "CREATE INDEX ix_passkey_contact_id ON passkey (contact_id)",
     "UPDATE alembic_version SET version_num = '9999'",
 )
-"""What a migration of the next version may do (tests/test_expansion.py)."""
+"""What a migration of the next version may do (tests/storage/test_expansion.py)."""
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def url_of(database: Database) -> str:
 
 
 @pytest.mark.timeout(600)  # upgrades by the hundred
-def test_an_upgrade_that_is_killed_at_any_statement_leaves_what_was_there(make: Make) -> None:
+def test_an_upgrade_killed_at_any_statement_leaves_the_database_unchanged(make: Make) -> None:
     urls = []
     for revision in BEGINNINGS:
         database = make(f"from_{revision or 'nothing'}")
@@ -63,7 +63,7 @@ def test_an_upgrade_that_is_killed_at_any_statement_leaves_what_was_there(make: 
         database.engine.dispose()
         urls.append(url_of(database))
     answer = subprocess.run(
-        [sys.executable, "-m", "tests.faults.migrating", *urls],
+        [sys.executable, "-m", "tests.faults.next_migration", *urls],
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS * 3,
@@ -119,7 +119,7 @@ def expand(database: Database) -> None:
             connection.execute(text(statement))
 
 
-def test_a_portal_that_serves_goes_on_after_the_next_version_has_migrated(site: Site) -> None:
+def test_a_running_portal_keeps_working_after_the_next_version_migrated(site: Site) -> None:
     """The pages go on; /readyz says that it is time for this one to be restarted."""
     signed_in, browser = site.customer(EMAIL), site.browser()
     expand(site.context.database)
@@ -138,7 +138,7 @@ def test_a_portal_of_the_version_before_does_not_start_on_the_next_schema(site: 
 
 
 @pytest.mark.on_postgresql
-def test_a_new_portal_does_not_start_before_the_schema_is_its_own(site: Site) -> None:
+def test_a_new_portal_does_not_start_before_its_migration(site: Site) -> None:
     with site.context.database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :before"), {"before": REVISIONS[-2]})
     with pytest.raises(DatabaseProblem, match="portal db upgrade"):

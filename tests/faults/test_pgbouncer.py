@@ -5,17 +5,17 @@ from functools import partial
 import pytest
 
 from tests.servers.pgbouncer import pgbouncer
-from tests.servers.slate import Slate
+from tests.servers.reusable_database import ReusableDatabase
 from tests.web.conftest import PASSWORD, Start, in_parallel
 
 pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]
 
 
 @pytest.mark.parametrize("pool_mode", ["session", "transaction"])
-def test_customers_register_and_sign_in(start: Start, slate: Slate, pool_mode: str) -> None:
+def test_customers_register_and_sign_in(start: Start, reusable_database: ReusableDatabase, pool_mode: str) -> None:
     emails = [f"a{number}@example.com" for number in range(8)]
     roomy = dict.fromkeys(("REGISTER_LIMIT_NETWORK", "MAIL_LIMIT_NETWORK"), "1000 per hour")
-    with pgbouncer(slate.url, pool_mode) as url:
+    with pgbouncer(reusable_database.url, pool_mode) as url:
         site = start(DATABASE_URL=url, **roomy)
         for email in emails:
             site.customer(email)

@@ -14,7 +14,7 @@ from tests.conftest import SECRET_KEY
 from tests.servers.postgres import Postgres
 from tests.servers.processes import wait_until
 from tests.servers.proxy import Proxy
-from tests.servers.slate import Slate
+from tests.servers.reusable_database import ReusableDatabase
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page
 
@@ -39,18 +39,18 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="module")
-def slate(server: Postgres) -> Iterator[Slate]:
+def reusable_database(server: Postgres) -> Iterator[ReusableDatabase]:
     """A database on a server that may be broken, in place of the one that all tests share."""
-    slate = Slate(server)
-    yield slate
-    slate.close()
+    reusable_database = ReusableDatabase(server)
+    yield reusable_database
+    reusable_database.close()
 
 
 @pytest.fixture
-def site(start: Start, slate: Slate, server: Postgres) -> Site:
+def site(start: Start, reusable_database: ReusableDatabase, server: Postgres) -> Site:
     grant(server)
     roomy = dict.fromkeys(("MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK", "LOGIN_LIMIT_ACCOUNT"), "1000 per hour")
-    return start(DATABASE_URL=slate.url.replace("postgres@", "portal@"), **roomy)
+    return start(DATABASE_URL=reusable_database.url.replace("postgres@", "portal@"), **roomy)
 
 
 def stop(server: Postgres, _stack: ExitStack) -> Mend:
@@ -76,7 +76,7 @@ def use_up_connections(server: Postgres, stack: ExitStack) -> Mend:
 def with_stack(stack: ExitStack, server: Postgres) -> None:
     try:
         stack.enter_context(server.connect())
-    except Exception:  # noqa: BLE001 - there are none left: the slate and the tests have some, too
+    except Exception:  # noqa: BLE001 - there are none left: the reusable_database and the tests have some, too
         return
 
 
@@ -113,7 +113,7 @@ def grant(server: Postgres) -> None:
 
 
 def execute(server: Postgres, *statements: str) -> None:
-    with closing(server.connect("slate")) as connection:
+    with closing(server.connect("reusable_database")) as connection:
         for statement in statements:
             connection.execute(statement.encode())
 
@@ -133,7 +133,7 @@ def patiently(do: Callable[[], T]) -> T:
 
 
 @pytest.mark.parametrize("break_it", BREAKS)
-def test_a_database_that_is_away_is_a_503_until_it_is_back(site: Site, server: Postgres, break_it: Break) -> None:
+def test_an_unavailable_database_is_a_503_until_it_is_back(site: Site, server: Postgres, break_it: Break) -> None:
     signed_in, browser = site.customer(EMAIL), site.browser()
     login, register = browser.open("/login").form(), browser.open("/register").form()
     typed = {"email": "bob@example.com", "password": PASSWORD, "first_name": "B", "last_name": "B"}
@@ -161,7 +161,7 @@ def test_a_database_that_is_away_is_a_503_until_it_is_back(site: Site, server: P
     }
 
 
-def test_a_command_says_which_right_it_lacks(site: Site, server: Postgres, tmp_path: Path) -> None:
+def test_a_command_names_the_missing_database_privilege(site: Site, server: Postgres, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": site.settings.database_url, "SECRET_KEY": SECRET_KEY}
     with ExitStack() as stack:
         stack.callback(take_rights(server, stack))
@@ -170,7 +170,7 @@ def test_a_command_says_which_right_it_lacks(site: Site, server: Postgres, tmp_p
     assert ended.stderr == "Error: The database cannot be used: permission denied for table organisation.\n"
 
 
-def test_the_check_says_that_a_standby_was_named(site: Site, server: Postgres, tmp_path: Path) -> None:
+def test_check_reports_a_standby_database(site: Site, server: Postgres, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": site.settings.database_url, "SECRET_KEY": SECRET_KEY}
     with ExitStack() as stack:
         stack.callback(refuse_writes(server, stack))
@@ -179,7 +179,7 @@ def test_the_check_says_that_a_standby_was_named(site: Site, server: Postgres, t
     assert "DATABASE_URL: takes no writes" in ended.stdout
 
 
-def test_a_restart_between_two_requests_is_not_noticed(site: Site, server: Postgres) -> None:
+def test_a_restart_between_two_requests_causes_no_error(site: Site, server: Postgres) -> None:
     site.customer(EMAIL)
     browser = site.browser()
     form = browser.open("/login").form()
@@ -189,7 +189,7 @@ def test_a_restart_between_two_requests_is_not_noticed(site: Site, server: Postg
 
 
 @pytest.mark.parametrize("table", ["contact", "registration", "link", "outbox", "event"])
-def test_a_connection_that_ends_in_the_middle_leaves_nothing(site: Site, server: Postgres, table: str) -> None:
+def test_a_connection_lost_in_a_transaction_leaves_nothing(site: Site, server: Postgres, table: str) -> None:
     engine = site.context.database.engine
     form = site.browser().open("/register").form()
     typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
@@ -213,11 +213,11 @@ def test_a_connection_that_ends_in_the_middle_leaves_nothing(site: Site, server:
     assert len(site.mails(EMAIL)) == 1
 
 
-def test_an_answer_to_commit_that_is_lost_can_be_followed_by_another_try(
-    start: Start, site: Site, slate: Slate, server: Postgres
+def test_a_request_can_be_retried_after_a_lost_answer_to_commit(
+    start: Start, site: Site, reusable_database: ReusableDatabase, server: Postgres
 ) -> None:
     with Proxy(server.port) as proxy:
-        far = start(DATABASE_URL=slate.url.replace(f":{server.port}/", f":{proxy.port}/"))
+        far = start(DATABASE_URL=reusable_database.url.replace(f":{server.port}/", f":{proxy.port}/"))
         browser = far.browser()
         form = browser.open("/register").form()
         typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}

@@ -69,7 +69,7 @@ class Noted:
         self.endpoints.add(request.endpoint or "")
 
 
-def test_no_request_and_no_mail_reads_a_whole_table(start: Start) -> None:
+def test_no_request_and_no_mail_scans_a_whole_table(start: Start) -> None:
     site = allow(start(BASE_URL="https://portal.example.com"))
     site._worker._purged_at = monotonic()  # that may: nobody waits for it
     noted = Noted(site)

@@ -14,7 +14,7 @@ from portal.storage.redis_counters import RedisCounters
 from tests.api.shop import new_shop
 from tests.cli.process import serving
 from tests.cli.test_metrics import scrape
-from tests.domain.watching import in_parallel
+from tests.domain.instrumentation import in_parallel
 from tests.servers.processes import free_port, wait_until
 from tests.servers.redis import PATIENCE_SECONDS, PATIENT_PORTAL, Redis
 from tests.web.conftest import PASSWORD, Site, Start
@@ -90,13 +90,13 @@ def test_two_processes_share_their_counters(broken_redis: Redis) -> None:
     one.attempt([GUARD])
 
 
-def test_of_many_at_once_as_many_are_counted_as_are_allowed(broken_redis: Redis) -> None:
+def test_parallel_hits_are_limited_exactly(broken_redis: Redis) -> None:
     rate_limiter = RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri)))
     outcomes = in_parallel([lambda: rate_limiter.attempt([GUARD])] * 40)
     assert sum(isinstance(outcome, Attempt) for outcome in outcomes) == 8
 
 
-def test_a_window_is_not_prolonged_and_what_is_given_back_after_it_is_no_credit(broken_redis: Redis) -> None:
+def test_a_window_is_not_extended_and_a_late_give_back_is_no_credit(broken_redis: Redis) -> None:
     storage = RedisCounters(broken_redis.uri)
     storage.incr("a", 60)
     [key] = broken_redis.client.keys()
@@ -112,7 +112,7 @@ def test_a_window_is_not_prolonged_and_what_is_given_back_after_it_is_no_credit(
 
 @pytest.mark.usefixtures("quick_again")
 @pytest.mark.parametrize("name", BREAKS)
-def test_a_process_that_cannot_share_counts_alone_and_allows_a_quarter(
+def test_without_redis_a_process_counts_alone_with_a_quarter_of_the_limit(
     broken_redis: Redis, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     break_it, mend_it = BREAKS[name]
@@ -129,7 +129,7 @@ def test_a_process_that_cannot_share_counts_alone_and_allows_a_quarter(
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_the_rate_of_a_key_stays_whole_and_that_of_forms_is_a_quarter(
+def test_without_redis_the_limit_of_a_key_stays_and_that_of_forms_is_a_quarter(
     start: Start, broken_redis: Redis, name: str
 ) -> None:
     site = start(
@@ -143,9 +143,7 @@ def test_the_rate_of_a_key_stays_whole_and_that_of_forms_is_a_quarter(
     assert [browser.post(form, {"locale": "en"}).status for _ in range(6)] == [302] * 5 + [429]
 
 
-def test_while_redis_stands_still_one_asks_and_nobody_else(
-    broken_redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_while_redis_hangs_only_one_request_waits_for_it(broken_redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_counters, "RETRY_SECONDS", 3600)
     monkeypatch.setattr(redis_counters, "TIMEOUT_SECONDS", FROZEN_SECONDS)
     rate_limiter = RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri)))
@@ -165,7 +163,7 @@ def calls(redis: Redis) -> int:
     return int(commands.get("cmdstat_incrby", {}).get("calls", 0))
 
 
-def test_a_restart_between_two_requests_is_not_noticed(broken_redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_restart_between_two_requests_causes_no_error(broken_redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
     rate_limiter = RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri)))
     rate_limiter.attempt([GUARD])
     broken_redis.stop()
@@ -174,7 +172,7 @@ def test_a_restart_between_two_requests_is_not_noticed(broken_redis: Redis, capl
     assert problems(caplog) == []
 
 
-def test_a_flush_begins_the_count_anew_and_nothing_else(broken_redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_flush_resets_the_counters_only(broken_redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
     rate_limiter = RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri)))
     assert tries_allowed(rate_limiter) == 8
     broken_redis.client.flushall()
@@ -191,7 +189,7 @@ def test_no_password_of_redis_is_logged(caplog: pytest.LogCaptureFixture, broken
     assert "canary" not in caplog.text
 
 
-def test_no_word_of_an_answer_that_may_quote_us_is_logged(
+def test_no_answer_of_redis_that_may_quote_a_command_is_logged(
     caplog: pytest.LogCaptureFixture, broken_redis: Redis
 ) -> None:
     broken_redis.client.acl_setuser("canary", enabled=True, passwords=["+canary"], commands=["+ping"])
@@ -203,7 +201,7 @@ def test_no_word_of_an_answer_that_may_quote_us_is_logged(
 
 @pytest.mark.usefixtures("quick_again")
 @pytest.mark.parametrize("name", BREAKS)
-def test_customers_sign_in_and_guessers_do_not(
+def test_without_redis_customers_sign_in_and_attackers_are_limited(
     start: Start, broken_redis: Redis, hashes: list[bytes], name: str
 ) -> None:
     break_it, _ = BREAKS[name]
@@ -223,7 +221,7 @@ def ask_for_reset(site: Site, number: int) -> int:
     return site.browser(f"198.51.100.{number}").ask_for_reset(EMAIL).status
 
 
-def test_bans_and_closed_passwords_do_not_live_in_redis(start: Start, broken_redis: Redis) -> None:
+def test_bans_and_locked_passwords_are_not_stored_in_redis(start: Start, broken_redis: Redis) -> None:
     site = start(RATELIMIT_STORAGE_URI=broken_redis.uri, LOGIN_LIMIT_ACCOUNT="1000 per hour")
     site.customer(EMAIL)
     site.customer("eve@example.com")
@@ -235,9 +233,7 @@ def test_bans_and_closed_passwords_do_not_live_in_redis(start: Start, broken_red
     assert site.browser().sign_in("eve@example.com", PASSWORD).status == 422
 
 
-def test_an_outage_is_told_in_the_log_and_to_no_visitor_where_metrics_are_counted(
-    tmp_path: Path, broken_redis: Redis
-) -> None:
+def test_a_redis_outage_is_logged_and_not_shown_to_visitors(tmp_path: Path, broken_redis: Redis) -> None:
     port = free_port()
     settings = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "8", "LOGIN_LIMIT_ACCOUNT": "8 per hour"}
     settings |= {"METRICS_PORT": str(port), "RATELIMIT_STORAGE_URI": broken_redis.uri}

@@ -90,7 +90,7 @@ both_ways = pytest.mark.parametrize("send", [in_a_row, at_once], ids=lambda send
 @pytest.mark.parametrize(
     "opener", [register, resend, ask_for_reset, ask_to_sign_in], ids=lambda opener: opener.__name__
 )
-def test_a_mail_that_is_asked_for_twice_comes_twice_and_the_first_link_used_ends_the_other(
+def test_an_email_asked_for_twice_comes_twice_and_using_one_link_ends_the_other(
     site: Site, opener: Callable[[Site], Opened], send: Sender
 ) -> None:
     opened = opener(site)
@@ -116,9 +116,7 @@ def _browsers(site: Site) -> list[Browser]:
 
 @both_ways
 @pytest.mark.parametrize("opener", [confirm, confirm_elsewhere, reset, sign_in], ids=lambda opener: opener.__name__)
-def test_a_link_that_is_used_twice_does_its_work_once(
-    site: Site, opener: Callable[[Site], Opened], send: Sender
-) -> None:
+def test_a_link_used_twice_takes_effect_once(site: Site, opener: Callable[[Site], Opened], send: Sender) -> None:
     opened = opener(site)
     before = site.rows()
     pages = send(site, opened)

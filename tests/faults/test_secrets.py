@@ -27,7 +27,7 @@ def everything(caplog: pytest.LogCaptureFixture) -> str:
 
 
 @pytest.mark.on_sqlite
-def test_a_lost_database_brings_no_secret_into_the_log(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lost_database_puts_no_secret_into_the_log(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "portal")
     signed_in, browser = site.customer(EMAIL), site.browser()
     key = new_key(site)

@@ -15,7 +15,7 @@ from tests.cli.test_metrics import scrape
 from tests.conftest import SECRET_KEY
 from tests.servers.postgres import Postgres
 from tests.servers.processes import free_port, wait_until
-from tests.servers.slate import Slate
+from tests.servers.reusable_database import ReusableDatabase
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page
@@ -32,7 +32,7 @@ LONG_SECONDS = 10
 @contextmanager
 def slow(postgres: Postgres, statement: str) -> Iterator[None]:
     """Somebody holds what a query needs: it takes for ever, as on a table that has grown without an index."""
-    with closing(postgres.connect("slate")) as connection, connection.transaction():
+    with closing(postgres.connect("reusable_database")) as connection, connection.transaction():
         connection.execute(statement.encode())
         yield
 
@@ -61,9 +61,7 @@ ASKING: dict[str, Callable[[Browser], Page]] = {
 
 
 @pytest.mark.parametrize("table", ["identity", "registration", "event", "outbox"])
-def test_a_slow_table_is_a_503_for_those_who_need_it_and_nothing_to_others(
-    site: Site, postgres: Postgres, table: str
-) -> None:
+def test_a_slow_table_is_a_503_only_for_requests_that_need_it(site: Site, postgres: Postgres, table: str) -> None:
     browsers = [site.customer(EMAIL), *(site.browser(f"192.0.2.{number}") for number in range(AT_ONCE))]
     stranger = site.browser()
 
@@ -80,7 +78,7 @@ def test_a_slow_table_is_a_503_for_those_who_need_it_and_nothing_to_others(
     assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
 
 
-def test_one_account_that_somebody_holds_keeps_nobody_else_waiting(site: Site, postgres: Postgres) -> None:
+def test_a_locked_account_row_delays_no_other_customer(site: Site, postgres: Postgres) -> None:
     site.customer(EMAIL)
     site.customer(OTHER)
     guessers = [site.browser(f"192.0.2.{number}") for number in range(AT_ONCE)]
@@ -96,7 +94,7 @@ def test_one_account_that_somebody_holds_keeps_nobody_else_waiting(site: Site, p
     assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
 
 
-def test_a_portal_that_cannot_read_its_organisations_yet_lets_nobody_wait_for_each_other(
+def test_requests_do_not_wait_for_each_other_while_organisations_cannot_be_loaded(
     start: Start, site: Site, postgres: Postgres
 ) -> None:
     site.customer(EMAIL)
@@ -108,16 +106,14 @@ def test_a_portal_that_cannot_read_its_organisations_yet_lets_nobody_wait_for_ea
     assert fresh.browser().sign_in(EMAIL, PASSWORD).status == 302
 
 
-def test_a_page_asks_no_slow_table_twice(site: Site, postgres: Postgres) -> None:
+def test_a_page_queries_no_slow_table_twice(site: Site, postgres: Postgres) -> None:
     customer = site.customer(EMAIL)
     with slow(postgres, "LOCK TABLE identity IN ACCESS EXCLUSIVE MODE"), site.statements() as statements:
         assert_error_page(customer.send("/account"), 503)
     assert len(statements) == 1
 
 
-def test_a_page_asks_only_once_for_organisations_that_it_has_not_read(
-    start: Start, site: Site, postgres: Postgres
-) -> None:
+def test_a_page_queries_unloaded_organisations_once(start: Start, site: Site, postgres: Postgres) -> None:
     fresh = start()
     asked_for: list[str] = []
     event.listen(
@@ -130,11 +126,16 @@ def test_a_page_asks_only_once_for_organisations_that_it_has_not_read(
     assert len(asked_for) == 1
 
 
-def test_a_scrape_goes_without_a_count_that_is_slow_and_many_take_nobodys_connection(
-    tmp_path: Path, postgres: Postgres, slate: Slate
+def test_a_metrics_scrape_omits_a_slow_count_and_uses_one_connection(
+    tmp_path: Path, postgres: Postgres, reusable_database: ReusableDatabase
 ) -> None:
     port = free_port()
-    settings = {"DATABASE_URL": slate.wipe().url, "SECRET_KEY": SECRET_KEY, "METRICS_PORT": str(port), **CHEAP}
+    settings = {
+        "DATABASE_URL": reusable_database.wipe().url,
+        "SECRET_KEY": SECRET_KEY,
+        "METRICS_PORT": str(port),
+        **CHEAP,
+    }
     with serving(tmp_path / "private" / "instance", **settings) as served:
         assert scrape(port)["portal_outbox_mails"] == 0
         with slow(postgres, "LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE"):
@@ -164,7 +165,7 @@ def test_a_scrape_goes_without_a_count_that_is_slow_and_many_take_nobodys_connec
 def waiting(postgres: Postgres) -> int:
     """How many of the portal's connections wait for a table."""
     statement = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'portal' AND wait_event_type = 'Lock'"
-    with closing(postgres.connect("slate")) as connection:
+    with closing(postgres.connect("reusable_database")) as connection:
         row = connection.execute(statement).fetchone()
     assert row is not None
     return int(row[0])

@@ -13,7 +13,7 @@ from portal.storage.backends import DatabaseUnavailable
 from portal.storage.database import open_database
 from portal.storage.rate_limit_counters import CountersUnavailable
 from portal.storage.redis_counters import RedisCounters
-from tests.mail.conversation import CERTIFICATE
+from tests.mail.smtp_connection import CERTIFICATE
 from tests.servers.redis import Redis
 from tests.servers.resolver import Resolver
 from tests.servers.tls import TlsFront
@@ -34,7 +34,7 @@ def another_name(monkeypatch: pytest.MonkeyPatch) -> str:
     return NAMELESS
 
 
-def test_redis_is_told_nothing_before_its_certificate_is_believed(
+def test_redis_gets_no_password_before_its_certificate_is_verified(
     broken_redis: Redis, another_name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken_redis.client.config_set("requirepass", "canary")
@@ -53,7 +53,7 @@ def test_redis_is_told_nothing_before_its_certificate_is_believed(
 
 
 @pytest.mark.on_postgresql
-def test_postgresql_is_told_nothing_before_its_certificate_is_believed(
+def test_postgresql_gets_no_password_before_its_certificate_is_verified(
     start: Start,
     environ: Mapping[str, str],
     another_name: str,

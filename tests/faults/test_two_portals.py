@@ -16,7 +16,7 @@ from tests.cli.process import Served, environment, serving
 from tests.conftest import SECRET_KEY
 from tests.mail.sink import ReceivedMail, Sink
 from tests.servers.redis import PATIENT_PORTAL, Redis
-from tests.servers.slate import Slate
+from tests.servers.reusable_database import ReusableDatabase
 from tests.web.conftest import PASSWORD
 from tests.web.post import code_in, link_in
 from tests.web.test_served import Visitor
@@ -61,10 +61,10 @@ class Machines:
 
 
 @pytest.fixture
-def machines(tmp_path: Path, slate: Slate, broken_redis: Redis) -> Iterator[Machines]:
+def machines(tmp_path: Path, reusable_database: ReusableDatabase, broken_redis: Redis) -> Iterator[Machines]:
     with Sink() as sink:
         settings = {
-            "DATABASE_URL": slate.wipe().url,
+            "DATABASE_URL": reusable_database.wipe().url,
             "RATELIMIT_STORAGE_URI": broken_redis.uri,
             "MAIL_SERVER": sink.host,
             "MAIL_PORT": str(sink.port),
@@ -132,7 +132,7 @@ def test_two_portals_share_limits_forms_and_customers(machines: Machines) -> Non
 
 
 @pytest.mark.full
-def test_nobody_notices_that_the_key_changes_on_one_machine_after_another(machines: Machines) -> None:
+def test_rotating_the_secret_key_machine_by_machine_signs_no_one_out(machines: Machines) -> None:
     """In the order of docs/operations.md: each machine knows the next key before the first one signs with it."""
     one, other = machines.start("one", NEXT_KNOWN), machines.start("other", OLD)
     join(machines, other, OLD)

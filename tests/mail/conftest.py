@@ -7,10 +7,10 @@ import pytest
 
 from portal.domain.context import Visitor
 from tests.conftest import MovableClock
-from tests.mail.office import Office
+from tests.mail.mail_portal import MailPortal
 from tests.mail.sink import Sink
 
-OpenOffice = Callable[..., Office]
+OpenOffice = Callable[..., MailPortal]
 
 
 @pytest.fixture
@@ -25,17 +25,17 @@ def open_office(environ: Mapping[str, str], visitor: Visitor, clock: MovableCloc
     """Opens mail sides, on one database, for a sink or the local mailbox, with settings of their own."""
     with ExitStack() as stack:
 
-        def open_one(sink: Sink | None = None, **settings: str) -> Office:
+        def open_one(sink: Sink | None = None, **settings: str) -> MailPortal:
             server = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port)} if sink else {}
             changed = {f"PORTAL_{name}": value for name, value in {**server, **settings}.items()}
-            office = Office({**environ, **changed}, visitor, clock)
-            stack.callback(office.close)
-            return office
+            mail_portal = MailPortal({**environ, **changed}, visitor, clock)
+            stack.callback(mail_portal.close)
+            return mail_portal
 
         yield open_one
 
 
 @pytest.fixture
-def office(open_office: OpenOffice, sink: Sink) -> Office:
+def mail_portal(open_office: OpenOffice, sink: Sink) -> MailPortal:
     """The usual one: it delivers to `sink`."""
     return open_office(sink)

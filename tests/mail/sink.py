@@ -7,7 +7,7 @@ from threading import Condition, Event, Thread
 from types import TracebackType
 from typing import Self
 
-from tests.mail.conversation import CERTIFICATE, Act, Conversation, ReceivedMail, Stage, end
+from tests.mail.smtp_connection import CERTIFICATE, Act, ReceivedMail, SmtpConnection, Stage, end
 
 __all__ = ["Act", "ReceivedMail", "Sink", "Stage"]
 
@@ -124,7 +124,7 @@ class Sink:
             self._spawn(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
-        conversation = Conversation(self, connection)
+        conversation = SmtpConnection(self, connection)
         # The other side has gone, or the script says so.
         with suppress(OSError, EOFError):
             conversation.run()

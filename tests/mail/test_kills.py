@@ -9,7 +9,7 @@ import pytest
 from portal.settings import DATABASE_FILE
 from portal.storage.database import open_database
 from tests.cli.process import Served, serving_at, wait_until
-from tests.faults.dying import end_leases
+from tests.faults.process_death import end_leases
 from tests.mail.sink import Sink
 from tests.servers.processes import free_port
 from tests.web.post import link_in
@@ -36,7 +36,7 @@ def kill(served: Served, instance: Path) -> None:
     database.engine.dispose()
 
 
-def test_a_mail_server_that_is_away_and_two_kills_lose_no_mail_of_40(tmp_path: Path) -> None:
+def test_a_mail_server_outage_and_two_kills_lose_no_mail_of_40(tmp_path: Path) -> None:
     instance = tmp_path / "private" / "instance"
     sink = Sink()
     sink.port = free_port()

@@ -11,7 +11,7 @@ from portal.mail import worker as worker_module
 from portal.storage.models import OutboxMail
 from tests.conftest import MovableClock
 from tests.mail.conftest import OpenOffice
-from tests.mail.office import Office
+from tests.mail.mail_portal import MailPortal
 from tests.mail.sink import Act, Sink, Stage
 from tests.servers.processes import end_of, fork
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.differs_on_postgresql
 LEASE = timedelta(seconds=60)
 
 
-def test_the_mail_of_a_killed_worker_is_taken_up_when_its_lease_runs_out(
+def test_the_mail_of_a_killed_worker_is_claimed_again_when_its_lease_expires(
     open_office: OpenOffice, sink: Sink, clock: MovableClock
 ) -> None:
     killed, alive = open_office(sink), open_office(sink)
@@ -62,51 +62,51 @@ def test_the_late_result_of_a_worker_that_lost_its_lease_is_ignored(
     assert "but another worker has taken it up" in caplog.text
 
 
-def test_the_lease_is_renewed_while_a_slow_server_is_waited_for(
-    office: Office, sink: Sink, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+def test_the_lease_is_renewed_while_the_mail_server_is_slow(
+    mail_portal: MailPortal, sink: Sink, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "RENEW_SECONDS", 0.01)
-    mail = office.queue()
+    mail = mail_portal.queue()
     sink.script[Stage.DOT] = Act.SILENT
     stop = Event()
-    thread = Thread(target=office.worker.run, args=(stop,))
+    thread = Thread(target=mail_portal.worker.run, args=(stop,))
     thread.start()
     sink.wait_for_command(".")
     clock.advance(timedelta(seconds=50))
-    while office.row(mail).lease_until < clock() + LEASE:
+    while mail_portal.row(mail).lease_until < clock() + LEASE:
         stop.wait(0.01)
     sink.release()
     stop.set()
     thread.join()
-    assert office.row(mail).state == "sent", "the mail that was being sent is finished"
+    assert mail_portal.row(mail).state == "sent", "the mail that was being sent is finished"
 
 
 @pytest.mark.full
-def test_eight_processes_send_each_of_1000_mails_once(office: Office, sink: Sink) -> None:
-    office.queue("customer0@example.com")
-    office.work()  # templates and statements are compiled now, once for all of them
+def test_eight_processes_send_each_of_1000_mails_once(mail_portal: MailPortal, sink: Sink) -> None:
+    mail_portal.queue("customer0@example.com")
+    mail_portal.work()  # templates and statements are compiled now, once for all of them
     for number in range(1, 1000):
-        office.queue(f"customer{number}@example.com")
-    office.context.database.engine.dispose()
-    workers = [fork(office.work) for _ in range(8)]
+        mail_portal.queue(f"customer{number}@example.com")
+    mail_portal.context.database.engine.dispose()
+    workers = [fork(mail_portal.work) for _ in range(8)]
     assert [end_of(worker) for worker in workers] == [0] * 8
     recipients = [received.envelope.recipients[0] for received in sink.messages]
     assert sorted(recipients) == sorted(f"customer{number}@example.com" for number in range(1000))
-    assert set(office.states()) == {"sent"}
+    assert set(mail_portal.states()) == {"sent"}
     assert sink.connections > 5, "too few of them had something to do"
 
 
-def test_nobody_waits_for_a_worker_that_waits_for_its_mail_server(office: Office, sink: Sink) -> None:
-    mail = office.queue()
+def test_a_worker_that_waits_for_the_mail_server_blocks_no_request(mail_portal: MailPortal, sink: Sink) -> None:
+    mail = mail_portal.queue()
     sink.script[Stage.DOT] = Act.SILENT
-    thread = Thread(target=office.work)
+    thread = Thread(target=mail_portal.work)
     thread.start()
     sink.wait_for_command(".")
-    with office.context.database.write_without_waiting() as connection:
+    with mail_portal.context.database.write_without_waiting() as connection:
         assert connection.execute(select(OutboxMail.id).with_for_update(nowait=True)).scalar_one() == mail
     sink.release()
     thread.join()
-    assert office.row(mail).state == "sent"
+    assert mail_portal.row(mail).state == "sent"
 
 
 def test_other_mails_go_out_while_one_worker_waits_for_a_silent_server(open_office: OpenOffice, sink: Sink) -> None:

@@ -19,7 +19,7 @@ from portal.mail.message import OutgoingMessage
 from portal.mail.transport import MaildirTransport, ServerUnavailable
 from tests.cli.process import serving
 from tests.mail.conftest import OpenOffice
-from tests.mail.office import ADA, Office
+from tests.mail.mail_portal import ADA, MailPortal
 from tests.mail.sink import Sink
 from tests.mail.test_organisations import PNG
 from tests.web.test_served import raw
@@ -40,14 +40,14 @@ MAIL = OutgoingMessage(
 
 
 @pytest.fixture
-def office(open_office: OpenOffice) -> Office:
+def mail_portal(open_office: OpenOffice) -> MailPortal:
     """One without a mail server."""
     return open_office()
 
 
 @pytest.fixture
-def client(office: Office) -> FlaskClient:
-    return office.app.test_client()
+def client(mail_portal: MailPortal) -> FlaskClient:
+    return mail_portal.app.test_client()
 
 
 def _get(client: FlaskClient, path: str = MAILBOX, *, peer: str = "127.0.0.1", **headers: str) -> TestResponse:
@@ -66,18 +66,18 @@ def test_an_empty_mailbox_says_so(client: FlaskClient) -> None:
     assert "No emails yet" in page.text
 
 
-def test_the_newest_mail_comes_first(office: Office, client: FlaskClient) -> None:
+def test_the_newest_mail_comes_first(mail_portal: MailPortal, client: FlaskClient) -> None:
     for recipient in ("first@example.com", "second@example.com"):
-        office.queue(recipient)
-        office.work()
+        mail_portal.queue(recipient)
+        mail_portal.work()
     assert re.findall(r"(\w+)@example.com", _get(client).text) == ["second", "first"]
     assert "No emails yet" not in _get(client).text
     assert "UTC" in _get(client).text
 
 
-def test_a_mail_shows_its_envelope_and_its_link_as_a_link(office: Office, client: FlaskClient) -> None:
-    office.queue(notice=Notice.RESET)
-    office.work()
+def test_a_mail_shows_its_envelope_and_its_link_as_a_link(mail_portal: MailPortal, client: FlaskClient) -> None:
+    mail_portal.queue(notice=Notice.RESET)
+    mail_portal.work()
     page = _get(client, _paths(client)[0])
     assert ADA in page.text
     assert re.search(r'<a href="(http://127\.0\.0\.1:5000/password/reset/[\w.-]+)">\1</a>', page.text)
@@ -88,10 +88,10 @@ def test_a_mail_shows_its_envelope_and_its_link_as_a_link(office: Office, client
 
 
 def test_the_html_runs_nothing_loads_nothing_and_opens_links_in_the_whole_window(
-    office: Office, client: FlaskClient
+    mail_portal: MailPortal, client: FlaskClient
 ) -> None:
-    office.queue(notice=Notice.RESET)
-    office.work()
+    mail_portal.queue(notice=Notice.RESET)
+    mail_portal.work()
     body = _get(client, _paths(client)[0] + "/html")
     assert body.content_type == "text/html; charset=utf-8"
     assert body.headers.get_all("Content-Security-Policy") == [
@@ -119,19 +119,19 @@ def test_there_is_no_mailbox_under_other_settings(open_office: OpenOffice, chang
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.1", "2001:db8::1", "", "10.0.0.1"])
-def test_another_machine_finds_no_mailbox(client: FlaskClient, peer: str) -> None:
+def test_the_mailbox_is_hidden_from_other_machines(client: FlaskClient, peer: str) -> None:
     assert _get(client, peer=peer).status_code == 404
 
 
 @pytest.mark.parametrize(
     "host", ["portal.example.com", "127.0.0.1.example.com", "localhost.example.com:5000", "192.0.2.1", "[", "[::1", ""]
 )
-def test_another_host_name_finds_no_mailbox(client: FlaskClient, host: str) -> None:
+def test_the_mailbox_is_hidden_under_other_host_names(client: FlaskClient, host: str) -> None:
     assert _get(client, Host=host).status_code in (400, 404)
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "[::1]:5000"])
-def test_this_machine_finds_it_by_any_of_its_names(client: FlaskClient, host: str) -> None:
+def test_the_mailbox_is_shown_under_every_loopback_name(client: FlaskClient, host: str) -> None:
     assert _get(client, Host=host, peer="::1").status_code == 200
 
 
@@ -173,14 +173,16 @@ def test_this_machine_finds_it_by_any_of_its_names(client: FlaskClient, host: st
         "Via",
     ],
 )
-def test_what_a_proxy_brings_finds_no_mailbox(client: FlaskClient, header: str) -> None:
+def test_the_mailbox_is_hidden_behind_a_proxy(client: FlaskClient, header: str) -> None:
     assert _get(client, **{header: "127.0.0.1"}).status_code == 404
     assert _get(client, **{header.lower(): ""}).status_code == 404
 
 
-def test_a_proxy_that_adds_nothing_is_told_by_the_http_it_speaks(office: Office, client: FlaskClient) -> None:
-    office.queue()
-    office.work()
+def test_a_proxy_without_headers_is_recognised_by_its_http_version(
+    mail_portal: MailPortal, client: FlaskClient
+) -> None:
+    mail_portal.queue()
+    mail_portal.work()
     (path,) = _paths(client)
     for page in (MAILBOX, path, f"{path}/html"):
         answer = client.get(page, headers=HOST, environ_overrides={"SERVER_PROTOCOL": "HTTP/1.0"})
@@ -204,11 +206,11 @@ def test_a_proxy_that_adds_nothing_is_told_by_the_http_it_speaks(office: Office,
     ],
     ids=str,
 )
-def test_browsers_and_programs_on_this_machine_find_it(client: FlaskClient, headers: dict[str, str]) -> None:
+def test_browsers_and_programs_on_this_machine_see_the_mailbox(client: FlaskClient, headers: dict[str, str]) -> None:
     assert _get(client, **headers).status_code == 200
 
 
-def test_a_program_finds_it_where_it_is_served_and_a_proxy_does_not(tmp_path: Path) -> None:
+def test_a_local_program_sees_the_served_mailbox_and_a_proxy_does_not(tmp_path: Path) -> None:
     with serving(tmp_path / "instance") as served:
         with urllib.request.urlopen(f"{served.url}{MAILBOX}", timeout=20) as answer:
             assert answer.status == 200
@@ -219,9 +221,9 @@ def test_a_program_finds_it_where_it_is_served_and_a_proxy_does_not(tmp_path: Pa
             assert answer_to.split(b" ")[1] == status
 
 
-def test_the_conditions_hold_for_every_page(office: Office, client: FlaskClient) -> None:
-    office.queue()
-    office.work()
+def test_the_conditions_hold_for_every_page(mail_portal: MailPortal, client: FlaskClient) -> None:
+    mail_portal.queue()
+    mail_portal.work()
     (path,) = _paths(client)
     for page in (path, f"{path}/html"):
         assert _get(client, page).status_code == 200
@@ -243,18 +245,18 @@ def test_the_conditions_hold_for_every_page(office: Office, client: FlaskClient)
         "é",
     ],
 )
-def test_a_key_never_becomes_a_path(office: Office, client: FlaskClient, key: str) -> None:
-    office.queue()
-    office.work()
+def test_a_key_never_becomes_a_path(mail_portal: MailPortal, client: FlaskClient, key: str) -> None:
+    mail_portal.queue()
+    mail_portal.work()
     for tail in ("", "/html", "/plain"):
         assert _get(client, f"{MAILBOX}/{quote(key, safe='%')}{tail}").status_code == 404
         assert _get(client, f"{MAILBOX}/{key}{tail}").status_code == 404
 
 
-def test_nobody_else_on_the_machine_can_read_the_mailbox(office: Office) -> None:
-    office.queue()
-    office.work()
-    mailbox = office.settings.instance_path / "mailbox"
+def test_other_users_of_the_machine_cannot_read_the_mailbox(mail_portal: MailPortal) -> None:
+    mail_portal.queue()
+    mail_portal.work()
+    mailbox = mail_portal.settings.instance_path / "mailbox"
     for path in (mailbox, *mailbox.rglob("*")):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     assert sorted(path.name for path in mailbox.iterdir()) == ["cur", "new", "tmp"]
@@ -273,26 +275,26 @@ def test_a_mail_that_could_not_be_stored_leaves_nothing_behind(tmp_path: Path, m
     assert [path.name for path in (tmp_path / "mailbox").rglob("*") if path.is_file()] == []
 
 
-def test_with_a_mail_server_nothing_lands_in_the_local_mailbox(open_office: OpenOffice, sink: Sink) -> None:
-    office = open_office(sink)
-    office.queue()
-    office.work()
+def test_with_a_mail_server_the_local_mailbox_stays_empty(open_office: OpenOffice, sink: Sink) -> None:
+    mail_portal = open_office(sink)
+    mail_portal.queue()
+    mail_portal.work()
     assert len(sink.messages) == 1
-    assert not (office.settings.instance_path / "mailbox").exists()
+    assert not (mail_portal.settings.instance_path / "mailbox").exists()
 
 
-def test_a_logo_is_shown_where_it_stands(office: Office, client: FlaskClient) -> None:
-    office.change_organisation(logo=PNG, logo_type="image/png")
-    office.queue()
-    office.work()
+def test_a_logo_is_shown_where_it_stands(mail_portal: MailPortal, client: FlaskClient) -> None:
+    mail_portal.change_organisation(logo=PNG, logo_type="image/png")
+    mail_portal.queue()
+    mail_portal.work()
     html = _get(client, _paths(client)[0] + "/html").text
     assert f'src="data:image/png;base64,{b64encode(PNG).decode()}"' in html
     assert "cid:" not in html
 
 
-def test_all_mails_are_deleted_by_a_form_with_its_token_only(office: Office, client: FlaskClient) -> None:
-    office.queue()
-    office.work()
+def test_all_mails_are_deleted_by_a_form_with_its_token_only(mail_portal: MailPortal, client: FlaskClient) -> None:
+    mail_portal.queue()
+    mail_portal.work()
     token = re.search(
         r'action="/dev/mailbox">\s*<input type="hidden" name="csrf_token" value="([^"]+)"', _get(client).text
     )
@@ -314,7 +316,7 @@ LINKED = 'href="/dev/mailbox" target="_blank"'
 
 
 @pytest.mark.parametrize("path", ["/register/code", "/login/code"])
-def test_pages_that_send_somebody_to_their_mailbox_link_to_this_one_where_it_is(
+def test_pages_that_mention_an_email_link_to_the_local_mailbox(
     open_office: OpenOffice, client: FlaskClient, path: str
 ) -> None:
     assert LINKED in _get(client, path).text

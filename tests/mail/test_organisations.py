@@ -10,63 +10,63 @@ from portal.domain.outbox import Notice
 from portal.storage.models import Organisation
 from tests.conftest import MovableClock
 from tests.mail.conftest import OpenOffice
-from tests.mail.office import ADA, Office
+from tests.mail.mail_portal import ADA, MailPortal
 from tests.mail.sink import Sink, Stage
 
 
-def _add_second(office: Office) -> int:
+def _add_second(mail_portal: MailPortal) -> int:
     values = {
         "slug": "second",
         "name": "Second",
         "sender": "mail@second.example.com",
-        "created_at": office.context.clock(),
+        "created_at": mail_portal.context.clock(),
     }
-    with office.context.database.write() as connection:
+    with mail_portal.context.database.write() as connection:
         return connection.execute(insert(Organisation).returning(Organisation.id), values).scalar_one()
 
 
-def test_its_sender_stands_in_the_mail_and_on_the_envelope(office: Office, sink: Sink) -> None:
-    office.queue_raw(organisation_id=_add_second(office))
-    office.queue()
-    office.work()
+def test_its_sender_stands_in_the_mail_and_on_the_envelope(mail_portal: MailPortal, sink: Sink) -> None:
+    mail_portal.queue_raw(organisation_id=_add_second(mail_portal))
+    mail_portal.queue()
+    mail_portal.work()
     ours, defaults = sink.messages
     assert (ours["From"], ours.envelope.sender) == ("Second <mail@second.example.com>", "mail@second.example.com")
     assert (defaults["From"], defaults.envelope.sender) == ("Customer portal <portal@localhost>", "portal@localhost")
 
 
-def test_the_message_id_is_the_portals_whoever_sends(office: Office, sink: Sink) -> None:
-    office.change_organisation(hostname="login.example.com")
-    office.queue()
-    office.work()
+def test_the_message_id_is_the_portals_whoever_sends(mail_portal: MailPortal, sink: Sink) -> None:
+    mail_portal.change_organisation(hostname="login.example.com")
+    mail_portal.queue()
+    mail_portal.work()
     assert sink.messages[0]["Message-ID"].endswith("@[127.0.0.1]>")
 
 
 @pytest.mark.parametrize("code", ["550 5.7.1 you may not send as that", "553 5.7.1 not yours"])
-def test_a_refused_sender_of_one_holds_nobody_else_up(
-    office: Office, sink: Sink, clock: MovableClock, caplog: pytest.LogCaptureFixture, code: str
+def test_a_refused_sender_of_one_organisation_delays_no_other(
+    mail_portal: MailPortal, sink: Sink, clock: MovableClock, caplog: pytest.LogCaptureFixture, code: str
 ) -> None:
-    refused = office.queue_raw(organisation_id=_add_second(office))
+    refused = mail_portal.queue_raw(organisation_id=_add_second(mail_portal))
     sink.script[Stage.MAIL] = code
-    assert office.work() == 0, "the worker pauses for all"
-    row = office.row(refused)
+    assert mail_portal.work() == 0, "the worker pauses for all"
+    row = mail_portal.row(refused)
     assert (row.state, row.attempts, row.reason) == ("queued", 1, code)
     assert "refuses the sender of second" in caplog.text
     assert [record.levelname for record in caplog.records if record.levelno >= logging.ERROR] == ["ERROR"]
     sink.script.clear()
-    office.queue()
-    office.work()
+    mail_portal.queue()
+    mail_portal.work()
     assert [received["From"].addresses[0].display_name for received in sink.messages] == ["Customer portal"]
     clock.advance(timedelta(seconds=15))
-    office.work()
-    assert office.row(refused).state == "sent"
+    mail_portal.work()
+    assert mail_portal.row(refused).state == "sent"
 
 
 @pytest.mark.parametrize("code", ["530 5.7.0 log in first", "535 5.7.8 wrong password"])
-def test_a_login_that_is_refused_pauses_whoever_sends(office: Office, sink: Sink, code: str) -> None:
-    mail = office.queue_raw(organisation_id=_add_second(office))
+def test_a_refused_login_pauses_mails_of_all_organisations(mail_portal: MailPortal, sink: Sink, code: str) -> None:
+    mail = mail_portal.queue_raw(organisation_id=_add_second(mail_portal))
     sink.script[Stage.MAIL] = code
-    assert office.work() > 0
-    assert (office.row(mail).state, office.row(mail).attempts) == ("queued", 0)
+    assert mail_portal.work() > 0
+    assert (mail_portal.row(mail).state, mail_portal.row(mail).attempts) == ("queued", 0)
 
 
 @pytest.mark.parametrize(
@@ -80,22 +80,22 @@ def test_a_login_that_is_refused_pauses_whoever_sends(office: Office, sink: Sink
         (None, None, "en"),
     ],
 )
-def test_who_has_no_language_of_ours_is_written_to_in_the_organisations(
-    office: Office, sink: Sink, asked: str | None, of_organisation: str | None, spoken: str
+def test_a_mail_in_an_unsupported_language_is_in_the_organisations(
+    mail_portal: MailPortal, sink: Sink, asked: str | None, of_organisation: str | None, spoken: str
 ) -> None:
-    office.change_organisation(locale=of_organisation)
-    office.queue_raw(locale=asked)
-    office.work()
+    mail_portal.change_organisation(locale=of_organisation)
+    mail_portal.queue_raw(locale=asked)
+    mail_portal.work()
     assert sink.messages[0]["Content-Language"] == spoken
 
 
 @pytest.mark.parametrize("notice", Notice)
 def test_its_mails_have_its_colour_readable_in_the_light_and_in_the_dark(
-    office: Office, sink: Sink, notice: Notice
+    mail_portal: MailPortal, sink: Sink, notice: Notice
 ) -> None:
-    office.change_organisation(accent="#ffcc00")
-    office.queue(ADA, notice)
-    office.work()
+    mail_portal.change_organisation(accent="#ffcc00")
+    mail_portal.queue(ADA, notice)
+    mail_portal.work()
     _, html = sink.messages[0].iter_parts()
     content = str(html.get_content())
     assert ".link { color: #ffcc00 !important; }" in content
@@ -105,11 +105,11 @@ def test_its_mails_have_its_colour_readable_in_the_light_and_in_the_dark(
 
 
 @pytest.mark.parametrize("notice", [Notice.VERIFY, Notice.RESET, Notice.SIGN_IN, Notice.ACCOUNT_EXISTS])
-def test_every_address_in_a_mail_is_at_its_host(open_office: OpenOffice, sink: Sink, notice: Notice) -> None:
-    office = open_office(sink, BASE_URL="https://portal.example.com:8443")
-    office.change_organisation(hostname="login.shop.example")
-    office.queue(ADA, notice)
-    office.work()
+def test_every_url_in_a_mail_is_at_its_host(open_office: OpenOffice, sink: Sink, notice: Notice) -> None:
+    mail_portal = open_office(sink, BASE_URL="https://portal.example.com:8443")
+    mail_portal.change_organisation(hostname="login.shop.example")
+    mail_portal.queue(ADA, notice)
+    mail_portal.work()
     content = "".join(str(part.get_content()) for part in sink.messages[0].iter_parts())
     assert "https://login.shop.example:8443/" in content
     assert "portal.example.com" not in content
@@ -118,17 +118,17 @@ def test_every_address_in_a_mail_is_at_its_host(open_office: OpenOffice, sink: S
 PNG = b"\x89PNG\r\n\x1a\n and what follows"
 
 
-def test_a_logo_may_have_20_kib(office: Office, sink: Sink) -> None:
-    office.change_organisation(logo=PNG.ljust(20 * 1024), logo_type="image/png")
-    office.queue()
-    office.work()
+def test_a_logo_may_have_20_kib(mail_portal: MailPortal, sink: Sink) -> None:
+    mail_portal.change_organisation(logo=PNG.ljust(20 * 1024), logo_type="image/png")
+    mail_portal.queue()
+    mail_portal.work()
     assert [part.get_content_type() for part in sink.messages[0].walk()].count("image/png") == 1
 
 
-def test_its_logo_comes_with_the_mail_and_is_loaded_from_nowhere(office: Office, sink: Sink) -> None:
-    office.change_organisation(logo=PNG, logo_type="image/png")
-    office.queue(notice=Notice.RESET)
-    office.work()
+def test_its_logo_is_attached_to_the_mail_and_not_remote(mail_portal: MailPortal, sink: Sink) -> None:
+    mail_portal.change_organisation(logo=PNG, logo_type="image/png")
+    mail_portal.queue(notice=Notice.RESET)
+    mail_portal.work()
     text, related = sink.messages[0].iter_parts()
     html, logo = related.iter_parts()
     assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
@@ -147,12 +147,12 @@ def test_its_logo_comes_with_the_mail_and_is_loaded_from_nowhere(office: Office,
     ],
     ids=["none", "svg", "webp", "large"],
 )
-def test_without_a_logo_that_mail_programs_show_a_mail_bears_the_portals_mark(
-    office: Office, sink: Sink, logo: bytes | None, logo_type: str | None
+def test_without_a_logo_that_mail_clients_show_a_mail_has_the_portals_logo(
+    mail_portal: MailPortal, sink: Sink, logo: bytes | None, logo_type: str | None
 ) -> None:
-    office.change_organisation(logo=logo, logo_type=logo_type)
-    office.queue(notice=Notice.RESET)
-    office.work()
+    mail_portal.change_organisation(logo=logo, logo_type=logo_type)
+    mail_portal.queue(notice=Notice.RESET)
+    mail_portal.work()
     text, html = sink.messages[0].iter_parts()
     assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
     assert 'class="mark"' in html.get_content()

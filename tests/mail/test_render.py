@@ -18,9 +18,9 @@ from portal.domain.tokens import Purpose
 from portal.i18n import speaking
 from portal.mail.render import duration_text, one_line, render
 from portal.storage.models import Organisation
-from tests import pseudo
+from tests import pseudo_locale
 from tests.mail.conftest import OpenOffice
-from tests.mail.office import ADA, Office
+from tests.mail.mail_portal import ADA, MailPortal
 from tests.mmdb import write_mmdb
 from tests.web.html import read
 
@@ -36,12 +36,12 @@ Rendered = Callable[..., EmailMessage]
 def rendered() -> Rendered:
     """Queues a mail, claims it, and renders it to what is read from its bytes."""
 
-    def render_one(office: Office, *arguments: object, **options: object) -> EmailMessage:
-        office.queue(*arguments, **options)  # type: ignore[arg-type] # passed on as they are
-        with office.context.database.write() as connection:
-            mail = mail_delivery.claim_next(connection, office.context.clock, "c" * 32)
+    def render_one(mail_portal: MailPortal, *arguments: object, **options: object) -> EmailMessage:
+        mail_portal.queue(*arguments, **options)  # type: ignore[arg-type] # passed on as they are
+        with mail_portal.context.database.write() as connection:
+            mail = mail_delivery.claim_next(connection, mail_portal.context.clock, "c" * 32)
         assert mail is not None
-        content = render(office.app, mail).as_bytes()
+        content = render(mail_portal.app, mail).as_bytes()
         assert content.isascii()
         assert content.count(b"\n") == content.count(b"\r\n"), "a bare line feed"
         return message_from_bytes(content, _class=EmailMessage, policy=default)
@@ -80,16 +80,18 @@ def test_each_mail_is_text_first_then_html_with_every_header(
         (Notice.SIGN_IN, Purpose.SIGN_IN, "/login/link/"),
     ],
 )
-def test_a_link_begins_with_the_base_url_stands_alone_and_opens_its_purpose_only(
+def test_a_link_begins_with_the_base_url_stands_alone_and_has_one_purpose(
     open_office: OpenOffice, rendered: Rendered, notice: Notice, purpose: Purpose, path: str
 ) -> None:
-    office = open_office(BASE_URL="https://portal.example.com")
+    mail_portal = open_office(BASE_URL="https://portal.example.com")
     start = "https://portal.example.com" + path
     (token,) = (
-        line.removeprefix(start) for line in _text(rendered(office, ADA, notice)).splitlines() if line.startswith(start)
+        line.removeprefix(start)
+        for line in _text(rendered(mail_portal, ADA, notice)).splitlines()
+        if line.startswith(start)
     )
-    assert len(office.context.signer.public_id(purpose, token)) == 32
-    with office.context.database.read() as connection:
+    assert len(mail_portal.context.signer.public_id(purpose, token)) == 32
+    with mail_portal.context.database.read() as connection:
         rows = str(connection.exec_driver_sql("SELECT * FROM outbox").all())
         rows += str(connection.exec_driver_sql("SELECT * FROM link").all())
     assert token not in rows
@@ -130,24 +132,24 @@ def test_a_link_says_how_long_it_lasts(open_office: OpenOffice, rendered: Render
     assert "expires after 30 minutes" in _text(rendered(open_office(), ADA, Notice.RESET)).replace("\n", " ")
 
 
-def test_a_notice_says_when_it_happened_and_in_which_zone(open_office: OpenOffice, rendered: Rendered) -> None:
+def test_a_notice_has_the_time_with_its_time_zone(open_office: OpenOffice, rendered: Rendered) -> None:
     assert "was changed on 1 March 2026, 12:00 UTC." in " ".join(_text(rendered(open_office())).split())
 
 
 @pytest.mark.parametrize("notice", Notice)
-def test_each_mail_says_when_and_from_which_device_and_where_it_was_asked_for(
+def test_each_mail_says_when_where_and_from_which_device_it_was_requested(
     open_office: OpenOffice, rendered: Rendered, notice: Notice, tmp_path: Path
 ) -> None:
     places = write_mmdb(
         tmp_path / "places.mmdb",
         {"192.0.2.0/24": {"city": {"names": {"en": "Kladno"}}, "country": {"iso_code": "CZ", "names": {"en": "X"}}}},
     )
-    office = open_office(GEOIP_DATABASE=str(places)).seen_with(CHROME)
+    mail_portal = open_office(GEOIP_DATABASE=str(places)).seen_with(CHROME)
     for locale, rows in (
         ("en", ["Time: 1 March 2026, 12:00 UTC", "Device: Chrome on Windows", "Approximate location: Kladno, Czechia"]),
         ("cs", ["Čas: 1. března 2026 12:00 UTC", "Zařízení: Chrome, Windows", "Přibližné místo: Kladno, Česko"]),
     ):
-        mail = rendered(office, ADA, notice, locale=locale)
+        mail = rendered(mail_portal, ADA, notice, locale=locale)
         assert [line for line in _text(mail).splitlines() if line in rows] == rows
         html = mail.get_body(("html",))
         assert html is not None
@@ -156,7 +158,7 @@ def test_each_mail_says_when_and_from_which_device_and_where_it_was_asked_for(
         assert cells == ["", *(row.replace(": ", " ") for row in rows)]
 
 
-def test_of_who_asked_nothing_is_said_that_is_not_known(open_office: OpenOffice, rendered: Rendered) -> None:
+def test_unknown_details_of_the_request_are_left_out(open_office: OpenOffice, rendered: Rendered) -> None:
     text = _text(rendered(open_office().seen_with("Call 0900 123456/1.0")))
     assert "Time: 1 March 2026, 12:00 UTC" in text.splitlines()
     for unknown in ("Device", "location", "192.0.2.10", "0900", "Browser"):
@@ -164,16 +166,14 @@ def test_of_who_asked_nothing_is_said_that_is_not_known(open_office: OpenOffice,
 
 
 @pytest.mark.parametrize(("header", "words"), [(CHROME, "Chrome on Windows"), ("Firefox/140.0", "Firefox")])
-def test_a_device_is_told_as_far_as_it_is_known(
+def test_a_device_is_described_as_far_as_it_is_known(
     open_office: OpenOffice, rendered: Rendered, header: str, words: str
 ) -> None:
     assert f"Device: {words}" in _text(rendered(open_office().seen_with(header))).splitlines()
 
 
 @pytest.mark.parametrize("notice", Notice)
-def test_a_list_of_mails_shows_words_of_its_own_and_no_code(
-    open_office: OpenOffice, rendered: Rendered, notice: Notice
-) -> None:
+def test_the_preview_text_of_a_mail_holds_no_code(open_office: OpenOffice, rendered: Rendered, notice: Notice) -> None:
     html = rendered(open_office(), ADA, notice).get_body(("html",))
     assert html is not None
     tree, _ = read(str(html.get_content()))
@@ -185,7 +185,7 @@ def test_a_list_of_mails_shows_words_of_its_own_and_no_code(
 
 
 @pytest.mark.parametrize("notice", Notice)
-def test_each_mail_has_one_button_and_its_address_below(
+def test_each_mail_has_one_button_with_its_url_below(
     open_office: OpenOffice, rendered: Rendered, notice: Notice
 ) -> None:
     html = rendered(open_office(), ADA, notice).get_body(("html",))
@@ -213,13 +213,13 @@ def test_each_mail_has_one_button_and_its_address_below(
         ("\0", "en"),
     ],
 )
-def test_every_language_tag_gives_a_mail_in_a_language_that_there_is(
+def test_every_language_tag_gives_a_mail_in_a_supported_language(
     open_office: OpenOffice, rendered: Rendered, locale: str | None, language: str
 ) -> None:
     assert rendered(open_office(), locale=locale)["Content-Language"] == language
 
 
-def test_a_mail_speaks_its_recipients_language_in_all_its_parts(open_office: OpenOffice, rendered: Rendered) -> None:
+def test_all_parts_of_a_mail_are_in_its_recipients_language(open_office: OpenOffice, rendered: Rendered) -> None:
     mail = rendered(open_office(), ADA, Notice.RESET, locale="cs")
     html = mail.get_body(("html",))
     assert html is not None
@@ -230,10 +230,10 @@ def test_a_mail_speaks_its_recipients_language_in_all_its_parts(open_office: Ope
 
 
 @pytest.mark.parametrize("notice", Notice)
-def test_no_mail_has_words_that_translators_never_saw(
+def test_every_text_in_a_mail_is_translatable(
     open_office: OpenOffice, rendered: Rendered, notice: Notice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pseudo.write_catalogue(tmp_path)
+    pseudo_locale.write_catalogue(tmp_path)
     monkeypatch.setattr(i18n, "FOLDER", tmp_path)
     mail = rendered(open_office(), ADA, notice, locale="el")
     html = mail.get_body(("html",))
@@ -245,7 +245,7 @@ def test_no_mail_has_words_that_translators_never_saw(
     assert [part for part in parts if re.search("[A-Za-z]", data.sub("", " ".join(part.split())))] == []
 
 
-def test_a_date_is_written_as_the_language_writes_it(open_office: OpenOffice, rendered: Rendered) -> None:
+def test_a_date_is_formatted_for_the_language(open_office: OpenOffice, rendered: Rendered) -> None:
     assert "1. března 2026 12:00 UTC" in " ".join(_text(rendered(open_office(), locale="cs")).split())
 
 
@@ -262,7 +262,7 @@ def test_a_date_is_written_as_the_language_writes_it(open_office: OpenOffice, re
         (timedelta(seconds=60), "1 minute"),
     ],
 )
-def test_a_lifetime_is_told_in_words(open_office: OpenOffice, duration: timedelta, words: str) -> None:
+def test_a_lifetime_is_formatted_in_words(open_office: OpenOffice, duration: timedelta, words: str) -> None:
     with speaking(open_office().app, "en"):
         assert duration_text(duration) == words
 
@@ -275,13 +275,13 @@ def test_a_lifetime_is_told_in_words(open_office: OpenOffice, duration: timedelt
         (timedelta(days=7), "7 dní"),
     ],
 )
-def test_a_lifetime_is_told_in_czech_words(open_office: OpenOffice, duration: timedelta, words: str) -> None:
+def test_a_lifetime_is_formatted_in_czech_words(open_office: OpenOffice, duration: timedelta, words: str) -> None:
     with speaking(open_office().app, "cs"):
         assert duration_text(duration) == words
 
 
 @pytest.mark.parametrize("mark", LINE_ENDS)
-def test_no_character_that_ends_a_line_gets_into_a_header(mark: str) -> None:
+def test_no_line_break_gets_into_a_header(mark: str) -> None:
     assert one_line(f"Shop{mark}Bcc: eve@example.com{mark}") == "Shop Bcc: eve@example.com"
 
 
@@ -297,21 +297,21 @@ def test_no_character_that_ends_a_line_gets_into_a_header(mark: str) -> None:
         *(f"Shop{mark}Bcc: eve@example.com" for mark in LINE_ENDS),
     ],
 )
-def test_whatever_an_organisation_is_called_the_mail_is_from_the_portal_alone(
+def test_the_name_of_an_organisation_cannot_change_the_sender(
     open_office: OpenOffice, rendered: Rendered, name: str
 ) -> None:
-    office = open_office()
-    with office.context.database.write() as connection:
+    mail_portal = open_office()
+    with mail_portal.context.database.write() as connection:
         connection.execute(update(Organisation).values(name=name))
-    mail = rendered(office)
+    mail = rendered(mail_portal)
     assert [address.addr_spec for address in mail["From"].addresses] == ["portal@localhost"]
     assert "Bcc" not in mail
     assert len(mail.keys()) == len(set(mail.keys())) == 9
 
 
-def test_each_mail_is_rendered_on_its_own(open_office: OpenOffice, rendered: Rendered) -> None:
-    office = open_office()
-    first, second = rendered(office, ADA, Notice.VERIFY), rendered(office, "grace@example.com", Notice.VERIFY)
+def test_each_mail_is_rendered_independently(open_office: OpenOffice, rendered: Rendered) -> None:
+    mail_portal = open_office()
+    first, second = rendered(mail_portal, ADA, Notice.VERIFY), rendered(mail_portal, "grace@example.com", Notice.VERIFY)
     assert first["Message-ID"] != second["Message-ID"]
     assert "grace@example.com" in _text(second)
     assert ADA not in _text(second)

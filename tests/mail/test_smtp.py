@@ -10,7 +10,7 @@ from portal.mail import smtp
 from portal.mail.smtp import SmtpTransport
 from portal.mail.transport import Misconfigured, NotSent, RecipientRefused, ServerUnavailable, TryLater
 from portal.settings import load_settings
-from tests.mail.office import mail_app
+from tests.mail.mail_portal import mail_app
 from tests.mail.sink import Act, Sink, Stage
 
 pytestmark = pytest.mark.on_sqlite
@@ -62,7 +62,7 @@ def test_the_portal_greets_by_the_host_of_its_base_url(send: Send, sink: Sink, b
 
 
 @pytest.mark.parametrize("how", ["MAIL_USE_TLS", "MAIL_USE_SSL"])
-def test_a_self_signed_certificate_is_refused_and_nothing_is_told_to_its_owner(send: Send, how: str) -> None:
+def test_a_self_signed_certificate_is_refused_before_anything_is_sent(send: Send, how: str) -> None:
     with Sink(tls=how == "MAIL_USE_SSL", starttls=how == "MAIL_USE_TLS", auth=True) as sink:
         with pytest.raises(ServerUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
             send(sink, **{how: "true"}, MAIL_USERNAME="portal", MAIL_PASSWORD="canary")
@@ -90,13 +90,13 @@ def test_a_trusted_server_gets_login_and_mail_encrypted(send: Send, how: str, mo
         assert sink.logins == ["PLAIN " + b64encode(b"\0portal\0secret").decode()]
 
 
-def test_a_server_without_starttls_gets_no_mail_when_it_is_wanted(send: Send, sink: Sink) -> None:
+def test_a_server_without_required_starttls_gets_no_mail(send: Send, sink: Sink) -> None:
     with pytest.raises(Misconfigured, match="STARTTLS"):
         send(sink, MAIL_USE_TLS="true")
     assert sink.messages == []
 
 
-def test_a_server_that_lets_nobody_log_in_is_a_wrong_setting(send: Send, sink: Sink) -> None:
+def test_a_server_without_auth_is_a_wrong_setting(send: Send, sink: Sink) -> None:
     with pytest.raises(Misconfigured, match="AUTH"):
         send(sink, MAIL_USERNAME="portal", MAIL_PASSWORD="secret")
 
@@ -117,7 +117,7 @@ def test_a_password_that_cannot_be_sent_is_a_wrong_setting_that_does_not_quote_i
 
 @pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT])
 @pytest.mark.parametrize("code", ["530 5.7.0 authenticate first", "535 5.7.8 who are you"])
-def test_a_wish_for_a_login_is_a_wrong_setting_wherever_it_comes(
+def test_a_demand_for_authentication_at_any_stage_is_a_wrong_setting(
     send: Send, sink: Sink, stage: Stage, code: str
 ) -> None:
     sink.script[stage] = code
@@ -131,7 +131,7 @@ def test_a_wish_for_a_login_is_a_wrong_setting_wherever_it_comes(
     + [(stage, TryLater) for stage in (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)],
 )
 @pytest.mark.parametrize("act", [Act.SILENT, Act.DRIP, Act.CLOSE])
-def test_a_server_that_is_silent_or_drips_or_goes_away_is_given_up(
+def test_a_silent_slow_or_closing_server_times_out(
     send: Send, sink: Sink, stage: Stage, failure: type[NotSent], act: Act, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(smtp, "COMMAND_SECONDS", IMPATIENT)
@@ -145,7 +145,7 @@ def test_a_server_that_is_silent_or_drips_or_goes_away_is_given_up(
 
 @pytest.mark.parametrize("stage", [Stage.STARTTLS, Stage.AUTH])
 @pytest.mark.parametrize("act", [Act.SILENT, Act.DRIP, Act.CLOSE])
-def test_so_is_one_that_does_it_before_the_mail(
+def test_a_silent_slow_or_closing_server_before_the_mail_times_out(
     send: Send, stage: Stage, act: Act, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(smtp, "COMMAND_SECONDS", 0.5)
@@ -158,7 +158,7 @@ def test_so_is_one_that_does_it_before_the_mail(
         assert sink.messages == []
 
 
-def test_one_that_is_to_encrypt_and_says_nothing_is_given_up(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_silent_in_the_tls_handshake_times_out(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smtp, "COMMAND_SECONDS", 0.3)
     with Sink() as sink:  # which waits for a command, and its client for a handshake
         sink.script[Stage.CONNECT] = Act.SILENT
@@ -166,7 +166,7 @@ def test_one_that_is_to_encrypt_and_says_nothing_is_given_up(send: Send, monkeyp
             send(sink, MAIL_USE_SSL="true")
 
 
-def test_one_that_reads_no_further_in_the_middle_of_a_mail_is_given_up(
+def test_a_server_that_stops_reading_a_mail_times_out(
     environ: Mapping[str, str], sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(smtp, "COMMAND_SECONDS", IMPATIENT)
@@ -179,7 +179,7 @@ def test_one_that_reads_no_further_in_the_middle_of_a_mail_is_given_up(
         transport.send(mail, SENDER)
 
 
-def test_a_mail_as_a_whole_is_given_up_too(send: Send, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mail_has_a_total_timeout(send: Send, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smtp, "MAIL_SECONDS", IMPATIENT)
     sink.drip_seconds = IMPATIENT / 20  # each answer comes in time, all of them together do not
     sink.script = dict.fromkeys((Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT), Act.DRIP)
@@ -187,9 +187,7 @@ def test_a_mail_as_a_whole_is_given_up_too(send: Send, sink: Sink, monkeypatch: 
         send(sink)
 
 
-def test_a_connection_that_ended_between_two_mails_costs_the_second_no_try(
-    environ: Mapping[str, str], sink: Sink
-) -> None:
+def test_a_connection_that_ended_between_two_mails_costs_no_attempt(environ: Mapping[str, str], sink: Sink) -> None:
     server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
     transport = SmtpTransport(mail_app(load_settings({**environ, **server})))
     sink.script[Stage.DOT] = Act.CLOSE_AFTER
@@ -199,7 +197,7 @@ def test_a_connection_that_ended_between_two_mails_costs_the_second_no_try(
     assert (len(sink.messages), sink.connections) == (3, 3)
 
 
-def test_what_goes_wrong_at_the_goodbye_is_of_no_interest(environ: Mapping[str, str], sink: Sink) -> None:
+def test_errors_at_quit_are_ignored(environ: Mapping[str, str], sink: Sink) -> None:
     server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
     transport = SmtpTransport(mail_app(load_settings({**environ, **server})))
     transport.send(_mail(), SENDER)
@@ -219,7 +217,7 @@ def test_what_goes_wrong_at_the_goodbye_is_of_no_interest(environ: Mapping[str, 
         ("550", "550"),
     ],
 )
-def test_a_reason_holds_no_address_no_link_no_control_character_and_ends(
+def test_a_reason_holds_no_address_link_or_control_character_and_is_truncated(
     send: Send, sink: Sink, said: str, kept: str
 ) -> None:
     sink.script[Stage.RCPT] = said

@@ -46,7 +46,7 @@ def statuses(connections: list[http.client.HTTPConnection]) -> list[int]:
 
 
 @pytest.mark.full
-def test_sign_ins_in_flight_at_the_signal_are_all_answered(tmp_path: Path) -> None:
+def test_sign_ins_in_progress_at_the_signal_are_all_answered(tmp_path: Path) -> None:
     with serving(tmp_path / "instance", **COSTLY) as served:
         with signing_in(served, 20) as connections:
             served.process.terminate()
@@ -68,7 +68,7 @@ def test_a_page_does_not_wait_for_sign_ins(tmp_path: Path) -> None:
         assert statuses(connections) == [422] * count
 
 
-def test_a_kept_connection_is_answered_after_the_signal_and_told_to_go(tmp_path: Path) -> None:
+def test_a_keep_alive_connection_is_answered_after_the_signal_and_closed(tmp_path: Path) -> None:
     with serving(tmp_path / "instance") as served:
         kept = [http.client.HTTPConnection("127.0.0.1", served.port, timeout=30) for _ in range(10)]
         for connection in kept:
@@ -86,7 +86,7 @@ def test_a_kept_connection_is_answered_after_the_signal_and_told_to_go(tmp_path:
         assert served.end() == 0
 
 
-def test_the_port_is_let_go_of_at_once_while_requests_are_finished(tmp_path: Path) -> None:
+def test_the_port_is_released_at_once_while_requests_are_finished(tmp_path: Path) -> None:
     with serving(tmp_path / "instance") as served:
         with socket.create_connection(("127.0.0.1", served.port), timeout=30) as client:
             client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
@@ -114,7 +114,7 @@ def serving_elsewhere(port: int) -> socket.socket:
 
 
 @pytest.mark.full
-def test_a_second_signal_ends_it_sooner(tmp_path: Path) -> None:
+def test_a_second_signal_stops_it_sooner(tmp_path: Path) -> None:
     patience = "lifecycle.GRACEFUL_SECONDS = connection.REQUEST_SECONDS = 3600"
     with (
         serving(
@@ -172,7 +172,7 @@ def test_a_request_that_comes_before_an_idle_connection_is_closed_is_answered(tm
         pytest.param("OSError", marks=pytest.mark.full),
     ],
 )
-def test_a_fault_beside_the_application_is_told_without_the_path(tmp_path: Path, raised: str) -> None:
+def test_an_error_outside_the_application_is_logged_without_the_path(tmp_path: Path, raised: str) -> None:
     # Python 3.13 shows the source of a program given by -c in a traceback, so the program does not name the secret.
     program = patched(
         "from portal import api\n"

@@ -11,7 +11,7 @@ import pytest
 
 from portal.security_headers import MAX_BODY, SECURITY_HEADERS
 from tests.cli.process import Served, run_portal, serving, wait_until
-from tests.long import LONG
+from tests.long_tests import LONG
 from tests.server.clients import connected
 from tests.web.test_served import CHEAP, Visitor, raw
 
@@ -124,7 +124,7 @@ def test_a_refusal_is_plain_json_with_the_headers_of_every_answer(served: Served
 
 
 @pytest.mark.parametrize("body", [b"", b"email=a%40b.example"])
-def test_a_client_that_waits_to_be_told_is_told_once(served: Served, body: bytes) -> None:
+def test_a_client_that_expects_100_continue_gets_it_once(served: Served, body: bytes) -> None:
     head = POST + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: 19\r\n\r\n"
     with connected(served, 1, head + body) as (client,):
         answer = client.recv(10_000)
@@ -137,7 +137,7 @@ def test_a_client_that_waits_to_be_told_is_told_once(served: Served, body: bytes
     assert answer.split(b"\r\n\r\n")[1].startswith(b"HTTP/1.1 400 "), "no form token"
 
 
-def test_a_client_whose_body_is_too_large_is_not_told_to_send_it(served: Served) -> None:
+def test_a_client_whose_body_is_too_large_gets_no_100_continue(served: Served) -> None:
     with connected(served, 5, POST + b"Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n") as clients:
         assert [client.recv(10_000)[:13] for client in clients] == [b"HTTP/1.1 413 "] * 5
 

@@ -42,7 +42,7 @@ def test_what_follows_a_body_is_not_part_of_it() -> None:
 @given(
     st.binary(max_size=200), st.sampled_from([b"", HEAD, b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
 )
-def test_no_bytes_are_a_fault(sent: bytes, before: bytes) -> None:
+def test_no_input_makes_the_parser_raise(sent: bytes, before: bytes) -> None:
     rest = before + sent
     while rest:
         parser = StrictParser(LIMITS)

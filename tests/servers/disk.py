@@ -8,7 +8,7 @@ from typing import Self
 
 import pytest
 
-from tests.machine import is_root
+from tests.system_packages import is_root
 
 
 class Disk:

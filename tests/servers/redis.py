@@ -17,8 +17,8 @@ from typing import Self
 import pytest
 import redis
 
-from tests.machine import apt_installs, say
 from tests.servers.processes import free_port, wait_until
+from tests.system_packages import apt_installs, say
 
 PATIENCE_SECONDS = 30.0
 """How long a test that is not about a server that is away lets the portal wait for an answer: a busy machine may be."""

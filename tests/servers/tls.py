@@ -8,7 +8,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Self
 
-from tests.mail.conversation import CERTIFICATE
+from tests.mail.smtp_connection import CERTIFICATE
 
 _SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
 """How a client of PostgreSQL asks for TLS; "S" is the answer that grants it."""

@@ -12,8 +12,8 @@ from portal.domain.context import Context
 from portal.storage.backends import DatabaseUnavailable, TransactionConflict
 from portal.storage.database import MAX_ATTEMPTS, open_database, retried
 from portal.storage.models import Contact, Organisation
+from tests.domain.instrumentation import in_parallel
 from tests.domain.scene import ADA, Scene
-from tests.domain.watching import in_parallel
 
 OUTRUN = text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$")
 
@@ -28,7 +28,7 @@ def slug_in(context: Context) -> str:
 
 
 @pytest.mark.on_sqlite
-def test_no_database_is_made_where_there_is_none(tmp_path: Path) -> None:
+def test_a_missing_database_is_not_created(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path}/none.sqlite3")
     with pytest.raises(DatabaseUnavailable, match="unable to open"), database.write():
         pass
@@ -36,7 +36,7 @@ def test_no_database_is_made_where_there_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.on_sqlite
-def test_what_does_not_fit_into_memory_is_spilled_beside_the_database(context: Context) -> None:
+def test_temporary_data_is_spilled_beside_the_database(context: Context) -> None:
     open_database(f"sqlite:///{file_of(context)}").engine.dispose()  # which others of this process may have been since
     with context.database.dedicated_connection() as connection:
         connection.exec_driver_sql("PRAGMA temp.cache_size = 10")
@@ -49,7 +49,7 @@ def test_what_does_not_fit_into_memory_is_spilled_beside_the_database(context: C
 
 
 @pytest.mark.on_sqlite
-def test_a_database_that_was_moved_away_is_away_until_it_is_back(context: Context) -> None:
+def test_a_moved_database_is_unavailable_until_it_is_back(context: Context) -> None:
     file = file_of(context)
     assert slug_in(context) == "default"
     moved = file.rename(file.with_name("moved"))
@@ -61,7 +61,7 @@ def test_a_database_that_was_moved_away_is_away_until_it_is_back(context: Contex
 
 
 @pytest.mark.on_sqlite
-def test_a_database_that_was_put_in_place_of_another_is_used(context: Context, migrated_file: Path) -> None:
+def test_a_replaced_database_file_is_used(context: Context, migrated_file: Path) -> None:
     with context.database.write() as connection:
         connection.execute(update(Organisation).values(slug="other"))
     with context.database.engine.connect() as connection:
@@ -73,7 +73,7 @@ def test_a_database_that_was_put_in_place_of_another_is_used(context: Context, m
 
 
 @pytest.mark.on_sqlite
-def test_a_damaged_page_is_no_fault_of_the_statement(context: Context) -> None:
+def test_a_damaged_page_is_reported_as_an_unavailable_database(context: Context) -> None:
     assert slug_in(context) == "default"
     context.database.engine.dispose()
     with file_of(context).open("r+b") as file:
@@ -84,7 +84,7 @@ def test_a_damaged_page_is_no_fault_of_the_statement(context: Context) -> None:
 
 
 @pytest.mark.on_sqlite
-def test_a_full_database_takes_nothing_and_loses_nothing(scene: Scene) -> None:
+def test_a_full_database_refuses_writes_and_loses_nothing(scene: Scene) -> None:
     engine = scene.context.database.engine
     identity = scene.join()
     limit = [scene.rows(text("PRAGMA page_count"))[0][0] + 4]
@@ -123,7 +123,7 @@ def test_a_missing_table_is_another_schema_and_no_fault_of_the_statement(context
 
 @pytest.mark.on_postgresql
 @pytest.mark.parametrize("state", ["28000", "3D000", "3F000", "42501", "53100", "53200", "57P01", "57P03"])
-def test_a_server_that_lets_nobody_work_is_no_fault_of_the_statement(context: Context, state: str) -> None:
+def test_a_server_that_refuses_connections_is_reported_as_unavailable(context: Context, state: str) -> None:
     refusal = text(f"DO $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '{state}'; END $$")
     with pytest.raises(DatabaseUnavailable, match="not now"), context.database.read() as connection:
         connection.execute(refusal)
@@ -159,7 +159,7 @@ def backend_of(connection: Connection) -> int:
 
 
 @pytest.mark.on_postgresql
-def test_two_that_wait_for_each_other_both_come_to_their_end(scene: Scene) -> None:
+def test_two_deadlocked_transactions_both_succeed(scene: Scene) -> None:
     ids = [scene.add_guest("ada@example.com"), scene.add_guest("eve@example.com")]
     both_hold_one = Barrier(2)
     begun: list[str] = []
@@ -180,7 +180,7 @@ def test_two_that_wait_for_each_other_both_come_to_their_end(scene: Scene) -> No
 
 
 @pytest.mark.on_postgresql
-def test_after_three_tries_whoever_is_outrun_is_told_to_come_back_later(context: Context) -> None:
+def test_a_transaction_conflict_is_raised_after_three_attempts(context: Context) -> None:
     begun: list[int] = []
 
     @retried
@@ -196,7 +196,7 @@ def test_after_three_tries_whoever_is_outrun_is_told_to_come_back_later(context:
 
 
 @pytest.mark.on_postgresql
-def test_whoever_asks_for_an_unhurried_transaction_leaves_no_patience_behind(context: Context) -> None:
+def test_a_transaction_with_a_longer_timeout_does_not_change_later_ones(context: Context) -> None:
     def time_out(engine: Engine) -> str:
         with engine.connect() as connection:
             return str(connection.execute(text("SHOW statement_timeout")).scalar_one())
@@ -207,7 +207,7 @@ def test_whoever_asks_for_an_unhurried_transaction_leaves_no_patience_behind(con
 
 
 @pytest.mark.on_postgresql
-def test_a_connection_of_ones_own_may_take_its_time_and_is_given_to_nobody_else(context: Context) -> None:
+def test_a_dedicated_connection_has_no_timeout_and_is_not_shared(context: Context) -> None:
     def ask(connection: Connection) -> tuple[str, int]:
         found = connection.execute(text("SELECT current_setting('statement_timeout'), pg_backend_pid()")).one()
         return found[0], found[1]
@@ -229,6 +229,6 @@ def test_temporary_tables_go_with_the_connection_that_made_them(context: Context
 
 
 @pytest.mark.differs_on_postgresql
-def test_a_connection_of_ones_own_tells_of_a_database_that_is_away(context: Context) -> None:
+def test_a_dedicated_connection_reports_an_unavailable_database(context: Context) -> None:
     with pytest.raises(DatabaseUnavailable), context.database.dedicated_connection() as connection, connection.begin():
         connection.execute(text("SELECT nothing FROM nowhere"))

@@ -98,7 +98,7 @@ def upgrade_to(database: Database, revision: str) -> dict[str, Table]:
 
 
 @pytest.mark.parametrize(("before", "revision"), list(pairwise(REVISIONS)))
-def test_a_migration_takes_nothing_away_that_the_version_before_uses(
+def test_a_migration_removes_nothing_that_the_previous_version_uses(
     database: Database, before: str, revision: str
 ) -> None:
     found = taken_away(upgrade_to(database, before), upgrade_to(database, revision))
@@ -122,14 +122,14 @@ def test_a_migration_takes_nothing_away_that_the_version_before_uses(
         ("DROP INDEX ix_outbox_due", []),
     ],
 )
-def test_the_rule_sees_what_is_taken_away(database: Database, statement: str, found: list[str]) -> None:
+def test_the_check_finds_removed_columns(database: Database, statement: str, found: list[str]) -> None:
     before = upgrade_to(database, schema.head())
     with database.write() as connection:
         connection.execute(text(statement))
         assert taken_away(before, tables_of(connection)) == found
 
 
-def test_the_rule_sees_what_an_insert_of_the_version_before_would_fail_at() -> None:
+def test_the_check_finds_constraints_that_break_inserts_of_the_previous_version() -> None:
     before = Table({"id": ("INTEGER", False, False), "name": ("TEXT", True, False)}, set(), set())
     after = Table(
         {"id": ("INTEGER", False, False), "name": ("TEXT", False, False), "cost": ("INTEGER", False, False)},

@@ -7,8 +7,8 @@ import time_machine
 
 from portal.storage import memory_counters
 from portal.storage.memory_counters import MemoryCounters
-from tests.domain.watching import in_parallel
-from tests.passing import passing_time
+from tests.domain.instrumentation import in_parallel
+from tests.passing_time import passing_time
 
 START = 1_800_000_000
 
@@ -24,7 +24,7 @@ def test_a_counter_counts(storage: MemoryCounters) -> None:
     assert (storage.get("a"), storage.get("b"), storage.get("c")) == (3, 1, 0)
 
 
-def test_a_window_begins_with_its_first_hit_and_no_later_one_puts_its_end_off(storage: MemoryCounters) -> None:
+def test_a_window_begins_with_its_first_hit_and_is_not_extended(storage: MemoryCounters) -> None:
     with passing_time(START) as travel:
         storage.incr("a", 60)
         travel.shift(59)
@@ -36,7 +36,7 @@ def test_a_window_begins_with_its_first_hit_and_no_later_one_puts_its_end_off(st
         assert storage.get_expiry("a") == START + 120
 
 
-def test_a_clock_that_is_set_ends_no_window_and_lengthens_none(storage: MemoryCounters) -> None:
+def test_setting_the_clock_neither_ends_nor_extends_a_window(storage: MemoryCounters) -> None:
     with time_machine.travel(START, tick=False) as travel:
         storage.incr("a", 60)
         for step in (-3600, 7200):
@@ -45,19 +45,19 @@ def test_a_clock_that_is_set_ends_no_window_and_lengthens_none(storage: MemoryCo
             assert 0 < storage.get_expiry("a") - time() <= 60
 
 
-def test_a_counter_that_nobody_has_ends_now(storage: MemoryCounters) -> None:
+def test_an_unknown_counter_expires_now(storage: MemoryCounters) -> None:
     with passing_time(START):
         assert storage.get_expiry("a") == START
 
 
-def test_what_is_given_back_is_one_hit(storage: MemoryCounters) -> None:
+def test_giving_back_removes_one_hit(storage: MemoryCounters) -> None:
     storage.incr("a", 60)
     storage.incr("a", 60)
     assert storage.incr("a", 60, amount=-1) == 1
     assert storage.get("a") == 1
 
 
-def test_what_belonged_to_a_window_that_has_passed_is_not_given_back_to_the_next(storage: MemoryCounters) -> None:
+def test_a_hit_of_an_expired_window_is_not_given_back_to_the_next(storage: MemoryCounters) -> None:
     with passing_time(START) as travel:
         storage.incr("a", 60)
         travel.shift(61)

@@ -23,7 +23,7 @@ from portal.storage.database import Database, open_database
 from portal.storage.models import Base, Contact, Link, Organisation, OutboxMail, Registration
 from portal.storage.models.base import UtcDateTime
 from portal.storage.schema import DatabaseProblem
-from tests.domain.watching import in_parallel
+from tests.domain.instrumentation import in_parallel
 from tests.servers.postgres import Postgres
 
 CUSTOMER = """

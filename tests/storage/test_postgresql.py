@@ -34,7 +34,7 @@ def opened(url: str) -> Iterator[Database]:
     database.engine.dispose()
 
 
-def test_a_session_is_set_up_whatever_the_database_says(postgres: Postgres) -> None:
+def test_session_settings_override_those_of_the_database(postgres: Postgres) -> None:
     url = postgres.new_database("odd")
     with postgres.connect() as connection:
         for name, value in ODD.items():
@@ -48,7 +48,7 @@ def test_a_session_is_set_up_whatever_the_database_says(postgres: Postgres) -> N
     assert found == {**SESSION, "datestyle": "ISO, DMY"}
 
 
-def test_what_the_url_sets_goes_first(postgres: Postgres) -> None:
+def test_settings_in_the_url_take_precedence(postgres: Postgres) -> None:
     options = "?options=-c%20statement_timeout%3D5s%20-c%20search_path%3Dportal"
     with opened(postgres.url() + options) as database, database.read() as connection:
         assert connection.exec_driver_sql("SHOW statement_timeout").scalar_one() == "5s"

@@ -10,7 +10,7 @@ from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.tokens import digest_of, random_id
 from portal.domain.values.email import parse_email
 from portal.storage.models import Contact
-from tests.passing import passing_time
+from tests.passing_time import passing_time
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.post import code_in
@@ -70,9 +70,9 @@ def shop(start: Start) -> Site:
     return site
 
 
-class TestTheCookie:
+class TestCookie:
     @every_way_in
-    def test_every_way_in_sets_it_for_a_year(self, shop: Site, way_in: WayIn) -> None:
+    def test_every_sign_in_sets_the_device_cookie_for_a_year(self, shop: Site, way_in: WayIn) -> None:
         answer = way_in(shop, shop.browser())
         assert answer.status == 302
         ((name_and_value, *attributes),) = device_cookies(answer)
@@ -80,13 +80,13 @@ class TestTheCookie:
         attributes = [each for each in attributes if not each.startswith("Expires=")]
         assert sorted(attributes) == ["HttpOnly", f"Max-Age={YEAR}", "Path=/", "SameSite=Lax", "Secure"]
 
-    def test_without_https_it_is_plain(self, site: Site) -> None:
+    def test_without_https_the_device_cookie_is_not_secure(self, site: Site) -> None:
         site.customer(EMAIL)
         ((name_and_value, *attributes),) = device_cookies(site.browser().sign_in(EMAIL, PASSWORD))
         assert name_and_value.startswith("device=")
         assert not {"Secure", "Partitioned"} & set(attributes)
 
-    def test_nothing_else_sets_it(self, shop: Site) -> None:
+    def test_nothing_else_sets_the_device_cookie(self, shop: Site) -> None:
         browser = shop.browser()
         answers = [
             browser.send("/login"),
@@ -98,7 +98,7 @@ class TestTheCookie:
         assert [device_cookies(answer) for answer in answers] == [[]] * 5
         assert browser.cookie(NAME) is None
 
-    def test_the_database_holds_a_digest_of_it(self, shop: Site) -> None:
+    def test_the_database_holds_a_digest_of_the_device_cookie(self, shop: Site) -> None:
         browser = shop.browser()
         browser.sign_in(EMAIL, PASSWORD)
         value = browser.cookie(NAME)
@@ -106,7 +106,7 @@ class TestTheCookie:
         assert digest_of(value) in [row["digest"] for row in shop.rows()["device"]]
         assert value not in str(shop.rows())
 
-    def test_it_is_kept_through_signing_out_and_in_and_its_life_begins_anew(self, shop: Site) -> None:
+    def test_the_device_cookie_survives_signing_out_and_signing_in_renews_it(self, shop: Site) -> None:
         browser = shop.browser()
         browser.sign_in(EMAIL, PASSWORD)
         value = browser.cookie(NAME)
@@ -116,28 +116,30 @@ class TestTheCookie:
         assert f"Max-Age={YEAR}" in attributes
 
     @pytest.mark.parametrize("planted", ["a1" * 16, "x", "é" * 32, "a" * 3000, "../../etc"])
-    def test_a_planted_one_is_replaced(self, shop: Site, planted: str) -> None:
+    def test_an_invented_device_cookie_is_replaced(self, shop: Site, planted: str) -> None:
         browser = shop.browser()
         browser.set_cookie(planted, NAME)
         assert browser.sign_in(EMAIL, PASSWORD).status == 302
         assert browser.cookie(NAME) != planted
         assert len(browser.cookie(NAME) or "") == 32
 
-    def test_the_frame_has_one_of_its_own(self, shop: Site) -> None:
+    def test_the_frame_has_its_own_cookie(self, shop: Site) -> None:
         browser = Framed(shop.app)
         ((name_and_value, *attributes),) = device_cookies(browser.sign_in(EMAIL, PASSWORD))
         assert name_and_value.startswith(f"{FRAMED_NAME}=")
         assert {"Secure", "HttpOnly", "Path=/", "SameSite=None", "Partitioned"} <= set(attributes)
         assert browser.cookie(NAME) is None
 
-    def test_there_is_none_in_a_frame_where_nobody_may_show_it(self, shop: Site) -> None:
+    def test_there_is_no_frame_cookie_without_frame_ancestors(self, shop: Site) -> None:
         allow(shop, frame=())
         assert device_cookies(Framed(shop.app).sign_in(EMAIL, PASSWORD)) == []
 
 
-class TestWhatItIsGoodFor:
+class TestKnownDevices:
     @pytest.mark.parametrize("framed", [False, True])
-    def test_the_owner_gets_in_by_password_mail_and_reset_during_a_spray(self, shop: Site, framed: bool) -> None:
+    def test_the_owner_can_sign_in_by_password_email_and_reset_during_a_password_spray(
+        self, shop: Site, framed: bool
+    ) -> None:
         browser = Framed(shop.app) if framed else shop.browser()
         assert browser.sign_in(EMAIL, PASSWORD).status == 302
         browser.sign_out()
@@ -155,7 +157,7 @@ class TestWhatItIsGoodFor:
         assert shop.browser().fill(shop.link(EMAIL), {"password": SECOND}).status == 302
         assert browser.sign_in(EMAIL, SECOND).status == 302
 
-    def test_a_hundred_wrong_ones_of_strangers_do_not_close_it_for_the_owner(self, shop: Site) -> None:
+    def test_100_wrong_passwords_elsewhere_do_not_lock_the_password_for_the_owner(self, shop: Site) -> None:
         browser = shop.browser()
         browser.sign_in(EMAIL, PASSWORD)
         with shop.context.database.write() as connection:
@@ -166,7 +168,7 @@ class TestWhatItIsGoodFor:
         assert shop.browser().sign_in(EMAIL, SECOND).status == 422
         assert browser.sign_in(EMAIL, SECOND).status == 302
 
-    def test_another_customers_cookie_or_an_invented_one_is_a_strangers(self, shop: Site) -> None:
+    def test_a_device_cookie_of_another_customer_or_an_invented_one_is_unknown(self, shop: Site) -> None:
         shop.customer(SECOND_EMAIL)
         foreign = shop.browser()
         foreign.sign_in(SECOND_EMAIL, PASSWORD)
@@ -178,7 +180,7 @@ class TestWhatItIsGoodFor:
             assert browser.sign_in(EMAIL, PASSWORD).status == 429
             assert browser.ask_for_reset(EMAIL).status == 429
 
-    def test_two_customers_share_a_browser(self, shop: Site) -> None:
+    def test_two_customers_of_one_browser_share_a_device_cookie(self, shop: Site) -> None:
         shop.customer(SECOND_EMAIL)
         browser = shop.browser()
         browser.sign_in(EMAIL, PASSWORD)
@@ -192,7 +194,7 @@ class TestWhatItIsGoodFor:
             assert browser.sign_in(email, PASSWORD).status == 302
             browser.sign_out()
 
-    def test_it_ends_with_the_account(self, shop: Site) -> None:
+    def test_the_device_is_deleted_with_the_account(self, shop: Site) -> None:
         shop.customer(SECOND_EMAIL)
         browser = shop.browser()
         browser.sign_in(EMAIL, PASSWORD)
@@ -203,7 +205,7 @@ class TestWhatItIsGoodFor:
         assert browser.cookie(NAME) != value
 
     @pytest.mark.on_sqlite  # it travels in time
-    def test_a_browser_that_comes_back_after_a_year_is_a_stranger(self, shop: Site) -> None:
+    def test_a_device_unused_for_a_year_is_unknown(self, shop: Site) -> None:
         browser = shop.browser()
         with passing_time(shop.context.clock()) as clock:
             browser.sign_in(EMAIL, PASSWORD)

@@ -34,7 +34,7 @@ def notices(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("sign_in", [sign_in_by_link, sign_in_by_code])
-def test_whoever_signs_in_by_mail_is_told_that_the_password_was_not_saved(
+def test_signing_in_by_email_says_that_the_registered_password_was_not_saved(
     site: Site, sign_in: Callable[[Site, Browser], Page]
 ) -> None:
     site.browser().register(EMAIL, PASSWORD)
@@ -50,7 +50,7 @@ def test_whoever_signs_in_by_mail_is_told_that_the_password_was_not_saved(
     assert NOTICE not in browser.follow(sign_in(site, browser)).words
 
 
-def test_it_is_said_in_the_language_of_the_page(site: Site) -> None:
+def test_the_notice_is_in_the_language_of_the_page(site: Site) -> None:
     site.browser().register(EMAIL, PASSWORD)
     browser = site.browser()
     signed_in = sign_in_by_link(site, browser)
@@ -62,7 +62,7 @@ def test_it_is_said_in_the_language_of_the_page(site: Site) -> None:
     assert "password" not in notice
 
 
-def test_who_resets_is_told_that_the_new_password_replaces_it(site: Site) -> None:
+def test_a_reset_says_that_the_new_password_replaces_the_registered_one(site: Site) -> None:
     site.browser().register(EMAIL, PASSWORD)
     browser = site.browser()
 
@@ -78,7 +78,7 @@ def reset_again(site: Site, browser: Browser) -> Page:
 
 
 @pytest.mark.parametrize("prove", [sign_in_by_link, reset])
-def test_the_link_and_the_code_of_the_registration_say_what_has_happened(
+def test_the_link_and_code_of_a_dropped_registration_say_that_it_was_dropped(
     site: Site, prove: Callable[[Site, Browser], Page]
 ) -> None:
     registering = site.browser()
@@ -98,7 +98,7 @@ def test_the_link_and_the_code_of_the_registration_say_what_has_happened(
         assert ways == ["/login/link", "/password/reset"]
 
 
-def test_a_registration_beside_which_another_was_confirmed_leads_to_signing_in(site: Site) -> None:
+def test_the_link_of_a_registration_superseded_by_another_leads_to_signing_in(site: Site) -> None:
     site.browser().register(EMAIL, SECOND)
     link = site.link(EMAIL)
     site.customer(EMAIL)
@@ -109,7 +109,7 @@ def test_a_registration_beside_which_another_was_confirmed_leads_to_signing_in(s
     assert [way.get("href") for way in page.tree.one("main").all("a")] == ["/login", "/password/reset"]
 
 
-def test_the_owner_of_an_account_hears_nothing_of_what_strangers_register(site: Site) -> None:
+def test_the_owner_is_not_told_of_registrations_by_attackers(site: Site) -> None:
     site.customer(EMAIL)
     stranger = site.browser("198.51.100.66")
     stranger.register(EMAIL, SECOND)

@@ -102,18 +102,18 @@ def redeemed(site: Site, code: str, nonce: str = NONCE) -> str | None:
     return customer.email if customer else None
 
 
-class TestWhoMayShowIt:
-    def test_nobody_by_default(self, site: Site) -> None:
+class TestFrameAncestors:
+    def test_framing_is_forbidden_by_default(self, site: Site) -> None:
         page = site.browser().open("/login")
         assert page.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
         assert ancestors(page) == "'none'"
 
     @pytest.mark.parametrize("path", ["/login", "/register", "/login/link", "/password/reset", "/nothing-here"])
-    def test_exactly_the_organisations_list(self, shop: Site, path: str) -> None:
+    def test_frame_ancestors_are_exactly_the_organisations_list(self, shop: Site, path: str) -> None:
         allow(shop, frame=(SHOP, "https://other.example.com:8443"))
         assert ancestors(framed(shop).open(path)) == f"{SHOP} https://other.example.com:8443"
 
-    def test_pages_that_change_a_credential_are_never_framed(self, shop: Site) -> None:
+    def test_pages_that_change_a_credential_cannot_be_framed(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
         assert ancestors(browser.open("/account/password")) == "'none'"
         browser.ask_for_reset(EMAIL)
@@ -126,7 +126,7 @@ class TestWhoMayShowIt:
         for path in ("/password/new", "/login/confirm", "/register/confirm"):
             assert ancestors(browser.open(path)) == "'none'"
 
-    def test_of_every_page_it_is_decided(self, site: Site) -> None:
+    def test_every_page_is_listed_as_framable_or_not(self, site: Site) -> None:
         """Whoever adds a page says here whether others may show it in a frame."""
         shown = {rule.endpoint for rule in site.app.url_map.iter_rules()} - NEVER_FRAMED - NO_PAGES
         assert shown == {
@@ -144,7 +144,7 @@ class TestWhoMayShowIt:
             "register.resend",
         }
 
-    def test_such_a_page_opens_in_a_tab_of_its_own(self, shop: Site) -> None:
+    def test_a_page_that_cannot_be_framed_opens_in_a_new_tab(self, shop: Site) -> None:
         browser = framed(shop)
         shop.customer(EMAIL)
         page = browser.follow(browser.sign_in(EMAIL, PASSWORD))
@@ -153,31 +153,31 @@ class TestWhoMayShowIt:
 
 
 class TestCookies:
-    def test_the_frame_has_one_of_its_own(self, shop: Site) -> None:
+    def test_the_frame_has_its_own_cookie(self, shop: Site) -> None:
         cookie = framed(shop).send("/login").headers["Set-Cookie"]
         assert cookie.startswith("__Host-portal-frame=")
         for attribute in ("Secure", "HttpOnly", "Path=/", "SameSite=None", "Partitioned"):
             assert f"; {attribute}" in cookie
         assert "Domain" not in cookie
 
-    def test_the_top_level_keeps_its_own(self, shop: Site) -> None:
+    def test_the_top_level_keeps_its_own_cookie(self, shop: Site) -> None:
         cookie = shop.browser().send("/login").headers["Set-Cookie"]
         assert cookie.startswith("__Host-portal=")
         assert "; SameSite=Lax" in cookie
         assert "Partitioned" not in cookie
 
-    def test_there_is_none_where_nobody_may_show_it(self, start: Start) -> None:
+    def test_there_is_no_frame_cookie_without_frame_ancestors(self, start: Start) -> None:
         site = start(BASE_URL="https://portal.example.com")
         assert "Set-Cookie" not in framed(site).send("/login").headers
 
-    def test_a_session_of_the_frame_is_not_seen_at_top_level(self, shop: Site) -> None:
+    def test_a_session_of_the_frame_is_separate_from_the_top_level(self, shop: Site) -> None:
         shop.customer(EMAIL)
         browser = framed(shop)
         browser.sign_in(EMAIL, PASSWORD)
         assert browser.is_signed_in
         assert Browser.send(browser, "/account").status == 302
 
-    def test_our_script_in_the_frame_has_the_frames_cookie(self, shop: Site) -> None:
+    def test_a_request_by_script_in_the_frame_uses_the_frame_cookie(self, shop: Site) -> None:
         browser = framed(shop)
         form = browser.open("/register").form()
         typed = {"csrf_token": form.token, "password": "tall herons", "email": "", "first_name": "", "last_name": ""}
@@ -188,12 +188,12 @@ class TestCookies:
 
 
 class TestInTheFrame:
-    def test_the_page_is_compact(self, shop: Site) -> None:
+    def test_a_framed_page_is_compact(self, shop: Site) -> None:
         page = framed(shop).open("/login")
         assert page.tree.all("header") == []
         assert page.tree.all("footer") == []
 
-    def test_who_signs_in_is_handed_over_once_for_each_nonce(self, shop: Site) -> None:
+    def test_a_sign_in_is_handed_over_once_for_each_nonce(self, shop: Site) -> None:
         shop.customer(EMAIL)
         browser = framed(shop)
         assert "data-handover" not in browser.open(f"/login?nonce={NONCE}").tree.one("html").attributes
@@ -214,7 +214,7 @@ class TestInTheFrame:
             assert redeemed(shop, told(browser, page)["code"]) == EMAIL
             browser.post(page.form("/logout"))
 
-    def test_a_code_of_one_page_is_nothing_to_another(self, shop: Site) -> None:
+    def test_a_code_of_one_page_is_refused_for_another(self, shop: Site) -> None:
         shop.customer(EMAIL)
         browser = framed(shop)
         code = told(browser, browser.follow(browser.sign_in(EMAIL, PASSWORD)))["code"]
@@ -223,7 +223,7 @@ class TestInTheFrame:
         assert refusal.value.failure is Failure.NO_SUCH_HANDOVER
 
     @pytest.mark.parametrize("nonce", ["", "of-21-characters-only", "x" * 129, "of-22-characters-but +"])
-    def test_without_a_nonce_nobody_is_handed_over(self, shop: Site, nonce: str) -> None:
+    def test_without_a_nonce_there_is_no_code(self, shop: Site, nonce: str) -> None:
         shop.customer(EMAIL)
         browser = framed(shop)
         browser.open(f"/login?nonce={quote(nonce)}")
@@ -232,7 +232,7 @@ class TestInTheFrame:
         assert told(browser, page, nonce) == {}
         assert shop.rows()["handover"] == []
 
-    def test_too_many_nonces_are_told_to_wait(self, shop: Site) -> None:
+    def test_too_many_nonces_are_rate_limited(self, shop: Site) -> None:
         shop.customer(EMAIL)
         browser = framed(shop)
         page = browser.follow(browser.sign_in(EMAIL, PASSWORD))
@@ -242,7 +242,7 @@ class TestInTheFrame:
         assert 0 < int(answers[-1].headers["Retry-After"]) <= 600
         assert len(shop.rows()["handover"]) == 100
 
-    def test_nobody_is_handed_over_outside_a_frame_or_signed_out(self, shop: Site) -> None:
+    def test_there_is_no_code_outside_a_frame_or_signed_out(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
         form = browser.open("/account").form("/logout")
         body = {"csrf_token": form.token, "nonce": NONCE}
@@ -251,7 +251,7 @@ class TestInTheFrame:
         body["csrf_token"] = stranger.open("/login").form().token
         assert json.loads(stranger.send("/handover", "POST", data=body).body) == {}
 
-    def test_a_handover_needs_the_form_token_and_our_own_origin(self, shop: Site) -> None:
+    def test_a_hand_over_needs_the_csrf_token_and_our_own_origin(self, shop: Site) -> None:
         shop.customer(EMAIL)
         browser = framed(shop)
         page = browser.follow(browser.sign_in(EMAIL, PASSWORD))
@@ -269,12 +269,12 @@ class TestInTheFrame:
         )
         assert redeemed(shop, told(browser, page)["code"]) == EMAIL
 
-    def test_it_speaks_the_language_of_the_site(self, shop: Site) -> None:
+    def test_the_frame_is_in_the_language_of_the_site(self, shop: Site) -> None:
         browser = framed(shop)
         assert browser.open("/login?nonce=n&locale=cs-CZ").tree.one("html").get("lang") == "cs"
         assert browser.open("/register").tree.one("html").get("lang") == "cs"
 
-    def test_its_switch_outside_the_frame_counts_for_more_than_the_site(self, shop: Site) -> None:
+    def test_the_language_switch_outside_the_frame_overrides_the_site(self, shop: Site) -> None:
         browser = shop.browser()
         page = browser.open("/login?nonce=n&locale=cs-CZ")
         assert page.tree.one("html").get("lang") == "cs"
@@ -282,7 +282,7 @@ class TestInTheFrame:
         assert browser.follow(answer).tree.one("html").get("lang") == "en"
 
     @pytest.mark.parametrize("theme", ["light", "dark"])
-    def test_it_is_light_or_dark_as_the_site_wants(self, shop: Site, theme: str) -> None:
+    def test_the_site_chooses_the_light_or_dark_theme(self, shop: Site, theme: str) -> None:
         browser = framed(shop)
         browser.open(f"/login?nonce=n&theme={theme}")
         shown = browser.open("/register")
@@ -298,15 +298,15 @@ class TestInTheFrame:
         assert browser.send(stylesheet.partition("?")[0]).headers["Cache-Control"] == "no-store"
 
     @pytest.mark.parametrize("theme", ["", "blue", "../dark", "dark%00"])
-    def test_a_theme_that_there_is_not_is_ignored(self, shop: Site, theme: str) -> None:
+    def test_an_unknown_theme_is_ignored(self, shop: Site, theme: str) -> None:
         shown = framed(shop).open(f"/login?nonce=n&theme={theme}")
         assert not any("themed" in link.get("href") for link in shown.tree.all("link"))
 
-    def test_outside_a_frame_the_visitor_decides(self, shop: Site) -> None:
+    def test_outside_a_frame_the_browser_chooses_the_theme(self, shop: Site) -> None:
         shown = shop.browser().open("/login?nonce=n&theme=dark")
         assert not any("themed" in link.get("href") for link in shown.tree.all("link"))
 
-    def test_signing_out_is_told(self, shop: Site) -> None:
+    def test_signing_out_is_announced_to_the_site(self, shop: Site) -> None:
         shop.customer(EMAIL)
         browser = framed(shop)
         browser.sign_in(EMAIL, PASSWORD)
@@ -314,16 +314,16 @@ class TestInTheFrame:
         assert event(page) == "signed-out"
         assert event(browser.open("/login")) is None
 
-    def test_the_page_names_whom_it_may_tell(self, shop: Site) -> None:
+    def test_the_page_lists_the_origins_that_it_may_message(self, shop: Site) -> None:
         assert framed(shop).open("/login").tree.one("html").get("data-parents") == SHOP
         assert "data-parents" not in shop.browser().open("/login").tree.one("html").attributes
 
-    def test_at_top_level_nothing_is_told(self, shop: Site) -> None:
+    def test_at_top_level_no_message_is_sent(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
         attributes = browser.open(f"/account?nonce={NONCE}").tree.one("html").attributes
         assert not {"data-event", "data-handover", "data-parents"} & attributes.keys()
 
-    def test_the_mailed_link_says_where_else_the_code_may_belong(self, shop: Site) -> None:
+    def test_the_emailed_link_says_that_the_code_can_be_typed_in_the_frame(self, shop: Site) -> None:
         shop.customer(EMAIL)
         framed(shop).fill("/login/link", {"email": EMAIL})
         page = shop.browser().open(shop.link(EMAIL))
@@ -331,7 +331,7 @@ class TestInTheFrame:
 
 
 class TestWithoutCookies:
-    def test_a_form_leads_to_a_tab_of_its_own_that_ends_at_the_site(self, shop: Site) -> None:
+    def test_without_cookies_a_form_opens_a_new_tab_that_returns_to_the_site(self, shop: Site) -> None:
         shop.customer(EMAIL)
         said = {"return_url": f"{SHOP}/cart?item=1", "state": "s1", "nonce": NONCE}
         form = framed(shop).open(f"/login?{urlencode(said)}").form()
@@ -347,26 +347,26 @@ class TestWithoutCookies:
         assert (answer["item"], answer["state"]) == (["1"], ["s1"])
         assert redeemed(shop, answer["code"][0]) == EMAIL
 
-    def test_a_cookie_of_the_top_level_is_none_of_the_frame(self, shop: Site) -> None:
+    def test_a_top_level_cookie_does_not_count_in_the_frame(self, shop: Site) -> None:
         form = framed(shop).open("/register").form()
         subdomain = shop.browser()  # on the portal's own site, where the frame is sent those of the top level too
         subdomain.open("/login")
         page = subdomain.post(form, headers=FRAME)
         assert page.tree.one("h1").text == "Continue in a new tab"
 
-    def test_registration_goes_on_as_registration(self, shop: Site) -> None:
+    def test_without_cookies_registration_continues_as_registration(self, shop: Site) -> None:
         form = framed(shop).open("/register").form()
         (link,) = framed(shop).post(form).tree.one("main").all("a")
         assert link.get("href") == "/register"
 
-    def test_a_stale_form_with_a_cookie_is_shown_again(self, shop: Site) -> None:
+    def test_an_expired_form_with_a_cookie_is_shown_again(self, shop: Site) -> None:
         browser = framed(shop)
         form = browser.open("/login").form()
         page = browser.post(form, {"csrf_token": "stale", "email": EMAIL})
         assert (page.status, page.form().fields["email"]) == (400, EMAIL)
 
 
-def test_the_script_may_be_loaded_from_everywhere_and_is_small(site: Site) -> None:
+def test_the_embed_script_is_small_and_may_be_loaded_from_every_origin(site: Site) -> None:
     page = site.browser().send("/embed.js")
     assert page.status == 200
     assert page.headers["Content-Type"].startswith("text/javascript")

@@ -43,7 +43,7 @@ def test_a_wrong_method_is_a_405_that_names_the_right_ones(site: Site) -> None:
         assert set(page.headers["Allow"].split(", ")) == methods
 
 
-def test_a_request_from_elsewhere_is_a_400(site: Site) -> None:
+def test_a_cross_site_request_is_a_400(site: Site) -> None:
     assert_page(site.browser().send("/login", "POST", headers={"Origin": "https://evil.example"}), 400)
 
 
@@ -68,9 +68,7 @@ def ways_on(page: Page) -> list[str]:
         ("/register/verify/none", ["/login", "/register"]),
     ],
 )
-def test_a_link_that_is_none_of_ours_is_called_a_link_and_leads_to_a_new_one(
-    site: Site, path: str, expected: list[str]
-) -> None:
+def test_the_page_of_an_invalid_link_offers_a_new_one(site: Site, path: str, expected: list[str]) -> None:
     page = site.browser().open(path)
 
     assert_error_page(page, 404)
@@ -79,7 +77,7 @@ def test_a_link_that_is_none_of_ours_is_called_a_link_and_leads_to_a_new_one(
     assert ways_on(page) == expected
 
 
-def test_a_link_that_is_used_up_leads_to_what_comes_after_it(site: Site) -> None:
+def test_the_page_of_a_used_link_leads_to_the_next_step(site: Site) -> None:
     browser = site.browser()
     browser.register(EMAIL, PASSWORD)
     confirmation = site.link(EMAIL)
@@ -98,7 +96,7 @@ def test_a_link_that_is_used_up_leads_to_what_comes_after_it(site: Site) -> None
         assert ways_on(page) == expected
 
 
-def test_a_confirmation_that_is_too_old_leads_to_the_mail_being_sent_again(site: Site) -> None:
+def test_the_page_of_an_expired_confirmation_link_offers_to_resend_the_email(site: Site) -> None:
     with time_machine.travel(NOW, tick=False) as clock:
         browser = site.browser()
         browser.register(EMAIL, PASSWORD)
@@ -114,13 +112,13 @@ def test_a_confirmation_that_is_too_old_leads_to_the_mail_being_sent_again(site:
         assert browser.open(site.link(EMAIL)).status == 200
 
 
-def test_an_error_page_leads_to_the_account_of_who_is_signed_in(site: Site) -> None:
+def test_an_error_page_links_to_the_account_when_signed_in(site: Site) -> None:
     assert ways_on(site.browser().open("/none")) == ["/login"]
     assert ways_on(site.customer(EMAIL).open("/none")) == ["/account"]
 
 
 @pytest.mark.on_sqlite  # which keeps a value that is no date
-def test_what_may_pass_can_be_tried_again_on_the_same_page(site: Site) -> None:
+def test_a_temporary_error_can_be_retried_on_the_same_page(site: Site) -> None:
     browser = site.customer(EMAIL)
     run(site, "UPDATE contact SET confirmed_at = 'no date at all'")
     assert ways_on(site.browser().sign_in(EMAIL, PASSWORD)) == ["/login", "/login"]
@@ -151,7 +149,7 @@ def test_a_throttled_form_is_a_429_with_what_was_typed(start: Start) -> None:
 
 
 @pytest.mark.on_sqlite  # which keeps a value that is no date
-class TestAFaultOfOurs:
+class TestServerErrors:
     """Stored data that cannot be read: the kind of fault that nobody has thought of."""
 
     @pytest.fixture
@@ -160,11 +158,11 @@ class TestAFaultOfOurs:
         run(site, "UPDATE contact SET confirmed_at = 'no date at all'")
         return site.browser().sign_in(EMAIL, PASSWORD)
 
-    def test_it_is_a_500_without_a_word_of_what_happened(self, page: Page) -> None:
+    def test_a_server_error_is_a_500_without_details(self, page: Page) -> None:
         assert_error_page(page, 500)
         assert not any(word in page.text for word in ("ValueError", "no date", "argon2", ".py", "sqlite", EMAIL))
 
-    def test_the_log_knows_the_reference(self, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    def test_the_log_contains_the_reference_of_the_error(self, site: Site, caplog: pytest.LogCaptureFixture) -> None:
         site.customer(EMAIL)
         run(site, "UPDATE contact SET confirmed_at = 'no date at all'")
         page = site.browser().sign_in(EMAIL, PASSWORD)
@@ -174,12 +172,12 @@ class TestAFaultOfOurs:
         assert f"unexpected ValueError request={reference}" in caplog.text
         assert PASSWORD not in caplog.text
 
-    def test_the_portal_goes_on_afterwards(self, site: Site, page: Page) -> None:
+    def test_the_portal_keeps_working_after_an_error(self, site: Site, page: Page) -> None:
         assert page.status == 500
         assert site.browser().open("/login").status == 200
 
 
-def test_a_broken_database_is_a_page_too(site: Site) -> None:
+def test_a_broken_database_gets_an_error_page(site: Site) -> None:
     browser = site.customer(EMAIL)
     run(site, "ALTER TABLE identity RENAME TO elsewhere")
     page = browser.open("/account")
@@ -188,7 +186,7 @@ def test_a_broken_database_is_a_page_too(site: Site) -> None:
     assert page.status in (500, 503)
 
 
-def test_a_database_that_is_broken_from_the_first_request_on_is_a_page_too(site: Site, start: Start) -> None:
+def test_a_database_broken_from_the_first_request_gets_an_error_page(site: Site, start: Start) -> None:
     run(site, "ALTER TABLE organisation RENAME TO elsewhere")
     fresh = start()
 

@@ -73,7 +73,7 @@ OPENERS: list[Callable[[Site], Opened]] = [
 
 
 @pytest.mark.parametrize("opener", OPENERS, ids=lambda opener: opener.__name__)
-def test_a_form_without_its_token_changes_nothing_and_comes_again_as_typed(
+def test_a_form_without_its_csrf_token_changes_nothing_and_is_shown_again_as_typed(
     site: Site, opener: Callable[[Site], Opened]
 ) -> None:
     browser, form, typed = opener(site)
@@ -95,7 +95,7 @@ def test_a_form_without_its_token_changes_nothing_and_comes_again_as_typed(
     assert browser.post(again, typed).status == 302
 
 
-def test_signing_out_needs_its_token_too(site: Site) -> None:
+def test_signing_out_needs_the_csrf_token(site: Site) -> None:
     browser = site.customer(EMAIL)
     form = browser.open("/account").form("/logout")
 
@@ -106,7 +106,7 @@ def test_signing_out_needs_its_token_too(site: Site) -> None:
     assert not browser.is_signed_in
 
 
-def test_a_token_of_before_the_sign_in_is_of_no_use_after_it(site: Site) -> None:
+def test_a_csrf_token_from_before_the_sign_in_is_refused_after_it(site: Site) -> None:
     site.customer(EMAIL)
     browser = site.browser()
     old = browser.open("/login").form()
@@ -120,7 +120,7 @@ def test_a_token_of_before_the_sign_in_is_of_no_use_after_it(site: Site) -> None
     assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
 
 
-def test_a_token_may_be_used_again_while_its_cookie_lasts(site: Site) -> None:
+def test_a_csrf_token_may_be_reused_while_its_cookie_lasts(site: Site) -> None:
     site.customer(EMAIL)
     browser = site.browser()
     form = browser.open("/login").form()
@@ -152,9 +152,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
-def test_a_post_that_comes_from_elsewhere_is_refused_even_with_a_good_token(
-    site: Site, headers: dict[str, str]
-) -> None:
+def test_a_cross_site_post_is_refused_even_with_a_valid_token(site: Site, headers: dict[str, str]) -> None:
     browser, form, typed = _login(site)
     before = site.rows()
     page = browser.post(form, typed, headers=headers)
@@ -180,7 +178,7 @@ def test_a_post_that_comes_from_elsewhere_is_refused_even_with_a_good_token(
     ],
     ids=str,
 )
-def test_a_post_that_comes_from_here_is_taken(site: Site, headers: dict[str, str]) -> None:
+def test_a_same_origin_post_is_accepted(site: Site, headers: dict[str, str]) -> None:
     browser, form, typed = _login(site)
 
     assert browser.post(form, typed, headers=headers).location == "/account/password"
@@ -220,7 +218,7 @@ def _language(site: Site) -> Opened:
 @pytest.mark.parametrize(
     "opener", [*OPENERS, _ask_for_link, _code, _link, _log_out, _language], ids=lambda opener: opener.__name__
 )
-def test_nothing_that_another_site_sent_is_shown_back(site: Site, opener: Callable[[Site], Opened]) -> None:
+def test_values_of_a_cross_site_post_are_not_shown(site: Site, opener: Callable[[Site], Opened]) -> None:
     browser, form, typed = opener(site)
     before = (len(site.mails()), site.rows())
     planted = dict.fromkeys({*form.fields, *typed} - {"csrf_token"}, f"{MARK}@evil.example")
@@ -244,7 +242,9 @@ def test_nothing_that_another_site_sent_is_shown_back(site: Site, opener: Callab
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 @pytest.mark.parametrize("path", ["/password/strength", "/handover", "/none", "/healthz", "/account"])
-def test_nothing_of_it_is_shown_where_there_is_no_form_either(site: Site, path: str, headers: dict[str, str]) -> None:
+def test_values_of_a_cross_site_post_are_not_shown_on_pages_without_a_form(
+    site: Site, path: str, headers: dict[str, str]
+) -> None:
     sent = {"email": MARK, "next": f"/{MARK}", "password": MARK, "nonce": MARK}
     page = site.browser().send(f"{path}?next=/{MARK}&{MARK}", "POST", data=sent, headers=headers)
     assert page.status == 400
@@ -259,7 +259,7 @@ def test_another_site_cannot_replace_the_session_of_a_visitor(site: Site, path: 
     assert "Set-Cookie" not in page.headers
 
 
-def test_a_new_tab_takes_nothing_along_that_another_site_sent(site: Site) -> None:
+def test_the_new_tab_link_holds_no_values_of_a_cross_site_post(site: Site) -> None:
     framed = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
     said = {"return_url": f"https://shop.example.com/{MARK}", "state": MARK, "nonce": MARK, "locale": MARK}
     page = site.browser().send("/register", "POST", data=said, headers=framed)
@@ -267,7 +267,7 @@ def test_a_new_tab_takes_nothing_along_that_another_site_sent(site: Site) -> Non
     assert (page.status, link.get("href")) == (400, "/register")
 
 
-class TestWhereThePortalIsReached:
+class TestPortalUrl:
     """The address that people know is not always the one that the portal is asked with."""
 
     @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ class TestWhereThePortalIsReached:
             ("http://127.0.0.1:5000", "[", "http://[", False),
         ],
     )
-    def test_its_own_origins_are_told_from_others(
+    def test_own_origins_are_distinguished_from_others(
         self, start: Start, base_url: str, host: str, origin: str, taken: bool
     ) -> None:
         site = start(BASE_URL=base_url)
@@ -303,7 +303,7 @@ class TestWhereThePortalIsReached:
         assert (EMAIL in page.text) is taken
 
 
-def test_no_other_method_changes_anything_either(site: Site) -> None:
+def test_no_other_method_changes_state(site: Site) -> None:
     browser = site.customer(EMAIL)
     before = site.rows()
 
@@ -320,7 +320,7 @@ def test_no_other_method_changes_anything_either(site: Site) -> None:
 class TestAfterAChangeOfTheSecretKey:
     OLD, NEW = "Jk2pQw9zXv4tLm7rNs1yBd6gHf3c", "Zu8aRe5iTo0pSd4fGh7jKl2xCv9b"
 
-    def test_cookies_open_forms_and_links_go_on_with_the_old_key_as_a_fallback(self, start: Start) -> None:
+    def test_cookies_forms_and_links_stay_valid_with_the_old_key_as_a_fallback(self, start: Start) -> None:
         before, after = start(SECRET_KEY=self.OLD), start(SECRET_KEY=self.NEW, SECRET_KEY_FALLBACKS=self.OLD)
         signed_in = before.customer(EMAIL)
         signed_in.ask_for_reset(EMAIL)
@@ -334,7 +334,7 @@ class TestAfterAChangeOfTheSecretKey:
         assert moved.post(form, {"current_password": PASSWORD, "password": SECOND}).status == 302
         assert moved.is_signed_in
 
-    def test_without_the_old_key_everything_of_it_is_refused_in_plain_words(self, start: Start) -> None:
+    def test_without_the_old_key_its_cookies_forms_and_links_are_refused(self, start: Start) -> None:
         before, after = start(SECRET_KEY=self.OLD), start(SECRET_KEY=self.NEW)
         signed_in = before.customer(EMAIL)
         signed_in.ask_for_reset(EMAIL)
@@ -351,7 +351,7 @@ class TestAfterAChangeOfTheSecretKey:
         assert again.form().fields["email"] == EMAIL
         assert entering.post(again.form(), {"password": PASSWORD}).status == 302
 
-    def test_a_mail_queued_before_the_change_carries_a_link_of_the_new_key(self, start: Start) -> None:
+    def test_an_email_queued_before_the_key_change_has_a_link_signed_with_the_new_key(self, start: Start) -> None:
         before, after = start(SECRET_KEY=self.OLD), start(SECRET_KEY=self.NEW)
         browser = before.browser()
         browser.register(EMAIL, PASSWORD)

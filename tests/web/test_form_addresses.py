@@ -10,7 +10,7 @@ SCRIPTS = ["/password/strength", "/handover"]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_each_leads_on_for_whoever_is_not_signed_in(site: Site, method: str) -> None:
+def test_a_get_of_a_form_address_redirects_a_signed_out_visitor(site: Site, method: str) -> None:
     browser = site.browser()
     led = {
         path: browser.send(path, method).location
@@ -26,7 +26,7 @@ def test_each_leads_on_for_whoever_is_not_signed_in(site: Site, method: str) -> 
     }
 
 
-def test_each_leads_on_for_a_customer_who_is_signed_in(site: Site) -> None:
+def test_a_get_of_a_form_address_redirects_a_signed_in_customer(site: Site) -> None:
     browser = site.customer(EMAIL)
 
     assert browser.open("/register/resend").status == 200
@@ -34,7 +34,7 @@ def test_each_leads_on_for_a_customer_who_is_signed_in(site: Site) -> None:
         assert "Ada Quill" in browser.open(path).words, path
 
 
-def test_signing_out_asks_with_one_button(site: Site) -> None:
+def test_a_get_of_sign_out_shows_one_button(site: Site) -> None:
     browser = site.customer(EMAIL)
     page = browser.open("/logout")
 

@@ -36,7 +36,7 @@ def answer(page: Page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.location).query)
 
 
-class TestWhoSignsIn:
+class TestSigningIn:
     def test_returns_with_a_code_and_the_state(self, shop: Site) -> None:
         shop.customer(EMAIL)
         browser, page = visit(shop, state="basket 7", nonce=NONCE)
@@ -45,7 +45,7 @@ class TestWhoSignsIn:
         assert (ended.location.partition("?")[0], answer(ended)["state"]) == (WELCOME, ["basket 7"])
         assert redeemed(shop, answer(ended)["code"][0]) == EMAIL
 
-    def test_a_page_that_was_returned_to_before_gets_the_new_code_only(self, shop: Site) -> None:
+    def test_a_page_returned_to_before_gets_the_new_code_only(self, shop: Site) -> None:
         shop.customer(EMAIL)
         browser, _ = visit(shop, f"{SHOP}/cart?code=old&item=1&state=s0&c%6Fde=x&st%61te=y", state="s1", nonce=NONCE)
         told = answer(browser.sign_in(EMAIL, PASSWORD))
@@ -58,7 +58,7 @@ class TestWhoSignsIn:
         browser.register(EMAIL, PASSWORD)
         assert browser.fill(shop.link(EMAIL)).location.startswith(f"{WELCOME}?code=")
 
-    def test_the_mailed_link_in_the_same_browser_returns_with_a_code(self, shop: Site) -> None:
+    def test_the_emailed_link_in_the_same_browser_returns_with_a_code(self, shop: Site) -> None:
         shop.customer(EMAIL)
         browser, _ = visit(shop, nonce=NONCE)
         browser.fill("/login/link", {"email": EMAIL})
@@ -115,27 +115,27 @@ class TestWhoSignsIn:
             "",
         ],
     )
-    def test_ignores_an_address_that_is_on_no_listed_origin(self, shop: Site, elsewhere: str) -> None:
+    def test_a_return_url_must_be_on_an_allowed_origin(self, shop: Site, elsewhere: str) -> None:
         shop.customer(EMAIL)
         browser, page = visit(shop, elsewhere, nonce=NONCE)
         assert "evil" not in page.headers["Content-Security-Policy"]
         assert browser.sign_in(EMAIL, PASSWORD).location == "/account"
 
-    def test_ignores_an_origin_that_was_struck_off_meanwhile(self, shop: Site) -> None:
+    def test_ignores_an_origin_that_was_removed_meanwhile(self, shop: Site) -> None:
         shop.customer(EMAIL)
         browser, _ = visit(shop, nonce=NONCE)
         allow(shop, back=(), handover=())
         assert browser.sign_in(EMAIL, PASSWORD).location == "/account"
 
     @pytest.mark.parametrize("state", ["x" * 256, "a\nb", "\x00"])
-    def test_a_state_that_cannot_be_kept_is_left_out(self, shop: Site, state: str) -> None:
+    def test_an_invalid_state_is_left_out(self, shop: Site, state: str) -> None:
         shop.customer(EMAIL)
         browser, _ = visit(shop, state=state, nonce=NONCE)
         assert answer(browser.sign_in(EMAIL, PASSWORD)).keys() == {"code"}
 
 
-class TestWhoWasSignedInBefore:
-    def test_is_asked_where_to_and_as_whom(self, shop: Site) -> None:
+class TestSignedInBefore:
+    def test_sees_the_site_and_the_account_before_continuing(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
         page = browser.send(link(state="s1", nonce=NONCE))
         assert_page(page, 200)
@@ -163,7 +163,7 @@ class TestWhoWasSignedInBefore:
             assert browser.send("/login").location == "/account"
         assert shop.rows()["handover"] == []
 
-    def test_is_led_where_the_page_said_whatever_was_opened_meanwhile(self, shop: Site) -> None:
+    def test_returns_to_the_shown_site_whatever_was_opened_meanwhile(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
         first = browser.send(link(state="s1", nonce=NONCE))
         second = browser.send(link(f"{SHOP}/cart", state="s2", nonce=ANOTHER))
@@ -186,7 +186,7 @@ class TestWhoWasSignedInBefore:
         assert answer(ended)["state"] == ["s1"]
         assert redeemed(shop, answer(ended)["code"][0]) == "eve@example.com"
 
-    def test_needs_the_form_token(self, shop: Site) -> None:
+    def test_needs_the_csrf_token(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
         form = browser.send(link(state="s1", nonce=NONCE)).form("/continue")
         again = browser.post(form, {"csrf_token": "stale"})
@@ -225,7 +225,7 @@ class TestWhoWasSignedInBefore:
         assert page.location == "/login?next=/continue"
         assert browser.sign_in(EMAIL, PASSWORD).location.startswith(f"{WELCOME}?code=")
 
-    def test_is_never_asked_in_a_frame(self, shop: Site) -> None:
+    def test_is_not_asked_in_a_frame(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
         assert ancestors(shop.browser().send("/login")) == SHOP
         assert ancestors(browser.send(link(nonce=NONCE))) == "'none'"
@@ -247,7 +247,7 @@ class TestWhoWasSignedInBefore:
         assert len(shop.rows()["handover"]) == 100
 
     @pytest.mark.parametrize("return_url", ["https://evil.example/welcome", ""])
-    def test_shows_no_address_that_a_stale_form_brings(self, shop: Site, return_url: str) -> None:
+    def test_shows_no_url_from_an_expired_form(self, shop: Site, return_url: str) -> None:
         browser = shop.customer(EMAIL)
         page = browser.send("/continue", "POST", data={"return_url": return_url, "nonce": NONCE})
         assert page.status == 400
@@ -261,7 +261,7 @@ class TestWhoWasSignedInBefore:
         assert f"form-action 'self' {SHOP};" in page.headers["Content-Security-Policy"]
         assert browser.post(page.form("/continue")).location.startswith(f"{WELCOME}?code=")
 
-    def test_who_has_just_signed_in_returns_without_a_code_after_too_many(self, shop: Site) -> None:
+    def test_a_new_sign_in_over_the_code_limit_returns_without_a_code(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
         form = browser.send(link(nonce=NONCE)).form("/continue")
         for _ in range(100):
@@ -269,7 +269,7 @@ class TestWhoWasSignedInBefore:
         another, _ = visit(shop, nonce=NONCE)
         assert another.sign_in(EMAIL, PASSWORD).location == WELCOME
 
-    def test_a_language_is_chosen_on_the_page(self, shop: Site) -> None:
+    def test_the_language_can_be_changed_on_the_page(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
         page = browser.send(link(nonce=NONCE))
         chosen = browser.follow(browser.post(page.form("/language"), {"locale": "cs"}))
@@ -277,11 +277,11 @@ class TestWhoWasSignedInBefore:
         assert browser.post(chosen.form("/continue")).location.startswith(f"{WELCOME}?code=")
 
 
-def test_a_stranger_who_asks_to_continue_signs_in_first(shop: Site) -> None:
+def test_a_signed_out_visitor_signs_in_before_continuing(shop: Site) -> None:
     assert shop.browser().send("/continue").location == "/login"
 
 
-def test_no_get_leaves_a_row_however_often(shop: Site) -> None:
+def test_a_get_writes_no_row(shop: Site) -> None:
     browser = shop.customer(EMAIL)
     before = {name: len(rows) for name, rows in shop.rows().items()}
     for number in range(20):

@@ -56,7 +56,7 @@ def every_answer(site: Site) -> dict[str, Page]:
     return answers
 
 
-def test_every_answer_carries_the_security_headers_and_is_kept_by_nobody(site: Site) -> None:
+def test_every_response_has_security_headers_and_is_not_cached(site: Site) -> None:
     answers = every_answer(site)
     assert {page.status for page in answers.values()} >= {200, 302, 308, 400, 404, 405, 410, 413, 422, 429}
     for name, page in answers.items():
@@ -68,7 +68,7 @@ def ends(name_and_value: str) -> tuple[str, ...]:
     return LASTING if "device=" in name_and_value else ENDING
 
 
-def test_hsts_and_secure_cookies_come_with_https_only(start: Start) -> None:
+def test_hsts_and_secure_cookies_are_sent_over_https_only(start: Start) -> None:
     site = start(BASE_URL="https://portal.example.com")
     answers = every_answer(site)
     cookies = [cookie for page in answers.values() for cookie in page.headers.getlist("Set-Cookie")]
@@ -87,7 +87,7 @@ def test_hsts_and_secure_cookies_come_with_https_only(start: Start) -> None:
         }
 
 
-def test_without_https_the_cookie_is_plain_and_still_out_of_reach_for_scripts(site: Site) -> None:
+def test_without_https_the_cookie_is_not_secure_but_httponly(site: Site) -> None:
     for page in every_answer(site).values():
         for cookie in page.headers.getlist("Set-Cookie"):
             name_and_value, *flags = cookie.split("; ")
@@ -100,14 +100,14 @@ def test_without_https_the_cookie_is_plain_and_still_out_of_reach_for_scripts(si
     "origin",
     ["https://evil.example", "null", "http://127.0.0.1:5000", "http://127.0.0.1:5000.evil.example", "http://localhost"],
 )
-def test_no_other_site_is_ever_let_in_to_read(site: Site, origin: str) -> None:
+def test_cors_never_allows_another_origin(site: Site, origin: str) -> None:
     browser = site.customer(EMAIL)
 
     for path in ("/account", "/login", "/healthz", "/static/favicon.svg", "/none"):
         assert_headers(browser.send(path, headers={"Origin": origin}), private=not path.startswith("/static"))
 
 
-def test_static_files_carry_a_version_and_may_be_kept_for_ever(site: Site) -> None:
+def test_static_files_have_a_version_and_are_cached_forever(site: Site) -> None:
     browser = site.browser()
     tree = browser.open("/login").tree
     addresses = [element.get("href") for element in tree.all("link")] + [e.get("src") for e in tree.all("script")]
@@ -125,7 +125,7 @@ def test_static_files_carry_a_version_and_may_be_kept_for_ever(site: Site) -> No
         assert again.headers["Cache-Control"] == page.headers["Cache-Control"]
 
 
-def test_every_page_loads_from_here_only_and_holds_no_script_or_style_of_its_own(site: Site) -> None:
+def test_every_page_loads_own_files_only_and_has_no_inline_script_or_style(site: Site) -> None:
     for name, page in every_answer(site).items():
         if page.headers.get("Content-Type", "").startswith("text/html") and page.body and page.status not in (302, 308):
             for element in page.tree:
@@ -137,7 +137,7 @@ def test_every_page_loads_from_here_only_and_holds_no_script_or_style_of_its_own
                 assert element.tag != "script" or (element.get("src") and not element.children), name
 
 
-def test_health_pages_say_little(site: Site) -> None:
+def test_health_endpoints_reveal_nothing(site: Site) -> None:
     browser = site.browser()
 
     assert (browser.send("/healthz").status, browser.send("/healthz").text) == (200, "ok\n")
@@ -153,5 +153,5 @@ def test_health_pages_say_little(site: Site) -> None:
         *("/server-status", "/metrics", "/admin", "/api", "/static//etc/passwd", "/static/%00", "/\u2028", "/%ff"),
     ],
 )
-def test_nothing_lies_around_that_is_no_page(site: Site, path: str) -> None:
+def test_source_files_are_not_served(site: Site, path: str) -> None:
     assert site.browser().open(path).status == 404

@@ -87,7 +87,7 @@ def test_the_link_works_in_another_browser_with_the_password_chosen_at_registrat
     assert other.is_signed_in
 
 
-def test_the_verification_mail_is_sent_again_and_both_links_stay_good(site: Site) -> None:
+def test_the_verification_email_is_sent_again_and_both_links_stay_valid(site: Site) -> None:
     browser = site.browser()
     browser.register(EMAIL, PASSWORD)
     first = site.link(EMAIL)
@@ -101,14 +101,14 @@ def test_the_verification_mail_is_sent_again_and_both_links_stay_good(site: Site
     assert browser.open(first).status == 410
 
 
-def test_asking_for_the_mail_again_without_a_registration_leads_to_the_form(site: Site) -> None:
+def test_asking_for_the_email_again_without_a_registration_leads_to_the_form(site: Site) -> None:
     page = site.browser().fill("/register/code", submit_to="/register/resend")
 
     assert page.location == "/register"
     assert site.mails() == []
 
 
-def test_an_unverified_customer_with_the_right_password_may_have_the_mail_sent_again(site: Site) -> None:
+def test_an_unverified_customer_with_the_right_password_may_resend_the_email(site: Site) -> None:
     site.browser().register(EMAIL, PASSWORD)
     elsewhere = site.browser("198.51.100.4")
 
@@ -146,7 +146,7 @@ def test_asking_for_resets_changes_nothing_until_a_link_is_used(site: Site) -> N
     assert [site.browser().open(link).status for link in links] == [410, 410, 410]
 
 
-def test_a_customer_reference_number_in_the_address_is_handed_on_and_a_bad_one_is_ignored(site: Site) -> None:
+def test_a_referral_in_the_url_is_passed_on_and_an_invalid_one_ignored(site: Site) -> None:
     friend = _reference(site.customer("friend@example.com").open("/account").text)
 
     for email, ref in ((EMAIL, friend), ("bob@example.com", "no such thing"), ("eve@example.com", "A" * 16)):
@@ -175,7 +175,7 @@ def test_a_customer_reference_number_in_the_address_is_handed_on_and_a_bad_one_i
         ({"company_name": "x" * 256}, "company_name"),
     ],
 )
-def test_a_registration_that_cannot_be_is_refused_by_field(site: Site, fields: dict[str, str], field: str) -> None:
+def test_an_invalid_registration_is_refused_by_field(site: Site, fields: dict[str, str], field: str) -> None:
     typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill", **fields}
     page = site.browser().fill("/register", typed)
 
@@ -184,7 +184,7 @@ def test_a_registration_that_cannot_be_is_refused_by_field(site: Site, fields: d
     assert site.mails() == []
 
 
-def test_what_is_typed_is_read_however_it_was_pasted(site: Site) -> None:
+def test_pasted_values_are_cleaned(site: Site) -> None:
     pasted = {"first_name": "\ufeffAda\t", "last_name": "\u202dQuill\u00a0Ray\u202c", "company_name": "\u200b"}
     typed = {"email": f"\u202d{EMAIL}\u202c\u00a0", "phone": "\u202d+420 (0) 777 123 456\u202c", "password": PASSWORD}
     browser = site.browser()
@@ -195,7 +195,7 @@ def test_what_is_typed_is_read_however_it_was_pasted(site: Site) -> None:
     assert (stored["first_name"], stored["last_name"], stored["company_name"]) == ("Ada", "Quill Ray", None)
 
 
-def test_a_whole_password_counts_with_its_spaces_case_and_end(site: Site) -> None:
+def test_a_password_is_compared_whole_with_spaces_and_case(site: Site) -> None:
     password = "a" * 40 + " žluťoučký kůň " + "B" * 30
     site.customer(EMAIL, password)
 
@@ -204,7 +204,7 @@ def test_a_whole_password_counts_with_its_spaces_case_and_end(site: Site) -> Non
     assert site.browser().sign_in(EMAIL, password.replace("ž", "z\u030c")).status == 302
 
 
-def test_the_mail_of_an_existing_customer_says_so_and_offers_ways_in(site: Site) -> None:
+def test_the_email_to_an_existing_customer_says_so_and_offers_ways_to_sign_in(site: Site) -> None:
     site.customer(EMAIL)
     site.browser().register(EMAIL, SECOND)
 

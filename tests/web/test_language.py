@@ -60,13 +60,11 @@ def organisation_speaks(site: Site, tag: str | None) -> None:
         ("x" * 5000, "en"),
     ],
 )
-def test_a_browser_is_spoken_to_in_the_first_of_its_languages_that_there_is(
-    site: Site, wanted: str, language: str
-) -> None:
+def test_accept_language_chooses_the_first_supported_language(site: Site, wanted: str, language: str) -> None:
     assert spoken(site.browser().send("/login", headers={"Accept-Language": wanted})) == language
 
 
-def test_the_switch_counts_for_more_than_the_browser(site: Site) -> None:
+def test_the_language_switch_overrides_accept_language(site: Site) -> None:
     browser = site.browser()
     assert spoken(browser.send("/login", headers=ENGLISH)) == "en"
     choose(browser, "cs")
@@ -75,7 +73,7 @@ def test_the_switch_counts_for_more_than_the_browser(site: Site) -> None:
     assert spoken(browser.send("/login", headers=CZECH)) == "en"
 
 
-def test_the_customers_own_language_counts_for_more_than_the_switch(site: Site) -> None:
+def test_the_customers_language_overrides_the_switch(site: Site) -> None:
     browser = site.customer(ADA)
     choose(browser, "cs", on="/account")
     other = site.browser()
@@ -88,7 +86,7 @@ def test_the_customers_own_language_counts_for_more_than_the_switch(site: Site) 
     assert spoken(other.send("/login", headers=CZECH)) == "en"
 
 
-def test_a_customer_whose_language_is_not_there_is_spoken_to_as_the_browser_asks(site: Site) -> None:
+def test_accept_language_applies_when_the_customers_language_is_not_supported(site: Site) -> None:
     browser = site.customer(ADA)
     speaks(site, "de-AT")
     assert spoken(browser.send("/account", headers=CZECH)) == "cs"
@@ -97,7 +95,7 @@ def test_a_customer_whose_language_is_not_there_is_spoken_to_as_the_browser_asks
     assert spoken(browser.send("/account", headers=ENGLISH)) == "cs"
 
 
-def test_the_organisations_language_counts_for_less_than_all_that_the_visitor_wants(site: Site) -> None:
+def test_the_organisations_language_is_the_fallback(site: Site) -> None:
     organisation_speaks(site, "cs")
     browser = site.browser()
     assert spoken(browser.send("/login", headers=GERMAN)) == "cs"
@@ -106,7 +104,7 @@ def test_the_organisations_language_counts_for_less_than_all_that_the_visitor_wa
     assert spoken(browser.send("/login", headers=GERMAN)) == "en"
 
 
-def test_whatever_an_answer_depends_on_stands_in_vary(site: Site) -> None:
+def test_vary_names_the_headers_that_an_answer_depends_on(site: Site) -> None:
     for path in ("/login", "/nothing-here", "/account"):
         vary = {name.strip() for name in site.browser().send(path).headers["Vary"].split(",")}
         assert "Cookie" in vary
@@ -117,7 +115,7 @@ def test_whatever_an_answer_depends_on_stands_in_vary(site: Site) -> None:
 # The switch.
 
 
-def test_the_switch_names_each_language_in_itself_and_marks_the_one_that_is_spoken(site: Site) -> None:
+def test_the_switch_names_each_language_in_itself_and_marks_the_current_one(site: Site) -> None:
     form = site.browser().send("/login", headers=CZECH).tree.one("footer").one("form", action="/language")
     assert form.get("aria-label") == "Jazyk"
     (current,) = form.all("span")
@@ -128,13 +126,13 @@ def test_the_switch_names_each_language_in_itself_and_marks_the_one_that_is_spok
 
 
 @pytest.mark.parametrize("path", ["/login?next=%2Faccount%3Fa%3Db%26c", "/register?ref=" + "A" * 16, "/nothing/%C5%A1"])
-def test_the_switch_leads_back_to_the_same_page_with_its_query(site: Site, path: str) -> None:
+def test_the_switch_returns_to_the_same_page_with_its_query(site: Site, path: str) -> None:
     browser = site.browser()
     assert choose(browser, "cs", on=path).location == path
     assert spoken(browser.send(path)) == "cs"
 
 
-def test_the_switch_leads_back_to_the_page_of_a_mailed_link_which_stays_good(site: Site) -> None:
+def test_the_switch_returns_to_the_page_of_an_emailed_link_which_stays_valid(site: Site) -> None:
     browser = site.browser()
     browser.register(ADA, PASSWORD)
     link = site.link(ADA)
@@ -145,7 +143,7 @@ def test_the_switch_leads_back_to_the_page_of_a_mailed_link_which_stays_good(sit
     assert browser.post(page.form()).status == 302
 
 
-def test_after_a_form_with_mistakes_the_switch_leads_to_the_page_of_the_form(site: Site) -> None:
+def test_after_a_form_with_errors_the_switch_returns_to_the_form(site: Site) -> None:
     browser = site.browser()
     page = browser.fill("/login?next=/account/password", {"email": "", "password": ""})
     assert page.status == 422
@@ -158,7 +156,7 @@ def test_after_a_form_with_mistakes_the_switch_leads_to_the_page_of_the_form(sit
     assert switch_of(too_often).fields["next"] == "/register/code"
 
 
-def test_the_switch_on_the_page_that_asks_whether_to_sign_out_leads_back_to_it(site: Site) -> None:
+def test_the_switch_returns_to_the_sign_out_page(site: Site) -> None:
     logout = site.customer(ADA).fill("/account", {"csrf_token": "x"}, submit_to="/logout")
     assert switch_of(logout).fields["next"] == "/logout"
 
@@ -166,7 +164,7 @@ def test_the_switch_on_the_page_that_asks_whether_to_sign_out_leads_back_to_it(s
 @pytest.mark.parametrize(
     "target", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:1", "", None]
 )
-def test_the_switch_leads_to_no_other_site(site: Site, target: str | None) -> None:
+def test_the_switch_never_redirects_to_another_site(site: Site, target: str | None) -> None:
     browser = site.browser()
     form = switch_of(browser.open("/login"))
     assert browser.post(form, {"locale": "cs", "next": target}).location == "/"
@@ -174,7 +172,7 @@ def test_the_switch_leads_to_no_other_site(site: Site, target: str | None) -> No
 
 
 @pytest.mark.parametrize("tag", ["de", "xx", "", "CS", "cs-CZ", "../../cs", "\0", "a" * 3000, None])
-def test_a_language_that_is_not_there_changes_nothing_and_the_others_are_offered(site: Site, tag: str | None) -> None:
+def test_an_unsupported_language_changes_nothing_and_the_others_are_offered(site: Site, tag: str | None) -> None:
     browser = site.browser()
     answer = browser.post(switch_of(browser.open("/register")), {"locale": tag})
     assert answer.status == 422
@@ -187,7 +185,7 @@ def test_a_language_that_is_not_there_changes_nothing_and_the_others_are_offered
     assert spoken(browser.open("/register")) == "cs"
 
 
-def test_a_stale_switch_changes_nothing_and_offers_itself_again(site: Site) -> None:
+def test_a_switch_with_an_expired_token_changes_nothing_and_is_offered_again(site: Site) -> None:
     browser = site.browser()
     stale = browser.post(switch_of(browser.open("/register")), {"locale": "cs", "csrf_token": "x"})
     assert stale.status == 400
@@ -206,7 +204,7 @@ def test_a_field_sent_twice_is_refused(site: Site) -> None:
     assert spoken(browser.open("/login")) == "en"
 
 
-def test_its_address_leads_back_to_the_page_it_was_opened_for(site: Site) -> None:
+def test_a_get_of_the_switch_returns_to_its_page(site: Site) -> None:
     assert site.browser().send("/language?next=/register").location == "/register"
     assert site.browser().send("/language?next=//evil.example").location == "/"
 
@@ -217,9 +215,7 @@ def test_its_address_leads_back_to_the_page_it_was_opened_for(site: Site) -> Non
 @pytest.mark.parametrize(
     ("base_url", "name"), [("http://127.0.0.1:5000", "language"), ("https://portal.example.com", "__Host-language")]
 )
-def test_the_choice_is_kept_for_a_year_in_a_cookie_as_strict_as_the_others(
-    start: Start, base_url: str, name: str
-) -> None:
+def test_the_language_cookie_lasts_a_year_with_the_usual_attributes(start: Start, base_url: str, name: str) -> None:
     site = start(BASE_URL=base_url)
     browser = site.browser()
     answer = choose(browser, "cs")
@@ -234,13 +230,13 @@ def test_the_choice_is_kept_for_a_year_in_a_cookie_as_strict_as_the_others(
 
 
 @pytest.mark.parametrize("value", ["", "xx", "CS", "cs;en", "../cs", "%00", "č", "a" * 3000])
-def test_a_cookie_that_holds_no_language_counts_for_nothing(site: Site, value: str) -> None:
+def test_an_invalid_language_cookie_is_ignored(site: Site, value: str) -> None:
     browser = site.browser()
     browser.set_cookie(value, "language")
     assert spoken(browser.send("/login", headers=CZECH)) == "cs"
 
 
-def test_the_choice_outlasts_signing_in_and_out(site: Site) -> None:
+def test_the_language_cookie_survives_signing_in_and_out(site: Site) -> None:
     browser = site.browser()
     choose(browser, "cs")
     browser.register(ADA, PASSWORD)
@@ -265,7 +261,7 @@ def locale_of_ada(site: Site) -> str | None:
     return locale
 
 
-def test_whoever_registers_is_known_by_the_language_of_the_page(site: Site) -> None:
+def test_a_registration_stores_the_language_of_the_page(site: Site) -> None:
     browser = site.browser()
     choose(browser, "cs")
     browser.register(ADA, PASSWORD)
@@ -276,7 +272,7 @@ def test_whoever_registers_is_known_by_the_language_of_the_page(site: Site) -> N
     assert locale_of_ada(site) == "cs"
 
 
-def test_the_mails_of_a_customer_follow_the_switch(site: Site) -> None:
+def test_the_switch_changes_the_language_of_a_customers_emails(site: Site) -> None:
     browser = site.customer(ADA)
     assert locale_of_ada(site) == "en"
     choose(browser, "cs", on="/account")
@@ -288,14 +284,14 @@ def test_the_mails_of_a_customer_follow_the_switch(site: Site) -> None:
     assert '<html lang="cs" dir="ltr">' in html_of(mail)
 
 
-def test_the_switch_of_one_customer_changes_nobody_else(site: Site) -> None:
+def test_the_switch_does_not_change_other_customers(site: Site) -> None:
     ada = site.customer(ADA)
     site.customer("grace@example.com")
     choose(ada, "cs", on="/account")
     assert {row["email"]: row["locale"] for row in site.rows()["contact"]} == {ADA: "cs", "grace@example.com": "en"}
 
 
-def test_a_mail_to_somebody_of_no_known_language_is_in_that_of_the_page_it_was_asked_on(site: Site) -> None:
+def test_an_email_without_a_stored_language_is_in_the_language_of_the_page(site: Site) -> None:
     site.guest(ADA)
     browser = site.browser()
     choose(browser, "cs")
@@ -303,7 +299,7 @@ def test_a_mail_to_somebody_of_no_known_language_is_in_that_of_the_page_it_was_a
     assert site.mails(ADA)[-1]["Content-Language"] == "cs"
 
 
-def test_a_mail_in_a_language_that_is_not_there_is_in_the_organisations(site: Site) -> None:
+def test_an_email_in_an_unsupported_language_is_in_the_organisations_language(site: Site) -> None:
     site.customer(ADA)
     speaks(site, "de")
     organisation_speaks(site, "cs")
@@ -311,7 +307,7 @@ def test_a_mail_in_a_language_that_is_not_there_is_in_the_organisations(site: Si
     assert site.mails(ADA)[-1]["Content-Language"] == "cs"
 
 
-def test_a_notice_is_told_in_the_language_of_the_page_that_tells_it(site: Site) -> None:
+def test_a_notice_is_in_the_language_of_the_page_that_shows_it(site: Site) -> None:
     browser = site.browser()
     browser.register(ADA, PASSWORD)
     link = site.link(ADA)
@@ -322,7 +318,7 @@ def test_a_notice_is_told_in_the_language_of_the_page_that_tells_it(site: Site) 
 
 
 @pytest.mark.parametrize("email", [ADA, "nobody@example.com"])
-def test_a_stranger_learns_nobodys_language(site: Site, email: str) -> None:
+def test_the_language_of_a_customer_is_not_revealed_before_signing_in(site: Site, email: str) -> None:
     choose(site.customer(ADA), "cs", on="/account")
     stranger = site.browser()
     assert spoken(stranger.sign_in(email, "five wrong geese honk")) == "en"
@@ -330,7 +326,7 @@ def test_a_stranger_learns_nobodys_language(site: Site, email: str) -> None:
     assert spoken(stranger.follow(stranger.fill("/login/link", {"email": email}))) == "en"
 
 
-def test_errors_dates_and_plurals_are_told_in_it_too(start: Start) -> None:
+def test_errors_dates_and_plurals_are_translated(start: Start) -> None:
     site = start(PASSWORD_MIN_LENGTH="12")
     browser = site.browser()
     choose(browser, "cs")
@@ -345,7 +341,7 @@ def test_errors_dates_and_plurals_are_told_in_it_too(start: Start) -> None:
     assert short.problems == [("password", "Heslo musí mít alespoň 12 znaků.")]
 
 
-def test_without_a_database_a_page_speaks_as_the_switch_says(site: Site) -> None:
+def test_without_a_database_the_switch_still_chooses_the_language(site: Site) -> None:
     browser = site.customer(ADA)
     browser.set_cookie("cs", "language")
     with site.context.database.write() as connection:

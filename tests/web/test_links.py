@@ -46,7 +46,7 @@ KINDS = pytest.mark.parametrize(
 
 
 @KINDS
-def test_a_link_is_good_for_its_time_and_not_a_second_longer(
+def test_an_expired_link_is_refused_to_the_second(
     site: Site, make: Callable[[Site], str], password: str, lifetime: timedelta
 ) -> None:
     with time_machine.travel(NOW, tick=False) as clock:
@@ -65,7 +65,7 @@ def test_a_link_is_good_for_its_time_and_not_a_second_longer(
 @pytest.mark.parametrize(
     ("make", "setting"), [(verify_link, "VERIFY_LIFETIME"), (reset_link, "RESET_LIFETIME")], ids=["verify", "reset"]
 )
-def test_the_lifetime_is_a_setting_and_stands_in_the_mail(
+def test_the_link_lifetime_is_a_setting_and_stands_in_the_email(
     start: Start, make: Callable[[Site], str], setting: str
 ) -> None:
     site = start(**{setting: "90 minutes"})
@@ -79,7 +79,7 @@ def test_the_lifetime_is_a_setting_and_stands_in_the_mail(
 
 
 @KINDS
-def test_a_link_works_once(site: Site, make: Callable[[Site], str], password: str, lifetime: timedelta) -> None:
+def test_a_used_link_is_refused(site: Site, make: Callable[[Site], str], password: str, lifetime: timedelta) -> None:
     link = make(site)
     for method in ("GET", "HEAD") * 5:
         scanner = {"User-Agent": "Mozilla/5.0 (compatible; SafeLinks/1.0)"}
@@ -94,7 +94,7 @@ def test_a_link_works_once(site: Site, make: Callable[[Site], str], password: st
     assert browser.send(link).location == "/account"
 
 
-def test_a_link_of_one_purpose_is_nothing_under_another(site: Site) -> None:
+def test_a_link_is_refused_for_another_purpose(site: Site) -> None:
     site.browser().register("bob@example.com", PASSWORD)
     tokens = {"verify": site.link("bob@example.com").rpartition("/")[2], "reset": reset_link(site).rpartition("/")[2]}
     paths = {"verify": "/register/verify/", "reset": "/password/reset/"}
@@ -165,7 +165,7 @@ def withdrawn_by_change(_site: Site, browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("withdraw", [withdrawn_by_ban, withdrawn_by_change], ids=lambda function: function.__name__)
-def test_a_link_is_withdrawn_by_what_makes_it_pointless(site: Site, withdraw: Callable[[Site, Browser], None]) -> None:
+def test_a_link_is_withdrawn_when_it_no_longer_applies(site: Site, withdraw: Callable[[Site, Browser], None]) -> None:
     browser, other = site.customer(EMAIL), site.browser()
     browser.ask_for_reset(EMAIL)
     link = site.link(EMAIL)
@@ -190,7 +190,7 @@ def test_confirming_one_registration_ends_the_others_of_the_address(site: Site) 
     assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
 
 
-def test_the_new_password_goes_to_whom_the_link_was_mailed_whatever_else_is_sent(site: Site) -> None:
+def test_a_reset_applies_to_the_customer_of_the_link_whatever_else_is_sent(site: Site) -> None:
     site.customer("bob@example.com")
     link = reset_link(site)
     other = {"email": "bob@example.com", "token": "x", "contact_id": "1", "username": "bob@example.com"}
@@ -200,7 +200,7 @@ def test_the_new_password_goes_to_whom_the_link_was_mailed_whatever_else_is_sent
     assert site.browser().sign_in(EMAIL, SECOND).status == 302
 
 
-def test_tokens_are_not_kept_where_a_copy_of_the_database_shows_them(site: Site) -> None:
+def test_the_database_holds_no_token(site: Site) -> None:
     link = reset_link(site)
     token = link.rpartition("/")[2]
 
@@ -208,7 +208,7 @@ def test_tokens_are_not_kept_where_a_copy_of_the_database_shows_them(site: Site)
     assert len(token) > 60
 
 
-def test_no_page_behind_a_link_names_it_again(site: Site) -> None:
+def test_no_page_of_a_link_repeats_its_token(site: Site) -> None:
     link = reset_link(site)
     browser = site.browser()
     form = browser.open(link).form()

@@ -34,7 +34,7 @@ def paths(site_map: Flask) -> Iterator[str]:
             yield start + tail
 
 
-def test_whatever_host_and_path_are_asked_for_no_redirect_leads_elsewhere(site: Site) -> None:
+def test_no_host_or_path_makes_a_redirect_leave_the_site(site: Site) -> None:
     asked = sorted(set(paths(site.app)))
     seen = set()
     for browser in (site.browser(), site.customer(EMAIL)):
@@ -54,14 +54,14 @@ def test_whatever_host_and_path_are_asked_for_no_redirect_leads_elsewhere(site: 
 
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("path", ["/", "/account", "/account/password", "/.well-known/change-password", "/static//x"])
-def test_no_host_is_ever_taken_from_the_request(site: Site, host: str, path: str) -> None:
+def test_the_host_header_is_never_used_in_a_redirect(site: Site, host: str, path: str) -> None:
     forwarded = {"X-Forwarded-Host": EVIL, "X-Forwarded-Prefix": f"//{EVIL}", "Forwarded": f"host={EVIL}"}
     page = site.browser().send(path, headers={"Host": host, **forwarded})
     assert EVIL not in page.headers.get("Location", "")
     assert EVIL not in page.text
 
 
-def test_no_rule_has_a_second_form_that_the_router_redirects(site: Site) -> None:
+def test_no_url_rule_makes_the_router_redirect(site: Site) -> None:
     """A rule that ends with a slash would be redirected to, and a rule with an alias, too."""
     assert site.app.url_map.merge_slashes is False
     for rule in site.app.url_map.iter_rules():
@@ -87,7 +87,7 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize("location", ELSEWHERE, ids=ascii)
-def test_a_redirect_to_elsewhere_that_slipped_in_stays_on_this_site(site: Site, location: str) -> None:
+def test_an_accidental_redirect_to_another_site_stays_on_this_site(site: Site, location: str) -> None:
     """Whatever a view answers, it is decided in one place."""
 
     def careless() -> object:
@@ -101,13 +101,13 @@ def test_a_redirect_to_elsewhere_that_slipped_in_stays_on_this_site(site: Site, 
     assert page.location == "/"
 
 
-def test_a_rule_of_the_routers_that_slipped_in_stays_on_this_site(site: Site) -> None:
+def test_an_accidental_router_redirect_stays_on_this_site(site: Site) -> None:
     site.app.add_url_rule("/careless/", "careless", lambda: "x")
     page = site.browser().send("/careless?x=1", headers={"Host": EVIL})
     assert (page.status, page.location) == (308, "/")
 
 
-def test_a_listed_site_is_still_returned_to(site: Site) -> None:
+def test_a_redirect_to_an_allowed_origin_still_works(site: Site) -> None:
     portal = Portal(languages=("en", "cs"), hostname=site.settings.hostname)
     change_organisation(site.context, "default", {"return_origins": [SHOP]}, portal)
     site.customer(EMAIL)
@@ -124,7 +124,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-def test_over_a_raw_socket_no_redirect_leads_elsewhere_either(served: Served) -> None:
+def test_no_redirect_leaves_the_site_for_requests_over_a_raw_socket(served: Served) -> None:
     statuses = set()
     targets = [
         *(f"{start}{tail}" for start in STARTS for tail in ("//", f"//{EVIL}", "//portal.css", f"/\\{EVIL}", "/")),

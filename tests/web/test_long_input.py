@@ -4,7 +4,7 @@ import pytest
 
 from portal.domain.passwords.policy import MAX_LENGTH, MAX_RAW_LENGTH
 from portal.storage.models import STRING_LENGTH
-from tests.domain.watching import normalised_lengths
+from tests.domain.instrumentation import normalised_lengths
 from tests.web.conftest import PASSWORD, Site
 
 EMAIL = "ada@example.com"
@@ -25,7 +25,7 @@ FIELDS = {
 
 
 @pytest.mark.parametrize("path", FIELDS)
-def test_no_field_of_a_form_is_normalised_before_its_length_is_known(
+def test_the_length_of_a_form_field_is_checked_before_normalisation(
     site: Site, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = site.browser()
@@ -56,7 +56,9 @@ def test_a_password_of_combining_marks_is_refused_by_its_field(
     assert max(lengths) <= MAX_RAW_LENGTH
 
 
-def test_no_parameter_is_normalised_before_its_length_is_known(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_length_of_a_query_parameter_is_checked_before_normalisation(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lengths = normalised_lengths(monkeypatch)
     for name in ("next", "return_url", "state", "nonce", "locale", "theme", "ref"):
         for shape in SHAPES:
@@ -66,7 +68,7 @@ def test_no_parameter_is_normalised_before_its_length_is_known(site: Site, monke
 
 
 @pytest.mark.parametrize("path", ["/register/verify/{}", "/password/reset/{}", "/login/link/{}", "/{}", "/static/{}"])
-def test_no_path_is_normalised_before_its_length_is_known(
+def test_the_length_of_a_path_is_checked_before_normalisation(
     site: Site, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lengths = normalised_lengths(monkeypatch)

@@ -50,7 +50,7 @@ def test_the_link_shows_whose_account_it_opens_and_only_its_button_signs_in(site
 @pytest.mark.parametrize(
     "shape", ["{0}{1}", " {0} {1} ", "{0}-{1}", "{0} - {1}", "\t{0}\u00a0{1}\u200b", "\u202d{0}{1}\u202c" + " " * 60]
 )
-def test_the_code_signs_in_the_browser_that_asked_however_it_was_pasted(site: Site, shape: str) -> None:
+def test_the_code_signs_in_the_browser_that_asked_with_any_spacing(site: Site, shape: str) -> None:
     site.customer(EMAIL)
     browser = site.browser()
     ask(browser, next="/account/password")
@@ -60,7 +60,7 @@ def test_the_code_signs_in_the_browser_that_asked_however_it_was_pasted(site: Si
     assert browser.is_signed_in
 
 
-def test_the_code_is_nothing_in_another_browser(site: Site) -> None:
+def test_the_code_is_refused_in_another_browser(site: Site) -> None:
     site.customer(EMAIL)
     ask(site.browser())
     elsewhere = site.browser()
@@ -71,7 +71,7 @@ def test_the_code_is_nothing_in_another_browser(site: Site) -> None:
     assert type_code(site.browser(), code_for(site)).status == 422
 
 
-def test_five_tries_end_a_code_and_leave_its_link_good(site: Site) -> None:
+def test_five_attempts_end_a_code_and_keep_its_link_valid(site: Site) -> None:
     site.customer(EMAIL)
     browser = site.browser()
     ask(browser)
@@ -87,9 +87,7 @@ def test_five_tries_end_a_code_and_leave_its_link_good(site: Site) -> None:
 
 
 @pytest.mark.parametrize("framed", [False, True])
-def test_after_100_wrong_codes_the_right_one_is_answered_as_a_wrong_one_and_the_link_opens_codes_again(
-    start: Start, framed: bool
-) -> None:
+def test_after_100_wrong_codes_the_right_one_is_refused_and_the_link_unlocks_codes(start: Start, framed: bool) -> None:
     site = allow(start(BASE_URL="https://portal.example.com", MAIL_LIMIT_ADDRESS="100 per hour"))
     site.customer(EMAIL)
     stranger = site.browser("198.51.100.66")
@@ -111,7 +109,7 @@ def test_after_100_wrong_codes_the_right_one_is_answered_as_a_wrong_one_and_the_
 
 
 @pytest.mark.differs_on_postgresql
-def test_of_many_codes_at_once_five_are_looked_at(site: Site) -> None:
+def test_of_parallel_codes_five_are_checked(site: Site) -> None:
     site.customer(EMAIL)
     browser = site.browser()
     ask(browser)
@@ -131,7 +129,7 @@ def test_of_many_codes_at_once_five_are_looked_at(site: Site) -> None:
 
 
 @pytest.mark.differs_on_postgresql
-def test_of_link_and_code_used_at_once_one_signs_in(site: Site) -> None:
+def test_of_a_link_and_a_code_used_in_parallel_one_signs_in(site: Site) -> None:
     site.customer(EMAIL)
     asking, elsewhere = site.browser(), site.browser()
     ask(asking)
@@ -148,7 +146,7 @@ def test_of_link_and_code_used_at_once_one_signs_in(site: Site) -> None:
     assert [asking.is_signed_in, elsewhere.is_signed_in].count(True) == 1
 
 
-def test_one_use_ends_every_other_mail_and_asking_again_ends_none(site: Site) -> None:
+def test_using_a_link_ends_all_other_emails_and_asking_again_ends_none(site: Site) -> None:
     site.customer(EMAIL)
     browser = site.browser()
     ask(browser)
@@ -172,7 +170,7 @@ def test_a_known_contact_without_an_account_signs_in_too(site: Site) -> None:
     assert EMAIL in browser.open("/account").words
 
 
-def test_a_proof_by_mail_confirms_the_address_and_drops_the_password_that_waits(site: Site) -> None:
+def test_signing_in_by_email_confirms_the_address_and_drops_pending_registrations(site: Site) -> None:
     attacker = site.browser()
     attacker.register(EMAIL, PASSWORD)
     waiting = site.link(EMAIL)
@@ -184,7 +182,7 @@ def test_a_proof_by_mail_confirms_the_address_and_drops_the_password_that_waits(
     assert attacker.sign_in(EMAIL, PASSWORD).status == 422
 
 
-def test_an_unknown_or_banned_address_gets_no_mail_and_the_same_answers(site: Site) -> None:
+def test_an_unknown_or_banned_address_gets_no_email_and_the_same_answers(site: Site) -> None:
     site.customer(EMAIL)
     site.customer("eve@example.com")
     site.ban("eve@example.com")
@@ -210,7 +208,7 @@ def test_an_unknown_or_banned_address_gets_no_mail_and_the_same_answers(site: Si
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_every_way_in_asks_whether_to_be_kept_signed_in(site: Site, kept: bool) -> None:
+def test_every_way_to_sign_in_offers_remember_me(site: Site, kept: bool) -> None:
     fields = {"remember": "y"} if kept else {}
     registering = site.browser()
     registering.register(EMAIL, PASSWORD)
@@ -226,7 +224,7 @@ def test_every_way_in_asks_whether_to_be_kept_signed_in(site: Site, kept: bool) 
     assert [bool(row["kept"]) for row in site.rows()["identity"]] == [kept] * 3
 
 
-def test_the_code_of_a_registration_confirms_it_where_it_was_made(site: Site) -> None:
+def test_the_code_of_a_registration_confirms_it_in_the_same_browser(site: Site) -> None:
     browser = site.browser()
     browser.register(EMAIL, PASSWORD)
     code = code_for(site)
@@ -238,7 +236,7 @@ def test_the_code_of_a_registration_confirms_it_where_it_was_made(site: Site) ->
     assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
 
 
-def test_codes_tell_nobody_whether_an_address_has_an_account(site: Site) -> None:
+def test_codes_do_not_reveal_whether_an_address_has_an_account(site: Site) -> None:
     site.customer("old@example.com")
     told = []
     for email in ("old@example.com", "new@example.com"):
@@ -249,7 +247,7 @@ def test_codes_tell_nobody_whether_an_address_has_an_account(site: Site) -> None
     assert told[0] == told[1]
 
 
-def test_odd_codes_are_refused_in_words(site: Site) -> None:
+def test_malformed_codes_are_refused_with_a_message(site: Site) -> None:
     browser = site.browser()
     ask(browser)
     for code in (
@@ -269,7 +267,7 @@ def test_odd_codes_are_refused_in_words(site: Site) -> None:
         assert page.problems[0][0] == "code"
 
 
-def test_after_ten_wrong_passwords_the_mailed_link_still_works(site: Site) -> None:
+def test_after_ten_wrong_passwords_the_emailed_link_still_works(site: Site) -> None:
     site.customer(EMAIL)
     browser = site.browser()
     for _ in range(10):

@@ -25,7 +25,7 @@ def every_mail(site: Site) -> dict[str, EmailMessage]:
     return {"verify": verify, "reset": kinds["Seta"], "exists": kinds["Youalready"], "changed": kinds["Yourpassword"]}
 
 
-def test_each_mail_has_plain_text_first_and_an_equivalent_html_part(every_mail: dict[str, EmailMessage]) -> None:
+def test_each_email_has_plain_text_first_and_an_equivalent_html_part(every_mail: dict[str, EmailMessage]) -> None:
     for mail in every_mail.values():
         assert mail.get_content_type() == "multipart/alternative"
         assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
@@ -38,7 +38,7 @@ def test_each_mail_has_plain_text_first_and_an_equivalent_html_part(every_mail: 
                 assert f'href="{line}"' in html_of(mail)
 
 
-def test_each_mail_is_addressed_once_and_dated_and_has_an_id_of_its_own(every_mail: dict[str, EmailMessage]) -> None:
+def test_each_email_has_one_recipient_a_date_and_a_unique_message_id(every_mail: dict[str, EmailMessage]) -> None:
     for mail in every_mail.values():
         assert mail.get_all("To") == [EMAIL]
         assert "portal@localhost" in mail["From"]
@@ -49,7 +49,7 @@ def test_each_mail_is_addressed_once_and_dated_and_has_an_id_of_its_own(every_ma
     assert all(message_id.startswith("<") and "@" in message_id and message_id.endswith(">") for message_id in ids)
 
 
-def test_one_time_links_stand_alone_on_their_line_and_only_where_they_belong(
+def test_one_time_links_stand_alone_on_their_line_and_only_in_their_emails(
     every_mail: dict[str, EmailMessage],
 ) -> None:
     assert "/register/verify/" in link_in(every_mail["verify"])
@@ -59,7 +59,7 @@ def test_one_time_links_stand_alone_on_their_line_and_only_where_they_belong(
         assert {link.removeprefix("http://127.0.0.1:5000") for link in links} <= {"", "/login", "/password/reset"}
 
 
-def test_no_mail_holds_a_password_or_anything_that_was_typed_but_the_address(
+def test_no_email_holds_a_password_or_typed_text_except_the_address(
     every_mail: dict[str, EmailMessage],
 ) -> None:
     for mail in every_mail.values():
@@ -70,7 +70,7 @@ def test_no_mail_holds_a_password_or_anything_that_was_typed_but_the_address(
             assert typed not in everything
 
 
-def test_no_mail_loads_anything_or_leads_elsewhere(every_mail: dict[str, EmailMessage]) -> None:
+def test_no_email_loads_remote_content_or_links_elsewhere(every_mail: dict[str, EmailMessage]) -> None:
     for mail in every_mail.values():
         html = html_of(mail)
         assert not any(word in html for word in ("<img", "<script", "<link", "url(", "@import", "<form"))
@@ -88,7 +88,7 @@ def test_no_mail_loads_anything_or_leads_elsewhere(every_mail: dict[str, EmailMe
     ],
 )
 @pytest.mark.parametrize("proxies", ["0", "1"])
-def test_the_host_that_a_request_names_is_in_no_mail(start: Start, headers: dict[str, str], proxies: str) -> None:
+def test_the_host_header_is_in_no_email(start: Start, headers: dict[str, str], proxies: str) -> None:
     site = start(TRUSTED_PROXIES=proxies)
     browser = site.browser()
     form = browser.open("/register").form()
@@ -108,7 +108,7 @@ def test_the_host_that_a_request_names_is_in_no_mail(start: Start, headers: dict
     "address",
     ["{{1234*9}}@example.com", "o'brien+%s%d@example.com", "a&b`|=~^?@example.com", "a" * 64 + "@example.com"],
 )
-def test_an_odd_address_gets_its_mail_and_stands_in_it_as_typed(site: Site, address: str) -> None:
+def test_an_odd_address_gets_its_email_with_the_address_as_typed(site: Site, address: str) -> None:
     site.browser().register(address, PASSWORD)
 
     (mail,) = site.mails()

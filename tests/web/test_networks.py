@@ -75,7 +75,7 @@ def test_a_proxy_may_write_the_port_beside_the_address(start: Start, forwarded: 
     "value",
     ["", ",", ", ,", "unknown", "1.2.3", "999.1.1.1", "' OR 1=1 --", "<xss>", "a" * 9000, "1.2.3.4:80", "::1%eth0"],
 )
-def test_garbage_from_a_proxy_is_no_fault_and_opens_no_way_round(start: Start, value: str) -> None:
+def test_garbage_from_a_proxy_is_no_error_and_does_not_bypass_rate_limits(start: Start, value: str) -> None:
     site = start(TRUSTED_PROXIES="1", **LIMIT)
     pages = [try_login(site, number, {"X-Forwarded-For": value}) for number in range(4)]
 
@@ -83,7 +83,7 @@ def test_garbage_from_a_proxy_is_no_fault_and_opens_no_way_round(start: Start, v
     assert len(set(ips(site))) == 1
 
 
-def test_all_unreadable_addresses_are_one_network(start: Start) -> None:
+def test_all_invalid_addresses_are_one_network(start: Start) -> None:
     site = start(TRUSTED_PROXIES="1", **LIMIT)
     pages = [try_login(site, number, {"X-Forwarded-For": f"garbage {number}"}) for number in range(4)]
 
@@ -93,7 +93,7 @@ def test_all_unreadable_addresses_are_one_network(start: Start) -> None:
 @pytest.mark.parametrize("header", ["X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix"])
 @pytest.mark.parametrize("value", ["", "x", "javascript", "[", "evil.example:x", "99999999", "\x80", "a" * 300, "a b"])
 @pytest.mark.parametrize("proxies", ["0", "1"])
-def test_no_forwarded_header_is_a_fault(start: Start, header: str, value: str, proxies: str) -> None:
+def test_no_forwarded_header_causes_a_server_error(start: Start, header: str, value: str, proxies: str) -> None:
     site = start(TRUSTED_PROXIES=proxies)
     browser = site.browser()
 
@@ -121,7 +121,7 @@ def test_an_ipv4_address_written_as_ipv6_is_itself(start: Start) -> None:
     assert set(ips(site)) == {"203.0.113.5"}
 
 
-def test_a_user_agent_is_stored_printable_and_cut(site: Site) -> None:
+def test_a_user_agent_is_stored_printable_and_truncated(site: Site) -> None:
     browser = site.browser()
     form = browser.open("/login").form()
     odd = "Odd\x1b[31m\x85Agent" + "x" * 5000

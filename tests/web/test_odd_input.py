@@ -60,7 +60,9 @@ def assert_tame(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("path", "field"), [(path, field) for path, fields in FIELDS.items() for field in fields])
-def test_no_value_of_a_field_is_a_fault_or_becomes_a_part_of_the_page(open_site: Site, path: str, field: str) -> None:
+def test_no_field_value_causes_a_server_error_or_is_injected_into_the_page(
+    open_site: Site, path: str, field: str
+) -> None:
     browser = open_site.browser()
     form = browser.open(path).form()
     for odd in ODD:
@@ -68,7 +70,7 @@ def test_no_value_of_a_field_is_a_fault_or_becomes_a_part_of_the_page(open_site:
 
 
 @pytest.mark.parametrize("field", ["current_password", "password"])
-def test_no_password_is_a_fault_where_it_is_changed(open_site: Site, field: str) -> None:
+def test_no_password_causes_a_server_error_when_it_is_changed(open_site: Site, field: str) -> None:
     browser = open_site.customer(EMAIL)
     for odd in ODD:
         typed = {"current_password": "wrong", "password": "new", field: odd}
@@ -78,7 +80,7 @@ def test_no_password_is_a_fault_where_it_is_changed(open_site: Site, field: str)
 
 @pytest.mark.parametrize("path", FIELDS)
 @pytest.mark.parametrize("raw", [b"\xff\xfe", b"%ff%fe", b"%ed%a0%80", b"%ED%A0%BD%00", b"%c0%af", b"%", b"%zz", b"+"])
-def test_bytes_that_are_no_text_are_no_fault(open_site: Site, path: str, raw: bytes) -> None:
+def test_invalid_utf_8_causes_no_server_error(open_site: Site, path: str, raw: bytes) -> None:
     browser = open_site.browser()
     token = browser.open(path).form().token.encode()
     for field in FIELDS[path]:
@@ -87,7 +89,7 @@ def test_bytes_that_are_no_text_are_no_fault(open_site: Site, path: str, raw: by
     assert browser.send(f"{path}?next=" + raw.decode("latin-1"), headers={"Cookie": "portal=\xff"}).status == 200
 
 
-def test_odd_names_are_shown_as_they_were_typed_and_are_in_no_mail(open_site: Site) -> None:
+def test_odd_names_are_shown_as_typed_and_appear_in_no_email(open_site: Site) -> None:
     names = [odd for odd in ODD if odd.isprintable() and len(odd) <= 255 and "\u202e" not in odd]
     assert len(names) > 8
     for number, name in enumerate(names):
@@ -152,7 +154,7 @@ def test_the_longest_password_works(open_site: Site) -> None:
     assert open_site.browser().sign_in(EMAIL, longest[:-1]).status == 422
 
 
-def test_five_thousand_fields_are_no_fault(site: Site) -> None:
+def test_five_thousand_fields_cause_no_server_error(site: Site) -> None:
     browser = site.browser()
     form = browser.open("/login").form()
     many = {f"f{number}": "x" for number in range(5000)}
@@ -220,7 +222,7 @@ def test_an_odd_cookie_is_ignored(site: Site, cookie: str) -> None:
 @pytest.mark.parametrize(
     "value", ["", "\x80\xff", "a" * 5000, "%s{{1234*9}}<xss>", "[", "en;q=x,,;", "-1", "é\u0000"[:1]]
 )
-def test_an_odd_header_is_no_fault(site: Site, name: str, value: str) -> None:
+def test_an_odd_header_causes_no_server_error(site: Site, name: str, value: str) -> None:
     browser = site.browser()
     page = browser.send("/login", headers={name: value})
     assert page.status in (200, 400)
@@ -243,6 +245,6 @@ def test_an_odd_header_is_no_fault(site: Site, name: str, value: str) -> None:
     ],
     ids=["year", "long year", "zone", "no date"],
 )
-def test_a_condition_that_is_no_date_is_ignored(site: Site, header: str, date: str) -> None:
+def test_an_invalid_if_modified_since_is_ignored(site: Site, header: str, date: str) -> None:
     page = site.browser().send("/static/portal.css", headers={header: date, "Range": "bytes=0-1"})
     assert page.status in (200, 206)

@@ -123,7 +123,7 @@ def default(many: Site) -> Shop:
         ("evil.example", "Customer portal"),
     ],
 )
-def test_the_host_says_whose_pages_are_shown(many: Site, host: str, name: str) -> None:
+def test_the_host_decides_the_organisation(many: Site, host: str, name: str) -> None:
     page = many.browser().send("/login", headers={"Host": host})
     assert page.title == f"Sign in · {name}"
     assert page.tree.one("header").text == name
@@ -131,13 +131,13 @@ def test_the_host_says_whose_pages_are_shown(many: Site, host: str, name: str) -
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/register", "/no/such/page", "/account"])
-def test_a_host_that_nobody_has_is_never_repeated(many: Site, path: str) -> None:
+def test_an_unknown_host_is_never_repeated(many: Site, path: str) -> None:
     page = many.browser().send(path, headers={"Host": "evil.example"})
     assert "evil.example" not in page.text
     assert "evil.example" not in str(page.headers)
 
 
-def test_a_page_of_an_error_is_the_organisations_too(kamen: Shop) -> None:
+def test_error_pages_are_the_organisations_too(kamen: Shop) -> None:
     page = kamen.browser().open("/no/such/page")
     assert_error_page(page, 404)
     assert "Kámen" in page.title
@@ -155,7 +155,7 @@ def test_a_forwarded_host_counts_only_from_a_trusted_proxy(many: Site, start: St
 # What it says of itself.
 
 
-def test_a_name_is_text_wherever_it_stands(sklo: Shop) -> None:
+def test_an_organisations_name_is_escaped_everywhere(sklo: Shop) -> None:
     browser = sklo.browser()
     for path in ("/login", "/register", "/password/reset", "/no/such/page"):
         page = browser.open(path)
@@ -168,7 +168,7 @@ def test_a_name_is_text_wherever_it_stands(sklo: Shop) -> None:
     assert "<b>" not in html_of(mail)
 
 
-def test_its_links_stand_in_the_footer_and_open_elsewhere(sklo: Shop) -> None:
+def test_its_links_stand_in_the_footer_and_open_in_a_new_tab(sklo: Shop) -> None:
     page = sklo.browser().open("/login")
     links = {link.text: link for link in page.tree.one("footer").all("a")}
     assert {words: link.get("href") for words, link in links.items()} == {
@@ -180,7 +180,7 @@ def test_its_links_stand_in_the_footer_and_open_elsewhere(sklo: Shop) -> None:
         assert (links[words].get("rel"), links[words].get("target")) == ("noopener", "_blank")
 
 
-def test_who_registers_is_told_of_terms_and_privacy_beside_the_button(sklo: Shop) -> None:
+def test_registration_links_terms_and_privacy_beside_the_button(sklo: Shop) -> None:
     main = sklo.browser().open("/register").tree.one("main")
     assert f"By creating an account you agree to the terms of {STRANGE_NAME} (opens in a new tab)." in main.text
     assert "The privacy notice (opens in a new tab) explains how your data is used." in main.text
@@ -203,7 +203,7 @@ def test_an_organisation_without_links_shows_none(kamen: Shop) -> None:
     assert "Privacy" not in text_of(mail) + html_of(mail)
 
 
-def test_its_links_stand_in_its_mails(sklo: Shop) -> None:
+def test_its_links_stand_in_its_emails(sklo: Shop) -> None:
     mail = _registered(sklo)
     lines = " ".join(text_of(mail).split())
     assert lines.endswith(
@@ -214,7 +214,7 @@ def test_its_links_stand_in_its_mails(sklo: Shop) -> None:
         assert f'href="{href}' in html_of(mail)
 
 
-def test_mails_come_from_its_sender_and_lead_to_its_host(kamen: Shop) -> None:
+def test_emails_come_from_its_sender_and_link_to_its_host(kamen: Shop) -> None:
     browser = kamen.customer()
     browser.sign_out()
     browser.ask_for_reset(EMAIL)
@@ -231,7 +231,7 @@ def test_mails_come_from_its_sender_and_lead_to_its_host(kamen: Shop) -> None:
     assert envelopes == {"mail@kamen.example.com"}
 
 
-def test_links_follow_the_stored_host_and_not_the_one_that_was_named(kamen: Shop) -> None:
+def test_links_use_the_stored_host_not_the_host_header(kamen: Shop) -> None:
     browser = kamen.browser()
     form = browser.open("/register").form()
     typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
@@ -249,7 +249,7 @@ def _sheet(page: Page) -> str | None:
     return sheets[1] if len(sheets) > 1 else None
 
 
-def test_an_accent_is_a_stylesheet_that_browsers_keep_until_it_changes(many: Site) -> None:
+def test_an_accent_is_a_stylesheet_cached_until_it_changes(many: Site) -> None:
     change_organisation(many.context, "sklo", {"accent": "#ffcc00"}, _portal(many))
     browser = _shop(many, "sklo").browser()
     page = browser.open("/login")
@@ -269,7 +269,7 @@ def test_an_accent_is_a_stylesheet_that_browsers_keep_until_it_changes(many: Sit
 
 
 @pytest.mark.parametrize("version", ["", "?v=", "?v=000000000000", "?v=1&v=2"])
-def test_a_stylesheet_under_another_version_is_not_kept(many: Site, version: str) -> None:
+def test_a_stylesheet_with_a_wrong_version_is_not_cached(many: Site, version: str) -> None:
     change_organisation(many.context, "sklo", {"accent": "#ffcc00"}, _portal(many))
     sheet = _shop(many, "sklo").browser().send(f"/organisation.css{version}")
     assert sheet.status == 200
@@ -362,7 +362,7 @@ def test_one_address_has_an_account_with_a_password_of_its_own_in_each(many: Sit
         assert browser.is_signed_in
 
 
-def test_a_customer_of_one_is_a_stranger_to_the_other(kamen: Shop, sklo: Shop, default: Shop) -> None:
+def test_a_customer_of_one_is_unknown_to_the_other(kamen: Shop, sklo: Shop, default: Shop) -> None:
     kamen.customer()
     for shop in (sklo, default):
         assert shop.browser().sign_in(EMAIL, PASSWORD).status == 422
@@ -371,7 +371,7 @@ def test_a_customer_of_one_is_a_stranger_to_the_other(kamen: Shop, sklo: Shop, d
         assert shop.mails() == []
 
 
-def test_an_account_in_one_does_not_keep_anybody_from_registering_in_the_other(kamen: Shop, sklo: Shop) -> None:
+def test_an_account_in_one_does_not_prevent_registering_in_the_other(kamen: Shop, sklo: Shop) -> None:
     kamen.customer()
     sklo.customer()
     assert [mail["Subject"] for mail in sklo.mails()] == [f"Confirm your email address for {STRANGE_NAME}"]
@@ -391,7 +391,7 @@ def _sign_in(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("ask", [_verify, _reset, _sign_in], ids=lambda ask: ask.__name__)
-def test_a_link_of_one_is_unknown_to_the_other_and_goes_on_working(
+def test_a_link_of_one_is_unknown_to_the_other_and_stays_valid(
     many: Site, kamen: Shop, sklo: Shop, default: Shop, ask: Any
 ) -> None:
     sklo.customer()  # the same address
@@ -420,7 +420,7 @@ def _code_in(mail: EmailMessage) -> str:
 
 
 @pytest.mark.parametrize(("path", "ask"), [("/register/code", _verify), ("/login/code", _sign_in)])
-def test_a_code_of_one_opens_nothing_in_the_other_even_with_the_cookie(
+def test_a_code_of_one_is_refused_by_the_other_even_with_the_cookie(
     kamen: Shop, sklo: Shop, path: str, ask: Any
 ) -> None:
     browser = kamen.browser()
@@ -440,7 +440,7 @@ def test_a_code_of_one_opens_nothing_in_the_other_even_with_the_cookie(
     assert page.status == 302, "the code is spent by what happened elsewhere"
 
 
-def test_a_registration_of_one_cannot_be_mailed_again_by_the_other(kamen: Shop, sklo: Shop) -> None:
+def test_a_registration_of_one_cannot_be_resent_by_the_other(kamen: Shop, sklo: Shop) -> None:
     browser, elsewhere = kamen.browser(), sklo.browser()
     browser.register(EMAIL, PASSWORD)
     mails = len(kamen.mails())
@@ -450,7 +450,7 @@ def test_a_registration_of_one_cannot_be_mailed_again_by_the_other(kamen: Shop, 
     assert (len(kamen.mails()), sklo.mails()) == (mails, [])
 
 
-def test_an_identity_of_one_is_nothing_in_the_other_and_cannot_be_ended_there(
+def test_an_identity_of_one_is_unknown_to_the_other_and_cannot_be_ended_there(
     kamen: Shop, sklo: Shop, default: Shop
 ) -> None:
     browser = kamen.customer()
@@ -471,7 +471,7 @@ def test_cookies_belong_to_one_host(kamen: Shop) -> None:
     assert "Path=/" in cookie
 
 
-def test_a_change_of_password_in_one_ends_nothing_in_the_other(kamen: Shop, sklo: Shop) -> None:
+def test_a_password_change_in_one_ends_nothing_in_the_other(kamen: Shop, sklo: Shop) -> None:
     here, there = kamen.customer(), sklo.customer()
     there.ask_for_reset(EMAIL)
     link = sklo.link()
@@ -486,7 +486,7 @@ def test_a_change_of_password_in_one_ends_nothing_in_the_other(kamen: Shop, sklo
     assert sklo.browser().fill(link, {"password": OTHER_PASSWORD}).status == 302
 
 
-def test_a_ban_in_one_is_none_in_the_other(many: Site, kamen: Shop, sklo: Shop) -> None:
+def test_a_ban_in_one_does_not_apply_in_the_other(many: Site, kamen: Shop, sklo: Shop) -> None:
     here, there = kamen.customer(), sklo.customer()
     ban.ban(many.context, kamen.id, parse_email(EMAIL), "spam")
     assert not here.is_signed_in
@@ -503,7 +503,7 @@ def test_a_ban_in_one_is_none_in_the_other(many: Site, kamen: Shop, sklo: Shop) 
         ("/register", {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}),
     ],
 )
-def test_what_is_too_much_in_one_counts_for_nothing_in_the_other(
+def test_rate_limits_of_one_do_not_apply_in_the_other(
     start: Start, many: Site, path: str, fields: dict[str, str]
 ) -> None:
     limits = {
@@ -523,7 +523,7 @@ def test_what_is_too_much_in_one_counts_for_nothing_in_the_other(
     assert send(sklo).status != 429
 
 
-def test_guessed_links_in_one_count_for_nothing_in_the_other(start: Start, many: Site) -> None:
+def test_wrong_links_in_one_are_not_counted_in_the_other(start: Start, many: Site) -> None:
     site = start(BASE_URL=BASE_URL, LOGIN_LIMIT_NETWORK="2 per hour")
     kamen, sklo = _shop(site, "kamen"), _shop(site, "sklo")
     guess = "/password/reset/" + "A" * 60
@@ -531,7 +531,7 @@ def test_guessed_links_in_one_count_for_nothing_in_the_other(start: Start, many:
     assert sklo.browser().open(guess).status == 404
 
 
-def test_each_event_and_each_mail_is_of_the_organisation_it_happened_in(many: Site, kamen: Shop, sklo: Shop) -> None:
+def test_each_event_and_each_email_belongs_to_its_organisation(many: Site, kamen: Shop, sklo: Shop) -> None:
     before = {table: len(many.rows()[table]) for table in ("event", "outbox")}
     kamen.customer().ask_for_reset(EMAIL)
     kamen.browser().sign_in(EMAIL, "not the right one")

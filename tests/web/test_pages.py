@@ -74,14 +74,14 @@ def visible_fields(page: Page) -> list[Element]:
     return [e for e in page.tree.one("main").all("input") if e.get("type") not in hidden and e.get("name")]
 
 
-def test_every_form_page_is_a_page_like_every_other(forms: dict[str, Page]) -> None:
+def test_every_form_page_has_the_common_layout(forms: dict[str, Page]) -> None:
     for page in forms.values():
         assert_page(page, 200)
         assert not page.title.startswith("Error: ")
         assert page.title.startswith(page.tree.one("h1").text)
 
 
-def test_the_pages_without_a_form_are_like_every_other(site: Site) -> None:
+def test_every_page_without_a_form_has_the_common_layout(site: Site) -> None:
     browser = site.customer(EMAIL)
 
     for path in ("/account", "/register/code", "/password/reset-sent"):
@@ -89,7 +89,7 @@ def test_the_pages_without_a_form_are_like_every_other(site: Site) -> None:
         assert_page(site.browser().open(path), 200)
 
 
-def test_every_field_has_a_label_a_place_for_password_managers_and_no_placeholder(forms: dict[str, Page]) -> None:
+def test_every_field_has_a_label_an_autocomplete_value_and_no_placeholder(forms: dict[str, Page]) -> None:
     for name, page in forms.items():
         main = page.tree.one("main")
         expected = AUTOCOMPLETE[name]
@@ -117,7 +117,7 @@ def test_address_and_new_password_are_asked_for_once(forms: dict[str, Page]) -> 
             assert len([field for field in visible_fields(page) if field.get("autocomplete") == kind]) <= 1
 
 
-def test_password_managers_are_told_whose_new_password_it_is(forms: dict[str, Page]) -> None:
+def test_new_password_forms_name_the_account_for_password_managers(forms: dict[str, Page]) -> None:
     for name in ("/account/password", "reset", "verify elsewhere"):
         main = forms[name].tree.one("main")
         helper = main.one("input", autocomplete="username")
@@ -126,7 +126,7 @@ def test_password_managers_are_told_whose_new_password_it_is(forms: dict[str, Pa
         assert (helper.get("tabindex"), helper.get("aria-hidden")) == ("-1", "true")
 
 
-def test_every_button_is_a_real_one_and_every_form_is_sent_by_post_with_a_token(forms: dict[str, Page]) -> None:
+def test_every_button_is_a_button_and_every_form_posts_a_csrf_token(forms: dict[str, Page]) -> None:
     for page in forms.values():
         for form in page.tree.all("form"):
             assert form.get("method") == "post"
@@ -135,7 +135,7 @@ def test_every_button_is_a_real_one_and_every_form_is_sent_by_post_with_a_token(
             assert "novalidate" in form.attributes or {field.get("type") for field in form.all("input")} == {"hidden"}
 
 
-def test_the_rule_for_passwords_is_told_before_it_is_broken(forms: dict[str, Page]) -> None:
+def test_the_password_rule_is_shown_beforehand(forms: dict[str, Page]) -> None:
     for name in ("/register", "/account/password", "reset"):
         main = forms[name].tree.one("main")
         hint = main.one("input", autocomplete="new-password").get("aria-describedby")
@@ -212,7 +212,7 @@ def test_what_is_wrong_with_a_field_names_it(site: Site) -> None:
     }
 
 
-def test_a_stale_page_with_nothing_to_type_says_so(site: Site) -> None:
+def test_an_expired_form_without_fields_says_so(site: Site) -> None:
     browser = site.customer(EMAIL)
     stale = browser.fill("/account", {"csrf_token": "x"}, submit_to="/logout")
 
@@ -234,7 +234,7 @@ def focused(page: Page) -> list[str]:
     return [field.get("name") for field in page.tree.all("input") if "autofocus" in field.attributes]
 
 
-def test_the_focus_waits_in_a_field_only_where_nothing_must_be_read_before(site: Site, forms: dict[str, Page]) -> None:
+def test_a_field_is_focused_only_where_nothing_must_be_read_before(site: Site, forms: dict[str, Page]) -> None:
     assert {name: focused(page) for name, page in forms.items() if focused(page)} == {
         "/login": ["email"],
         "/login/link": ["email"],
@@ -251,7 +251,7 @@ def test_the_focus_waits_in_a_field_only_where_nothing_must_be_read_before(site:
     assert focused(leaving.follow(leaving.fill("/account", submit_to="/logout"))) == []
 
 
-def test_the_focus_is_in_the_one_field_that_is_wrong_and_else_left_to_the_summary(
+def test_a_single_wrong_field_is_focused_and_else_the_summary(
     failed: dict[str, tuple[Page, set[str]]],
 ) -> None:
     assert any(is_told_at_its_field(blamed) for _, blamed in failed.values())

@@ -52,7 +52,7 @@ def test_of_sixty_parallel_wrong_passwords_at_most_ten_are_checked(site: Site, h
     assert all(int(page.headers["Retry-After"]) > 0 for page in pages if page.status != 422)
 
 
-def test_parallel_confirmations_of_one_registration_open_one_account(site: Site) -> None:
+def test_parallel_confirmations_of_one_registration_create_one_account(site: Site) -> None:
     browser = site.browser()
     browser.register(EMAIL, PASSWORD)
     link = site.link(EMAIL)
@@ -69,7 +69,7 @@ def test_parallel_confirmations_of_one_registration_open_one_account(site: Site)
     assert len(site.rows()["account"]) == 1
 
 
-def test_parallel_registrations_of_one_address_make_one_contact_and_each_its_own_link(start: Start) -> None:
+def test_parallel_registrations_of_one_address_create_one_contact_with_a_link_each(start: Start) -> None:
     site = start(MAIL_LIMIT_ADDRESS="100 per hour")
     browsers = [site.browser() for _ in range(10)]
     forms = [(browser, browser.open("/register").form()) for browser in browsers]
@@ -101,7 +101,7 @@ def test_parallel_changes_of_one_password_change_it_once(site: Site) -> None:
     assert len(site.rows()["former_password"]) == 1
 
 
-def test_parallel_tries_of_new_passwords_with_one_link_are_counted(site: Site, hashes: list[bytes]) -> None:
+def test_parallel_attempts_with_one_reset_link_are_counted(site: Site, hashes: list[bytes]) -> None:
     typed = {"current_password": PASSWORD, "password": "nine grey otters swim"}
     site.customer(EMAIL).fill("/account/password", typed, submit_to="/account/password")
     site.browser().ask_for_reset(EMAIL)

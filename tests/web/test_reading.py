@@ -27,7 +27,7 @@ def paths_of(site: Site, tokens: dict[str, str]) -> list[str]:
 
 
 @pytest.mark.parametrize("signed_in", [True, False], ids=["signed in", "signed out"])
-def test_a_crawl_over_every_route_leaves_the_database_as_it_was(site: Site, signed_in: bool) -> None:
+def test_a_crawl_over_every_route_does_not_change_the_database(site: Site, signed_in: bool) -> None:
     with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False):
         customer = allow(site).customer(EMAIL)
         site.browser().fill("/login/link", {"email": EMAIL})

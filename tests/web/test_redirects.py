@@ -115,12 +115,12 @@ def where_a_browser_goes(location: str) -> tuple[str, str]:
         ("javascript:x", ("javascript", "")),
     ],
 )
-def test_this_test_reads_addresses_as_browsers_do(location: str, place: tuple[str, str]) -> None:
+def test_urls_are_parsed_here_as_browsers_parse_them(location: str, place: tuple[str, str]) -> None:
     assert where_a_browser_goes(location) == place
 
 
 @pytest.mark.parametrize("target", ODD, ids=ascii)
-def test_signing_in_leads_nowhere_else_whatever_next_says(site: Site, target: str) -> None:
+def test_next_never_redirects_to_another_site(site: Site, target: str) -> None:
     site.customer(EMAIL)
     browser = site.browser()
     asked = browser.open("/login?next=" + quote(target))
@@ -150,7 +150,7 @@ NASTY = st.one_of(st.lists(PIECES, max_size=8).map("".join), st.text(max_size=20
 @given(target=NASTY)
 @example(target="/\\\t/evil.example")
 @settings(max_examples=300, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_text_that_can_be_made_up_leads_elsewhere(shared: "Shared", target: str) -> None:
+def test_no_generated_text_in_next_redirects_to_another_site(shared: "Shared", target: str) -> None:
     page = shared.browser.send("/login", query_string={"next": target.encode("utf-8", "replace").decode()})
 
     assert page.status == 302
@@ -171,13 +171,13 @@ def shared(site: Site) -> Shared:
 
 
 @pytest.mark.parametrize("target", ["/account/password", "/account?x=1&y=%20#z", "/~a!$'()*+,;=:@"])
-def test_an_own_path_is_followed(site: Site, target: str) -> None:
+def test_next_redirects_to_a_path_of_the_portal(site: Site, target: str) -> None:
     site.customer(EMAIL)
 
     assert site.browser().sign_in(EMAIL, PASSWORD, next=target).location == target
 
 
-def test_a_page_that_needs_a_sign_in_is_come_back_to(site: Site) -> None:
+def test_signing_in_returns_to_the_page_that_required_it(site: Site) -> None:
     site.customer(EMAIL)
     browser = site.browser()
     asked = browser.send("/account/password")
@@ -186,7 +186,7 @@ def test_a_page_that_needs_a_sign_in_is_come_back_to(site: Site) -> None:
     assert browser.post(refused.form(), {"password": PASSWORD}).location == "/account/password"
 
 
-def test_the_start_leads_to_the_account_or_to_the_sign_in(site: Site) -> None:
+def test_the_root_redirects_to_the_account_or_to_sign_in(site: Site) -> None:
     browser = site.customer(EMAIL)
 
     assert browser.send("/").location == "/account"

@@ -18,7 +18,7 @@ def posting_endpoints(app: Flask) -> set[str]:
     return {rule.endpoint for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
 
 
-def test_forms_of_all_pages_count_together_for_one_network(start: Start) -> None:
+def test_forms_of_all_pages_share_one_rate_limit_by_network(start: Start) -> None:
     site = start(FORM_LIMIT_NETWORK="3 per minute")
     site.customer(EMAIL)
     ada = site.browser("192.0.2.1")
@@ -34,7 +34,7 @@ def test_forms_of_all_pages_count_together_for_one_network(start: Start) -> None
     assert press_language(site.browser("192.0.2.2")).status == 302
 
 
-def test_a_form_without_a_good_token_counts_too(start: Start) -> None:
+def test_a_form_without_a_valid_csrf_token_is_counted_too(start: Start) -> None:
     site = start(FORM_LIMIT_NETWORK="3 per minute")
     browser = site.browser()
     sent = [browser.send("/login", "POST", data={"email": EMAIL, "password": "x"}) for _ in range(4)]
@@ -49,7 +49,7 @@ def test_an_address_of_the_same_ipv6_network_shares_the_count(start: Start) -> N
     assert press_language(site.browser("2001:db8:0:1::1")).status == 302
 
 
-def test_pages_and_requests_of_shops_are_not_counted_with_forms(start: Start) -> None:
+def test_page_views_and_api_requests_are_not_counted_with_forms(start: Start) -> None:
     site = start(FORM_LIMIT_NETWORK="1 per minute")
     browser = site.browser()
     assert [browser.send("/login").status for _ in range(5)] == [200] * 5
@@ -58,7 +58,7 @@ def test_pages_and_requests_of_shops_are_not_counted_with_forms(start: Start) ->
     assert press_language(browser).status == 302
 
 
-def test_each_portal_of_a_process_has_counters_of_its_own(start: Start) -> None:
+def test_each_app_in_a_process_has_its_own_counters(start: Start) -> None:
     one, other = start(FORM_LIMIT_NETWORK="1 per minute"), start(FORM_LIMIT_NETWORK="1 per minute")
     assert one.context.rate_limiter.counters is not other.context.rate_limiter.counters
     assert press_language(one.browser()).status == 302
@@ -67,7 +67,7 @@ def test_each_portal_of_a_process_has_counters_of_its_own(start: Start) -> None:
     assert press_language(one.browser()).status == 429
 
 
-def test_passwords_that_are_judged_while_typed_have_a_rate_of_their_own(start: Start) -> None:
+def test_password_checks_while_typing_have_a_separate_rate_limit(start: Start) -> None:
     site = start(FORM_LIMIT_NETWORK="1 per minute")
     browser = site.browser()
     token = browser.open("/register").form("/register").token
@@ -77,7 +77,7 @@ def test_passwords_that_are_judged_while_typed_have_a_rate_of_their_own(start: S
     assert press_language(browser).status == 302
 
 
-def test_every_endpoint_that_takes_a_post_has_a_rate(site: Site) -> None:
+def test_every_endpoint_that_accepts_post_has_a_rate_limit(site: Site) -> None:
     decorated = limiter.limit_manager._decorated_limits
     for endpoint in posting_endpoints(site.app):
         view = site.app.view_functions[endpoint]

@@ -58,7 +58,7 @@ class Postgresql:
         self._server = server
 
     def back_up(self, _site: Site) -> None:
-        self._server.dump("slate", self._copy)
+        self._server.dump("reusable_database", self._copy)
 
     def put_back(self) -> Site:
         site = self._start(DATABASE_URL=self._server.restore(self._copy, "restored"))
@@ -90,13 +90,13 @@ def test_a_used_link_stays_used(restored: Restored) -> None:
     assert restored.site.browser().open(restored.used_link).status == 410
 
 
-def test_an_identity_that_was_ended_stays_ended(restored: Restored) -> None:
+def test_an_ended_identity_stays_ended(restored: Restored) -> None:
     browser = restored.site.browser()
     browser.set_cookie(restored.cookie)
     assert not browser.is_signed_in
 
 
-def test_no_mail_goes_out_twice(restored: Restored) -> None:
+def test_no_email_is_sent_twice(restored: Restored) -> None:
     sent = [link_in(mail) for mail in restored.site.mails(ADA)[1:2]]
     assert sent == [restored.site.settings.base_url + restored.used_link]
     assert len(restored.site.mails(ADA)) == len({mail["Message-ID"] for mail in restored.site.mails(ADA)})
@@ -104,7 +104,7 @@ def test_no_mail_goes_out_twice(restored: Restored) -> None:
         assert HOLD_REASON in {mail.reason for mail in list_mails(connection, None, 10)}
 
 
-def test_the_customer_is_there_and_can_go_on(restored: Restored) -> None:
+def test_the_customer_can_sign_in_after_a_restore(restored: Restored) -> None:
     browser = restored.site.browser()
     browser.ask_for_reset(ADA)
     assert browser.fill(restored.site.link(ADA), {"password": SINCE}).status == 302
@@ -112,7 +112,7 @@ def test_the_customer_is_there_and_can_go_on(restored: Restored) -> None:
 
 
 @pytest.mark.on_sqlite
-def test_a_settled_copy_is_not_settled_again(restored: Restored) -> None:
+def test_after_restore_runs_once(restored: Restored) -> None:
     with restored.site.context.database.read() as connection:
         assert not is_copy(connection)
     assert settle_copy(restored.site.context.database, utc_now()) is None

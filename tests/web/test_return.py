@@ -44,7 +44,7 @@ def policy(page: Page) -> Any:
     return page.headers["Content-Security-Policy"]
 
 
-def test_whoever_confirms_goes_back_to_the_shop_signed_in(shop: Site) -> None:
+def test_confirming_returns_to_the_shop_signed_in(shop: Site) -> None:
     browser = registered(shop)
     link = shop.link(EMAIL)
 
@@ -56,7 +56,7 @@ def test_whoever_confirms_goes_back_to_the_shop_signed_in(shop: Site) -> None:
     assert policy(browser.open("/account")) == CONTENT_SECURITY_POLICY
 
 
-def test_the_code_of_the_mail_leads_back_too(shop: Site) -> None:
+def test_the_emailed_code_returns_to_the_shop_too(shop: Site) -> None:
     browser = registered(shop)
     told = browser.sign_in(EMAIL, PASSWORD)  # whoever knows the password of what waits may type the code
     assert "confirm your email address first" in told.words
@@ -66,7 +66,7 @@ def test_the_code_of_the_mail_leads_back_too(shop: Site) -> None:
     assert browser.fill("/register/code", typed, submit_to="/register/code").location == RETURN_URL
 
 
-def test_without_a_return_address_the_way_leads_to_the_account(shop: Site) -> None:
+def test_without_a_return_url_confirming_leads_to_the_account(shop: Site) -> None:
     browser = registered(shop, None)
     link = shop.link(EMAIL)
 
@@ -87,7 +87,7 @@ def test_an_origin_that_is_no_longer_listed_is_not_returned_to(shop: Site, origi
 
 
 @pytest.mark.parametrize("stored", ["//evil.example", "javascript:alert(1)", "https://shop.example.com@evil.example/"])
-def test_whatever_is_stored_leads_nowhere_else(shop: Site, stored: str) -> None:
+def test_a_stored_return_url_on_another_origin_is_ignored(shop: Site, stored: str) -> None:
     browser = registered(shop, stored)
 
     assert browser.fill(shop.link(EMAIL), {"password": PASSWORD}).location == "/account"

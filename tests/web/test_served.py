@@ -106,7 +106,7 @@ def raw(served: Served, request: bytes, *, wait: float = 60) -> bytes:
         return answer
 
 
-def test_a_customer_registers_over_real_sockets_and_real_mail(served: Served, sink: Sink) -> None:
+def test_a_customer_registers_over_real_sockets_and_real_smtp(served: Served, sink: Sink) -> None:
     visitor = Visitor(served)
     typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
     assert visitor.fill("/register", **typed)[:2] == (302, "/register/code")
@@ -122,7 +122,7 @@ def test_a_customer_registers_over_real_sockets_and_real_mail(served: Served, si
     assert other.fill("/login", email=EMAIL, password=PASSWORD)[:2] == (302, "/account")
 
 
-def test_no_answer_says_which_server_gave_it(served: Served) -> None:
+def test_no_response_names_the_server_software(served: Served) -> None:
     requests = [
         b"GET /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
@@ -156,9 +156,7 @@ def test_no_answer_says_which_server_gave_it(served: Served) -> None:
     ],
     ids=lambda request: ascii(request[22:80]),
 )
-def test_a_request_that_could_be_read_in_two_ways_is_refused_and_the_connection_closed(
-    served: Served, request_: bytes
-) -> None:
+def test_an_ambiguous_request_is_refused_and_the_connection_closed(served: Served, request_: bytes) -> None:
     smuggled = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     answer = raw(served, request_ + smuggled)
 
@@ -166,7 +164,7 @@ def test_a_request_that_could_be_read_in_two_ways_is_refused_and_the_connection_
     assert b"\r\n\r\nok\n" not in answer
 
 
-def test_an_odd_host_is_no_fault(served: Served) -> None:
+def test_an_odd_host_causes_no_server_error(served: Served) -> None:
     for host in (b"", b"[", b"a" * 300, b"evil.example:x", b"\xff\xfe", b"a b", b"<xss>"):
         answer = raw(served, b"GET /login HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n")
         assert answer.split(b" ")[1] in (b"200", b"400"), host
@@ -174,7 +172,7 @@ def test_an_odd_host_is_no_fault(served: Served) -> None:
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_a_body_that_is_too_large_is_refused_and_nobody_waits_for_the_rest(served: Served, framing: str) -> None:
+def test_a_body_that_is_too_large_is_refused_without_reading_the_rest(served: Served, framing: str) -> None:
     head = (
         b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n"
     )
@@ -199,7 +197,7 @@ def test_a_body_that_is_too_large_is_refused_and_nobody_waits_for_the_rest(serve
     ],
     ids=["nothing", "half a head", "half a body", "half of the next", "no chunk"],
 )
-def test_slow_visitors_keep_nobody_else_waiting(served: Served, part: bytes) -> None:
+def test_slow_clients_do_not_delay_others(served: Served, part: bytes) -> None:
     slow = [socket.create_connection(("127.0.0.1", served.port), timeout=5) for _ in range(100)]
     try:
         for connection in slow:

@@ -38,7 +38,7 @@ def content_of(browser: Browser) -> str:
     return (zlib.decompress(content) if cookie.startswith(".") else content).decode()
 
 
-def test_an_invented_cookie_is_not_adopted(site: Site) -> None:
+def test_an_invented_session_cookie_is_not_adopted(site: Site) -> None:
     site.customer(EMAIL)
     for invented in ("", "invented", "eyJpZGVudGl0eSI6ImFhYWEifQ.aaaa.bbbb"):
         browser = site.browser()
@@ -49,7 +49,7 @@ def test_an_invented_cookie_is_not_adopted(site: Site) -> None:
         assert browser.cookie() != invented
 
 
-def test_a_sign_in_begins_a_new_identity_and_the_cookie_of_before_stays_anonymous(site: Site) -> None:
+def test_signing_in_starts_a_new_identity_and_the_old_cookie_stays_anonymous(site: Site) -> None:
     site.customer(EMAIL)
     browser = site.browser()
     browser.open("/login")
@@ -60,7 +60,7 @@ def test_a_sign_in_begins_a_new_identity_and_the_cookie_of_before_stays_anonymou
     assert not before.is_signed_in
 
 
-def test_signing_in_again_from_another_tab_ends_the_identity_of_before(site: Site) -> None:
+def test_signing_in_again_in_another_tab_ends_the_previous_identity(site: Site) -> None:
     site.customer(EMAIL)
     browser = site.browser()
     first, second = browser.open("/login").form(), {"email": EMAIL, "password": PASSWORD}
@@ -75,7 +75,7 @@ def test_signing_in_again_from_another_tab_ends_the_identity_of_before(site: Sit
     assert not before.is_signed_in
 
 
-def test_confirming_a_registration_in_a_signed_in_browser_ends_the_identity_of_before(site: Site) -> None:
+def test_confirming_in_a_signed_in_browser_ends_the_previous_identity(site: Site) -> None:
     site.browser().register("bob@example.com", PASSWORD)
     link = site.link("bob@example.com")
     browser = site.customer(EMAIL)
@@ -87,7 +87,7 @@ def test_confirming_a_registration_in_a_signed_in_browser_ends_the_identity_of_b
     assert not before.is_signed_in
 
 
-def test_a_cookie_played_back_after_signing_out_is_anonymous(site: Site) -> None:
+def test_a_cookie_replayed_after_signing_out_is_anonymous(site: Site) -> None:
     browser = site.customer(EMAIL)
     thief = twin(site, browser)
     assert thief.is_signed_in
@@ -117,7 +117,7 @@ def test_signing_out_ends_one_identity_only(site: Site) -> None:
     assert other.is_signed_in
 
 
-def test_a_ban_ends_every_sign_in_at_the_next_request(site: Site) -> None:
+def test_a_ban_ends_every_session_at_the_next_request(site: Site) -> None:
     browser, other = site.customer(EMAIL), site.browser()
     other.sign_in(EMAIL, PASSWORD, remember="y")
     form = browser.open("/account/password").form("/account/password")
@@ -131,7 +131,7 @@ def test_a_ban_ends_every_sign_in_at_the_next_request(site: Site) -> None:
     assert site.browser().open(link).status == 410
 
 
-def test_changing_the_password_ends_the_others_and_renews_this_one(site: Site) -> None:
+def test_a_password_change_ends_other_sessions_and_renews_this_one(site: Site) -> None:
     browser, other = site.browser(), site.browser()
     site.customer(EMAIL)
     browser.sign_in(EMAIL, PASSWORD, remember="y")
@@ -154,7 +154,7 @@ def sign_in(site: Site, kept: bool) -> Browser:
 
 
 @pytest.mark.parametrize(("kept", "idle"), [(False, timedelta(hours=2)), (True, timedelta(days=7))])
-def test_an_idle_identity_ends_to_the_second(site: Site, kept: bool, idle: timedelta) -> None:
+def test_an_idle_identity_expires_to_the_second(site: Site, kept: bool, idle: timedelta) -> None:
     site.customer(EMAIL)
     second = timedelta(seconds=1)
     with time_machine.travel(NOW, tick=False) as clock:
@@ -169,7 +169,7 @@ def test_an_idle_identity_ends_to_the_second(site: Site, kept: bool, idle: timed
 
 
 @pytest.mark.parametrize(("kept", "absolute"), [(False, timedelta(hours=12)), (True, timedelta(days=30))])
-def test_no_use_puts_the_end_of_an_identity_off(site: Site, kept: bool, absolute: timedelta) -> None:
+def test_use_does_not_extend_the_absolute_lifetime_of_an_identity(site: Site, kept: bool, absolute: timedelta) -> None:
     site.customer(EMAIL)
     step = absolute / 20
     with time_machine.travel(NOW, tick=False) as clock:
@@ -194,7 +194,7 @@ def test_the_cookie_outlives_the_browser_only_when_asked_to(site: Site, kept: bo
     assert "Max-Age" not in cookie
 
 
-def test_the_box_decides_and_not_a_made_up_value(site: Site) -> None:
+def test_only_the_checkbox_value_means_remember_me(site: Site) -> None:
     site.customer(EMAIL)
 
     for value, kept in (("y", True), ("on", True), ("", False), ("false", False), (None, False)):
@@ -202,7 +202,7 @@ def test_the_box_decides_and_not_a_made_up_value(site: Site) -> None:
         assert ("Expires" in page.cookies["portal"]) == kept, value
 
 
-def test_the_cookie_is_small_and_holds_nothing_of_the_customer(site: Site) -> None:
+def test_the_cookie_is_small_and_holds_no_personal_data(site: Site) -> None:
     longest = "a" * 64 + "@" + ".".join(["b" * 60] * 3) + ".com"
     browser = site.browser()
     page = browser.register(longest, PASSWORD, first_name="N" * 255, last_name="M" * 255)
@@ -216,7 +216,7 @@ def test_the_cookie_is_small_and_holds_nothing_of_the_customer(site: Site) -> No
     assert not any(word in content for word in (longest, "NNNN", "@", PASSWORD))
 
 
-def test_the_cookie_is_one_that_browsers_keep_whatever_was_said_and_typed(start: Start) -> None:
+def test_the_cookie_never_exceeds_the_size_that_browsers_accept(start: Start) -> None:
     """With more than 4096 bytes it is dropped, and whoever asked for a code could not type it (RFC 6265, 6.1)."""
     site = start(BASE_URL="https://portal.example.com", MAIL_LIMIT_ADDRESS="100 per hour")
     with site.context.database.write() as connection:
@@ -240,7 +240,7 @@ def test_the_cookie_is_one_that_browsers_keep_whatever_was_said_and_typed(start:
     assert 2000 < max(map(len, cookies)) < 4096
 
 
-def test_the_database_signs_nobody_in(site: Site) -> None:
+def test_a_copy_of_the_database_is_not_enough_to_sign_in(site: Site) -> None:
     browser = site.customer(EMAIL)
     identity = content_of(browser).split('"identity":"')[1].split('"')[0]
 
@@ -249,7 +249,7 @@ def test_the_database_signs_nobody_in(site: Site) -> None:
     assert identity not in repr(site.rows())
 
 
-def test_who_signs_in_is_known_though_the_database_was_away_a_moment_before(site: Site) -> None:
+def test_signing_in_works_right_after_a_database_outage(site: Site) -> None:
     browser = site.customer(EMAIL)
     identity = content_of(browser).split('"identity":"')[1].split('"')[0]
     engine = site.context.database.engine

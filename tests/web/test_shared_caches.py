@@ -100,7 +100,7 @@ def test_assets_are_the_same_with_every_cookie_and_every_query_and_set_none(site
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_no_part_of_an_asset_and_no_word_that_it_is_unchanged_sets_a_cookie(site: Site, method: str) -> None:
+def test_partial_and_not_modified_responses_of_assets_set_no_cookie(site: Site, method: str) -> None:
     browser = visitors(site)["noticed"]
     for address in assets(site):
         tag = site.browser().send(address).headers.get("ETag", '"none"')
@@ -119,7 +119,7 @@ def test_no_part_of_an_asset_and_no_word_that_it_is_unchanged_sets_a_cookie(site
                     assert page.headers["Cache-Control"] == "no-store"
 
 
-def test_an_asset_that_there_is_not_says_so_without_a_look_at_the_visitor(site: Site) -> None:
+def test_a_missing_asset_is_a_404_that_does_not_depend_on_the_visitor(site: Site) -> None:
     browser = visitors(site)["noticed"]
     for address in ("/static/none.css", "/static/none/none.js"):
         plain = site.browser().send(address)
@@ -134,7 +134,7 @@ def test_an_asset_that_there_is_not_says_so_without_a_look_at_the_visitor(site: 
     assert "password is changed" in browser.open("/account").words
 
 
-def test_of_every_address_what_is_public_sets_no_cookie(site: Site) -> None:
+def test_no_public_response_sets_a_cookie(site: Site) -> None:
     """A sweep over all routes that a browser can open: whoever adds one that caches may keep is looked at, too."""
     routes = [_example(rule.rule) for rule in site.app.url_map.iter_rules() if "GET" in (rule.methods or ())]
     public = set()
@@ -159,7 +159,7 @@ def _example(rule: str) -> str:
 
 
 @pytest.mark.parametrize("path", [*MISSING, "/favicon.ico", "/robots.txt", "/apple-touch-icon.png"])
-def test_what_browsers_ask_for_by_themselves_uses_no_notice_up(site: Site, path: str) -> None:
+def test_automatic_browser_requests_do_not_consume_a_notice(site: Site, path: str) -> None:
     browser = visitors(site)["noticed"]
     for query in ("", *WHAT_A_SITE_SAYS):
         page = browser.send(f"{path}?{query}")
@@ -187,7 +187,7 @@ def test_only_an_asset_may_be_public_and_no_asset_sets_a_cookie(site: Site) -> N
 
 
 @pytest.mark.parametrize("version", ["", "1", "0" * 12, "%00"])
-def test_a_version_that_is_not_the_files_is_not_kept(site: Site, version: str) -> None:
+def test_an_asset_with_a_wrong_version_is_not_cached(site: Site, version: str) -> None:
     """While portals are updated one after the other, one may be asked for what only the next one has."""
     for address in assets(site)[:5]:
         page = site.browser().send(f"{address.partition('?')[0]}?v={version}")
@@ -200,12 +200,12 @@ def kept(browser: Browser, headers: Mapping[str, str]) -> bool:
     return browser.send("/login", headers=headers).headers["Content-Language"] == "cs"
 
 
-class TestWhatASiteSays:
+class TestSiteOptions:
     QUERY = WHAT_A_SITE_SAYS[2]
 
     @pytest.mark.parametrize("path", PAGES_THAT_USE_IT)
     @pytest.mark.parametrize("headers", [{}, FRAME], ids=["top", "frame"])
-    def test_counts_on_the_pages_that_begin_something(self, site: Site, path: str, headers: dict[str, str]) -> None:
+    def test_counts_on_the_start_pages(self, site: Site, path: str, headers: dict[str, str]) -> None:
         browser = site.browser()
         browser.send(f"{path}?{self.QUERY}", headers=headers)
         assert kept(browser, headers)

@@ -47,7 +47,9 @@ class TestSignedIn:
             ("/password/new", "/password/reset"),
         ],
     )
-    def test_a_page_for_others_leads_on(self, site: Site, path: str, location: str) -> None:
+    def test_a_page_for_signed_out_visitors_redirects_a_signed_in_customer(
+        self, site: Site, path: str, location: str
+    ) -> None:
         assert site.customer(EMAIL).send(path).location == location
 
     def test_a_code_typed_after_the_link_was_used_in_another_tab_leads_to_where_the_customer_wanted_to_go(
@@ -63,7 +65,7 @@ class TestSignedIn:
         assert browser.post(code_form, {"code": code_for(site)}).location == "/account/password"
         assert browser.send("/login/code").location == "/account/password"
 
-    def test_a_form_of_another_tab_is_led_on_and_does_nothing(self, site: Site) -> None:
+    def test_a_form_of_another_tab_redirects_and_does_nothing(self, site: Site) -> None:
         site.customer(EMAIL)
         tab = site.browser()
         forms = {
@@ -81,7 +83,7 @@ class TestSignedIn:
             assert tab.post(opened[path], typed).location == location
         assert (site.rows(), len(site.mails())) == before
 
-    def test_a_form_without_its_token_or_from_another_site_is_refused_as_ever(self, site: Site) -> None:
+    def test_a_form_without_its_csrf_token_or_from_another_site_is_still_refused(self, site: Site) -> None:
         site.customer(EMAIL)
         tab = site.browser()
         form = tab.open("/login").form()
@@ -100,7 +102,7 @@ class TestSignedIn:
 class TestStaleForms:
     """What is said of a form whose token is of no use is what has happened."""
 
-    def test_a_session_that_has_ended_since(self, site: Site) -> None:
+    def test_a_form_of_an_ended_session_says_that_it_expired(self, site: Site) -> None:
         with time_machine.travel(NOW, tick=False) as clock:
             browser = site.browser()
             form = browser.open("/login").form()
@@ -109,11 +111,11 @@ class TestStaleForms:
         assert (page.status, page.problems) == (400, [("", EXPIRED)])
         assert page.form().fields["email"] == EMAIL
 
-    def test_a_browser_that_keeps_no_cookies(self, site: Site) -> None:
+    def test_a_browser_without_cookies_is_told_so(self, site: Site) -> None:
         ((_, words),) = site.browser().post(site.browser().open("/login").form(), {"email": EMAIL}).problems
         assert words.startswith("Your browser didn't send our cookie.")
 
-    def test_a_form_that_did_not_arrive_whole(self, site: Site) -> None:
+    def test_an_incomplete_form_is_told_so(self, site: Site) -> None:
         ((_, words),) = site.browser().fill("/login", {"csrf_token": None}).problems
         assert words == "The form didn't arrive completely. Please send it again."
 
@@ -140,7 +142,7 @@ class TestConfirming:
         assert len(site.mails()) == mails
         assert registering.sign_in(EMAIL, PASSWORD).status == 302
 
-    def test_a_link_opened_again_by_the_browser_that_used_it(self, site: Site) -> None:
+    def test_a_used_link_opened_by_the_same_browser_redirects(self, site: Site) -> None:
         browser = site.browser()
         browser.register(EMAIL, PASSWORD)
         link = site.link(EMAIL)
@@ -154,7 +156,7 @@ class TestConfirming:
         assert browser.send(link).location == "/account"
         assert "already confirmed" in browser.open(link).words
 
-    def test_a_link_opened_again_elsewhere(self, site: Site) -> None:
+    def test_a_used_link_is_refused_in_another_browser(self, site: Site) -> None:
         registering = site.browser()
         registering.register(EMAIL, PASSWORD)
         link = site.link(EMAIL)
@@ -168,7 +170,7 @@ class TestConfirming:
             assert page.tree.one("h1").text == "Your email address is already confirmed"
             assert [way.get("href") for way in page.tree.one("main").all("a")] == ways
 
-    def test_another_customer_in_the_same_browser_is_not_led_on(self, site: Site) -> None:
+    def test_a_used_link_does_not_redirect_another_customer(self, site: Site) -> None:
         site.customer("eve@example.com")
         browser = site.browser()
         browser.register(EMAIL, PASSWORD)
@@ -179,7 +181,7 @@ class TestConfirming:
 
         assert_error_page(browser.open(link), 410)
 
-    def test_the_page_for_the_code_leads_on_afterwards(self, site: Site) -> None:
+    def test_the_code_page_redirects_after_confirmation(self, site: Site) -> None:
         browser = site.browser()
         browser.register(EMAIL, PASSWORD)
         form = browser.open("/register/code").form("/register/code")
@@ -188,7 +190,7 @@ class TestConfirming:
         assert browser.send("/register/code").location == "/account"
         assert browser.post(form, {"code": code_for(site)}).location == "/account"
 
-    def test_what_strangers_register_says_nothing_of_the_owner(self, site: Site) -> None:
+    def test_registrations_by_attackers_reveal_nothing_about_the_owner(self, site: Site) -> None:
         stranger = site.browser("198.51.100.66")
         stranger.register(EMAIL, SECOND)
         before = stranger.open("/register/code").words
@@ -201,7 +203,7 @@ class TestConfirming:
 
 class TestResending:
     @pytest.mark.parametrize("has_password", [True, False])
-    def test_a_registration_that_was_dropped_gets_a_mail_that_fits(self, site: Site, has_password: bool) -> None:
+    def test_resending_a_dropped_registration_sends_a_fitting_email(self, site: Site, has_password: bool) -> None:
         registering, owner = site.browser(), site.browser("198.51.100.4")
         registering.register(EMAIL, PASSWORD)
         form = registering.open("/register/code").form("/register/resend")
@@ -220,7 +222,7 @@ class TestResending:
         assert mail["Subject"].startswith("You already have an account")
         assert {site.settings.base_url + "/login", site.settings.base_url + "/password/reset"} <= set(lines)
 
-    def test_the_banned_get_none(self, site: Site) -> None:
+    def test_a_banned_customer_gets_no_email(self, site: Site) -> None:
         browser = site.browser()
         browser.register(EMAIL, PASSWORD)
         site.ban(EMAIL)
@@ -275,7 +277,7 @@ class TestReloading:
         assert browser.send(path).location == request_path
 
     @LINKS
-    def test_a_link_that_has_ended_meanwhile_says_so_when_it_is_reloaded(self, site: Site, make: Make) -> None:
+    def test_reloading_a_link_that_ended_says_so(self, site: Site, make: Make) -> None:
         browser, link, path, _ = make(site)
         browser.open(link)
         site.ban(EMAIL)
@@ -283,7 +285,7 @@ class TestReloading:
         assert "Cookie" in browser.open(path).headers["Vary"]
 
     @LINKS
-    def test_a_browser_that_opened_no_link_sees_none(self, site: Site, make: Make) -> None:
+    def test_the_link_page_without_an_opened_link_is_not_found(self, site: Site, make: Make) -> None:
         _, link, path, request_path = make(site)
         site.browser().open(link)
         assert site.browser().send(path).location == request_path
@@ -291,7 +293,7 @@ class TestReloading:
 
 
 class TestResetting:
-    def test_it_signs_in_and_every_other_browser_is_signed_out(self, site: Site) -> None:
+    def test_a_reset_signs_in_and_signs_out_every_other_browser(self, site: Site) -> None:
         other = site.customer(EMAIL)
         browser = site.browser()
         browser.ask_for_reset(EMAIL)
@@ -323,7 +325,7 @@ class TestResetting:
         assert [row["ended_at"] for row in site.rows()["identity"]].count(None) == 1
         assert (site.rows()["account"], site.rows()["outbox"]) == (rows["account"], rows["outbox"])
 
-    def test_the_answer_that_came_and_the_form_sent_again(self, site: Site) -> None:
+    def test_a_reset_form_sent_again_after_its_answer_gets_the_same_answer(self, site: Site) -> None:
         browser, link, _, _ = resetting(site)
         form = browser.open(link).form()
         browser.post(form, {"password": SECOND})
@@ -332,7 +334,7 @@ class TestResetting:
         assert browser.send(link).location == "/account"
         assert browser.is_signed_in
 
-    def test_nothing_else_is_the_same_thing(self, site: Site) -> None:
+    def test_a_different_reset_form_does_not_count_as_a_repeat(self, site: Site) -> None:
         with time_machine.travel(NOW, tick=False) as clock:
             browser, link, _, _ = resetting(site)
             late = site.browser()
@@ -352,7 +354,7 @@ class TestResetting:
             assert again(SECOND) == 410
             assert browser.is_signed_in
 
-    def test_it_is_not_repeated_once_its_session_has_ended(self, site: Site) -> None:
+    def test_a_reset_form_is_not_repeated_after_its_session_ended(self, site: Site) -> None:
         browser, link, _, _ = resetting(site)
         form = browser.open(link).form()
         before = browser.cookie() or ""
@@ -364,7 +366,7 @@ class TestResetting:
         assert lost.post(form, {"password": SECOND}).status == 410
         assert not lost.is_signed_in
 
-    def test_pressed_many_times_at_once_it_sets_one_password_and_leaves_one_session(self, site: Site) -> None:
+    def test_parallel_reset_forms_set_one_password_and_leave_one_session(self, site: Site) -> None:
         browser, link, _, _ = resetting(site)
         form = browser.open(link).form()
         twins = [site.browser() for _ in range(6)]
@@ -376,7 +378,7 @@ class TestResetting:
         assert [twin.is_signed_in for twin in twins].count(True) == 1
         assert len(site.rows()["former_password"]) == 1
 
-    def test_the_current_password_is_no_reuse_and_signs_in(self, site: Site) -> None:
+    def test_a_reset_to_the_current_password_signs_in(self, site: Site) -> None:
         other = site.customer(EMAIL)
         browser = site.browser()
         browser.ask_for_reset(EMAIL)
@@ -393,7 +395,7 @@ class TestResetting:
         assert (site.rows()["account"], site.rows()["former_password"]) == (rows["account"], [])
         assert_error_page(site.browser().open(link), 410)
 
-    def test_an_earlier_password_is_one(self, site: Site) -> None:
+    def test_a_former_password_is_refused(self, site: Site) -> None:
         browser = site.customer(EMAIL)
         typed = {"current_password": PASSWORD, "password": SECOND}
         browser.fill("/account/password", typed, submit_to="/account/password")
@@ -409,7 +411,7 @@ class TestSignedOutElsewhere:
         site.browser().ask_for_reset(EMAIL)
         assert site.browser().fill(site.link(EMAIL), {"password": SECOND}).status == 302
 
-    def test_a_change_of_password_is_told_once(self, site: Site) -> None:
+    def test_a_password_change_elsewhere_is_shown_once(self, site: Site) -> None:
         browser = site.customer(EMAIL)
         self.reset(site)
 
@@ -419,28 +421,28 @@ class TestSignedOutElsewhere:
         assert notices(browser.open("/account")) == notices(browser.open("/login")) == []
 
     @pytest.mark.parametrize("path", ["/login", "/register", "/password/reset/none"])
-    def test_it_is_told_on_whatever_page_comes_first(self, site: Site, path: str) -> None:
+    def test_the_reason_for_the_sign_out_is_shown_on_the_first_page(self, site: Site, path: str) -> None:
         browser = site.customer(EMAIL)
         self.reset(site)
         assert "because your password was changed" in notices(browser.open(path))[0]
 
-    def test_a_ban_is_told_in_general_words(self, site: Site) -> None:
+    def test_a_ban_is_shown_in_general_words(self, site: Site) -> None:
         browser = site.customer(EMAIL)
         site.ban(EMAIL)
         assert notices(browser.open("/account")) == ["You were signed out. Please sign in again."]
 
-    def test_an_expired_session_is_called_so(self, site: Site) -> None:
+    def test_an_expired_session_is_shown_as_expired(self, site: Site) -> None:
         with time_machine.travel(NOW, tick=False) as clock:
             browser = site.customer(EMAIL)
             clock.shift(timedelta(hours=2))
             assert notices(browser.open("/account")) == ["Your session has expired. Please sign in again."]
 
-    def test_who_signs_out_hears_nothing_of_it(self, site: Site) -> None:
+    def test_signing_out_shows_no_reason(self, site: Site) -> None:
         browser = site.customer(EMAIL)
         assert notices(browser.follow(browser.sign_out())) == ["You're signed out."]
         assert notices(browser.open("/login")) == []
 
-    def test_a_form_sent_after_it_leads_to_signing_in_and_says_why(self, site: Site) -> None:
+    def test_a_form_sent_after_the_sign_out_leads_to_signing_in_with_the_reason(self, site: Site) -> None:
         browser = site.customer(EMAIL)
         form = browser.open("/account/password").form("/account/password")
         self.reset(site)

@@ -66,14 +66,14 @@ def look(site: Site, do: Callable[[str], Page]) -> set[Seen]:
         return {see(do(email), email) for email in EVERYBODY}
 
 
-def test_a_failed_sign_in_looks_the_same_whoever_it_is(crowd: Site) -> None:
+def test_a_failed_sign_in_looks_the_same_for_every_address(crowd: Site) -> None:
     for number, status in enumerate([422, 422, 422, 429, 429]):
         (seen,) = look(crowd, lambda email: crowd.browser().sign_in(email, WRONG, remember="y"))
         assert seen.status == status, number
         assert ("Retry-After" in dict(seen.headers)) == (status == 429)
 
 
-def test_a_registration_looks_the_same_whoever_it_is(crowd: Site) -> None:
+def test_a_registration_looks_the_same_for_every_address(crowd: Site) -> None:
     (seen,) = look(crowd, lambda email: crowd.browser().register(email, PASSWORD))
     assert seen.status == 302
 
@@ -85,7 +85,7 @@ def test_a_registration_looks_the_same_whoever_it_is(crowd: Site) -> None:
     assert seen.status == 200
 
 
-def test_registering_too_often_looks_the_same_whoever_it_is(start: Start) -> None:
+def test_registering_too_often_looks_the_same_for_every_address(start: Start) -> None:
     site = start(MAIL_LIMIT_ADDRESS="2 per hour")
     site.customer(KNOWN)
     site.customer(BANNED)
@@ -99,7 +99,7 @@ def test_registering_too_often_looks_the_same_whoever_it_is(start: Start) -> Non
         assert seen.status == status
 
 
-def test_asking_for_a_reset_looks_the_same_whoever_it_is(crowd: Site) -> None:
+def test_asking_for_a_reset_looks_the_same_for_every_address(crowd: Site) -> None:
     crowd.context.rate_limiter.counters.reset()
 
     for status in (302, 302, 302, 429, 429):
@@ -107,7 +107,7 @@ def test_asking_for_a_reset_looks_the_same_whoever_it_is(crowd: Site) -> None:
         assert seen.status == status
 
 
-def test_the_page_after_asking_for_a_reset_looks_the_same_whoever_it_is(crowd: Site) -> None:
+def test_the_page_after_asking_for_a_reset_looks_the_same_for_every_address(crowd: Site) -> None:
     def page_after(email: str) -> Page:
         browser = crowd.browser()
         return browser.follow(browser.ask_for_reset(email))
@@ -117,7 +117,7 @@ def test_the_page_after_asking_for_a_reset_looks_the_same_whoever_it_is(crowd: S
 
 
 @pytest.mark.parametrize("path", ["/login", "/register", "/password/reset"])
-def test_the_work_done_is_the_same_whoever_it_is(crowd: Site, hashes: list[bytes], path: str) -> None:
+def test_requests_cost_the_same_work_for_every_address(crowd: Site, hashes: list[bytes], path: str) -> None:
     done = set()
     typed = {"password": WRONG, "first_name": "Ada", "last_name": "Quill"}
     for email in EVERYBODY:
@@ -132,7 +132,7 @@ def test_the_work_done_is_the_same_whoever_it_is(crowd: Site, hashes: list[bytes
     assert len(done) == 1
 
 
-def test_signing_in_with_what_a_stranger_has_registered_looks_the_same_whoever_it_is(crowd: Site) -> None:
+def test_signing_in_with_a_decoy_password_looks_the_same_for_every_address(crowd: Site) -> None:
     """Register, sign in with that password, have the mail sent again, type a code: each answer, and where it leads."""
     crowd.imported(IMPORTED)
     crowd.guest(BANNED_GUEST)
@@ -157,7 +157,7 @@ def test_signing_in_with_what_a_stranger_has_registered_looks_the_same_whoever_i
     assert "confirm your email address first" in step(lambda browser, email: browser.sign_in(email, STRANGERS), 422)
 
 
-def test_the_work_of_signing_in_with_it_is_the_same_whoever_it_is(crowd: Site, hashes: list[bytes]) -> None:
+def test_signing_in_with_a_decoy_password_costs_the_same_work(crowd: Site, hashes: list[bytes]) -> None:
     crowd.imported(IMPORTED)
     crowd.guest(BANNED_GUEST)
     crowd.ban(BANNED_GUEST)
@@ -176,13 +176,13 @@ def test_the_work_of_signing_in_with_it_is_the_same_whoever_it_is(crowd: Site, h
     assert len(done) == 1
 
 
-def test_the_right_password_is_told_of_a_ban_and_of_a_missing_confirmation(crowd: Site) -> None:
+def test_a_ban_or_a_missing_confirmation_is_shown_after_the_right_password(crowd: Site) -> None:
     assert "has been closed" in crowd.browser().sign_in(BANNED, PASSWORD).words
     assert "confirm your email address first" in crowd.browser().sign_in(UNVERIFIED, PASSWORD).words
     assert not any("not confirmed" in crowd.browser().sign_in(email, PASSWORD).words for email in (UNKNOWN, GUEST))
 
 
-def test_a_reset_is_mailed_to_whom_the_portal_knows_and_has_not_banned(crowd: Site) -> None:
+def test_a_reset_is_emailed_to_known_customers_who_are_not_banned(crowd: Site) -> None:
     before = len(crowd.mails())
     for email in EVERYBODY:
         crowd.browser().ask_for_reset(email)
@@ -190,7 +190,7 @@ def test_a_reset_is_mailed_to_whom_the_portal_knows_and_has_not_banned(crowd: Si
     assert sorted(mail["To"] for mail in crowd.mails()[before:]) == sorted([GUEST, UNVERIFIED, KNOWN])
 
 
-def test_the_banned_and_the_guest_cannot_enter_by_any_form(crowd: Site) -> None:
+def test_a_banned_customer_and_a_guest_cannot_sign_in_by_any_form(crowd: Site) -> None:
     browser = crowd.browser()
     assert browser.sign_in(BANNED, PASSWORD).status == 422
     crowd.browser().register(BANNED, PASSWORD)
@@ -199,7 +199,7 @@ def test_the_banned_and_the_guest_cannot_enter_by_any_form(crowd: Site) -> None:
     assert [mail["Subject"] for mail in crowd.mails(BANNED)] == [crowd.mails(BANNED)[0]["Subject"]]
 
 
-def test_a_stranger_who_registers_a_victims_address_gains_nothing(site: Site) -> None:
+def test_an_attacker_who_registers_a_victims_address_gains_nothing(site: Site) -> None:
     attacker, victim = site.browser("198.51.100.66"), site.browser()
     attacker.register("victim@example.com", "the attackers own words")
     link = site.link("victim@example.com")

@@ -6,7 +6,7 @@ from math import ceil
 
 import pytest
 
-from tests.passing import passing_time
+from tests.passing_time import passing_time
 from tests.web.browser import Page
 from tests.web.conftest import PASSWORD, Site, Start
 
@@ -42,7 +42,7 @@ def test_the_eleventh_wrong_password_for_an_address_is_refused_wherever_it_comes
 
 
 @pytest.mark.on_sqlite  # it travels in time, and Redis has a clock of its own
-def test_the_block_ends_when_it_says(site: Site) -> None:
+def test_the_block_ends_at_the_stated_time(site: Site) -> None:
     site.customer(EMAIL)
     with passing_time(NOW) as clock:
         statuses(10, lambda _: site.browser().sign_in(EMAIL, "wrong"))
@@ -55,7 +55,7 @@ def test_the_block_ends_when_it_says(site: Site) -> None:
         assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
 
 
-def test_a_reset_works_during_the_block_and_forgives_the_wrong_passwords_in_a_row(site: Site) -> None:
+def test_a_reset_works_during_the_block_and_resets_the_failed_password_counter(site: Site) -> None:
     site.customer(EMAIL)
     statuses(11, lambda _: site.browser("198.51.100.1").sign_in(EMAIL, "wrong"))
     owner = site.browser()
@@ -70,7 +70,7 @@ def test_unknown_addresses_are_counted_as_known_ones_are(site: Site) -> None:
     assert statuses(11, lambda _: site.browser().sign_in("nobody@example.com", "wrong")) == [422] * 10 + [429]
 
 
-def test_nobodys_success_clears_what_others_have_counted(site: Site) -> None:
+def test_a_success_does_not_clear_counters_of_others(site: Site) -> None:
     site.customer(EMAIL)
     site.customer("eve@example.com")
     for _ in range(5):
@@ -95,7 +95,7 @@ def test_spellings_of_one_gmail_address_share_a_counter(site: Site) -> None:
     assert asked == [302] * 5 + [429]
 
 
-def test_spellings_of_one_gmail_address_are_one_customer_whose_mail_goes_to_the_first(site: Site) -> None:
+def test_spellings_of_one_gmail_address_are_one_customer_emailed_at_the_first(site: Site) -> None:
     site.customer("ada.quill+shop@gmail.com")
     site.browser().register("adaquill@googlemail.com", SECOND)
 
@@ -113,7 +113,7 @@ def test_wrong_passwords_from_one_network_are_counted_over_all_addresses(start: 
     assert site.browser("203.0.113.6").sign_in(EMAIL, "wrong").status == 422
 
 
-def test_a_blocked_network_does_not_use_up_the_tries_of_an_address(start: Start) -> None:
+def test_a_blocked_network_does_not_use_up_the_attempts_of_an_address(start: Start) -> None:
     site = start(LOGIN_LIMIT_NETWORK="5 per 20 minutes")
     site.customer(EMAIL)
     statuses(30, lambda _: site.browser("203.0.113.5").sign_in(EMAIL, "wrong"))
@@ -139,7 +139,7 @@ def test_the_current_password_shares_the_counter_of_the_sign_in(site: Site, know
     assert wait_of(browser.fill("/account/password", typed, submit_to="/account/password")) > 0
 
 
-def test_the_password_asked_for_at_confirmation_is_counted(site: Site) -> None:
+def test_a_wrong_password_at_confirmation_is_counted(site: Site) -> None:
     site.browser().register(EMAIL, PASSWORD)
     link = site.link(EMAIL)
 
@@ -158,7 +158,7 @@ def test_new_passwords_tried_with_one_link_are_counted(site: Site) -> None:
     assert statuses(11, lambda _: site.browser().fill(link, {"password": PASSWORD})) == [422] * 10 + [429]
 
 
-def test_a_hundred_wrong_passwords_in_a_row_however_slow_close_it_until_the_mailbox_is_proven(start: Start) -> None:
+def test_100_wrong_passwords_in_a_row_lock_the_password_until_the_mailbox_is_proven(start: Start) -> None:
     site = start(LOGIN_LIMIT_ACCOUNT="1000 per 20 minutes")
     site.customer(EMAIL)
     wrong = statuses(100, lambda n: site.browser(f"198.51.100.{n}").sign_in(EMAIL, "wrong"))
@@ -172,7 +172,7 @@ def test_a_hundred_wrong_passwords_in_a_row_however_slow_close_it_until_the_mail
     assert site.browser().sign_in(EMAIL, SECOND).status == 302
 
 
-def test_a_right_password_begins_the_count_of_wrong_ones_anew(start: Start) -> None:
+def test_a_right_password_resets_the_failed_password_counter(start: Start) -> None:
     site = start(LOGIN_LIMIT_ACCOUNT="1000 per 20 minutes", LOGIN_LIMIT_NETWORK="1000 per 20 minutes")
     site.customer(EMAIL)
 
@@ -192,7 +192,7 @@ def test_registrations_from_one_network_are_limited(site: Site) -> None:
     assert len(site.mails()) == 21
 
 
-def test_mails_to_one_address_are_limited_and_those_that_let_in_apart_from_those_of_registrations(site: Site) -> None:
+def test_emails_to_one_address_are_limited_separately_for_sign_in_and_registration(site: Site) -> None:
     browser = site.browser()
     browser.register(EMAIL, PASSWORD)
     assert statuses(4, lambda _: browser.fill("/register/code", submit_to="/register/resend")) == [302] * 4
@@ -206,7 +206,7 @@ def test_mails_to_one_address_are_limited_and_those_that_let_in_apart_from_those
     assert len(site.mails(EMAIL)) == 10
 
 
-def test_the_last_mail_of_an_hour_is_left_to_who_asks_from_elsewhere(site: Site) -> None:
+def test_the_last_email_of_an_hour_is_reserved_for_another_network(site: Site) -> None:
     strangers = site.browser("198.51.100.66")
     assert statuses(6, lambda _: strangers.register(EMAIL, PASSWORD)) == [302] * 5 + [429]
     assert statuses(6, lambda _: strangers.ask_for_reset(EMAIL)) == [302] * 5 + [429]
@@ -218,7 +218,7 @@ def test_the_last_mail_of_an_hour_is_left_to_who_asks_from_elsewhere(site: Site)
 
 
 @pytest.mark.parametrize("form", ["reset", "register"])
-def test_mails_from_one_network_are_limited(start: Start, form: str) -> None:
+def test_emails_asked_for_by_one_network_are_limited(start: Start, form: str) -> None:
     site = start(MAIL_LIMIT_NETWORK="4 per hour")
     browser = site.browser()
 
@@ -230,7 +230,7 @@ def test_mails_from_one_network_are_limited(start: Start, form: str) -> None:
     assert 0 < wait_of(ask(9)) <= 3600
 
 
-def test_notices_of_security_events_never_count(start: Start) -> None:
+def test_notices_of_security_events_are_not_counted(start: Start) -> None:
     site = start(MAIL_LIMIT_ADDRESS="1 per hour", MAIL_LIMIT_NETWORK="1 per hour")
     browser = site.customer(EMAIL)
     old = PASSWORD
@@ -245,7 +245,7 @@ def test_notices_of_security_events_never_count(start: Start) -> None:
     assert len([mail for mail in site.mails(EMAIL) if mail["Subject"].endswith("was changed")]) == 4
 
 
-def test_links_that_were_never_issued_are_limited_by_network_and_good_ones_are_not(site: Site) -> None:
+def test_invalid_links_are_limited_by_network_and_valid_ones_are_not(site: Site) -> None:
     site.customer(EMAIL).ask_for_reset(EMAIL)
     guesser = site.browser("203.0.113.5")
     paths = ("/password/reset/", "/register/verify/")

@@ -39,7 +39,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("path", FORMS)
-def test_an_address_goes_along_to_every_other_form(site: Site, path: str) -> None:
+def test_a_typed_email_address_is_carried_to_every_other_form(site: Site, path: str) -> None:
     browser = site.browser()
     typed = {"email": EMAIL, "password": "wrong", "first_name": "Ada"}
     assert browser.fill(path, typed).status in (302, 422)
@@ -48,13 +48,13 @@ def test_an_address_goes_along_to_every_other_form(site: Site, path: str) -> Non
         assert shown(browser.open(other), other)["email"] == EMAIL
 
 
-def test_an_address_with_a_mistake_goes_along_too(site: Site) -> None:
+def test_an_invalid_email_address_is_carried_too(site: Site) -> None:
     browser = site.browser()
     assert browser.fill("/login", {"email": "ada@example"}).status == 422
     assert shown(browser.open("/password/reset"), "/password/reset") == {"email": "ada@example"}
 
 
-def test_it_ends_with_signing_in_and_is_no_one_elses(site: Site) -> None:
+def test_the_carried_address_is_dropped_at_sign_in_and_never_shared(site: Site) -> None:
     browser = site.customer(EMAIL)
     browser.sign_out()
     assert shown(browser.open("/login"), "/login") == {}
@@ -109,14 +109,14 @@ def test_a_change_of_language_keeps_where_the_customer_wanted_to_go(site: Site) 
 
 
 @pytest.mark.parametrize("here", ["//evil.example", "https://evil.example/", "/\\evil.example", ""])
-def test_the_switch_leads_to_no_other_site(site: Site, here: str) -> None:
+def test_the_switch_never_redirects_to_another_site(site: Site, here: str) -> None:
     browser = site.browser()
     token = browser.open("/login").form().token
     data = {"csrf_token": token, "locale": "cs", "email": EMAIL}
     assert browser.send("/language", "POST", query_string={"here": here}, data=data).location == "/"
 
 
-def test_passwords_are_never_kept_and_long_forms_not_at_all(site: Site) -> None:
+def test_passwords_and_long_forms_are_not_carried(site: Site) -> None:
     browser = site.customer(EMAIL)
     typed = {"current_password": PASSWORD, "password": PASSWORD}
     page = browser.follow(press_language(browser, browser.open("/account/password"), "/account/password", typed))
@@ -146,7 +146,7 @@ def test_the_pages_of_links_focus_their_password(site: Site) -> None:
         assert focused.get("name") == "password"
 
 
-class TestThePasswordPage:
+class TestPasswordPage:
     def guest(self, site: Site) -> Browser:
         site.guest(EMAIL)
         browser = site.browser()
@@ -154,7 +154,7 @@ class TestThePasswordPage:
         browser.fill(site.link(EMAIL))
         return browser
 
-    def test_who_has_none_is_offered_an_email_to_set_one(self, site: Site) -> None:
+    def test_a_customer_without_a_password_is_offered_an_email_to_set_one(self, site: Site) -> None:
         browser = self.guest(site)
         page = browser.open("/account/password")
         assert (page.status, page.tree.one("h1").text) == (200, "Set a password")
@@ -165,14 +165,14 @@ class TestThePasswordPage:
         assert browser.open("/account/password").tree.one("h1").text == "Change password"
         assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
 
-    def test_it_takes_no_password_from_who_has_none(self, site: Site) -> None:
+    def test_a_customer_without_a_password_cannot_change_it_there(self, site: Site) -> None:
         browser = self.guest(site)
         token = browser.open("/account/password").forms[0].token
         typed = {"csrf_token": token, "current_password": "x", "password": PASSWORD}
         assert browser.send("/account/password", "POST", data=typed).location == "/account/password"
         assert site.rows()["account"] == []
 
-    def test_who_forgot_it_while_signed_in_has_a_link_mailed(self, site: Site) -> None:
+    def test_a_signed_in_customer_can_have_a_reset_link_emailed(self, site: Site) -> None:
         browser = site.customer(EMAIL)
         page = browser.open("/account/password")
         (button,) = page.tree.all("button", formaction="/password/reset")

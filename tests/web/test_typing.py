@@ -23,7 +23,7 @@ def judge(browser: Browser, password: str, **beside: str) -> Page:
     )
 
 
-def test_a_password_that_would_be_taken_is_called_strong_enough(site: Site) -> None:
+def test_an_acceptable_password_is_called_strong_enough(site: Site) -> None:
     answer = judge(site.browser(), PASSWORD)
 
     assert (answer.status, answer.json) == (200, {"fit": True, "words": "Strong enough."})
@@ -31,7 +31,7 @@ def test_a_password_that_would_be_taken_is_called_strong_enough(site: Site) -> N
 
 
 @pytest.mark.parametrize("password", WEAK, ids=lambda password: password[:12])
-def test_a_password_that_would_be_refused_is_told_so_in_the_words_of_the_refusal(site: Site, password: str) -> None:
+def test_an_unacceptable_password_gets_the_message_of_the_refusal(site: Site, password: str) -> None:
     browser = site.browser()
     names = {"first_name": "Marzipetto", "last_name": "Quill"}
     answer = judge(browser, password, **names)
@@ -45,11 +45,11 @@ def test_a_password_that_would_be_refused_is_told_so_in_the_words_of_the_refusal
     assert answer.json["words"]
 
 
-def test_a_password_that_guessing_by_its_hash_would_find_is_not_called_strong(site: Site) -> None:
+def test_a_password_weak_against_offline_guessing_is_not_called_strong(site: Site) -> None:
     assert judge(site.browser(), "xq7Rv#2k").json == {"fit": True, "words": "It will do. A longer one is safer."}
 
 
-def test_a_password_of_a_known_breach_is_refused(start: Start, tmp_path: Path) -> None:
+def test_a_breached_password_is_refused(start: Start, tmp_path: Path) -> None:
     digest = sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest().upper()
     (tmp_path / "hashes.txt").write_text(f"{digest}:3\n")
     site = start(PWNED_PASSWORDS_FILE=str(tmp_path / "hashes.txt"))
@@ -69,19 +69,19 @@ def test_a_password_of_a_known_breach_is_refused(start: Start, tmp_path: Path) -
         ({}, "Customer portal"),
     ],
 )
-def test_what_was_typed_beside_it_counts_as_personal(site: Site, beside: dict[str, str], password: str) -> None:
+def test_values_of_the_other_fields_count_as_personal(site: Site, beside: dict[str, str], password: str) -> None:
     assert "made of your name or address" in judge(site.browser(), password, **beside).json["words"]
     assert judge(site.browser(), "marzipetto1").json["fit"] is True
 
 
-def test_the_name_of_who_is_signed_in_counts_as_personal(site: Site) -> None:
+def test_the_name_of_the_signed_in_customer_counts_as_personal(site: Site) -> None:
     browser = site.customer(EMAIL, first_name="Marzipetto")
     form = browser.open("/account/password").form("/account/password")
     answer = browser.send("/password/strength", "POST", data={"csrf_token": form.token, "password": "marzipetto1"})
     assert "made of your name or address" in answer.json["words"]
 
 
-def test_the_words_are_in_the_language_of_the_page(site: Site) -> None:
+def test_the_message_is_in_the_language_of_the_page(site: Site) -> None:
     browser = site.browser()
     token = browser.open("/register").form("/register").token
     czech = browser.send(
@@ -94,7 +94,7 @@ def test_the_words_are_in_the_language_of_the_page(site: Site) -> None:
     assert czech.json["words"] == "Dostatečně silné."
 
 
-def test_it_tells_nothing_of_a_customer_and_asks_the_database_nothing(site: Site, hashes: list[bytes]) -> None:
+def test_the_password_check_reveals_no_customer_and_runs_no_query(site: Site, hashes: list[bytes]) -> None:
     site.customer(EMAIL)
     browser, stranger = site.browser(), "nobody@example.com"
     hashes.clear()
@@ -109,7 +109,7 @@ def test_it_tells_nothing_of_a_customer_and_asks_the_database_nothing(site: Site
     assert site.rows() == before
 
 
-def test_a_former_password_is_as_good_as_any_other_there(site: Site) -> None:
+def test_the_password_check_does_not_reveal_a_former_password(site: Site) -> None:
     browser = site.customer(EMAIL)
     changed = {"current_password": PASSWORD, "password": "nine grey otters swim"}
     assert browser.fill("/account/password", changed, submit_to="/account/password").status == 302
@@ -118,7 +118,7 @@ def test_a_former_password_is_as_good_as_any_other_there(site: Site) -> None:
         assert judge(browser, password).json["fit"] is True
 
 
-def test_it_needs_the_token_of_the_page_and_takes_nothing_from_other_sites(site: Site) -> None:
+def test_the_password_check_needs_the_csrf_token_and_our_own_origin(site: Site) -> None:
     browser = site.browser()
     token = browser.open("/register").form().token
     typed = {"password": PASSWORD, "csrf_token": token}
@@ -137,7 +137,7 @@ def test_it_needs_the_token_of_the_page_and_takes_nothing_from_other_sites(site:
     assert browser.send("/password/strength", "POST", data=repeated).status == 422
 
 
-def test_it_is_asked_so_often_and_no_more(site: Site) -> None:
+def test_the_password_check_is_rate_limited(site: Site) -> None:
     browser = site.browser()
     token = browser.open("/register").form().token
 
@@ -152,7 +152,7 @@ def test_it_is_asked_so_often_and_no_more(site: Site) -> None:
     assert browser.register(EMAIL, PASSWORD).status == 302
 
 
-def test_no_log_holds_what_is_typed(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_holds_no_typed_password(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     for password in (PASSWORD, "canary12"):
         judge(site.browser(), password, first_name="Marzipetto")
@@ -161,7 +161,7 @@ def test_no_log_holds_what_is_typed(site: Site, caplog: pytest.LogCaptureFixture
     assert not any(word in caplog.text for word in (PASSWORD, "canary12", "Marzipetto", EMAIL))
 
 
-def test_each_page_where_a_password_is_chosen_says_where_to_ask(site: Site) -> None:
+def test_each_page_with_a_new_password_has_the_url_of_the_check(site: Site) -> None:
     browser = site.customer(EMAIL)
     browser.ask_for_reset(EMAIL)
 

@@ -14,14 +14,14 @@ from portal.domain.operations.export_customer import EXPORTED
 from portal.domain.use_cases.set_new_password import get_reset_link
 from portal.domain.values.email import parse_email
 from portal.storage.models import Base, Contact, Event, Identity, Registration
-from tests.domain.life import EMAIL, FRIEND, FRIENDS_IP, Life, live
+from tests.domain.full_customer import EMAIL, FRIEND, FRIENDS_IP, FullCustomer, create_full_customer
+from tests.domain.instrumentation import HashCounter, wait_until
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, wait_until
 
 
 @pytest.fixture
-def life(scene: Scene) -> Life:
-    return live(scene)
+def customer(scene: Scene) -> FullCustomer:
+    return create_full_customer(scene)
 
 
 def delete(scene: Scene, email: str = EMAIL) -> dict[str, int]:
@@ -33,26 +33,28 @@ def everything(scene: Scene) -> str:
     return "\n".join(str(row) for table in Base.metadata.sorted_tables for row in scene.rows(select(table)))
 
 
-def test_a_dump_of_the_database_holds_nothing_of_a_deleted_customer(scene: Scene, life: Life) -> None:
-    assert [trace for trace in life.traces if trace not in everything(scene)] == []
+def test_a_dump_of_the_database_holds_nothing_of_a_deleted_customer(scene: Scene, customer: FullCustomer) -> None:
+    assert [trace for trace in customer.traces if trace not in everything(scene)] == []
     delete(scene)
-    assert [trace for trace in life.traces if trace in everything(scene)] == []
+    assert [trace for trace in customer.traces if trace in everything(scene)] == []
 
 
 @pytest.mark.on_sqlite
-def test_nor_do_the_files_of_sqlite(scene: Scene, life: Life, database_url: str) -> None:
+def test_the_files_of_sqlite_hold_nothing_of_a_deleted_customer(
+    scene: Scene, customer: FullCustomer, database_url: str
+) -> None:
     path = Path(make_url(database_url).database or "")
 
     def files() -> bytes:
         return b"".join(found.read_bytes() for found in path.parent.glob(path.name + "*"))
 
-    assert [trace for trace in life.traces if trace.encode() not in files()] == []
+    assert [trace for trace in customer.traces if trace.encode() not in files()] == []
     delete(scene)
-    assert [trace for trace in life.traces if trace.encode() in files()] == []
+    assert [trace for trace in customer.traces if trace.encode() in files()] == []
     assert FRIEND.encode() in files()
 
 
-def test_what_was_removed_is_told_table_by_table(scene: Scene, life: Life) -> None:
+def test_the_number_of_deleted_rows_is_reported_by_table(scene: Scene, customer: FullCustomer) -> None:
     tables = [table for table in EXPORTED if table is not Contact]
     before = {table: scene.count(table) for table in tables}
     removed = delete(scene)
@@ -73,18 +75,18 @@ def test_what_was_removed_is_told_table_by_table(scene: Scene, life: Life) -> No
     assert gone == sum(removed.values()) - removed["contacts"] - 1  # the event of the deletion came
 
 
-def test_nobody_is_signed_in_any_more_and_no_link_works(scene: Scene, life: Life) -> None:
-    assert scene.is_signed_in(life.identity)
-    get_reset_link(scene.context, scene.visitor, life.reset)
+def test_a_deleted_customer_is_signed_out_and_no_link_works(scene: Scene, customer: FullCustomer) -> None:
+    assert scene.is_signed_in(customer.identity)
+    get_reset_link(scene.context, scene.visitor, customer.reset)
     delete(scene)
-    assert not scene.is_signed_in(life.identity)
+    assert not scene.is_signed_in(customer.identity)
     with refused(Failure.NO_SUCH_LINK):
-        get_reset_link(scene.context, scene.visitor, life.reset)
+        get_reset_link(scene.context, scene.visitor, customer.reset)
     with refused(Failure.UNKNOWN_CONTACT):
         scene.log_in(EMAIL, SECOND_PASSWORD)
 
 
-def test_everybody_else_keeps_everything(scene: Scene, life: Life) -> None:
+def test_other_customers_keep_everything(scene: Scene, customer: FullCustomer) -> None:
     friend = scene.log_in(FRIEND)
     delete(scene)
     assert scene.is_signed_in(friend)
@@ -96,19 +98,19 @@ def test_everybody_else_keeps_everything(scene: Scene, life: Life) -> None:
     assert FRIENDS_IP in everything(scene)
 
 
-def test_whom_they_referred_was_referred_by_nobody(scene: Scene, life: Life) -> None:
+def test_customers_whom_a_deleted_customer_referred_have_no_referrer(scene: Scene, customer: FullCustomer) -> None:
     delete(scene)
     assert set(scene.rows(select(Contact.referred_by_id))) == {(None,)}
-    assert (life.cu_ref_no,) not in scene.rows(select(Registration.referral))
+    assert (customer.cu_ref_no,) not in scene.rows(select(Registration.referral))
 
 
-def test_the_deletion_is_an_event_that_names_nobody(scene: Scene, life: Life) -> None:
+def test_the_deletion_is_an_event_without_personal_data(scene: Scene, customer: FullCustomer) -> None:
     delete(scene)
     newest = select(Event.kind, Event.contact_id, Event.ip).order_by(Event.id.desc()).limit(1)
     assert scene.rows(newest) == [("delete", None, None)]
 
 
-def test_a_customer_without_an_address_goes_by_reference_number(scene: Scene) -> None:
+def test_a_customer_without_an_address_is_deleted_by_reference_number(scene: Scene) -> None:
     scene.add_guest(phone="+420 777123456", cu_ref_no="Abcdefgh12345678")
     assert (
         delete_customer(scene.context, scene.visitor.organisation_id, CustomerReference("Abcdefgh12345678"))["contacts"]
@@ -117,7 +119,7 @@ def test_a_customer_without_an_address_goes_by_reference_number(scene: Scene) ->
     assert scene.count(Contact) == 0
 
 
-def test_another_organisations_customer_stays(scene: Scene) -> None:
+def test_a_customer_of_another_organisation_stays(scene: Scene) -> None:
     second = scene.at_another_organisation()
     second.join()
     for whom in (parse_email(ADA), CustomerReference(str(scene.rows(select(Contact.cu_ref_no))[0][0]))):
@@ -126,13 +128,13 @@ def test_another_organisations_customer_stays(scene: Scene) -> None:
     assert scene.count(Identity) == 1
 
 
-def test_the_address_can_be_registered_anew(scene: Scene, life: Life) -> None:
+def test_the_address_of_a_deleted_customer_can_be_registered_again(scene: Scene, customer: FullCustomer) -> None:
     delete(scene)
     assert scene.is_signed_in(scene.join(EMAIL, PASSWORD))
 
 
 @pytest.mark.differs_on_postgresql
-def test_who_is_deleted_while_the_password_is_checked_is_refused(scene: Scene, hashes: HashCounter) -> None:
+def test_a_customer_deleted_while_the_password_is_checked_is_refused(scene: Scene, hashes: HashCounter) -> None:
     scene.join()
     outcomes: list[str] = []
 

@@ -9,7 +9,17 @@ from sqlalchemy import select, update
 
 from portal.domain.operations.export_customer import EXPORTED, LEFT_OUT, export_customer
 from portal.storage.models import Base, Contact
-from tests.domain.life import BAN_REASON, DETAILS, EMAIL, GROUPS, IP, RETURN_URL, USER_AGENT, Life, live
+from tests.domain.full_customer import (
+    BAN_REASON,
+    DETAILS,
+    EMAIL,
+    GROUPS,
+    IP,
+    RETURN_URL,
+    USER_AGENT,
+    FullCustomer,
+    create_full_customer,
+)
 from tests.domain.scene import Scene
 
 
@@ -19,8 +29,8 @@ def export(scene: Scene, contact_id: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def life(scene: Scene) -> Life:
-    return live(scene)
+def customer(scene: Scene) -> FullCustomer:
+    return create_full_customer(scene)
 
 
 def tables_about_customers() -> set[str]:
@@ -37,7 +47,7 @@ def tables_about_customers() -> set[str]:
         found |= more
 
 
-def test_each_column_that_is_kept_about_a_customer_is_exported_or_left_out_for_a_reason() -> None:
+def test_each_column_about_a_customer_is_exported_or_excluded_with_a_reason() -> None:
     exported = {f"{table.__tablename__}.{column}" for table, columns in EXPORTED.items() for column in columns}
     kept = {
         f"{name}.{column.key}" for name in tables_about_customers() for column in Base.metadata.tables[name].columns
@@ -47,26 +57,26 @@ def test_each_column_that_is_kept_about_a_customer_is_exported_or_left_out_for_a
     assert all(LEFT_OUT.values())
 
 
-def test_everything_is_told_under_the_names_of_the_api(scene: Scene, life: Life) -> None:
-    told = export(scene, life.contact_id)
+def test_exported_fields_have_the_names_of_the_api(scene: Scene, customer: FullCustomer) -> None:
+    told = export(scene, customer.contact_id)
     assert told["organisation"] == "default"
-    assert (told["email"], told["cuRefNo"], told["customerRealIp"]) == (EMAIL, life.cu_ref_no, IP)
+    assert (told["email"], told["cuRefNo"], told["customerRealIp"]) == (EMAIL, customer.cu_ref_no, IP)
     assert told["primaryLocale"] == DETAILS["locale"]
     for name in ("name", "firstName", "lastName", "phone", "companyName", "companyRegistrationNumber"):
         assert told[name]
     for name in ("taxIdentificationNumber", "streetAddress", "city", "cityPart", "stateRegion", "postalCode"):
         assert told[name]
     assert (told["country"], told["newsletter"], told["groups"]) == ("CZ", True, sorted(GROUPS))
-    assert (told["referralId"], told["customersReferred"]) == (life.referral, 1)
+    assert (told["referralId"], told["customersReferred"]) == (customer.referral, 1)
     assert told["createdAt"] == told["account"]["createdAt"] == "2026-03-01T12:00:00Z"
     assert (told["banReason"], told["failedPasswords"]) == (BAN_REASON, 0)
 
 
-def test_everything_that_happened_is_told(scene: Scene, life: Life) -> None:
-    told = export(scene, life.contact_id)
+def test_all_events_are_exported(scene: Scene, customer: FullCustomer) -> None:
+    told = export(scene, customer.contact_id)
     assert len(told["formerPasswords"]) == 1
     first, again = told["registrations"]
-    assert (first["returnUrl"], first["groups"], first["referralId"]) == (RETURN_URL, list(GROUPS), life.referral)
+    assert (first["returnUrl"], first["groups"], first["referralId"]) == (RETURN_URL, list(GROUPS), customer.referral)
     assert again["email"] == EMAIL
     assert {link["purpose"] for link in told["links"]} == {"verify", "reset"}
     assert [identity["endedAt"] is None for identity in told["identities"]] == [False, True]
@@ -80,8 +90,8 @@ def test_everything_that_happened_is_told(scene: Scene, life: Life) -> None:
     assert {(mail["ip"], mail["userAgent"]) for mail in told["mails"]} == {(IP, USER_AGENT)}
 
 
-def test_no_secret_is_told(scene: Scene, life: Life) -> None:
-    text = json.dumps(export(scene, life.contact_id))
+def test_no_secret_is_exported(scene: Scene, customer: FullCustomer) -> None:
+    text = json.dumps(export(scene, customer.contact_id))
     secrets = [name for name, reason in LEFT_OUT.items() if "secret" in reason]
     assert len(secrets) == 10
     for table, column in (name.split(".") for name in secrets):
@@ -90,17 +100,17 @@ def test_no_secret_is_told(scene: Scene, life: Life) -> None:
         for (value,) in values:
             forms = [value] if isinstance(value, str) else [value.hex(), base64.b64encode(value).decode(), repr(value)]
             assert not any(form in text for form in forms)
-    assert life.identity not in text
-    assert life.reset not in text
+    assert customer.identity not in text
+    assert customer.reset not in text
 
 
-def test_nothing_of_another_customer_is_told(scene: Scene, life: Life) -> None:
-    text = json.dumps(export(scene, life.contact_id))
+def test_nothing_of_another_customer_is_exported(scene: Scene, customer: FullCustomer) -> None:
+    text = json.dumps(export(scene, customer.contact_id))
     assert "@example.com" not in text
     assert "198.51.100.5" not in text
 
 
-def test_who_is_known_by_phone_only_is_told_as_much(scene: Scene) -> None:
+def test_a_customer_known_by_phone_only_is_exported(scene: Scene) -> None:
     contact_id = scene.add_guest(email_key=None, phone="+420 777123456")
     scene.change_row(update(Contact).values(email=None))
     told = export(scene, contact_id)

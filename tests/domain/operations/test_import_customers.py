@@ -26,7 +26,7 @@ def contacts(scene: Scene) -> list[Any]:
     return scene.rows(select(Contact).order_by(Contact.id))
 
 
-def test_customers_come_in_their_order_with_their_groups_and_accounts(scene: Scene) -> None:
+def test_customers_are_imported_in_order_with_their_groups_and_accounts(scene: Scene) -> None:
     imported = bring_in(
         scene,
         {"email": "zoe@example.com", "passwordHash": BCRYPT, "groups": ["vip", "b2b"], "createdAt": "2019-05-06"},
@@ -46,14 +46,14 @@ def test_customers_come_in_their_order_with_their_groups_and_accounts(scene: Sce
     assert groups == [(zoe.id, "b2b"), (zoe.id, "vip"), (phone_only.id, "vip")]
 
 
-def test_whoever_comes_after_an_import_gets_an_id_of_their_own(scene: Scene) -> None:
+def test_a_customer_after_an_import_gets_a_new_id(scene: Scene) -> None:
     bring_in(scene, {"email": "zoe@example.com"})
     scene.join()
     bring_in(scene, {"email": "cyd@example.com"})
     assert [contact.email for contact in contacts(scene)] == ["zoe@example.com", ADA, "cyd@example.com"]
 
 
-def test_referrers_are_found_in_the_file_and_among_those_known(scene: Scene) -> None:
+def test_referrers_are_found_in_the_file_and_in_the_database(scene: Scene) -> None:
     bring_in(scene, {"email": "old@example.com", "cuRefNo": "OldOldOldOldOld1"})
     bring_in(
         scene,
@@ -67,13 +67,13 @@ def test_referrers_are_found_in_the_file_and_among_those_known(scene: Scene) -> 
     assert (c.referred_by_id, d.referred_by_id) == (None, None)
 
 
-def test_a_referrer_of_another_organisation_is_none(scene: Scene) -> None:
+def test_a_referrer_of_another_organisation_is_ignored(scene: Scene) -> None:
     bring_in(scene.at_another_organisation(), {"email": ADA, "cuRefNo": "OldOldOldOldOld1"})
     bring_in(scene, {"email": ADA, "referralId": "OldOldOldOldOld1"})
     assert [contact.referred_by_id for contact in contacts(scene)] == [None, None]
 
 
-def test_bad_rows_are_told_in_the_order_of_their_lines_however_many(scene: Scene) -> None:
+def test_bad_rows_are_reported_in_line_order_however_many(scene: Scene) -> None:
     scene.add_guest()
     rows: list[Row | BadRow] = [Row(line, {"email": f"customer{line}@example.com"}) for line in range(1, 2001)]
     rows[6], rows[7], rows[1500] = Row(7, {"email": ADA}), BadRow(8, "It is odd."), Row(1501, {"email": 1})
@@ -83,7 +83,7 @@ def test_bad_rows_are_told_in_the_order_of_their_lines_however_many(scene: Scene
         assert begun.store().customers == 1996
 
 
-def test_who_becomes_known_while_the_file_is_read_stops_the_import(scene: Scene) -> None:
+def test_a_customer_created_while_the_file_is_read_stops_the_import(scene: Scene) -> None:
     with begin_import(scene.context, scene.visitor.organisation_id) as begun:
         assert list(begun.check([Row(1, {"email": "zoe@example.com"}), Row(2, {"email": ADA})])) == []
         scene.add_guest()
@@ -94,7 +94,7 @@ def test_who_becomes_known_while_the_file_is_read_stops_the_import(scene: Scene)
     assert [contact.email for contact in contacts(scene)] == [ADA]
 
 
-def test_nobody_waits_while_a_file_is_read(scene: Scene) -> None:
+def test_reading_a_file_blocks_no_other_writer(scene: Scene) -> None:
     with begin_import(scene.context, scene.visitor.organisation_id) as begun:
         assert list(begun.check([Row(1, {"email": "zoe@example.com"})])) == []
         with scene.context.database.write_without_waiting():  # which on SQLite fails at once when somebody else writes
@@ -103,7 +103,7 @@ def test_nobody_waits_while_a_file_is_read(scene: Scene) -> None:
         assert begun.store().customers == 1
 
 
-def test_nothing_of_a_file_stays_behind(scene: Scene) -> None:
+def test_an_import_leaves_no_temporary_data_behind(scene: Scene) -> None:
     for _ in range(2):
         with begin_import(scene.context, scene.visitor.organisation_id) as begun:
             assert list(begun.check([Row(1, {"email": ADA})])) == []

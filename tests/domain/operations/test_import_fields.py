@@ -29,13 +29,13 @@ def test_a_customer_needs_no_more_than_an_address_or_a_phone_number() -> None:
     assert read_imported_customer({"phone": "00420777123456"}, NOW) == ImportedCustomer(phone="+420 777123456")
 
 
-def test_an_empty_text_is_as_good_as_none() -> None:
+def test_an_empty_text_is_none() -> None:
     empty: dict[str, Any] = dict.fromkeys(READERS, "") | {"newsletter": None, "groups": []}
     assert read_imported_customer({**empty, "email": "ada@example.com"}, NOW) == read()
     assert read_imported_customer({**dict.fromkeys(READERS), "email": "ada@example.com"}, NOW) == read()
 
 
-def test_a_text_is_read_however_it_was_pasted() -> None:
+def test_pasted_text_is_cleaned() -> None:
     pasted: dict[str, Any] = {"firstName": "\ufeffAda\u00a0Maria\t", "phone": "\u202d+420 (0) 777 123 456\u202c"}
     assert read(**pasted) == read(firstName="Ada Maria", phone="+420 777123456")
 
@@ -93,32 +93,32 @@ def test_groups_are_named_once_each() -> None:
         ("first_name", "Ada", "There is no such field."),
     ],
 )
-def test_what_a_field_does_not_take_is_told_by_its_name_and_not_by_its_value(name: str, value: Any, words: str) -> None:
+def test_an_invalid_field_is_reported_by_name_without_its_value(name: str, value: Any, words: str) -> None:
     told = told_of(**{name: value})
     assert told.startswith(f"{name}: {words}")
     for part in ("hunter2", "CCCC", "Czechia", "yesterday", "short", "Pra", "Plze", "ada"):
         assert part not in told
 
 
-def test_a_name_that_may_be_a_value_is_not_told() -> None:
+def test_an_unknown_field_name_that_may_be_a_value_is_not_reported() -> None:
     assert told_of(**{BCRYPT: "x"}) == "A field: There is no such field."
 
 
-def test_everything_that_is_wrong_is_told() -> None:
+def test_every_error_of_a_row_is_reported() -> None:
     told = told_of(phone="12", country="Q", newsletter=2)
     assert all(name in told for name in ("phone: ", "country: ", "newsletter: "))
 
 
-def test_nobody_without_an_address_has_an_account() -> None:
+def test_an_account_without_an_email_address_is_refused() -> None:
     told = told_of(email=None, phone="+420 777123456", passwordHash=BCRYPT)
     assert told == "passwordHash: A customer without an e-mail address cannot have an account."
 
 
-def test_nobody_is_known_by_neither_address_nor_phone() -> None:
+def test_a_customer_without_email_address_and_phone_is_refused() -> None:
     assert told_of(email=" ", city="Praha") == "email: Give an e-mail address or a phone number."
 
 
-def test_a_hash_is_kept_in_one_form_and_not_seen_in_a_repr() -> None:
+def test_a_hash_is_stored_in_one_form_and_hidden_in_reprs() -> None:
     newcomer = read(passwordHash="bcrypt$" + BCRYPT)
     assert newcomer.password_hash == BCRYPT
     assert "CCCC" not in repr(newcomer)

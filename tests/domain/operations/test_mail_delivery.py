@@ -75,7 +75,7 @@ def outbox(context: Context, visitor: Visitor) -> Outbox:
     return Outbox(context, visitor)
 
 
-def test_the_mail_that_is_due_longest_is_claimed_first(outbox: Outbox, clock: MovableClock) -> None:
+def test_the_mail_with_the_earliest_due_time_is_claimed_first(outbox: Outbox, clock: MovableClock) -> None:
     for _ in range(3):
         outbox.queue()
         clock.advance(timedelta(seconds=1))
@@ -83,7 +83,7 @@ def test_the_mail_that_is_due_longest_is_claimed_first(outbox: Outbox, clock: Mo
     assert outbox.find() is None
 
 
-def test_a_claimed_mail_knows_all_that_it_is_rendered_from(outbox: Outbox, scene: Scene) -> None:
+def test_a_claimed_mail_contains_everything_that_rendering_needs(outbox: Outbox, scene: Scene) -> None:
     scene.request_reset(ADA)
     assert outbox.find() is None, "a mail for nobody was claimed"
     scene.add_guest(ADA)
@@ -97,7 +97,7 @@ def test_a_claimed_mail_knows_all_that_it_is_rendered_from(outbox: Outbox, scene
     assert replace(mail, claimed_at=mail.claimed_at + timedelta(minutes=45)).obsolete == "the link has expired"
 
 
-def test_a_claim_lasts_60_seconds_and_is_then_anybodys(outbox: Outbox, clock: MovableClock) -> None:
+def test_a_claim_expires_after_60_seconds(outbox: Outbox, clock: MovableClock) -> None:
     outbox.queue()
     first = outbox.claim()
     clock.advance(LEASE - timedelta(microseconds=1))
@@ -117,7 +117,7 @@ def test_a_renewed_claim_lasts_60_seconds_more(outbox: Outbox, clock: MovableClo
     assert outbox.find() is None
 
 
-def test_no_late_result_of_a_lost_claim_takes_effect(outbox: Outbox, clock: MovableClock) -> None:
+def test_a_late_result_of_a_lost_claim_is_ignored(outbox: Outbox, clock: MovableClock) -> None:
     outbox.queue()
     late = outbox.claim()
     clock.advance(LEASE)
@@ -141,7 +141,7 @@ def test_a_result_takes_effect_once(outbox: Outbox) -> None:
     assert outbox.row().state == MailState.SENT
 
 
-def test_a_result_after_the_lease_counts_when_nobody_else_has_taken_the_mail(
+def test_a_result_after_the_lease_counts_unless_another_worker_claimed_the_mail(
     outbox: Outbox, clock: MovableClock
 ) -> None:
     outbox.queue()
@@ -151,7 +151,7 @@ def test_a_result_after_the_lease_counts_when_nobody_else_has_taken_the_mail(
     assert outbox.find() is None
 
 
-def test_a_failed_try_is_repeated_after_5_to_15_seconds_then_ever_more_slowly(
+def test_a_failed_attempt_is_retried_after_5_to_15_seconds_with_exponential_backoff(
     outbox: Outbox, clock: MovableClock
 ) -> None:
     outbox.queue()
@@ -168,11 +168,11 @@ def test_a_failed_try_is_repeated_after_5_to_15_seconds_then_ever_more_slowly(
     assert outbox.row().reason == "450 later"
 
 
-def test_what_fails_together_is_not_repeated_together() -> None:
+def test_retries_have_jitter() -> None:
     assert len({delay_after(1) for _ in range(20)}) > 10
 
 
-def test_a_try_that_fails_after_24_hours_was_the_last(outbox: Outbox, clock: MovableClock) -> None:
+def test_an_attempt_that_fails_after_24_hours_is_the_last(outbox: Outbox, clock: MovableClock) -> None:
     outbox.queue()
     clock.advance(DAY - timedelta(seconds=1))
     outbox.retry(outbox.claim())
@@ -184,13 +184,13 @@ def test_a_try_that_fails_after_24_hours_was_the_last(outbox: Outbox, clock: Mov
     assert row.finished_at == clock()
 
 
-def test_a_mail_that_waited_24_hours_for_the_server_is_still_tried(outbox: Outbox, clock: MovableClock) -> None:
+def test_a_mail_that_waited_24_hours_for_the_server_is_still_attempted(outbox: Outbox, clock: MovableClock) -> None:
     outbox.queue()
     clock.advance(DAY * 2)
     assert outbox.sent(outbox.claim())
 
 
-def test_a_mail_that_is_handed_back_has_lost_no_try_and_keeps_its_place(outbox: Outbox, clock: MovableClock) -> None:
+def test_a_released_mail_loses_no_attempt_and_keeps_its_place(outbox: Outbox, clock: MovableClock) -> None:
     outbox.queue()
     clock.advance(timedelta(seconds=1))
     outbox.queue()
@@ -201,7 +201,7 @@ def test_a_mail_that_is_handed_back_has_lost_no_try_and_keeps_its_place(outbox: 
 
 
 @pytest.mark.parametrize("column", [Link.used_at, Link.ended_at, Link.expires_at])
-def test_a_mail_with_a_dead_link_is_claimed_as_obsolete(outbox: Outbox, scene: Scene, column: Any) -> None:
+def test_a_mail_with_an_ended_link_is_claimed_as_obsolete(outbox: Outbox, scene: Scene, column: Any) -> None:
     scene.add_guest()
     scene.request_reset()
     scene.change_row(update(Link).values({column: outbox.context.clock()}))
@@ -212,7 +212,7 @@ def test_a_mail_with_a_dead_link_is_claimed_as_obsolete(outbox: Outbox, scene: S
     assert (outbox.row().state, outbox.row().reason) == (MailState.EXPIRED, reason)
 
 
-def test_operators_see_the_newest_mails_first_and_no_void_ones(outbox: Outbox, scene: Scene) -> None:
+def test_the_mail_list_is_newest_first_without_decoys(outbox: Outbox, scene: Scene) -> None:
     outbox.queue()
     outbox.queue(wanted=False)
     outbox.queue()
@@ -224,9 +224,7 @@ def test_operators_see_the_newest_mails_first_and_no_void_ones(outbox: Outbox, s
     assert (outbox.listed()[0].state, outbox.listed()[0].recipient) == (MailState.QUEUED, ADA)
 
 
-def test_a_dead_mail_is_tried_again_from_the_beginning_when_the_operator_wants_it(
-    outbox: Outbox, clock: MovableClock
-) -> None:
+def test_retrying_a_dead_mail_starts_from_the_first_attempt(outbox: Outbox, clock: MovableClock) -> None:
     outbox.queue()
     outbox.mark_dead(outbox.claim())
     assert outbox.find() is None
@@ -237,14 +235,14 @@ def test_a_dead_mail_is_tried_again_from_the_beginning_when_the_operator_wants_i
     assert outbox.sent(outbox.claim())
 
 
-def test_a_mail_that_waits_for_its_next_try_is_due_now_when_the_operator_wants_it(outbox: Outbox) -> None:
+def test_retrying_a_queued_mail_makes_it_due_now(outbox: Outbox) -> None:
     outbox.queue()
     outbox.retry(outbox.claim())
     assert outbox.requeue(1)
     assert outbox.claim().attempts == 1
 
 
-def test_a_mail_that_is_being_sent_is_not_freed_by_a_wish_to_send_it(outbox: Outbox) -> None:
+def test_retrying_a_claimed_mail_does_not_release_it(outbox: Outbox) -> None:
     outbox.queue()
     mail = outbox.claim()
     outbox.requeue(1)
@@ -253,7 +251,7 @@ def test_a_mail_that_is_being_sent_is_not_freed_by_a_wish_to_send_it(outbox: Out
 
 
 @pytest.mark.parametrize("state", [MailState.SENT, MailState.EXPIRED, MailState.DECOY])
-def test_a_mail_that_is_done_is_not_sent_again(outbox: Outbox, scene: Scene, state: MailState) -> None:
+def test_retrying_a_finished_mail_is_refused(outbox: Outbox, scene: Scene, state: MailState) -> None:
     outbox.queue()
     scene.change_row(update(OutboxMail).values(state=state))
     assert not outbox.requeue(1)
@@ -269,7 +267,7 @@ def test_a_row_that_names_an_unknown_purpose_can_be_claimed(outbox: Outbox, scen
 
 
 @pytest.mark.on_postgresql
-def test_workers_pass_over_rows_that_others_have_locked(outbox: Outbox) -> None:
+def test_workers_skip_rows_that_others_have_locked(outbox: Outbox) -> None:
     outbox.queue()
     outbox.queue()
     with outbox.context.database.write() as connection:
@@ -302,7 +300,7 @@ def test_an_urgent_mail_does_not_wait_behind_thousands_of_others(outbox: Outbox,
     assert outbox.claim().notice == Notice.PASSWORD_CHANGED
 
 
-def test_a_mail_knows_whose_request_led_to_it_and_a_void_one_does_not(outbox: Outbox) -> None:
+def test_a_mail_stores_the_request_that_caused_it_and_a_decoy_does_not(outbox: Outbox) -> None:
     outbox.queue()
     outbox.queue(wanted=False)
     mail = outbox.claim()

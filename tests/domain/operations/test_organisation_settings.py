@@ -61,7 +61,7 @@ def test_a_new_portal_has_the_default_organisation(context: Context) -> None:
     assert only == Organisation(id=only.id, slug="default", name="Customer portal")
 
 
-def test_all_that_is_given_is_stored_in_its_normal_form(context: Context) -> None:
+def test_given_settings_are_stored_in_their_canonical_form(context: Context) -> None:
     _add(context, "kamen", EVERYTHING)
     found = _get(context, "kamen")
     assert found == Organisation(
@@ -84,7 +84,7 @@ def test_all_that_is_given_is_stored_in_its_normal_form(context: Context) -> Non
     assert _logo(context, "kamen") == PNG
 
 
-def test_what_is_not_given_stays(context: Context) -> None:
+def test_settings_that_are_not_given_stay_unchanged(context: Context) -> None:
     _add(context, "kamen", EVERYTHING)
     before = _get(context, "kamen")
     _set(context, "kamen", {"name": "Kámen"})
@@ -94,7 +94,7 @@ def test_what_is_not_given_stays(context: Context) -> None:
     assert _logo(context, "kamen") == PNG
 
 
-def test_an_empty_text_empties_a_value_and_an_empty_list_a_list(context: Context) -> None:
+def test_an_empty_text_or_list_clears_a_setting(context: Context) -> None:
     _add(context, "kamen", EVERYTHING)
     _set(
         context,
@@ -166,7 +166,7 @@ def test_a_list_that_is_given_replaces_the_old_one(context: Context) -> None:
     ],
     ids=lambda value: ascii(value)[:60],
 )
-def test_what_is_wrong_is_refused_in_one_line_and_nothing_is_changed(
+def test_an_invalid_setting_is_refused_in_one_line_and_changes_nothing(
     context: Context, given: OrganisationChanges, words: str
 ) -> None:
     _add(context, "kamen", EVERYTHING)
@@ -183,7 +183,7 @@ def test_what_is_wrong_is_refused_in_one_line_and_nothing_is_changed(
         assert [found.slug for found in list_organisations(connection)] == ["default", "kamen"]
 
 
-def test_no_hand_over_address_is_left_without_its_return_origin(context: Context) -> None:
+def test_a_hand_over_address_must_be_on_a_return_origin(context: Context) -> None:
     _add(context, "kamen", EVERYTHING)
     for origins in ([], ["https://new.example"]):
         with pytest.raises(InvalidOrganisation, match="is on no return origin"):
@@ -194,17 +194,17 @@ def test_no_hand_over_address_is_left_without_its_return_origin(context: Context
 @pytest.mark.parametrize(
     "slug", ["", " ", "Shop", "shop_1", "-shop", "shop-", "s/hop", "š", "shop\n", "x" * 64], ids=ascii
 )
-def test_a_slug_is_plain(context: Context, slug: str) -> None:
+def test_an_invalid_slug_is_refused(context: Context, slug: str) -> None:
     with pytest.raises(InvalidOrganisation, match="The slug"):
         _add(context, slug, {"name": "Shop"})
 
 
-def test_a_slug_is_taken_once(context: Context) -> None:
+def test_a_slug_is_unique(context: Context) -> None:
     with pytest.raises(InvalidOrganisation, match="There is an organisation 'default' already"):
         _add(context, "default", {"name": "Shop"})
 
 
-def test_a_host_name_is_taken_once(context: Context) -> None:
+def test_a_host_name_is_unique(context: Context) -> None:
     _add(context, "kamen", {"name": "Kamen", "hostname": "login.example.com"})
     with pytest.raises(InvalidOrganisation, match=r"Another organisation has the host name 'LOGIN\.example\.com'"):
         _add(context, "sklo", {"name": "Sklo", "hostname": "LOGIN.example.com"})
@@ -212,12 +212,12 @@ def test_a_host_name_is_taken_once(context: Context) -> None:
         _set(context, "default", {"hostname": "login.example.com"})
 
 
-def test_any_number_have_no_host_name(context: Context) -> None:
+def test_any_number_of_organisations_may_lack_a_host_name(context: Context) -> None:
     for slug in ("kamen", "sklo"):
         _add(context, slug, {"name": slug})
 
 
-def test_the_host_of_base_url_may_be_named_by_the_organisation_whose_it_is(context: Context) -> None:
+def test_the_default_organisation_may_set_the_host_of_base_url(context: Context) -> None:
     _set(context, "default", {"hostname": "portal.example.com"})
     assert _get(context, "default").hostname == "portal.example.com"
 
@@ -250,7 +250,7 @@ def test_each_addition_and_change_is_an_event_of_the_organisation(context: Conte
         ("login.kamen.example", "http://[::1]:5000", "http://login.kamen.example:5000"),
     ],
 )
-def test_pages_are_at_the_own_host_with_the_scheme_and_port_of_base_url(
+def test_the_url_of_an_organisation_has_its_host_and_the_scheme_and_port_of_base_url(
     hostname: str | None, base_url: str, url: str
 ) -> None:
     assert Organisation(id=1, slug="kamen", name="Kamen", hostname=hostname).url(base_url) == url

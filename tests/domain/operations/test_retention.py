@@ -62,7 +62,7 @@ def _goes_after(scene: Scene, clock: MovableClock, table: type[Base], span: time
     assert scene.count(table) == 0
 
 
-def test_nothing_is_left_of_an_address_that_was_never_proven(scene: Scene, clock: MovableClock) -> None:
+def test_an_address_that_was_never_confirmed_is_deleted_completely(scene: Scene, clock: MovableClock) -> None:
     scene.register()
     _send_all(scene)
     clock.advance(8 * DAY)
@@ -73,7 +73,7 @@ def test_nothing_is_left_of_an_address_that_was_never_proven(scene: Scene, clock
     assert set(_counts(scene).values()) == {0}
 
 
-def test_a_customer_stays_whatever_is_purged(scene: Scene, clock: MovableClock) -> None:
+def test_a_customer_is_never_deleted(scene: Scene, clock: MovableClock) -> None:
     scene.join()
     _send_all(scene)
     clock.advance(10_000 * DAY)
@@ -83,14 +83,14 @@ def test_a_customer_stays_whatever_is_purged(scene: Scene, clock: MovableClock) 
     scene.log_in()
 
 
-def test_a_guest_stays(scene: Scene, clock: MovableClock) -> None:
+def test_a_guest_is_never_deleted(scene: Scene, clock: MovableClock) -> None:
     scene.add_guest()
     clock.advance(10_000 * DAY)
     purge(scene.context)
     assert scene.count(Contact) == 1
 
 
-def test_a_ban_is_not_shaken_off_by_waiting(scene: Scene, clock: MovableClock) -> None:
+def test_a_ban_does_not_expire(scene: Scene, clock: MovableClock) -> None:
     scene.register()
     scene.ban()
     _send_all(scene)
@@ -99,7 +99,7 @@ def test_a_ban_is_not_shaken_off_by_waiting(scene: Scene, clock: MovableClock) -
     assert (scene.count(Registration), scene.count(Contact)) == (0, 1)
 
 
-def test_a_link_goes_7_days_after_it_expired(scene: Scene, clock: MovableClock) -> None:
+def test_a_link_is_deleted_7_days_after_it_expired(scene: Scene, clock: MovableClock) -> None:
     scene.add_guest()
     scene.request_reset()
     _send_all(scene)
@@ -107,7 +107,7 @@ def test_a_link_goes_7_days_after_it_expired(scene: Scene, clock: MovableClock) 
     _goes_after(scene, clock, Link, 7 * DAY)
 
 
-def test_a_link_goes_7_days_after_it_was_used(scene: Scene, clock: MovableClock) -> None:
+def test_a_link_is_deleted_7_days_after_it_was_used(scene: Scene, clock: MovableClock) -> None:
     scene.add_guest()
     token = scene.ask_reset(lifetime=24 * timedelta(hours=1))
     scene.reset(token)
@@ -115,7 +115,7 @@ def test_a_link_goes_7_days_after_it_was_used(scene: Scene, clock: MovableClock)
     _goes_after(scene, clock, Link, 7 * DAY)
 
 
-def test_a_link_goes_7_days_after_it_was_withdrawn(scene: Scene, clock: MovableClock) -> None:
+def test_a_link_is_deleted_7_days_after_it_was_withdrawn(scene: Scene, clock: MovableClock) -> None:
     scene.add_guest()
     scene.request_reset(lifetime=24 * timedelta(hours=1))
     scene.ban()
@@ -124,7 +124,7 @@ def test_a_link_goes_7_days_after_it_was_withdrawn(scene: Scene, clock: MovableC
 
 
 @pytest.mark.parametrize("state", [MailState.QUEUED, MailState.DEAD])
-def test_a_mail_that_may_yet_be_sent_keeps_its_link_registration_and_contact(
+def test_a_queued_mail_keeps_its_link_registration_and_contact(
     scene: Scene, clock: MovableClock, state: MailState
 ) -> None:
     scene.register()
@@ -134,7 +134,7 @@ def test_a_mail_that_may_yet_be_sent_keeps_its_link_registration_and_contact(
     assert [scene.count(table) for table in (OutboxMail, Link, Registration, Contact)] == [1, 1, 1, 1]
 
 
-def test_a_sent_mail_goes_30_days_after_it_was_sent_and_outlives_its_link(scene: Scene, clock: MovableClock) -> None:
+def test_a_sent_mail_is_deleted_after_30_days_and_outlives_its_link(scene: Scene, clock: MovableClock) -> None:
     scene.add_guest()
     scene.request_reset()
     _send_all(scene)
@@ -144,7 +144,7 @@ def test_a_sent_mail_goes_30_days_after_it_was_sent_and_outlives_its_link(scene:
 
 
 @pytest.mark.parametrize("state", [MailState.DEAD, MailState.EXPIRED])
-def test_a_mail_that_was_not_sent_goes_30_days_after_it_was_given_up(
+def test_an_unsent_mail_is_deleted_30_days_after_it_was_given_up(
     scene: Scene, clock: MovableClock, state: MailState
 ) -> None:
     scene.join()
@@ -152,12 +152,12 @@ def test_a_mail_that_was_not_sent_goes_30_days_after_it_was_given_up(
     _goes_after(scene, clock, OutboxMail, 30 * DAY)
 
 
-def test_a_void_mail_goes_after_a_day(scene: Scene, clock: MovableClock) -> None:
+def test_a_decoy_mail_is_deleted_after_a_day(scene: Scene, clock: MovableClock) -> None:
     scene.request_reset("nobody@example.com")
     _goes_after(scene, clock, OutboxMail, DAY)
 
 
-def test_a_mail_that_waits_never_goes(scene: Scene, clock: MovableClock) -> None:
+def test_a_queued_mail_is_never_deleted(scene: Scene, clock: MovableClock) -> None:
     scene.join()
     identity = scene.log_in()
     scene.change(identity, "violet harbour kettle 41", SECOND_PASSWORD)
@@ -166,23 +166,23 @@ def test_a_mail_that_waits_never_goes(scene: Scene, clock: MovableClock) -> None
     assert scene.count(OutboxMail) == 2
 
 
-def test_an_identity_goes_30_days_after_its_end_by_time(scene: Scene, clock: MovableClock) -> None:
+def test_an_identity_is_deleted_30_days_after_it_expired(scene: Scene, clock: MovableClock) -> None:
     scene.join()
     clock.now = scene.rows(select(Identity.expires_at))[0][0]
     _goes_after(scene, clock, Identity, 30 * DAY)
 
 
-def test_an_identity_goes_30_days_after_it_was_ended(scene: Scene, clock: MovableClock) -> None:
+def test_an_identity_is_deleted_30_days_after_it_was_ended(scene: Scene, clock: MovableClock) -> None:
     scene.log_out(scene.join())
     _goes_after(scene, clock, Identity, 30 * DAY)
 
 
-def test_an_event_goes_when_its_retention_is_over(scene: Scene, clock: MovableClock) -> None:
+def test_an_event_is_deleted_after_its_retention_period(scene: Scene, clock: MovableClock) -> None:
     scene.join()
     _goes_after(scene, clock, Event, scene.context.rules.event_retention)
 
 
-def test_a_registration_waits_7_days(scene: Scene, clock: MovableClock) -> None:
+def test_a_pending_registration_is_deleted_after_7_days(scene: Scene, clock: MovableClock) -> None:
     scene.register()
     _send_all(scene)
     clock.advance(7 * DAY - A_MOMENT)
@@ -190,9 +190,7 @@ def test_a_registration_waits_7_days(scene: Scene, clock: MovableClock) -> None:
     assert scene.count(Registration) == 1
 
 
-def test_a_registration_for_a_known_address_is_kept_as_long_as_one_that_waits(
-    scene: Scene, clock: MovableClock
-) -> None:
+def test_a_registration_for_a_known_address_is_deleted_at_the_same_time(scene: Scene, clock: MovableClock) -> None:
     scene.join()
     clock.advance(100 * DAY)
     _send_all(scene)
@@ -224,7 +222,7 @@ def test_a_link_sent_again_on_the_last_day_keeps_its_registration(scene: Scene, 
     ]
 
 
-def test_a_second_purge_finds_nothing(scene: Scene, clock: MovableClock) -> None:
+def test_a_second_run_deletes_nothing(scene: Scene, clock: MovableClock) -> None:
     scene.join()
     scene.request_reset("nobody@example.com")
     _send_all(scene)
@@ -233,7 +231,7 @@ def test_a_second_purge_finds_nothing(scene: Scene, clock: MovableClock) -> None
     assert set(purge(scene.context).values()) == {0}
 
 
-def test_many_rows_go_in_batches(
+def test_rows_are_deleted_in_batches(
     scene: Scene, context: Context, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(purging, "BATCH", 10)
@@ -244,7 +242,7 @@ def test_many_rows_go_in_batches(
     assert purge(context)["event"] == 95
 
 
-def test_a_first_purge_of_very_many_rows_never_holds_all_of_them(
+def test_a_large_first_run_never_locks_all_rows_at_once(
     scene: Scene, context: Context, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(purging, "SEARCH_LIMIT", 30)
@@ -265,7 +263,7 @@ def test_a_first_purge_of_very_many_rows_never_holds_all_of_them(
 
 
 @pytest.mark.on_postgresql
-def test_a_purge_that_finds_every_row_held_ends(
+def test_a_run_ends_when_every_row_is_locked(
     scene: Scene, context: Context, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(purging, "SEARCH_LIMIT", 1)
@@ -278,7 +276,7 @@ def test_a_purge_that_finds_every_row_held_ends(
 
 
 @pytest.mark.on_postgresql
-def test_a_purge_goes_on_when_somebodys_transaction_was_in_its_way(scene: Scene, clock: MovableClock) -> None:
+def test_a_run_continues_after_a_transaction_conflict(scene: Scene, clock: MovableClock) -> None:
     scene.join()
     clock.advance(scene.context.rules.event_retention)
     outrun: list[str] = []
@@ -296,7 +294,7 @@ def test_a_purge_goes_on_when_somebodys_transaction_was_in_its_way(scene: Scene,
     assert gone == 3
 
 
-def test_a_former_password_is_known_as_long_as_its_customer(scene: Scene, clock: MovableClock) -> None:
+def test_a_former_password_is_stored_as_long_as_its_customer(scene: Scene, clock: MovableClock) -> None:
     scene.change(scene.join(), PASSWORD, SECOND_PASSWORD)
     _send_all(scene)
     clock.advance(10_000 * DAY)
@@ -306,7 +304,7 @@ def test_a_former_password_is_known_as_long_as_its_customer(scene: Scene, clock:
         scene.change(identity, SECOND_PASSWORD, PASSWORD)
 
 
-def test_a_key_stays_until_the_operator_ends_it(scene: Scene, clock: MovableClock) -> None:
+def test_an_api_key_is_never_deleted(scene: Scene, clock: MovableClock) -> None:
     _, key = api_keys.create(scene.context, scene.visitor.organisation_id, KeyKind.PRODUCTION)
     clock.advance(10_000 * DAY)
     purge(scene.context)
@@ -314,7 +312,7 @@ def test_a_key_stays_until_the_operator_ends_it(scene: Scene, clock: MovableCloc
     assert caller.organisation_id == scene.visitor.organisation_id
 
 
-def test_a_code_that_hands_somebody_over_stays_for_a_day(scene: Scene, clock: MovableClock) -> None:
+def test_a_hand_over_code_is_deleted_after_a_day(scene: Scene, clock: MovableClock) -> None:
     """As long as it is there, a page that is loaded again is not given another one."""
     identity = scene.join()
     assert hand_over_once(scene.context, scene.get(identity), "made-up-by-the-page_22")
@@ -325,7 +323,7 @@ def test_a_code_that_hands_somebody_over_stays_for_a_day(scene: Scene, clock: Mo
     assert purge(scene.context)["handover"] == 1
 
 
-def test_a_forgotten_address_can_register_again(scene: Scene, clock: MovableClock) -> None:
+def test_a_deleted_address_can_register_again(scene: Scene, clock: MovableClock) -> None:
     scene.register()
     _send_all(scene)
     clock.advance(8 * DAY)

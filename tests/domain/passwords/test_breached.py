@@ -19,7 +19,7 @@ def write(path: Path, lines: list[str], end: str = "\n") -> BreachedPasswords:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("size", [1, 2, 3, 1000, 5000])
-def test_every_password_of_the_file_is_found_and_no_other(tmp_path: Path, size: int, end: str) -> None:
+def test_exactly_the_passwords_in_the_file_are_breached(tmp_path: Path, size: int, end: str) -> None:
     known = [f"violet harbour {number}" for number in range(size)]
     breached = write(tmp_path / "hashes.txt", sorted(line(word, 10 ** number_of(word)) for word in known), end)
     assert all(map(breached.includes, known))
@@ -31,17 +31,17 @@ def number_of(word: str) -> int:
     return int(word.rpartition(" ")[2]) % 11
 
 
-def test_the_last_line_may_have_no_end(tmp_path: Path) -> None:
+def test_the_last_line_may_lack_a_newline(tmp_path: Path) -> None:
     path = tmp_path / "hashes.txt"
     path.write_text("\n".join(sorted(map(line, ("one", "two", "three")))))
     assert all(map(BreachedPasswords(path).includes, ("one", "two", "three")))
 
 
-def test_without_a_file_none_is_known() -> None:
+def test_without_a_file_no_password_is_breached() -> None:
     assert not BreachedPasswords(None).includes("password")
 
 
-def test_a_newer_file_may_be_moved_into_its_place(tmp_path: Path) -> None:
+def test_the_file_may_be_replaced_by_a_newer_one(tmp_path: Path) -> None:
     breached = write(tmp_path / "hashes.txt", [line("one")])
     write(tmp_path / "newer.txt", [line("two")])
     (tmp_path / "newer.txt").replace(tmp_path / "hashes.txt")

@@ -9,7 +9,7 @@ import pytest
 from portal.domain.errors import Busy
 from portal.domain.passwords.hashing import Hasher, Parameters, new_salt
 from portal.domain.passwords.policy import MAX_RAW_LENGTH, PasswordTooLong
-from tests.domain.watching import HashCounter, in_parallel, normalised_lengths, wait_until
+from tests.domain.instrumentation import HashCounter, in_parallel, normalised_lengths, wait_until
 
 CHEAP = Parameters(1, 8, 1)
 DEARER = Parameters(2, 16, 1)
@@ -27,7 +27,7 @@ def fits(hasher: Hasher, password: str, other: str) -> bool:
     return bool(hasher.matching(other, [hasher.hash(password, new_salt())]))
 
 
-def test_a_hash_says_how_it_was_made() -> None:
+def test_a_hash_contains_its_parameters() -> None:
     kind, version, costs, salt, digest = Hasher(Parameters(2, 19456, 1)).hash("x", b"0123456789abcdef").split("$")[1:]
     assert (kind, version, costs, salt) == ("argon2id", "v=19", "m=19456,t=2,p=1", "MDEyMzQ1Njc4OWFiY2RlZg")
     assert len(digest) == 43
@@ -38,7 +38,7 @@ def test_two_customers_with_one_password_have_different_hashes(hasher: Hasher) -
     assert len({new_salt() for _ in range(1000)}) == 1000
 
 
-def test_composed_and_decomposed_are_one_password(hasher: Hasher) -> None:
+def test_composed_and_decomposed_letters_are_the_same_password(hasher: Hasher) -> None:
     assert fits(hasher, "caf\u00e9 olol\u00f3", "cafe\u0301 ololo\u0301")
     assert fits(hasher, "cafe\u0301 ololo\u0301", "caf\u00e9 olol\u00f3")
 
@@ -76,7 +76,7 @@ def test_a_customer_with_24_former_passwords_costs_one_hash(hasher: Hasher, hash
     assert hashes.computed == before + 1
 
 
-def test_each_set_of_former_parameters_costs_one_hash_more(hasher: Hasher, hashes: HashCounter) -> None:
+def test_each_set_of_outdated_parameters_costs_one_more_hash(hasher: Hasher, hashes: HashCounter) -> None:
     salt = new_salt()
     dearer = Hasher(DEARER)
     former = [hasher.hash(f"cheap {number}", salt) for number in range(5)]
@@ -95,14 +95,14 @@ def test_comparing_with_several_hashes_of_one_salt_costs_one(hasher: Hasher, has
     assert hashes.computed == before + 1
 
 
-def test_comparing_with_nothing_costs_one_hash_and_fits_nothing(hasher: Hasher, hashes: HashCounter) -> None:
+def test_comparing_with_no_hash_costs_one_hash_and_matches_nothing(hasher: Hasher, hashes: HashCounter) -> None:
     before = hashes.computed
     assert hasher.matching(PASSPHRASE, []) == set()
     assert hashes.computed == before + 1
 
 
 @pytest.mark.parametrize("password", ["\u0316\u0301" * 15_900, "x" * 257], ids=["marks", "letters"])
-def test_a_password_that_is_too_long_fits_nothing_and_costs_what_others_do(
+def test_a_password_that_is_too_long_matches_nothing_and_costs_the_same(
     hasher: Hasher, hashes: HashCounter, monkeypatch: pytest.MonkeyPatch, password: str
 ) -> None:
     known = [hasher.hash("", new_salt()), hasher.hash(PASSPHRASE, new_salt())]
@@ -138,7 +138,7 @@ def test_no_more_are_hashed_at_once_than_the_bound(hashes: HashCounter) -> None:
     assert hashes.most_at_once == 2
 
 
-def test_what_would_wait_too_long_is_turned_away_at_once(hasher: Hasher, hashes: HashCounter) -> None:
+def test_a_hash_that_would_wait_too_long_is_refused_at_once(hasher: Hasher, hashes: HashCounter) -> None:
     hashes.gate.clear()
     salt = new_salt()
     done: list[str] = []
@@ -156,7 +156,7 @@ def test_what_would_wait_too_long_is_turned_away_at_once(hasher: Hasher, hashes:
     assert hasher.hash(PASSPHRASE, salt) == done[0]
 
 
-def test_a_hash_that_fails_frees_its_place(hasher: Hasher) -> None:
+def test_a_failed_hash_frees_its_slot(hasher: Hasher) -> None:
     for _ in range(10):
         with pytest.raises(argon2.exceptions.HashingError):
             hasher.hash(PASSPHRASE, b"salt")  # shorter than Argon2 takes

@@ -15,8 +15,8 @@ from portal.domain.errors import Busy, Failure
 from portal.domain.passwords.hashing import Hasher, Parameters, new_salt
 from portal.domain.passwords.legacy_hashes import InvalidHash, parse_legacy_hash
 from portal.storage.models import Account, Contact
+from tests.domain.instrumentation import HashCounter, wait_until
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, wait_until
 
 # Out of the tests and manuals of the systems that made them; OpenBSD's and Argon2's own are among them.
 KNOWN = {
@@ -75,7 +75,7 @@ def hasher() -> Iterator[Hasher]:
 
 
 @pytest.mark.parametrize("system", KNOWN)
-def test_a_hash_of_another_system_fits_its_password_only(system: str) -> None:
+def test_a_legacy_hash_matches_its_password_only(system: str) -> None:
     password, text = KNOWN[system]
     assert fits(password, text)
     assert not fits(password + "x", text)
@@ -83,7 +83,7 @@ def test_a_hash_of_another_system_fits_its_password_only(system: str) -> None:
 
 
 @pytest.mark.parametrize("system", KNOWN)
-def test_what_is_stored_is_the_same_hash_and_is_stored_so_again(system: str) -> None:
+def test_storing_a_legacy_hash_keeps_it_unchanged(system: str) -> None:
     password, text = KNOWN[system]
     stored = parse_legacy_hash(text).text
     assert fits(password, stored)
@@ -99,7 +99,7 @@ def test_bcrypt_over_sha256_compares_the_whole_password() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["$2a$", "$2b$", "$2y$", "bcrypt$$2b$"])
-def test_plain_bcrypt_fits_no_password_that_it_does_not_see_whole(prefix: str) -> None:
+def test_plain_bcrypt_matches_no_password_that_it_truncates(prefix: str) -> None:
     known = prefix + bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode()[4:]
     assert fits("x" * 72, known)
     assert not fits("x" * 71, known)
@@ -114,7 +114,7 @@ def test_plain_bcrypt_counts_bytes() -> None:
 
 
 @pytest.mark.parametrize("other", ["password\x00", "password\x00tail", "password\x00password", "pass\x00word"])
-def test_plain_bcrypt_fits_no_password_with_a_nul(other: str) -> None:
+def test_plain_bcrypt_matches_no_password_with_a_nul(other: str) -> None:
     # It hashes a password with a NUL behind it, over and over, and systems written in C end at the first one.
     for made_of in ("password", "pass", other):
         known = bcrypt.hashpw(made_of.encode(), bcrypt.gensalt(4)).decode()
@@ -125,7 +125,7 @@ def test_plain_bcrypt_fits_no_password_with_a_nul(other: str) -> None:
 
 
 @pytest.mark.parametrize("function", ["sha1", "sha256", "sha512"])
-def test_pbkdf2_fits_no_password_with_a_nul_at_its_end(function: str) -> None:
+def test_pbkdf2_matches_no_password_with_a_trailing_nul(function: str) -> None:
     # HMAC fills its key up with NULs: the digest is that of the password without them.
     for length in (8, 64, 128):
         secret = "p" * length
@@ -143,9 +143,7 @@ def test_argon2_compares_the_whole_password(rest: str) -> None:
 
 
 @pytest.mark.parametrize("password", ["x" * 72, "x" * 73, "x" * 200, "x\x00", "x\x00x"])
-def test_a_password_that_fits_in_no_case_costs_the_hash_of_any_other(
-    password: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_password_that_can_never_match_costs_the_same_hash(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work: list[str] = []
     check, derive = bcrypt.checkpw, hashlib.pbkdf2_hmac
 
@@ -196,7 +194,7 @@ def test_a_password_that_fits_in_no_case_costs_the_hash_of_any_other(
         ("pbkdf2_sha256$1000$" + "s" * 256 + "$YlZ2Vggtqdc61YjArZuoApoBh9JNGYoDRBUGu6tcJQo=", "does not support"),
     ],
 )
-def test_what_is_broken_or_costs_too_much_is_refused_in_words_that_hold_none_of_it(text: str, word: str) -> None:
+def test_a_broken_or_too_expensive_hash_is_refused_without_quoting_it(text: str, word: str) -> None:
     with pytest.raises(InvalidHash) as refusal:
         parse_legacy_hash(text)
     assert word in str(refusal.value)
@@ -204,18 +202,18 @@ def test_what_is_broken_or_costs_too_much_is_refused_in_words_that_hold_none_of_
     assert refusal.value.__cause__ is None
 
 
-def test_no_hash_is_seen_in_a_repr() -> None:
+def test_a_repr_holds_no_hash() -> None:
     _, text = KNOWN["bcrypt 2b"]
     assert "CCCC" not in repr(parse_legacy_hash(text))
 
 
-def test_a_planted_hash_that_would_eat_the_machine_costs_one_of_ours(hasher: Hasher, hashes: HashCounter) -> None:
+def test_an_excessively_expensive_stored_hash_costs_only_one_normal_hash(hasher: Hasher, hashes: HashCounter) -> None:
     planted = "$argon2id$v=19$m=8388608,t=1,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"
     assert hasher.matching("password", [planted]) == set()
     assert hashes.computed == 1
 
 
-def test_a_hash_from_elsewhere_is_checked_on_its_own(hasher: Hasher, hashes: HashCounter) -> None:
+def test_a_legacy_hash_is_checked_separately(hasher: Hasher, hashes: HashCounter) -> None:
     salt = new_salt()
     former = [hasher.hash(f"number {number}", salt) for number in range(3)]
     imported = KNOWN["argon2id"][1]
@@ -225,14 +223,14 @@ def test_a_hash_from_elsewhere_is_checked_on_its_own(hasher: Hasher, hashes: Has
     assert hashes.computed == before + 4
 
 
-def test_a_hash_made_of_decomposed_letters_fits_whoever_types_them_so(hasher: Hasher) -> None:
+def test_a_legacy_hash_of_decomposed_letters_matches_a_decomposed_password(hasher: Hasher) -> None:
     known = pbkdf2("cafe\u0301")
     assert hasher.matching("cafe\u0301", [known]) == {known}
     assert hasher.matching("caf\u00e9", [pbkdf2("caf\u00e9")])
     assert hasher.matching("cafe\u0301", [pbkdf2("caf\u00e9")])
 
 
-def test_what_is_seen_whole_in_either_form_fits(hasher: Hasher) -> None:
+def test_a_password_matches_in_any_normal_form_that_is_not_truncated(hasher: Hasher) -> None:
     composed, decomposed = "\u017e" * 30, "z\u030c" * 30  # 60 bytes and 90
     known = bcrypt.hashpw(composed.encode(), bcrypt.gensalt(4)).decode()
     assert hasher.matching(composed, [known])
@@ -254,7 +252,7 @@ def stored_hash(scene: Scene) -> str:
     return str(scene.rows(select(Account.password_hash))[0][0])
 
 
-def test_the_first_right_password_replaces_the_hash_by_one_of_ours(scene: Scene) -> None:
+def test_the_first_right_password_replaces_a_legacy_hash(scene: Scene) -> None:
     import_account(scene, pbkdf2(PASSWORD))
     with refused(Failure.WRONG_PASSWORD):
         scene.log_in(ADA, WRONG_PASSWORD)
@@ -273,7 +271,7 @@ def test_the_first_right_password_replaces_the_hash_by_one_of_ours(scene: Scene)
 LONGEST_BCRYPT = "violet harbour kettle 41, gravel mitten orchard 87 and cinder ballot 63."
 
 
-def test_a_password_that_begins_like_the_one_of_a_bcrypt_hash_replaces_nothing(scene: Scene) -> None:
+def test_a_password_with_the_same_first_72_bytes_does_not_replace_a_bcrypt_hash(scene: Scene) -> None:
     assert len(LONGEST_BCRYPT) == 72
     known = bcrypt.hashpw(LONGEST_BCRYPT.encode(), bcrypt.gensalt(4)).decode()
     import_account(scene, known)
@@ -289,7 +287,7 @@ def test_a_password_that_begins_like_the_one_of_a_bcrypt_hash_replaces_nothing(s
         scene.log_in(ADA, LONGEST_BCRYPT + "OTHER")
 
 
-def test_who_has_a_longer_password_than_bcrypt_sees_sets_it_by_mail(scene: Scene) -> None:
+def test_a_customer_whose_password_bcrypt_truncates_resets_it_by_email(scene: Scene) -> None:
     longer = LONGEST_BCRYPT + " Nine otters."
     import_account(scene, bcrypt.hashpw(longer.encode()[:72], bcrypt.gensalt(4)).decode())
     with refused(Failure.WRONG_PASSWORD):
@@ -302,7 +300,7 @@ def test_who_has_a_longer_password_than_bcrypt_sees_sets_it_by_mail(scene: Scene
         scene.log_in(ADA, LONGEST_BCRYPT)
 
 
-def test_argon2id_of_another_system_gets_the_salt_and_the_cost_of_ours(scene: Scene) -> None:
+def test_argon2id_of_another_system_is_rehashed_with_our_salt_and_cost(scene: Scene) -> None:
     elsewhere = Hasher(Parameters(3, 64, 2), parallel=1)
     import_account(scene, elsewhere.hash(PASSWORD, b"a salt elsewhere"))
     scene.log_in()
@@ -310,20 +308,20 @@ def test_argon2id_of_another_system_gets_the_salt_and_the_cost_of_ours(scene: Sc
     elsewhere._pool.shutdown()
 
 
-def test_an_imported_password_is_not_taken_again(scene: Scene) -> None:
+def test_an_imported_former_password_is_refused(scene: Scene) -> None:
     import_account(scene, pbkdf2(PASSWORD))
     scene.reset(scene.ask_reset(), SECOND_PASSWORD)
     with refused(Failure.PASSWORD_REUSED):
         scene.reset(scene.ask_reset(), PASSWORD)
 
 
-def test_an_imported_password_can_be_changed_by_whoever_knows_it(scene: Scene) -> None:
+def test_an_imported_password_can_be_changed(scene: Scene) -> None:
     import_account(scene, pbkdf2(PASSWORD))
     scene.change(scene.log_in(), PASSWORD, SECOND_PASSWORD)
     assert scene.is_signed_in(scene.log_in(ADA, SECOND_PASSWORD))
 
 
-def test_a_closed_account_keeps_its_imported_hash(scene: Scene) -> None:
+def test_an_account_with_a_locked_password_keeps_its_imported_hash(scene: Scene) -> None:
     contact_id = import_account(scene, pbkdf2(PASSWORD))
     scene.change_row(update(Contact).where(Contact.id == contact_id).values(failed_passwords=100))
     with refused(Failure.PASSWORD_LOCKED):
@@ -331,7 +329,7 @@ def test_a_closed_account_keeps_its_imported_hash(scene: Scene) -> None:
     assert stored_hash(scene) == pbkdf2(PASSWORD)
 
 
-def test_no_more_foreign_hashes_are_checked_at_once_than_of_ours(hasher: Hasher) -> None:
+def test_legacy_hashes_share_the_bound_on_parallel_hashes(hasher: Hasher) -> None:
     """They wait for the same places: with those taken, the next one is turned away."""
     gate = Event()
     known = pbkdf2(PASSWORD)

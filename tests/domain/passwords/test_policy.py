@@ -14,8 +14,8 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from portal.domain.errors import Failure, Refused
 from portal.domain.passwords.breached import BreachedPasswords
 from portal.domain.passwords.policy import MAX_LENGTH, MAX_RAW_LENGTH, PasswordTooLong, check_new_password, normalised
+from tests.domain.instrumentation import normalised_lengths
 from tests.domain.scene import refused
-from tests.domain.watching import normalised_lengths
 
 PERSONAL = ("jana.novotna-svobodova@example.com", "Jana", "Novotn\u00e1 Svobodov\u00e1", "Hedgehog Books")
 COMMON = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= 8][:50]
@@ -66,7 +66,7 @@ def test_seven_characters_are_too_few_and_eight_are_enough(seven: str, eight: st
     check(eight)
 
 
-def test_the_minimum_is_the_operators_choice() -> None:
+def test_the_minimum_is_a_setting() -> None:
     check("xq7Rv#2k9Lw!m4p", min_length=15)
     with refused(Failure.PASSWORD_REFUSED) as refusal:
         check("xq7Rv#2k9Lw!m4", min_length=15)
@@ -94,7 +94,7 @@ def test_the_maximum_too_counts_characters_not_bytes_or_code_points() -> None:
 
 
 @pytest.mark.parametrize("length", [10_000, 1_000_000])
-def test_a_very_long_password_is_refused_by_its_length(length: int) -> None:
+def test_a_very_long_password_is_refused_for_its_length(length: int) -> None:
     assert reason_against("x" * length) == "The password can have at most 256 characters."
 
 
@@ -130,7 +130,7 @@ def test_a_password_that_is_too_long_is_refused_before_work_that_grows_with_it(
 
 
 @pytest.mark.parametrize("password", COMMON)
-def test_a_common_password_is_refused_as_one(password: str) -> None:
+def test_a_common_password_is_refused_as_common(password: str) -> None:
     assert reason_against(password) in (ONE_OF_THE_MOST_COMMON, EASY)
 
 
@@ -142,7 +142,7 @@ def test_nearly_all_common_passwords_are_called_common() -> None:
 @pytest.mark.parametrize(
     "password", ["Password1!", "P4ssw0rd123", "qwertyuiop", "aaaaaaaaaaaa", "20250101", "abcdefgh1234"]
 )
-def test_a_password_that_meets_rules_of_composition_may_still_be_too_easy(password: str) -> None:
+def test_a_password_that_meets_composition_rules_may_still_be_too_easy(password: str) -> None:
     assert reason_against(password) in (ONE_OF_THE_MOST_COMMON, EASY)
 
 
@@ -167,7 +167,7 @@ def test_a_password_that_meets_rules_of_composition_may_still_be_too_easy(passwo
         "Tr0ub4dor&3",
     ],
 )
-def test_what_is_common_in_any_language_of_the_portal_is_refused_as_that(password: str) -> None:
+def test_a_common_password_in_any_language_of_the_portal_is_refused_as_common(password: str) -> None:
     assert reason_against(password) == ONE_OF_THE_MOST_COMMON
 
 
@@ -189,7 +189,7 @@ def test_a_word_of_another_language_is_as_easy_as_an_english_one(password: str) 
         (EIGHT_EMOJI + EIGHT_EMOJI[3:6], True),
     ],
 )
-def test_only_what_withstands_guessing_by_its_hash_is_strong(password: str, is_strong: bool) -> None:
+def test_only_a_password_that_resists_offline_guessing_is_strong(password: str, is_strong: bool) -> None:
     assert check(password) is is_strong
 
 
@@ -211,11 +211,11 @@ def test_only_what_withstands_guessing_by_its_hash_is_strong(password: str, is_s
         "hedgehog123",
     ],
 )
-def test_a_password_made_of_ones_own_name_address_or_shop_is_refused_as_that(password: str) -> None:
+def test_a_password_made_of_the_customers_name_address_or_shop_is_refused_as_personal(password: str) -> None:
     assert reason_against(password) == MADE_OF_YOURSELF
 
 
-def test_what_is_personal_for_one_is_not_for_another() -> None:
+def test_personal_words_of_one_customer_do_not_apply_to_another() -> None:
     check("svobodova gr\u00e9e", personal=("eve@example.com", None, None))
 
 
@@ -252,7 +252,7 @@ def test_a_passphrase_of_any_characters_is_accepted(password: str) -> None:
         "12345678" + "9 brisk otter lantern",
     ],
 )
-def test_a_long_password_is_refused_when_it_or_its_beginning_is_easy(password: str) -> None:
+def test_a_long_password_that_is_easy_or_begins_with_an_easy_one_is_refused(password: str) -> None:
     assert reason_against(password) in (ONE_OF_THE_MOST_COMMON, EASY, MADE_OF_YOURSELF)
 
 
@@ -261,12 +261,12 @@ def test_a_long_password_that_repeats_something_good_is_accepted(password: str) 
     check(password)
 
 
-def test_the_failure_is_the_callers() -> None:
+def test_the_caller_chooses_the_failure() -> None:
     with refused(Failure.REGISTRATION_FAILED):
         check("short", Failure.REGISTRATION_FAILED, personal=())
 
 
-def test_each_password_is_held_against_the_words_of_its_own_customer_only() -> None:
+def test_a_password_is_compared_with_the_words_of_its_own_customer_only() -> None:
     # zxcvbn keeps those of the one it judges in a dictionary of the whole process.
     names = ["quillobar", "marzipetto", "vondelaker", "brixatoru"]
 
@@ -308,7 +308,7 @@ WORST = {
 
 @pytest.mark.parametrize("name", WORST)
 @pytest.mark.parametrize("length", [24, 64, MAX_LENGTH])
-def test_the_work_for_a_password_is_bounded(name: str, length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_work_to_judge_a_password_is_bounded(name: str, length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     look_up = matching.dictionary_match
 

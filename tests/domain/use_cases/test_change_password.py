@@ -8,11 +8,11 @@ from sqlalchemy import update
 from portal.domain.errors import Failure
 from portal.domain.outbox import Notice
 from portal.storage.models import Contact
+from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel
 
 
-def test_a_change_ends_every_identity_and_starts_a_new_one(scene: Scene) -> None:
+def test_a_password_change_ends_every_identity_and_starts_a_new_one(scene: Scene) -> None:
     identity = scene.join()
     kept = scene.log_in(remember=True)
     others = scene.join("eve@example.com")
@@ -23,7 +23,7 @@ def test_a_change_ends_every_identity_and_starts_a_new_one(scene: Scene) -> None
         scene.log_in(ADA, PASSWORD)
 
 
-def test_a_change_ends_open_links_and_tells_the_owner(scene: Scene) -> None:
+def test_a_password_change_ends_open_links_and_emails_the_owner(scene: Scene) -> None:
     identity = scene.join()
     token = scene.ask_reset()
     scene.change(identity, PASSWORD, SECOND_PASSWORD)
@@ -34,7 +34,7 @@ def test_a_change_ends_open_links_and_tells_the_owner(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("current", [WRONG_PASSWORD, "", PASSWORD + " ", PASSWORD.upper(), SECOND_PASSWORD])
-def test_without_the_current_password_nothing_changes(scene: Scene, current: str) -> None:
+def test_a_wrong_current_password_changes_nothing(scene: Scene, current: str) -> None:
     identity = scene.join()
     with refused(Failure.WRONG_PASSWORD) as refusal:
         scene.change(identity, current, SECOND_PASSWORD)
@@ -57,7 +57,7 @@ def test_a_wrong_current_password_counts_as_a_failed_login(scene: Scene, hashes:
     assert hashes.computed == before
 
 
-def test_100_wrong_current_passwords_close_the_password_here_too(scene: Scene) -> None:
+def test_100_wrong_current_passwords_lock_the_password(scene: Scene) -> None:
     scene = scene.without_limits()
     identity = scene.join()
     for _ in range(100):
@@ -69,7 +69,7 @@ def test_100_wrong_current_passwords_close_the_password_here_too(scene: Scene) -
         scene.log_in()
 
 
-def test_a_closed_password_is_not_found_out_by_what_counts(scene: Scene) -> None:
+def test_counters_do_not_reveal_a_locked_password(scene: Scene) -> None:
     identity = scene.join()
     scene.change_row(update(Contact).values(failed_passwords=100))
     for _ in range(10):
@@ -80,7 +80,7 @@ def test_a_closed_password_is_not_found_out_by_what_counts(scene: Scene) -> None
 
 
 @pytest.mark.parametrize("password", ["short", "password1", "Lovelace1815"])
-def test_an_unfit_new_password_changes_nothing_and_is_no_failed_login(scene: Scene, password: str) -> None:
+def test_a_refused_new_password_changes_nothing_and_is_not_a_failed_login(scene: Scene, password: str) -> None:
     identity = scene.join(last_name="Lovelace")
     for _ in range(12):
         with refused(Failure.PASSWORD_REFUSED) as refusal:
@@ -89,7 +89,7 @@ def test_an_unfit_new_password_changes_nothing_and_is_no_failed_login(scene: Sce
     assert scene.is_signed_in(identity)
 
 
-def test_a_reused_password_is_refused_and_is_no_failed_login(scene: Scene) -> None:
+def test_a_former_password_is_refused_and_is_not_a_failed_login(scene: Scene) -> None:
     identity = scene.join()
     for _ in range(12):
         with refused(Failure.PASSWORD_REUSED) as refusal:
@@ -99,7 +99,7 @@ def test_a_reused_password_is_refused_and_is_no_failed_login(scene: Scene) -> No
     assert scene.is_signed_in(scene.log_in())
 
 
-def test_a_change_costs_two_hashes_however_many_passwords_there_were(scene: Scene, hashes: HashCounter) -> None:
+def test_a_password_change_costs_two_hashes_however_many_former_passwords(scene: Scene, hashes: HashCounter) -> None:
     identity = scene.join()
     passwords = [PASSWORD, *(f"{SECOND_PASSWORD} {number}" for number in range(24))]
     for current, new in pairwise(passwords):
@@ -112,7 +112,7 @@ def test_a_change_costs_two_hashes_however_many_passwords_there_were(scene: Scen
 
 
 @pytest.mark.differs_on_postgresql
-def test_of_two_changes_at_once_one_succeeds(scene: Scene) -> None:
+def test_of_two_parallel_password_changes_one_succeeds(scene: Scene) -> None:
     identity = scene.join()
     works = [lambda number=number: scene.change(identity, PASSWORD, f"{SECOND_PASSWORD} {number}") for number in (1, 2)]
     outcomes = in_parallel(works)

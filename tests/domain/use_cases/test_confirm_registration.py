@@ -13,11 +13,11 @@ from portal.domain.use_cases.resend_confirmation import resend
 from portal.domain.values.email import parse_email
 from portal.storage.models import Account, Contact, Link, Registration
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel
 
 
-def test_in_the_browser_that_registered_the_link_is_enough(scene: Scene, hashes: HashCounter) -> None:
+def test_the_browser_that_registered_confirms_without_the_password(scene: Scene, hashes: HashCounter) -> None:
     public_id = scene.register()
     before = hashes.computed
     identity = scene.confirm(scene.token(Notice.VERIFY), browser=public_id)
@@ -25,7 +25,7 @@ def test_in_the_browser_that_registered_the_link_is_enough(scene: Scene, hashes:
     assert hashes.computed == before
 
 
-def test_in_another_browser_the_chosen_password_is_asked_for(scene: Scene) -> None:
+def test_another_browser_needs_the_password_to_confirm(scene: Scene) -> None:
     scene.register()
     token = scene.token(Notice.VERIFY)
     for password in (None, "", WRONG_PASSWORD):
@@ -37,7 +37,7 @@ def test_in_another_browser_the_chosen_password_is_asked_for(scene: Scene) -> No
     assert scene.is_signed_in(scene.confirm(token, password=PASSWORD))
 
 
-def test_a_browser_that_made_another_registration_is_another_browser(scene: Scene) -> None:
+def test_a_browser_with_another_registration_needs_the_password_to_confirm(scene: Scene) -> None:
     scene.register()
     token = scene.token(Notice.VERIFY)
     other = scene.register(ADA, SECOND_PASSWORD)
@@ -46,7 +46,7 @@ def test_a_browser_that_made_another_registration_is_another_browser(scene: Scen
             scene.confirm(token, browser=browser, password=SECOND_PASSWORD)
 
 
-def test_a_wrong_password_at_confirmation_counts_as_one_at_the_login(scene: Scene) -> None:
+def test_a_wrong_password_at_confirmation_counts_as_a_failed_login(scene: Scene) -> None:
     scene.register()
     token = scene.token(Notice.VERIFY)
     for _ in range(10):
@@ -61,7 +61,7 @@ def test_a_wrong_password_at_confirmation_counts_as_one_at_the_login(scene: Scen
         scene.log_in()
 
 
-def test_the_right_password_at_confirmation_gives_its_try_back(scene: Scene) -> None:
+def test_the_right_password_at_confirmation_is_not_counted(scene: Scene) -> None:
     scene.register()
     scene.confirm(scene.token(Notice.VERIFY), password=PASSWORD)
     scene.fail_to_log_in(times=9)
@@ -94,7 +94,7 @@ def test_of_parallel_confirmations_one_succeeds(scene: Scene) -> None:
     assert scene.count(Account) == 1
 
 
-def test_a_link_works_once(scene: Scene) -> None:
+def test_a_used_link_is_refused(scene: Scene) -> None:
     public_id = scene.register()
     token = scene.token(Notice.VERIFY)
     scene.confirm(token, browser=public_id)
@@ -102,7 +102,7 @@ def test_a_link_works_once(scene: Scene) -> None:
         scene.confirm(token, browser=public_id)
 
 
-def test_a_link_lives_for_its_lifetime_and_no_second_longer(scene: Scene, clock: MovableClock) -> None:
+def test_an_expired_link_is_refused_to_the_second(scene: Scene, clock: MovableClock) -> None:
     browsers = [scene.register(email) for email in (ADA, "eve@example.com")]
     tokens = [mail.token or "" for mail in scene.mails(Notice.VERIFY)]
     clock.advance(timedelta(hours=24, seconds=-1))
@@ -112,14 +112,14 @@ def test_a_link_lives_for_its_lifetime_and_no_second_longer(scene: Scene, clock:
         scene.confirm(tokens[1], browser=browsers[1])
 
 
-def test_confirming_ends_the_identity_that_the_browser_carried(scene: Scene) -> None:
+def test_confirming_ends_the_previous_identity_of_the_browser(scene: Scene) -> None:
     carried = scene.join("eve@example.com")
     public_id = scene.register()
     new = scene.confirm(scene.token(Notice.VERIFY), browser=public_id, replacing=carried)
     assert [scene.is_signed_in(carried), scene.is_signed_in(new)] == [False, True]
 
 
-def test_a_stranger_who_registers_an_address_gains_nothing_when_its_owner_resets(scene: Scene) -> None:
+def test_an_attacker_who_registers_an_address_gains_nothing_when_its_owner_resets(scene: Scene) -> None:
     """Pre-hijacking: the stranger's password, link and browser end when the owner proves the mailbox."""
     strangers = scene.register(ADA, WRONG_PASSWORD)
     token = scene.token(Notice.VERIFY)
@@ -134,14 +134,14 @@ def test_a_stranger_who_registers_an_address_gains_nothing_when_its_owner_resets
     assert scene.get(scene.log_in(ADA, PASSWORD)).email == ADA
 
 
-def test_the_owner_who_opens_a_strangers_link_does_not_take_the_strangers_password(scene: Scene) -> None:
+def test_the_owner_who_opens_an_attackers_link_does_not_get_the_attackers_password(scene: Scene) -> None:
     scene.register(ADA, WRONG_PASSWORD)
     with refused(Failure.WRONG_PASSWORD):
         scene.confirm(scene.token(Notice.VERIFY), password=PASSWORD)
     assert scene.count(Account) == 0
 
 
-def test_of_a_guest_only_empty_fields_are_filled(scene: Scene) -> None:
+def test_confirming_fills_only_empty_fields_of_a_guest(scene: Scene) -> None:
     referrer = scene.get(scene.join("referrer@example.com"))
     scene.add_guest(first_name="Ada", phone="+420 777000000", locale="cs")
     typed: dict[str, Any] = {
@@ -165,7 +165,7 @@ def test_an_unknown_referral_is_ignored(scene: Scene, referral: str | None) -> N
     assert scene.rows(select(Contact.referred_by_id))[0][0] is None
 
 
-def test_nobody_refers_themselves_nor_crosses_organisations(scene: Scene) -> None:
+def test_a_referral_by_oneself_or_from_another_organisation_is_ignored(scene: Scene) -> None:
     scene.add_guest()
     own = scene.rows(select(Contact.cu_ref_no))[0][0]
     scene.join(referral=own)
@@ -173,13 +173,13 @@ def test_nobody_refers_themselves_nor_crosses_organisations(scene: Scene) -> Non
     assert [row[0] for row in scene.rows(select(Contact.referred_by_id))] == [None, None]
 
 
-def test_declining_the_newsletter_at_registration_does_not_end_it(scene: Scene) -> None:
+def test_declining_the_newsletter_at_registration_does_not_unsubscribe(scene: Scene) -> None:
     scene.add_guest(newsletter=True)
     scene.join(newsletter=False)
     assert scene.rows(select(Contact.newsletter))[0][0] is True
 
 
-def test_a_ban_ends_what_waits_and_lifting_it_brings_nothing_back(scene: Scene) -> None:
+def test_a_ban_ends_pending_registrations_and_lifting_it_restores_none(scene: Scene) -> None:
     public_id = scene.register()
     token = scene.token(Notice.VERIFY)
     scene.ban()
@@ -194,7 +194,7 @@ def test_a_ban_ends_what_waits_and_lifting_it_brings_nothing_back(scene: Scene) 
     assert scene.count(Account) == 0
 
 
-def test_a_link_dies_with_a_change_of_the_address(scene: Scene) -> None:
+def test_a_link_ends_when_the_address_changes(scene: Scene) -> None:
     public_id = scene.register()
     scene.change_row(update(Contact).values(email="new@example.com", email_key="new@example.com"))
     with refused(Failure.LINK_ENDED):

@@ -59,7 +59,7 @@ def refused_as_wrong() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
-def test_the_password_that_a_stranger_registered_is_told_to_be_unconfirmed(
+def test_signing_in_with_a_decoy_password_is_answered_as_unconfirmed(
     scene: Scene, who: Callable[[Scene], None]
 ) -> None:
     who(scene)
@@ -73,7 +73,7 @@ def test_the_password_that_a_stranger_registered_is_told_to_be_unconfirmed(
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
-def test_signing_in_with_it_counts_for_nothing(scene: Scene, who: Callable[[Scene], None]) -> None:
+def test_signing_in_with_a_decoy_password_is_not_counted(scene: Scene, who: Callable[[Scene], None]) -> None:
     who(scene)
     scene.register(ADA, STRANGERS_PASSWORD)
     before = scene.rows(select(Contact))
@@ -93,7 +93,7 @@ def test_signing_in_with_it_counts_for_nothing(scene: Scene, who: Callable[[Scen
         (banned_newcomer, Failure.UNKNOWN_CONTACT),
     ],
 )
-def test_a_shops_server_is_told_what_it_would_be_told_without_the_registration(
+def test_a_decoy_does_not_change_the_answer_of_the_api(
     scene: Scene, who: Callable[[Scene], None], failure: Failure
 ) -> None:
     who(scene)
@@ -104,7 +104,7 @@ def test_a_shops_server_is_told_what_it_would_be_told_without_the_registration(
         scene.register(ADA, STRANGERS_PASSWORD)
 
 
-def test_a_decoy_keeps_no_address_from_being_registered_through_a_shop(scene: Scene) -> None:
+def test_a_decoy_does_not_prevent_a_registration_by_the_api(scene: Scene) -> None:
     banned_guest(scene)
     scene.register(ADA, STRANGERS_PASSWORD)
     ban.unban(scene.context, scene.visitor.organisation_id, parse_email(ADA))
@@ -113,20 +113,20 @@ def test_a_decoy_keeps_no_address_from_being_registered_through_a_shop(scene: Sc
 
 
 @pytest.mark.parametrize("registered", [PASSWORD, STRANGERS_PASSWORD])
-def test_the_owners_own_password_still_signs_in(scene: Scene, registered: str) -> None:
+def test_the_owners_password_still_signs_in_despite_a_decoy(scene: Scene, registered: str) -> None:
     scene.join()
     scene.register(ADA, registered)
     assert scene.is_signed_in(scene.log_in())
 
 
-def test_who_is_banned_is_told_so_with_their_own_password(scene: Scene) -> None:
+def test_a_banned_customer_is_told_so_after_the_right_password(scene: Scene) -> None:
     banned_customer(scene)
     scene.register()
     with refused(Failure.BANNED):
         scene.log_in()
 
 
-def test_a_locked_password_is_told_no_better_where_a_stranger_has_registered_it(scene: Scene) -> None:
+def test_a_locked_password_is_not_revealed_by_a_decoy_with_the_same_password(scene: Scene) -> None:
     customer_with_a_locked_password(scene)
     scene.register()
     with refused(Failure.UNVERIFIED):
@@ -147,9 +147,7 @@ def test_a_decoy_confirms_nothing(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("who", [nobody, customer, banned_customer])
-def test_after_100_wrong_passwords_a_registration_matches_nobody_any_more(
-    scene: Scene, who: Callable[[Scene], None]
-) -> None:
+def test_after_100_wrong_passwords_no_pending_registration_matches(scene: Scene, who: Callable[[Scene], None]) -> None:
     scene = scene.without_limits()
     who(scene)
     registration = scene.register(ADA, STRANGERS_PASSWORD)
@@ -175,17 +173,17 @@ def test_after_100_wrong_passwords_the_link_still_confirms(scene: Scene) -> None
     assert scene.log_in()
 
 
-def test_a_shop_hears_of_a_pending_registration_after_100_wrong_passwords_too(scene: Scene) -> None:
+def test_the_api_reports_a_pending_registration_after_100_wrong_passwords_too(scene: Scene) -> None:
     scene = scene.without_limits()
     scene.register()
     scene.fail_to_log_in(times=100)
     with refused(Failure.WRONG_PASSWORD):
         scene.via_api().log_in()
     with refused(Failure.UNVERIFIED):
-        scene.via_api().vouch()
+        scene.via_api().magic_auth()
 
 
-def test_registering_is_no_way_to_guess_on_after_100_wrong_passwords(scene: Scene) -> None:
+def test_registering_does_not_allow_more_guesses_after_100_wrong_passwords(scene: Scene) -> None:
     """To sign in with what one has registered tells whether it is the account's own password."""
     scene = scene.without_limits()
     scene.join()
@@ -196,7 +194,7 @@ def test_registering_is_no_way_to_guess_on_after_100_wrong_passwords(scene: Scen
         scene.log_in(ADA, PASSWORD)
 
 
-def test_a_sign_in_with_the_password_leaves_decoys_as_they_are(scene: Scene) -> None:
+def test_signing_in_by_password_leaves_decoys_unchanged(scene: Scene) -> None:
     scene.join()
     scene.register(ADA, STRANGERS_PASSWORD)
     scene.log_in()
@@ -205,7 +203,7 @@ def test_a_sign_in_with_the_password_leaves_decoys_as_they_are(scene: Scene) -> 
 
 
 @pytest.mark.parametrize("prove", [Scene.log_in_by_email, lambda scene: scene.reset(scene.ask_reset())])
-def test_a_proof_of_the_mailbox_ends_decoys(scene: Scene, prove: Callable[[Scene], object]) -> None:
+def test_a_mailbox_proof_ends_decoys(scene: Scene, prove: Callable[[Scene], object]) -> None:
     scene.join()
     registration = scene.register(ADA, STRANGERS_PASSWORD)
     prove(scene)
@@ -215,7 +213,7 @@ def test_a_proof_of_the_mailbox_ends_decoys(scene: Scene, prove: Callable[[Scene
     assert scene.mails()[-1].notice is Notice.ACCOUNT_EXISTS
 
 
-def test_a_ban_is_not_seen_by_who_has_registered_the_address_before(scene: Scene) -> None:
+def test_a_ban_is_not_revealed_to_who_registered_the_address_before(scene: Scene) -> None:
     registration = scene.register(ADA, STRANGERS_PASSWORD)
     scene.ban()
     with refused(Failure.UNVERIFIED) as refusal:
@@ -227,7 +225,7 @@ def test_a_ban_is_not_seen_by_who_has_registered_the_address_before(scene: Scene
     assert len(scene.rows(select(OutboxMail).where(OutboxMail.state == MailState.DECOY))) == 1
 
 
-def test_what_a_ban_has_ended_stays_ended_when_it_is_lifted(scene: Scene) -> None:
+def test_lifting_a_ban_restores_nothing_that_it_ended(scene: Scene) -> None:
     registration = scene.register(ADA, STRANGERS_PASSWORD)
     token = scene.token(Notice.VERIFY)
     scene.ban()
@@ -236,7 +234,7 @@ def test_what_a_ban_has_ended_stays_ended_when_it_is_lifted(scene: Scene) -> Non
     assert [mail.token for mail in scene.mails()] == [token]
     with refused(Failure.LINK_ENDED):
         scene.confirm(token, browser=registration)
-    assert scene.via_api().vouch()  # of a contact that nothing pending is known of
+    assert scene.via_api().magic_auth()  # of a contact that nothing pending is known of
 
 
 def test_a_refused_sign_in_is_recorded_on_the_contact(scene: Scene) -> None:
@@ -249,7 +247,7 @@ def test_a_refused_sign_in_is_recorded_on_the_contact(scene: Scene) -> None:
     assert newest == ("sign_in", "UNVERIFIED", contact_id)
 
 
-def test_a_decoy_is_stored_as_one(scene: Scene) -> None:
+def test_a_decoy_is_stored_as_a_decoy(scene: Scene) -> None:
     scene.join()
     scene.register(ADA, SECOND_PASSWORD)
     found = scene.rows(select(Registration.is_decoy, Registration.ended_at).order_by(Registration.id))

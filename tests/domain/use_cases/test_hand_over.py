@@ -36,7 +36,7 @@ def test_a_code_gives_a_new_identity_of_the_same_customer(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("ended_first", ["frame", "shop"])
-def test_ending_either_ends_both(scene: Scene, ended_first: str) -> None:
+def test_signing_out_of_either_identity_ends_both(scene: Scene, ended_first: str) -> None:
     frame = scene.join()
     shop = redeem(scene, hand_over(scene, frame))
     another = redeem(scene, hand_over(scene, frame))
@@ -44,7 +44,7 @@ def test_ending_either_ends_both(scene: Scene, ended_first: str) -> None:
     assert [scene.is_signed_in(identity) for identity in (frame, shop, another)] == [False] * 3
 
 
-def test_no_other_identity_of_the_customer_ends_with_them(scene: Scene) -> None:
+def test_signing_out_keeps_other_session_families_of_the_customer(scene: Scene) -> None:
     frame = scene.join()
     elsewhere = scene.log_in()
     scene.log_out(redeem(scene, hand_over(scene, frame)))
@@ -59,7 +59,7 @@ def test_a_used_code_is_refused(scene: Scene) -> None:
 
 
 @pytest.mark.differs_on_postgresql
-def test_of_parallel_uses_one_succeeds(scene: Scene) -> None:
+def test_of_parallel_uses_of_a_code_one_succeeds(scene: Scene) -> None:
     code = hand_over(scene, scene.join())
     barrier, results = Barrier(8), list[str]()
 
@@ -88,7 +88,7 @@ def test_a_code_lasts_a_minute(scene: Scene, clock: MovableClock) -> None:
         redeem(scene, late)
 
 
-def test_another_nonce_is_refused_and_does_not_use_the_code_up(scene: Scene) -> None:
+def test_a_wrong_nonce_is_refused_and_the_code_stays_valid(scene: Scene) -> None:
     code = hand_over(scene, scene.join())
     for nonce in (ANOTHER, "", NONCE[:-1], NONCE.upper()):
         with refused(Failure.NO_SUCH_HANDOVER):
@@ -96,19 +96,19 @@ def test_another_nonce_is_refused_and_does_not_use_the_code_up(scene: Scene) -> 
     redeem(scene, code)
 
 
-def test_another_organisation_is_refused(scene: Scene) -> None:
+def test_a_code_of_another_organisation_is_refused(scene: Scene) -> None:
     code = hand_over(scene, scene.join())
     with refused(Failure.NO_SUCH_HANDOVER):
         redeem(scene.at_another_organisation(), code)
 
 
 @pytest.mark.parametrize("code", ["", "x" * 32, "\ud800", "ř" * 5000])
-def test_a_code_that_was_never_given_is_refused(scene: Scene, code: str) -> None:
+def test_a_code_that_was_never_issued_is_refused(scene: Scene, code: str) -> None:
     with refused(Failure.NO_SUCH_HANDOVER):
         redeem(scene, code)
 
 
-def test_a_code_dies_with_its_identity(scene: Scene) -> None:
+def test_a_code_ends_with_its_identity(scene: Scene) -> None:
     identity = scene.join()
     code = hand_over(scene, identity)
     scene.log_out(identity)
@@ -116,14 +116,14 @@ def test_a_code_dies_with_its_identity(scene: Scene) -> None:
         redeem(scene, code)
 
 
-def test_a_code_dies_with_a_ban(scene: Scene) -> None:
+def test_a_code_ends_with_a_ban(scene: Scene) -> None:
     code = hand_over(scene, scene.join())
     scene.ban()
     with refused(Failure.NO_SUCH_HANDOVER):
         redeem(scene, code)
 
 
-def test_a_change_of_password_ends_what_was_handed_over(scene: Scene) -> None:
+def test_a_password_change_ends_handed_over_identities(scene: Scene) -> None:
     frame = scene.join()
     shop = redeem(scene, hand_over(scene, frame))
     renewed = scene.change(frame, PASSWORD, SECOND_PASSWORD)
@@ -131,7 +131,7 @@ def test_a_change_of_password_ends_what_was_handed_over(scene: Scene) -> None:
     assert scene.is_signed_in(renewed)
 
 
-def test_what_was_handed_over_lasts_as_long_as_the_first_was_meant_to(scene: Scene, clock: MovableClock) -> None:
+def test_a_handed_over_identity_expires_with_the_original(scene: Scene, clock: MovableClock) -> None:
     scene.join()
     kept = redeem(scene, hand_over(scene, scene.log_in(remember=True)))
     short = redeem(scene, hand_over(scene, scene.log_in()))
@@ -140,7 +140,7 @@ def test_what_was_handed_over_lasts_as_long_as_the_first_was_meant_to(scene: Sce
     assert not scene.is_signed_in(short)
 
 
-def test_of_one_sign_in_a_page_is_told_once(scene: Scene) -> None:
+def test_a_sign_in_is_handed_over_once_to_each_page(scene: Scene) -> None:
     customer = scene.get(scene.join())
     code = handing_over.hand_over_once(scene.context, customer, NONCE)
     assert code is not None
@@ -149,7 +149,7 @@ def test_of_one_sign_in_a_page_is_told_once(scene: Scene) -> None:
     assert handing_over.hand_over_once(scene.context, customer, NONCE) is None
 
 
-def test_each_page_and_each_sign_in_is_told(scene: Scene) -> None:
+def test_each_page_and_each_sign_in_gets_a_code(scene: Scene) -> None:
     customer = scene.get(scene.join())
     for who, nonce in ((customer, NONCE), (customer, ANOTHER), (scene.get(scene.log_in()), NONCE)):
         code = handing_over.hand_over_once(scene.context, who, nonce)
@@ -167,7 +167,7 @@ NO_NONCES = ["", "x" * 21, "x" * 129, "x" * 22 + "\n", "\u0665" * 22, "\u00e9" *
 
 
 @pytest.mark.parametrize("text", NO_NONCES, ids=ascii)
-def test_nothing_is_handed_over_without_one(scene: Scene, text: str) -> None:
+def test_nothing_is_handed_over_without_a_nonce(scene: Scene, text: str) -> None:
     identity = scene.join()
     assert not handing_over.is_nonce(text)
     with pytest.raises(ValueError, match="nonce"):
@@ -177,7 +177,7 @@ def test_nothing_is_handed_over_without_one(scene: Scene, text: str) -> None:
     assert scene.count(Handover) == 0
 
 
-def test_a_code_of_before_nonces_were_required_is_refused(scene: Scene) -> None:
+def test_a_code_without_a_nonce_from_an_earlier_version_is_refused(scene: Scene) -> None:
     code = hand_over(scene, scene.join())
     for stored in ("", "short"):
         with scene.context.database.write() as connection:
@@ -186,7 +186,7 @@ def test_a_code_of_before_nonces_were_required_is_refused(scene: Scene) -> None:
             redeem(scene, code, stored)
 
 
-def test_codes_of_one_customer_are_limited_whatever_the_sign_in(scene: Scene) -> None:
+def test_codes_are_limited_for_each_customer_over_all_sign_ins(scene: Scene) -> None:
     customers = [scene.get(scene.join()), scene.get(scene.log_in())]
     for number in range(100):
         handing_over.hand_over(scene.context, customers[number % 2], f"{NONCE}{number}")
@@ -201,7 +201,7 @@ def test_codes_of_one_customer_are_limited_whatever_the_sign_in(scene: Scene) ->
     assert handing_over.hand_over(scene.context, other, NONCE)
 
 
-def test_a_page_that_is_told_nothing_counts_for_nothing(scene: Scene) -> None:
+def test_a_page_that_gets_no_code_is_not_counted(scene: Scene) -> None:
     customer = scene.get(scene.join())
     codes = [handing_over.hand_over_once(scene.context, customer, NONCE) for _ in range(110)]
     assert codes[0] is not None
@@ -209,7 +209,7 @@ def test_a_page_that_is_told_nothing_counts_for_nothing(scene: Scene) -> None:
     assert handing_over.hand_over_once(scene.context, customer, ANOTHER)
 
 
-def test_old_codes_are_forgotten(scene: Scene, clock: MovableClock) -> None:
+def test_old_codes_are_deleted(scene: Scene, clock: MovableClock) -> None:
     hand_over(scene, scene.join())
     clock.advance(timedelta(days=2))
     assert purge(scene.context)["handover"] == 1

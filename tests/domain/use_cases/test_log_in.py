@@ -13,8 +13,8 @@ from portal.domain.passwords.hashing import Hasher, Parameters
 from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.storage.models import Account, Contact, Identity
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter
 
 
 def nobody(scene: Scene) -> None:
@@ -84,7 +84,7 @@ def banned_customer_with_a_closed_password(scene: Scene) -> None:
         (banned_customer_with_a_closed_password, PASSWORD, Failure.PASSWORD_LOCKED),
     ],
 )
-def test_each_reason_is_told_in_the_order_of_the_contract(
+def test_reasons_for_a_refused_login_are_checked_in_the_documented_order(
     scene: Scene, who: Callable[[Scene], None], password: str, failure: Failure
 ) -> None:
     who(scene)
@@ -95,7 +95,7 @@ def test_each_reason_is_told_in_the_order_of_the_contract(
 
 
 @pytest.mark.parametrize("who", [nobody, guest, newcomer, customer, banned_customer])
-def test_a_throttled_try_is_refused_before_everything_else(
+def test_a_login_over_the_rate_limit_is_refused_before_everything_else(
     scene: Scene, hashes: HashCounter, who: Callable[[Scene], None]
 ) -> None:
     who(scene)
@@ -107,7 +107,7 @@ def test_a_throttled_try_is_refused_before_everything_else(
     assert hashes.computed == before
 
 
-def test_a_waiting_registration_is_named_only_to_who_knows_its_password(scene: Scene) -> None:
+def test_a_pending_registration_is_reported_only_with_its_password(scene: Scene) -> None:
     public_id = scene.register()
     with refused(Failure.UNVERIFIED) as refusal:
         scene.log_in()
@@ -117,7 +117,7 @@ def test_a_waiting_registration_is_named_only_to_who_knows_its_password(scene: S
     assert refusal.value.registration is None
 
 
-def test_of_several_waiting_registrations_each_is_known_by_its_own_password(scene: Scene) -> None:
+def test_each_of_several_pending_registrations_is_found_by_its_own_password(scene: Scene) -> None:
     registered = {password: scene.register(ADA, password) for password in (PASSWORD, SECOND_PASSWORD)}
     for password, public_id in registered.items():
         with refused(Failure.UNVERIFIED) as refusal:
@@ -125,7 +125,7 @@ def test_of_several_waiting_registrations_each_is_known_by_its_own_password(scen
         assert refusal.value.registration == public_id
 
 
-def test_a_registration_waits_seven_days(scene: Scene, clock: MovableClock) -> None:
+def test_a_registration_is_pending_for_seven_days(scene: Scene, clock: MovableClock) -> None:
     scene.register()
     clock.advance(PENDING_LIFETIME - timedelta(seconds=1))
     with refused(Failure.UNVERIFIED):
@@ -141,7 +141,7 @@ def test_a_customer_signs_in_by_any_spelling_of_the_address_and_the_password(sce
     assert scene.get(identity).email == "a.da@gmail.com"
 
 
-def test_every_sign_in_is_another_identity(scene: Scene) -> None:
+def test_every_sign_in_creates_a_new_identity(scene: Scene) -> None:
     scene.join()
     first, second = scene.log_in(), scene.log_in()
     assert first != second
@@ -149,7 +149,7 @@ def test_every_sign_in_is_another_identity(scene: Scene) -> None:
     assert scene.get(first).identity_id != scene.get(second).identity_id
 
 
-def test_signing_in_again_ends_the_identity_that_the_browser_carried(scene: Scene) -> None:
+def test_signing_in_again_ends_the_previous_identity_of_the_browser(scene: Scene) -> None:
     elsewhere = scene.join()
     carried = scene.log_in()
     new = scene.log_in(replacing=carried)
@@ -163,7 +163,7 @@ def test_an_invented_identity_is_not_adopted(scene: Scene) -> None:
     assert not scene.is_signed_in(invented)
 
 
-def test_an_unconfirmed_address_cannot_be_signed_in_to(scene: Scene) -> None:
+def test_signing_in_to_an_unconfirmed_address_is_refused(scene: Scene) -> None:
     scene.register()
     with refused(Failure.UNVERIFIED):
         scene.log_in()
@@ -171,13 +171,13 @@ def test_an_unconfirmed_address_cannot_be_signed_in_to(scene: Scene) -> None:
     assert scene.count(Identity) == 0
 
 
-def test_a_password_is_not_asked_to_be_changed_after_400_days(scene: Scene, clock: MovableClock) -> None:
+def test_a_password_does_not_expire_after_400_days(scene: Scene, clock: MovableClock) -> None:
     scene.join()
     clock.advance(timedelta(days=400))
     assert scene.is_signed_in(scene.log_in())
 
 
-def test_signing_in_renews_a_hash_of_former_parameters(scene: Scene, hashes: HashCounter) -> None:
+def test_signing_in_rehashes_a_password_with_outdated_parameters(scene: Scene, hashes: HashCounter) -> None:
     scene.join()
     assert stored_hash(scene).startswith("$argon2id$v=19$m=8,t=1,p=1$")
     dearer = replace(scene, context=replace(scene.context, hasher=Hasher(Parameters(2, 16, 1))))
@@ -186,7 +186,7 @@ def test_signing_in_renews_a_hash_of_former_parameters(scene: Scene, hashes: Has
     assert hashes.during(dearer.log_in) == 1
 
 
-def test_a_wrong_password_renews_nothing(scene: Scene) -> None:
+def test_a_wrong_password_rehashes_nothing(scene: Scene) -> None:
     scene.join()
     before = stored_hash(scene)
     dearer = replace(scene, context=replace(scene.context, hasher=Hasher(Parameters(2, 16, 1))))
@@ -194,7 +194,7 @@ def test_a_wrong_password_renews_nothing(scene: Scene) -> None:
     assert stored_hash(scene) == before
 
 
-def test_a_renewed_hash_is_still_found_to_be_used_before(scene: Scene) -> None:
+def test_a_rehashed_password_is_still_refused_as_a_former_password(scene: Scene) -> None:
     scene.join()
     dearer = replace(scene, context=replace(scene.context, hasher=Hasher(Parameters(2, 16, 1))))
     dearer.log_in()
@@ -202,7 +202,7 @@ def test_a_renewed_hash_is_still_found_to_be_used_before(scene: Scene) -> None:
         dearer.reset(dearer.ask_reset(), PASSWORD)
 
 
-def test_who_was_banned_while_the_password_was_checked_does_not_get_in(scene: Scene, hashes: HashCounter) -> None:
+def test_a_customer_banned_while_the_password_is_checked_is_refused(scene: Scene, hashes: HashCounter) -> None:
     scene.join()
 
     def ban_meanwhile(*arguments: object, **options: object) -> bytes:
@@ -215,7 +215,7 @@ def test_who_was_banned_while_the_password_was_checked_does_not_get_in(scene: Sc
     assert scene.rows(select(Identity).where(Identity.ended_at.is_(None))) == []
 
 
-def test_a_password_that_was_changed_while_it_was_checked_lets_nobody_in(scene: Scene, hashes: HashCounter) -> None:
+def test_a_password_changed_while_it_is_checked_is_refused(scene: Scene, hashes: HashCounter) -> None:
     scene.join()
     token = scene.ask_reset()
 

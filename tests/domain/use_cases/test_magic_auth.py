@@ -14,8 +14,8 @@ from portal.domain.outbox import Notice
 from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.storage.models import Account, Contact, Event, Identity, Organisation, OutboxMail, Registration
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel
 
 
 @pytest.fixture
@@ -80,12 +80,10 @@ ALWAYS_REFUSED: list[Any] = [
 
 
 @pytest.mark.parametrize("who", [nobody, *GOOD])
-def test_whoever_the_shop_vouches_for_gets_in_without_a_password(
-    shop: Scene, hashes: HashCounter, who: Callable[[Scene], None]
-) -> None:
+def test_magic_auth_signs_in_without_a_password(shop: Scene, hashes: HashCounter, who: Callable[[Scene], None]) -> None:
     who(shop)
     before = hashes.computed
-    identity = shop.vouch()
+    identity = shop.magic_auth()
     assert shop.get(identity).email == ADA
     assert hashes.computed == before
     [newest] = shop.rows(select(Event.kind, Event.refusal).order_by(Event.id.desc()).limit(1))
@@ -94,7 +92,7 @@ def test_whoever_the_shop_vouches_for_gets_in_without_a_password(
 
 @pytest.mark.parametrize("creates", [True, False])
 @pytest.mark.parametrize(("who", "failure"), ALWAYS_REFUSED)
-def test_a_shops_word_opens_nothing_that_is_banned_or_waits(
+def test_magic_auth_of_a_banned_or_pending_customer_is_refused(
     shop: Scene, who: Callable[[Scene], None], failure: Failure, creates: bool
 ) -> None:
     if not creates:
@@ -110,7 +108,7 @@ def test_a_shops_word_opens_nothing_that_is_banned_or_waits(
         (guest_who_registers, Failure.NO_ACCOUNT),
     ],
 )
-def test_an_organisation_may_let_in_only_who_has_an_account(
+def test_magic_auth_without_creation_refuses_an_unknown_address(
     shop: Scene, who: Callable[[Scene], None], failure: Failure
 ) -> None:
     refuse(create_nobody(shop), who, failure)
@@ -120,21 +118,21 @@ def refuse(shop: Scene, who: Callable[[Scene], None], failure: Failure) -> None:
     who(shop)
     before = shop.rows(select(Contact)), shop.count(Identity)
     with refused(failure):
-        shop.vouch(first_name="Eve")
+        shop.magic_auth(first_name="Eve")
     assert (shop.rows(select(Contact)), shop.count(Identity)) == before
     [newest] = shop.rows(select(Event.kind, Event.refusal).order_by(Event.id.desc()).limit(1))
     assert newest == ("sign_in_vouched", failure.name)
 
 
-def test_who_has_an_account_gets_in_where_nobody_is_created(shop: Scene) -> None:
+def test_magic_auth_without_creation_signs_in_existing_accounts(shop: Scene) -> None:
     shop.join()
-    assert shop.is_signed_in(create_nobody(shop).vouch())
+    assert shop.is_signed_in(create_nobody(shop).magic_auth())
 
 
-def test_an_unknown_address_becomes_a_contact_with_what_the_shop_knows(scene: Scene) -> None:
+def test_magic_auth_creates_a_contact_with_the_given_details(scene: Scene) -> None:
     referrer = scene.get(scene.join("referrer@example.com"))
     shop = scene.via_api("203.0.113.7")
-    identity = shop.vouch("Eve.Rook@gmail.com", first_name="Eve", last_name="Rook", referral=referrer.cu_ref_no)
+    identity = shop.magic_auth("Eve.Rook@gmail.com", first_name="Eve", last_name="Rook", referral=referrer.cu_ref_no)
     [contact] = shop.rows(select(Contact).where(Contact.email == "eve.rook@gmail.com"))
     assert (contact.first_name, contact.last_name, contact.ip) == ("Eve", "Rook", "203.0.113.7")
     assert contact.referred_by_id == referrer.id
@@ -146,46 +144,44 @@ def test_an_unknown_address_becomes_a_contact_with_what_the_shop_knows(scene: Sc
 
 @pytest.mark.parametrize("referral", ["A" * 16, None])
 def test_an_unknown_referral_is_ignored(shop: Scene, referral: str | None) -> None:
-    shop.vouch(referral=referral)
+    shop.magic_auth(referral=referral)
     assert shop.rows(select(Contact.referred_by_id)) == [(None,)]
 
 
 @pytest.mark.parametrize("who", GOOD)
-def test_nothing_that_is_known_is_changed(scene: Scene, who: Callable[[Scene], None]) -> None:
+def test_magic_auth_does_not_overwrite_stored_details(scene: Scene, who: Callable[[Scene], None]) -> None:
     referrer = scene.get(scene.join("referrer@example.com"))
     who(scene)
     kept = (select(Contact), select(Account), select(Registration), select(OutboxMail))
     before = [scene.rows(table) for table in kept]
-    scene.via_api("203.0.113.7").vouch(first_name="Eve", last_name="Rook", referral=referrer.cu_ref_no)
+    scene.via_api("203.0.113.7").magic_auth(first_name="Eve", last_name="Rook", referral=referrer.cu_ref_no)
     assert [scene.rows(table) for table in kept] == before
 
 
-def test_a_shops_word_ends_no_registration_that_waits(shop: Scene) -> None:
+def test_magic_auth_ends_no_pending_registration(shop: Scene) -> None:
     shop.add_guest()
     shop.register()
-    shop.vouch()
+    shop.magic_auth()
     shop.confirm_by_api()
     assert shop.is_signed_in(shop.log_in())
 
 
-def test_who_never_confirmed_a_registration_is_unknown_when_it_waits_no_longer(
-    shop: Scene, clock: MovableClock
-) -> None:
+def test_an_address_is_unknown_after_its_pending_registration_expired(shop: Scene, clock: MovableClock) -> None:
     shop.register("a.da@gmail.com", first_name="Stranger")
     clock.advance(PENDING_LIFETIME - timedelta(seconds=1))
     with refused(Failure.UNVERIFIED):
-        shop.vouch("ada@gmail.com")
+        shop.magic_auth("ada@gmail.com")
     clock.advance(timedelta(seconds=1))
     with refused(Failure.UNKNOWN_CONTACT):
-        create_nobody(shop).vouch("ada@gmail.com")
+        create_nobody(shop).magic_auth("ada@gmail.com")
     shop.change_row(update(Organisation).values(magic_auth_creates=True))
-    customer = shop.get(shop.vouch("ada@gmail.com", first_name="Ada"))
+    customer = shop.get(shop.magic_auth("ada@gmail.com", first_name="Ada"))
     assert (customer.email, customer.name) == ("ada@gmail.com", "Ada")
     assert shop.count(Contact) == 1
 
 
-def test_the_identity_lives_as_long_as_one_that_is_kept(shop: Scene, clock: MovableClock) -> None:
-    identity = shop.vouch()
+def test_the_identity_of_magic_auth_lasts_as_long_as_a_remembered_one(shop: Scene, clock: MovableClock) -> None:
+    identity = shop.magic_auth()
     clock.advance(timedelta(days=6))
     assert shop.is_signed_in(identity)
     clock.advance(timedelta(days=7))
@@ -193,59 +189,57 @@ def test_the_identity_lives_as_long_as_one_that_is_kept(shop: Scene, clock: Mova
 
 
 @pytest.mark.differs_on_postgresql
-def test_parallel_calls_for_an_unknown_address_make_one_contact(shop: Scene) -> None:
-    identities = in_parallel([partial(shop.vouch, first_name=f"Ada {number}") for number in range(8)])
+def test_parallel_calls_for_an_unknown_address_create_one_contact(shop: Scene) -> None:
+    identities = in_parallel([partial(shop.magic_auth, first_name=f"Ada {number}") for number in range(8)])
     assert len({identity for identity in identities if isinstance(identity, str)}) == 8
     assert (shop.count(Contact), shop.count(Identity)) == (1, 8)
     [(first_name,)] = shop.rows(select(Contact.first_name))
     assert {shop.get(str(identity)).first_name for identity in identities} == {first_name}
 
 
-def test_who_gets_in_does_not_count(shop: Scene) -> None:
+def test_successful_magic_auth_is_not_counted(shop: Scene) -> None:
     shop = shop.with_rules(login_limit_account=parse_limit("2 per hour"), login_limit_network=parse_limit("2 per hour"))
     shop.add_guest()
     for _ in range(5):
-        assert shop.via_api("192.0.2.77").vouch()
+        assert shop.via_api("192.0.2.77").magic_auth()
 
 
 @pytest.mark.parametrize(("who", "failure"), ALWAYS_REFUSED)
-def test_an_address_that_is_refused_again_and_again_is_held_up(
-    shop: Scene, who: Callable[[Scene], None], failure: Failure
-) -> None:
+def test_refused_magic_auth_is_limited_by_address(shop: Scene, who: Callable[[Scene], None], failure: Failure) -> None:
     who(shop)
     shop = shop.with_rules(login_limit_account=parse_limit("2 per hour"))
     for _ in range(2):
         with refused(failure):
-            shop.vouch()
+            shop.magic_auth()
     with refused(Failure.TOO_MANY_LOGINS) as refusal:
-        shop.vouch()
+        shop.magic_auth()
     assert refusal.value.retry_after
-    assert shop.is_signed_in(shop.vouch("eve@example.com"))
+    assert shop.is_signed_in(shop.magic_auth("eve@example.com"))
 
 
-def test_new_contacts_count_on_the_network_that_the_shop_gives(shop: Scene) -> None:
+def test_new_contacts_are_limited_by_the_network_that_the_shop_names(shop: Scene) -> None:
     shop = shop.with_rules(login_limit_network=parse_limit("2 per hour"))
     for number in range(4):
-        assert shop.vouch(f"ada{number}@example.com")
+        assert shop.magic_auth(f"ada{number}@example.com")
     given = shop.via_api("192.0.2.77")
     for number in range(4, 6):
-        assert given.vouch(f"ada{number}@example.com")
+        assert given.magic_auth(f"ada{number}@example.com")
     with refused(Failure.TOO_MANY_LOGINS):
-        given.vouch("ada6@example.com")
+        given.magic_auth("ada6@example.com")
     with refused(Failure.TOO_MANY_LOGINS):  # in a block the known ones wait too, as at the login
-        given.vouch("ada0@example.com")
+        given.magic_auth("ada0@example.com")
     assert shop.count(Contact) == 6
 
 
-def test_wrong_passwords_and_a_shops_word_do_not_hold_each_other_up(shop: Scene) -> None:
+def test_wrong_passwords_and_magic_auth_have_separate_rate_limits(shop: Scene) -> None:
     shop.join()
     shop = shop.with_rules(login_limit_account=parse_limit("2 per hour")).via_api("192.0.2.77")
     shop.fail_to_log_in(times=3)
-    assert shop.is_signed_in(shop.vouch())
+    assert shop.is_signed_in(shop.magic_auth())
     shop.ban()
     for _ in range(3):
         with pytest.raises(Refused):
-            shop.vouch()
+            shop.magic_auth()
     with refused(Failure.TOO_MANY_LOGINS):
         shop.log_in(ADA, PASSWORD)
     shop.elsewhere("198.51.100.9").register("eve@example.com", SECOND_PASSWORD)

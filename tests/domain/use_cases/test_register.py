@@ -12,14 +12,14 @@ from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.domain.use_cases.resend_confirmation import resend
 from portal.storage.models import Account, Contact, Identity, Link, OutboxMail, Registration
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel, wait_until
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel, wait_until
 
 KEPT = [column for column in Contact.__table__.columns if column.name != "failed_passwords"]
 """What no registration changes of a contact; as a guess of its password it is counted."""
 
 
-def test_a_registration_is_only_a_registration(scene: Scene) -> None:
+def test_a_registration_creates_no_account_yet(scene: Scene) -> None:
     scene.register(first_name="Ada", phone="+420 777123456", newsletter=True)
     contact = scene.rows(select(Contact))[0]
     assert (contact.email, contact.confirmed_at, contact.first_name, contact.phone) == (ADA, None, None, None)
@@ -78,7 +78,7 @@ def test_parallel_registrations_of_a_new_address_leave_one_contact(scene: Scene,
     assert named == public_ids
 
 
-def test_who_has_an_account_gets_a_mail_that_says_so(scene: Scene) -> None:
+def test_registering_an_existing_account_emails_its_owner(scene: Scene) -> None:
     scene.join(first_name="Ada")
     before = scene.rows(select(*KEPT))
     scene.register(ADA, SECOND_PASSWORD, first_name="Eve", last_name="Rook", phone="+420 777123456")
@@ -89,13 +89,13 @@ def test_who_has_an_account_gets_a_mail_that_says_so(scene: Scene) -> None:
     assert scene.log_in(ADA, PASSWORD)
 
 
-def test_a_mail_about_an_account_goes_to_the_address_on_record_not_the_spelling_typed(scene: Scene) -> None:
+def test_an_email_about_an_account_goes_to_the_address_on_record_not_the_spelling_typed(scene: Scene) -> None:
     scene.join("ada@gmail.com")
     scene.register("a.d.a+eve@googlemail.com", SECOND_PASSWORD)
     assert scene.mails()[-1].recipient == "ada@gmail.com"
 
 
-def test_nothing_waits_for_an_address_that_has_an_account(scene: Scene) -> None:
+def test_registering_an_existing_account_leaves_no_pending_registration(scene: Scene) -> None:
     scene.join()
     scene.register(ADA, SECOND_PASSWORD)
     with refused(Failure.WRONG_PASSWORD):
@@ -107,7 +107,7 @@ def test_nothing_waits_for_an_address_that_has_an_account(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("as_guest", [True, False])
-def test_nothing_goes_out_to_who_is_banned(scene: Scene, as_guest: bool) -> None:
+def test_a_banned_customer_gets_no_email_about_a_registration(scene: Scene, as_guest: bool) -> None:
     if as_guest:
         scene.add_guest()
     else:
@@ -121,14 +121,14 @@ def test_nothing_goes_out_to_who_is_banned(scene: Scene, as_guest: bool) -> None
     assert [void.recipient for void in voids] == [None, None]
 
 
-def test_a_guest_who_registers_stays_as_known_until_the_mailbox_is_proven(scene: Scene) -> None:
+def test_a_registration_does_not_change_a_guest_until_the_mailbox_is_proven(scene: Scene) -> None:
     scene.add_guest(first_name="Ada", phone=None)
     before = scene.rows(select(*KEPT))
     scene.register(first_name="Eve", last_name="Rook", phone="+420 777123456", newsletter=True)
     assert scene.rows(select(*KEPT)) == before
 
 
-def test_a_mail_sent_again_keeps_the_earlier_links_good(scene: Scene) -> None:
+def test_resending_the_email_keeps_earlier_links_valid(scene: Scene) -> None:
     public_id = scene.register()
     assert resend(scene.context, scene.visitor, public_id) == ADA
     first, second = [mail.token or "" for mail in scene.mails(Notice.VERIFY)]
@@ -138,7 +138,7 @@ def test_a_mail_sent_again_keeps_the_earlier_links_good(scene: Scene) -> None:
         scene.confirm(second, browser=public_id)
 
 
-def test_mails_of_registrations_are_limited_for_known_and_unknown_alike(scene: Scene) -> None:
+def test_registration_emails_are_limited_alike_for_known_and_unknown_addresses(scene: Scene) -> None:
     scene.join("known@example.com")
     for email in ("known@example.com", "unknown@example.com"):
         public_id = ""
@@ -153,7 +153,7 @@ def test_mails_of_registrations_are_limited_for_known_and_unknown_alike(scene: S
         scene.elsewhere("198.51.100.9").request_reset(email)
 
 
-def test_registrations_from_one_network_are_limited_before_any_hash(scene: Scene, hashes: HashCounter) -> None:
+def test_a_registration_is_counted_by_network_before_hashing(scene: Scene, hashes: HashCounter) -> None:
     scene = scene.with_rules(mail_limit_network=parse_limit("1000 per hour"))
     for number in range(20):
         scene.register(f"ada{number}@example.com")
@@ -164,7 +164,7 @@ def test_registrations_from_one_network_are_limited_before_any_hash(scene: Scene
     assert scene.elsewhere("198.51.100.9").register("ada20@example.com")
 
 
-def test_a_registration_that_nobody_made_is_not_sent_again(scene: Scene, clock: MovableClock) -> None:
+def test_an_unknown_registration_is_not_sent_again(scene: Scene, clock: MovableClock) -> None:
     public_id = scene.register()
     assert resend(scene.context, scene.visitor, "A" * 32) is None
     assert resend(scene.context, scene.at_another_organisation().visitor, public_id) is None
@@ -175,7 +175,7 @@ def test_a_registration_that_nobody_made_is_not_sent_again(scene: Scene, clock: 
 
 
 @pytest.mark.parametrize("password", ["short", "password1", "ada@example.com", "Customer portal", "lovelace1815"])
-def test_an_unfit_password_is_refused_with_the_reason_and_nothing_is_stored(
+def test_a_refused_password_gets_a_reason_and_nothing_is_stored(
     scene: Scene, hashes: HashCounter, password: str
 ) -> None:
     before = hashes.computed

@@ -13,8 +13,8 @@ from portal.domain.outbox import Notice
 from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.storage.models import Account, Contact, ContactGroup, Event, Identity, Link, OutboxMail, Registration
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel
 
 WEAK_PASSWORD = "password1"
 RETRY = timedelta(minutes=10)
@@ -95,7 +95,7 @@ def banned_newcomer(scene: Scene) -> None:
         (guest_who_registers, Failure.TOO_MANY_REGISTRATIONS),
     ],
 )
-def test_a_shop_is_told_what_is_known_of_an_address_whatever_the_password(
+def test_the_api_refuses_a_known_address_whatever_the_password(
     shop: Scene, hashes: HashCounter, who: Callable[[Scene], None], password: str, failure: Failure
 ) -> None:
     who(shop)
@@ -134,7 +134,7 @@ def test_a_password_is_not_made_of_the_whole_name(shop: Scene) -> None:
         shop.register_by_api(ADA, "Guinevere1", name="Guinevere")
 
 
-def test_an_address_may_be_registered_again_when_the_retry_is_over(shop: Scene, clock: MovableClock) -> None:
+def test_an_address_may_be_registered_again_after_the_retry_interval(shop: Scene, clock: MovableClock) -> None:
     shop.register_by_api()
     clock.advance(RETRY - timedelta(seconds=30))
     with refused(Failure.TOO_MANY_REGISTRATIONS) as refusal:
@@ -146,7 +146,7 @@ def test_an_address_may_be_registered_again_when_the_retry_is_over(shop: Scene, 
         shop.register_by_api()
 
 
-def test_a_later_registration_leaves_the_earlier_one_its_link_and_password(shop: Scene, clock: MovableClock) -> None:
+def test_a_later_registration_keeps_the_link_and_password_of_the_earlier_one(shop: Scene, clock: MovableClock) -> None:
     shop.register_by_api()
     clock.advance(RETRY)
     shop.register_by_api(ADA, SECOND_PASSWORD)
@@ -159,7 +159,7 @@ def test_a_later_registration_leaves_the_earlier_one_its_link_and_password(shop:
         shop.log_in(ADA, SECOND_PASSWORD)
 
 
-def test_the_retry_is_a_setting(shop: Scene, clock: MovableClock) -> None:
+def test_the_retry_interval_is_a_setting(shop: Scene, clock: MovableClock) -> None:
     shop = shop.with_rules(register_retry=timedelta(hours=2))
     shop.register_by_api()
     clock.advance(timedelta(hours=2) - timedelta(seconds=1))
@@ -169,7 +169,7 @@ def test_the_retry_is_a_setting(shop: Scene, clock: MovableClock) -> None:
     shop.register_by_api()
 
 
-def test_a_registration_that_a_proof_of_the_mailbox_has_ended_holds_up_nobody(shop: Scene) -> None:
+def test_a_registration_ended_by_a_mailbox_proof_does_not_block_a_new_one(shop: Scene) -> None:
     shop.register_by_api()
     shop.log_in_by_email()
     shop.register_by_api(ADA, SECOND_PASSWORD)
@@ -186,7 +186,7 @@ def test_an_address_is_limited_however_slowly_it_is_registered(shop: Scene, cloc
     shop.register_by_api("eve@example.com")
 
 
-def test_the_network_that_a_shop_gives_is_limited_and_the_shops_own_is_not(shop: Scene) -> None:
+def test_registrations_are_limited_by_the_network_that_the_shop_names_not_by_its_own(shop: Scene) -> None:
     strict = shop.with_rules(
         register_limit_network=parse_limit("2 per hour"), mail_limit_network=parse_limit("2 per day")
     )
@@ -217,7 +217,7 @@ def test_of_parallel_registrations_of_one_address_one_succeeds(shop: Scene, as_g
     assert (shop.count(Contact), shop.count(Registration), len(shop.mails(Notice.VERIFY))) == (1, 1, 1)
 
 
-def test_an_account_that_began_while_the_password_was_hashed_is_not_registered_again(
+def test_an_account_created_while_the_password_was_hashed_is_not_registered_again(
     scene: Scene, hashes: HashCounter
 ) -> None:
     def join_meanwhile(*arguments: object, **options: object) -> bytes:
@@ -231,7 +231,7 @@ def test_an_account_that_began_while_the_password_was_hashed_is_not_registered_a
     assert scene.log_in(ADA, SECOND_PASSWORD)
 
 
-def test_all_that_is_typed_waits_and_counts_when_the_mailbox_is_proven(scene: Scene) -> None:
+def test_all_details_are_stored_when_the_mailbox_is_proven(scene: Scene) -> None:
     referrer = scene.get(scene.join("referrer@example.com"))
     shop = scene.via_api("203.0.113.7")
     shop.register_by_api(
@@ -249,7 +249,7 @@ def test_all_that_is_typed_waits_and_counts_when_the_mailbox_is_proven(scene: Sc
 
 
 @pytest.mark.parametrize("name", [*TEXT_FIELDS, "ip"])
-def test_only_what_was_empty_is_filled(shop: Scene, name: str) -> None:
+def test_only_empty_fields_are_filled(shop: Scene, name: str) -> None:
     shop = shop.via_api("203.0.113.7")
     known = "2001:db8::1" if name == "ip" else "DE"
     shop.add_guest(**{name: known})
@@ -261,7 +261,7 @@ def test_only_what_was_empty_is_filled(shop: Scene, name: str) -> None:
     assert {other: getattr(contact, other) for other in others} == others
 
 
-def test_groups_are_added_to_those_there_are(shop: Scene) -> None:
+def test_groups_are_added_to_existing_ones(shop: Scene) -> None:
     contact_id = shop.add_guest()
     shop.change_row(insert(ContactGroup).values(contact_id=contact_id, name="gold"))
     shop.register_by_api(groups=("gold", "b2b", "b2b"))
@@ -278,20 +278,18 @@ def test_groups_are_added_to_those_there_are(shop: Scene) -> None:
         ({}, ""),
     ],
 )
-def test_a_name_is_kept_as_given_else_made_of_its_parts(shop: Scene, typed: dict[str, str], name: str) -> None:
+def test_a_name_is_stored_as_given_else_composed_of_its_parts(shop: Scene, typed: dict[str, str], name: str) -> None:
     shop.register_by_api(**typed)
     shop.confirm_by_api()
     assert shop.get(shop.log_in()).name == name
 
 
-def test_mails_of_a_registration_speak_its_language(shop: Scene) -> None:
+def test_registration_emails_are_in_the_language_of_the_registration(shop: Scene) -> None:
     shop.register_by_api(locale="cs")
     assert shop.rows(select(OutboxMail.locale)) == [("cs",)]
 
 
-def test_confirming_for_a_shop_signs_nobody_in_and_hands_the_return_address_back(
-    shop: Scene, hashes: HashCounter
-) -> None:
+def test_confirming_by_the_api_returns_the_return_url_and_creates_no_session(shop: Scene, hashes: HashCounter) -> None:
     shop.register_by_api("A.da@gmail.com", return_url=RETURN_URL)
     before = hashes.computed
     confirmed = shop.confirm_by_api()
@@ -300,19 +298,19 @@ def test_confirming_for_a_shop_signs_nobody_in_and_hands_the_return_address_back
     assert shop.is_signed_in(shop.log_in("ada@gmail.com"))
 
 
-def test_a_registration_without_a_return_address_has_none(shop: Scene) -> None:
+def test_a_registration_without_a_return_url_returns_none(shop: Scene) -> None:
     shop.register_by_api()
     assert shop.confirm_by_api().return_url is None
 
 
-def test_a_registration_by_the_pages_can_be_confirmed_through_the_shop_and_the_other_way_round(scene: Scene) -> None:
+def test_a_registration_by_the_pages_can_be_confirmed_by_the_api_and_the_reverse(scene: Scene) -> None:
     scene.register()
     scene.confirm_by_api()
     scene.register_by_api("eve@example.com")
     assert scene.is_signed_in(scene.confirm(scene.token(Notice.VERIFY), password=PASSWORD))
 
 
-def test_on_the_pages_the_link_of_a_shops_registration_asks_for_the_password(scene: Scene) -> None:
+def test_the_pages_ask_for_the_password_of_a_registration_by_the_api(scene: Scene) -> None:
     scene.via_api().register_by_api()
     browser = scene.register("eve@example.com")
     token = next(mail.token for mail in scene.mails() if mail.recipient == ADA)
@@ -322,7 +320,7 @@ def test_on_the_pages_the_link_of_a_shops_registration_asks_for_the_password(sce
 
 
 @pytest.mark.differs_on_postgresql
-def test_a_link_is_confirmed_once(shop: Scene) -> None:
+def test_a_used_link_is_refused(shop: Scene) -> None:
     shop.register_by_api()
     token = shop.token(Notice.VERIFY)
     outcomes = in_parallel([lambda: shop.confirm_by_api(token)] * 8)
@@ -332,7 +330,7 @@ def test_a_link_is_confirmed_once(shop: Scene) -> None:
     assert shop.count(Account) == 1
 
 
-def test_a_link_that_is_of_no_use_is_refused(shop: Scene, clock: MovableClock) -> None:
+def test_an_invalid_link_is_refused(shop: Scene, clock: MovableClock) -> None:
     shop.register_by_api()
     token = shop.token(Notice.VERIFY)
     with refused(Failure.NO_SUCH_LINK):
@@ -348,7 +346,7 @@ def test_a_link_that_is_of_no_use_is_refused(shop: Scene, clock: MovableClock) -
     assert shop.count(Account) == 0
 
 
-def test_a_registration_that_nobody_confirmed_is_forgotten_by_the_login(shop: Scene, clock: MovableClock) -> None:
+def test_the_login_ignores_an_expired_registration(shop: Scene, clock: MovableClock) -> None:
     shop.register_by_api()
     with refused(Failure.UNVERIFIED):
         shop.log_in()

@@ -11,8 +11,8 @@ from portal.domain.errors import Refused
 from portal.domain.rate_limits import password_limits, registration_email_limits, registration_limits
 from portal.domain.tokens import random_id
 from portal.storage.models import Base, Contact, Registration
+from tests.domain.instrumentation import HashCounter, statements_of
 from tests.domain.scene import ADA, SECOND_PASSWORD, WRONG_PASSWORD, Scene
-from tests.domain.watching import HashCounter, statements_of
 
 STRANGER = "stranger@example.com"
 
@@ -108,7 +108,7 @@ def work_of(scene: Scene, hashes: HashCounter, ask: Callable[[], object]) -> Wor
 
 
 @pytest.mark.parametrize("become_known", KNOWN)
-def test_a_wrong_password_costs_the_same(
+def test_a_wrong_password_costs_the_same_work_for_every_address(
     asking: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
 ) -> None:
     become_known(asking.in_browser(None))
@@ -119,7 +119,7 @@ def test_a_wrong_password_costs_the_same(
 
 
 @pytest.mark.parametrize("become_known", KNOWN)
-def test_a_registration_costs_the_same(
+def test_a_registration_costs_the_same_work_for_every_address(
     scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
 ) -> None:
     become_known(scene)
@@ -132,7 +132,7 @@ def test_a_registration_costs_the_same(
 
 
 @pytest.mark.parametrize("become_known", KNOWN)
-def test_a_request_for_a_reset_costs_the_same(
+def test_a_reset_request_costs_the_same_work_for_every_address(
     asking: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
 ) -> None:
     become_known(asking.in_browser(None))
@@ -153,7 +153,7 @@ def counted(scene: Scene, email: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("become_known", [*KNOWN, become_imported])
-def test_signing_in_with_what_a_stranger_has_registered_costs_the_same(
+def test_signing_in_with_a_decoy_password_costs_the_same_work(
     scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None]
 ) -> None:
     become_known(scene)
@@ -184,7 +184,9 @@ def test_signing_in_with_what_a_stranger_has_registered_costs_the_same(
 
 
 @pytest.mark.parametrize("become_known", [*KNOWN, become_imported])
-def test_a_registration_counts_the_same_on_the_contact(scene: Scene, become_known: Callable[[Scene], None]) -> None:
+def test_a_registration_is_counted_the_same_on_every_contact(
+    scene: Scene, become_known: Callable[[Scene], None]
+) -> None:
     become_known(scene)
     failed = select(Contact.failed_passwords).where(Contact.email == ADA)
     [(before,)] = scene.rows(failed) or [(0,)]
@@ -197,7 +199,7 @@ def test_a_registration_counts_the_same_on_the_contact(scene: Scene, become_know
 
 
 @pytest.mark.parametrize("become_known", [*KNOWN, None])
-def test_whoever_asks_too_often_is_refused_the_same(
+def test_requests_over_the_limit_are_refused_the_same_for_every_address(
     scene: Scene, hashes: HashCounter, become_known: Callable[[Scene], None] | None
 ) -> None:
     if become_known:

@@ -15,11 +15,11 @@ from portal.domain.use_cases.set_new_password import get_reset_link
 from portal.domain.values.email import parse_email
 from portal.storage.models import Account, Contact, FormerPassword, Identity, Link
 from tests.conftest import MovableClock
+from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
-from tests.domain.watching import HashCounter, in_parallel
 
 
-def test_a_reset_sets_the_password_and_tells_the_owner(scene: Scene) -> None:
+def test_a_reset_sets_the_password_and_emails_the_owner(scene: Scene) -> None:
     scene.join()
     scene.reset(scene.ask_reset())
     assert scene.log_in(ADA, SECOND_PASSWORD)
@@ -30,7 +30,7 @@ def test_a_reset_sets_the_password_and_tells_the_owner(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("registered", [True, False])
-def test_who_has_no_account_sets_a_first_password_and_is_confirmed(scene: Scene, registered: bool) -> None:
+def test_a_contact_without_an_account_sets_a_first_password_and_is_confirmed(scene: Scene, registered: bool) -> None:
     if registered:
         scene.register(ADA, PASSWORD)
     else:
@@ -40,7 +40,7 @@ def test_who_has_no_account_sets_a_first_password_and_is_confirmed(scene: Scene,
     assert scene.rows(select(Contact.confirmed_at))[0][0] == scene.context.clock()
 
 
-def test_an_unknown_or_banned_address_gets_no_mail(scene: Scene) -> None:
+def test_an_unknown_or_banned_address_gets_no_email(scene: Scene) -> None:
     scene.join()
     scene.ban()
     mails = len(scene.mails())
@@ -49,7 +49,7 @@ def test_an_unknown_or_banned_address_gets_no_mail(scene: Scene) -> None:
     assert len(scene.mails()) == mails
 
 
-def test_looking_at_a_link_does_not_use_it_up(scene: Scene) -> None:
+def test_opening_a_link_does_not_use_it(scene: Scene) -> None:
     scene.join()
     token = scene.ask_reset()
     for _ in range(50):
@@ -58,7 +58,7 @@ def test_looking_at_a_link_does_not_use_it_up(scene: Scene) -> None:
 
 
 @pytest.mark.differs_on_postgresql
-def test_of_20_parallel_uses_one_succeeds(scene: Scene) -> None:
+def test_of_20_parallel_uses_of_a_link_one_succeeds(scene: Scene) -> None:
     scene = scene.without_limits()
     scene = replace(scene, context=replace(scene.context, hasher=Hasher(Parameters(1, 8, 1), max_queued=40)))
     scene.join()
@@ -84,7 +84,7 @@ def test_of_20_parallel_uses_one_succeeds(scene: Scene) -> None:
         (PASSWORD, Failure.PASSWORD_REUSED),
     ],
 )
-def test_a_refused_password_says_why_and_leaves_the_link_good(scene: Scene, password: str, failure: Failure) -> None:
+def test_a_refused_password_says_why_and_keeps_the_link_valid(scene: Scene, password: str, failure: Failure) -> None:
     identity = scene.join(last_name="Lovelace")
     token = scene.ask_reset()
     with refused(failure) as refusal:
@@ -95,7 +95,7 @@ def test_a_refused_password_says_why_and_leaves_the_link_good(scene: Scene, pass
     scene.reset(token)
 
 
-def test_no_former_password_is_taken_again_and_each_costs_one_hash_in_all(scene: Scene, hashes: HashCounter) -> None:
+def test_a_former_password_is_e002_and_costs_one_hash(scene: Scene, hashes: HashCounter) -> None:
     scene = scene.without_limits()
     scene.join()
     passwords = [PASSWORD, *(f"{SECOND_PASSWORD} {number}" for number in range(24))]
@@ -110,7 +110,7 @@ def test_no_former_password_is_taken_again_and_each_costs_one_hash_in_all(scene:
     assert hashes.computed == before + len(passwords) + 1
 
 
-def test_tries_with_a_valid_link_are_limited(scene: Scene, hashes: HashCounter) -> None:
+def test_attempts_with_a_valid_link_are_limited(scene: Scene, hashes: HashCounter) -> None:
     scene.join()
     token = scene.ask_reset()
     for _ in range(10):
@@ -124,7 +124,7 @@ def test_tries_with_a_valid_link_are_limited(scene: Scene, hashes: HashCounter) 
     assert hashes.computed == before
 
 
-def test_success_ends_every_identity_link_and_waiting_registration(scene: Scene) -> None:
+def test_a_reset_ends_every_identity_link_and_pending_registration(scene: Scene) -> None:
     scene = scene.without_limits()
     registered = scene.register(ADA, PASSWORD)
     scene.register(ADA, f"{PASSWORD} too")
@@ -143,14 +143,14 @@ def test_success_ends_every_identity_link_and_waiting_registration(scene: Scene)
     assert scene.rows(select(Link.id).where(Link.used_at.is_(None), Link.ended_at.is_(None))) == []
 
 
-def test_a_reset_signs_nobody_in(scene: Scene) -> None:
+def test_a_reset_creates_no_session(scene: Scene) -> None:
     scene.join()
     identities = scene.count(Identity)
     scene.reset(scene.ask_reset())
     assert scene.count(Identity) == identities
 
 
-def test_a_reset_ends_nothing_of_anybody_else(scene: Scene) -> None:
+def test_a_reset_ends_nothing_of_other_customers(scene: Scene) -> None:
     others = scene.join("eve@example.com")
     others_link = scene.ask_reset("eve@example.com")
     scene.join()
@@ -159,7 +159,7 @@ def test_a_reset_ends_nothing_of_anybody_else(scene: Scene) -> None:
     scene.reset(others_link)
 
 
-def test_somebody_elses_request_ends_nothing_of_mine(scene: Scene) -> None:
+def test_a_reset_request_by_an_attacker_ends_nothing_of_the_customer(scene: Scene) -> None:
     identity = scene.join()
     mine = scene.ask_reset()
     stranger = scene.elsewhere("198.51.100.66")
@@ -170,7 +170,7 @@ def test_somebody_elses_request_ends_nothing_of_mine(scene: Scene) -> None:
     scene.reset(mine)
 
 
-def test_asking_20_times_changes_nothing(scene: Scene) -> None:
+def test_20_reset_requests_change_nothing(scene: Scene) -> None:
     identity = scene.join()
     before = scene.rows(select(Contact)), scene.rows(select(Account))
     tokens = [scene.without_limits().ask_reset() for _ in range(20)]
@@ -182,7 +182,7 @@ def test_asking_20_times_changes_nothing(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("lifetime", [None, timedelta(minutes=1), timedelta(hours=24)])
-def test_a_link_lives_for_its_lifetime_and_no_second_longer(
+def test_an_expired_link_is_refused_to_the_second(
     scene: Scene, clock: MovableClock, lifetime: timedelta | None
 ) -> None:
     scene.join()
@@ -195,7 +195,7 @@ def test_a_link_lives_for_its_lifetime_and_no_second_longer(
         scene.reset(token)
 
 
-def test_a_link_that_expires_while_the_password_is_hashed_is_not_used(
+def test_a_link_that_expires_while_the_password_is_hashed_is_refused(
     scene: Scene, clock: MovableClock, hashes: HashCounter
 ) -> None:
     scene.join()
@@ -212,7 +212,7 @@ def test_a_link_that_expires_while_the_password_is_hashed_is_not_used(
     assert scene.log_in(ADA, PASSWORD)
 
 
-def test_links_die_with_a_ban_and_stay_dead_when_it_is_lifted(scene: Scene) -> None:
+def test_links_end_with_a_ban_and_lifting_it_restores_none(scene: Scene) -> None:
     scene.join()
     token = scene.ask_reset()
     scene.ban()
@@ -223,7 +223,7 @@ def test_links_die_with_a_ban_and_stay_dead_when_it_is_lifted(scene: Scene) -> N
         scene.reset(token)
 
 
-def test_links_die_with_a_change_of_the_address(scene: Scene) -> None:
+def test_links_end_when_the_address_changes(scene: Scene) -> None:
     scene.join()
     token = scene.ask_reset()
     scene.change_row(update(Contact).values(email="new@example.com", email_key="new@example.com"))
@@ -231,7 +231,7 @@ def test_links_die_with_a_change_of_the_address(scene: Scene) -> None:
         scene.reset(token)
 
 
-def test_mails_are_limited_by_address_and_by_network(scene: Scene) -> None:
+def test_emails_are_limited_by_address_and_by_network(scene: Scene) -> None:
     for number in range(5):
         scene.elsewhere(f"198.51.100.{number}").request_reset("nobody@example.com")
     for number in range(5):

@@ -18,13 +18,13 @@ COLOURS = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
     ("one", "other", "ratio"),
     [("#000000", "#ffffff", 21), ("#ffffff", "#ffffff", 1), ("#777777", "#ffffff", 4.48), ("#ff0000", "#ffffff", 4.0)],
 )
-def test_contrast_is_what_wcag_says(one: str, other: str, ratio: float) -> None:
+def test_contrast_is_computed_as_wcag_defines_it(one: str, other: str, ratio: float) -> None:
     assert contrast(one, other) == contrast(other, one) == pytest.approx(ratio, abs=0.005)
 
 
 @SCHEMES
 @given(accent=COLOURS)
-def test_every_accent_becomes_one_that_can_be_read(scheme: Scheme, accent: str) -> None:
+def test_every_accent_gets_a_readable_contrast(scheme: Scheme, accent: str) -> None:
     colour = readable(accent, scheme)
     assert re.fullmatch("#[0-9a-f]{6}", colour)
     for other in (scheme.page, scheme.surface, scheme.ink):
@@ -33,7 +33,7 @@ def test_every_accent_becomes_one_that_can_be_read(scheme: Scheme, accent: str) 
 
 @SCHEMES
 @given(accent=COLOURS)
-def test_what_can_be_read_stays_as_it_is(scheme: Scheme, accent: str) -> None:
+def test_a_readable_accent_is_unchanged(scheme: Scheme, accent: str) -> None:
     colour = readable(accent, scheme)
     assert readable(colour, scheme) == colour
 
@@ -47,14 +47,14 @@ def test_what_can_be_read_stays_as_it_is(scheme: Scheme, accent: str) -> None:
         ("#ffffff", None, "#ffffff"),
     ],
 )
-def test_a_colour_that_serves_one_scheme_is_changed_for_the_other_only(
+def test_a_colour_readable_in_one_scheme_is_changed_for_the_other_only(
     accent: str, light: str | None, dark: str | None
 ) -> None:
     assert (readable(accent, LIGHT) == accent) == (light == accent)
     assert (readable(accent, DARK) == accent) == (dark == accent)
 
 
-def test_the_colours_of_the_schemes_are_those_of_the_stylesheet() -> None:
+def test_the_colours_of_the_schemes_match_the_stylesheet() -> None:
     light, dark = (
         dict(re.findall(r"--(page|surface|accent): (#[0-9a-f]+);", part))
         for part in CSS.read_text("utf-8").split("@media (prefers-color-scheme: dark)")[:2]
@@ -64,6 +64,6 @@ def test_the_colours_of_the_schemes_are_those_of_the_stylesheet() -> None:
 
 
 @SCHEMES
-def test_an_organisation_without_an_accent_has_the_portals_own(scheme: Scheme) -> None:
+def test_an_organisation_without_an_accent_gets_the_default(scheme: Scheme) -> None:
     assert shown(None, scheme) == scheme.own == readable(scheme.own, scheme)
     assert shown("#808080", scheme) == readable("#808080", scheme)

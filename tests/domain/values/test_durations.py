@@ -19,7 +19,7 @@ NAMES = [(unit, name) for unit, names in UNITS.items() for name in names]
 
 
 @pytest.mark.parametrize(("unit", "name"), NAMES)
-def test_every_name_of_a_unit_is_known_in_any_case(unit: timedelta, name: str) -> None:
+def test_unit_names_are_case_insensitive(unit: timedelta, name: str) -> None:
     assert parse_duration(f"3{name}") == parse_duration(f"3 {name.upper()}") == 3 * unit
 
 
@@ -40,7 +40,7 @@ def test_every_name_of_a_unit_is_known_in_any_case(unit: timedelta, name: str) -
         ("1w", 168, 0),
     ],
 )
-def test_terms_stand_in_any_order_and_spacing(text: str, hours: float, minutes: float) -> None:
+def test_terms_may_have_any_order_and_spacing(text: str, hours: float, minutes: float) -> None:
     assert parse_duration(text) == timedelta(hours=hours, minutes=minutes)
 
 
@@ -76,14 +76,14 @@ def test_terms_stand_in_any_order_and_spacing(text: str, hours: float, minutes: 
         ("9" * 60 + "s", "is too long"),
     ],
 )
-def test_what_is_no_duration_is_refused_with_what_is_wrong(text: str, problem: str) -> None:
+def test_an_invalid_duration_is_refused_with_the_reason(text: str, problem: str) -> None:
     with pytest.raises(InvalidDuration) as refusal:
         parse_duration(text)
     assert str(refusal.value).startswith(problem)
     assert "\n" not in str(refusal.value)
 
 
-def test_64_characters_are_read_and_65_are_not() -> None:
+def test_64_characters_are_accepted_and_65_refused() -> None:
     assert parse_duration(" " * (MAX_LENGTH - 2) + "1h") == timedelta(hours=1)
     with pytest.raises(InvalidDuration, match="longer than 64 characters"):
         parse_duration(" " * (MAX_LENGTH - 1) + "1h")
@@ -104,7 +104,7 @@ def written_durations(draw: st.DrawFn) -> tuple[str, timedelta]:
 
 
 @given(written_durations())
-def test_a_duration_written_down_is_read_as_what_it_was(written: tuple[str, timedelta]) -> None:
+def test_a_formatted_duration_parses_to_the_same_value(written: tuple[str, timedelta]) -> None:
     text, duration = written
     assert parse_duration(text) == duration
     assert parse_duration(text.upper()) == duration
@@ -120,7 +120,7 @@ def test_any_text_is_a_positive_duration_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["1m", "60s", "0.5m 30s", "3h 20m", "1440 minutes", "1d"])
-def test_a_link_may_be_asked_to_live_from_a_minute_to_the_longest_time(text: str) -> None:
+def test_a_link_lifetime_may_be_a_minute_up_to_the_maximum(text: str) -> None:
     assert parse_expiration(text, timedelta(days=1)) == parse_duration(text)
 
 
@@ -136,7 +136,7 @@ def test_a_link_may_be_asked_to_live_from_a_minute_to_the_longest_time(text: str
         ("0m", timedelta(days=1), "is zero"),
     ],
 )
-def test_any_other_life_is_refused_with_its_bound(text: str, longest: timedelta, problem: str) -> None:
+def test_a_link_lifetime_out_of_bounds_is_refused_with_the_bound(text: str, longest: timedelta, problem: str) -> None:
     with pytest.raises(InvalidDuration) as refusal:
         parse_expiration(text, longest)
     assert str(refusal.value) == problem

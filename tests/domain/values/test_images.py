@@ -22,7 +22,7 @@ PUBLIC = b'"-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg
     ],
     ids=lambda value: ascii(value[:30]),
 )
-def test_the_kind_of_a_picture_is_read_from_it(logo: bytes, name: str) -> None:
+def test_the_image_type_is_detected_from_the_bytes(logo: bytes, name: str) -> None:
     assert media_type(logo) == name
 
 
@@ -42,12 +42,12 @@ def test_the_kind_of_a_picture_is_read_from_it(logo: bytes, name: str) -> None:
     ],
     ids=ascii,
 )
-def test_what_is_no_picture_is_refused(logo: bytes) -> None:
+def test_a_file_that_is_not_an_image_is_refused(logo: bytes) -> None:
     with pytest.raises(ValueError, match="not a PNG, JPEG, WebP or SVG"):
         media_type(logo)
 
 
-def test_a_picture_that_is_too_large_is_refused() -> None:
+def test_an_image_that_is_too_large_is_refused() -> None:
     with pytest.raises(ValueError, match="larger than 256 KiB"):
         media_type(b"\x89PNG\r\n\x1a\n".ljust(MAX_BYTES + 1, b"\0"))
 
@@ -61,12 +61,12 @@ def test_a_picture_that_is_too_large_is_refused() -> None:
     ],
     ids=lambda value: ascii(value[:30]),
 )
-def test_a_cover_is_a_photo(cover: bytes, name: str) -> None:
+def test_a_cover_may_be_a_photo(cover: bytes, name: str) -> None:
     assert cover_type(cover) == name
 
 
 @pytest.mark.parametrize("cover", [SVG, b"GIF89a", b"hello"], ids=ascii)
-def test_a_drawing_is_no_cover(cover: bytes) -> None:
+def test_an_svg_cover_is_refused(cover: bytes) -> None:
     with pytest.raises(ValueError, match="not a PNG, JPEG or WebP image"):
         cover_type(cover)
 

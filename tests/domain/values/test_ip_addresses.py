@@ -46,16 +46,18 @@ def test_an_address_counts_as_its_network(ip: str, network: str) -> None:
         "\x00",
     ],
 )
-def test_everything_unreadable_is_one_network(ip: str | None) -> None:
+def test_all_invalid_addresses_count_as_one_network(ip: str | None) -> None:
     assert network_of(ip) == "unknown"
 
 
-def test_an_address_with_leading_zeros_is_unreadable_not_another_network() -> None:
+def test_an_address_with_leading_zeros_is_invalid() -> None:
     assert network_of("192.000.002.001") == "unknown"
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))
-def test_no_choice_of_the_lower_half_leaves_the_network(address: IPv4Address | IPv6Address, lower: int) -> None:
+def test_the_lower_half_of_an_ipv6_address_does_not_change_its_network(
+    address: IPv4Address | IPv6Address, lower: int
+) -> None:
     packed = int.from_bytes(address.packed) >> 64 << 64
     if packed == 0:  # where mapped IPv4 addresses live
         return
@@ -68,16 +70,16 @@ def test_any_text_has_a_network(ip: str) -> None:
     assert network_of(ip)
 
 
-def test_a_zone_is_no_part_of_an_address() -> None:
+def test_an_ipv6_zone_is_ignored() -> None:
     assert read_ip("fe80::1%" + "e" * 100) == "fe80::1"
 
 
 @pytest.mark.parametrize("ip", ["192.0.2.1", "2001:db8:1:2::1"])
-def test_the_customer_that_a_shop_speaks_for_counts_as_anybody_in_that_network(ip: str) -> None:
+def test_an_ip_given_by_a_shop_counts_as_its_network(ip: str) -> None:
     assert Visitor(organisation_id=1, ip=ip, via_api=True).network == network_of(ip)
 
 
-def test_a_customer_of_whom_the_shop_says_nothing_is_in_no_network() -> None:
+def test_without_an_ip_from_the_shop_there_is_no_network() -> None:
     assert Visitor(organisation_id=1, ip=None, via_api=True).network is None
     assert Visitor(organisation_id=1, ip=None).network == "unknown"
 
@@ -94,7 +96,7 @@ def test_a_customer_of_whom_the_shop_says_nothing_is_in_no_network() -> None:
         ("127.0.0.2", "127.0.0.2"),
     ],
 )
-def test_what_a_shop_says_of_its_customer_has_one_form(text: str, ip: str) -> None:
+def test_an_ip_given_by_a_shop_has_one_canonical_form(text: str, ip: str) -> None:
     assert parse_customer_ip(text) == ip
 
 
@@ -102,7 +104,7 @@ NOT_KNOWN = ["", " ", "::1", "0.0.0.0", "localhost", "LOCALHOST", "127.0.0.1", "
 
 
 @pytest.mark.parametrize("text", NOT_KNOWN)
-def test_a_shop_that_does_not_know_gives_none(text: str) -> None:
+def test_an_empty_ip_of_a_shop_is_none(text: str) -> None:
     assert parse_customer_ip(text) is None
 
 
@@ -120,7 +122,7 @@ def test_a_shop_that_does_not_know_gives_none(text: str) -> None:
         "1.1.1.1, 2.2.2.2",
     ],
 )
-def test_what_is_no_ip_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_ip_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(InvalidValue, match=r"192\.0\.2\.1"):
         parse_customer_ip(text)
 

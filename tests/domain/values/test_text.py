@@ -13,7 +13,7 @@ def test_names_of_every_script_are_plain(text: str) -> None:
 
 
 @pytest.mark.parametrize("character", ["\x00", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u2029", "\ud800"])
-def test_what_breaks_a_line_a_header_or_a_database_is_not(character: str) -> None:
+def test_characters_that_break_a_line_a_header_or_a_database_are_not_plain(character: str) -> None:
     assert not is_plain(f"Jana{character}Nov\u00e1kov\u00e1")
 
 
@@ -35,7 +35,7 @@ def test_what_breaks_a_line_a_header_or_a_database_is_not(character: str) -> Non
         ("a\nb\x00", "a\nb\x00"),
     ],
 )
-def test_a_pasted_text_is_read_as_it_was_meant(pasted: str, meant: str) -> None:
+def test_a_pasted_text_is_cleaned(pasted: str, meant: str) -> None:
     assert cleaned(pasted) == meant
 
 
@@ -52,5 +52,5 @@ def test_a_pasted_text_is_read_as_it_was_meant(pasted: str, meant: str) -> None:
         "\u202d745281\u202c",
     ],
 )
-def test_a_code_is_read_however_it_was_copied(text: str) -> None:
+def test_a_pasted_code_is_cleaned(text: str) -> None:
     assert without_separators(text) == "745281"

@@ -59,13 +59,13 @@ ODD_HOSTS = [
         ("1.example.com", "1.example.com"),
     ],
 )
-def test_a_host_name_has_one_form(text: str, hostname: str) -> None:
+def test_a_host_name_has_one_canonical_form(text: str, hostname: str) -> None:
     assert parse_hostname(text) == hostname
     assert parse_hostname(hostname) == hostname
 
 
 @pytest.mark.parametrize("text", ODD_HOSTS, ids=ascii)
-def test_what_is_no_bare_host_name_is_refused_in_one_line(text: str) -> None:
+def test_an_invalid_host_name_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(ValueError, match="is not a host name such as") as refusal:
         parse_hostname(text)
     assert str(refusal.value).isprintable()
@@ -86,7 +86,7 @@ def test_what_is_no_bare_host_name_is_refused_in_one_line(text: str) -> None:
         ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
     ],
 )
-def test_an_origin_has_the_form_that_browsers_send(text: str, origin: str) -> None:
+def test_an_origin_is_normalised_as_browsers_send_it(text: str, origin: str) -> None:
     assert parse_origin(text) == origin
     assert parse_origin(origin) == origin
 
@@ -124,7 +124,7 @@ def test_an_origin_has_the_form_that_browsers_send(text: str, origin: str) -> No
     ],
     ids=ascii,
 )
-def test_what_is_no_exact_origin_is_refused_in_one_line(text: str) -> None:
+def test_an_invalid_origin_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(ValueError, match="is not an origin such as") as refusal:
         parse_origin(text)
     assert str(refusal.value).isprintable()
@@ -141,7 +141,7 @@ def test_what_is_no_exact_origin_is_refused_in_one_line(text: str) -> None:
         ('https://shop.example.com/"><script>', "https://shop.example.com/%22%3E%3Cscript%3E"),
     ],
 )
-def test_the_address_of_a_page_is_kept_in_ascii(text: str, url: str) -> None:
+def test_a_page_url_is_stored_in_ascii(text: str, url: str) -> None:
     assert parse_page_url(text, 255, "https://shop.example.com/") == url
 
 
@@ -165,11 +165,11 @@ def test_the_address_of_a_page_is_kept_in_ascii(text: str, url: str) -> None:
     ],
     ids=ascii,
 )
-def test_what_is_no_address_of_a_page_is_refused(text: str) -> None:
+def test_an_invalid_page_url_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not the address of a page such as"):
         parse_page_url(text, 255, "https://shop.example.com/")
 
 
-def test_an_address_that_grows_too_long_is_refused() -> None:
+def test_a_url_that_is_too_long_in_ascii_is_refused() -> None:
     with pytest.raises(ValueError, match="at most 255"):
         parse_page_url("https://shop.example.com/" + "\u00e1" * 200, 255, "https://shop.example.com/")

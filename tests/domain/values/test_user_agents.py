@@ -35,7 +35,7 @@ ANDROID = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Ge
         ("\\x00" * 255, None, None),
     ],
 )
-def test_a_browser_and_its_system_are_named_as_people_name_them(
+def test_a_browser_and_its_system_get_their_common_names(
     header: str | None, browser: str | None, system: str | None
 ) -> None:
     assert read_user_agent(header) == (browser, system)
@@ -51,5 +51,5 @@ def test_a_browser_and_its_system_are_named_as_people_name_them(
         "Mozilla/5.0 (Linux; Android 14; call 0900 123456) Chrome/141.0 Mobile",
     ],
 )
-def test_what_a_sender_makes_up_is_never_named(header: str) -> None:
+def test_text_made_up_by_the_sender_is_never_shown(header: str) -> None:
     assert {*read_user_agent(header)} <= {None, "Chrome", "Android", "Windows"}

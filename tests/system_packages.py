@@ -1,4 +1,4 @@
-"""What tests need of the machine beside Python packages: Debian's own, installed where that can be done."""
+"""System packages that tests need beside Python packages, installed with apt where possible."""
 
 import os
 import shutil

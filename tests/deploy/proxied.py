@@ -1,4 +1,4 @@
-"""Portals behind the nginx of deploy/, as they would stand in a house that runs them."""
+"""Portals behind the nginx of deploy/, as in production."""
 
 import http.client
 import os
@@ -74,7 +74,7 @@ class Answer:
 
 
 @dataclass
-class House:
+class ProxiedPortals:
     """nginx, and the portals behind it."""
 
     http_port: int
@@ -117,7 +117,7 @@ class House:
 
 
 @contextmanager
-def build(folder: Path, *, portals: int, rate: str, burst: str) -> Iterator[House]:
+def build(folder: Path, *, portals: int, rate: str, burst: str) -> Iterator[ProxiedPortals]:
     http_port, https_port = free_port(), free_port()
     with ExitStack() as stack:
         upstreams = []
@@ -131,9 +131,9 @@ def build(folder: Path, *, portals: int, rate: str, burst: str) -> Iterator[Hous
         nginx = subprocess.Popen([str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")])
         stack.callback(nginx.wait, PATIENCE_SECONDS)
         stack.callback(nginx.terminate)
-        house = House(http_port, https_port, upstreams)
+        proxied = ProxiedPortals(http_port, https_port, upstreams)
         wait_until(lambda: listens(https_port))
-        yield house
+        yield proxied
 
 
 def make_certificate(folder: Path) -> None:

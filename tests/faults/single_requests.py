@@ -1,4 +1,4 @@
-"""What people, shops and operators do in one request or command, each from what it needs to have happened before."""
+"""Each request or command of a customer, a shop and an operator, prepared so that a test can send it alone."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -198,7 +198,7 @@ def shop_signs_in(world: World) -> Act:
     return asking(world, "login", email=ADA, password=world.password)
 
 
-def shop_vouches(world: World) -> Act:
+def shop_signs_in_by_magic_auth(world: World) -> Act:
     return asking(world, "magic-auth", email=world.address(), firstName="Ada")
 
 
@@ -272,11 +272,11 @@ def operator_changes_an_organisation(world: World) -> Act:
     return by_operator(partial(change_organisation, world.site.context, "default", given, PORTAL))
 
 
-DEEDS: list[Callable[[World], Act]] = [
+SINGLE_REQUESTS: list[Callable[[World], Act]] = [
     *(registers, asks_for_the_mail_again, confirms, confirms_elsewhere, confirms_by_code),
     *(signs_in, mistypes, signs_out, asks_for_a_link, signs_in_by_link, signs_in_by_code),
     *(asks_for_a_reset, resets, changes_the_password, chooses_a_language),
-    *(goes_back_to_the_shop, shop_redeems, shop_signs_in, shop_vouches, shop_registers, shop_confirms),
+    *(goes_back_to_the_shop, shop_redeems, shop_signs_in, shop_signs_in_by_magic_auth, shop_registers, shop_confirms),
     *(shop_asks_for_a_reset, shop_resets, shop_signs_out),
     *(operator_bans, operator_lifts_a_ban, operator_deletes, operator_makes_a_key, operator_revokes_a_key),
     *(operator_adds_an_organisation, operator_changes_an_organisation),

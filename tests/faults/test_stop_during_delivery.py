@@ -47,7 +47,7 @@ def ask_for_two(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("begin", [portal, worker])
-def test_the_mail_in_data_is_finished_and_the_next_one_waits(tmp_path: Path, begin: Begin) -> None:
+def test_at_a_stop_the_mail_in_data_is_finished_and_the_next_one_waits(tmp_path: Path, begin: Begin) -> None:
     instance = tmp_path / "private" / "instance"
     with Sink() as sink:
         sink.script[Stage.DOT] = Act.SILENT

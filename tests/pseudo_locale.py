@@ -1,8 +1,8 @@
-"""A language that nobody speaks: English with an accent on every letter, and two fifths longer.
+"""A pseudo-locale: English with an accent on every letter, and two fifths longer.
 
 Where its portal shows a plain letter, words have gone past gettext; where something is cut off or scrolls sideways,
 other languages will not fit either. It goes by the name of Greek, whose dates have no plain letter. As a program, this
-is the `portal` command of such a portal: python -m tests.pseudo FOLDER serve ...
+is the `portal` command of such a portal: python -m tests.pseudo_locale FOLDER serve ...
 """
 
 import re

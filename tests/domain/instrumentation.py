@@ -1,4 +1,4 @@
-"""Ways to see the work that is done: hashes computed, statements run, lines logged, many things at once."""
+"""Instruments for tests: count hashes, record statements and log lines, run calls in parallel."""
 
 import json
 import logging

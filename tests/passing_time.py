@@ -1,4 +1,4 @@
-"""Time that passes, for what counts in memory too."""
+"""Move the machine's clock together with the monotonic clock of the counters in memory."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""F22: thousands of mails wait, and an urgent one comes; tests/domain/test_delivery.py says which is claimed first."""
+"""F22: an urgent mail overtakes a queue of thousands; tests/domain/operations/test_mail_delivery.py tests the order."""
 
 from collections.abc import Iterator
 from threading import Event, Thread
@@ -10,14 +10,14 @@ from sqlalchemy import insert
 from portal.domain.outbox import MailState, Notice
 from portal.storage.models import OutboxMail
 from tests.cli.process import PATIENCE_SECONDS
-from tests.long import LONG
-from tests.mail.conftest import office, open_office, sink
-from tests.mail.office import ADA, Office
+from tests.long_tests import LONG
+from tests.mail.conftest import mail_portal, open_office, sink
+from tests.mail.mail_portal import ADA, MailPortal
 from tests.mail.sink import Sink
 
 pytestmark = pytest.mark.full
 
-__all__ = ["office", "open_office", "sink"]
+__all__ = ["mail_portal", "open_office", "sink"]
 
 BACKLOG = 100_000 if LONG else 3000
 URGENT_SECONDS = 15
@@ -25,9 +25,9 @@ URGENT_SECONDS = 15
 
 
 @pytest.fixture
-def backlog(office: Office) -> None:
+def backlog(mail_portal: MailPortal) -> None:
     """Notices that everybody is sent at once."""
-    due = office.context.clock()
+    due = mail_portal.context.clock()
     mail = {
         "organisation_id": 1,
         "notice": Notice.PASSWORD_CHANGED,
@@ -39,15 +39,15 @@ def backlog(office: Office) -> None:
     }
     for begin in range(0, BACKLOG, 1000):  # all at once would take longer than the portal waits for its database
         mails = [{**mail, "message_id": f"bulk-{begin + number}"} for number in range(1000)]
-        with office.context.database.write() as connection:
+        with mail_portal.context.database.write() as connection:
             connection.execute(insert(OutboxMail), mails)
 
 
 @pytest.fixture
-def working(office: Office, backlog: None, sink: Sink) -> Iterator[None]:
+def working(mail_portal: MailPortal, backlog: None, sink: Sink) -> Iterator[None]:
     """A worker has begun to send them."""
     stop = Event()
-    worker = Thread(target=office.worker.run, args=(stop,))
+    worker = Thread(target=mail_portal.worker.run, args=(stop,))
     worker.start()
     try:
         sink.wait_for(10, PATIENCE_SECONDS)
@@ -58,14 +58,14 @@ def working(office: Office, backlog: None, sink: Sink) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("working")
-def test_a_reset_link_arrives_before_all_that_wait_and_they_go_on(office: Office, sink: Sink) -> None:
+def test_a_reset_email_overtakes_the_mail_queue(mail_portal: MailPortal, sink: Sink) -> None:
     for notice in (Notice.RESET, Notice.VERIFY, Notice.RESET):
         before = len(sink.messages)
-        office.queue(ADA, notice)
+        mail_portal.queue(ADA, notice)
         asked, on_their_way = monotonic(), len(sink.messages)
         while ADA not in (recipients := [mail["To"] for mail in sink.messages[before:]]):
             assert monotonic() - asked < URGENT_SECONDS
             sleep(0.01)
         assert before + recipients.index(ADA) <= on_their_way + 2, "one that was not on its way yet came first"
         sink.wait_for(len(sink.messages) + 10)
-    assert "queued" in office.states(), "there was no backlog any more"
+    assert "queued" in mail_portal.states(), "there was no backlog any more"

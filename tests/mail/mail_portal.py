@@ -1,4 +1,4 @@
-"""A portal with a mail worker, and an outbox to fill."""
+"""A portal with a mail worker, and methods that queue mails."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -35,7 +35,7 @@ def mail_app(settings: Settings) -> Flask:
     return app
 
 
-class Office:
+class MailPortal:
     """The mail side of one portal, on a clock of its own."""
 
     def __init__(self, environ: Mapping[str, str], visitor: Visitor, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""One connection to the sink: SMTP by the book, but for what the script says."""
+"""One SMTP connection of the test mail server (sink.py), whose answers a test can script."""
 
 import socket
 import ssl
@@ -64,7 +64,7 @@ class ReceivedMail(EmailMessage):
     raw: bytes
 
 
-class Conversation:
+class SmtpConnection:
     """One connection."""
 
     def __init__(self, sink: "Sink", connection: socket.socket) -> None:

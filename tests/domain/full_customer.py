@@ -1,4 +1,4 @@
-"""A customer who has done everything: each table that can say something of a customer says something of this one."""
+"""A customer with data in every table that holds customer data, for tests of export and deletion."""
 
 from dataclasses import dataclass, replace
 
@@ -36,8 +36,8 @@ NONCE = "janas-page-made-this-one-up"
 
 
 @dataclass(frozen=True)
-class Life:
-    """What is left of it to look at."""
+class FullCustomer:
+    """The ids and tokens of that customer."""
 
     contact_id: int
     cu_ref_no: str
@@ -55,8 +55,8 @@ class Life:
         return (EMAIL, KEY, self.cu_ref_no, *texts, *GROUPS, IP, USER_AGENT, RETURN_URL, BAN_REASON, NONCE)
 
 
-def live(portal: Scene) -> Life:
-    """Live it."""
+def create_full_customer(portal: Scene) -> FullCustomer:
+    """Create a customer with data in every table that holds customer data."""
     everybody = portal.without_limits()
     jana = replace(everybody, visitor=replace(everybody.visitor, ip=IP, user_agent=USER_AGENT))
     friend = everybody.elsewhere(FRIENDS_IP)
@@ -77,7 +77,7 @@ def live(portal: Scene) -> Life:
     hand_over.hand_over(jana.context, jana.get(identity), NONCE)
     ((contact_id,),) = jana.rows(select(Contact.id).where(Contact.email == EMAIL))
     jana.change_row(update(Contact).where(Contact.id == contact_id).values(ban_reason=BAN_REASON))
-    return Life(contact_id, cu_ref_no, referral, identity, jana.ask_reset(EMAIL))
+    return FullCustomer(contact_id, cu_ref_no, referral, identity, jana.ask_reset(EMAIL))
 
 
 def reference_of(scene: Scene, email: str) -> str:

@@ -1,4 +1,4 @@
-"""What "nothing lost" means, asked of a portal after it was killed many times."""
+"""The invariants that hold after a portal was killed many times: nothing lost, nothing done twice."""
 
 import json
 from collections import Counter, defaultdict

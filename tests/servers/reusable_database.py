@@ -1,4 +1,4 @@
-"""One database for many tests: wiped clean before each, which takes a fiftieth of the time of a new one."""
+"""A PostgreSQL database that tests reuse: wiped before each, which is fifty times as fast as creating one."""
 
 from typing import Any, Self
 
@@ -9,12 +9,12 @@ from portal.storage.database import open_database
 from portal.storage.models import Base
 from tests.servers.postgres import Postgres
 
-_NAME = "slate"
+_NAME = "reusable_database"
 _MADE = ("organisation", "alembic_version")
 """The tables that the migrations themselves write into."""
 
 
-class Slate:
+class ReusableDatabase:
     """A migrated database, as new after each `wipe`: ids begin at 1 again, and the default organisation is there."""
 
     def __init__(self, server: Postgres) -> None:

@@ -23,15 +23,15 @@ from portal.storage.rate_limit_counters import CountersUnavailable
 from portal.storage.redis_counters import RedisCounters
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, Served, environment, run_portal, serving
 from tests.conftest import SECRET_KEY
-from tests.mail.office import mail_app
+from tests.mail.mail_portal import mail_app
 from tests.mail.sink import Sink
-from tests.servers.dead import dead_addresses
 from tests.servers.nameserver import NameServer
 from tests.servers.postgres import Postgres
 from tests.servers.processes import wait_until
 from tests.servers.redis import Redis
 from tests.servers.resolver import Resolver
-from tests.servers.slate import Slate
+from tests.servers.reusable_database import ReusableDatabase
+from tests.servers.unreachable import dead_addresses
 from tests.web.conftest import PASSWORD, Start
 from tests.web.expectations import assert_error_page
 from tests.web.test_served import CHEAP, Visitor
@@ -74,7 +74,7 @@ def renamed(url: str, host: str) -> str:
 
 @pytest.mark.on_postgresql
 @pytest.mark.parametrize("failure", [UNKNOWN, SILENT], ids=["unknown", "silent"])
-def test_while_the_databases_name_leads_nowhere_pages_are_503_and_all_is_well_after(
+def test_pages_are_503_while_the_database_host_cannot_be_resolved(
     start: Start, environ: Mapping[str, str], resolver: Resolver, host: str, failure: OSError
 ) -> None:
     start().customer(EMAIL)
@@ -93,7 +93,7 @@ def test_while_the_databases_name_leads_nowhere_pages_are_503_and_all_is_well_af
 
 
 @pytest.mark.on_postgresql
-def test_what_waited_for_a_silent_name_server_keeps_nobody_else_waiting(resolver: Resolver, host: str) -> None:
+def test_a_request_that_waits_for_a_silent_name_server_delays_no_other(resolver: Resolver, host: str) -> None:
     resolver.leads, resolver.seconds = {host: SILENT}, postgresql.SLOW_FAILURE_SECONDS
     database = open_database(f"postgresql+psycopg://postgres@{host}/postgres")
     with pytest.raises(DatabaseUnavailable, match=NOT_TOLD), database.read():
@@ -104,7 +104,7 @@ def test_what_waited_for_a_silent_name_server_keeps_nobody_else_waiting(resolver
 
 
 @pytest.mark.on_postgresql
-def test_of_several_hosts_and_addresses_one_that_leads_to_the_database_is_enough(
+def test_one_reachable_address_of_the_database_hosts_is_enough(
     resolver: Resolver, postgres: Postgres, host: str
 ) -> None:
     with dead_addresses(2, postgres.port) as (dead, port):
@@ -120,15 +120,13 @@ def assert_answers(url: str) -> None:
     database.engine.dispose()
 
 
-def test_an_address_that_the_operator_names_is_taken_and_nobody_asked(
-    resolver: Resolver, postgres: Postgres, host: str
-) -> None:
+def test_a_configured_hostaddr_is_used_without_dns(resolver: Resolver, postgres: Postgres, host: str) -> None:
     resolver.leads = {host: UNKNOWN}
     assert_answers(f"{renamed(postgres.url(), host)}?hostaddr=127.0.0.1")
     assert resolver.questions == 0
 
 
-def test_a_database_whose_name_cannot_be_one_is_told_in_one_line(tmp_path: Path) -> None:
+def test_an_invalid_database_host_is_reported_in_one_line(tmp_path: Path) -> None:
     url = "postgresql+psycopg://portal:canary@a..example.com/portal"
     ended = run_portal(tmp_path / "instance", "db", "check", DATABASE_URL=url, SECRET_KEY=SECRET_KEY)
     assert ended.returncode == 1
@@ -137,7 +135,7 @@ def test_a_database_whose_name_cannot_be_one_is_told_in_one_line(tmp_path: Path)
     assert "canary" not in line
 
 
-def test_a_database_of_many_dead_addresses_is_given_up_in_time(resolver: Resolver, host: str) -> None:
+def test_a_database_with_many_unreachable_addresses_times_out_in_total(resolver: Resolver, host: str) -> None:
     with dead_addresses(20) as (dead, port):
         resolver.leads = {host: dead}
         database = open_database(f"postgresql+psycopg://postgres@{host}:{port}/postgres")
@@ -152,7 +150,7 @@ def test_a_database_of_many_dead_addresses_is_given_up_in_time(resolver: Resolve
 # Redis and the mail server.
 
 
-def test_a_dead_address_of_redis_leaves_time_to_the_one_that_lives(
+def test_an_unreachable_address_of_redis_leaves_time_for_a_reachable_one(
     resolver: Resolver, host: str, broken_redis: Redis
 ) -> None:
     with dead_addresses(2, broken_redis.port) as (dead, port):
@@ -160,14 +158,14 @@ def test_a_dead_address_of_redis_leaves_time_to_the_one_that_lives(
         assert RedisCounters(f"redis://{host}:{port}/0").incr("a", 60) == 1
 
 
-def test_a_redis_whose_name_cannot_be_one_is_away() -> None:
+def test_a_redis_with_an_invalid_host_is_unavailable() -> None:
     with pytest.raises(CountersUnavailable):
         RedisCounters("redis://a..example.com:6379/0").incr("a", 60)
 
 
 @pytest.mark.on_sqlite
 @pytest.mark.parametrize("how", ["MAIL_USE_SSL", "MAIL_USE_TLS"])
-def test_a_dead_address_of_the_mail_server_leaves_time_to_the_one_that_lives(
+def test_an_unreachable_address_of_the_mail_server_leaves_time_for_a_reachable_one(
     environ: Mapping[str, str], resolver: Resolver, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(smtp, "CONNECT_SECONDS", 0.2)
@@ -186,11 +184,15 @@ def test_a_dead_address_of_the_mail_server_leaves_time_to_the_one_that_lives(
 
 
 @pytest.mark.on_postgresql
-def test_a_portal_lives_with_a_silent_name_server(
-    tmp_path: Path, name_server: NameServer, slate: Slate, postgres: Postgres, broken_redis: Redis
+def test_a_portal_keeps_working_with_a_silent_name_server(
+    tmp_path: Path,
+    name_server: NameServer,
+    reusable_database: ReusableDatabase,
+    postgres: Postgres,
+    broken_redis: Redis,
 ) -> None:
     settings = {
-        "DATABASE_URL": renamed(slate.wipe().url, "db.example.com"),
+        "DATABASE_URL": renamed(reusable_database.wipe().url, "db.example.com"),
         "RATELIMIT_STORAGE_URI": renamed(broken_redis.uri, "redis.example.com"),
         "SECRET_KEY": SECRET_KEY,
         "LOGIN_LIMIT_ACCOUNT": "8 per hour",
@@ -229,7 +231,7 @@ def is_away(served: Served, postgres: Postgres) -> bool:
 
 
 def cut_off(postgres: Postgres) -> None:
-    """End all connections to the slate but its own."""
+    """End all connections to the reusable_database but its own."""
     with postgres.connect() as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'portal'"
@@ -237,7 +239,7 @@ def cut_off(postgres: Postgres) -> None:
 
 
 @pytest.mark.parametrize(("options", "questions"), [({}, 1), ({"RES_OPTIONS": "timeout:1 attempts:3"}, 3)])
-def test_a_silent_name_server_is_asked_as_often_as_the_environment_says_and_else_once(
+def test_dns_attempts_follow_res_options_and_default_to_one(
     tmp_path: Path, name_server: NameServer, options: Mapping[str, str], questions: int
 ) -> None:
     name_server.silent.add("db.example.com")
@@ -257,7 +259,7 @@ def test_a_silent_name_server_is_asked_as_often_as_the_environment_says_and_else
     assert name_server.asked.count("db.example.com") == questions
 
 
-def test_mails_wait_while_their_servers_name_hangs_and_go_out_after(tmp_path: Path, name_server: NameServer) -> None:
+def test_mails_wait_while_the_dns_lookup_of_the_mail_server_hangs(tmp_path: Path, name_server: NameServer) -> None:
     instance = tmp_path / "private" / "instance"
     name_server.silent.add("mail.example.com")
     with Sink() as sink:

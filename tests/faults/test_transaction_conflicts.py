@@ -10,8 +10,8 @@ from sqlalchemy import Engine, event, update
 
 from portal.storage.models import Organisation
 from tests.api.shop import new_shop
-from tests.domain.watching import lines_of
-from tests.faults.deeds import ADA, DEEDS, RETURN, Act, World
+from tests.domain.instrumentation import lines_of
+from tests.faults.single_requests import ADA, RETURN, SINGLE_REQUESTS, Act, World
 from tests.web.conftest import Site, Start
 
 pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]
@@ -80,8 +80,8 @@ def happened(lines: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
     return [(line["kind"], line["refusal"]) for line in lines]
 
 
-@pytest.mark.parametrize("deed", DEEDS)
-def test_whoever_is_outrun_gets_the_usual_answer_and_nothing_happens_twice(
+@pytest.mark.parametrize("deed", SINGLE_REQUESTS)
+def test_a_transaction_conflict_is_retried_and_nothing_happens_twice(
     world: World, monkeypatch: pytest.MonkeyPatch, deed: Callable[[World], Act]
 ) -> None:
     site, engine = world.site, world.site.context.database.engine

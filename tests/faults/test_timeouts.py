@@ -20,7 +20,7 @@ pytestmark = pytest.mark.full
 
 
 @pytest.mark.on_sqlite
-def test_redis_gets_a_quarter_of_a_second_for_a_connection_and_for_an_answer(broken_redis: Redis) -> None:
+def test_redis_times_out_after_a_quarter_of_a_second(broken_redis: Redis) -> None:
     storage = RedisCounters(broken_redis.uri)
     storage.incr("a", 60)
     connection: Any = storage.storage.connection_pool.get_connection()
@@ -28,7 +28,7 @@ def test_redis_gets_a_quarter_of_a_second_for_a_connection_and_for_an_answer(bro
 
 
 @pytest.mark.on_postgresql
-def test_postgresql_gets_2_seconds_for_each_thing(environ: Mapping[str, str]) -> None:
+def test_postgresql_times_out_after_2_seconds(environ: Mapping[str, str]) -> None:
     options = postgresql.engine_options(make_url(environ["PORTAL_DATABASE_URL"]))
     assert options["connect_args"]["connect_timeout"] == options["pool_timeout"] == 2
     assert postgresql.SESSION["statement_timeout"] == "2s"
@@ -36,7 +36,7 @@ def test_postgresql_gets_2_seconds_for_each_thing(environ: Mapping[str, str]) ->
 
 
 @pytest.mark.on_sqlite
-def test_the_others_get_what_is_stated() -> None:
+def test_other_servers_time_out_as_documented() -> None:
     assert sqlite.BUSY_SECONDS == 5
     assert (smtp.CONNECT_SECONDS, smtp.COMMAND_SECONDS, smtp.MAIL_SECONDS) == (5, 30, 120)
     assert (mail_delivery.LEASE.total_seconds(), mail_delivery.GIVE_UP_AFTER.total_seconds()) == (60, 24 * 3600)
