@@ -19,6 +19,13 @@ class Location:
     """The block of addresses that this is known of, such as "192.0.2.0/24"."""
     operator: str | None
     """Who runs the network, such as "AS64496 Example Net"."""
+    country_code: str | None = None
+    """ISO 3166-1 alpha-2."""
+
+    @property
+    def place(self) -> str | None:
+        """The city and the country, such as "Prague, CZ"; None when neither is known."""
+        return ", ".join(part for part in (self.city, self.country_code or self.country) if part) or None
 
     def __str__(self) -> str:
         where = ", ".join(part for part in (self.city, self.country) if part)
@@ -48,6 +55,7 @@ class GeoIPDatabase:
             country=_name(record.get("country")),
             network=str(ip_network((ip, prefix_length), strict=False)),
             operator=_operator(record),
+            country_code=_code(record.get("country")),
         )
 
 
@@ -56,6 +64,11 @@ def _name(thing: Any) -> str | None:
     names = thing.get("names") if isinstance(thing, Mapping) else None
     name = names.get("en") if isinstance(names, Mapping) else None
     return name if isinstance(name, str) else None
+
+
+def _code(country: Any) -> str | None:
+    code = country.get("iso_code") if isinstance(country, Mapping) else None
+    return code if isinstance(code, str) else None
 
 
 def _operator(record: Mapping[str, Any]) -> str | None:

@@ -28,7 +28,7 @@ def geoip(tmp_path: Path) -> GeoIPDatabase:
 @pytest.mark.parametrize(
     ("ip", "place", "words"),
     [
-        ("192.0.2.77", Location("Kladno", "Czechia", "192.0.2.0/24", None), "Kladno, Czechia (192.0.2.0/24)"),
+        ("192.0.2.77", Location("Kladno", "Czechia", "192.0.2.0/24", None, "CZ"), "Kladno, Czechia (192.0.2.0/24)"),
         ("198.51.100.1", Location(None, "Czechia", "198.51.100.0/25", None), "Czechia (198.51.100.0/25)"),
         (
             "203.0.113.5",
@@ -37,7 +37,7 @@ def geoip(tmp_path: Path) -> GeoIPDatabase:
         ),
         (
             "2001:db8:1::5",
-            Location("Kladno", "Czechia", "2001:db8:1::/48", "AS64497"),
+            Location("Kladno", "Czechia", "2001:db8:1::/48", "AS64497", "CZ"),
             "Kladno, Czechia (2001:db8:1::/48 AS64497)",
         ),
         ("2001:db8:2::5", Location(None, None, "2001:db8:2::/48", None), "2001:db8:2::/48"),
@@ -46,6 +46,15 @@ def geoip(tmp_path: Path) -> GeoIPDatabase:
 def test_a_place_is_told_as_far_as_it_is_known(geoip: GeoIPDatabase, ip: str, place: Location, words: str) -> None:
     assert geoip.locate(ip) == place
     assert str(place) == words
+
+
+@pytest.mark.parametrize(
+    ("ip", "place"), [("192.0.2.77", "Kladno, CZ"), ("198.51.100.1", "Czechia"), ("203.0.113.5", None)]
+)
+def test_customers_are_told_the_city_and_the_country_alone(geoip: GeoIPDatabase, ip: str, place: str | None) -> None:
+    found = geoip.locate(ip)
+    assert found is not None
+    assert found.place == place
 
 
 @pytest.mark.parametrize("ip", [None, "198.51.100.200", "10.0.0.1", "2001:db8:3::1", "::1"])
