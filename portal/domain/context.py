@@ -63,6 +63,8 @@ class Visitor:
     """Printable, and no longer than is stored."""
     request_id: str | None = None
     locale: str | None = None
+    is_framed: bool = False
+    """Whether the page stands in a frame on another site."""
     via_api: bool = False
     """Whether a shop's server asks on behalf of a customer, and `ip` is what it says of that customer."""
     device: str | None = field(default=None, repr=False)

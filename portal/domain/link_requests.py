@@ -15,6 +15,7 @@ from portal.storage.database import retried
 _EMAILS = {
     Purpose.RESET: (Notice.RESET, EventKind.RESET_REQUEST),
     Purpose.SIGN_IN: (Notice.SIGN_IN, EventKind.SIGN_IN_REQUEST),
+    Purpose.REAUTHENTICATE: (Notice.REAUTHENTICATE, EventKind.REAUTHENTICATION_REQUEST),
 }
 """The email for each purpose that can be asked for, and the event that asking is recorded as."""
 

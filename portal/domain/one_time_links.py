@@ -27,6 +27,7 @@ REDEMPTIONS = {
     Purpose.VERIFY: EventKind.CONFIRM,
     Purpose.RESET: EventKind.RESET,
     Purpose.SIGN_IN: EventKind.SIGN_IN_BY_EMAIL,
+    Purpose.REAUTHENTICATE: EventKind.REAUTHENTICATION,
 }
 """The event that using a link, or the code beside it, is recorded as."""
 

@@ -17,6 +17,7 @@ class Notice(StrEnum):
     ACCOUNT_EXISTS = "account_exists"
     RESET = "reset"
     SIGN_IN = "sign_in"
+    REAUTHENTICATE = "reauthenticate"
     PASSWORD_CHANGED = "password_changed"
 
 

@@ -27,11 +27,18 @@ _SIGNED_OUT = "signed_out"
 NEVER_FRAMED = frozenset(
     {
         "account.change_password",
+        "account.security",
+        "account_sessions.end",
+        "account_sessions.end_others",
+        "account_sessions.index",
         "handover.continue",
         "mail_sign_in.open",
         "mailbox.index",
         "mailbox.message",
         "password.set_new",
+        "reauthentication.ask_code",
+        "reauthentication.code",
+        "reauthentication.password",
         "register.verify",
     }
 )

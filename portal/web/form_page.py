@@ -8,12 +8,13 @@ from flask.views import MethodView
 
 from portal.domain.errors import Failure, Refused
 from portal.domain.messages import N_
+from portal.domain.recent_authentication import NotRecentlyAuthenticated
 from portal.extensions import form_rate
 from portal.i18n import translate
 from portal.web.forgery import sent_from_elsewhere
 from portal.web.forms import PortalForm, Problem
 from portal.web.redirects import this_page
-from portal.web.session import current_customer
+from portal.web.session import current_customer, keep_form, take_kept_form, to_reauthentication
 
 LINK_STATUS = {
     Failure.NO_SUCH_LINK: 404,
@@ -63,6 +64,9 @@ class FormPage(MethodView):
         shown = self.opened(**arguments)
         form = self.form_for(shown)(formdata=None)
         self.filled(form)
+        for name, value in take_kept_form(request.path).items():
+            if name in form:
+                form[name].data = value
         return self._page(form, shown, [])
 
     def post(self, **arguments: Any) -> ResponseReturnValue:
@@ -74,6 +78,9 @@ class FormPage(MethodView):
             return self._page(form, shown, problems), 422
         try:
             return self.submitted(form, shown)
+        except NotRecentlyAuthenticated:
+            keep_form(request.path, form.typed)
+            return to_reauthentication()
         except Refused as refusal:
             if refusal.failure in LINK_STATUS:
                 raise

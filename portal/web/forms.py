@@ -14,6 +14,7 @@ from wtforms.validators import StopValidation
 from portal.domain.messages import N_, NN_
 from portal.domain.passwords.policy import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.passwords.policy import PasswordTooLong, normalised
+from portal.domain.values.country import COUNTRIES, parse_country
 from portal.domain.values.customer_reference import is_customer_reference
 from portal.domain.values.email import Address, parse_email
 from portal.domain.values.invalid import InvalidValue
@@ -21,6 +22,7 @@ from portal.domain.values.phone import parse_phone
 from portal.domain.values.text import is_plain
 from portal.i18n import Language, languages_of, translate
 from portal.storage.models import STRING_LENGTH
+from portal.web.session import current_customer
 
 CODE_LENGTH = 40
 """Characters: six digits and whatever white space was pasted with them."""
@@ -53,6 +55,15 @@ class PortalForm(FlaskForm):
     def carried(self) -> dict[str, str]:
         """What its hidden fields carry from where the form was opened."""
         return {field.name: field.data for field in self if isinstance(field, HiddenField) and field.data}
+
+    @property
+    def typed(self) -> dict[str, str]:
+        """What was typed into it, but for passwords."""
+        return {
+            field.name: field.data
+            for field in self
+            if isinstance(field, StringField) and not isinstance(field, PasswordField | HiddenField) and field.data
+        }
 
     def problems(self) -> list[Problem]:
         """What is wrong with what was sent, in the order of the fields; empty when nothing is."""
@@ -108,12 +119,30 @@ def plain_text(form: PortalForm, field: Field) -> None:
 
 
 def phone_number(form: PortalForm, field: Field) -> None:
-    """A phone number with its country code, if any."""
+    """A phone number with its country code or, where the form names a country, as it is dialled there; if any."""
     if field.data:
+        named = form["country"].data or "" if "country" in form else ""
         try:
-            field.data = parse_phone(field.data)
+            field.data = parse_phone(field.data, named if named in COUNTRIES else None)
         except InvalidValue as error:
             raise StopValidation(translate(str(error))) from None
+
+
+def country(form: PortalForm, field: Field) -> None:
+    """A country by its code, if any."""
+    if field.data:
+        try:
+            field.data = parse_country(field.data)
+        except InvalidValue:
+            raise StopValidation(translate(N_("Choose a country from the list."))) from None
+
+
+def own_language(form: PortalForm, field: Field) -> None:
+    """A language that the portal speaks, or the one the customer had before."""
+    customer = current_customer()
+    kept = customer.locale if customer else None
+    if field.data and field.data != kept and languages_of(current_app).nearest(field.data) is None:
+        raise StopValidation(translate(N_("We do not speak this language yet. Please choose one of these.")))
 
 
 def short_enough(form: PortalForm, field: Field) -> None:
@@ -185,6 +214,29 @@ class RegistrationForm(EmailForm):
         """Who sent them; a bad number is ignored."""
         text = (self.ref.data or request.args.get("ref", "")).strip()
         return text if is_customer_reference(text) else None
+
+
+class ProfileForm(PortalForm):
+    """What customers say of themselves."""
+
+    first_name = StringField(N_("First name"), [required(N_("Enter your first name.")), plain_text])
+    last_name = StringField(N_("Last name"), [required(N_("Enter your last name.")), plain_text])
+    phone = StringField(N_("Phone"), [plain_text, phone_number])
+    company_name = StringField(N_("Company"), [plain_text])
+    company_registration_number = StringField(N_("Company registration number"), [plain_text])
+    tax_identification_number = StringField(N_("Tax identification number"), [plain_text])
+    street_address = StringField(N_("Street and number"), [plain_text])
+    city = StringField(N_("City"), [plain_text])
+    city_part = StringField(N_("Part of the city"), [plain_text])
+    state_region = StringField(N_("State or region"), [plain_text])
+    postal_code = StringField(N_("Postal code"), [plain_text])
+    country = StringField(N_("Country"), [plain_text, country])
+    locale = StringField(N_("Language"), [plain_text, own_language])
+    newsletter = CheckBox(N_("Send me news by e-mail now and then"))
+
+    def changes(self) -> dict[str, str | bool | None]:
+        """What was sent; a field that was left out stays as it is, and a box that is not ticked is not sent."""
+        return {field.name: field.data for field in self if field.raw_data or field.name == "newsletter"}
 
 
 class ConfirmForm(PortalForm):
@@ -276,6 +328,26 @@ class TypingForm(PortalForm):
     email = StringField()
     first_name = StringField()
     last_name = StringField()
+
+
+class ConfirmPasswordForm(PortalForm):
+    """Type the current password, to confirm who sits there."""
+
+    password = SecretField(N_("Password"), [typed(N_("Enter your password.")), short_enough])
+    next = HiddenField()
+
+
+class ConfirmCodeForm(PortalForm):
+    """Type a code from an email, to confirm who sits there."""
+
+    code = CodeField(CODE)
+    next = HiddenField()
+
+
+class AskCodeForm(PortalForm):
+    """A button that has a code sent."""
+
+    next = HiddenField()
 
 
 class ChangePasswordForm(PortalForm):

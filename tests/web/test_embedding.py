@@ -127,6 +127,7 @@ class TestWhoMayShowIt:
         shown = {rule.endpoint for rule in site.app.url_map.iter_rules()} - NEVER_FRAMED - NO_PAGES
         assert shown == {
             "account.home",
+            "activity.index",
             "language.choose",
             "login.home",
             "login.login",
@@ -135,6 +136,7 @@ class TestWhoMayShowIt:
             "mail_sign_in.request",
             "password.request_reset",
             "password.reset_sent",
+            "profile.edit",
             "register.code",
             "register.register",
             "register.resend",

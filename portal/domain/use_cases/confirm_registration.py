@@ -119,7 +119,14 @@ def confirm(
         connection, contact_id, now = created.connection, created.contact.id, created.now
         record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=now)
         return identities.start(
-            connection, context.rules, visitor, contact_id=contact_id, remember=remember, now=now, replacing=replacing
+            connection,
+            context.rules,
+            visitor,
+            contact_id=contact_id,
+            remember=remember,
+            now=now,
+            replacing=replacing,
+            is_proof=True,
         )
 
 

@@ -135,6 +135,7 @@ def _sign_in(
                 remember=remember,
                 now=now,
                 replacing=replacing,
+                is_proof=True,
             )
             record(connection, visitor, EventKind.SIGN_IN, contact_id=contact.id, now=now)
             return identity

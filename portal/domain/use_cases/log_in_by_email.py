@@ -59,6 +59,13 @@ def log_in_by_email(
         connection, contact_id, now = redeemed.connection, redeemed.contact.id, redeemed.now
         one_time_links.end_all(connection, contact_id, now, Purpose.SIGN_IN)
         identity = identities.start(
-            connection, context.rules, visitor, contact_id=contact_id, remember=remember, now=now, replacing=replacing
+            connection,
+            context.rules,
+            visitor,
+            contact_id=contact_id,
+            remember=remember,
+            now=now,
+            replacing=replacing,
+            is_proof=True,
         )
     return EmailSignIn(identity, redeemed.dropped_registration)

@@ -43,6 +43,10 @@ class Identity(Base):
     """Shared by identities of which one was handed over from the other: ending one ends all."""
     ip: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[str | None]
+    channel: Mapped[str] = mapped_column(String(8), server_default="browser")
+    """Where it is used: in a browser, in a frame on another site, or by a shop's server."""
+    proved_at: Mapped[datetime | None]
+    """When its holder last proved to be the customer, by the password or out of the mailbox."""
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -1,0 +1,50 @@
+"""The current password of a customer who is signed in, asked for before something changes."""
+
+from portal.domain import contacts, devices
+from portal.domain.audit_log import EventKind, record
+from portal.domain.contacts import ContactCredentials
+from portal.domain.context import Context, Visitor
+from portal.domain.devices import KnownDevice
+from portal.domain.errors import Failure, Refused
+from portal.domain.identities import Customer
+from portal.domain.messages import N_
+from portal.domain.rate_limits import attempt, password_limits
+
+_WRONG_CURRENT_PASSWORD = N_("This is not your current password. Try again, or set a new password by mail.")
+
+_LOCKED = N_("Too many wrong passwords were tried for this account. Set a new password by mail to open it again.")
+
+
+def check_current_password(
+    context: Context, visitor: Visitor, customer: Customer, password: str, kind: EventKind, *, field: str
+) -> tuple[ContactCredentials, KnownDevice | None]:
+    """The contact as it was when the password was right, and the customer's device.
+
+    A wrong password counts as a failed login in the same browser does, on the same counters, and is recorded as a
+    refusal of `kind`. One hash is computed, with no transaction open. Raises Refused (WRONG_PASSWORD, TOO_MANY_LOGINS)
+    and Busy.
+    """
+    key = customer.email_key or ""  # an account has an address
+    device = devices.find(context, visitor, key)
+    limits = password_limits(context, visitor, key, device)
+    with attempt(context, visitor, limits, kind, Failure.TOO_MANY_LOGINS) as counted:
+        with context.database.read() as connection:
+            contact = devices.with_failures_of(device, contacts.find_by_id(connection, customer.id))
+        if contact is None:  # deleted since the identity was looked up
+            raise wrong_current_password(field)
+        own = [contact.password_hash] if contact.password_hash else []
+        is_right = bool(context.hasher.matching(password, own)) and not contact.is_locked
+        if is_right:
+            counted.give_back()
+    if not is_right:
+        with context.database.write() as connection:
+            devices.count_wrong_password(connection, device, customer.id)
+            now, failure = context.clock(), Failure.WRONG_PASSWORD
+            record(connection, visitor, kind, contact_id=contact.id, now=now, refusal=failure)
+        raise wrong_current_password(field, _LOCKED if contact.is_locked else _WRONG_CURRENT_PASSWORD)
+    return contact, device
+
+
+def wrong_current_password(field: str, detail: str = _WRONG_CURRENT_PASSWORD) -> Refused:
+    """The refusal of a password that is not, or no longer, the current one."""
+    return Refused(Failure.WRONG_PASSWORD, detail=detail, field=field)
