@@ -21,9 +21,11 @@ from portal.domain.operations.ban import ban as ban_customer
 from portal.domain.operations.ban import unban as unban_customer
 from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector
 from portal.domain.operations.delete_customer import delete_customer
+from portal.domain.operations.end_sessions import end_sessions
 from portal.domain.operations.export_customer import export_customer
 from portal.domain.operations.import_customers import begin_import
 from portal.domain.organisations import get_organisation
+from portal.domain.values.user_agents import read_user_agent
 
 
 @click.group(cls=AppGroup)
@@ -118,6 +120,73 @@ def _detail_fields(details: ContactDetails) -> list[tuple[str, object]]:
 def _with_place(geoip: GeoIPDatabase, ip: str | None) -> str | None:
     place = geoip.locate(ip)
     return f"{ip}, {place}" if place else ip
+
+
+@customer.command(cls=PlainCommand)
+@names_customer
+def sessions(whom: CustomerSelector, slug: str) -> None:
+    """List where a customer is signed in, the session used last first."""
+    context = current_context()
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, slug)
+        record = customers.get_customer(connection, organisation.id, whom)
+        found = customers.list_live_identities(connection, context.rules, record.id, context.clock())
+    echo_table(
+        ("SIGNED IN", "LAST USED", "WHERE", "REMEMBERED", "WITH", "FROM"),
+        (
+            (
+                one.created_at,
+                one.seen_at,
+                one.channel,
+                "yes" if one.remember else "no",
+                _browser(one.user_agent),
+                _with_place(context.geoip, one.ip),
+            )
+            for one in found
+        ),
+    )
+
+
+@customer.command("end-sessions", cls=PlainCommand)
+@names_customer
+def end_sessions_(whom: CustomerSelector, slug: str) -> None:
+    """Sign a customer out everywhere, at a shop's server too."""
+    context = current_context()
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, slug)
+    count = end_sessions(context, organisation.id, whom)
+    click.echo(f"Sessions ended: {count}.")
+
+
+@customer.command(cls=PlainCommand)
+@names_customer
+def events(whom: CustomerSelector, slug: str) -> None:
+    """List what happened to a customer, the newest first."""
+    context = current_context()
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, slug)
+        record = customers.get_customer(connection, organisation.id, whom)
+        found = customers.recent_events(connection, record.id, LIST_LIMIT)
+    echo_table(
+        ("WHEN", "WHAT", "REFUSED", "WITH", "FROM"),
+        (
+            (
+                event.occurred_at,
+                event.kind,
+                event.refusal,
+                _browser(event.user_agent),
+                _with_place(context.geoip, event.ip),
+            )
+            for event in found
+        ),
+    )
+    if len(found) == LIST_LIMIT:
+        click.echo(f"Only the last {LIST_LIMIT} are shown.", err=True)
+
+
+def _browser(user_agent: str | None) -> str:
+    found = read_user_agent(user_agent)
+    return ", ".join(part for part in (found.name, found.system) if part)
 
 
 @customer.command(cls=PlainCommand)
