@@ -1,6 +1,7 @@
 """Organisations: whose customers the portal serves, and what each has set for itself (organisation_settings.py)."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -32,6 +33,8 @@ class Organisation:
     terms_url: str | None = None
     support_email: str | None = None
     magic_auth_creates: bool = True
+    field_rules: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What it has chosen of the fields that customers fill in (field_rules.py)."""
 
     @property
     def support_url(self) -> str | None:
@@ -64,7 +67,7 @@ class UnknownOrganisation(LookupError):
 
 def columns(prefix: str = "") -> list[ColumnElement[Any]]:
     """The columns that make an Organisation, under the names of its fields behind a prefix."""
-    return [getattr(OrganisationRow, field.name).label(prefix + field.name) for field in fields(Organisation)]
+    return [getattr(OrganisationRow, one.name).label(prefix + one.name) for one in fields(Organisation)]
 
 
 _all = select(*columns()).order_by(OrganisationRow.slug)
@@ -77,9 +80,9 @@ _by_slug = select(*columns()).where(OrganisationRow.slug == bindparam("slug"))
 def read_organisation(row: Row[*tuple[Any, ...]], prefix: str = "") -> Organisation:
     """Make an Organisation of a row that holds `columns(prefix)`."""
     values: dict[str, Any] = {}
-    for field in fields(Organisation):
-        value = getattr(row, prefix + field.name)
-        values[field.name] = tuple(value) if isinstance(value, list) else value
+    for one in fields(Organisation):
+        value = getattr(row, prefix + one.name)
+        values[one.name] = tuple(value) if isinstance(value, list) else value
     return Organisation(**values)
 
 

@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.app import current_context
+from portal.domain.field_rules import profile_rules
 from portal.domain.messages import N_
 from portal.domain.recent_authentication import require_recent_authentication
 from portal.domain.use_cases.change_password import change_password
@@ -14,7 +15,8 @@ from portal.domain.use_cases.get_security import get_security
 from portal.domain.use_cases.set_first_password import set_first_password
 from portal.web import session
 from portal.web.form_page import FormPage
-from portal.web.forms import ChangePasswordForm, NewPasswordForm, PortalForm
+from portal.web.forms import ChangePasswordForm, NewPasswordForm, PortalForm, label_of
+from portal.web.organisation import current_organisation
 
 pages = Blueprint("account", __name__, url_prefix="/account")
 
@@ -22,8 +24,10 @@ pages = Blueprint("account", __name__, url_prefix="/account")
 @pages.get("")
 def home() -> str:
     """Who they are to the organisation, and what wants their attention."""
-    overview = get_account_overview(current_context(), session.signed_in_customer())
-    return render_template("account/home.html", overview=overview)
+    rules = profile_rules(current_organisation().field_rules)
+    overview = get_account_overview(current_context(), session.signed_in_customer(), rules)
+    missing = [(name, label_of(name)) for name in overview.missing]
+    return render_template("account/home.html", overview=overview, missing=missing)
 
 
 @pages.get("/security")

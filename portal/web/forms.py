@@ -5,12 +5,16 @@ A field's label stands here, so that what is wrong with it can name it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar, TypeVar, cast
 
 from flask import current_app, request
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField
+from wtforms.fields.core import UnboundField
 from wtforms.validators import StopValidation
 
+from portal.domain.field_rules import ASKED, PROFILE_FIELDS, FieldRule, Rules
 from portal.domain.messages import N_, NN_
 from portal.domain.passwords.policy import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.passwords.policy import PasswordTooLong, normalised
@@ -85,16 +89,6 @@ class PortalForm(FlaskForm):
         """Put what the domain says against a field beside it."""
         if field in self:
             self[field].errors = [message]
-
-
-def required(message: str) -> Validator:
-    """Something must be typed."""
-
-    def check(form: PortalForm, field: Field) -> None:
-        if not (field.data or "").strip():
-            raise StopValidation(translate(message))
-
-    return check
 
 
 def typed(message: str) -> Validator:
@@ -198,29 +192,17 @@ class LoginForm(EmailForm):
     next = HiddenField()
 
 
-class RegistrationForm(EmailForm):
-    """Create an account."""
+class _NewAccountForm(EmailForm):
+    """How somebody signs in who creates an account."""
 
     password = SecretField(N_("Password"), [typed(N_("Choose a password.")), short_enough])
-    first_name = StringField(N_("First name"), [required(N_("Enter your first name.")), plain_text])
-    last_name = StringField(N_("Last name"), [required(N_("Enter your last name.")), plain_text])
-    phone = StringField(N_("Phone"), [plain_text, phone_number])
-    company_name = StringField(N_("Company"), [plain_text])
-    newsletter = CheckBox(N_("Send me news by e-mail now and then"))
-    ref = HiddenField()
-
-    @property
-    def referral(self) -> str | None:
-        """Who sent them; a bad number is ignored."""
-        text = (self.ref.data or request.args.get("ref", "")).strip()
-        return text if is_customer_reference(text) else None
 
 
 class ProfileForm(PortalForm):
-    """What customers say of themselves."""
+    """What customers say of themselves. `asking` makes of it what an organisation asks for."""
 
-    first_name = StringField(N_("First name"), [required(N_("Enter your first name.")), plain_text])
-    last_name = StringField(N_("Last name"), [required(N_("Enter your last name.")), plain_text])
+    first_name = StringField(N_("First name"), [plain_text])
+    last_name = StringField(N_("Last name"), [plain_text])
     phone = StringField(N_("Phone"), [plain_text, phone_number])
     company_name = StringField(N_("Company"), [plain_text])
     company_registration_number = StringField(N_("Company registration number"), [plain_text])
@@ -234,9 +216,70 @@ class ProfileForm(PortalForm):
     locale = StringField(N_("Language"), [plain_text, own_language])
     newsletter = CheckBox(N_("Send me news by e-mail now and then"))
 
-    def changes(self) -> dict[str, str | bool | None]:
-        """What was sent; a field that was left out stays as it is, and a box that is not ticked is not sent."""
-        return {field.name: field.data for field in self if field.raw_data or field.name == "newsletter"}
+    def details(self) -> dict[str, Any]:
+        """What was sent; a field that was left out is not there, and a box that is not ticked is not sent."""
+        sent = (self[name] for name in PROFILE_FIELDS if name in self)
+        return {field.name: field.data for field in sent if field.raw_data or field.name == "newsletter"}
+
+
+PROFILE_ORDER = [name for name in vars(ProfileForm) if name in PROFILE_FIELDS]
+"""The fields of the profile as they stand on the page."""
+
+
+def label_of(name: str) -> str:
+    """What the field of this name is called."""
+    return translate(getattr(ProfileForm, name).args[0])
+
+
+class RegistrationForm(_NewAccountForm, ProfileForm):
+    """Create an account."""
+
+    ref = HiddenField()
+
+    @property
+    def referral(self) -> str | None:
+        """Who sent them; a bad number is ignored."""
+        text = (self.ref.data or request.args.get("ref", "")).strip()
+        return text if is_customer_reference(text) else None
+
+
+class _Needed:
+    """Something must be typed. The flag lets templates say which fields may be left empty."""
+
+    field_flags: ClassVar = {"required": True}
+
+    def __call__(self, form: PortalForm, field: Field) -> None:
+        if not (field.data or "").strip():
+            known = _NEEDED.get(field.name)
+            words = N_("%(field)s: please fill this in.")
+            raise StopValidation(translate(known) if known else translate(words, field=translate(field.label.text)))
+
+
+_NEEDED = {
+    "first_name": N_("Enter your first name."),
+    "last_name": N_("Enter your last name."),
+    "phone": N_("Enter your phone number."),
+    "country": N_("Choose a country from the list."),
+}
+_Form = TypeVar("_Form", bound=ProfileForm)
+
+
+def asking(form_class: type[_Form], rules: Rules) -> type[_Form]:
+    """A form that asks for what an organisation asks for."""
+    required = frozenset(name for name, rule in rules.items() if rule is FieldRule.REQUIRED)
+    left_out = frozenset(name for name, rule in rules.items() if rule not in ASKED)
+    return cast(type[_Form], _asking(form_class, required, left_out))
+
+
+@lru_cache(maxsize=200)
+def _asking(form_class: Any, required: frozenset[str], left_out: frozenset[str]) -> Any:
+    attributes: dict[str, Any] = dict.fromkeys(left_out)
+    for name in required:
+        field = getattr(form_class, name)
+        label, validators = field.args
+        attributes[name] = UnboundField(field.field_class, label, [_Needed(), *validators])
+        attributes[name].creation_counter = field.creation_counter  # the order of fields is that of these
+    return type(form_class)(form_class.__name__, (form_class,), attributes)
 
 
 class ConfirmForm(PortalForm):

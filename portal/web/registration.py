@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.app import current_context
+from portal.domain.field_rules import registration_rules
 from portal.domain.messages import N_
 from portal.domain.use_cases.confirm_registration import (
     Confirmation,
@@ -15,11 +16,22 @@ from portal.domain.use_cases.confirm_registration import (
 )
 from portal.domain.use_cases.register import RegistrationRequest, register, return_url_of
 from portal.domain.use_cases.resend_confirmation import resend
+from portal.i18n import current_language
 from portal.web import session
 from portal.web.embedding import current_visit
 from portal.web.form_page import FormPage
-from portal.web.forms import ChosenPasswordForm, CodeForm, PortalForm, RegistrationForm, RememberForm, ResendForm
+from portal.web.forms import (
+    ChosenPasswordForm,
+    CodeForm,
+    PortalForm,
+    RegistrationForm,
+    RememberForm,
+    ResendForm,
+    asking,
+)
 from portal.web.handover import arrive
+from portal.web.organisation import current_organisation
+from portal.web.profile import country_names
 from portal.web.redirects import return_target
 
 pages = Blueprint("register", __name__)
@@ -33,7 +45,14 @@ class RegistrationPage(FormPage):
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """The rule for passwords is told before it is broken."""
-        return {"min_length": current_context().rules.password_min_length}
+        return {
+            "min_length": current_context().rules.password_min_length,
+            "countries": country_names(current_language().locale),
+        }
+
+    def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
+        """With the fields that the organisation asks for."""
+        return asking(RegistrationForm, registration_rules(current_organisation().field_rules))
 
     def filled(self, form: PortalForm) -> None:
         """Who sent them."""
@@ -45,11 +64,7 @@ class RegistrationPage(FormPage):
         application = RegistrationRequest(
             address=address,
             password=form.password.text,
-            first_name=form.first_name.data,
-            last_name=form.last_name.data,
-            phone=form.phone.data,
-            company_name=form.company_name.data,
-            newsletter=form.newsletter.data,
+            **form.details(),
             referral=form.referral,
             return_url=current_visit().return_url,
         )

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select
 from portal.domain import accounts
 from portal.domain.contact_details import ContactDetails, get_contact_details
 from portal.domain.context import Context
+from portal.domain.field_rules import ASKED, FieldRule, Rules
 from portal.domain.identities import Channel, Customer
 from portal.storage.models import Identity
 
@@ -28,6 +29,8 @@ class AccountOverview:
     details: ContactDetails
     password_set_at: datetime | None
     """None for a customer without a password."""
+    missing: list[str]
+    """Fields that the organisation wants, and that are empty."""
     last_sign_in: SignIn | None
     """The one before this session, as far back as sessions are kept."""
 
@@ -41,14 +44,23 @@ _last_sign_in = (
 )
 
 
-def get_account_overview(context: Context, customer: Customer) -> AccountOverview:
+_WANTED = "phone"
+"""A shop reaches nobody without it, so it is missed even where it is optional."""
+
+
+def get_account_overview(context: Context, customer: Customer, rules: Rules) -> AccountOverview:
     """What the account's first page shows."""
     with context.database.read() as connection:
         last = connection.execute(
             _last_sign_in, {"contact_id": customer.id, "identity_id": customer.identity_id}
         ).one_or_none()
+        details = get_contact_details(connection, customer.id)
+        wanted = {
+            name for name, rule in rules.items() if rule is FieldRule.REQUIRED or (name == _WANTED and rule in ASKED)
+        }
         return AccountOverview(
-            details=get_contact_details(connection, customer.id),
+            details=details,
+            missing=sorted(name for name in wanted if not getattr(details, name)),
             password_set_at=accounts.password_set_at(connection, customer.id),
             last_sign_in=SignIn(**last._asdict()) if last else None,
         )
