@@ -36,6 +36,7 @@ _LETTER_SIZES = """[...document.querySelectorAll("main input:not([type=hidden], 
 
 # Fields whose label nobody sees, for whatever reason.
 _UNLABELLED = """[...document.querySelectorAll("main input:not([type=hidden]):not(.visually-hidden)")]
+  .filter(input => !input.closest("details:not([open])"))
   .filter(input => ![...input.labels].some(label => {
     const box = label.getBoundingClientRect();
     return label.innerText.trim() && box.width > 10 && box.height > 10 && label.checkVisibility({checkOpacity: true});
