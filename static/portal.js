@@ -133,7 +133,7 @@ for (const number of document.querySelectorAll("[data-copy]")) {
   button.textContent = number.dataset.copy;
   const said = document.createElement("span");
   said.className = "visually-hidden";
-  said.setAttribute("role", "status");
+  said.setAttribute("aria-live", "polite");
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(number.textContent.trim());
     button.textContent = said.textContent = number.dataset.copied;

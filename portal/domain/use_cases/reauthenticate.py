@@ -13,6 +13,7 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer
 from portal.domain.link_requests import email_link
 from portal.domain.mailbox_proof import redeem
+from portal.domain.one_time_links import OpenLink
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
 from portal.storage.database import retried
@@ -48,7 +49,6 @@ def request_code(context: Context, visitor: Visitor, customer: Customer) -> str:
     return email_link(context, visitor, address, Purpose.REAUTHENTICATE, lifetime=context.rules.magic_lifetime)
 
 
-@retried
 def reauthenticate_by_code(
     context: Context, visitor: Visitor, customer: Customer, requests: Sequence[str], code: str, *, remember: bool
 ) -> str | None:
@@ -60,6 +60,11 @@ def reauthenticate_by_code(
     link = one_time_links.get_open_link_by_code(context, visitor, Purpose.REAUTHENTICATE, requests, code)
     if link.contact_id != customer.id:
         raise Refused(Failure.WRONG_CODE, field="code")
+    return _use_link(context, visitor, customer, link, remember=remember)
+
+
+@retried
+def _use_link(context: Context, visitor: Visitor, customer: Customer, link: OpenLink, *, remember: bool) -> str | None:
     with redeem(context, visitor, link) as redeemed:
         connection, contact_id, now = redeemed.connection, redeemed.contact.id, redeemed.now
         one_time_links.end_all(connection, contact_id, now, Purpose.REAUTHENTICATE)
