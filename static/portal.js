@@ -138,5 +138,5 @@ for (const number of document.querySelectorAll("[data-copy]")) {
     await navigator.clipboard.writeText(number.textContent.trim());
     button.textContent = said.textContent = number.dataset.copied;
   });
-  if (navigator.clipboard) number.after(button, said);
+  if (navigator.clipboard) number.after(" ", button, said);
 }
