@@ -1,4 +1,4 @@
-# `make run` and `make test` need Python 3.11 or later with venv, make and git. Everything else they bring along.
+# `make run` and `make test` need Python 3.11 or later with venv, make and git, and install everything else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 AUDIT := tests/audit
 
-# The catalogues: translators edit the .po files, the portal reads the .mo files.
+# Translators edit the .po files; the portal reads the .mo files.
 TRANSLATIONS := portal/translations
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/messages.po))
 
@@ -18,49 +18,54 @@ ARGS ?=
 LOCK_ARGS ?=
 
 .DEFAULT_GOAL := help
-# Two targets at once would write into one environment.
+# Two targets at once would write to the same environment.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run demo test test-all coverage audit check format bench soak messages language lock sbom clean
+.PHONY: help run demo test test-all test-programs coverage audit check format bench soak messages language lock sbom clean
 
 help:
 	@echo "make run      serve the portal on http://127.0.0.1:5000"
-	@echo "make demo     a shop on another host name that shows the portal in a frame, over TLS"
-	@echo "make test     every test, a real browser and real servers included"
-	@echo "make coverage the same, and which lines of portal/ none of them runs"
-	@echo "make test-all the tests of domain, pages and API on each other Python version that is installed, with SQLite"
-	@echo "make audit    what others' auditors say of pages, headers and mails"
-	@echo "make check    linters, types, rules of imports"
-	@echo "make format   put the code into shape"
-	@echo "make bench    measure"
-	@echo "make soak     kill the portal at random under load, 500 times, and look for what was lost; then the long tests"
-	@echo "make messages bring the catalogues of all languages in line with the sources"
-	@echo "make language LOCALE=de   the same, and begin a catalogue for one more language"
-	@echo "make lock     write the lock files anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)"
-	@echo "make sbom     write down what the portal is made of, as CycloneDX, to build/portal.cdx.json"
-	@echo "make clean    remove what these made; instance/ stays"
+	@echo "make demo     run a shop on another host name that shows the portal in a frame, over TLS"
+	@echo "make test     the tests to run after each change, real browser and servers included: about 3 minutes"
+	@echo "make test-all all other tests, then those of domain, pages and API on other Python versions: about 10 minutes"
+	@echo "make coverage run all tests and list the lines of portal/ that none of them runs"
+	@echo "make audit    run third-party audits (Lighthouse, axe, Nu, SpamAssassin) on pages, headers and emails"
+	@echo "make check    run linters, type checks and import rules"
+	@echo "make format   format the code"
+	@echo "make bench    run the benchmarks"
+	@echo "make soak     kill the portal at random under load, 500 times, and check for lost data; then the long tests"
+	@echo "make messages update the catalogues of all languages from the sources"
+	@echo "make language LOCALE=de   the same, and create a catalogue for another language"
+	@echo "make lock     update the lock files from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)"
+	@echo "make sbom     write a bill of materials (CycloneDX) to build/portal.cdx.json"
+	@echo "make clean    remove what these targets created, except instance/"
 
-# `exec`: the server takes the shell's place, so that Ctrl-C and SIGTERM reach it and it can finish what it serves.
+# `exec` replaces the shell by the server, so that Ctrl-C and SIGTERM reach it and it can finish running requests.
 run: $(VENV)/.runtime $(CATALOGUES)
 	@exec $(BIN)/portal serve $(ARGS)
 
 demo: $(VENV)/.runtime $(CATALOGUES)
 	@exec $(BIN)/python -m demo $(ARGS)
 
-test: $(VENV)/.dev $(CATALOGUES)
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore=$(AUDIT)
+
+# What tests need beside Python packages.
+test-programs: $(VENV)/.dev $(CATALOGUES)
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.deploy.nginx
 	@$(BIN)/python -m tests.faults.faketime
 	@$(BIN)/python -m tests.servers.redis
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore=$(AUDIT) $(ARGS)
 
-# What CI runs beside `make test`.
-test-all: $(VENV)/.dev
+test: test-programs
+	@$(PYTEST) -m "not full" $(ARGS)
+
+test-all: test-programs
+	@$(PYTEST) -m full $(ARGS)
 	@$(BIN)/python -m tests.pythons $(ARGS)
 
-# Apart: to count lines takes a third of all the time that the tests compute for.
-coverage:
-	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term-missing:skip-covered $(ARGS)"
+# Separate from `make test`, since coverage adds a third to the tests' CPU time.
+coverage: test-programs
+	@$(PYTEST) --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 audit: $(VENV)/.audit $(CATALOGUES) $(AUDIT)/node_modules/.package-lock.json
 	@$(BIN)/python -m tests.browser.chromium
@@ -77,7 +82,7 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
 
-# KILLS=50 for a shorter one. The tests have long forms, which take minutes.
+# KILLS=50 for a shorter run. The long forms of the tests take minutes.
 KILLS ?= 500
 LONG := tests/deploy/test_nginx.py tests/server/test_hostile_clients.py \
 	$(addprefix tests/faults/test_,backlog.py busy_database.py frozen_worker.py)
@@ -95,8 +100,8 @@ POT := build/messages.pot
 .PHONY: $(POT)
 WIDTH := --width=120
 
-# No line numbers: they would change with every line that is written above. Nothing is guessed: a message that was
-# reworded is an untranslated one.
+# Without line numbers, which would change with each line added above. Without fuzzy matching: a reworded message is an
+# untranslated one.
 $(POT): $(VENV)/.dev
 	@mkdir -p $(dir $(POT))
 	@$(PYBABEL) extract --mapping=pyproject.toml --project=portal --add-location=file $(WIDTH) --output-file=$(POT) .
@@ -107,7 +112,7 @@ messages: $(POT)
 	@$(BIN)/pybabel compile --directory=$(TRANSLATIONS) --statistics
 
 language: messages
-	@test -n "$(LOCALE)" || { echo "Which language? make language LOCALE=de" >&2; exit 1; }
+	@test -n "$(LOCALE)" || { echo "LOCALE: not set; name a language, like make language LOCALE=de" >&2; exit 1; }
 	@test -e $(TRANSLATIONS)/$(subst -,_,$(LOCALE)) || $(BIN)/pybabel init --input-file=$(POT) $(WIDTH) \
 		--output-dir=$(TRANSLATIONS) --locale=$(subst -,_,$(LOCALE))
 	@$(PYBABEL) compile --directory=$(TRANSLATIONS)
@@ -115,9 +120,9 @@ language: messages
 %.mo: %.po | $(VENV)/.runtime
 	@$(PYBABEL) compile --input-file=$< --output-file=$@
 
-# The hashes of every file of a version are locked, for every platform and every Python from 3.11 on, so one lock
-# serves all machines. No index is written down: pip and uv know theirs. The development lock is held to the runtime's
-# versions, so that tests run on what is served. `--no-config`: a setting of one machine must not get in.
+# The lock has the hashes of all files of a version, for every platform and every Python from 3.11 on, so it is the same
+# on all machines. It names no index: pip and uv use their own. The development lock has the versions of the runtime lock,
+# so that tests run with what is served. `--no-config` ignores the settings of one machine.
 COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS)
 
@@ -127,8 +132,8 @@ lock: $(VENV)/.dev
 	@$(COMPILE) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
 	@$(COMPILE) --group pyproject.toml:audit --constraints requirements-dev.lock --output-file requirements-audit.lock
 
-# Every locked package with its version and hashes, the same bytes for the same lock file. The tool's warning is about a
-# graph of dependencies, which a lock file does not hold.
+# Every locked package with its version and hashes; the same lock file gives the same bytes. The tool's warning is about
+# the dependency graph, which a lock file does not have.
 SBOM ?= build/portal.cdx.json
 sbom: $(VENV)/.dev
 	@mkdir -p $(dir $(SBOM))
@@ -140,20 +145,20 @@ clean:
 		.ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The environment. A stamp file says what is installed; it is older than the lock or pyproject.toml only when there is
-# something to do, so a second `make run` starts at once. The project itself is installed as a link to this folder,
-# without its dependencies (the lock has them) and with the locked build backend.
+# The environment. A stamp file is older than the lock or pyproject.toml only when something must be installed, so a
+# second `make run` starts at once. The project itself is installed in editable mode, without its dependencies (they are
+# in the lock) and with the locked build backend.
 #
-# $(call install,installer,its command,what to tell): the installer's words are shown only when it fails.
+# $(call install,installer,its command,the message): the installer's output is shown only when it fails.
 define install
 	@echo "Installing $(3) ..."
 	@log=$$(mktemp) && { $(2); } >"$$log" 2>&1 || \
-		{ cat "$$log" >&2; rm -f "$$log"; echo "Installing failed; $(1)'s words are above." >&2; exit 1; }; \
+		{ cat "$$log" >&2; rm -f "$$log"; echo "Installing failed; the output of $(1) is above." >&2; exit 1; }; \
 	rm -f "$$log"
 endef
-# `--no-deps`: a lock file is the whole of what is needed, so pip has nothing to resolve. Left to resolve, older pips look
-# for the newest release wherever a package asks for an extra (pytest-cov for coverage[toml]), and refuse it for lacking a
-# hash: each new release would break the installation. `pip check` says if a lock file was not the whole after all.
+# `--no-deps`: a lock file is complete, so pip must not resolve. When they resolve, older versions of pip look for the
+# newest release of a package with an extra (pytest-cov needs coverage[toml]), and refuse it since the lock has no hash of
+# it, so each new release would break the installation. `pip check` fails when a lock file is not complete.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 FROM_LOCK := $(PIP) install --no-deps --require-hashes -r
 ITSELF := $(PIP) install --no-deps --no-build-isolation --editable . && $(PIP) check
@@ -162,7 +167,7 @@ $(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/.made
 	$(call install,pip,$(FROM_LOCK) $< && $(ITSELF),the portal into $(VENV) (only this once; about half a minute))
 	@touch $@
 
-# The development lock holds the runtime whole: with it installed, `make run` has nothing left to do.
+# The development lock contains the runtime lock, so `make run` needs no second installation.
 $(VENV)/.dev: requirements-dev.lock requirements.lock pyproject.toml | $(VENV)/.made
 	$(call install,pip,$(FROM_LOCK) $< && $(ITSELF),the portal and its tools into $(VENV) (only this once; about a minute))
 	@touch $@ $(VENV)/.runtime
@@ -171,17 +176,17 @@ $(VENV)/.audit: requirements-audit.lock | $(VENV)/.dev
 	$(call install,pip,$(FROM_LOCK) $<,Node and Java into $(VENV) (only this once; about half a minute))
 	@touch $@
 
-# npm writes this file last.
+# The file that npm writes last.
 $(AUDIT)/node_modules/.package-lock.json: $(AUDIT)/package-lock.json $(AUDIT)/.npmrc | $(VENV)/.audit
 	$(call install,npm,PATH="$(abspath $(BIN)):$$PATH" npm ci --prefix $(AUDIT),the auditors (only this once; about half a minute))
 	@touch $@
 
 $(VENV)/.made:
 	@command -v "$(PYTHON)" >/dev/null || \
-		{ echo "There is no $(PYTHON) here. Python 3.11 or later is needed: make PYTHON=/path/to/python" >&2; exit 1; }
+		{ echo "$(PYTHON): not found; name a Python 3.11 or later: make PYTHON=/path/to/python" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or later is needed; $(PYTHON) is older. Name another: make PYTHON=python3.12" >&2; exit 1; }
+		{ echo "$(PYTHON): too old; name a Python 3.11 or later: make PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
-		{ echo "$(PYTHON) lacks its venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
+		{ echo "$(PYTHON): has no venv module; install it, on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@"$(PYTHON)" -m venv $(VENV)
 	@touch $@

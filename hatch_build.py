@@ -1,4 +1,4 @@
-"""Compile the translations when the project is packaged, or installed as a link to this folder."""
+"""Compile the translations when the project is packaged or installed in editable mode."""
 
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,13 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class CompileTranslations(BuildHookInterface[Any]):
-    """Run `pybabel compile` for each catalogue that has changed since, and put the compiled ones into the wheel."""
+    """Compile the changed catalogues, and add the compiled ones to the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's signature
-        """Compile before the files of the wheel are chosen."""
+        """Compile the catalogues before the files of the wheel are chosen."""
         for source in Path(self.root, "portal", "translations").glob("*/LC_MESSAGES/messages.po"):
             compiled = source.with_suffix(".mo")
-            # One that is up to date may be in use.
+            # A running portal may be reading one that is up to date.
             if compiled.exists() and compiled.stat().st_mtime >= source.stat().st_mtime:
                 continue
             command = ["pybabel", "--quiet", "compile", f"--input-file={source}", f"--output-file={compiled}"]

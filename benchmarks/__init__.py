@@ -1,4 +1,4 @@
-"""What the portal costs, beside a bare reference that is measured in the same run: `make bench`.
+"""Benchmarks of the portal beside a minimal reference in the same run: `make bench`.
 
-Nothing here asserts a time; machines differ, ratios hardly do. CPU times are read as Linux tells them.
+No benchmark asserts a time: times differ between machines, ratios hardly do. CPU times are read from Linux.
 """

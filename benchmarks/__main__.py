@@ -1,4 +1,4 @@
-"""`python -m benchmarks [login] [timing] [throttle] [importing]`: all of them when none is named."""
+"""`python -m benchmarks [login] [timing] [throttle] [importing]`: run these benchmarks, or all."""
 
 import argparse
 
@@ -8,7 +8,7 @@ BENCHMARKS = {"login": login.run, "timing": timing.run, "throttle": throttle.run
 
 
 def main() -> None:
-    """Run what was asked for, one after another: two at once would measure each other."""
+    """Run the named benchmarks one after another, since two at once would disturb each other."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the portal.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(BENCHMARKS)}; default: all")
     names = parser.parse_args().names or list(BENCHMARKS)

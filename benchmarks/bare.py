@@ -1,7 +1,7 @@
-"""The reference: a sign-in as Flask's tutorial writes it, on one template, with Flask-WTF's form token.
+"""The reference: a sign-in as in Flask's tutorial, with one template and Flask-WTF's CSRF token.
 
-It does what a sign-in cannot do without, and nothing else: one query, one hash of the same cost, one cookie. No limits,
-no record of what happened, nothing stored.
+It has only the minimum of a sign-in: one query, one hash of the same cost, one cookie; no rate limits, no events,
+nothing stored.
 """
 
 import os
@@ -15,7 +15,7 @@ from flask_wtf.csrf import CSRFProtect
 
 
 def create_app() -> Flask:
-    """The reference as a WSGI application; the environment says where its users are and what a hash costs."""
+    """Create the reference as a WSGI application; the environment names its database and the cost of a hash."""
     app = Flask(__name__)
     app.config["SECRET_KEY"] = os.urandom(32)
     CSRFProtect(app)

@@ -1,4 +1,4 @@
-"""A client that does what a browser does with a form: keeps the connection, the cookie and the form's token."""
+"""An HTTP client for forms that keeps the connection, the cookie and the CSRF token."""
 
 import json
 import re
@@ -18,8 +18,8 @@ _HEADERS = {
 class Browser:
     """One kept-alive connection to a server on loopback.
 
-    A form may be sent any number of times with the cookie and token of one `open`: what an answer puts into the cookie
-    is not kept, so each turn is a first one.
+    A form may be sent any number of times with the cookie and token of one `open`. Cookies of responses to forms are
+    dropped, so that each request starts from the same state.
     """
 
     def __init__(self, port: int) -> None:
@@ -32,7 +32,7 @@ class Browser:
         self._connection.close()
 
     def get(self, path: str) -> tuple[str, str]:
-        """A page without a cookie, as a first visitor sees it: its text, and the cookie that came with it."""
+        """Get a page without sending a cookie; return its text and its cookie."""
         self._connection.request("GET", path, headers=_HEADERS)
         response = self._connection.getresponse()
         text = response.read().decode()
@@ -40,14 +40,14 @@ class Browser:
         return text, (response.getheader("Set-Cookie") or "").partition(";")[0]
 
     def open(self, path: str) -> None:
-        """Take the cookie and the token that the form on a page needs."""
+        """Get a page, and keep its cookie and CSRF token for `send`."""
         text, self._cookie = self.get(path)
         found = _TOKEN.search(text)
         assert found, f"GET {path}: no token in the form"
         self._token = found[1]
 
     def send(self, path: str, expected: int, **fields: str) -> float:
-        """Send the form and return the seconds until the whole answer is there; its status must be `expected`."""
+        """Send the form and return the seconds until the whole response is read; its status must be `expected`."""
         body = urlencode({"csrf_token": self._token, **fields})
         headers = {
             **_HEADERS,
@@ -64,7 +64,7 @@ class Browser:
         return seconds
 
     def call(self, path: str, key: str, **fields: str) -> None:
-        """Send JSON as a shop's server does; it must succeed."""
+        """Call the API; the call must succeed."""
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
         self._connection.request("POST", path, json.dumps(fields), headers)
         response = self._connection.getresponse()

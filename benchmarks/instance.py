@@ -1,4 +1,4 @@
-"""A portal in a temporary folder, with registered customers; the bare reference knows the first of them too."""
+"""A portal in a temporary folder with registered customers, and a database of the reference with the first of them."""
 
 import sqlite3
 import tempfile
@@ -24,7 +24,7 @@ from portal.storage.models import Link, Registration
 
 PASSWORD = "tichy velbloud 77"
 CUSTOMERS = 10
-"""So many that no test of wrong passwords closes an account (contacts.CLOSING_FAILURES)."""
+"""Enough that wrong passwords lock no account (contacts.LOCKING_FAILURES)."""
 _LIMITS = (
     "login_limit_account",
     "login_limit_network",
@@ -37,7 +37,7 @@ _LIMITS = (
 
 @dataclass(frozen=True)
 class Instance:
-    """What a server needs to serve it, and who may sign in with PASSWORD."""
+    """An instance with its environment, its API key, and the customers, who have PASSWORD."""
 
     path: Path
     environment: dict[str, str]
@@ -48,7 +48,7 @@ class Instance:
 
 @contextmanager
 def temporary_instance() -> Iterator[Instance]:
-    """An instance of the portal whose limits nobody reaches, and the database of the bare reference beside it."""
+    """Create an instance with very high rate limits, and the database of the reference beside it."""
     with tempfile.TemporaryDirectory(prefix="portal-bench-") as folder:
         path = Path(folder)
         environment = {PREFIX + "INSTANCE_PATH": folder, "BARE_DATABASE": str(path / "bare.sqlite3")}

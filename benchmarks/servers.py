@@ -1,4 +1,4 @@
-"""Real servers on loopback, in processes of their own, and the CPU time they have used."""
+"""Servers on loopback in processes of their own, and their CPU time."""
 
 import os
 import socket
@@ -21,25 +21,25 @@ _CHECKOUT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers."""
+    """A running server."""
 
     port: int
     pid: int
 
     def browser(self) -> Browser:
-        """A client of it."""
+        """Return a client of the server."""
         return Browser(self.port)
 
     def cpu_seconds(self) -> float:
-        """The CPU time of its process, user and system, to the nanosecond."""
-        # The id of another process's CPU clock, as clock_getcpuclockid(3) computes it: /proc/*/stat counts in steps of
-        # 10 ms, as long as twenty pages take.
+        """Return the user and system CPU time of the process, in nanosecond resolution."""
+        # The id of another process's CPU clock, as clock_getcpuclockid(3) computes it; /proc/*/stat has steps of 10 ms,
+        # in which a server renders twenty pages.
         return time.clock_gettime(~self.pid << 3 | 2)
 
 
 @contextmanager
 def portal_server(instance: Instance) -> Iterator[Server]:
-    """The portal as an operator runs it: `portal serve`."""
+    """Run `portal serve`."""
     port = _free_port()
     code = "from portal.cli import main; main()"
     command = [sys.executable, "-c", code, "serve", "--port", str(port), "--threads", str(THREADS)]
@@ -49,7 +49,7 @@ def portal_server(instance: Instance) -> Iterator[Server]:
 
 @contextmanager
 def bare_server(instance: Instance) -> Iterator[Server]:
-    """The bare reference (bare.py), behind the same server with the same settings."""
+    """Run the reference (bare.py) on the same WSGI server with the same number of threads."""
     port = _free_port()
     options = [f"--listen=127.0.0.1:{port}", f"--threads={THREADS}", "--call"]
     command = [sys.executable, "-m", "waitress", *options, "benchmarks.bare:create_app"]

@@ -1,4 +1,4 @@
-"""What counting the tries of a sign-in costs, however many addresses are counted already."""
+"""Measure the CPU time of counting a sign-in's attempts, with different numbers of keys in the storage."""
 
 from statistics import median
 from time import process_time, sleep, thread_time
@@ -12,21 +12,21 @@ _SPAN = 1200
 _ROUNDS = 5
 _SIGN_INS = 20
 _PAUSE = 0.015
-"""Between sign-ins, as between people: the storage of `limits` looks through its keys 10 ms after a hit."""
+"""Between sign-ins: the storage of `limits` scans its keys 10 ms after a hit."""
 _COLUMNS = "{:>10} {:>22} {:>22} {:>8}"
 
 
 def run() -> None:
     """Measure and print."""
-    print("Throttle: µs of CPU that one sign-in spends on counting (two hits, both given back).")
-    print(_COLUMNS.format("live keys", "portal WindowStorage", "limits MemoryStorage", "ratio"))
+    print("Rate limits: CPU µs of counting one sign-in (two hits, both undone).")
+    print(_COLUMNS.format("live keys", "portal MemoryCounters", "limits MemoryStorage", "ratio"))
     for keys in LIVE_KEYS:
         ours, theirs = _cost(MemoryCounters(), keys), _cost(MemoryStorage(), keys)
         print(_COLUMNS.format(f"{keys:,}", f"{ours:.0f}", f"{theirs:.0f}", f"{ours / theirs:.3f}"))
 
 
 def _cost(storage: Storage, keys: int) -> float:
-    """The µs of CPU that one sign-in costs: the median of several rounds."""
+    """Return the CPU µs of counting one sign-in, as the median of several rounds."""
     for number in range(keys):
         storage.incr(f"account-{number}", _SPAN)
     sleep(0.2)
@@ -34,7 +34,7 @@ def _cost(storage: Storage, keys: int) -> float:
 
 
 def _round(storage: Storage) -> float:
-    """The CPU seconds of some sign-ins: what this thread spends on hits, and all that other threads spend."""
+    """Return the CPU seconds of counting some sign-ins: those of this thread's hits and of all other threads."""
     hits = 0.0
     before = process_time() - thread_time()
     for number in range(_SIGN_INS):

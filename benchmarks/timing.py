@@ -1,6 +1,6 @@
-"""Whether time tells known addresses from unknown ones: POST /login, /register and /password/reset.
+"""Compare the response times for known and unknown addresses: POST /login, /register and /password/reset.
 
-POST /login twice: with a wrong password, and with the one that a stranger has just registered for the address.
+POST /login is measured with a wrong password, and with one that was just registered for the address.
 """
 
 import random
@@ -22,12 +22,12 @@ Send = Callable[[Browser, str], float]
 
 def run() -> None:
     """Measure and print."""
-    print(f"Known and unknown addresses: ms until the answer, medians of {SAMPLES} samples each, in random order.")
-    print(_COLUMNS.format("", "known", "unknown", "noise", "difference", "99 % lie within", "so"))
+    print(f"Known and unknown addresses: response time in ms, medians of {SAMPLES} samples each, in random order.")
+    print(_COLUMNS.format("", "known", "unknown", "MAD", "difference", "99 % interval", "result"))
     with temporary_instance() as instance, portal_server(instance) as server:
         browser = server.browser()
-        for form, (path, send, strangers) in _FORMS.items():
-            known, unknown = _sample(browser, path, send, instance.customers, strangers)
+        for form, (path, send, unknown_addresses) in _FORMS.items():
+            known, unknown = _sample(browser, path, send, instance.customers, unknown_addresses)
             low, high = difference_interval(known, unknown)
             print(
                 _COLUMNS.format(
@@ -44,18 +44,21 @@ def run() -> None:
 
 
 def _sample(
-    browser: Browser, path: str, send: Send, customers: list[str], strangers: int
+    browser: Browser, path: str, send: Send, customers: list[str], unknown_addresses: int
 ) -> tuple[list[float], list[float]]:
-    """The ms for known and for unknown addresses. Chance alone orders them: mail goes out beside what comes next."""
+    """Measure the ms for known and for unknown addresses, in random order, since email is sent in the background."""
     browser.open(path)
     for number in range(_WARM_UP):
         send(browser, f"early-{number:04}@example.com")
     known: list[float] = []
     unknown: list[float] = []
-    turns = [(known, customers[number % len(customers)]) for number in range(SAMPLES)]
-    turns += [(unknown, f"stranger-{strangers}-{number % strangers:04}@example.com") for number in range(SAMPLES)]
-    random.Random(0).shuffle(turns)  # noqa: S311 - nobody is to be surprised
-    for samples, email in turns:
+    requests = [(known, customers[number % len(customers)]) for number in range(SAMPLES)]
+    requests += [
+        (unknown, f"unknown-{unknown_addresses}-{number % unknown_addresses:04}@example.com")
+        for number in range(SAMPLES)
+    ]
+    random.Random(0).shuffle(requests)  # noqa: S311 - a fixed seed: each run has the same order
+    for samples, email in requests:
         samples.append(send(browser, email) * 1000)
     return known, unknown
 
@@ -83,14 +86,14 @@ _FORMS: dict[str, tuple[str, Send, int]] = {
     "/login (registered)": ("/login", _log_in_registered, CUSTOMERS),
     "/register": ("/register", _register, SAMPLES),
 }
-"""The page of each form, what is sent, and how many unknown addresses take turns.
+"""The page of each form, the function that sends it, and the number of unknown addresses.
 
-As many as there are customers where an address gets one registration after another, so that each has as many of them.
-/register comes last: whoever has registered is not quite unknown any more.
+That number is CUSTOMERS where an address is registered repeatedly, so that each has the same number of registrations.
+/register is last, since it makes unknown addresses known.
 """
 
 
-def _verdict(low: float, high: float, middle: float) -> str:
+def _verdict(low: float, high: float, unknown: float) -> str:
     if not low <= 0 <= high:
-        return f"known addresses answer {'later' if low > 0 else 'sooner'}: look into it"
-    return "time tells nothing" if high - low < middle / 4 else "too much noise to tell: is the machine busy?"
+        return f"known addresses are {'slower' if low > 0 else 'faster'}: find out why"
+    return "no difference" if high - low < unknown / 4 else "too noisy: is the machine busy?"

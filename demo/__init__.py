@@ -1,1 +1,1 @@
-"""A shop on a host of its own that shows a running portal in a frame: `make demo`."""
+"""A demo shop on another host name that shows the portal in a frame: `make demo`."""

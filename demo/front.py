@@ -1,4 +1,4 @@
-"""TLS in front of several servers, one host name each, as a proxy puts it there in production."""
+"""A TLS reverse proxy for several servers with one host name each."""
 
 import shutil
 import ssl
@@ -11,14 +11,14 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, cast
 
-_PATIENCE_SECONDS = 60
-_OF_ONE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
+_TIMEOUT_SECONDS = 60
+_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 
 
 def make_certificate(folder: Path, hosts: list[str]) -> Path:
-    """A certificate that signs itself, with its key in the same file. Exits where there is no openssl."""
+    """Create a self-signed certificate with its key in the same file; exits if there is no openssl."""
     if shutil.which("openssl") is None:
-        raise SystemExit("The demo needs the command openssl, which makes its certificate.")
+        raise SystemExit("openssl: not found; install it, since the demo creates its certificate with it.")
     path = folder / "certificate.pem"
     names = ",".join(f"DNS:{host}" for host in hosts)
     subprocess.run(
@@ -36,7 +36,7 @@ def make_certificate(folder: Path, hosts: list[str]) -> Path:
 
 
 class Front(ThreadingHTTPServer):
-    """Listens on a port of this machine; `behind` says which local port answers for which host."""
+    """A TLS proxy on a port of this machine; `behind` has the local port of each host name."""
 
     daemon_threads = True
 
@@ -47,21 +47,21 @@ class Front(ThreadingHTTPServer):
         self._tls.load_cert_chain(certificate)
 
     def get_request(self) -> tuple[Any, Any]:
-        """Take a connection in; the thread that serves it shakes hands, so that nobody holds up the others."""
+        """Accept a connection; its own thread does the TLS handshake, so that a slow client delays no other."""
         connection, address = super().get_request()
         return self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: browsers hang up as they like."""
+        """Log nothing: browsers close connections at any time."""
 
     def url(self, host: str) -> str:
-        """The address of a host."""
+        """Return the URL of a host."""
         return f"https://{host}:{self.server_port}"
 
 
 @contextmanager
 def fronting(certificate: Path, port: int = 0) -> Iterator[Front]:
-    """A front that serves as long as the block runs."""
+    """Run a proxy for the duration of the block."""
     front = Front(certificate, port)
     thread = Thread(target=front.serve_forever)
     thread.start()
@@ -77,25 +77,25 @@ class _Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Pass a request on to the server behind its host, and the answer back."""
+        """Forward a request to the server of its host, and return the response."""
         front = cast(Front, self.server)
         port = front.behind.get(self.headers.get("Host", "").partition(":")[0])
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if port is None:
             self.send_error(404)
             return
-        connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS)
+        connection = HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
         try:
             connection.request(self.command, self.path, body or None, self._headers())
-            answer = connection.getresponse()
-            content = answer.read()
+            response = connection.getresponse()
+            content = response.read()
         finally:
             connection.close()
-        self.send_response_only(answer.status, answer.reason)
-        for name, value in answer.getheaders():
-            if name.lower() not in _OF_ONE_CONNECTION:
+        self.send_response_only(response.status, response.reason)
+        for name, value in response.getheaders():
+            if name.lower() not in _HOP_BY_HOP:
                 self.send_header(name, value)
-        if answer.status not in (204, 304):
+        if response.status not in (204, 304):
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -103,7 +103,7 @@ class _Request(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815 - the name is http.server's
 
     def _headers(self) -> Mapping[str, str]:
-        sent = {name: value for name, value in self.headers.items() if name.lower() not in _OF_ONE_CONNECTION}
+        sent = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
         return {
             **sent,
             "X-Forwarded-For": self.client_address[0],
@@ -112,4 +112,4 @@ class _Request(BaseHTTPRequestHandler):
         }
 
     def log_message(self, *_arguments: object) -> None:
-        """Say nothing: paths hold tokens."""
+        """Log nothing: paths may contain tokens."""

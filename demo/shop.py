@@ -1,4 +1,4 @@
-"""The shop: one page that shows the portal, and a server that takes sign-ins over with its API key."""
+"""The demo shop: a page that shows the portal in a frame, and a server that redeems hand-over codes."""
 
 import hmac
 import json
@@ -19,7 +19,7 @@ from flask.typing import ResponseReturnValue
 
 @dataclass(frozen=True)
 class PortalApi:
-    """The portal's API, as a server uses it that knows the certificate."""
+    """A client of the portal's API that trusts the demo's certificate."""
 
     host: str
     port: int
@@ -27,9 +27,9 @@ class PortalApi:
     key: str
 
     def post(self, endpoint: str, **body: str) -> dict[str, Any]:
-        """What an endpoint answers."""
+        """Call an endpoint and return its JSON."""
         trusting = ssl.create_default_context(cafile=self.certificate)
-        trusting.check_hostname = False  # names below localhost are not known everywhere, so it is asked by number
+        trusting.check_hostname = False  # not every system resolves names under localhost, so it connects to 127.0.0.1
         connection = HTTPSConnection("127.0.0.1", self.port, context=trusting, timeout=10)
         headers = {
             "Host": f"{self.host}:{self.port}",
@@ -45,13 +45,13 @@ class PortalApi:
 
 
 def create_shop(portal_url: str, api: PortalApi, mails: Path) -> Flask:
-    """The shop as an application; `mails` is the folder into which the portal puts its mails."""
+    """Create the shop as a WSGI application; `mails` is the portal's local mailbox."""
     shop = Flask(__name__)
     shop.secret_key = secrets.token_bytes(32)
     shop.config.update(SESSION_COOKIE_NAME="__Host-shop", SESSION_COOKIE_SECURE=True, SESSION_COOKIE_SAMESITE="Lax")
 
-    def take_over(code: str) -> dict[str, Any]:
-        """Sign the browser in at the shop, if the code was made for this browser."""
+    def redeem(code: str) -> dict[str, Any]:
+        """Sign the browser in at the shop if the code was created for this browser."""
         answer = api.post("redeem-handover", code=code, nonce=session["nonce"])
         if answer.get("success"):
             session["identity"], session["name"] = answer["identityId"], answer["account"].get("firstName", "you")
@@ -59,39 +59,52 @@ def create_shop(portal_url: str, api: PortalApi, mails: Path) -> Flask:
 
     @shop.get("/")
     def page() -> ResponseReturnValue:
-        # One nonce for as long as the session lasts: each sign-in is then told once, however often the page is loaded.
+        # One nonce for the whole session, so that the portal sends one code for each sign-in, not for each page view.
         nonce = session.setdefault("nonce", secrets.token_urlsafe(16))
         state = session.setdefault("state", secrets.token_urlsafe(16))
-        if "code" in request.args:  # back from the tab that the portal opens where it cannot keep a cookie in its frame
+        if "code" in request.args:  # from the tab that the portal opens when it cannot set a cookie in the frame
             if hmac.compare_digest(request.args.get("state", "").encode(), state.encode()):
-                take_over(request.args["code"])
+                redeem(request.args["code"])
             return redirect("/")
         return render_template("shop.html", portal=portal_url, nonce=nonce, state=state, name=session.get("name"))
 
     @shop.post("/sign-in")
     def sign_in() -> ResponseReturnValue:
-        if "nonce" not in session or request.mimetype != "application/json":  # which no other site can send
+        if "nonce" not in session or request.mimetype != "application/json":  # other sites cannot send JSON
             return {}, 400
-        answer = take_over(str(request.get_json()["code"]))
+        answer = redeem(str(request.get_json()["code"]))
         return {"answer": answer, "name": session.get("name")}
 
     @shop.post("/sign-out")
     def sign_out() -> ResponseReturnValue:
-        session.pop("identity", None)  # the portal has ended it already
+        session.pop("identity", None)  # the portal has already ended it
         session.pop("name", None)
         return {}
 
-    @shop.get("/mail")
-    def mail() -> Response:
-        """What the portal has mailed, the newest first; a real shop has no such page."""
-        box = Maildir(mails)
-        found = [message_from_bytes(box.get_bytes(key), policy=default) for key in box.keys()]  # noqa: SIM118 - iterating gives mails
-        found.sort(key=lambda one: one["Date"].datetime, reverse=True)
-        texts = [f"To: {one['To']}\nSubject: {one['Subject']}\n\n{_text(one)}" for one in found]
-        return Response(("\n" + "-" * 72 + "\n\n").join(texts) or "No mail yet.", mimetype="text/plain")
-
-    shop.after_request(_strict(portal_url))
+    _add_mails(shop, mails)
+    shop.after_request(_security_policy(portal_url))
     return shop
+
+
+def _add_mails(shop: Flask, mails: Path) -> None:
+    """Show what the portal has mailed; a real shop has no such page."""
+
+    @shop.get("/mail")
+    def mail() -> str:
+        """The newest first."""
+        box = Maildir(mails)
+        # Their names sort by age.
+        found = [message_from_bytes(box.get_bytes(key), policy=default) for key in sorted(box.keys(), reverse=True)]
+        return render_template("mail.html", mails=[(one["To"], one["Subject"], _text(one)) for one in found])
+
+    @shop.post("/mail")
+    def delete_mail() -> ResponseReturnValue:
+        if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            return {}, 400
+        box = Maildir(mails)
+        for key in box.keys():  # noqa: SIM118 - iterating gives mails
+            box.discard(key)
+        return redirect("/mail")
 
 
 def _text(mail: Any) -> str:
@@ -99,12 +112,12 @@ def _text(mail: Any) -> str:
     return content
 
 
-def _strict(portal_url: str) -> Callable[[Response], Response]:
+def _security_policy(portal_url: str) -> Callable[[Response], Response]:
     def set_policy(response: Response) -> Response:
-        """What a page needs to allow that shows the portal: its script, and its pages in a frame."""
+        """Allow the portal's script, and its pages in a frame."""
         response.headers["Content-Security-Policy"] = (
             f"default-src 'none'; script-src 'self' {portal_url}; frame-src {portal_url}; style-src 'self';"
-            " img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            " img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         )
         return response
 

@@ -5,24 +5,24 @@ from pathlib import Path
 
 from flask import Flask
 
-from portal import api, i18n, web
+from portal import api, customisation, i18n, web
 from portal.app import build_context, context_of
 from portal.extensions import csrf, limiter, mail
 from portal.instance_dir import secret_key
 from portal.mail.smtp import mail_config
 from portal.settings import Settings, load_settings
 
-# The system's resolver waits half a minute and more for name servers that are silent, and takes no time-out from its
-# callers. glibc reads this before the first look-up of the process, hence at import.
+# The system's resolver waits half a minute or more for a silent name server, and its callers cannot set a timeout.
+# glibc reads this variable before the first lookup of the process, hence at import.
 os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")
 
 _PACKAGE = Path(__file__).resolve().parent
-# In a wheel templates and static files lie inside the package, in a checkout beside it.
+# Templates and static files are inside the package in a wheel, and beside it in a checkout.
 _RESOURCES = _PACKAGE if (_PACKAGE / "templates").is_dir() else _PACKAGE.parent
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The portal as a WSGI application. Raises WrongSetting; touches neither database nor network yet."""
+    """Create the portal as a WSGI application, without connecting to anything yet. Raises WrongSetting."""
     settings = settings or load_settings()
     key = secret_key(settings)
     app = Flask(
@@ -35,12 +35,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(mail_config(settings))
     app.extensions["portal_settings"] = settings
     app.extensions["portal"] = build_context(settings, key)
+    customisation.register(app, _RESOURCES / "templates")
     i18n.register(app)
-    # Within what `web` puts around both: a proxy's word for where a request came from.
-    json_face = api.create_api(settings, context_of(app), str(_RESOURCES / "templates"))
-    app.wsgi_app = api.Beside(app.wsgi_app, json_face)  # type: ignore[method-assign] # Flask's documented way to add middleware
+    # Before web.register, whose ProxyFix middleware is for pages and API alike.
+    json_api = api.create_api(settings, context_of(app), str(_RESOURCES / "templates"))
+    app.wsgi_app = api.ApiDispatcher(app.wsgi_app, json_api)  # type: ignore[method-assign] # Flask's documented way to add middleware
     web.register(app)
     csrf.init_app(app)
     limiter.init_app(app)
     mail.init_app(app)
+    customisation.read_overrides(app)
     return app

@@ -1,4 +1,4 @@
-"""The id of each request, and its line in the log; a warning where a proxy is in front that is not trusted."""
+"""Request ids and the access log, with a warning about a proxy that is not trusted."""
 
 import logging
 import secrets
@@ -13,9 +13,9 @@ _proxies_log = logging.getLogger("portal.proxies")
 
 
 def register(app: Flask) -> None:
-    """Log every request of an app, with the headers that other functions set: register this one first."""
+    """Log every request of an app. Register this first, so that its `after_request` runs last."""
     if not settings_of(app).trusted_proxies:
-        _tell_of_proxies(app)
+        _warn_of_proxies(app)
 
     @app.before_request
     def begin() -> None:
@@ -27,32 +27,32 @@ def register(app: Flask) -> None:
         seconds = perf_counter() - g.started
         fields = {
             "method": request.method,
-            "route": str(request.url_rule or "-"),  # and not the path: paths hold tokens
+            "route": str(request.url_rule or "-"),  # not the path, which may contain a token
             "status": response.status_code,
             "ms": round(seconds * 1000, 1),
             "request": g.request_id,
         }
         message = "%(method)s %(route)s %(status)d %(ms).1fms request=%(request)s"
-        if "caller" in g:  # whose key the API was asked with (api/keys.py)
+        if "caller" in g:  # the API key of the request (api/keys.py)
             message += " key=%(key)s"
             fields["key"] = g.caller.key_id
         _log.info(message, fields, extra={"fields": fields})
         return response
 
 
-def _tell_of_proxies(app: Flask) -> None:
-    """Say once that requests seem to come through a proxy whose word does not count: strangers then share their limits.
+def _warn_of_proxies(app: Flask) -> None:
+    """Warn once when a request seems to have come through a proxy that is not trusted.
 
-    Only once, and without the address: anybody can send the header to a portal that has no proxy in front.
+    The warning has no address and appears once, since any client can send the header to a portal without a proxy.
     """
-    told = False
+    is_logged = False
 
     @app.before_request
-    def look() -> None:
-        nonlocal told
-        if not told and "X-Forwarded-For" in request.headers:
-            told = True
+    def warn() -> None:
+        nonlocal is_logged
+        if not is_logged and "X-Forwarded-For" in request.headers:
+            is_logged = True
             _proxies_log.warning(
-                "a request came with X-Forwarded-For, and TRUSTED_PROXIES is 0: if there is a proxy in front, all"
-                " visitors count as one network; say how many proxies there are"
+                "TRUSTED_PROXIES: is 0, but a request has X-Forwarded-For; if a proxy is in front, set the number of"
+                " proxies, since all visitors count as one network now"
             )

@@ -1,4 +1,4 @@
-"""Builds the domain's tools from the settings: the one place where the two meet."""
+"""Build the domain's context from the settings, and find both for an app."""
 
 from dataclasses import fields
 from typing import cast
@@ -9,6 +9,7 @@ from limits.storage import Storage
 from portal.domain.context import Context, Rules
 from portal.domain.errors import Busy
 from portal.domain.geoip import GeoIPDatabase
+from portal.domain.passwords.breached import BreachedPasswords
 from portal.domain.passwords.hashing import Hasher
 from portal.domain.rate_limiter import RateLimiter
 from portal.domain.tokens import LinkSigner
@@ -20,7 +21,7 @@ from portal.storage.rate_limit_counters import FallbackCounters
 
 
 def build_context(settings: Settings, secret_key: str, clock: Clock | None = None) -> Context:
-    """The tools of the domain, as these settings want them. Connects to nothing yet. Raises WrongSetting."""
+    """Build the domain's context from the settings, without connecting to anything yet. Raises WrongSetting."""
     return Context(
         database=open_database(settings.database_url),
         clock=clock or SystemClock(),
@@ -28,22 +29,23 @@ def build_context(settings: Settings, secret_key: str, clock: Clock | None = Non
         rate_limiter=RateLimiter(FallbackCounters(_storage(settings.ratelimit_storage_uri))),
         signer=LinkSigner([*settings.secret_key_fallbacks, secret_key]),
         geoip=GeoIPDatabase(settings.geoip_database),
+        breached=BreachedPasswords(settings.pwned_passwords_file),
         rules=Rules(**{rule.name: getattr(settings, rule.name) for rule in fields(Rules)}),
     )
 
 
 def context_of(app: Flask) -> Context:
-    """The domain's tools of an app."""
+    """Return the domain's context of an app."""
     return cast(Context, app.extensions["portal"])
 
 
 def settings_of(app: Flask) -> Settings:
-    """The settings an app was made with."""
+    """Return the settings of an app."""
     return cast(Settings, app.extensions["portal_settings"])
 
 
 def current_context() -> Context:
-    """The domain's tools, inside a request or command."""
+    """Return the domain's context inside a request or command."""
     return context_of(current_app)
 
 
@@ -51,13 +53,12 @@ def _hasher(settings: Settings) -> Hasher:
     try:
         return Hasher(settings.argon2)
     except Busy:
-        raise WrongSetting("argon2_memory_kib", "is more than this machine has to spare") from None
+        raise WrongSetting("argon2_memory_kib", "is more than the free memory of this machine; set it lower") from None
 
 
 def _storage(uri: str) -> Storage:
     if uri == "memory://":
         return MemoryCounters()
-    # Only who shares counters pays for the import.
-    from portal.storage.redis_counters import RedisCounters
+    from portal.storage.redis_counters import RedisCounters  # slow to import, and only Redis needs it
 
     return RedisCounters(uri)

@@ -1,13 +1,16 @@
 """The Flask extensions, one instance each; create_app connects them."""
 
 import logging
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from time import time
+from typing import Any
 
 from flask import Response, current_app, make_response, request
 from flask_limiter import Limiter, RequestLimit
 from flask_mail import Mail
 from flask_wtf.csrf import CSRFProtect, validate_csrf
+from itsdangerous import BadData, URLSafeTimedSerializer
 from limits import RateLimitItem
 from limits.storage import Storage
 from wtforms import ValidationError
@@ -17,14 +20,14 @@ from portal.domain.values.ip_addresses import network_of
 from portal.storage.rate_limit_counters import REDUCTION, FallbackCounters
 
 _throttled = logging.getLogger("portal.throttled")
-"""For metrics alone: a log would be flooded."""
-logging.getLogger("flask-limiter").setLevel(logging.WARNING)  # it has a line for each request that is refused
+"""For metrics only, since an attack would fill a log."""
+logging.getLogger("flask-limiter").setLevel(logging.WARNING)  # at INFO it logs each refused request
 
 
 class RotatingCSRFProtect(CSRFProtect):
-    """Form tokens that survive a change of SECRET_KEY, as session cookies do.
+    """CSRF protection that also accepts tokens signed with SECRET_KEY_FALLBACKS, as sessions do.
 
-    Flask-WTF reads tokens with the newest key only, so every form open during a rotation would fail.
+    Flask-WTF reads tokens with the newest key only, so forms that are open during a rotation would fail.
     """
 
     def protect(self, apply_exemptions: bool = False) -> None:
@@ -44,21 +47,31 @@ class RotatingCSRFProtect(CSRFProtect):
         self._error_response(reason)
 
 
+def age_of_form_token(token: str) -> timedelta | None:
+    """Return how long ago a form token was made, whatever cookie it belongs to; None if it is none of ours."""
+    keys: list[Any] = [*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key]
+    try:
+        made_at: datetime = URLSafeTimedSerializer(keys, salt="wtf-csrf-token").loads(token, return_timestamp=True)[1]
+    except BadData:
+        return None
+    return datetime.now(UTC) - made_at
+
+
 csrf = RotatingCSRFProtect()
 mail = Mail()
 
 
 class _AppCounters(Storage):
-    """The counters of the app that handles the request, the same that the domain counts attempts in.
+    """The counters of the app that handles the request; the domain counts attempts in the same ones.
 
-    Flask-Limiter knows one storage, by an address, for all apps of a process.
+    Flask-Limiter has one storage, found by its URI, for all apps of a process.
     """
 
     STORAGE_SCHEME = ["portal"]
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """Return what may go wrong."""
+        """Return the exceptions that the storage may raise."""
         return _counters().base_exceptions
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
@@ -108,7 +121,7 @@ def _cost() -> int:
 
 
 limiter = Limiter(_client_network, storage_uri="portal://", strategy="fixed-window", on_breach=_count_breach)
-"""Rates of HTTP requests, declared here and set beside the views; attempts to prove something are the domain's."""
+"""Limits on the rate of requests, applied in the views; the domain limits attempts (domain/rate_limits.py)."""
 
 
 def retry_after() -> int:
@@ -117,13 +130,13 @@ def retry_after() -> int:
     return max(1, ceil(rate.window.reset_time - time())) if rate else 1
 
 
-def _tell_script(_limit: RequestLimit) -> Response:
+def _refuse_typing(_limit: RequestLimit) -> Response:
     return make_response({}, 429, {"Retry-After": str(retry_after())})
 
 
 form_rate = limiter.shared_limit(lambda: str(_form_limit()), scope="form", methods=["POST"], cost=_cost)
-"""Of everything that is posted by a form, so that no page is unlimited."""
+"""The limit of all forms of a network."""
 typing_rate = limiter.shared_limit(
-    "600 per 10 minutes", scope="typing", methods=["POST"], cost=_cost, on_breach=_tell_script
+    "600 per 10 minutes", scope="typing", methods=["POST"], cost=_cost, on_breach=_refuse_typing
 )
-"""Of passwords that are judged while they are typed: an answer tells nothing, but costs some work."""
+"""The limit of passwords that are checked while a customer types."""

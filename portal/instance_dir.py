@@ -1,4 +1,4 @@
-"""The instance folder: the portal's own files, closed to other users of the machine, and never lost by surprise."""
+"""The instance folder: create and protect the portal's own files."""
 
 import fcntl
 import logging
@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from portal.backup import settle_copy
+from portal.customisation import TEMPLATES, TRANSLATIONS
 from portal.settings import DATABASE_FILE, SETTINGS_FILE, Settings, WrongSetting
 from portal.storage import schema
 from portal.storage.backends import DatabaseUnavailable
@@ -25,21 +26,22 @@ KEY_FILE = "secret.key"
 LOCK_FILE = "instance.lock"
 SERVING_FILE = "serving.lock"
 MARKER_FILE = "database-was-made"
-_MARKER_TEXT = "Without this file, a start that finds no database would make a new, empty one.\n"
+_MARKER_TEXT = "Without this file, a start that finds no database creates a new, empty one.\n"
 _OWN_NAMES = frozenset(
-    {KEY_FILE, LOCK_FILE, SERVING_FILE, MARKER_FILE, SETTINGS_FILE, "mailbox"}
+    {KEY_FILE, LOCK_FILE, SERVING_FILE, MARKER_FILE, SETTINGS_FILE, "mailbox", TEMPLATES, TRANSLATIONS}
     | {DATABASE_FILE + ending for ending in ("", "-wal", "-shm", "-journal")}
-    | {"README.md", ".gitignore"}  # a checkout's
+    | {"README.md", ".gitignore"}  # in a checkout
 )
-_SQLITE_BEGINNING = b"SQLite format 3\0"
+_SQLITE_SIGNATURE = b"SQLite format 3\0"
+"""https://www.sqlite.org/fileformat.html, section 1.3.1."""
 _KEY = re.compile(r"[A-Za-z0-9_-]{64}", re.ASCII)
-_PRIVATE_FOLDER, _PRIVATE_FILE, _FOR_OTHERS = 0o700, 0o600, 0o077
+_PRIVATE_FOLDER, _PRIVATE_FILE, _OTHERS_BITS = 0o700, 0o600, 0o077
 
 
 def secret_key(settings: Settings) -> str:
-    """The configured key, else the instance's own, made at the first start; raises WrongSetting when it cannot be had.
+    """Return SECRET_KEY, or the instance's own key, which the first start creates. Raises WrongSetting.
 
-    Any number of processes that start at once end with the same key, and none ever reads half of one.
+    Processes that start at the same time get the same key, and none reads an unfinished file.
     """
     if settings.secret_key is not None:
         return settings.secret_key
@@ -53,20 +55,20 @@ def secret_key(settings: Settings) -> str:
         if not _KEY.fullmatch(key):
             raise WrongSetting(
                 "instance_path",
-                f"holds a {KEY_FILE} that is empty or damaged: put a copy of it back, or remove it to have a new one"
-                " made (which signs everybody out and ends every mailed link)",
+                f"has a {KEY_FILE} that is empty or damaged; restore a copy of the file, or remove it to create a new"
+                " key (which signs every customer out and ends every emailed link)",
             )
-        _close_to_others(path, _PRIVATE_FILE)
+        _remove_access_of_others(path, _PRIVATE_FILE)
     return key
 
 
 def prepare_database(settings: Settings) -> None:
-    """Make the database ready to be served, or raise DatabaseProblem with one line that says what to do.
+    """Prepare the database for serving; raises DatabaseProblem with one line that says what to do.
 
-    On SQLite a new instance gets its database and an older one is migrated, by one process at a time; an instance that
-    had a database and lost it is refused, since an empty one in its place would look like the loss of every customer.
-    A copy that `portal backup` made and somebody put back is settled first (`portal after-restore`).
-    Any other database is only looked at: on several machines it is the operator who says when it is migrated.
+    On SQLite this creates the database of a new instance and migrates an older one, one process at a time, and makes a
+    restored copy of `portal backup` safe to serve. It refuses an instance that has lost its database, since customers
+    would seem lost with an empty one. The schema of PostgreSQL is only checked: with several machines, the operator
+    decides when to migrate.
     """
     with _prepared(settings), _opened(settings) as database:
         if not settings.is_embedded:
@@ -77,18 +79,18 @@ def prepare_database(settings: Settings) -> None:
         with _locked(settings):
             if _marker(settings).exists() and not _has_content(path, database):
                 raise DatabaseProblem(
-                    f"The database {path} is gone or empty, though this instance had one: put the file back,"
-                    " or run `portal db upgrade` to begin anew."
+                    f"The database {path} is missing or empty, but this instance had one; restore the file,"
+                    " or run `portal db upgrade` to create a new one."
                 )
             _upgrade_file(settings, path, database)
             if settled := settle_copy(database, utc_now()):
-                _log.warning("the database is a copy that was put back: %s", settled)
+                _log.warning("the database is a restored copy: %s", settled)
 
 
 def serves_alone(settings: Settings) -> bool:
-    """Whether no other portal serves from this instance. From now on this one does, until it ends."""
+    """Return whether no other process serves from this instance, and register this one until it ends."""
     with _prepared(settings):
-        # Never closed: the system frees it when the process ends.
+        # Never closed: the system releases the lock when the process ends.
         descriptor = os.open(settings.instance_path / SERVING_FILE, os.O_RDWR | os.O_CREAT, _PRIVATE_FILE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,7 +102,7 @@ def serves_alone(settings: Settings) -> bool:
 
 
 def upgrade_database(settings: Settings) -> None:
-    """Bring the database to the code's schema, making it first where there is none: the operator asked for it."""
+    """Migrate the database to this version's schema; on SQLite, create it first if there is none."""
     with _prepared(settings), _opened(settings) as database:
         if not settings.is_embedded:
             schema.upgrade(database)
@@ -110,36 +112,33 @@ def upgrade_database(settings: Settings) -> None:
 
 
 def _upgrade_file(settings: Settings, path: Path, database: Database) -> None:
-    # Before SQLite opens it: the files beside it (-wal, -shm) get the mode that the database has then.
+    # Before SQLite opens the database, whose mode the files beside it (-wal, -shm) get.
     try:
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, _PRIVATE_FILE))
         if problem := _problem_of_file(path):
             raise DatabaseProblem(f"The database {path} cannot be used: {problem}.")
-        _close_to_others(path, _PRIVATE_FILE)
+        _remove_access_of_others(path, _PRIVATE_FILE)
     except OSError as error:
         raise DatabaseProblem(f"The database {path} cannot be used: {error.strerror}.") from None
     with database.read() as connection:
         damage = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     if damage != "ok":
-        raise DatabaseProblem(f"The database {path} is damaged ({damage}): put a backup in its place.")
+        raise DatabaseProblem(f"The database {path} is damaged ({damage}); restore a backup.")
     schema.upgrade(database)
     if not _marker(settings).exists():
         _write_whole(_marker(settings), _MARKER_TEXT)
 
 
 def _problem_of_file(path: Path) -> str | None:
-    """Why a path is no SQLite database and no empty file, which becomes one: it may be anybody's, and is not touched.
-
-    How a database begins: https://www.sqlite.org/fileformat.html, section 1.3.1.
-    """
+    """Return why a path is neither a SQLite database nor an empty file, or None; such a file is not changed."""
     if path.is_dir():
         return "it is a folder"
     if not path.is_file():
-        return "it is no regular file"
+        return "it is not a regular file"
     with path.open("rb") as file:
-        beginning = file.read(len(_SQLITE_BEGINNING))
-    return None if beginning in (b"", _SQLITE_BEGINNING) else "the file is not a database"
+        signature = file.read(len(_SQLITE_SIGNATURE))
+    return None if signature in (b"", _SQLITE_SIGNATURE) else "the file is not a database"
 
 
 def _has_content(path: Path, database: Database) -> bool:
@@ -159,7 +158,7 @@ def _sqlite_file(settings: Settings) -> Path:
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Database]:
-    """The database, closed again at the end: the app opens it for itself."""
+    """Open the database for the block; the app opens it again for itself."""
     database = open_database(settings.database_url)
     try:
         yield database
@@ -173,31 +172,30 @@ def _opened(settings: Settings) -> Iterator[Database]:
 
 @contextmanager
 def _prepared(settings: Settings) -> Iterator[None]:
-    """The instance folder, there and closed to others; what fails inside names the setting.
+    """Create the instance folder without access for other users; an OSError in the block becomes WrongSetting.
 
-    One in which there is more than the portal's own stays as it is, since others may have to do with that: the files of
-    the portal are closed in any case.
+    A folder with other files keeps its mode, since other programs may use it; the portal's files are private anyway.
     """
     folder = settings.instance_path
-    # For every file from now on, whoever writes it: mailbox, backups, SQLite's own.
-    os.umask(_FOR_OTHERS)
+    # For every later file, also of SQLite and the mailbox.
+    os.umask(_OTHERS_BITS)
     try:
         folder.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
         if _OWN_NAMES.issuperset(path.name for path in folder.iterdir()):
-            _close_to_others(folder, _PRIVATE_FOLDER)
+            _remove_access_of_others(folder, _PRIVATE_FOLDER)
         yield
     except OSError as error:
         raise WrongSetting("instance_path", f"cannot be used: {error.strerror}: {error.filename or folder}") from None
 
 
-def _close_to_others(path: Path, mode: int) -> None:
-    if path.stat().st_mode & _FOR_OTHERS:
+def _remove_access_of_others(path: Path, mode: int) -> None:
+    if path.stat().st_mode & _OTHERS_BITS:
         path.chmod(mode)
 
 
 @contextmanager
 def _locked(settings: Settings) -> Iterator[None]:
-    """Held by one process of this instance at a time; freed by the system when it dies."""
+    """Hold the lock that one process of this instance can have; the system releases it when the process ends."""
     descriptor = os.open(settings.instance_path / LOCK_FILE, os.O_RDWR | os.O_CREAT, _PRIVATE_FILE)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -207,9 +205,9 @@ def _locked(settings: Settings) -> Iterator[None]:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all, whatever dies meanwhile. The caller holds the lock."""
+    """Write a file as a whole or not at all, even if the process is killed. The caller holds the lock."""
     unfinished = path.with_name(path.name + ".new")
-    unfinished.unlink(missing_ok=True)  # left by a process that was killed
+    unfinished.unlink(missing_ok=True)  # of a process that was killed
     try:
         with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE_FILE), "w") as file:
             file.write(text)

@@ -1,10 +1,10 @@
-"""Logs: JSON for machines, one line an event whatever it holds; text for people, a traceback over its own lines.
+"""Logging to stderr: JSON with one line for each record, or text for a terminal.
 
-A record may carry its facts as `fields` besides its message: a request's in the logger `portal.access`, an event's in
-`portal.events`. JSON shows them under their own names, and metrics count them (portal/metrics.py).
+A record may have `fields` beside its message: those of a request in the logger `portal.access`, those of an event in
+`portal.events`. JSON has them as members, and metrics count them (portal/metrics.py).
 
-Logging never blocks a request: a thread writes the lines from a bounded queue. Lines that do not fit, or cannot be
-written, are dropped and counted.
+Logging never blocks a request: a thread writes the lines from a bounded queue. Lines that do not fit into it, or cannot
+be written, are dropped and counted.
 """
 
 import json
@@ -22,24 +22,24 @@ from pythonjsonlogger.json import JsonFormatter as JsonLogFormatter
 from portal.settings import Settings
 
 QUEUE_SIZE = 2000
-"""How many lines wait while the log cannot be written: some seconds of a busy portal."""
+"""Lines that wait while the log cannot be written; a busy portal fills it in some seconds."""
 FLUSH_SECONDS = 2.0
-"""How long a process that ends waits for its last lines to be written."""
+"""Timeout for writing the last lines when the process ends."""
 _STDERR = 2
 
 
 class _Formatter(logging.Formatter):
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own name
-        """Return where an exception was raised, and its class, after the same of each exception that led to it.
+        """Format the stack and class of an exception, after those of the exceptions that caused it.
 
-        The message of an exception is left out: a database driver quotes the row that it rejects, others what a
-        customer typed.
+        The message is left out, since a database driver quotes the row that it rejects, and others what a customer
+        typed.
         """
         parts: list[str] = []
-        met: set[int] = set()
+        seen: set[int] = set()
         error: BaseException | None = ei[1]
-        while error is not None and id(error) not in met:
-            met.add(id(error))
+        while error is not None and id(error) not in seen:
+            seen.add(id(error))
             frames = "".join(traceback.format_tb(error.__traceback__))
             parts.append(f"{frames}{type(error).__module__}.{type(error).__qualname__}")
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
@@ -47,14 +47,14 @@ class _Formatter(logging.Formatter):
 
 
 class JsonFormatter(_Formatter, JsonLogFormatter):
-    """Format a record as one line of JSON; control characters arrive escaped."""
+    """Format a record as one line of JSON, with control characters escaped."""
 
     def __init__(self) -> None:
-        # The library's own encoder would write any object by its repr.
+        # The library's own encoder writes the repr of any object.
         super().__init__(json_encoder=json.JSONEncoder, rename_fields={"exc_info": "traceback"})
 
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
-        """Choose what the line holds: not the attributes that a library adds to its records, as the default would."""
+        """Set the members of the line, without the attributes that libraries add to their records."""
         log_data["time"] = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         log_data["level"] = record.levelname.lower()
         log_data["logger"] = record.name
@@ -64,22 +64,22 @@ class JsonFormatter(_Formatter, JsonLogFormatter):
 
 
 class TextFormatter(_Formatter):
-    """Format a record as one line for a terminal, and its traceback below."""
+    """Format a record as one line for a terminal, followed by its traceback."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
-        """Escape what would break the line or colour it."""
+        """Escape control characters, such as line breaks and colours."""
         line = super().formatMessage(record)
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 class NonBlockingHandler(QueueHandler):
-    """Write to a file descriptor from a thread: a full pipe, a dead collector or a full disk blocks no caller.
+    """Write to a file descriptor from a thread, so that a full pipe or disk blocks no caller.
 
-    A line that does not fit into the queue, or cannot be written, is dropped. Another line says how many there were as
-    soon as writing works again.
+    A line that does not fit into the queue, or cannot be written, is dropped. When writing works again, a line says how
+    many were dropped.
     """
 
     queue: "Queue[bytes]"
@@ -90,21 +90,21 @@ class NonBlockingHandler(QueueHandler):
         self.start()
 
     def start(self) -> None:
-        """Start the thread, with an empty queue: a fork copies no thread, and the parent writes what it has queued."""
+        """Start the thread with an empty queue; a fork has no thread, and the parent writes the queued lines."""
         self.queue = Queue(self.queue.maxsize)
         self.dropped = 0
         _Listener(self, self._descriptor).start()
 
     def prepare(self, record: logging.LogRecord) -> bytes:
-        """Return the line that a record becomes."""
+        """Format a record as a line in UTF-8."""
         return (self.format(record) + "\n").encode("utf-8", "backslashreplace")
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own name
-        """Count a record that cannot be formatted, or finds the queue full; logging's own way blocks on stderr."""
+        """Count a dropped record, instead of writing to stderr as logging does, which may block."""
         self.dropped += 1
 
     def flush(self) -> None:
-        """Wait until all queued lines are written or dropped, for FLUSH_SECONDS at most; logging does so at exit."""
+        """Wait until all queued lines are written or dropped, for at most FLUSH_SECONDS; logging calls this at exit."""
         with self.queue.all_tasks_done:
             self.queue.all_tasks_done.wait_for(lambda: not self.queue.unfinished_tasks, FLUSH_SECONDS)
 
@@ -119,23 +119,23 @@ class _Listener(QueueListener):
         self._failed = self._reported = 0
         self._is_torn = False
 
-    def handle(self, record: Any) -> None:
-        """Write one line, and how many were lost before it once nothing else waits."""
+    def handle(self, record: bytes) -> None:  # type: ignore[override] # the queue has formatted lines
+        """Write one line, and the number of dropped lines once the queue is empty."""
         if not self._write(record):
             self._failed += 1
             return
         lost = self._handler.dropped + self._failed - self._reported
         if lost and self.queue.empty():
             entry = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "args": (lost,)}
-            report = logging.makeLogRecord({**entry, "msg": "%d lines of the log could not be written"})
+            report = logging.makeLogRecord({**entry, "msg": "%d lines of the log were dropped"})
             if self._write(self._handler.prepare(report)):
                 self._reported += lost
 
     def _write(self, line: bytes) -> bool:
-        """Return whether a line was written whole; the next one starts on a line of its own even if not."""
+        """Write a line and return whether all of it was written; after a partial one, the next starts a new line."""
         rest = b"\n" + line if self._is_torn else line
         try:
-            # Not through sys.stderr: a blocked thread would hold its lock, for which Python waits at exit.
+            # Not through sys.stderr: a blocked thread would hold its lock, which Python needs at exit.
             while rest:
                 written = os.write(self._descriptor, rest)
                 self._is_torn = rest[written - 1 : written] != b"\n"
@@ -146,7 +146,7 @@ class _Listener(QueueListener):
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send the portal's log to stderr in the style of LOG_FORMAT, by default text on a terminal and JSON elsewhere."""
+    """Send the portal's log to stderr in LOG_FORMAT; the default is text on a terminal and JSON elsewhere."""
     style = settings.log_format or ("text" if sys.stderr.isatty() else "json")
     handler = NonBlockingHandler(_STDERR)
     handler.setFormatter(TextFormatter() if style == "text" else JsonFormatter())
@@ -155,4 +155,4 @@ def configure_logging(settings: Settings) -> None:
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    logging.lastResort = handler  # warnings of libraries: logging's own handler could block
+    logging.lastResort = handler  # for warnings of libraries; logging's own handler could block

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus, on a port of their own: what the log says, counted, and how long the queues are.
+"""Metrics for Prometheus: counts of log records, and the length of the mail queue.
 
 Only `portal serve` with METRICS_PORT imports this.
 """
@@ -7,31 +7,34 @@ import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, make_wsgi_app
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from portal.domain.context import Context
-from portal.domain.operations.mail_queue import waiting_mails
+from portal.domain.operations.mail_queue import queued_mails
 from portal.storage.backends import DatabaseUnavailable
 
-disable_created_metrics()  # they double what is told, and nothing asks for them
-_registry = CollectorRegistry()  # and not the library's own, which tells the version of Python
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+disable_created_metrics()  # they would double the number of metrics
+_registry = CollectorRegistry()  # the library's own shows the version of Python
 _requests = Counter("portal_requests", "Requests answered.", ["method", "route", "status"], registry=_registry)
 _seconds = Histogram("portal_request_seconds", "Time to answer a request.", ["route"], registry=_registry)
-_events = Counter("portal_events", "What happened, sign-ins too, by result.", ["kind", "result"], registry=_registry)
-_throttled = Counter("portal_throttled", "Tries that a limit refused.", ["scope"], registry=_registry)
+_events = Counter("portal_events", "Events of accounts, by result.", ["kind", "result"], registry=_registry)
+_throttled = Counter("portal_throttled", "Attempts refused by a rate limit.", ["scope"], registry=_registry)
 _hashes = Gauge("portal_hashes_waiting", "Hashes computed or waiting.", registry=_registry)
 
 
 class _Counting(logging.Handler):
-    """Counts what is logged instead of writing it."""
+    """Counts log records instead of writing them."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count one record. One that has nothing to count, or cannot be counted, fails no request for that."""
-        with suppress(Exception):  # as in logging's own handlers: to log never raises
+        """Count one record; never raises."""
+        with suppress(Exception):  # as in logging's own handlers
             self._count(record)
 
     def _count(self, record: logging.LogRecord) -> None:
@@ -47,41 +50,41 @@ class _Counting(logging.Handler):
 
 
 class _Outbox(Collector):
-    """What the database tells, asked at each scrape; while it is away, nothing.
+    """Metrics of the mail queue, read from the database at each scrape; none while it is away.
 
-    One scrape asks at a time: with a long queue it may take a while, and the connections are the customers'. Those that
-    come meanwhile get what the last one was told.
+    One scrape queries at a time, since a long queue takes time and customers need the connections. A scrape at the same
+    time gets the previous values.
     """
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._asking = Lock()
-        self._told: list[Metric] = []
+        self._lock = Lock()
+        self._last: list[Metric] = []
 
     def collect(self) -> Iterator[Metric]:
-        """How many mails wait, and how long the oldest has waited."""
-        if self._asking.acquire(blocking=False):
+        """Yield the number of queued emails and the age of the oldest."""
+        if self._lock.acquire(blocking=False):
             try:
-                self._told = self._ask()
+                self._last = self._query()
             finally:
-                self._asking.release()
-        yield from self._told
+                self._lock.release()
+        yield from self._last
 
-    def _ask(self) -> list[Metric]:
+    def _query(self) -> list[Metric]:
         try:
             with self._context.database.read() as connection:
-                waiting, age = waiting_mails(connection, self._context.clock)
+                waiting, age = queued_mails(connection, self._context.clock)
         except DatabaseUnavailable:
             return []
         seconds = age.total_seconds()
         return [
-            GaugeMetricFamily("portal_outbox_mails", "Mails that wait to be sent.", value=waiting),
-            GaugeMetricFamily("portal_outbox_age_seconds", "How long the oldest of them has waited.", value=seconds),
+            GaugeMetricFamily("portal_outbox_mails", "Queued emails.", value=waiting),
+            GaugeMetricFamily("portal_outbox_age_seconds", "Age of the oldest queued email.", value=seconds),
         ]
 
 
-def metrics_app(context: Context) -> Any:
-    """Count from now on; the WSGI application that answers scrapes."""
+def metrics_app(context: Context) -> "WSGIApplication":
+    """Start counting, and return the WSGI application that answers scrapes."""
     counting = _Counting()
     for name in ("portal.access", "portal.events"):
         logging.getLogger(name).addHandler(counting)

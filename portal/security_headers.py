@@ -1,4 +1,4 @@
-"""Headers of every answer of pages and API: security, caching, and where a redirect may lead."""
+"""Headers of every response of pages and API: security, caching, and the targets of redirects."""
 
 import re
 
@@ -14,16 +14,16 @@ CONTENT_SECURITY_POLICY = (
 SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",  # no-referrer would make browsers send "Origin: null" with our own forms
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers send "Origin: null" with the portal's own forms
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "Cache-Control": "no-store",
 }
 FOR_EVER = "public, max-age=31536000, immutable"
-"""The Cache-Control of addresses that change with what is at them."""
+"""Cache-Control of addresses that change with their content."""
 OWN_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*", re.ASCII)
-"""One slash, then printable ASCII without a backslash: browsers read "\\" as "/", and drop tabs and line ends."""
+"""One slash, then printable ASCII without a backslash: browsers read "\\" as "/", and drop tabs and line breaks."""
 _CONDITIONS = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE")
 _DATE_OR_ETAG = re.compile(
     r"""(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),[ ][0-9]{2}[ ](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ ][0-9]{4}
@@ -32,15 +32,15 @@ _DATE_OR_ETAG = re.compile(
     re.VERBOSE,
 )
 MAX_BODY = 64 * 1024
-"""Bytes. No form or JSON here comes near it, and nobody gets to have more parsed."""
+"""Bytes; far more than any form or JSON of the portal has."""
 _FORM_ACTION = "form-action 'self'"
 _FRAME_ANCESTORS = "frame-ancestors 'none'"
 _HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 def register(app: Flask) -> None:
-    """Add the headers to every answer of an app."""
-    app.url_map.merge_slashes = False  # it would redirect, to the host that the request names
+    """Add the headers to every response of an app."""
+    app.url_map.merge_slashes = False  # it would redirect to the host of the request
     headers = (SECURITY_HEADERS | _HSTS if settings_of(app).is_https else SECURITY_HEADERS).items()
 
     app.before_request(_drop_unreadable_conditions)
@@ -51,28 +51,28 @@ def register(app: Flask) -> None:
         for name, value in headers:
             response.headers.setdefault(name, value)
         policy = response.headers["Content-Security-Policy"]
-        if "form_origin" in g:  # checked against the organisation's list (redirects.py)
+        if "form_origin" in g:  # checked against the organisation's list (web/redirects.py)
             policy = policy.replace(_FORM_ACTION, f"{_FORM_ACTION} {g.form_origin}")
-        if g.get("frame_ancestors"):  # the organisation's list (embedding.py)
+        if g.get("frame_ancestors"):  # the organisation's list (web/embedding.py)
             policy = policy.replace(_FRAME_ANCESTORS, f"frame-ancestors {' '.join(g.frame_ancestors)}")
         response.headers["Content-Security-Policy"] = policy
         return response
 
 
 def _drop_unreadable_conditions() -> None:
-    """Ignore a condition that is no date or ETag (RFC 9110, 13.1.3): Werkzeug fails at a very large year."""
+    """Ignore a conditional header that is neither a date nor an ETag (RFC 9110, 13.1.3), at which Werkzeug may fail."""
     for name in _CONDITIONS:
         if name in request.environ and not _DATE_OR_ETAG.fullmatch(request.environ[name]):
             del request.environ[name]
 
 
 def _keep_on_site(response: Response) -> None:
-    """Have a redirect lead to a path of this site, or to the return origin that was checked for it (redirects.py).
+    """Replace the target of a redirect by "/" unless it is a path of this site or the checked return origin.
 
-    Any other leads to the start: the router's own redirect, from an empty path, names the host that the request names.
+    The router's own redirect, from an empty path, leads to the host of the request.
     """
     target = response.headers.get("Location")
     if target is None or OWN_PATH.fullmatch(target) or ("form_origin" in g and origin_of(target) == g.form_origin):
         return
     response.headers["Location"] = "/"
-    response.set_data(b"")  # it names the target, too
+    response.set_data(b"")  # the body names the target, too

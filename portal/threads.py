@@ -1,27 +1,27 @@
-"""The processor cores of this process, and a thread pool that starts all its threads at once."""
+"""The number of cores, and a thread pool that starts all its threads at once."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 CORES = len(os.sched_getaffinity(0))
-"""The cores that this process may use."""
+"""The number of cores that this process may use."""
 
 
 def started_pool(threads: int, name: str) -> ThreadPoolExecutor:
-    """A pool whose threads all run.
+    """Return a pool with all its threads started.
 
-    One that is begun with the first work for it may be refused, in the middle of a request, when the system is short of
-    memory or of processes. Raises RuntimeError when it is so now.
+    A thread started later, in the middle of a request, may fail when the system is short of memory or processes. Raises
+    RuntimeError when a thread cannot be started.
     """
     pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
-    all_run = Barrier(threads + 1)
+    barrier = Barrier(threads + 1)
     try:
         for _ in range(threads):
-            pool.submit(all_run.wait)
-        all_run.wait()
+            pool.submit(barrier.wait)
+        barrier.wait()
     except RuntimeError:
-        all_run.abort()
+        barrier.abort()
         pool.shutdown(wait=False)
         raise
     return pool

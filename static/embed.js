@@ -1,14 +1,15 @@
 // Shows the portal in a frame where this script stands: <script src="…/embed.js" data-page="login"></script>
-// Its other options: README, "Embed it".
+// Its other options: docs/embedding.md.
 (() => {
   "use strict";
+  const complain = (words) => console.error(`portal: ${words}`);
   const script = document.currentScript;
-  if (!script) return;
+  if (!script) return complain("load embed.js with a plain <script src>, not as a module or by import");
   const { page = "login", element, locale, theme, nonce, returnUrl, state, title, minHeight, maxHeight } = script.dataset;
   const portal = new URL(script.src).origin;
   const url = new URL(page.replace(/^\/?/, "/"), portal);
-  if (url.origin !== portal) return;
-  if (nonce && !/^[\w-]{22,128}$/.test(nonce)) console.error("portal: data-nonce needs 22 to 128 of A-Z a-z 0-9 _ -");
+  if (url.origin !== portal) return complain("data-page must be a page of the portal");
+  if (nonce && !/^[\w-]{22,128}$/.test(nonce)) complain("data-nonce needs 22 to 128 of A-Z a-z 0-9 _ -");
   const said = {
     nonce: nonce || crypto.randomUUID(),
     return_url: returnUrl || location.origin + location.pathname + location.search,
@@ -62,9 +63,10 @@
     const place = document.querySelector(element);
     if (place) return show(place);
     if (document.readyState === "loading") return addEventListener("DOMContentLoaded", find, { once: true });
-    console.error(`portal: nothing on this page matches ${element}`);
+    complain(`nothing on this page matches ${element}`);
   };
   if (element) return find();
+  if (!script.closest("body")) return complain("move this script to where the frame goes, or name a data-element");
   const place = document.createElement("div");
   script.after(place);
   show(place);

@@ -35,8 +35,32 @@ if (framed) {
   }
 }
 
-// Whoever sent a form with mistakes hears and sees them first.
-document.querySelector(".problems")?.focus();
+// The summary of what is wrong gets the focus; where one field alone is wrong, there is none, and the field gets it.
+document.querySelector(".problems, [aria-invalid]:not([autofocus])")?.focus();
+
+// What is corrected is no longer called wrong, at the field and in the summary.
+document.addEventListener("input", ({ target }) => {
+  if (!target.hasAttribute("aria-invalid")) return;
+  target.removeAttribute("aria-invalid");
+  document.getElementById(`${target.id}-error`)?.remove();
+  const left = (target.getAttribute("aria-describedby") ?? "").replace(/\S+-error$/, "").trim();
+  if (left) target.setAttribute("aria-describedby", left);
+  else target.removeAttribute("aria-describedby");
+  document.querySelector(`.problems a[href="#${target.id}"]`)?.closest("li").remove();
+  if (document.querySelector(".problems li, .problems > p, [aria-invalid]")) return;
+  document.querySelector(".problems")?.remove();
+  document.title = page.dataset.title;
+});
+
+// The address that was typed goes along to the next form in this tab, until a customer signs in.
+const address = document.querySelector("main input[type=email]");
+try {
+  if ("signedIn" in document.body.dataset) sessionStorage.removeItem("address");
+  else if (address) {
+    address.value = sessionStorage.getItem("address") || address.value;
+    address.addEventListener("input", () => sessionStorage.setItem("address", address.value));
+  }
+} catch {} // a frame that may not store anything
 
 // A button beside each password shows what is typed.
 for (const box of document.querySelectorAll(".password")) {
@@ -61,15 +85,14 @@ for (const box of document.querySelectorAll(".password")) {
 const BESIDE = ["csrf_token", "email", "first_name", "last_name"];
 for (const box of document.querySelectorAll("[data-judged-by]")) {
   const input = box.querySelector("input");
-  const verdict = document.createElement("p");
-  verdict.className = "verdict";
-  verdict.setAttribute("role", "status");
-  box.after(verdict);
+  const verdict = box.parentElement.querySelector(".verdict");
+  const said = verdict.querySelector("span");
   let pause = 0;
   let newest = 0;
   const say = ({ words = "", fit = false }) => {
-    verdict.dataset.fit = fit;
-    if (verdict.textContent !== words) verdict.textContent = words;
+    if (words) verdict.dataset.fit = fit;
+    else delete verdict.dataset.fit;
+    if (said.textContent !== words) said.textContent = words;
   };
   const forget = () => {
     clearTimeout(pause);
@@ -97,9 +120,10 @@ for (const box of document.querySelectorAll("[data-judged-by]")) {
 }
 
 // A form is sent once, however often it is pressed; after a while it may be tried again.
-const setBusy = (form, busy) => {
+const setBusy = (form, busy, pressed) => {
   form.toggleAttribute("data-busy", busy);
   for (const button of form.querySelectorAll("[type=submit]")) {
+    button.toggleAttribute("data-pressed", busy && button === pressed);
     if (busy) button.setAttribute("aria-disabled", "true");
     else button.removeAttribute("aria-disabled");
   }
@@ -107,7 +131,7 @@ const setBusy = (form, busy) => {
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.hasAttribute("data-busy")) return event.preventDefault();
-  setBusy(form, true);
+  setBusy(form, true, event.submitter);
   setTimeout(() => setBusy(form, false), 10_000);
 });
 

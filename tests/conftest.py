@@ -1,16 +1,17 @@
 """What every test may ask for: settings, a clock that moves, the domain's tools on a migrated database of its own."""
 
+import gc
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hypothesis
 import pytest
-from sqlalchemy import ColumnElement, Connection, literal
+from sqlalchemy import ColumnElement, Connection, Engine, event, literal
 
 from portal.app import build_context
 from portal.domain.context import Context, Visitor
@@ -43,6 +44,33 @@ def _refuse_to_adapt(value: date) -> NoReturn:
 # older one find what would fail on a later one.
 for _kind in (date, datetime):
     sqlite3.register_adapter(_kind, _refuse_to_adapt)
+
+
+class Compiled(dict[Any, Any]):
+    """A cache of compiled statements that all engines of a run share: a new engine's own cache is empty.
+
+    A key begins with the engine's dialect. Its name takes its place: dialects of one name compile alike.
+    """
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get((key[0].name, *key[1:]), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__((key[0].name, *key[1:]), compiled)
+
+
+_compiled = Compiled()
+
+
+@event.listens_for(Engine, "engine_connect")
+def _share_compiled(connection: Connection) -> None:
+    connection.engine._compiled_cache = _compiled
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from traversing what lasts for the whole run."""
+    gc.collect()
+    gc.freeze()
 
 
 class MovableClock:
@@ -124,11 +152,15 @@ def needs_postgresql(item: pytest.Item) -> bool:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Whatever works on a database is tested on both kinds, unless a marker says that it is about one of them."""
-    if "database_url" in metafunc.fixturenames:
-        kinds = ("sqlite", "postgresql")
-        marked = [kind for kind in kinds if metafunc.definition.get_closest_marker(f"on_{kind}")]
-        metafunc.parametrize("database_url", marked or kinds, indirect=True)
+    """Run a test of a database on both kinds, on PostgreSQL with the mark `full`, unless its markers say otherwise."""
+    if "database_url" not in metafunc.fixturenames:
+        return
+    has = metafunc.definition.get_closest_marker
+    kinds: list[Any] = [kind for kind in ("sqlite", "postgresql") if has(f"on_{kind}")]
+    if not kinds:
+        marks = () if has("differs_on_postgresql") else (pytest.mark.full,)
+        kinds = ["sqlite", pytest.param("postgresql", marks=marks)]
+    metafunc.parametrize("database_url", kinds, indirect=True)
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""Run tests on every Python version that the portal supports and that is installed here, each in its own environment.
+"""Run `make test` on every Python version that the portal supports and that is installed here, each in its environment.
+
+Of `make test` only the tests of domain, pages and API, and of these only those that need no PostgreSQL.
 
 ``python -m tests.pythons [pytest's arguments]`` leaves out the version that runs it, which ``make test`` is about. It
 looks in pyenv's and uv's folders and on PATH, and asks each interpreter for its version: a name there may be a shim of
@@ -21,8 +23,8 @@ from tests.machine import say
 
 ROOT = Path(__file__).parents[1]
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
-FOLDERS = ("tests/domain", "tests/web", "tests/api")
-PYTEST = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", "--without-postgresql", "-q")
+FOLDERS = ("tests/domain", "tests/storage", "tests/web", "tests/api")
+PYTEST = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not full", "--without-postgresql", "-q")
 _LOCK = ROOT / "requirements-dev.lock"
 _UV = (str(Path(sys.executable).with_name("uv")), "--no-config", "--quiet")
 _PROBE = """

@@ -42,6 +42,7 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 150
 
 
+@pytest.mark.full
 def test_the_tour_works_as_it_is_pasted(tmp_path: Path) -> None:
     instance = tmp_path / "instance"
     commands = "\n".join(_COMMANDS.findall((ROOT / "README.md").read_text("utf-8")))

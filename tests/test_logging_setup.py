@@ -113,12 +113,12 @@ def test_what_nobody_takes_is_dropped_and_counted(log: logging.Logger, pipe: Pip
     pipe.fill()
     for number in range(100):
         log.info("line %d", number)
-    wait_until(lambda: any("could not be written" in line for line in pipe.read()))
+    wait_until(lambda: any("lines of the log were dropped" in line for line in pipe.read()))
     *lines, told = [json.loads(line) for line in pipe.read()]
     assert [line["message"] for line in lines] == [f"line {number}" for number in range(len(lines))]
     assert 20 <= len(lines) <= 21, "the one that the thread holds, and those that wait"
     assert told["level"] == "warning"
-    assert told["message"] == f"{100 - len(lines)} lines of the log could not be written"
+    assert told["message"] == f"{100 - len(lines)} lines of the log were dropped"
 
 
 def test_a_full_disk_drops_lines_until_there_is_room(log: logging.Logger, file: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_full_disk_drops_lines_until_there_is_room(log: logging.Logger, file: 
         os.dup2(kept.fileno(), descriptor_of(log))
     log.info("after")
     flush(log)
-    assert messages(file) == ["before", "after", "2 lines of the log could not be written"]
+    assert messages(file) == ["before", "after", "2 lines of the log were dropped"]
 
 
 def test_a_line_that_was_cut_off_does_not_spoil_the_next(log: logging.Logger, pipe: Pipe) -> None:
@@ -144,7 +144,7 @@ def test_a_line_that_was_cut_off_does_not_spoil_the_next(log: logging.Logger, pi
     flush(log)
     whole = pipe.read()[1:]
     assert torn.endswith("x")
-    assert [json.loads(line)["message"] for line in whole] == ["whole", "1 lines of the log could not be written"]
+    assert [json.loads(line)["message"] for line in whole] == ["whole", "1 lines of the log were dropped"]
 
 
 def test_nor_does_one_of_which_only_its_beginning_could_be_ended(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ for room, message in ((20, "cut off"), (21, "lost"), (resource.RLIM_INFINITY, "w
         subprocess.run(command, env=environment(tmp_path), stderr=file, timeout=PATIENCE_SECONDS, check=True)
     torn, *whole = (tmp_path / "lines").read_text().splitlines()
     assert len(torn) == 20
-    assert [json.loads(line)["message"] for line in whole] == ["whole", "2 lines of the log could not be written"]
+    assert [json.loads(line)["message"] for line in whole] == ["whole", "2 lines of the log were dropped"]
 
 
 def test_what_cannot_be_put_into_words_is_counted_and_complained_of_nowhere_else(
@@ -170,7 +170,7 @@ def test_what_cannot_be_put_into_words_is_counted_and_complained_of_nowhere_else
     log.handlers[0].handle(logging.makeLogRecord({"msg": "%d", "args": (CANARY,)}))
     log.info("whole")
     flush(log)
-    assert messages(file) == ["whole", "1 lines of the log could not be written"]
+    assert messages(file) == ["whole", "1 lines of the log were dropped"]
     assert capfd.readouterr().err == ""
 
 
@@ -236,7 +236,7 @@ def test_an_object_is_not_written_by_its_repr(log: logging.Logger, file: Path) -
     log.info("lost", extra={"fields": {"error": ValueError(CANARY)}})
     log.info("whole")
     flush(log)
-    assert messages(file) == ["whole", "1 lines of the log could not be written"]
+    assert messages(file) == ["whole", "1 lines of the log were dropped"]
 
 
 def test_a_message_that_is_a_dictionary_is_in_the_line(log: logging.Logger, file: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from portal.domain.passwords.hashing import Parameters
-from portal.settings import WrongSetting, is_loopback_host, load_settings
-from portal.settings.declarations import DECLARATIONS, markdown_table
+from portal.settings import WrongSetting, is_loopback_host, load_settings, unknown_variables
+from portal.settings.declaration import markdown_table
+from portal.settings.declarations import DECLARATIONS
 from tests.mmdb import write_mmdb
 from tests.wrong_settings import STRONG_KEY, WRONG
 
@@ -32,10 +33,56 @@ def test_a_wrong_value_is_refused_by_name_in_one_line(
     bare: dict[str, str], name: str, value: str, problem: str
 ) -> None:
     message = problem_of({**bare, f"PORTAL_{name}": value})
-    assert message.startswith(f"PORTAL_{name} ")
+    assert message.startswith(f"PORTAL_{name}: ")
     assert problem in message
     assert message.isprintable()
     assert len(message) < 200
+
+
+@pytest.mark.parametrize("nothing", ["", " \t"])
+def test_a_variable_that_is_empty_is_not_set(bare: dict[str, str], tmp_path: Path, nothing: str) -> None:
+    empty = {f"PORTAL_{name.upper()}": nothing for name in DECLARATIONS}
+    assert vars(load_settings({**bare, **empty})) == vars(load_settings(bare))
+    (tmp_path / "portal.toml").write_text('mail_server = "mail.example.com"\nbase_url = ""\nmail_port = 587\n')
+    settings = load_settings({**bare, **empty})
+    assert (settings.mail_server, settings.mail_port) == ("mail.example.com", 587)
+    assert settings.base_url == "http://127.0.0.1:5000"
+
+
+def test_a_tilde_is_the_home_folder(bare: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "hashes.txt").write_text(f"{'0' * 40}:1\n")
+    environ = {
+        "PORTAL_INSTANCE_PATH": "~/x",
+        "PORTAL_DATABASE_URL": "sqlite:///~/portal.db",
+        "PORTAL_PWNED_PASSWORDS_FILE": "~/hashes.txt",
+    }
+    settings = load_settings({**bare, **environ})
+    assert settings.instance_path == tmp_path / "x"
+    assert settings.database_url == f"sqlite:///{tmp_path}/portal.db"
+    assert settings.pwned_passwords_file == tmp_path / "hashes.txt"
+
+
+def test_a_variable_that_is_no_setting_is_told_with_the_nearest_that_is() -> None:
+    names = ("PORTAL_MAIL_SERVR", "PORTAL_base_url", "PORTAL_XYZ", "PORTAL_MAIL_PORT", "PORTAL_INSTANCE_PATH", "HOME")
+    assert dict(unknown_variables(dict.fromkeys(names, "x"))) == {
+        "MAIL_SERVR": "is not a setting; did you mean MAIL_SERVER?",
+        "XYZ": "is not a setting; correct its name or unset it",
+        "base_url": "is not a setting; did you mean BASE_URL?",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "base_url"),
+    [
+        ("https://Portal.Example.com:443/", "https://portal.example.com"),
+        ("http://portal.example.com:80", "http://portal.example.com"),
+        ("https://portal.example.com:80", "https://portal.example.com:80"),
+        ("http://[::1]:80", "http://[::1]"),
+    ],
+)
+def test_the_public_address_has_the_form_that_browsers_give_it(bare: dict[str, str], value: str, base_url: str) -> None:
+    assert load_settings({**bare, "PORTAL_BASE_URL": value}).base_url == base_url
 
 
 @pytest.mark.parametrize(
@@ -53,6 +100,11 @@ def test_a_wrong_value_is_refused_by_name_in_one_line(
 )
 def test_each_database_is_taken_as_it_stands(bare: dict[str, str], url: str) -> None:
     assert load_settings({**bare, "PORTAL_DATABASE_URL": url, "PORTAL_SECRET_KEY": STRONG_KEY}).database_url == url
+
+
+def test_the_older_scheme_of_postgresql_is_taken(bare: dict[str, str]) -> None:
+    environ = {**bare, "PORTAL_SECRET_KEY": STRONG_KEY, "PORTAL_DATABASE_URL": "postgres://portal@postgres/postgres"}
+    assert load_settings(environ).database_url == "postgresql://portal@postgres/postgres"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +136,7 @@ def test_settings_that_contradict_each_other_are_refused(
     bare: dict[str, str], environ: dict[str, str], names: tuple[str, str]
 ) -> None:
     message = problem_of(bare | environ)
-    assert message.startswith(names[0] + " ")
+    assert message.startswith(f"{names[0]}: ")
     assert names[1] in message
 
 
@@ -142,13 +194,13 @@ def test_a_wrong_file_is_refused_by_name_in_one_line(
 ) -> None:
     (tmp_path / "portal.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
     message = problem_of(bare)
-    assert message.startswith(name + " ")
+    assert message.startswith(f"{name}: ")
     assert message.isprintable()
 
 
 def test_a_file_that_cannot_be_read_is_refused(bare: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "portal.toml").mkdir()
-    problem = "PORTAL_INSTANCE_PATH holds a portal.toml that cannot be read: Is a directory"
+    problem = "PORTAL_INSTANCE_PATH: has a portal.toml that cannot be read: Is a directory"
     assert problem_of(bare) == problem
 
 
@@ -159,12 +211,28 @@ def test_a_file_of_places_is_found_and_another_file_is_refused(bare: dict[str, s
     (tmp_path / "text.mmdb").write_text("Czechia")
     for name in ("text.mmdb", "none.mmdb", "."):
         problem = problem_of({**bare, "PORTAL_GEOIP_DATABASE": str(tmp_path / name)})
-        assert problem.startswith("PORTAL_GEOIP_DATABASE is not a file of places")
+        assert problem.startswith("PORTAL_GEOIP_DATABASE: is not a readable GeoIP database")
+
+
+def test_a_file_of_breached_passwords_is_found_or_refused(bare: dict[str, str], tmp_path: Path) -> None:
+    assert load_settings(bare).pwned_passwords_file is None
+    (tmp_path / "hashes.txt").write_text(f"{'0' * 40}:1\n{'F' * 40}:2\n")
+    name = "PORTAL_PWNED_PASSWORDS_FILE"
+    assert load_settings({**bare, name: str(tmp_path / "hashes.txt")}).pwned_passwords_file == tmp_path / "hashes.txt"
+    (tmp_path / "unsorted.txt").write_text(f"{'F' * 40}:2\n{'0' * 40}:1\n")
+    (tmp_path / "words.txt").write_text("password\n")
+    for file, problem in (
+        ("unsorted.txt", "is not sorted by hash: download the version that is ordered by hash"),
+        ("words.txt", 'has a line that is not "SHA1:count"'),
+        ("none.txt", "cannot be read: No such file or directory"),
+        (".", "cannot be read: Is a directory"),
+    ):
+        assert problem_of({**bare, name: str(tmp_path / file)}) == f"{name}: {problem}"
 
 
 def test_another_database_than_sqlite_needs_a_key_of_its_own(bare: dict[str, str]) -> None:
     server = {**bare, "PORTAL_DATABASE_URL": "postgresql+psycopg://host/db"}
-    assert problem_of(server).startswith("PORTAL_SECRET_KEY must be set")
+    assert problem_of(server).startswith("PORTAL_SECRET_KEY: must be set")
     assert not load_settings({**server, "PORTAL_SECRET_KEY": STRONG_KEY}).is_embedded
 
 
@@ -235,7 +303,8 @@ def test_loopback_is_this_machine_only(host: str, loopback: bool) -> None:
 
 def test_the_documented_settings_are_those_that_there_are() -> None:
     documented = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
-    assert markdown_table() in documented.read_text("utf-8"), f"put this into {documented}:\n{markdown_table()}"
+    table = markdown_table(DECLARATIONS)
+    assert table in documented.read_text("utf-8"), f"put this into {documented}:\n{table}"
 
 
 @pytest.mark.parametrize("name", DECLARATIONS)

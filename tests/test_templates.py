@@ -11,7 +11,9 @@ TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 ENGLISH_ONLY = frozenset({"api/docs.html"})
 """For the programmers of shops: the API that it describes speaks English, too."""
 _READ_ALOUD = frozenset({"alt", "aria-description", "aria-label", "content", "placeholder", "title"})
-_FOR_MACHINES = frozenset({"color-scheme", "supported-color-schemes", "viewport", "robots", "referrer"})
+_FOR_MACHINES = frozenset(
+    {"color-scheme", "format-detection", "supported-color-schemes", "viewport", "robots", "referrer"}
+)
 """Names of <meta> whose content nobody reads."""
 _MARKUP = re.compile(r"(?s)\{% block main_(?:class|data) %\}.*?\{% endblock %\}|\{%- macro state\(.*?endmacro")
 """What of the templates stands inside a tag of another one."""

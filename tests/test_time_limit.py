@@ -4,7 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.servers.processes import PATIENCE_SECONDS
+
+pytestmark = pytest.mark.full
 
 ROOT = Path(__file__).parents[1]
 TESTS = """

@@ -108,6 +108,14 @@ def test_czech_ends_no_line_with_a_word_of_one_letter() -> None:
     assert [form for message in czech for form in catalogues.forms(message) if _LOOSE_WORD.search(form)] == []
 
 
+def test_czech_keeps_the_word_for_email_whole_at_the_end_of_a_line() -> None:
+    """Where this fails, write it with a non-breaking hyphen (U+2011)."""
+    czech = translated(catalogues.read(path_of("cs"), "cs"))
+    assert [
+        form for message in czech for form in catalogues.forms(message) if re.search("e-mail", form, re.IGNORECASE)
+    ] == []
+
+
 def test_a_fuzzy_translation_is_not_shown(own: Path) -> None:
     path = path_of("cs", own)
     path.write_text(path.read_text("utf-8").replace('msgid "Sign in"', '#, fuzzy\nmsgid "Sign in"'), "utf-8")
@@ -142,4 +150,4 @@ def test_a_catalogue_that_nobody_compiled_is_a_line_that_says_what_to_do(own: Pa
     compiled.unlink()
     with pytest.raises(click.ClickException) as refused:
         Languages(own)
-    assert refused.value.message == f"{compiled} is missing: run `make messages`, or install the project."
+    assert refused.value.message == f"{compiled}: missing; run `make messages`, or install the project."

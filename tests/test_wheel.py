@@ -16,6 +16,8 @@ from portal.storage import schema
 from tests.cli.process import PATIENCE_SECONDS, environment, wait_until
 from tests.servers.processes import free_port
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -78,7 +80,12 @@ def test_it_serves_pages_in_every_language_and_their_files(portal: Path, tmp_pat
 def test_it_is_the_wheel_that_runs_and_not_the_checkout(portal: Path, tmp_path: Path) -> None:
     place = "import portal; print(portal.__file__)"
     found = subprocess.run(
-        [portal.with_name("python"), "-c", place], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+        [portal.with_name("python"), "-c", place],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert found.stdout.startswith(str(portal.parent.parent))
 
@@ -90,7 +97,7 @@ def test_it_brings_its_migrations(portal: Path, tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
-    assert (ended.returncode, ended.stdout) == (0, f"The database has the code's schema, {schema.head()}.\n")
+    assert (ended.returncode, ended.stdout) == (0, f"The database has this version's schema, {schema.head()}.\n")

@@ -1,4 +1,4 @@
-// What a shop does with the portal's events.
+// Handle the portal's events as a shop does.
 "use strict";
 
 const note = (words) => {
@@ -18,7 +18,7 @@ const post = async (path, body) => {
 
 document.addEventListener("portal:resize", ({ detail }) => note(`portal:resize, height ${detail.height}`));
 
-// The code is worth nothing here: only the shop's server, with its key, gets something for it.
+// Only the shop's server can redeem the code, with its API key.
 document.addEventListener("portal:signed-in", async ({ detail }) => {
   note(`portal:signed-in, code ${detail.code.slice(0, 4)}…`);
   const { answer, name } = await post("/sign-in", { code: detail.code });

@@ -1,7 +1,6 @@
-"""The JSON face: an application of its own beside the pages, so that nothing of a browser reaches it.
+"""The JSON API: a Flask application of its own beside the pages, without sessions, cookies and form tokens.
 
-It has no session, sets no cookie, asks for no form token and looks at no origin: who asks is told by the key alone. It
-answers everything under /api/, in JSON, whatever goes wrong.
+The API key alone identifies the caller. Every response under /api/ is JSON, errors included.
 """
 
 from collections.abc import Iterable
@@ -26,13 +25,13 @@ _PATH = "/api"
 
 
 def create_api(settings: "Settings", context: "Context", templates: str) -> Flask:
-    """The API as an application of its own; `templates` is where the page lies that describes it."""
+    """Create the API as an application of its own; `templates` is the folder with the page that describes it."""
     app = Flask(__name__, static_folder=None, template_folder=templates, instance_path=str(settings.instance_path))
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY,
-        PROVIDE_AUTOMATIC_OPTIONS=False,  # no other site's page may call this, so nobody needs to ask
+        PROVIDE_AUTOMATIC_OPTIONS=False,  # no page of another site may call the API, so there is no CORS preflight
     )
-    app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's own provider; in the order of the reference pages
+    app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's own provider; the order is that of the reference API
     app.extensions["portal_settings"] = settings
     app.extensions["portal"] = context
     access_log.register(app)
@@ -47,7 +46,7 @@ def create_api(settings: "Settings", context: "Context", templates: str) -> Flas
 
 
 def _refuse_plain_http(app: Flask) -> None:
-    """Refuse what came unencrypted to a portal that is reached by https; a redirect would teach nobody to encrypt."""
+    """Refuse plain http when BASE_URL is https; with a redirect, clients would keep sending their key unencrypted."""
     if not settings_of(app).is_https:
         return
 
@@ -60,15 +59,15 @@ def _refuse_plain_http(app: Flask) -> None:
             )
 
 
-class Beside:
-    """Two applications in one: the API under /api/, the pages everywhere else."""
+class ApiDispatcher:
+    """WSGI middleware that sends requests under /api/ to the API, and all others to the pages."""
 
     def __init__(self, pages: "WSGIApplication", api: "WSGIApplication") -> None:
         self._pages = pages
         self._api = api
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer one request."""
+        """Pass a request to the API or the pages."""
         path = environ.get("PATH_INFO", "")
         is_api = path == _PATH or path.startswith(_PATH + "/")
         return (self._api if is_api else self._pages)(environ, start_response)

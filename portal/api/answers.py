@@ -1,40 +1,58 @@
-"""What the API answers: documented results with HTTP 200, and platform errors with the status that they name."""
+"""Responses of the API: documented results with HTTP 200, and platform errors with their own status."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Response, make_response
 
-Fields = Mapping[str, Sequence[str]]
-"""What is wrong, by the name of the field as it is sent."""
+FieldErrors = Mapping[str, Sequence[str]]
+"""The messages of each wrong field, by its name in the request."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The status, code and texts of a platform error (docs/api.md)."""
+
+    status: int
+    code: str
+    message: str
+    description: str
+
+
+BAD_REQUEST = Problem(400, "BAD_REQUEST", "The request cannot be read.", "Look at its address, headers and body.")
+VALIDATION_FAILED = Problem(
+    422,
+    "VALIDATION_FAILED",
+    "Some fields cannot be used.",
+    "Mend the fields that are named here and send the request again.",
+)
 
 
 class PlatformError(Exception):
-    """A request that comes to no documented result: what is told of it, in which status."""
+    """A request without a documented result."""
 
     def __init__(
         self,
-        status: int,
-        code: str,
-        message: str,
-        description: str,
+        problem: Problem,
         *,
-        fields: Fields | None = None,
+        fields: FieldErrors | None = None,
         retry_after: int | None = None,
         allow: str | None = None,
     ) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.description = description
+        super().__init__(problem.code)
+        self.problem = problem
         self.fields = fields
         self.retry_after = retry_after
         self.allow = allow
 
     def content(self) -> dict[str, Any]:
-        """What is told."""
-        error: dict[str, Any] = {"code": self.code, "message": self.message, "description": self.description}
+        """Return the body of the response."""
+        error: dict[str, Any] = {
+            "code": self.problem.code,
+            "message": self.problem.message,
+            "description": self.problem.description,
+        }
         if self.fields is not None:
             error["fields"] = self.fields
         if self.retry_after is not None:
@@ -42,9 +60,9 @@ class PlatformError(Exception):
         return {"error": error}
 
     def answer(self) -> Response:
-        """The answer to the request."""
+        """Return the response with its status and headers."""
         response = answer(self.content())
-        response.status_code = self.status
+        response.status_code = self.problem.status
         if self.retry_after is not None:
             response.headers["Retry-After"] = str(self.retry_after)
         if self.allow is not None:
@@ -53,21 +71,20 @@ class PlatformError(Exception):
 
 
 def bad_request(description: str) -> PlatformError:
-    """A request that cannot be read."""
-    return PlatformError(400, "BAD_REQUEST", "The request cannot be read.", description)
+    """Return the error of a request that cannot be parsed."""
+    return PlatformError(replace(BAD_REQUEST, description=description))
 
 
-def validation_failed(fields: Fields) -> PlatformError:
-    """A request with fields that cannot be used."""
-    description = "Mend the fields that are named here and send the request again."
-    return PlatformError(422, "VALIDATION_FAILED", "Some fields cannot be used.", description, fields=fields)
+def validation_failed(fields: FieldErrors) -> PlatformError:
+    """Return the error of a request with wrong fields."""
+    return PlatformError(VALIDATION_FAILED, fields=fields)
 
 
 def answer(content: Mapping[str, Any]) -> Response:
-    """JSON, HTTP 200."""
+    """Return JSON with HTTP 200."""
     return make_response(dict(content))
 
 
 def success(**content: Any) -> Response:
-    """What was asked for was done; a value that is None is left out."""
+    """Return a successful result, without the values that are None."""
     return answer({"success": True, **{name: value for name, value in content.items() if value is not None}})

@@ -1,4 +1,4 @@
-"""The description of the API in OpenAPI 3.1: what the endpoints declare, and what they have in common."""
+"""The OpenAPI 3.1 description of the API, from the endpoints and what they have in common."""
 
 from functools import lru_cache
 
@@ -36,7 +36,7 @@ _SECURITY: Json = {
 
 @lru_cache(maxsize=8)
 def describe(endpoints: Endpoints, base_url: str) -> Json:
-    """Return the description of an API at an address. Made when it is first asked for: most processes never are."""
+    """Return the description of an API at an address; created on first use, since most processes never need it."""
     described = Flask(__name__, static_folder=None)
     described.config.update(
         API_TITLE="Customer portal",
@@ -60,10 +60,10 @@ def describe(endpoints: Endpoints, base_url: str) -> Json:
         components.response(name, response)
     api.register_blueprint(endpoints)
     description: Json = api.spec.to_dict()
-    for unused in ("Error", "PaginationMetadata"):  # flask-smorest describes what it could be used for
+    for unused in ("Error", "PaginationMetadata"):  # flask-smorest always adds them
         del description["components"]["schemas"][unused]
     return description
 
 
 class _PlainApi(Api):
-    DEFAULT_ERROR_RESPONSE_NAME = None  # type: ignore[assignment] # flask-smorest's way to say that there is none
+    DEFAULT_ERROR_RESPONSE_NAME = None  # type: ignore[assignment] # flask-smorest's documented value for none

@@ -1,4 +1,4 @@
-"""The description of the API, for programs and for people; whoever asks, without a key."""
+"""The description of the API as OpenAPI and as a page; both need no key."""
 
 import json
 import re
@@ -43,7 +43,7 @@ class Endpoint:
 
 
 def pages(described: Endpoints, base_url: str) -> Blueprint:
-    """The description as JSON, and as a page of our own: no script, and nothing from elsewhere."""
+    """Return a blueprint with the OpenAPI description as JSON, and as a page without scripts."""
     docs = Blueprint("docs", __name__, url_prefix="/api/v1")
 
     @docs.get("/openapi.json")
@@ -68,7 +68,7 @@ def pages(described: Endpoints, base_url: str) -> Blueprint:
 
 
 def with_code(text: str) -> Markup:
-    """A text as HTML, what stands between backticks as code."""
+    """Return a text as HTML, with the parts between backticks as code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
 
 
@@ -85,13 +85,13 @@ def _endpoints(described: Endpoints, description: Json) -> Iterator[Endpoint]:
                 scope=operation["x-scope"],
                 fields=_fields(schema),
                 failures=messages_of(described.failures[name]),
-                request=_shown(_example(schema)),
-                answer=_shown(_example(_success_schema(operation))),
+                request=_as_json(_example(schema)),
+                answer=_as_json(_example(_success_schema(operation))),
             )
 
 
 def _request_schema(description: Json, operation: Json) -> Json:
-    """What is sent, in the body or in the query, as one object."""
+    """Return the schema of the body, or an object schema of the query parameters."""
     if "requestBody" in operation:
         reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
         schema: Json = description["components"]["schemas"][reference.rpartition("/")[2]]
@@ -104,7 +104,7 @@ def _request_schema(description: Json, operation: Json) -> Json:
 
 
 def _success_schema(operation: Json) -> Json:
-    """What is answered when what was asked for is done."""
+    """Return the schema of the response to a successful request."""
     schema: Json = operation["responses"]["200"]["content"]["application/json"]["schema"]
     failed = [each for each in schema.get("oneOf", ()) if "errorCode" in each["properties"]]
     succeeded: Json = schema["oneOf"][0] if failed else schema
@@ -126,7 +126,7 @@ def _kind(field: Json) -> str:
 
 
 def _example(schema: Json) -> Any:
-    """What stands as an example for a schema: the last of several, which says most."""
+    """Return an example for a schema; of several alternatives the last, which has the most fields."""
     if "oneOf" in schema:
         return _example(schema["oneOf"][-1])
     if "const" in schema:
@@ -137,12 +137,12 @@ def _example(schema: Json) -> Any:
     return schema["examples"][0] if "examples" in schema else defaults.get(schema["type"], "")
 
 
-def _shown(example: Any) -> str:
+def _as_json(example: Any) -> str:
     return json.dumps(example, ensure_ascii=False, indent=2)
 
 
 def _errors(description: Json) -> list[tuple[str, str, list[str]]]:
-    """Each status of a platform error, what it means, and the codes that come with it."""
+    """List each status of a platform error with its description and codes."""
     responses = description["components"]["responses"]
     operation = next(each for path in description["paths"].values() for each in path.values() if "requestBody" in each)
     named = {

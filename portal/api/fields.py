@@ -1,7 +1,7 @@
-"""The kinds of fields that requests are made of: strict, each read into its normal form.
+"""The field types of requests: strict, each deserialized into its normal form.
 
-Nothing is coerced: a number is no text and no truth value. An optional field that is null, or a text that is empty, is
-not given.
+Nothing is coerced: a number is neither a string nor a boolean. An optional field that is null, or an empty string,
+counts as not given.
 """
 
 from collections.abc import Callable
@@ -13,27 +13,28 @@ from portal.domain.contact_details import MAX_GROUPS
 from portal.domain.passwords.policy import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.passwords.policy import PasswordTooLong, normalised
 from portal.domain.values.durations import InvalidDuration
-from portal.domain.values.text import is_plain
+from portal.domain.values.text import cleaned, is_plain
 from portal.storage.models import STRING_LENGTH
 
 _REQUIRED = "This field is required."
 _NO_TEXT = "This must be a string."
 
-_UNPRINTABLE = r"\u0000-\u001F\u007F-\u009F\u2028\u2029"
-_PLAIN = f"^[^{_UNPRINTABLE}]*$"
-_PLAIN_AND_NOT_BLANK = rf"^[^{_UNPRINTABLE}]*[^\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*$"
-"""How the description tells what domain/values/text.py decides."""
+_UNPRINTABLE = r"\u0000-\u0008\u000A-\u001F\u007F-\u009F\u2028\u2029"
+_INVISIBLE = r"\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF"
+_PLAIN = rf"^\s*[^{_UNPRINTABLE}]*\s*$"
+_PLAIN_AND_NOT_BLANK = rf"^\s*[^{_UNPRINTABLE}]*[^\s{_UNPRINTABLE}{_INVISIBLE}][^{_UNPRINTABLE}]*\s*$"
+"""Patterns of the OpenAPI description for the check in domain/values/text.py."""
 _SHAPES = frozenset({"pattern", "format", "enum", "anyOf"})
 
 Reader = Callable[[str], Any]
-"""Makes the normal form of a text; raises ValueError with a sentence."""
+"""Returns the normal form of a text; raises ValueError with a sentence."""
 
 
 _MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {"required": _REQUIRED, "null": _REQUIRED}
 
 
 class Line(fields.String):
-    """A line of text, without the white space around it."""
+    """A line of text, as it was meant (domain/texts.py)."""
 
     default_error_messages = _MESSAGES
 
@@ -45,9 +46,9 @@ class Line(fields.String):
         text = _text(value)
         if len(text) > STRING_LENGTH:
             raise ValidationError(f"This may have at most {STRING_LENGTH} characters.")
+        text = cleaned(text)
         if not is_plain(text):
             raise ValidationError("This holds a character that cannot be used here, such as a line break.")
-        text = text.strip()
         if not text:
             if self.required:
                 raise self.make_error("required")
@@ -64,16 +65,16 @@ class Line(fields.String):
 
 
 class Duration(Line):
-    """A length of time; one that is empty is refused like any other that cannot be read (docs/api.md#durations)."""
+    """A duration; an empty one is refused like any other that cannot be parsed (docs/api.md#durations)."""
 
     def _deserialize(self, value: Any, *_arguments: Any, **_options: Any) -> Any:
-        if isinstance(value, str) and not value.strip():
+        if isinstance(value, str) and not cleaned(value):
             return self._read("")
         return super()._deserialize(value, *_arguments, **_options)
 
 
 class Secret(fields.String):
-    """A password: every character of it counts, white space too."""
+    """A password, in which white space counts, too."""
 
     default_error_messages = _MESSAGES
 
@@ -95,7 +96,7 @@ class Secret(fields.String):
 
 
 class Flag(fields.Boolean):
-    """True or false, and no word or number for it."""
+    """A boolean; no string or number is accepted for it."""
 
     default_error_messages = _MESSAGES
 
@@ -109,7 +110,7 @@ class Flag(fields.Boolean):
 
 
 class Lines(fields.List[str]):
-    """Several lines of text, each once."""
+    """A list of lines of text, without repeated ones."""
 
     default_error_messages = _MESSAGES
 
@@ -117,7 +118,7 @@ class Lines(fields.List[str]):
         metadata = {"maxItems": MAX_GROUPS, **options.pop("metadata", {})}
         super().__init__(Line(required=True), metadata=metadata, **_optional(options))
 
-    def _deserialize(  # type: ignore[override] # a tuple, which nobody can change
+    def _deserialize(  # type: ignore[override] # an immutable tuple in place of a list
         self, value: Any, *_arguments: Any, **_options: Any
     ) -> tuple[str, ...]:
         if not isinstance(value, list):
@@ -129,19 +130,20 @@ class Lines(fields.List[str]):
 
 
 def _described(options: dict[str, Any]) -> dict[str, Any]:
-    """What the description tells of a line: its length, and its shape where none more narrow is given."""
-    given = options.get("metadata", {})
-    shape = {} if given.keys() & _SHAPES else {"pattern": _PLAIN_AND_NOT_BLANK if options.get("required") else _PLAIN}
-    return {"maxLength": STRING_LENGTH, **shape, **given}
+    """Return the metadata of a line for the OpenAPI description, with a maximum length and a pattern as defaults."""
+    metadata = options.get("metadata", {})
+    pattern = _PLAIN_AND_NOT_BLANK if options.get("required") else _PLAIN
+    shape = {} if metadata.keys() & _SHAPES else {"pattern": pattern}
+    return {"maxLength": STRING_LENGTH, **shape, **metadata}
 
 
 def _optional(options: dict[str, Any]) -> dict[str, Any]:
-    """What is not required may be null, and is None when it is not given."""
-    return options if options.get("required") else {"allow_none": True, "load_default": _not_given, **options}
+    """Return a field's options; a field that is not required may be null, and is None when it is absent."""
+    return options if options.get("required") else {"allow_none": True, "load_default": _no_value, **options}
 
 
-def _not_given() -> None:
-    """A function, since the description would tell of a plain None as a default that can be sent."""
+def _no_value() -> None:
+    """Return None; as a function, since the OpenAPI description would list a plain None as the default."""
 
 
 def _text(value: Any) -> str:

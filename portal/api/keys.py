@@ -1,4 +1,4 @@
-"""The key of a request: found where it may stand, checked, its rate told with the answer."""
+"""The API key of a request: find and check it, and report its rate limit in the response."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,7 +13,7 @@ from portal.api.reading import read_body, read_query
 from portal.app import current_context
 from portal.domain.api_keys import Scope
 from portal.domain.context import Visitor
-from portal.domain.use_cases.check_api_key import Caller, admit, record_excess
+from portal.domain.use_cases.check_api_key import Caller, authenticate, record_excess
 from portal.domain.values.ip_addresses import network_of
 from portal.extensions import limiter
 
@@ -23,26 +23,26 @@ R = TypeVar("R")
 
 
 def _rate_of_caller() -> str:
-    """The rate of the caller's key; none for a key without one."""
+    """Return the rate limit of the caller's key; empty for a key without one."""
     return str(current_caller().rate or "")
 
 
-def _note_excess(limit: RequestLimit) -> None:
+def _record_first_excess(limit: RequestLimit) -> None:
     if limiter.storage.incr(f"{limit.key}/recorded", limit.limit.get_expiry()) == 1:
         record_excess(current_context(), current_caller(), g.request_id)
 
 
 key_rate = limiter.shared_limit(
-    _rate_of_caller, scope="api", key_func=lambda: str(current_caller().key_id), on_breach=_note_excess
+    _rate_of_caller, scope="api", key_func=lambda: str(current_caller().key_id), on_breach=_record_first_excess
 )
-"""Not reduced while counters cannot be shared: a shop does not suffer for that."""
+"""Not reduced while Redis is away, so that shops keep their full rate."""
 
 
-def keyed(scope: Scope) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A view for callers whose key has a scope; `current_caller` and what was sent are known inside.
+def requires_key(scope: Scope) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator for views that need a key with a scope; `current_caller` can be used inside the view.
 
-    The key is checked before the fields are, and before a body that cannot be read is complained of, wherever the key
-    does not stand in that body itself: a stranger learns nothing but what is wrong with the key.
+    The key is checked before the fields, and before an error in the body unless the key may be in that body, so that a
+    caller without a valid key learns only what is wrong with the key.
     """
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
@@ -61,7 +61,9 @@ def keyed(scope: Scope) -> Callable[[Callable[P, R]], Callable[P, R]]:
             key = _find_key()
             if key is None and g.unreadable:
                 raise g.unreadable
-            g.caller = admit(current_context(), key, network=network_of(request.remote_addr), request_id=g.request_id)
+            g.caller = authenticate(
+                current_context(), key, network=network_of(request.remote_addr), request_id=g.request_id
+            )
             return within_rate(*arguments, **named)
 
         return checked
@@ -70,15 +72,15 @@ def keyed(scope: Scope) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def current_caller() -> Caller:
-    """Whose key this request came with."""
+    """Return the caller that the key of the request belongs to."""
     caller: Caller = g.caller
     return caller
 
 
 def current_visitor(customer_ip: str | None = None) -> Visitor:
-    """Who is asking, for limits and the record of events: the caller's customer, as far as the caller tells of them.
+    """Return the visitor for rate limits and events: the caller's customer, with `customer_ip` if the caller sent it.
 
-    The caller's own address and program are nobody's but its own, and told of no customer.
+    The address and user agent of the caller's server are not used, since they are not the customer's.
     """
     caller = current_caller()
     return Visitor(
@@ -91,10 +93,10 @@ def current_visitor(customer_ip: str | None = None) -> Visitor:
 
 
 def register(app: Flask) -> None:
-    """Tell each caller of an app where its key stands in its rate."""
+    """Add the rate limit headers to the responses of an app."""
 
     @app.after_request
-    def tell_rate(response: Response) -> Response:
+    def add_rate_headers(response: Response) -> Response:
         rate = limiter.current_limit
         if rate is not None:
             response.headers["X-RateLimit-Limit"] = str(rate.limit.amount)
@@ -104,7 +106,7 @@ def register(app: Flask) -> None:
 
 
 def _read_body_if_any() -> PlatformError | HTTPException | None:
-    """Read the body of a request that has one; returns what is wrong with it."""
+    """Parse the body of a POST; returns its error."""
     g.body = {}
     if request.method != "POST":
         return None
@@ -116,7 +118,7 @@ def _read_body_if_any() -> PlatformError | HTTPException | None:
 
 
 def _find_key() -> str | None:
-    """The key, wherever it stands; in several places it must be the same. Raises PlatformError."""
+    """Return the key from query, header or body. Raises PlatformError when they have different keys."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else None
     places: list[Any] = [g.query.get(KEY_FIELD), bearer, g.body.get(KEY_FIELD)]
@@ -125,5 +127,5 @@ def _find_key() -> str | None:
         raise bad_request("The request holds two different API keys: send one, in one place.")
     if not found:
         return None
-    # What is no text is no key either; it is left to the check of the format to say so.
+    # A value that is not a string fails the check of the format later.
     return found[0] if isinstance(found[0], str) else "?"

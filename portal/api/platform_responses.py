@@ -1,4 +1,4 @@
-"""The platform errors of the API as its description has them: one response for each status, shared by all endpoints."""
+"""The platform errors in the OpenAPI description: one response for each status, shared by all endpoints."""
 
 from typing import Any
 
@@ -48,9 +48,9 @@ _NAMES = {
     500: "Fault",
     503: "Unavailable",
 }
-_OF_BODIES = frozenset({413, 415})
+_NEEDS_BODY = frozenset({413, 415})
 _COUNTED = frozenset({400, 403, 413, 415, 422, 429, 500, 503})
-"""Statuses of answers to a good key: they tell where it stands in its rate."""
+"""Statuses that a valid key can get; their responses have the rate limit headers."""
 
 
 def platform_responses(*, has_body: bool) -> Json:
@@ -58,22 +58,22 @@ def platform_responses(*, has_body: bool) -> Json:
     return {
         str(status): {"$ref": f"#/components/responses/{name}"}
         for status, name in _NAMES.items()
-        if has_body or status not in _OF_BODIES
+        if has_body or status not in _NEEDS_BODY
     }
 
 
 def response_components() -> Json:
-    """Return those responses by the names that the references have."""
+    """Return the shared responses, by the names of their references."""
     described: dict[int, tuple[str, list[PlatformError]]] = {
-        400: ("Cannot be read: no JSON object, a repeated parameter, two different keys.", [_plain(400)]),
-        403: ("The key lacks the scope.", _keys(403)),
-        404: ("The key is missing, malformed, unknown, expired or revoked.", _keys(404)),
-        413: ("The body is larger than 64 KiB.", [_plain(413)]),
-        415: ("The body is not `application/json` in UTF-8.", [_plain(415)]),
+        400: ("Cannot be read: no JSON object, a repeated parameter, two different keys.", [_error(400)]),
+        403: ("The key lacks the scope.", _key_errors(403)),
+        404: ("The key is missing, malformed, unknown, expired or revoked.", _key_errors(404)),
+        413: ("The body is larger than 64 KiB.", [_error(413)]),
+        415: ("The body is not `application/json` in UTF-8.", [_error(415)]),
         422: ("Fields are missing, of the wrong type, malformed, too long or unknown.", [_INVALID]),
-        429: ("The key's rate is reached.", _keys(429)),
-        500: ("A fault of the portal.", [_plain(500)]),
-        503: ("Busy, or the database is away; nothing was changed.", [_plain(503, retry_after=2)]),
+        429: ("The key's rate is reached.", _key_errors(429)),
+        500: ("A fault of the portal.", [_error(500)]),
+        503: ("Busy, or the database is away; nothing was changed.", [_error(503, retry_after=2)]),
     }
     return {
         _NAMES[status]: {
@@ -82,7 +82,7 @@ def response_components() -> Json:
             "content": {
                 "application/json": {
                     "schema": {"$ref": "#/components/schemas/PlatformError"},
-                    "examples": {error.code: {"value": error.content()} for error in errors},
+                    "examples": {error.problem.code: {"value": error.content()} for error in errors},
                 }
             },
         }
@@ -102,11 +102,11 @@ def _rate_headers() -> Json:
 _INVALID = validation_failed({"email": ["This field is required."]})
 
 
-def _plain(status: int, *, retry_after: int | None = None) -> PlatformError:
+def _error(status: int, *, retry_after: int | None = None) -> PlatformError:
     return platform_error(status, reference="5f3c9e0d7a1b2c4d", retry_after=retry_after)
 
 
-def _keys(status: int) -> list[PlatformError]:
+def _key_errors(status: int) -> list[PlatformError]:
     return [
         key_error(problem, retry_after=30 if status == 429 else None)
         for problem in KeyProblem
@@ -118,4 +118,4 @@ ANSWER: dict[str, Any] = {
     "description": "What is documented here, success and failure alike.",
     "headers": _rate_headers(),
 }
-"""What all answers with HTTP 200 have in common."""
+"""The description and headers of every response with HTTP 200."""

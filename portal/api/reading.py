@@ -1,6 +1,6 @@
-"""Reads what was sent, strictly: what two readers could take for two things is refused.
+"""Parse queries and bodies strictly, so that no other parser reads a request differently.
 
-Python's own reader would take NaN, the last of two fields with one name, and brackets until its stack ends.
+Python's own parser accepts NaN, takes the last of two fields with the same name, and recurses until its stack ends.
 """
 
 import json
@@ -14,11 +14,13 @@ from portal.api.answers import bad_request, validation_failed
 from portal.domain.values.text import is_plain
 
 _NAME_SHOWN = 80
+_UTF_8 = frozenset({"utf-8", "utf8"})
+"""The charset's name, and how many write it."""
 _NOT_JSON = "The body is not JSON in UTF-8, as RFC 8259 has it."
 
 
 def read_query(request: Request) -> dict[str, str]:
-    """The query; a parameter that comes twice is refused."""
+    """Return the query; a repeated parameter raises PlatformError (400)."""
     query = {}
     for name, values in request.args.lists():
         if len(values) > 1:
@@ -28,8 +30,9 @@ def read_query(request: Request) -> dict[str, str]:
 
 
 def read_body(request: Request) -> dict[str, Any]:
-    """The JSON object that was sent. Raises PlatformError (400, 422), UnsupportedMediaType, RequestEntityTooLarge."""
-    if request.mimetype != "application/json" or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
+    """Parse the JSON object of the body. Raises PlatformError, UnsupportedMediaType, RequestEntityTooLarge."""
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype != "application/json" or charset not in _UTF_8:
         raise UnsupportedMediaType
     body = request.get_data(cache=False)
     try:
@@ -46,10 +49,10 @@ def read_body(request: Request) -> dict[str, Any]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        if len(twice) > _NAME_SHOWN or not is_plain(twice):
+        repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        if len(repeated) > _NAME_SHOWN or not is_plain(repeated):
             raise bad_request("A field was sent more than once.")
-        raise validation_failed({twice: ["This field was sent more than once."]})
+        raise validation_failed({repeated: ["This field was sent more than once."]})
     return found
 
 

@@ -1,9 +1,10 @@
-"""What the endpoints answer with HTTP 200, as JSON Schemas that the endpoints declare beside their views (v1.py)."""
+"""JSON Schemas of the responses with HTTP 200, which the endpoints declare (v1.py)."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from portal.domain.errors import Failure
+from portal.domain.values.customer_reference import CUSTOMER_REFERENCE
 
 Json = dict[str, Any]
 
@@ -27,7 +28,7 @@ _IDENTITY_ID: Json = {
 _ACCOUNT: Json = {
     "cuRefNo": {
         "type": "string",
-        "pattern": "^[A-Za-z0-9]{16}$",
+        "pattern": f"^{CUSTOMER_REFERENCE}$",
         "description": "Customer reference number.",
         "examples": ["7hQ2mVx9LpR4sTzK"],
     },
@@ -40,11 +41,11 @@ _ACCOUNT: Json = {
     "ban": {"type": "boolean", "description": "Always false: a ban ends every identity."},
     "creditBalance": {"type": "number", "description": "Always 0: this portal keeps no credit."},
 }
-_ALWAYS_TOLD = ["cuRefNo", "premium", "ban", "creditBalance"]
+_ALWAYS_PRESENT = ["cuRefNo", "premium", "ban", "creditBalance"]
 
 DONE = _success()
 IDENTITY = _success({"identityId": _IDENTITY_ID})
-IDENTITY_AND_ACCOUNT = _success({"identityId": _IDENTITY_ID, "account": json_object(_ACCOUNT, _ALWAYS_TOLD)})
+IDENTITY_AND_ACCOUNT = _success({"identityId": _IDENTITY_ID, "account": json_object(_ACCOUNT, _ALWAYS_PRESENT)})
 CONFIRMED = _success(
     {"email": {"type": "string", "description": "The address that is confirmed.", "examples": ["ada@example.com"]}},
     {
@@ -60,7 +61,7 @@ ACCOUNT_INFO: Json = {
         json_object({"loggedIn": {"const": False}}, ["loggedIn"]),
         json_object(
             {"loggedIn": {"const": True}, "identityId": _IDENTITY_ID, **_ACCOUNT},
-            ["loggedIn", "identityId", *_ALWAYS_TOLD],
+            ["loggedIn", "identityId", *_ALWAYS_PRESENT],
         ),
     ]
 }
@@ -72,7 +73,7 @@ def messages_of(failures: Sequence[Failure]) -> dict[str, str]:
 
 
 def answer_schema(success: Json, failures: Sequence[Failure]) -> Json:
-    """Return the schema of all that an endpoint answers with HTTP 200."""
+    """Return the schema of an endpoint's responses with HTTP 200."""
     if not failures:
         return success
     messages = messages_of(failures)

@@ -1,4 +1,4 @@
-"""The requests of the API: names, kinds and meanings as the reference pages have them."""
+"""The requests of the API, with the field names and meanings of the reference API."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,18 +10,13 @@ from portal.api.keys import current_caller
 from portal.app import current_context
 from portal.domain.return_urls import parse_return_url
 from portal.domain.values.country import COUNTRIES, parse_country
-from portal.domain.values.customer_reference import is_customer_reference
+from portal.domain.values.customer_reference import CUSTOMER_REFERENCE, is_customer_reference
 from portal.domain.values.durations import parse_expiration
 from portal.domain.values.email import parse_email
 from portal.domain.values.ip_addresses import parse_customer_ip
-from portal.domain.values.locale import parse_locale
+from portal.domain.values.locale import LANGUAGE_TAG, parse_locale
 from portal.domain.values.phone import parse_phone
 
-_LANGUAGE_TAG = (
-    "^([A-Za-z]{2,3}(-[A-Za-z]{3}){0,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*"
-    "(-[A-WY-Za-wy-z0-9](-[A-Za-z0-9]{2,8})+)*(-[Xx](-[A-Za-z0-9]{1,8})+)?)?$"
-)
-"""How the description tells what domain/values/locale.py decides (RFC 5646); empty is not given."""
 _IP: list[dict[str, Any]] = [
     {"type": "string", "format": "ipv4"},
     {"type": "string", "format": "ipv6"},
@@ -30,18 +25,18 @@ _IP: list[dict[str, Any]] = [
 
 
 def _line(name: str, description: str, example: str, reader: Reader | None = None, **shape: Any) -> Line:
-    """An optional line."""
+    """Return an optional line of text."""
     return Line(reader, data_key=name, metadata={"description": description, "examples": [example], **shape})
 
 
-def _needed(name: str, description: str, example: str, reader: Reader | None = None, **shape: Any) -> Line:
-    """A line that must be there."""
+def _required(name: str, description: str, example: str, reader: Reader | None = None, **shape: Any) -> Line:
+    """Return a required line of text."""
     metadata = {"description": description, "examples": [example], **shape}
     return Line(reader, data_key=name, required=True, metadata=metadata)
 
 
 def _email() -> Line:
-    return _needed(
+    return _required(
         "email",
         "E-mail address. Answers give its normalised form. What stands before the @ is ASCII.",
         "ada@example.com",
@@ -79,12 +74,12 @@ def _referral() -> Line:
         "Customer reference number of who sent them; one that nobody has is ignored.",
         "7hQ2mVx9LpR4sTzK",
         _reference,
-        pattern="^([A-Za-z0-9]{16})?$",
+        pattern=f"^({CUSTOMER_REFERENCE})?$",
     )
 
 
 def _token() -> Line:
-    return _needed(
+    return _required(
         "token",
         "The token of the mailed link: what follows its last slash.",
         "k9TzR4bWq2LxM7sYcV0pHd5nJe8uGa3f.b5nXw1QyT6vKzP8cRm2LsD9hJ4gFa7eU0iOoVrNtYkE",
@@ -92,7 +87,7 @@ def _token() -> Line:
 
 
 def _identity_id() -> Line:
-    return _needed("identityId", "What a sign-in gave: 32 letters and digits.", "w3Ks8Pz0QeYt5LrB7uNxC1mVdG6hJa2f")
+    return _required("identityId", "What a sign-in gave: 32 letters and digits.", "w3Ks8Pz0QeYt5LrB7uNxC1mVdG6hJa2f")
 
 
 def _expiration(text: str) -> timedelta:
@@ -104,7 +99,7 @@ def _return_url(text: str) -> str:
 
 
 class Request(Schema):
-    """What is sent to an endpoint; fields that are not described are dropped."""
+    """The fields of a request; other fields are ignored."""
 
     class Meta:
         unknown = EXCLUDE
@@ -119,7 +114,7 @@ class LoginRequest(Request):
 
 
 class MagicAuthRequest(Request):
-    """Sign in on the caller's word."""
+    """Sign a customer in whose mailbox the caller has verified."""
 
     email = _email()
     first_name = _line("firstName", "First name; kept when the contact is new.", "Ada")
@@ -129,7 +124,7 @@ class MagicAuthRequest(Request):
 
 
 class RegisterAccountRequest(Request):
-    """Register a customer, who confirms by mail."""
+    """Register a customer, who confirms by email."""
 
     email = _email()
     name = _line("name", "The whole name; without it first and last name make it.", "Ada Quill")
@@ -163,7 +158,7 @@ class RegisterAccountRequest(Request):
         "The customer's language, a BCP 47 tag.",
         "cs",
         parse_locale,
-        pattern=_LANGUAGE_TAG,
+        pattern=f"^({LANGUAGE_TAG})?$",
         maxLength=35,
     )
     groups = Lines(
@@ -185,13 +180,13 @@ class RegisterAccountRequest(Request):
 
 
 class RegisterAccountVerifyRequest(Request):
-    """Confirm a registration by the token of the mailed link."""
+    """Confirm a registration by the token of the emailed link."""
 
     token = _token()
 
 
 class ResetPasswordRequest(Request):
-    """Have a reset link mailed."""
+    """Email a reset link."""
 
     email = _email()
     lifetime = Duration(
@@ -224,14 +219,14 @@ class LogoutRequest(Request):
 
 
 class RedeemHandoverRequest(Request):
-    """Take a sign-in over."""
+    """Redeem a hand-over code."""
 
-    code = _needed(
+    code = _required(
         "code",
         "The code that the frame or the redirect brought; it works once, for 60 seconds.",
         "r7YcN2kVb5HsQx0TzL9mWd4pGe8uJa3f",
     )
-    nonce = _needed(
+    nonce = _required(
         "nonce",
         "What the shop's own page gave the frame or the link as `nonce`: 22 to 128 letters, digits, `_` and `-`. Take"
         " it from the visitor's session at the shop, never from the request that brought the code.",
@@ -240,6 +235,6 @@ class RedeemHandoverRequest(Request):
 
 
 class AccountInfoRequest(Request):
-    """Ask who is signed in."""
+    """Get the signed-in customer."""
 
     identity_id = _identity_id()

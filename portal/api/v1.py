@@ -1,4 +1,4 @@
-"""The endpoints: each is one use-case of the domain, for a shop's server that vouches for its customer."""
+"""The endpoints of the API; each calls one use case of the domain. Their docstrings are texts of /api/v1/docs."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -74,11 +74,11 @@ def register_account(
     **details: Any,
 ) -> Response:
     """Register a customer; a mail with a link asks them to confirm."""
-    may_group = Scope.GROUPS in current_caller().scopes
-    application = RegistrationRequest(
-        email, password, newsletter=bool(newsletter), groups=(groups or ()) if may_group else (), **details
+    may_set_groups = Scope.GROUPS in current_caller().scopes
+    request = RegistrationRequest(
+        email, password, newsletter=bool(newsletter), groups=(groups or ()) if may_set_groups else (), **details
     )
-    register_by_api(current_context(), current_visitor(customer_ip), application)
+    register_by_api(current_context(), current_visitor(customer_ip), request)
     return success()
 
 
@@ -119,7 +119,7 @@ def get_account_info(identity_id: str) -> Response:
     account = find(current_context(), current_caller().organisation_id, identity_id)
     if account is None:
         return answer({"loggedIn": False})
-    return answer(_told(identity_id, account))
+    return answer(_account_info(identity_id, account))
 
 
 @customer.post(
@@ -129,14 +129,14 @@ def redeem_handover(code: str, nonce: str) -> Response:
     """Take over the sign-in of a frame or a redirect; the new identity ends with that one, and that one with it."""
     identity = redeem(current_context(), current_visitor(), code, nonce)
     account = find(current_context(), current_caller().organisation_id, identity)
-    if account is None:  # ended at this very moment
+    if account is None:  # ended since
         raise Refused(Failure.NO_SUCH_HANDOVER)
-    return success(identityId=identity, account=_told(identity, account))
+    return success(identityId=identity, account=_account_info(identity, account))
 
 
-def _told(identity_id: str, account: Customer) -> dict[str, Any]:
-    """What a shop is told of a customer who is signed in; what is not known is left out."""
-    known = {
+def _account_info(identity_id: str, account: Customer) -> dict[str, Any]:
+    """Return the data of a signed-in customer, without absent values."""
+    values = {
         "cuRefNo": account.cu_ref_no,
         "email": account.email,
         "phone": account.phone,
@@ -147,7 +147,7 @@ def _told(identity_id: str, account: Customer) -> dict[str, Any]:
     return {
         "loggedIn": True,
         "identityId": identity_id,
-        **{name: value for name, value in known.items() if value is not None},
+        **{name: value for name, value in values.items() if value is not None},
         "premium": False,
         "ban": False,  # a ban ends every identity
         "creditBalance": 0,

@@ -1,11 +1,14 @@
-"""The `portal` command: what an operator does from a terminal. One module a noun.
+"""The `portal` command for operators, one module for each noun.
 
 Built on Flask's own command groups, so `flask --app portal …` offers the same commands. `portal` itself makes the app
 only for a command that works with it: help and `portal serve` need none, and a wrong setting is one line.
 """
 
+import codecs
+import json
 import os
 import sys
+from io import TextIOWrapper
 
 import click
 from flask.cli import AppGroup, ScriptInfo
@@ -26,12 +29,13 @@ COMMANDS: tuple[click.Command, ...] = (
     check.check,
 )
 INTERRUPTED = 130
-"""What a shell expects of a command that Ctrl-C has ended (128 + SIGINT)."""
+"""Exit status of a command that Ctrl-C has ended (128 + SIGINT)."""
 
 
 @click.group(cls=AppGroup)
+@click.version_option(package_name="portal", message="portal %(version)s")
 def portal() -> None:
-    """The customer portal: serve it, and look after it."""
+    """Serve the customer portal and administer it."""
 
 
 for _command in COMMANDS:
@@ -39,8 +43,9 @@ for _command in COMMANDS:
 
 
 def main() -> None:
-    """Run the console script. Whatever goes wrong is one line on stderr and an exit status other than 0."""
+    """Run the console script; each failure is one line on stderr and an exit status other than 0."""
     os.umask(0o077)  # whatever a command writes is its operator's alone
+    _escape_unencodable_letters()
     script = ScriptInfo(create_app=create_app, set_debug_flag=False, load_dotenv_defaults=False)
     try:
         status = portal.main(prog_name="portal", standalone_mode=False, obj=script)
@@ -48,9 +53,22 @@ def main() -> None:
         error.show()
         status = error.exit_code
     except click.ClickException as error:
-        message = " ".join(error.format_message().split())  # click lists what may be chosen on lines of their own
+        message = " ".join(error.format_message().split())  # click puts each choice of an option on its own line
         click.echo(f"Error: {message}", err=True)
         status = error.exit_code
     except click.Abort:
         status = INTERRUPTED
     sys.exit(status)
+
+
+def _escape_unencodable_letters() -> None:
+    """Print letters that the terminal's encoding lacks as JSON escapes, instead of failing."""
+    codecs.register_error("json", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="json")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - the streams are only written to
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end

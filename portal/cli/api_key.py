@@ -1,4 +1,4 @@
-"""`portal api-key`: what shops' servers show to use the API."""
+"""`portal api-key`: the keys of the API."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ from portal.domain.organisations import get_organisation
 
 @click.group("api-key", cls=AppGroup)
 def api_key() -> None:
-    """The keys that shops' servers show to use the API."""
+    """Create, list and revoke API keys."""
 
 
 @api_key.command(cls=PlainCommand)
@@ -25,10 +25,12 @@ def api_key() -> None:
     "--kind",
     type=click.Choice([kind.value for kind in KeyKind]),
     required=True,
-    help="PROD for a shop's server, DEV_ for one developer, ROOT for one without a request rate.",
+    help="PROD for a shop's server, DEV_ for one developer, ROOT for a key without a request rate limit.",
 )
-@click.option("--label", type=Text(), metavar="L", help="What it is for; shown in the list.")
-@click.option("--expires", type=Duration(), metavar="TIME", help="How long it works, like 90d; default: until revoked.")
+@click.option("--label", type=Text(), metavar="L", help="What the key is for; shown in the list.")
+@click.option(
+    "--expires", type=Duration(), metavar="TIME", help="How long the key is valid, like 90d; by default until revoked."
+)
 @click.option(
     "--scope",
     "scopes",
@@ -36,12 +38,12 @@ def api_key() -> None:
     multiple=True,
     default=[scope.value for scope in DEFAULT_SCOPES],
     show_default=True,
-    help="What it may be used for; repeat it for more.",
+    help="What the key may be used for; repeat the option for more.",
 )
 def create(slug: str, kind: str, label: str | None, expires: timedelta | None, scopes: tuple[str, ...]) -> None:
-    """Make a key. It is shown this once, alone on the last line; only a digest of it is kept.
+    """Create a key and print it once.
 
-    If it cannot be shown it is revoked.
+    The key is alone on the last line. Only a digest of it is stored. A key that cannot be printed is revoked.
     """
     context = current_context()
     with context.database.read() as connection:
@@ -55,17 +57,17 @@ def create(slug: str, kind: str, label: str | None, expires: timedelta | None, s
         scopes=[Scope(scope) for scope in scopes],
     )
     try:
-        click.echo(f"API key {key_id} of {organisation.slug}. Keep it now: it is not shown again.")
+        click.echo(f"API key {key_id} of {organisation.slug}: copy it now; it is not shown again.")
         click.echo(key)
     except OSError:
-        api_keys.revoke(context, key_id)  # a full disk, a closed pipe: nobody has seen it, and nobody will
+        api_keys.revoke(context, key_id)  # a full disk or a closed pipe: the operator has not got the key
         raise
 
 
 @api_key.command("list", cls=PlainCommand)
 @click.option("--organisation", "slug", type=Text(), metavar="SLUG", help="Only the keys of one organisation.")
 def list_(slug: str | None) -> None:
-    """List the keys: what each may be used for, whether it works, when it was last used."""
+    """List the keys with scopes, state and last use."""
     context = current_context()
     with context.database.read() as connection:
         organisation_id = get_organisation(connection, slug).id if slug is not None else None
@@ -93,6 +95,6 @@ def list_(slug: str | None) -> None:
 @api_key.command(cls=PlainCommand)
 @click.argument("key_id", type=click.IntRange(1, 2**31 - 1), metavar="ID")
 def revoke(key_id: int) -> None:
-    """End a key: the next request with it is refused."""
+    """Revoke a key; the next request with it is refused."""
     was_active = api_keys.revoke(current_context(), key_id)
-    click.echo(f"API key {key_id} {'is revoked' if was_active else 'was revoked before'}.")
+    click.echo(f"API key {key_id} {'is revoked' if was_active else 'was already revoked'}.")

@@ -1,18 +1,21 @@
-"""What commands take, checked before anything is done with it."""
+"""Arguments and options that several commands share, with their validation."""
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from portal.domain.operations.customers import CustomerReference, CustomerSelector
 from portal.domain.values.customer_reference import is_customer_reference
 from portal.domain.values.durations import InvalidDuration, parse_duration
-from portal.domain.values.email import parse_email
+from portal.domain.values.email import Address, parse_email
 from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.text import cleaned
 from portal.settings.values import LONGEST
 from portal.storage.models import STRING_LENGTH
+
+CommandFunction = TypeVar("CommandFunction", bound=Callable[..., object])
 
 
 class Text(click.ParamType[str]):
@@ -22,33 +25,41 @@ class Text(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse what is empty, too long, or holds control characters or broken UTF-8."""
-        text = str(value).strip()
+        text = cleaned(str(value))
         if not text:
             self.fail("is empty", param, ctx)
         if len(text) > STRING_LENGTH:
             self.fail(f"is longer than {STRING_LENGTH} characters", param, ctx)
         if not text.isprintable():
-            self.fail("holds characters that cannot be printed", param, ctx)
+            self.fail("has characters that cannot be printed", param, ctx)
         return text
 
 
-class Customer(click.ParamType[CustomerSelector]):
-    """An e-mail address, or a customer reference number: whoever is known by phone only has no other name."""
+class Email(click.ParamType[Address]):
+    """An e-mail address."""
 
     name = "email"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CustomerSelector:
-        """Refuse what is neither, in the words that the pages use for addresses."""
-        text = Text().convert(value, param, ctx)
-        if is_customer_reference(text):
-            return CustomerReference(text)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        """Refuse what is none, in the words that the pages use."""
         try:
-            return parse_email(text)
+            return parse_email(Text().convert(value, param, ctx))
         except InvalidValue as error:
             self.fail(str(error), param, ctx)
 
 
-def names_customer(command: Callable[..., Any]) -> Callable[..., Any]:
+class Customer(click.ParamType[CustomerSelector]):
+    """An email address, or the customer reference number of a customer who may have no address."""
+
+    name = "email"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CustomerSelector:
+        """Refuse any other text, with the message that the pages show for a wrong address."""
+        text = Text().convert(value, param, ctx)
+        return CustomerReference(text) if is_customer_reference(text) else Email().convert(text, param, ctx)
+
+
+def with_customer(command: CommandFunction) -> CommandFunction:
     """Add the argument EMAIL, and `--organisation SLUG`."""
     return click.argument("whom", type=Customer(), metavar="EMAIL")(with_organisation(command))
 
@@ -59,17 +70,17 @@ class Duration(click.ParamType[timedelta]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Refuse what the parser refuses, in its words, and what no date can be made of."""
+        """Refuse a duration that cannot be parsed, or is too long to be added to a date."""
         try:
             duration = parse_duration(str(value))
         except InvalidDuration as error:
-            self.fail(f'{error}; write it like 90d or "3h 20m"', param, ctx)
+            self.fail(f'{error}; use a form like 90d or "3h 20m"', param, ctx)
         if duration > LONGEST:
             self.fail("is longer than 100 years", param, ctx)
         return duration
 
 
-def with_organisation(command: Callable[..., Any]) -> Callable[..., Any]:
+def with_organisation(command: CommandFunction) -> CommandFunction:
     """Add `--organisation SLUG`."""
     return click.option(
         "--organisation",
@@ -78,5 +89,5 @@ def with_organisation(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="SLUG",
         default="default",
         show_default=True,
-        help="Whose customers are meant.",
+        help="The slug of the organisation.",
     )(command)

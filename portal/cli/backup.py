@@ -1,4 +1,4 @@
-"""`portal backup` and `portal after-restore`: a copy of the embedded database, and putting one back."""
+"""`portal backup` and `portal after-restore`: copy the SQLite database, and make a restored one safe."""
 
 from pathlib import Path
 
@@ -16,22 +16,22 @@ from portal.storage import schema
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
 @with_appcontext
 def backup(file: Path) -> None:
-    """Copy the embedded database to a new FILE, while it serves.
+    """Copy the SQLite database to a new FILE.
 
-    The copy is whole and of one moment. Keep the instance's secret.key too: without it, mailed links and cookies of the
-    time end.
+    The portal may serve meanwhile; the copy is consistent. Keep the instance's secret.key with it: without that file,
+    the emailed links and cookies of the copy no longer work.
     """
     back_up(settings_of(current_app), file)
-    click.echo(f"The database is copied to {file}.")
+    click.echo(f"Copied the database to {file}.")
 
 
 @click.command("after-restore", cls=PlainCommand)
 @with_appcontext
 def after_restore() -> None:
-    """Make an old copy of the database safe to serve, after it was put back.
+    """Make a restored database safe to serve.
 
-    Ends all links, codes and sign-ins that were open in the copy, and sets aside the mails that waited: what was used,
-    ended or sent since the copy was made is not done a second time. Run it while nothing serves.
+    Ends all links, codes and sessions that were open in the copy, and sets its queued emails aside, so that nothing
+    that was used, ended or sent since the copy was made works or is sent again. Run it while no portal serves.
     """
     context = current_context()
     if problem := schema.current_problem(context.database):
@@ -39,6 +39,6 @@ def after_restore() -> None:
     with context.database.write() as connection:
         settled = settle_restored(connection, context.clock())
     click.echo(
-        f"Ended {settled.links} links and {settled.identities} sign-ins, set {settled.mails} mails aside"
-        " (`portal mail list`). Bans and API keys are those of the copy: look whether any was made or ended since."
+        f"Ended {settled.links} links and {settled.identities} sessions; set {settled.mails} emails aside"
+        " (`portal mail list`). Bans and API keys are those of the copy: check what was changed since."
     )

@@ -1,4 +1,4 @@
-"""What `portal check` says of organisations: where their pages are, and whether their sites get hand-over codes."""
+"""Checks of organisations for `portal check`: their host names and hand-over URLs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from portal.storage.database import Database
 
 
 @dataclass(frozen=True)
-class Served:
+class OrganisationState:
     """An organisation, and whether its server has redeemed hand-over codes."""
 
     organisation: Organisation
@@ -19,56 +19,56 @@ class Served:
 
     @property
     def name(self) -> str:
-        """What a line about it begins with."""
+        """The name in a line of the output."""
         return f"organisation {self.organisation.slug}"
 
     @property
     def gets_no_codes(self) -> bool:
-        """Whether customers come back to its site, and bring no code to any page."""
+        """Whether customers return to its site, and no page of it gets hand-over codes."""
         return bool(self.organisation.return_origins) and not self.organisation.handover_urls
 
     @property
     def expects_codes(self) -> bool:
-        """Whether its site uses codes: its server has redeemed some, or it shows the portal in a frame.
+        """Whether its site uses codes: its server has redeemed one, or it shows the portal in a frame.
 
-        A site that only gives the API a `returnUrl` has return origins, too, and needs no code.
+        A site that only sends a `returnUrl` to the API also has return origins, and needs no code.
         """
         return self.redeems or bool(self.organisation.frame_ancestors)
 
 
-def read_organisations(database: Database) -> list[Served]:
+def read_organisations(database: Database) -> list[OrganisationState]:
     """Read all organisations; raises DatabaseUnavailable."""
     with database.read() as connection:
         redeeming = list_redeeming(connection)
-        return [Served(one, one.id in redeeming) for one in list_organisations(connection)]
+        return [OrganisationState(each, each.id in redeeming) for each in list_organisations(connection)]
 
 
-def find_in_organisations(organisations: Sequence[Served], settings: Settings) -> Iterator[Finding]:
-    """What is incomplete about them."""
-    for one in organisations:
-        if one.organisation.slug != DEFAULT:
-            yield from ((one.name, problem) for problem in _pages(one.organisation, settings))
-        if one.gets_no_codes and one.expects_codes:
+def find_in_organisations(organisations: Sequence[OrganisationState], settings: Settings) -> Iterator[Finding]:
+    """Yield incomplete settings of organisations."""
+    for each in organisations:
+        if each.organisation.slug != DEFAULT:
+            yield from ((each.name, problem) for problem in _hostname_problems(each.organisation, settings))
+        if each.gets_no_codes and each.expects_codes:
             yield (
-                one.name,
-                "has return origins and no hand-over address: customers come back to its site without a code for its"
-                " server. List the pages that redeem codes by --handover-url.",
+                each.name,
+                "has return origins and no hand-over URL, so customers return without a code for its server;"
+                " set the pages that redeem codes with --handover-url",
             )
 
 
-def notes_on_organisations(organisations: Sequence[Served]) -> Iterator[Finding]:
-    """What may be meant as it is."""
-    for one in organisations:
-        if one.gets_no_codes and not one.expects_codes:
+def notes_on_organisations(organisations: Sequence[OrganisationState]) -> Iterator[Finding]:
+    """Yield settings that may be intended."""
+    for each in organisations:
+        if each.gets_no_codes and not each.expects_codes:
             yield (
-                one.name,
-                "customers come back to its return origins without a hand-over code. If its server is to redeem codes,"
-                " list the pages that get them by --handover-url.",
+                each.name,
+                "customers return to its site without a hand-over code; if its server redeems codes, set the pages that"
+                " get them with --handover-url",
             )
 
 
-def _pages(organisation: Organisation, settings: Settings) -> Iterator[str]:
+def _hostname_problems(organisation: Organisation, settings: Settings) -> Iterator[str]:
     if organisation.hostname is None:
-        yield f"has no host name: links in its mails lead to the pages of {DEFAULT}. Set --hostname."
+        yield f"no host name, so links in its emails lead to the pages of {DEFAULT}; set one with --hostname"
     elif organisation.hostname == settings.hostname:
-        yield f"has the host of BASE_URL, where the pages of {DEFAULT} are. Set another --hostname."
+        yield f"has the host name of BASE_URL, which shows the pages of {DEFAULT}; set another one with --hostname"

@@ -9,7 +9,7 @@ import click
 from flask.cli import AppGroup
 
 from portal.app import current_context
-from portal.cli.arguments import Text, names_customer, with_organisation
+from portal.cli.arguments import Text, with_customer, with_organisation
 from portal.cli.customer_file import read_customers
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_json, echo_table
@@ -30,58 +30,61 @@ from portal.domain.values.user_agents import read_user_agent
 
 @click.group(cls=AppGroup)
 def customer() -> None:
-    """The customers of an organisation."""
+    """Manage the customers of an organisation."""
 
 
 @customer.command("list", cls=PlainCommand)
 @with_organisation
 @click.option(
-    "--search", type=Text(), metavar="TEXT", help="A part of the address, name, company, phone or reference number."
+    "--search",
+    type=Text(),
+    metavar="TEXT",
+    help="A part of the address, name, company, phone number or reference number.",
 )
 def list_(slug: str, search: str | None) -> None:
-    """List customers by their addresses."""
+    """List the customers, ordered by address."""
     with current_context().database.without_time_limit().read() as connection:
         organisation = get_organisation(connection, slug)
         found = customers.list_customers(connection, organisation.id, search)
     echo_table(
-        ("E-MAIL", "PHONE", "NAME", "STATE", "REFERENCE", "KNOWN SINCE"),
+        ("EMAIL", "PHONE", "NAME", "STATE", "REFERENCE", "KNOWN SINCE"),
         (
             (record.email, record.phone, record.name, record.state, record.cu_ref_no, record.created_at)
             for record in found
         ),
     )
     if len(found) == LIST_LIMIT:
-        click.echo(f"Only the first {LIST_LIMIT} are shown: narrow the list with --search.", err=True)
+        click.echo(f"Only the first {LIST_LIMIT} customers are shown; narrow the list with --search.", err=True)
 
 
 @customer.command(cls=PlainCommand)
-@names_customer
+@with_customer
 def show(whom: CustomerSelector, slug: str) -> None:
-    """Show what is known of one customer, and what happened last."""
+    """Show a customer's details and last events."""
     context = current_context()
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
         record = customers.get_customer(connection, organisation.id, whom)
-        live = customers.count_live_identities(connection, context.rules, record.id, context.clock())
+        sessions = customers.count_live_identities(connection, context.rules, record.id, context.clock())
         details = get_contact_details(connection, record.id)
         events = customers.recent_events(connection, record.id)
-        reason = customers.last_mail_set_aside(connection, record.id)
-    set_aside = [("Last mail set aside", reason)] if reason else []
-    echo_fields([*_fields(record), *set_aside, ("Live identities", live)])
+        reason = customers.last_mail_failure(connection, record.id)
+    set_aside = [("Last email set aside", reason)] if reason else []
+    echo_fields([*_fields(record), *set_aside, ("Sessions", sessions)])
     click.echo("\nDetails:")
-    registered_from = _with_place(context.geoip, record.ip)
+    registered_from = _with_location(context.geoip, record.ip)
     echo_fields([*_detail_fields(details), ("Registered from", registered_from)])
     click.echo("\nLast events:")
-    rows = ((event.occurred_at, event.kind, event.refusal, _with_place(context.geoip, event.ip)) for event in events)
-    echo_table(("WHEN", "WHAT", "REFUSED", "FROM"), rows)
+    rows = ((event.occurred_at, event.kind, event.refusal, _with_location(context.geoip, event.ip)) for event in events)
+    echo_table(("TIME", "EVENT", "REFUSED", "FROM"), rows)
 
 
-_LOCKED = f"locked after {LOCKING_FAILURES} wrong ones in a row; any link out of an email to the customer unlocks it"
+_LOCKED = f"locked after {LOCKING_FAILURES} failures in a row; any link emailed to the customer unlocks it"
 
 
 def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
     fields: list[tuple[str, object]] = [
-        ("E-mail", record.email),
+        ("Email", record.email),
         ("Name", record.name),
         ("Reference number", record.cu_ref_no),
         ("State", record.state),
@@ -92,7 +95,7 @@ def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
     if record.banned_at is not None:
         fields += [("Banned at", record.banned_at), ("Ban reason", record.ban_reason)]
     counts = (("Password", record.failed_passwords), ("Codes from emails", record.failed_codes))
-    fields += [(what, _LOCKED) for what, count in counts if count >= LOCKING_FAILURES]
+    fields += [(name, _LOCKED) for name, failures in counts if failures >= LOCKING_FAILURES]
     return fields
 
 
@@ -117,13 +120,13 @@ def _detail_fields(details: ContactDetails) -> list[tuple[str, object]]:
     ]
 
 
-def _with_place(geoip: GeoIPDatabase, ip: str | None) -> str | None:
-    place = geoip.locate(ip)
-    return f"{ip}, {place}" if place else ip
+def _with_location(geoip: GeoIPDatabase, ip: str | None) -> str | None:
+    location = geoip.locate(ip)
+    return f"{ip}, {location}" if location else ip
 
 
 @customer.command(cls=PlainCommand)
-@names_customer
+@with_customer
 def sessions(whom: CustomerSelector, slug: str) -> None:
     """List where a customer is signed in, the session used last first."""
     context = current_context()
@@ -140,7 +143,7 @@ def sessions(whom: CustomerSelector, slug: str) -> None:
                 one.channel,
                 "yes" if one.remember else "no",
                 _browser(one.user_agent),
-                _with_place(context.geoip, one.ip),
+                _with_location(context.geoip, one.ip),
             )
             for one in found
         ),
@@ -148,7 +151,7 @@ def sessions(whom: CustomerSelector, slug: str) -> None:
 
 
 @customer.command("end-sessions", cls=PlainCommand)
-@names_customer
+@with_customer
 def end_sessions_(whom: CustomerSelector, slug: str) -> None:
     """Sign a customer out everywhere, at a shop's server too."""
     context = current_context()
@@ -159,7 +162,7 @@ def end_sessions_(whom: CustomerSelector, slug: str) -> None:
 
 
 @customer.command(cls=PlainCommand)
-@names_customer
+@with_customer
 def events(whom: CustomerSelector, slug: str) -> None:
     """List what happened to a customer, the newest first."""
     context = current_context()
@@ -175,7 +178,7 @@ def events(whom: CustomerSelector, slug: str) -> None:
                 event.kind,
                 event.refusal,
                 _browser(event.user_agent),
-                _with_place(context.geoip, event.ip),
+                _with_location(context.geoip, event.ip),
             )
             for event in found
         ),
@@ -185,17 +188,16 @@ def events(whom: CustomerSelector, slug: str) -> None:
 
 
 def _browser(user_agent: str | None) -> str:
-    found = read_user_agent(user_agent)
-    return ", ".join(part for part in (found.name, found.system) if part)
+    return ", ".join(part for part in read_user_agent(user_agent) if part)
 
 
 @customer.command(cls=PlainCommand)
-@names_customer
-@click.option("--reason", type=Text(), metavar="R", required=True, help="Why; kept with the customer.")
+@with_customer
+@click.option("--reason", type=Text(), metavar="R", required=True, help="The reason, stored with the customer.")
 def ban(whom: CustomerSelector, reason: str, slug: str) -> None:
-    """Close a customer's account and end everything that is open.
+    """Ban a customer and end all sessions and links.
 
-    Every identity and every mailed link ends at once, and no pending registration can be confirmed any more.
+    Every session and every emailed link ends at once, and a pending registration can no longer be confirmed.
     """
     context = current_context()
     with context.database.read() as connection:
@@ -205,9 +207,12 @@ def ban(whom: CustomerSelector, reason: str, slug: str) -> None:
 
 
 @customer.command(cls=PlainCommand)
-@names_customer
+@with_customer
 def unban(whom: CustomerSelector, slug: str) -> None:
-    """Open a banned account again; what the ban has ended stays ended."""
+    """Lift a ban.
+
+    Sessions and links that the ban has ended stay ended.
+    """
     context = current_context()
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
@@ -216,73 +221,78 @@ def unban(whom: CustomerSelector, slug: str) -> None:
 
 
 @customer.command(cls=PlainCommand)
-@names_customer
+@with_customer
 def export(whom: CustomerSelector, slug: str) -> None:
-    """Print everything kept about one customer as JSON, but for secrets."""
+    """Print all data about a customer as JSON.
+
+    Password hashes and other secrets are left out.
+    """
     with current_context().database.read() as connection:
         organisation = get_organisation(connection, slug)
         record = customers.get_customer(connection, organisation.id, whom)
-        everything = export_customer(connection, record.id)
-    echo_json(everything)
+        exported = export_customer(connection, record.id)
+    echo_json(exported)
 
 
 @customer.command(cls=PlainCommand)
-@names_customer
-@click.option("--yes", is_flag=True, help="Do not ask. Without a terminal nobody is asked either.")
+@with_customer
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation, which is asked for at a terminal only.")
 def delete(whom: CustomerSelector, yes: bool, slug: str) -> None:
-    """Delete a customer and everything kept about them, for good.
+    """Delete a customer and all data about them.
 
-    They are signed out everywhere, and no link that they were mailed works any more. It cannot be taken back.
+    The customer is signed out everywhere, and emailed links stop working. This cannot be undone.
     """
     context = current_context()
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
         customers.get_customer(connection, organisation.id, whom)
-    if not yes and sys.stdin.isatty() and not click.confirm(f"Delete {whom} and everything kept about them?", err=True):
+    if not yes and sys.stdin.isatty() and not click.confirm(f"Delete {whom} and all data about them?", err=True):
         raise click.ClickException("Nothing was deleted.")
-    removed = delete_customer(context, organisation.id, whom)
-    click.echo(f"{whom} is deleted. Removed were:")
-    echo_fields((what.capitalize(), count) for what, count in removed.items())
+    deleted = delete_customer(context, organisation.id, whom)
+    click.echo(f"{whom} is deleted. Deleted rows:")
+    echo_fields((name.capitalize(), count) for name, count in deleted.items())
 
 
 @customer.command("import", cls=PlainCommand)
 @click.argument("file", type=click.File("rb"))
-@click.option("--skip-bad", is_flag=True, help="Leave bad rows out in place of importing nothing.")
+@click.option(
+    "--skip-bad", is_flag=True, help="Import the other rows when some are bad; by default nothing is imported."
+)
 @with_organisation
 def import_(file: IO[bytes], skip_bad: bool, slug: str) -> None:
-    """Bring in customers of another system.
+    """Import customers from CSV or JSON Lines.
 
-    FILE is CSV with a header, or JSON Lines, in UTF-8, with the API's field names; "-" reads from standard input. Each
-    bad row is reported by its line, and nothing is imported when there is one.
+    FILE is CSV with a header, or JSON Lines, in UTF-8, with the API's field names; "-" reads standard input. Each bad
+    row is reported with its line number, and nothing is imported when there is one.
     """
     context = current_context()
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
     bad = 0
     with begin_import(context, organisation.id) as created:
-        bar = click.progressbar(length=_size(file), label="Reading", file=sys.stderr, hidden=not _is_watched(file))
+        bar = click.progressbar(length=_size(file), label="Reading", file=sys.stderr, hidden=not _shows_progress(file))
         with bar:
             for row in created.check(read_customers(file, bar.update)):
                 bad += 1
                 click.echo(f"{'' if bar.hidden else _CLEAR_LINE}Line {row.line}: {row.problem}", err=True)
         if bad and not skip_bad:
             raise click.ClickException(
-                f"Nothing was imported: {bad} {'row is' if bad == 1 else 'rows are'} bad."
-                " Repair them, or leave them out with --skip-bad."
+                f"Nothing was imported: {bad} {'row is' if bad == 1 else 'rows are'} bad;"
+                " correct them, or leave them out with --skip-bad."
             )
         imported = created.store()
-    click.echo(f"Customers imported: {imported.customers}, with an account: {imported.accounts}, left out: {bad}.")
+    click.echo(f"Imported customers: {imported.customers}, with an account: {imported.accounts}, left out: {bad}.")
 
 
 _CLEAR_LINE = "\r\x1b[K"
 
 
-def _is_watched(file: IO[bytes]) -> bool:
-    """Whether somebody sees how far a file is read, and it is known how long it is."""
+def _shows_progress(file: IO[bytes]) -> bool:
+    """Return whether there is a terminal for a progress bar, and the file's size is known."""
     return sys.stderr.isatty() and _size(file) > 0
 
 
 def _size(file: IO[bytes]) -> int:
-    """The bytes of a file; 0 of what is none, such as a pipe."""
-    found = os.fstat(file.fileno())
-    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+    """Return the size of a regular file in bytes; 0 for a pipe and the like."""
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0

@@ -1,4 +1,4 @@
-"""`portal db`: the schema of the database."""
+"""`portal db`: migrations of the database."""
 
 import click
 from flask import current_app
@@ -12,25 +12,26 @@ from portal.storage import schema
 
 @click.group(cls=AppGroup)
 def db() -> None:
-    """The schema of the database."""
+    """Migrate the database, or check its schema."""
 
 
 @db.command(cls=PlainCommand)
 def upgrade() -> None:
-    """Bring the database to the code's schema.
+    """Migrate the database to this version's schema.
 
-    Makes the database where there is none. All of it or nothing happens; a second upgrade at the same time waits.
+    Creates the database if there is none. The migration is done as a whole or not at all; a second upgrade at the same
+    time waits for the first.
     """
     upgrade_database(settings_of(current_app))
-    click.echo(f"The database has the code's schema, {schema.head()}.")
+    click.echo(f"The database has this version's schema, {schema.head()}.")
 
 
 @db.command(cls=PlainCommand)
 def check() -> None:
-    """Say whether the schema is the code's.
+    """Check that the schema is this version's.
 
-    Exit status 1 when it is not.
+    The exit status is 1 when it is not.
     """
     if problem := schema.current_problem(current_context().database):
         raise schema.DatabaseProblem(problem)
-    click.echo(f"The database has the code's schema, {schema.head()}.")
+    click.echo(f"The database has this version's schema, {schema.head()}.")

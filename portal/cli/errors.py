@@ -1,4 +1,4 @@
-"""Turns what a command may meet into one line on stderr and exit status 1, under `portal` and `flask` alike."""
+"""Turn each exception of a command into one line on stderr and exit status 1, under `portal` and `flask` alike."""
 
 import traceback
 from collections.abc import Iterator
@@ -21,17 +21,17 @@ from portal.storage.schema import DatabaseProblem
 
 
 class PlainCommand(click.Command):
-    """A command whose failures are one readable line, never a traceback."""
+    """A command that reports each failure as one line, never as a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command and turn its exceptions into ClickException."""
         with plain_errors():
             return super().invoke(ctx)
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Raise click's own one-line exception in place of any other."""
+    """Raise a ClickException with a one-line message in place of any other exception."""
     try:
         yield
     except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -44,32 +44,31 @@ def plain_errors() -> Iterator[None]:
 
 def _one_line(error: Exception) -> str:
     match error:
-        case DatabaseProblem() | UnknownOrganisation() | UnknownCustomer() | UnknownKey():
-            return str(error)
-        case InvalidOrganisation():
+        case DatabaseProblem() | UnknownOrganisation() | UnknownCustomer() | UnknownKey() | InvalidOrganisation():
             return str(error)
         case UnreadableFile() | ImportRefused():
             return f"Nothing was imported: {error}"
         case Refused():
             return error.in_english
         case DatabaseUnavailable():
-            return _of_database(str(error))
+            return _database_message(str(error))
         case SQLAlchemyError():
-            # Its words quote the statement and its values.
+            # Its message quotes the statement and its values.
             return f"The database cannot be used: {type(error).__name__}."
         case OSError():
-            return f"{error.strerror or error}: {error.filename}" if error.filename else str(error.strerror or error)
+            problem = str(error.strerror or error)
+            return f"{error.filename}: {problem}" if error.filename else problem
         case _:
             place = traceback.extract_tb(error.__traceback__)[-1]
             return (
-                f"A fault in the portal itself, please report it: {type(error).__name__}"
-                f" at {Path(place.filename).name}:{place.lineno}."
+                f"Internal error: {type(error).__name__} at {Path(place.filename).name}:{place.lineno};"
+                " please report it."
             )
 
 
-def _of_database(words: str) -> str:
-    if "no such table" in words or ("does not exist" in words and "relation" in words):
-        return "The database has no schema yet, or not this version's: run `portal db upgrade`."
-    if "unable to open" in words:
-        return "There is no database that could be opened: put it back, or run `portal db upgrade` to make one."
-    return f"The database cannot be used: {words}."
+def _database_message(problem: str) -> str:
+    if "no such table" in problem or ("does not exist" in problem and "relation" in problem):
+        return "The database has no schema, or that of another version; run `portal db upgrade`."
+    if "unable to open" in problem:
+        return "The database cannot be opened; put its file back, or run `portal db upgrade` to create it."
+    return f"The database cannot be used: {problem}."

@@ -1,4 +1,4 @@
-"""`portal organisation`: whose customers the portal serves."""
+"""`portal organisation`: the organisations whose customers the portal serves."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,35 +23,51 @@ from portal.domain.values import images
 from portal.i18n import languages_of
 from portal.settings import PREFIX
 
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _list_option(option: str, metavar: str, help_text: str, empty: str) -> tuple[_Decorator, _Decorator]:
+    """Make an option that can be repeated, and the flag `--no-…s` that empties the list."""
+    names = f"{option.removeprefix('--')}s"
+    return (
+        click.option(option, names.replace("-", "_"), multiple=True, metavar=metavar, help=help_text),
+        click.option(f"--no-{names}", is_flag=True, help=empty),
+    )
+
+
 _OPTIONS = (
-    click.option("--hostname", metavar="H", help="The host its pages are at, and where links in its mails lead."),
-    click.option(
-        "--frame-ancestor", "frame_ancestors", multiple=True, metavar="ORIGIN", help="May show its pages in a frame."
+    click.option("--hostname", metavar="H", help="The host name of its pages and of the links in its emails."),
+    *_list_option(
+        "--frame-ancestor",
+        "ORIGIN",
+        "An origin that may show its pages in a frame.",
+        "Let no origin show its pages in a frame.",
     ),
-    click.option("--no-frame-ancestors", is_flag=True, help="Nobody may."),
-    click.option(
+    *_list_option(
         "--return-origin",
-        "return_origins",
-        multiple=True,
-        metavar="ORIGIN",
-        help="Where customers may be sent back to.",
+        "ORIGIN",
+        "An origin that customers may be sent back to.",
+        "Send customers back to no origin.",
     ),
-    click.option("--no-return-origins", is_flag=True, help="Nowhere."),
-    click.option(
+    *_list_option(
         "--handover-url",
-        "handover_urls",
-        multiple=True,
-        metavar="URL",
-        help="Which page of a return origin gets a hand-over code; its query does not matter.",
+        "URL",
+        "A page on a return origin that gets hand-over codes; its query is not compared.",
+        "Send hand-over codes to no page.",
     ),
-    click.option("--no-handover-urls", is_flag=True, help="None."),
-    click.option("--locale", metavar="L", help="The language of those who ask for none that the portal speaks."),
-    click.option("--sender", metavar="ADDRESS", help="Whom its mails come from; else MAIL_DEFAULT_SENDER."),
+    click.option("--locale", metavar="L", help="The language for customers whose own the portal does not have."),
+    click.option("--sender", metavar="ADDRESS", help="The sender of its emails; by default MAIL_DEFAULT_SENDER."),
     click.option("--accent", metavar="HEX", help="The colour of its buttons and links, like 0b5fff."),
     click.option("--logo", metavar="FILE", help=f"A PNG, JPEG, WebP or SVG of {images.MAX_BYTES // 1024} KiB at most."),
-    click.option("--privacy-url", metavar="U", help="Its privacy notice."),
-    click.option("--terms-url", metavar="U", help="Its terms."),
-    click.option("--support-email", metavar="E", help="Where customers get help."),
+    click.option(
+        "--cover",
+        metavar="FILE",
+        help=f"A PNG, JPEG or WebP of {images.COVER_MAX_BYTES // 1024} KiB at most, beside its forms on wide screens.",
+    ),
+    click.option("--no-cover", is_flag=True, help="Show no cover."),
+    click.option("--privacy-url", metavar="U", help="The address of its privacy notice."),
+    click.option("--terms-url", metavar="U", help="The address of its terms."),
+    click.option("--support-email", metavar="E", help="The email address where customers get help."),
     click.option(
         "--field",
         "field_rules",
@@ -62,7 +78,7 @@ _OPTIONS = (
     click.option(
         "--magic-auth-creates/--no-magic-auth-creates",
         default=None,
-        help="Whether the API's magic-auth makes a contact of an unknown address.",
+        help="Whether the API's magic-auth creates a contact for an unknown address.",
     ),
 )
 _LISTS = (
@@ -73,7 +89,7 @@ _LISTS = (
 
 
 def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add an option for each thing that an organisation may set."""
+    """Add an option for each setting of an organisation."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -81,36 +97,36 @@ def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group(cls=AppGroup)
 def organisation() -> None:
-    """The organisations whose customers the portal serves."""
+    """Add, change, list and show organisations."""
 
 
 @organisation.command(cls=PlainCommand)
 @click.argument("slug")
-@click.option("--name", metavar="N", required=True, help="What it is called on pages and in mails.")
+@click.option("--name", metavar="N", required=True, help="Its name on pages and in emails.")
 @_with_settings
 def add(slug: str, **options: Any) -> None:
     """Add an organisation."""
-    add_organisation(current_context(), slug, _given(options), _portal())
+    add_organisation(current_context(), slug, _changes(options), _portal())
     click.echo(f"Organisation {slug} is added.")
-    _warn(slug)
+    _warn_of_incomplete_settings(slug)
 
 
 @organisation.command("set", cls=PlainCommand)
 @click.argument("slug")
-@click.option("--name", metavar="N", help="What it is called on pages and in mails.")
+@click.option("--name", metavar="N", help="Its name on pages and in emails.")
 @_with_settings
 def set_(slug: str, **options: Any) -> None:
-    """Change what is named, and nothing else.
+    """Change settings of an organisation.
 
-    An option that may be repeated replaces the whole list; an empty text (--sender "") empties a value. Running servers
-    follow within seconds.
+    Only the given options change. A repeatable option replaces the whole list; an empty text (--sender "") empties a
+    value. Running servers use the new settings within seconds.
     """
-    given = _given(options)
-    if not given:
-        raise click.UsageError("Say what to set; `portal organisation set --help` lists the options.")
-    change_organisation(current_context(), slug, given, _portal())
+    changes = _changes(options)
+    if not changes:
+        raise click.UsageError("Nothing to set; `portal organisation set --help` lists the options.")
+    change_organisation(current_context(), slug, changes, _portal())
     click.echo(f"Organisation {slug} is changed.")
-    _warn(slug)
+    _warn_of_incomplete_settings(slug)
 
 
 @organisation.command("list", cls=PlainCommand)
@@ -128,7 +144,7 @@ def list_() -> None:
 @organisation.command(cls=PlainCommand)
 @click.argument("slug", type=Text())
 def show(slug: str) -> None:
-    """Show all that is set for one organisation."""
+    """Show the settings of an organisation."""
     with current_context().database.read() as connection:
         found = get_organisation(connection, slug)
     echo_fields(
@@ -144,6 +160,7 @@ def show(slug: str) -> None:
             ("Sender", found.sender),
             ("Accent", found.accent),
             ("Logo", found.logo_type),
+            ("Cover", found.cover_type),
             ("Privacy", found.privacy_url),
             ("Terms", found.terms_url),
             ("Support", found.support_email),
@@ -153,8 +170,8 @@ def show(slug: str) -> None:
     )
 
 
-def _given(options: dict[str, Any]) -> OrganisationChanges:
-    """What was named on the command line."""
+def _changes(options: dict[str, Any]) -> OrganisationChanges:
+    """Return the settings that the command line names."""
     for field, option in _LISTS:
         empty = options.pop(f"no_{field}")
         if empty and options[field]:
@@ -163,16 +180,21 @@ def _given(options: dict[str, Any]) -> OrganisationChanges:
             del options[field]
     if not options["field_rules"]:
         del options["field_rules"]
-    if options.get("logo"):
-        options["logo"] = _read_logo(Path(options["logo"]))
-    elif options["logo"] == "":
-        options["logo"] = b""
+    if options.pop("no_cover"):
+        if options["cover"]:
+            raise click.UsageError("--cover and --no-cover contradict each other.")
+        options["cover"] = ""
+    for picture, most in (("logo", images.MAX_BYTES), ("cover", images.COVER_MAX_BYTES)):
+        if options[picture] is not None:
+            options[picture] = _read_picture(options[picture], most)
     return cast(OrganisationChanges, {field: value for field, value in options.items() if value is not None})
 
 
-def _read_logo(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(images.MAX_BYTES + 1)  # enough to see that it is too large
+def _read_picture(path: str, max_bytes: int) -> bytes:
+    if not path:
+        return b""
+    with Path(path).open("rb") as file:
+        return file.read(max_bytes + 1)  # one byte more shows that the file is too large
 
 
 def _portal() -> Portal:
@@ -183,15 +205,15 @@ def _pages(one: Organisation, base_url: str) -> str | None:
     return None if one.hostname is None and one.slug != DEFAULT else one.url(base_url)
 
 
-def _warn(slug: str) -> None:
-    """Say what can be set and yet does not work."""
+def _warn_of_incomplete_settings(slug: str) -> None:
+    """Warn of settings that are valid and have no effect."""
     with current_context().database.read() as connection:
         found = get_organisation(connection, slug)
     if found.hostname is None and slug != DEFAULT:
-        _warning(f"{slug} has no host name: it has no pages, and links in its mails lead to those of {DEFAULT}.")
+        _warn(f"{slug}: no host name, so no pages, and links in its emails lead to {DEFAULT}; set --hostname.")
     if found.frame_ancestors and not settings_of(current_app).is_https:
-        _warning(f"in frames of other sites browsers keep cookies of https only; {PREFIX}BASE_URL is http.")
+        _warn(f"{PREFIX}BASE_URL: http, so browsers keep no cookies in frames of other sites; set an https address.")
 
 
-def _warning(words: str) -> None:
-    click.echo(f"Warning: {words}", err=True)
+def _warn(message: str) -> None:
+    click.echo(f"Warning: {message}", err=True)

@@ -13,53 +13,60 @@ import click
 
 from portal import create_app
 from portal.cli.errors import PlainCommand
-from portal.domain.passwords.hashing import WAITING
+from portal.domain.passwords.hashing import MAX_QUEUED_HASHES
 from portal.instance_dir import prepare_database, secret_key, serves_alone
 from portal.logging_setup import configure_logging
-from portal.settings import PREFIX, SETTINGS_FILE, Settings, WrongSetting, load_settings
+from portal.settings import (
+    PREFIX,
+    SETTINGS_FILE,
+    Settings,
+    WrongSetting,
+    load_settings,
+    warn_of_unknown_variables,
+)
 from portal.threads import CORES
 
 _log = logging.getLogger("portal.serve")
 
 _THREADS_BESIDE_HASHES = 16
-"""Threads that are left for pages while as many requests as are allowed to wait for the hash of a password."""
+"""Threads for other pages while the allowed number of requests waits for a password hash."""
 
 
 @click.command(cls=PlainCommand)
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="The address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="The port to listen on.")
 @click.option(
     "--threads",
     type=click.IntRange(1, 1024),
-    default=CORES + WAITING + _THREADS_BESIDE_HASHES,
-    show_default=f"{WAITING + _THREADS_BESIDE_HASHES}, and one for each core",
-    help="How many requests are answered at a time.",
+    default=CORES + MAX_QUEUED_HASHES + _THREADS_BESIDE_HASHES,
+    show_default=f"{MAX_QUEUED_HASHES + _THREADS_BESIDE_HASHES} plus one for each core",
+    help="The number of requests that are answered at the same time.",
 )
 def serve(host: str, port: int, threads: int) -> None:
-    """Serve the portal, in one process.
+    """Serve the portal in one process.
 
-    Until SIGTERM or Ctrl-C; running requests then end, and so does the mail that is being sent.
+    Runs until SIGTERM or Ctrl-C, then finishes running requests and the email that is being sent.
 
-    On SQLite the database of a new instance is made, an older one is migrated, and mail is delivered from here; an
-    instance that has lost its database is refused. With another database, `portal db upgrade` and `portal worker` do
-    these things.
+    On SQLite this creates the database of a new instance, migrates an older one and delivers email; it refuses an
+    instance that has lost its database. With PostgreSQL, use `portal db upgrade` and `portal worker` for that.
     """
-    from portal.server.lifecycle import run  # only the command that serves pays for the server
+    from portal.server.lifecycle import run  # slow to import, and no other command needs the server
 
     settings = _with_base_url(load_settings(), host, port)
     configure_logging(settings)
+    warn_of_unknown_variables()
     if settings.metrics_port == port:
-        raise WrongSetting("metrics_port", "must be another port than that of the portal.")
+        raise WrongSetting("metrics_port", "must differ from the port of the portal")
     with (
         _listen(host, port, "--port") as listening,
         _listen_for_scrapes(settings, listening) as scraped,
     ):
         secret_key(settings)
         prepare_database(settings)
-        # With a database that can be shared there may be other portals, of other instances: on other machines, too.
+        # PostgreSQL may serve other instances, on other machines, too.
         is_alone = settings.is_embedded and serves_alone(settings)
         if settings.ratelimit_storage_uri == "memory://" and not is_alone:
-            _log.warning("each process counts limits for itself: set %sRATELIMIT_STORAGE_URI", PREFIX)
+            _log.warning("%sRATELIMIT_STORAGE_URI: each process counts its own limits; set redis://", PREFIX)
         app = create_app(settings)
         _announce(settings)
         run(app, listening, scraped, threads=threads)
@@ -72,8 +79,8 @@ def _announce(settings: Settings) -> None:
 
 
 def _with_base_url(settings: Settings, host: str, port: int) -> Settings:
-    """Settings whose BASE_URL, when nobody has set one, is where the server listens."""
-    if PREFIX + "BASE_URL" in os.environ or "base_url" in _settings_file(settings):
+    """Return the settings with the server's own address as BASE_URL when none is set."""
+    if os.environ.get(PREFIX + "BASE_URL") or _settings_file(settings).get("base_url"):
         return settings
     try:
         address = ip_address(host)
@@ -82,7 +89,7 @@ def _with_base_url(settings: Settings, host: str, port: int) -> Settings:
         elif address.version == 6:
             host = f"[{host}]"
     except ValueError:
-        pass  # a name
+        pass  # a host name
     return dataclasses.replace(settings, base_url=f"http://{host}:{port}")
 
 
@@ -92,22 +99,22 @@ def _settings_file(settings: Settings) -> dict[str, object]:
 
 
 def _listen_for_scrapes(settings: Settings, listening: socket.socket) -> AbstractContextManager[socket.socket | None]:
-    """Where metrics are asked for, if anywhere: beside the portal, on the address that it has."""
+    """Return a socket for METRICS_PORT, if set, on the address of the portal's own socket."""
     if settings.metrics_port is None:
         return nullcontext()
     return _listen(listening.getsockname()[0], settings.metrics_port, f"{PREFIX}METRICS_PORT")
 
 
-def _listen(host: str, port: int, choice: str) -> socket.socket:
-    """A socket that is bound already, so that the port cannot be lost to another start meanwhile.
+def _listen(host: str, port: int, option: str) -> socket.socket:
+    """Return a listening socket, bound early so that no other process can take the port during the start.
 
-    A port that is taken is one line, which names what it was chosen with. One that a portal has just let go of is not
-    (SO_REUSEADDR).
+    Raises ClickException that names the option or setting of the port when the port is in use. SO_REUSEADDR allows a
+    port that another portal has just closed.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
-        raise click.BadParameter(f"{host!r} is no address of this machine.", param_hint="'--host'") from None
+        raise click.BadParameter(f"{host!r} is not an address of this machine.", param_hint="'--host'") from None
     family, kind, protocol, _, address = found[0]
     listening = socket.socket(family, kind, protocol)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -117,9 +124,9 @@ def _listen(host: str, port: int, choice: str) -> socket.socket:
     except OSError as error:
         listening.close()
         problem = (
-            f"Port {port} on {host} is taken: stop what uses it, or choose another with {choice}."
+            f"Port {port} on {host} is in use; stop the other program, or choose another port with {option}."
             if error.errno == errno.EADDRINUSE
-            else f"Cannot listen on port {port} of {host} ({choice}): {error.strerror}."
+            else f"Cannot listen on port {port} of {host} ({option}): {error.strerror}."
         )
         raise click.ClickException(problem) from None
     return listening

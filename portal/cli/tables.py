@@ -1,4 +1,4 @@
-"""What commands print: aligned columns and fields, and JSON, safe to show in a terminal."""
+"""Output of commands: aligned tables, fields and JSON, safe to show in a terminal."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ _NOTHING = "-"
 
 
 def echo_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under their headings, each column as wide as its widest cell."""
+    """Print rows under their headings, in aligned columns."""
     lines = [list(headings), *([_cell(value) for value in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
     for line in lines:
@@ -19,7 +19,7 @@ def echo_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 
 
 def echo_fields(fields: Iterable[tuple[str, object]]) -> None:
-    """Print one named value a line."""
+    """Print one named value on each line."""
     cells = [(name, _cell(value)) for name, value in fields]
     width = max(len(name) for name, _ in cells)
     for name, cell in cells:
@@ -27,7 +27,7 @@ def echo_fields(fields: Iterable[tuple[str, object]]) -> None:
 
 
 def echo_json(value: object) -> None:
-    """Print a value as JSON, in letters that people read; what a terminal would obey is escaped."""
+    """Print a value as JSON; letters stay readable, and control characters are escaped."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
@@ -37,5 +37,5 @@ def _cell(value: object) -> str:
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     if value is None or value == "":
         return _NOTHING
-    # Names and the words of mail servers come from outside: an escape sequence must not reach the terminal.
+    # Customers choose names, and mail servers choose their answers: no escape sequence of theirs may reach a terminal.
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(value))

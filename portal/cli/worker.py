@@ -1,4 +1,4 @@
-"""`portal worker`: delivers queued mail."""
+"""`portal worker`: deliver queued email and delete expired data."""
 
 import os
 import signal
@@ -12,32 +12,34 @@ from portal.backup import is_copy
 from portal.cli.errors import PlainCommand
 from portal.logging_setup import configure_logging
 from portal.mail.thread import MailThread
+from portal.settings import warn_of_unknown_variables
 from portal.storage import schema
 
 
 @click.command(cls=PlainCommand)
 @with_appcontext
 def worker() -> None:
-    """Deliver queued mail.
+    """Deliver queued email and delete expired data.
 
-    Also purges what has expired; until SIGTERM or Ctrl-C, when the mail that is being sent is finished. Any number may
-    run at the same time; each mail goes to one of them.
+    Runs until SIGTERM or Ctrl-C, then finishes the email that is being sent. Any number of workers may run at the same
+    time; each email is sent by one of them.
     """
     configure_logging(settings_of(current_app))
+    warn_of_unknown_variables()
     if problem := schema.current_problem(current_context().database):
         raise schema.DatabaseProblem(problem)
     with current_context().database.read() as connection:
         if is_copy(connection):
-            raise schema.DatabaseProblem("This database is a copy that was put back: run `portal after-restore`.")
-    # A handler runs in the main thread alone, and Python does not wake that when the system gives the signal to another
-    # thread. A byte does; a second one changes nothing.
-    told, tells = os.pipe()
-    os.set_blocking(tells, False)
-    signal.set_wakeup_fd(tells)
+            raise schema.DatabaseProblem("This database is a restored copy; run `portal after-restore`.")
+    # Python runs signal handlers in the main thread only, and does not wake it when another thread gets the signal. A
+    # byte in the pipe does; a second byte changes nothing.
+    wakeup_read, wakeup_write = os.pipe()
+    os.set_blocking(wakeup_write, False)
+    signal.set_wakeup_fd(wakeup_write)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     thread = MailThread(current_app._get_current_object())  # type: ignore[attr-defined] # noqa: SLF001 - Flask's documented way to hand the app itself to a thread
     thread.start()
-    os.read(told, 1)
+    os.read(wakeup_read, 1)
     thread.stop()
     thread.join()

@@ -1,1 +1,1 @@
-"""What the portal knows and decides: no Flask, no HTTP, no command line in here."""
+"""The rules of the portal. Nothing here imports Flask, HTTP or the command line."""

@@ -1,4 +1,4 @@
-"""The stored password of a contact: set, replaced by another, or its hash renewed."""
+"""Set, change or rehash the stored password of a contact."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from portal.domain import identities, one_time_links, outbox
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
-from portal.domain.outbox import Notice
+from portal.domain.outbox import NewMail, Notice
 from portal.storage.models import Account, FormerPassword
 
 _password_set_at = select(Account.password_set_at).where(Account.contact_id == bindparam("contact_id"))
@@ -19,7 +19,10 @@ def password_set_at(connection: Connection, contact_id: int) -> datetime | None:
 
 
 def set_password(connection: Connection, contact: ContactCredentials, password_hash: str, now: datetime) -> None:
-    """Give a contact a password; the one before it is kept as a former one. The caller holds the contact's row."""
+    """Store the password hash of a contact and keep the previous one as a former password.
+
+    The caller has locked the contact's row.
+    """
     if contact.password_hash is None:
         connection.execute(
             insert(Account),
@@ -43,25 +46,25 @@ def change_password(
     password_hash: str,
     now: datetime,
 ) -> None:
-    """Set another password, end every identity and every open link of the customer, and tell them by mail.
+    """Set a new password, end all identities and open links of the customer, and queue the security notice.
 
-    A first password is no news to whoever sets it, by a link out of their own mailbox.
+    There is no notice for a first password: the customer sets it by a link from their own mailbox.
     """
     set_password(connection, contact, password_hash, now)
     identities.end_all(connection, contact.id, now)
     one_time_links.end_all(connection, contact.id, now)
     if contact.password_hash is not None:
-        outbox.queue(
-            connection,
-            visitor,
-            Notice.PASSWORD_CHANGED,
-            contact_id=contact.id,
-            recipient=contact.email,
-            clock=context.clock,
-            locale=contact.locale,
-        )
+        mail = NewMail(Notice.PASSWORD_CHANGED, contact.id, contact.email, contact.locale)
+        outbox.queue(connection, visitor, mail, context.clock)
+
+
+def keep_password(connection: Connection, contact: ContactCredentials, password_hash: str, now: datetime) -> None:
+    """Set the password that a contact has already, with a hash of today's; all identities and open links end."""
+    renew_hash(connection, contact, password_hash)
+    identities.end_all(connection, contact.id, now)
+    one_time_links.end_all(connection, contact.id, now)
 
 
 def renew_hash(connection: Connection, contact: ContactCredentials, password_hash: str) -> None:
-    """Store the same password under today's parameters."""
+    """Replace the hash of an unchanged password by one with the current Argon2 parameters."""
     connection.execute(update(Account).where(Account.contact_id == contact.id).values(password_hash=password_hash))

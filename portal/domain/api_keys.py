@@ -1,6 +1,6 @@
-"""The keys that shops' servers show to use the API: made, listed, revoked by the operator.
+"""Create, list and revoke the API keys of shops' servers.
 
-A key is random, so its digest is enough to know it again and is safe to keep: it is readable once, when it is made.
+Only the digest of a key is stored. A key is random, so a fast digest is safe. The key is shown once, on creation.
 """
 
 import re
@@ -22,16 +22,16 @@ _FORMAT = re.compile(rf"(PROD|DEV_|ROOT)[A-Za-z0-9]{{{_RANDOM_LENGTH}}}", re.ASC
 
 
 class KeyKind(StrEnum):
-    """What a key begins with."""
+    """The kind of a key, which is its prefix."""
 
     PRODUCTION = "PROD"
     DEVELOPER = "DEV_"
     ROOT = "ROOT"
-    """Without a rate of its own; the guards of accounts and mailboxes count for it too."""
+    """Has no request rate limit; the rate limits of accounts and mailboxes apply to it too."""
 
 
 class Scope(StrEnum):
-    """What a key may be used for."""
+    """A permission of a key."""
 
     LOGIN = "login"
     MAGIC_AUTH = "magic-auth"
@@ -39,14 +39,14 @@ class Scope(StrEnum):
     RESET = "reset"
     IDENTITY = "identity"
     GROUPS = "groups"
-    """To put a registration into groups: only for a shop that decides by itself who gets into one."""
+    """Allows a registration to set groups. Only for a shop that decides itself which customers join a group."""
 
 
 DEFAULT_SCOPES = tuple(scope for scope in Scope if scope is not Scope.GROUPS)
 
 
 class UnknownKey(LookupError):
-    """There is no key with this id; the message is one sentence for the operator."""
+    """No key has this id. The message is one sentence for the operator."""
 
     def __init__(self, key_id: int) -> None:
         super().__init__(f"There is no API key {key_id}.")
@@ -54,7 +54,7 @@ class UnknownKey(LookupError):
 
 @dataclass(frozen=True)
 class KeyRecord:
-    """A key as the operator sees it. Nothing in it opens anything."""
+    """A key as the operator sees it, without any secret."""
 
     id: int
     organisation: str
@@ -67,14 +67,14 @@ class KeyRecord:
     last_used_at: datetime | None
 
     def state(self, now: datetime) -> str:
-        """Whether it opens anything."""
+        """Return "active", "expired" or "revoked"."""
         if self.revoked_at is not None:
             return "revoked"
         return "expired" if self.expires_at is not None and self.expires_at <= now else "active"
 
 
 def is_key(text: str) -> bool:
-    """Whether a text has the form of a key."""
+    """Return whether a text has the format of a key."""
     return _FORMAT.fullmatch(text) is not None
 
 
@@ -88,7 +88,7 @@ def create(
     lifetime: timedelta | None = None,
     scopes: Iterable[Scope] = DEFAULT_SCOPES,
 ) -> tuple[int, str]:
-    """Make a key for an organisation; returns its id and the key itself, which nothing can show again."""
+    """Create a key for an organisation. Return its id and the key itself, which cannot be shown again."""
     key, now = kind + random_id(_RANDOM_LENGTH), context.clock()
     wanted = set(scopes)
     with context.database.write() as connection:
@@ -104,12 +104,12 @@ def create(
                 "expires_at": now + lifetime if lifetime else None,
             },
         ).scalar_one()
-        _record(connection, organisation_id, EventKind.KEY_CREATE, now)
+        record(connection, Visitor.operator(organisation_id), EventKind.KEY_CREATE, contact_id=None, now=now)
     return key_id, key
 
 
 def list_keys(connection: Connection, organisation_id: int | None = None) -> list[KeyRecord]:
-    """All keys, or those of one organisation, in the order in which they were made."""
+    """List all keys, or those of one organisation, in the order of their creation."""
     statement = (
         select(
             ApiKey.id,
@@ -132,7 +132,7 @@ def list_keys(connection: Connection, organisation_id: int | None = None) -> lis
 
 @retried
 def revoke(context: Context, key_id: int) -> bool:
-    """End a key, from the next request on. False when it was revoked before. Raises UnknownKey."""
+    """Revoke a key from the next request on. Return False if it was revoked already. Raises UnknownKey."""
     now = context.clock()
     with context.database.write() as connection:
         organisation_id = connection.execute(
@@ -142,12 +142,7 @@ def revoke(context: Context, key_id: int) -> bool:
             .returning(ApiKey.organisation_id)
         ).scalar_one_or_none()
         if organisation_id is not None:
-            _record(connection, organisation_id, EventKind.KEY_REVOKE, now)
+            record(connection, Visitor.operator(organisation_id), EventKind.KEY_REVOKE, contact_id=None, now=now)
         elif connection.execute(select(ApiKey.id).where(ApiKey.id == key_id)).one_or_none() is None:
             raise UnknownKey(key_id)
     return organisation_id is not None
-
-
-def _record(connection: Connection, organisation_id: int, kind: EventKind, now: datetime) -> None:
-    operator = Visitor.operator(organisation_id)
-    record(connection, operator, kind, contact_id=None, now=now)

@@ -1,6 +1,6 @@
-"""The record of what happened to an account: each sign-in, refusal and change leaves one row.
+"""The audit log: one row for each sign-in, refusal and change of an account.
 
-Rows hold who (an id), what, when and from where; never an address that was typed, a password or a token.
+A row says who (an id), what, when and from which address. It never contains a typed email address, password or token.
 """
 
 import logging
@@ -18,19 +18,19 @@ from portal.storage.database import after_commit
 from portal.storage.models import Contact, Event
 
 _log = logging.getLogger("portal.events")
-# Whoever was deleted while a request went on leaves an event of nobody; who is there stays until it is written.
-_whose = select(Contact.id).where(Contact.id == bindparam("of_contact")).with_for_update(read=True, key_share=True)
-_insert = insert(Event).values(contact_id=_whose.scalar_subquery())
+# NULL if the contact was deleted meanwhile; else the row is locked, so that it exists until the event is stored.
+_contact_id = select(Contact.id).where(Contact.id == bindparam("of_contact")).with_for_update(read=True, key_share=True)
+_insert = insert(Event).values(contact_id=_contact_id.scalar_subquery())
 
 
 class EventKind(StrEnum):
-    """What can happen."""
+    """The kind of an event. The values are stored."""
 
     SIGN_IN = "sign_in"
     SIGN_IN_REQUEST = "sign_in_request"
     SIGN_IN_BY_EMAIL = "sign_in_by_mail"
     MAGIC_AUTH = "sign_in_vouched"
-    """A shop's server vouched for the mailbox."""
+    """A shop's server vouched for the mailbox (the API's magic-auth)."""
     SIGN_OUT = "sign_out"
     SESSION_END = "session_end"
     """The customer ended one of their other sessions."""
@@ -57,18 +57,18 @@ class EventKind(StrEnum):
     ORGANISATION_ADD = "organisation_add"
     ORGANISATION_CHANGE = "organisation_change"
     IMPORT = "import"
-    """Customers were brought in from another system; of no contact."""
+    """Customers were imported from another system; has no contact."""
     DELETE = "delete"
-    """A customer was deleted; of no contact."""
+    """A customer was deleted; has no contact."""
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
     KEY_LIMIT = "key_limit"
-    """A key was used more often than its rate allows; recorded once in each window."""
+    """A key exceeded its rate limit; recorded once per window."""
 
 
 @contextmanager
 def refusals_recorded(context: Context, visitor: Visitor, kind: EventKind, contact_id: int | None) -> Iterator[None]:
-    """Record what is refused inside, in a transaction of its own, and let the refusal pass."""
+    """Record a Refused raised in the block, in a transaction of its own, and raise it again."""
     try:
         yield
     except Refused as refusal:
@@ -87,9 +87,9 @@ def record(
     now: datetime,
     refusal: Failure | None = None,
 ) -> None:
-    """Add one event in the caller's transaction; `refusal` says why it came to nothing.
+    """Store one event in the caller's transaction; `refusal` is the reason of a failure.
 
-    It is logged, and so counted, once the transaction is committed: what is rolled back has not happened.
+    The event is logged, and so counted in the metrics, after the commit only.
     """
     connection.execute(
         _insert,

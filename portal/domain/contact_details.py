@@ -1,4 +1,4 @@
-"""What is known of a contact beside the address, and the one rule by which more of it is taken over."""
+"""The details of a contact beside its email address, and the rule that fills the empty ones."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -10,22 +10,22 @@ from portal.domain.contacts import insert_unless_there
 from portal.storage.models import Contact, ContactGroup
 
 MAX_GROUPS = 50
-"""Groups of one customer in one request or import."""
+"""Maximum number of groups of one customer in one request or import."""
 _API_NAMES = {"locale": "primaryLocale", "referral": "referralId"}
 
 
 def api_name(column: str) -> str:
-    """The API's name for a column: street_address is streetAddress there."""
+    """Return the API's name of a column, such as streetAddress for street_address."""
     first, *rest = column.split("_")
     return _API_NAMES.get(column) or first + "".join(part.title() for part in rest)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContactDetails:
-    """Each in its normal form (values/); None is what nobody has said."""
+    """The details of a contact, each in its normal form (values/); None is unknown."""
 
     name: str | None = None
-    """The whole name, where it is given as one."""
+    """The whole name, if it was given as one."""
     first_name: str | None = None
     last_name: str | None = None
     phone: str | None = None
@@ -42,21 +42,21 @@ class ContactDetails:
     newsletter: bool = False
     groups: tuple[str, ...] = ()
     referral: str | None = None
-    """The customer reference number of who sent them."""
+    """The customer reference number of the referring customer."""
 
     def texts(self) -> dict[str, str | None]:
-        """Those that are a text, by the names of their columns."""
+        """Return the text fields by column name."""
         return {name: getattr(self, name) for name in TEXT_FIELDS}
 
 
 TEXT_FIELDS = tuple(
     field.name for field in fields(ContactDetails) if field.name not in ("newsletter", "groups", "referral")
 )
-"""The details that are a text: columns of the same name in `contact` and `registration` (DetailColumns)."""
+"""The text fields: columns of the same name in `contact` and `registration` (DetailColumns)."""
 
 
 _referring = aliased(Contact)
-_known = (
+_details = (
     select(*(getattr(Contact, name) for name in (*TEXT_FIELDS, "newsletter")), _referring.cu_ref_no.label("referral"))
     .outerjoin(_referring, _referring.id == Contact.referred_by_id)
     .where(Contact.id == bindparam("contact_id"))
@@ -67,19 +67,18 @@ _groups = (
 
 
 def get_contact_details(connection: Connection, contact_id: int) -> ContactDetails:
-    """What is known of a contact."""
-    known = connection.execute(_known, {"contact_id": contact_id}).one()
+    row = connection.execute(_details, {"contact_id": contact_id}).one()
     groups = connection.execute(_groups, {"contact_id": contact_id}).scalars()
-    return ContactDetails(**known._asdict(), groups=tuple(groups))
+    return ContactDetails(**row._asdict(), groups=tuple(groups))
 
 
 def fill_empty_fields(
     connection: Connection, organisation_id: int, contact_id: int, details: ContactDetails, *, ip: str | None
 ) -> None:
-    """Take over details where nothing was known before; the caller holds the contact's row.
+    """Fill the empty fields of a contact. The caller has locked the contact's row.
 
-    Groups are added to those there are, a newsletter is never ended, and who referred the contact is another customer
-    of the same organisation or nobody. `ip` is where the details came from.
+    Groups are added to the existing ones, and a newsletter subscription is never removed. The referrer is stored only
+    if it is another customer of the same organisation. `ip` is the address that the details were sent from.
     """
     texts = {**details.texts(), "ip": ip}
     connection.execute(
@@ -99,10 +98,10 @@ def fill_empty_fields(
 
 
 def _referrer(organisation_id: int, contact_id: int, reference: str | None) -> ScalarSelect[int]:
-    named = Contact.cu_ref_no == literal(reference, Contact.cu_ref_no.type)  # None too is looked up in the index
+    has_reference = Contact.cu_ref_no == literal(reference, Contact.cu_ref_no.type)  # uses the index for None too
     return (
         select(Contact.id)
-        .where(Contact.organisation_id == organisation_id, named, Contact.id != contact_id)
+        .where(Contact.organisation_id == organisation_id, has_reference, Contact.id != contact_id)
         .scalar_subquery()
     )
 

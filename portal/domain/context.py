@@ -1,4 +1,4 @@
-"""What every use-case is given from outside: its tools, and who is asking."""
+"""The arguments of every use case: the tools of the process, and the visitor who makes the request."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -7,6 +7,7 @@ from typing import Self
 from limits import RateLimitItem
 
 from portal.domain.geoip import GeoIPDatabase
+from portal.domain.passwords.breached import BreachedPasswords
 from portal.domain.passwords.hashing import Hasher
 from portal.domain.rate_limiter import RateLimiter
 from portal.domain.tokens import LinkSigner
@@ -17,7 +18,7 @@ from portal.storage.database import Database
 
 @dataclass(frozen=True)
 class Rules:
-    """The numbers an operator may choose (docs/settings.md)."""
+    """The limits and lifetimes that an operator can set (docs/settings.md)."""
 
     login_limit_account: RateLimitItem
     login_limit_network: RateLimitItem
@@ -40,7 +41,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Context:
-    """The tools of the domain. One for the whole process; safe to share between threads."""
+    """The tools of the domain: one object for the whole process, thread-safe."""
 
     database: Database
     clock: Clock
@@ -48,38 +49,42 @@ class Context:
     rate_limiter: RateLimiter
     signer: LinkSigner
     geoip: GeoIPDatabase
+    breached: BreachedPasswords
     rules: Rules
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who is asking: for limits, and for the record of what happened."""
+    """The sender of a request, for rate limits and the audit log."""
 
     organisation_id: int
     ip: str | None
-    """In canonical form (values/ip_addresses.py); None when it is not known."""
+    """In canonical form (values/ip_addresses.py); None if unknown."""
     organisation_name: str = ""
     user_agent: str | None = None
-    """Printable, and no longer than is stored."""
+    """Printable, and not longer than its column."""
     request_id: str | None = None
     locale: str | None = None
     is_framed: bool = False
     """Whether the page stands in a frame on another site."""
     via_api: bool = False
-    """Whether a shop's server asks on behalf of a customer, and `ip` is what it says of that customer."""
+    """Whether a shop's server sends the request for a customer; `ip` is then what it reports of the customer."""
     device: str | None = field(default=None, repr=False)
-    """The value of the browser's device cookie (devices.py), known or not; a secret."""
+    """The value of the browser's device cookie (devices.py), of a known device or not. A secret."""
+
+    browser: str | None = field(default=None, repr=False)
+    """What tells this browser from others until its next sign-in or sign-out; a secret."""
 
     @classmethod
     def operator(cls, organisation_id: int) -> Self:
-        """The operator of an organisation, or the portal itself."""
+        """Return the visitor for what the operator of an organisation, or the portal itself, does."""
         return cls(organisation_id=organisation_id, ip=None)
 
     @property
     def network(self) -> str | None:
-        """What counts as one place: an IPv4 address, or the /64 that one IPv6 customer is given as a whole.
+        """The network for rate limits: an IPv4 address, or the /64 of an IPv6 address (one customer's prefix).
 
-        None for a customer of whom the shop's server says nothing: no network is counted then, or all customers of the
-        shop would be held up together. Whoever comes by themselves from an unreadable address shares one network.
+        None for a customer whose IP address the shop's server does not report: otherwise all customers of the shop
+        would share one limit. All browsers with an unreadable address share one network.
         """
         return None if self.via_api and self.ip is None else network_of(self.ip)

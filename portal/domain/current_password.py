@@ -1,4 +1,6 @@
-"""The current password of a customer who is signed in, asked for before something changes."""
+"""Check the current password of a customer who is signed in, asked for before something changes."""
+
+from collections.abc import Callable
 
 from portal.domain import contacts, devices
 from portal.domain.audit_log import EventKind, record
@@ -10,19 +12,26 @@ from portal.domain.identities import Customer
 from portal.domain.messages import N_
 from portal.domain.rate_limits import attempt, password_limits
 
-_WRONG_CURRENT_PASSWORD = N_("This is not your current password. Try again, or set a new password by mail.")
+_WRONG_CURRENT_PASSWORD = N_("This isn't your current password. Try again, or set a new password by email.")
 
-_LOCKED = N_("Too many wrong passwords were tried for this account. Set a new password by mail to open it again.")
+_LOCKED = N_("Too many wrong passwords were entered for this account. Set a new password by email to unlock it.")
 
 
 def check_current_password(
-    context: Context, visitor: Visitor, customer: Customer, password: str, kind: EventKind, *, field: str
+    context: Context,
+    visitor: Visitor,
+    customer: Customer,
+    password: str,
+    kind: EventKind,
+    *,
+    field: str,
+    also: Callable[[ContactCredentials], Refused | None] | None = None,
 ) -> tuple[ContactCredentials, KnownDevice | None]:
-    """The contact as it was when the password was right, and the customer's device.
+    """Return the contact as it was when the password was right, and the customer's device.
 
-    A wrong password counts as a failed login in the same browser does, on the same counters, and is recorded as a
-    refusal of `kind`. One hash is computed, with no transaction open. Raises Refused (WRONG_PASSWORD, TOO_MANY_LOGINS)
-    and Busy.
+    A wrong password is counted as a failed login, on the same counters, and recorded as a refusal of `kind`; `also`
+    says what else is wrong with the form then. One hash is computed, with no transaction open. Raises Busy, and Refused
+    (WRONG_PASSWORD, TOO_MANY_LOGINS).
     """
     key = customer.email_key or ""  # an account has an address
     device = devices.find(context, visitor, key)
@@ -41,10 +50,13 @@ def check_current_password(
             devices.count_wrong_password(connection, device, customer.id)
             now, failure = context.clock(), Failure.WRONG_PASSWORD
             record(connection, visitor, kind, contact_id=contact.id, now=now, refusal=failure)
-        raise wrong_current_password(field, _LOCKED if contact.is_locked else _WRONG_CURRENT_PASSWORD)
+        detail = _LOCKED if contact.is_locked else _WRONG_CURRENT_PASSWORD
+        raise wrong_current_password(field, detail, also=also(contact) if also else None)
     return contact, device
 
 
-def wrong_current_password(field: str, detail: str = _WRONG_CURRENT_PASSWORD) -> Refused:
-    """The refusal of a password that is not, or no longer, the current one."""
-    return Refused(Failure.WRONG_PASSWORD, detail=detail, field=field)
+def wrong_current_password(
+    field: str, detail: str = _WRONG_CURRENT_PASSWORD, *, also: Refused | None = None
+) -> Refused:
+    """Return the refusal of a password that is not, or no longer, the current one."""
+    return Refused(Failure.WRONG_PASSWORD, detail=detail, field=field, also=also)

@@ -1,9 +1,8 @@
-"""Devices that a customer signed in with: each has rate limits of its own, which no stranger can use up.
+"""Known devices: those that a customer signed in with. Each has its own rate limits, which no attacker can exhaust.
 
-OWASP, "Slow Down Online Guessing Attacks with Device Cookies". A browser is known by a cookie that it got with a
-sign-in, behind a shop's server a network is known by the IP address that the server gives of its customer. For every
-other customer the same device is a stranger, and so is a device that is not known: a forged or foreign cookie gains
-nothing. A device signs nobody in.
+OWASP, "Slow Down Online Guessing Attacks with Device Cookies". A browser is recognised by a cookie set at sign-in;
+behind a shop's server the customer's network is, by the IP address that the server reports. A device is known for its
+own customers only, so a forged or stolen cookie gives no advantage with another account. A device signs no customer in.
 """
 
 import re
@@ -23,16 +22,16 @@ from portal.storage.models import Contact, Device, Identity
 
 LIFETIME = timedelta(days=365)
 """How long a device is known after the last sign-in with it."""
-MOST_PER_CONTACT = 50
-"""As many are known of one customer; those that were not used for the longest time go first."""
+MAX_PER_CONTACT = 50
+"""Known devices of one customer; the least recently used ones are deleted first."""
 _SEEN_PRECISION = timedelta(days=1)
-"""Not every sign-in is a write."""
+"""`seen_at` is written at most once in this time, to save writes."""
 _COOKIE = re.compile(rf"[A-Za-z0-9]{{{PUBLIC_ID_LENGTH}}}")
 
 
 @dataclass(frozen=True)
 class KnownDevice:
-    """A device that the customer with the address in question signed in with."""
+    """A known device of the customer whose address was looked up."""
 
     id: int
     failed_passwords: int
@@ -50,13 +49,13 @@ _of_identity = (
     .outerjoin(Device, and_(Device.contact_id == Identity.contact_id, Device.digest == bindparam("digest")))
     .where(Identity.digest == bindparam("identity"))
 )
-_move = (
+_replace_digest = (
     update(Device)
     .where(Device.digest == bindparam("of_digest"), Device.seen_at > bindparam("oldest"))
     .where(exists().where(Contact.id == Device.contact_id, Contact.organisation_id == bindparam("in_organisation")))
     .values(digest=bindparam("new_digest"))
 )
-_see = (
+_update_seen_at = (
     update(Device)
     .where(Device.digest == bindparam("of_digest"), Device.contact_id == bindparam("of_contact"))
     .values(seen_at=bindparam("now"))
@@ -65,24 +64,24 @@ _newest = (
     select(Device.id)
     .where(Device.contact_id == bindparam("of_contact"))
     .order_by(Device.seen_at.desc(), Device.id.desc())
-    .limit(MOST_PER_CONTACT)
+    .limit(MAX_PER_CONTACT)
 )
-_forget_oldest = delete(Device).where(Device.contact_id == bindparam("of_contact"), Device.id.not_in(_newest))
+_delete_oldest = delete(Device).where(Device.contact_id == bindparam("of_contact"), Device.id.not_in(_newest))
 _count_failure = (
     update(Device).where(Device.id == bindparam("of_device")).values(failed_passwords=Device.failed_passwords + 1)
 )
-_forget_failures = update(Device).where(Device.id == bindparam("of_device")).values(failed_passwords=0)
+_reset_failures = update(Device).where(Device.id == bindparam("of_device")).values(failed_passwords=0)
 
 
 def is_cookie(text: str) -> bool:
-    """Whether a text has the form of a device cookie's value."""
+    """Return whether a text has the format of a device cookie's value."""
     return _COOKIE.fullmatch(text) is not None
 
 
 def find(context: Context, visitor: Visitor, key: str) -> KnownDevice | None:
-    """The visitor's device, if the customer with an address signed in with it before.
+    """Return the visitor's device if it is known for the customer with an address.
 
-    One statement for each device that is presented, for known and unknown addresses alike; none for other visitors.
+    Runs the same statement for known and unknown addresses; none for a visitor without a device.
     """
     digest = _digest_of(visitor)
     if digest is None:
@@ -98,41 +97,41 @@ def find(context: Context, visitor: Visitor, key: str) -> KnownDevice | None:
     return KnownDevice(**row._asdict()) if row else None
 
 
-def find_again(connection: Connection, device: KnownDevice | None) -> KnownDevice | None:
-    """A device as it is now."""
+def reload(connection: Connection, device: KnownDevice | None) -> KnownDevice | None:
+    """Read a device again."""
     row = device and connection.execute(_find_by_id, {"device_id": device.id}).one_or_none()
     return KnownDevice(**row._asdict()) if row else None
 
 
 def with_failures_of(device: KnownDevice | None, contact: ContactCredentials | None) -> ContactCredentials | None:
-    """A contact with the wrong passwords that count for a device: its own, or those of all strangers."""
+    """Return the contact with the wrong-password counter that applies: the known device's, else the contact's own."""
     if contact is None or device is None:
         return contact
     return replace(contact, failed_passwords=device.failed_passwords)
 
 
 def count_wrong_password(connection: Connection, device: KnownDevice | None, contact_id: int) -> None:
-    """One more wrong password in a row, from a known device or from a stranger."""
+    """Count a wrong password: on the known device, else on the contact."""
     if device is None:
         contacts.count_wrong_password(connection, contact_id)
     else:
         connection.execute(_count_failure, {"of_device": device.id})
 
 
-def forget_wrong_passwords(connection: Connection, device: KnownDevice | None, contact_id: int) -> None:
-    """The right password came: what was wrong before it from the same side counts no more."""
+def reset_wrong_passwords(connection: Connection, device: KnownDevice | None, contact_id: int) -> None:
+    """Reset the wrong-password counter: of the known device, else of the contact."""
     if device is None:
-        contacts.forget_wrong_passwords(connection, contact_id)
+        contacts.reset_wrong_passwords(connection, contact_id)
     else:
-        connection.execute(_forget_failures, {"of_device": device.id})
+        connection.execute(_reset_failures, {"of_device": device.id})
 
 
 def remember_device(context: Context, visitor: Visitor, identity: str) -> str | None:
-    """Know the visitor's device as one that the customer of a new identity signed in with.
+    """Store the visitor's device as a known device of the customer of a new identity.
 
-    Returns what the browser's cookie is to hold: the value that it presented where this customer was known by it, else
-    a new one, so that no attacker can plant or note a value that another customer will be known by. None for a shop's
-    customers, and where nothing could be written: a sign-in that has succeeded does not fail for this.
+    Return the value for the browser's cookie: the presented one if it was known for this customer, else a new one, so
+    that an attacker cannot plant or copy a value that will belong to another customer. Return None for a shop's
+    customers, and if nothing could be written: a sign-in that has succeeded does not fail for this.
     """
     with suppress(DatabaseUnavailable):
         return _remember_device(context, visitor, identity)
@@ -148,7 +147,7 @@ def _remember_device(context: Context, visitor: Visitor, identity: str) -> str |
     with context.database.read() as connection:
         parameters = {"identity": digest_of(identity), "digest": digest or b""}
         row = connection.execute(_of_identity, parameters).one_or_none()
-    if row is None:  # deleted at this very moment
+    if row is None:  # the customer was deleted meanwhile
         return None
     if row.seen_at is not None and now < row.seen_at + _SEEN_PRECISION:
         return visitor.device
@@ -159,30 +158,30 @@ def _remember_device(context: Context, visitor: Visitor, identity: str) -> str |
         is_known = row.seen_at is not None and now < row.seen_at + LIFETIME
         if digest is None or not (is_known or visitor.via_api):
             value = random_id()
-            _move_customers(connection, visitor, digest, digest_of(value), now)
+            _replace_value(connection, visitor, digest, digest_of(value), now)
             digest = digest_of(value)
         _store(connection, row.contact_id, digest, now)
     return value
 
 
-def _move_customers(connection: Connection, visitor: Visitor, old: bytes | None, new: bytes, now: datetime) -> None:
-    """Give the other customers of a browser its new value: one who noted the old one is a stranger with it."""
+def _replace_value(connection: Connection, visitor: Visitor, old: bytes | None, new: bytes, now: datetime) -> None:
+    """Replace the cookie value for the other customers of a browser too, so that a copy of the old one is worthless."""
     if old is not None:
         parameters = {"of_digest": old, "new_digest": new, "oldest": now - LIFETIME}
-        connection.execute(_move, {**parameters, "in_organisation": visitor.organisation_id})
+        connection.execute(_replace_digest, {**parameters, "in_organisation": visitor.organisation_id})
 
 
 def _store(connection: Connection, contact_id: int, digest: bytes, now: datetime) -> None:
     insert = contacts.insert_unless_there(connection, Device, "digest", "contact_id").returning(Device.id)
     values = {"contact_id": contact_id, "digest": digest, "failed_passwords": 0, "created_at": now, "seen_at": now}
     if connection.execute(insert, values).one_or_none():
-        connection.execute(_forget_oldest, {"of_contact": contact_id})
+        connection.execute(_delete_oldest, {"of_contact": contact_id})
     else:
-        connection.execute(_see, {"of_digest": digest, "of_contact": contact_id, "now": now})
+        connection.execute(_update_seen_at, {"of_digest": digest, "of_contact": contact_id, "now": now})
 
 
 def _digest_of(visitor: Visitor) -> bytes | None:
-    """Under which the device that a visitor presents is stored; a network's is never that of a cookie (`is_cookie`)."""
+    """Return the digest of the visitor's device; a network's never equals that of a cookie value (see `is_cookie`)."""
     if visitor.via_api:
         return None if visitor.network is None else digest_of(f"network {visitor.network}")
     return None if visitor.device is None else digest_of(visitor.device)

@@ -1,33 +1,33 @@
-"""Everything the portal refuses, in one table.
+"""All failures of the use cases, in one table.
 
-The codes and messages are those of the reference pages (shop servers read them); the words are what people read on the
-portal's own pages. Failures that a stranger may not tell apart share their words.
+Codes and messages are documented for shops' servers (docs/api.md); the words are shown on the portal's own pages.
+Failures that an attacker must not tell apart share their words.
 """
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from math import ceil
 
-from portal.domain.messages import N_, Message, Plural
+from portal.domain.messages import N_, NN_, Message, Plural
 
 
 @dataclass(frozen=True)
 class Wording:
-    """How one failure is told: to a shop's server by code and message, to people in words."""
+    """The texts of a failure: code and message for a shop's server, words for the customer."""
 
     use_case: str
     code: str
     message: str
-    words: str
+    words: Message
 
 
-_LOGIN_FAILED = N_("The e-mail or the password is not right. Check both, or set a new password by mail.")
-_TOO_MANY = N_("Too many tries. Wait a while and try again, or set a new password by mail.")
-_REUSED = N_("You have used this password before. Please choose one that you have never used here.")
+_LOGIN_FAILED = N_("The email or password isn't right. Check both, or set a new password.")
+TOO_MANY = NN_("Too many attempts. Try again in %(num)d minute.", "Too many attempts. Try again in %(num)d minutes.")
+_REUSED = N_("You've used this password before. Please choose a new one.")
 
 
 class Failure(Enum):
-    """What can be refused. The names are the portal's own, stable, and stand in events and logs."""
+    """A reason for a refusal. The names are stable: events and logs contain them."""
 
     LOGIN_FAILED = Wording("login", "E001", "Customer login failed.", _LOGIN_FAILED)
     UNKNOWN_CONTACT = Wording("login", "E002", "Customer e-mail does not exist.", _LOGIN_FAILED)
@@ -37,41 +37,41 @@ class Failure(Enum):
         "login",
         "E005",
         "Customer account has been banned.",
-        N_("This account has been closed. Please ask the shop or service that you use it with."),
+        N_("This account has been closed. Please contact the shop or service it belongs to."),
     )
-    TOO_MANY_LOGINS = Wording("login", "E006", "Too many login attempts.", _TOO_MANY)
+    TOO_MANY_LOGINS = Wording("login", "E006", "Too many login attempts.", TOO_MANY)
     PASSWORD_LOCKED = Wording("login", "E006", "Too many login attempts.", _LOGIN_FAILED)
-    """Too many wrong passwords in a row, ever: told to strangers as a wrong password, since it tells of an account."""
+    """Too many consecutive wrong passwords. Pages word it as a wrong password, because it reveals an account."""
     UNVERIFIED = Wording(
         "login",
         "E007",
         "Customer mail has not been authorized.",
-        N_("Your address is not confirmed yet. Open the link in the mail that we sent you, or have it sent again."),
+        N_("Please confirm your email address first. Open the link in the email we sent you, or ask us to resend it."),
     )
 
     REGISTRATION_FAILED = Wording(
         "register-account",
         "E001",
         "Customer register failed.",
-        N_("We could not create the account. Check what you typed and try again."),
+        N_("We couldn't create the account. Check what you entered and try again."),
     )
     ALREADY_REGISTERED = Wording(
         "register-account",
         "E002",
         "Customer has been registered.",
-        N_("There is an account with this address already. Please sign in, or set a new password by mail."),
+        N_("There's already an account with this address. Please sign in, or set a new password."),
     )
     REGISTRATION_BANNED = Wording(
         "register-account",
         "E003",
         "Customer account has been banned.",
-        N_("The account with this address has been closed. Please ask the shop or service that it was for."),
+        N_("The account with this address has been closed. Please contact the shop or service it was for."),
     )
     TOO_MANY_REGISTRATIONS = Wording(
         "register-account",
         "E004",
         "Too many registration attempts.",
-        N_("Too many registrations came from here or for this address. Wait a while and try again."),
+        TOO_MANY,
     )
 
     REGISTRATION_DROPPED = Wording(
@@ -82,6 +82,13 @@ class Failure(Enum):
             "Your email address was confirmed in another way, so the password chosen at registration was not saved. "
             "Sign in by email, or set a new password."
         ),
+    )
+
+    ALREADY_CONFIRMED = Wording(
+        "register-account",
+        "E001",
+        "Customer register failed.",
+        N_("There is nothing more to confirm. You can sign in with this address."),
     )
 
     PASSWORD_REFUSED = Wording(
@@ -97,19 +104,19 @@ class Failure(Enum):
         "set-new-password",
         "E003",
         "Reset password request does not exist.",
-        N_("This is not one of our links, or only a part of one. Copy all of it from the mail, or ask for a new one."),
+        N_("This isn't one of our links, or part of it is missing. Copy all of it, or ask for a new one."),
     )
     LINK_ENDED = Wording(
         "set-new-password",
         "E003",
         "Reset password request does not exist.",
-        N_("This link has been used already, or a newer link or a change of password has ended it."),
+        N_("It was cancelled, for example because another link was used or the password was changed."),
     )
     LINK_EXPIRED = Wording(
         "set-new-password",
         "E004",
         "Reset password request has been expired.",
-        N_("Links in mails work for a short time only, and this one is too old. Please ask for a new one."),
+        N_("The links in our emails work for a short time, and this one is too old. Please ask for a new one."),
     )
     WRONG_CODE = Wording(
         "login",
@@ -121,39 +128,47 @@ class Failure(Enum):
         "login",
         "E001",
         "Customer login failed.",
-        N_("This code cannot be used any more. Open the link in the mail, or ask for a new mail."),
+        N_("This code can't be used any more. Open the link in the email, or ask for a new email."),
     )
     NO_SUCH_HANDOVER = Wording(
         "redeem-handover",
         "E003",
         "Handover code does not exist.",
-        N_("This sign-in cannot be taken over. Sign in again."),
+        N_("This sign-in can't be continued. Please sign in again."),
     )
     HANDOVER_EXPIRED = Wording(
         "redeem-handover",
         "E004",
         "Handover code has been expired.",
-        N_("This sign-in was taken over too late. Sign in again."),
+        N_("This sign-in took too long. Please sign in again."),
     )
     TOO_MANY_MAILS = Wording(
         "reset-password",
         "E001",
         "Too many mails.",
-        N_("Too many mails were asked for. Look into your mailbox, also among spam, or try again later."),
+        NN_(
+            "You've asked for too many emails. Check your inbox and spam folder, or try again in %(num)d minute.",
+            "You've asked for too many emails. Check your inbox and spam folder, or try again in %(num)d minutes.",
+        ),
     )
 
 
 def failures_of(use_case: str) -> tuple[Failure, ...]:
-    """Return the failures that a use case has codes for."""
     return tuple(failure for failure in Failure if failure.value.use_case == use_case)
 
 
-class Refused(Exception):
-    """The domain says no.
+def minutes(seconds: int) -> int:
+    """Return how many whole minutes to wait, as people are told."""
+    return ceil(seconds / 60)
 
-    `detail` is a message that says more than the failure's own words, with `values` to
-    fill in; `field` is the form field it is about; `retry_after` are the seconds after which another try is worth it;
-    `registration` is the public id of the one whose password was right, when its address is unverified.
+
+class Refused(Exception):
+    """A use case refused a request.
+
+    `detail` is a message that is more precise than the failure's words, with `values` to fill in; `field` is the form
+    field that it is about; `retry_after` is the number of seconds to wait before the next attempt, which the words say
+    in minutes; `registration` is the public id of the registration whose password was right, if the address is
+    unverified; `also` is the problem of another field of the same form.
     """
 
     def __init__(
@@ -161,31 +176,38 @@ class Refused(Exception):
         failure: Failure,
         *,
         detail: Message | None = None,
-        values: dict[str, Any] | None = None,
+        values: dict[str, int] | None = None,
         field: str | None = None,
         retry_after: int | None = None,
         registration: str | None = None,
+        also: "Refused | None" = None,
     ) -> None:
         super().__init__(failure.name)
         self.failure = failure
         self.detail = detail
-        self.values = values or {}
+        self.values = values or ({} if retry_after is None else {"num": minutes(retry_after)})
         self.field = field
         self.retry_after = retry_after
         self.registration = registration
+        self.also = also
+
+    @property
+    def message(self) -> Message:
+        """What it says to people, to be filled in with `values`."""
+        return self.detail or self.failure.value.words
 
     @property
     def in_english(self) -> str:
-        """What it says, for operators and programs; pages say it in their own language."""
-        message = self.detail or self.failure.value.words
+        """The message in English, for operators and programs; pages translate it."""
+        message = self.message
         if isinstance(message, Plural):
             message = message.singular if self.values["num"] == 1 else message.plural
         return message % self.values if self.values else message
 
 
 class Busy(Exception):
-    """More work is waiting than will be done soon. Nothing was changed; try again in `retry_after` seconds."""
+    """The queue of the hashing threads is full. Nothing was changed; try again in `retry_after` seconds."""
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__("too many passwords are being checked")
+        super().__init__("too many passwords are being hashed")
         self.retry_after = retry_after

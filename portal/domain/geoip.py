@@ -1,24 +1,23 @@
-"""Where an IP address is, as far as a database that the operator brings knows."""
+"""Locate IP addresses with a GeoIP database that the operator provides."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 
 import maxminddb
 
 
 @dataclass(frozen=True)
 class Location:
-    """What is known of an address; each part may be missing."""
+    """The location of an IP address; each part may be missing."""
 
     city: str | None
     country: str | None
     network: str
-    """The block of addresses that this is known of, such as "192.0.2.0/24"."""
+    """The block of addresses with this location, such as "192.0.2.0/24"."""
     operator: str | None
-    """Who runs the network, such as "AS64496 Example Net"."""
+    """The operator of the network, such as "AS64496 Example Net"."""
     country_code: str | None = None
     """ISO 3166-1 alpha-2."""
 
@@ -29,22 +28,22 @@ class Location:
 
     def __str__(self) -> str:
         where = ", ".join(part for part in (self.city, self.country) if part)
-        run_by = " ".join(part for part in (self.network, self.operator) if part)
-        return f"{where} ({run_by})" if where else run_by
+        network = " ".join(part for part in (self.network, self.operator) if part)
+        return f"{where} ({network})" if where else network
 
 
 class GeoIPDatabase:
-    """A database in MaxMind's format (.mmdb), with their names of fields; without one nothing is known.
+    """A database in MaxMind's format (.mmdb) with MaxMind's field names; without a file no address is found.
 
-    Safe to share between threads; looking something up asks nobody.
+    Thread-safe. A lookup reads the file only and sends nothing over the network.
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Raises OSError or maxminddb.InvalidDatabaseError for a file that cannot be read."""
+        """Open the file; raises OSError or maxminddb.InvalidDatabaseError."""
         self._reader = maxminddb.open_database(path) if path else None
 
     def locate(self, ip: str | None) -> Location | None:
-        """Where an address is, or None when that is not known."""
+        """Return the location of an IP address, or None if it is unknown."""
         if self._reader is None or ip is None or (":" in ip and self._reader.metadata().ip_version == 4):
             return None
         record, prefix_length = self._reader.get_with_prefix_len(ip)
@@ -59,19 +58,19 @@ class GeoIPDatabase:
         )
 
 
-def _name(thing: Any) -> str | None:
-    """The English name of a city or country; databases differ in what they hold."""
-    names = thing.get("names") if isinstance(thing, Mapping) else None
+def _name(place: object) -> str | None:
+    """Return the English name of a city or country; databases differ in their fields."""
+    names = place.get("names") if isinstance(place, Mapping) else None
     name = names.get("en") if isinstance(names, Mapping) else None
     return name if isinstance(name, str) else None
 
 
-def _code(country: Any) -> str | None:
-    code = country.get("iso_code") if isinstance(country, Mapping) else None
+def _code(place: object) -> str | None:
+    code = place.get("iso_code") if isinstance(place, Mapping) else None
     return code if isinstance(code, str) else None
 
 
-def _operator(record: Mapping[str, Any]) -> str | None:
+def _operator(record: Mapping[str, object]) -> str | None:
     number, name = record.get("autonomous_system_number"), record.get("autonomous_system_organization")
     parts = (f"AS{number}" if isinstance(number, int) else None, name if isinstance(name, str) else None)
     return " ".join(part for part in parts if part) or None

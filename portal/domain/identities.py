@@ -1,14 +1,14 @@
-"""Identities: a customer who is signed in. The session cookie and the API's `identityId` are the same thing.
+"""Identities (sessions): start, find and end them. The session cookie and the API's `identityId` are the same value.
 
-32 random alphanumerics, stored as a digest (they are random, so a fast one): the table signs nobody in. New at every
-sign-in; ended on the server by logout, a change of password, a ban; ended by time when idle, or at an end no use puts
-off.
+An identity is 32 random alphanumerics, stored as a fast digest, so that the table is useless to an attacker. Each
+sign-in starts a new one. Logout, a change of password and a ban end it on the server; it expires when idle and after
+an absolute lifetime.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, not_, or_, select, update
 
@@ -16,13 +16,13 @@ from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
 from portal.domain.tokens import digest_of, random_id
 from portal.storage.backends import DatabaseUnavailable
-from portal.storage.models import Contact, Identity
+from portal.storage.models import Account, Contact, Identity
 
 SHORT_LIFETIME = timedelta(hours=12)
 SHORT_IDLE = timedelta(hours=2)
-"""The life of an identity that the customer did not ask to be kept."""
+"""Lifetime and idle time of an identity without "remember me"."""
 _SEEN_PRECISION = timedelta(minutes=1)
-"""Not every page view is a write."""
+"""`seen_at` is written at most once in this time, to save writes."""
 
 
 class Channel(StrEnum):
@@ -55,6 +55,22 @@ class Customer:
     """When they last proved in this session to be the customer (recent_authentication.py)."""
 
 
+@dataclass(frozen=True)
+class NewIdentity:
+    """The identity that a sign-in starts."""
+
+    contact_id: int
+    remember: bool
+    replacing: str | None = field(default=None, repr=False)
+    """The identity that the browser has so far; it ends."""
+    family: str | None = None
+    """The session family to join: identities that end together."""
+    started_by: bytes | None = None
+    """The digest of the form that starts it (`end_started_by`)."""
+    is_proof: bool = False
+    """Whether it begins with the password or a proof of the mailbox (recent_authentication.py)."""
+
+
 _insert = insert(Identity)
 _find = (
     select(
@@ -83,9 +99,11 @@ _find = (
         Contact.banned_at.is_(None),
     )
 )
-_bound = Identity.__table__.alias("bound")
-_unless_held = select(Identity.id).where(Identity.id == bindparam("identity_id")).with_for_update(skip_locked=True)
-_see = update(Identity).where(Identity.id == _unless_held.scalar_subquery()).values(seen_at=bindparam("now"))
+_family_member = Identity.__table__.alias("bound")
+_unless_locked = select(Identity.id).where(Identity.id == bindparam("identity_id")).with_for_update(skip_locked=True)
+_update_seen_at = (
+    update(Identity).where(Identity.id == _unless_locked.scalar_subquery()).values(seen_at=bindparam("now"))
+)
 _renew = (
     update(Identity)
     .where(Identity.id == bindparam("identity_id"), Identity.ended_at.is_(None))
@@ -94,8 +112,8 @@ _renew = (
 )
 _own = Identity.contact_id == bindparam("of_contact")
 _family_of = (
-    select(_bound.c.family)
-    .where(_bound.c.id == bindparam("identity_id"), _bound.c.contact_id == bindparam("of_contact"))
+    select(_family_member.c.family)
+    .where(_family_member.c.id == bindparam("identity_id"), _family_member.c.contact_id == bindparam("of_contact"))
     .scalar_subquery()
 )
 _end_one = (
@@ -113,46 +131,31 @@ _end_others = (
     .values(ended_at=bindparam("now"))
     .returning(Identity.id)
 )
-_end_all = (
-    update(Identity)
-    .where(Identity.contact_id == bindparam("of_contact"), Identity.ended_at.is_(None))
-    .values(ended_at=bindparam("now"))
-)
 
 
-def start(
-    connection: Connection,
-    rules: Rules,
-    visitor: Visitor,
-    *,
-    contact_id: int,
-    remember: bool,
-    now: datetime,
-    replacing: str | None = None,
-    family: str | None = None,
-    is_proof: bool = False,
-) -> str:
-    """Start an identity and return it; this is the only time it is readable. The one the browser carried so far ends.
+def start(connection: Connection, rules: Rules, visitor: Visitor, new: NewIdentity, now: datetime) -> str:
+    """Start an identity and return its value, which cannot be read again; end the one that it replaces.
 
-    `is_proof` says that it begins with the password or a proof of the mailbox. The caller holds the contact's row.
+    The caller has locked the contact's row.
     """
-    if replacing is not None:
-        end(connection, visitor.organisation_id, replacing, now)
+    if new.replacing is not None:
+        end(connection, visitor.organisation_id, new.replacing, now)
     raw = random_id()
     connection.execute(
         _insert,
         {
-            "contact_id": contact_id,
+            "contact_id": new.contact_id,
             "digest": digest_of(raw),
-            "remember": remember,
-            "family": family,
+            "remember": new.remember,
+            "family": new.family,
+            "started_by": new.started_by,
             "ip": visitor.ip,
             "user_agent": visitor.user_agent,
             "channel": _channel(visitor),
-            "proved_at": now if is_proof else None,
+            "proved_at": now if new.is_proof else None,
             "created_at": now,
             "seen_at": now,
-            "expires_at": now + (rules.identity_lifetime if remember else SHORT_LIFETIME),
+            "expires_at": now + (rules.identity_lifetime if new.remember else SHORT_LIFETIME),
         },
     )
     return raw
@@ -177,7 +180,7 @@ def is_live(rules: Rules, now: datetime) -> ColumnElement[bool]:
 
 
 def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
-    """Return the customer of an identity while it lives; being found keeps it from falling idle."""
+    """Return the customer of an identity that has not ended or expired, and extend its idle time."""
     now = context.clock()
     with context.database.read() as connection:
         row = connection.execute(_find, {"digest": digest_of(raw), "organisation_id": organisation_id}).one_or_none()
@@ -187,9 +190,9 @@ def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
     if now >= row.seen_at + idle:
         return None
     if now >= row.seen_at + min(_SEEN_PRECISION, idle / 10):
-        # A page that only shows something goes on when nothing can be written (another writer, a full disk).
+        # Reads keep working if nothing can be written (another writer, a full disk).
         with suppress(DatabaseUnavailable), context.database.write_without_waiting() as connection:
-            connection.execute(_see, {"identity_id": row.identity_id, "now": now})
+            connection.execute(_update_seen_at, {"identity_id": row.identity_id, "now": now})
     return Customer(
         id=row.id,
         identity_id=row.identity_id,
@@ -235,11 +238,14 @@ def end_others(connection: Connection, contact_id: int, identity_id: int, now: d
 
 
 def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -> int | None:
-    """End one identity, and those that it is bound to. Returns whose it was, or None when it was not alive."""
+    """End an identity and its session family. Return the id of its contact, or None if it had ended already."""
     digest = digest_of(raw)
-    family = select(_bound.c.family).where(_bound.c.digest == digest, _bound.c.ended_at.is_(None)).scalar_subquery()
-    # Asked of each identity that is found: SQLite would list all contacts of the organisation for an IN, and hold the
-    # write lock meanwhile.
+    family = (
+        select(_family_member.c.family)
+        .where(_family_member.c.digest == digest, _family_member.c.ended_at.is_(None))
+        .scalar_subquery()
+    )
+    # EXISTS, not IN: for an IN, SQLite would read all contacts of the organisation while it has the write lock.
     of_organisation = exists().where(Contact.id == Identity.contact_id, Contact.organisation_id == organisation_id)
     ended = (
         update(Identity)
@@ -254,6 +260,49 @@ def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -
     return connection.execute(ended).scalars().first()
 
 
+def end_started_by(connection: Connection, contact_id: int, started_by: bytes, now: datetime) -> bool:
+    """End the identity that a form started for a contact; return whether it had not ended before."""
+    ended = update(Identity).where(*_started_by(contact_id, started_by)).values(ended_at=now)
+    return connection.execute(ended).rowcount > 0
+
+
+def was_started_by(connection: Connection, contact_id: int, started_by: bytes) -> bool:
+    """Return whether an identity that a form started for a contact has not ended."""
+    return connection.execute(select(Identity.id).where(*_started_by(contact_id, started_by))).first() is not None
+
+
+def _started_by(contact_id: int, started_by: bytes) -> tuple[ColumnElement[bool], ...]:
+    return Identity.contact_id == contact_id, Identity.started_by == started_by, Identity.ended_at.is_(None)
+
+
+class SignedOut(Enum):
+    """The reason why an identity has ended, for its browser."""
+
+    PASSWORD_CHANGED = auto()
+    ENDED = auto()
+    """By another device, by the operator, or with the account."""
+    EXPIRED = auto()
+
+
+def why_ended(context: Context, organisation_id: int, raw: str) -> SignedOut:
+    """Return why an identity has ended."""
+    statement = (
+        select(Identity.ended_at, Account.password_set_at)
+        .join(Contact, Contact.id == Identity.contact_id)
+        .outerjoin(Account, Account.contact_id == Contact.id)
+        .where(Identity.digest == digest_of(raw), Contact.organisation_id == organisation_id)
+    )
+    with context.database.read() as connection:
+        row = connection.execute(statement).one_or_none()
+    if row is None:
+        return SignedOut.ENDED
+    if row.ended_at is None:
+        return SignedOut.EXPIRED
+    # A change of password ends them in the same transaction, at the same moment.
+    return SignedOut.PASSWORD_CHANGED if row.ended_at == row.password_set_at else SignedOut.ENDED
+
+
 def end_all(connection: Connection, contact_id: int, now: datetime) -> None:
-    """End every identity of a contact."""
-    connection.execute(_end_all, {"of_contact": contact_id, "now": now})
+    connection.execute(
+        update(Identity).where(Identity.contact_id == contact_id, Identity.ended_at.is_(None)).values(ended_at=now)
+    )

@@ -1,4 +1,4 @@
-"""A link that anybody may ask for, mailed to the one who has the mailbox."""
+"""Send a one-time link by email to the owner of an address, at the request of any visitor."""
 
 from datetime import timedelta
 
@@ -6,7 +6,8 @@ from portal.domain import contacts, devices, one_time_links, outbox
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure
-from portal.domain.outbox import Notice
+from portal.domain.one_time_links import NewLink
+from portal.domain.outbox import NewMail, Notice
 from portal.domain.rate_limits import attempt, email_limits
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
@@ -17,7 +18,7 @@ _EMAILS = {
     Purpose.SIGN_IN: (Notice.SIGN_IN, EventKind.SIGN_IN_REQUEST),
     Purpose.REAUTHENTICATE: (Notice.REAUTHENTICATE, EventKind.REAUTHENTICATION_REQUEST),
 }
-"""The email for each purpose that can be asked for, and the event that asking is recorded as."""
+"""The email and the audit event of each purpose that can be requested."""
 
 
 @retried
@@ -28,10 +29,10 @@ def email_link(
     purpose: Purpose,
     lifetime: timedelta,
 ) -> str:
-    """Queue a mail with a new link, when the address belongs to a contact who is not banned; returns its public id.
+    """Queue an email with a new link to a contact who is not banned; return the link's public id.
 
-    Asking changes nothing else, and earlier links stay good. For any other address the same statements run, with rows
-    that lead to nothing. Raises Refused(TOO_MANY_MAILS), counted for unknown addresses as for known ones.
+    Earlier links stay valid. For any other address the same statements run and store a decoy. Raises
+    Refused(TOO_MANY_MAILS), counted for unknown addresses as for known ones.
     """
     notice, kind = _EMAILS[purpose]
     limits = email_limits(context, visitor, address.key, devices.find(context, visitor, address.key))
@@ -40,26 +41,11 @@ def email_link(
     with counted, context.database.write() as connection:
         contact = contacts.lock_by_key(connection, visitor.organisation_id, address.key)
         wanted = contact is not None and contact.banned_at is None
-        contact_id = contact.id if contact else None
+        contact_id, email, locale = (contact.id, contact.email, contact.locale) if contact else (None, None, None)
         link = one_time_links.issue(
-            connection,
-            purpose,
-            contact_id=contact_id,
-            email=contact.email if contact else None,
-            now=now,
-            expires_at=now + lifetime,
-            usable=wanted,
+            connection, NewLink(purpose, contact_id, email, expires_at=now + lifetime, usable=wanted), now
         )
-        outbox.queue(
-            connection,
-            visitor,
-            notice,
-            contact_id=contact_id,
-            recipient=contact.email if contact else None,
-            clock=context.clock,
-            locale=contact.locale if contact else None,
-            link_id=link.id,
-            wanted=wanted,
-        )
+        mail = NewMail(notice, contact_id, email, locale, link_id=link.id, wanted=wanted)
+        outbox.queue(connection, visitor, mail, context.clock)
         record(connection, visitor, kind, contact_id=contact_id, now=now)
     return link.public_id

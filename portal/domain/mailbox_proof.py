@@ -1,4 +1,4 @@
-"""A proof of the mailbox: what a used link or code from an email changes, whatever it was sent for."""
+"""Redeem a link or code from an email: the proof of the mailbox, the same for every purpose."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,26 +18,26 @@ from portal.domain.pending_registrations import end_open_registrations
 
 @dataclass(frozen=True)
 class RedeemedLink:
-    """A link that has just been used, in a transaction that is still open."""
+    """A link that was just used, in a transaction that is still open."""
 
     connection: Connection
     contact: ContactCredentials
     """Locked; as it was before the mailbox was proven."""
     now: datetime
     dropped_registration: bool
-    """Whether this ended a pending registration, and with it the password that was chosen there."""
+    """Whether this ended a pending registration, and so the password that was chosen for it."""
 
 
 @contextmanager
 def redeem(
     context: Context, visitor: Visitor, link: OpenLink, *, written_email: str | None = None
 ) -> Iterator[RedeemedLink]:
-    """Use a link or its code, in one transaction with what the block does for it.
+    """Use a link or its code, in one transaction with the block.
 
-    Of any number of parallel uses one succeeds. The mailbox is proven: the address is confirmed, in the spelling
-    `written_email` when no other was confirmed before; a locked password opens; all open registrations and their links
-    end. The first proof also ends every identity, because each began without one (by the word of a shop, say). Raises
-    Refused (LINK_ENDED, LINK_EXPIRED), recorded as an event, and then the link stays unused.
+    Of any number of parallel uses one succeeds. This proves the mailbox: it confirms the address, in the spelling
+    `written_email` if none was confirmed before, unlocks the password, and ends all open registrations and their links.
+    The first proof also ends every identity, because all of them began without a proof (by magic auth). Raises Refused
+    (LINK_ENDED, LINK_EXPIRED), which is recorded as an event and leaves the link unused.
     """
     now, kind = context.clock(), REDEMPTIONS[link.purpose]
     with refusals_recorded(context, visitor, kind, link.contact_id), context.database.write() as connection:

@@ -1,25 +1,25 @@
-"""Messages for people, marked for the translators; whoever shows one translates it (portal/i18n.py)."""
+"""Mark messages for translation; portal/i18n.py translates them when they are shown."""
 
 from dataclasses import dataclass
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name for a string that is translated later
-    """Marks a string for the translators; whoever shows it translates it."""
+    """Mark a string for translation; it is translated when it is shown."""
     return text
 
 
 @dataclass(frozen=True)
 class Plural:
-    """A message whose words depend on a number, which is its value `num`."""
+    """A message with singular and plural, selected by the value `num`."""
 
     singular: str
     plural: str
 
 
 def NN_(singular: str, plural: str) -> Plural:  # noqa: N802 - as N_
-    """Marks a message with a number for the translators, who may need more forms than these two."""
+    """Mark a message with singular and plural for translation; other languages may have more forms."""
     return Plural(singular, plural)
 
 
 Message = str | Plural
-"""What a page or a mail can say, in English; portal/i18n.py translates it."""
+"""A message in English; portal/i18n.py translates it."""

@@ -1,7 +1,7 @@
-"""One-time links: issue, look at, consume.
+"""One-time links: issue, check, consume and end them.
 
-The row holds purpose, address, expiry and use, so that single use is one UPDATE; the token is made of it when the
-mail is sent (tokens.py), so that neither the database nor the outbox holds anything that opens an account.
+The row stores purpose, address, expiry and use, so that single use is one UPDATE. The token is signed when the email is
+sent (tokens.py), so neither the database nor the outbox contains anything that gives access to an account.
 """
 
 from collections.abc import Sequence
@@ -22,19 +22,32 @@ from portal.domain.values.text import without_separators
 from portal.storage.database import retried
 from portal.storage.models import Contact, Link, Registration
 
-CODE_TRIES = 5
+MAX_CODE_ATTEMPTS = 5
 REDEMPTIONS = {
     Purpose.VERIFY: EventKind.CONFIRM,
     Purpose.RESET: EventKind.RESET,
     Purpose.SIGN_IN: EventKind.SIGN_IN_BY_EMAIL,
     Purpose.REAUTHENTICATE: EventKind.REAUTHENTICATION,
 }
-"""The event that using a link, or the code beside it, is recorded as."""
+"""The audit event for the use of a link or its code."""
+
+
+@dataclass(frozen=True)
+class NewLink:
+    """A link to issue."""
+
+    purpose: Purpose
+    contact_id: int | None
+    email: str | None
+    expires_at: datetime
+    registration_id: int | None = None
+    usable: bool = True
+    """False for a decoy, which has ended from the start: it keeps the timing the same."""
 
 
 @dataclass(frozen=True)
 class IssuedLink:
-    """A link that was just stored; the browser that asked for it remembers the public id, to type the code."""
+    """A link that was just stored; the requesting browser stores the public id to enter the code later."""
 
     id: int
     public_id: str
@@ -42,7 +55,7 @@ class IssuedLink:
 
 @dataclass(frozen=True)
 class OpenLink:
-    """A link that could be used now."""
+    """A link that can be used now."""
 
     id: int
     public_id: str
@@ -52,15 +65,21 @@ class OpenLink:
     email: str
 
 
+class LinkUsed(Refused):
+    """A link was used before: the refusal that says which one, for the browser that used it (web/link_page.py)."""
+
+    def __init__(self, failure: Failure, link: OpenLink, used_at: datetime) -> None:
+        super().__init__(failure)
+        self.link = link
+        self.used_at = used_at
+
+
 _used = aliased(Link)
-_was_dropped = exists().where(
-    Registration.id == Link.registration_id,
-    Registration.ended_at.is_not(None),
-    ~exists().where(
-        _used.contact_id == Registration.contact_id, _used.purpose == Purpose.VERIFY, _used.used_at.is_not(None)
-    ),
+_was_confirmed = exists().where(
+    _used.contact_id == Link.contact_id, _used.purpose == Purpose.VERIFY, _used.used_at.is_not(None)
 )
-"""Whether a link belongs to a registration that ended, and no registration of its address was confirmed."""
+"""Whether a registration of a link's address was confirmed, the link's own or another."""
+_has_ended_registration = exists().where(Registration.id == Link.registration_id, Registration.ended_at.is_not(None))
 _find = (
     select(
         Link.id,
@@ -72,7 +91,8 @@ _find = (
         Link.expires_at,
         Contact.email.label("contact_email"),
         Contact.banned_at,
-        _was_dropped.label("was_dropped"),
+        _was_confirmed.label("was_confirmed"),
+        _has_ended_registration.label("has_ended_registration"),
     )
     .join(Contact, Contact.id == Link.contact_id)
     .where(Link.public_id == bindparam("public_id"), Link.purpose == bindparam("purpose"))
@@ -80,30 +100,20 @@ _find = (
 )
 
 
-def issue(
-    connection: Connection,
-    purpose: Purpose,
-    *,
-    contact_id: int | None,
-    email: str | None,
-    now: datetime,
-    expires_at: datetime,
-    registration_id: int | None = None,
-    usable: bool = True,
-) -> IssuedLink:
-    """Store a new link. An unusable one is born ended: it only makes the work the same."""
+def issue(connection: Connection, link: NewLink, now: datetime) -> IssuedLink:
+    """Store a new link."""
     public_id = random_id()
     link_id = connection.execute(
         insert(Link).returning(Link.id),
         {
             "public_id": public_id,
-            "purpose": purpose,
-            "contact_id": contact_id,
-            "registration_id": registration_id,
-            "email": email,
+            "purpose": link.purpose,
+            "contact_id": link.contact_id,
+            "registration_id": link.registration_id,
+            "email": link.email,
             "created_at": now,
-            "expires_at": expires_at,
-            "ended_at": None if usable else now,
+            "expires_at": link.expires_at,
+            "ended_at": None if link.usable else now,
             "code_tries": 0,
         },
     ).scalar_one()
@@ -111,79 +121,87 @@ def issue(
 
 
 def get_open_link(context: Context, visitor: Visitor, purpose: Purpose, token: str) -> OpenLink:
-    """The link of a token, unused.
+    """Return the unused link of a token.
 
-    Raises Refused: NO_SUCH_LINK, LINK_ENDED (used or withdrawn), REGISTRATION_DROPPED or LINK_EXPIRED.
-
-    Tokens that were never issued count against the visitor's network, and past its limit are TOO_MANY_LOGINS.
+    Raises Refused: NO_SUCH_LINK, LINK_ENDED (used or withdrawn), LINK_EXPIRED, and of a registration ALREADY_CONFIRMED
+    or REGISTRATION_DROPPED; LinkUsed if this very link was used. A token that was never issued is counted on the
+    visitor's network; above the rate limit Refused(TOO_MANY_LOGINS) is raised.
     """
     try:
         public_id = context.signer.public_id(purpose, token)
     except Refused:
         attempt(context, visitor, link_limits(context, visitor), EventKind.LINK_GUESS, Failure.TOO_MANY_LOGINS)
         raise
-    return _open(context, visitor, purpose, public_id)
+    return _check_open(context, visitor, purpose, public_id)
 
 
-def _open(context: Context, visitor: Visitor, purpose: Purpose, public_id: str) -> OpenLink:
+def _check_open(context: Context, visitor: Visitor, purpose: Purpose, public_id: str) -> OpenLink:
     with context.database.read() as connection:
         row = connection.execute(
             _find, {"public_id": public_id, "purpose": purpose, "organisation_id": visitor.organisation_id}
         ).one_or_none()
     if row is None:
         raise Refused(Failure.NO_SUCH_LINK)
+    link = OpenLink(row.id, public_id, purpose, row.contact_id, row.registration_id, row.email)
     if row.used_at or row.ended_at or row.banned_at or row.email != row.contact_email:
-        dropped = row.was_dropped and not row.banned_at
-        raise Refused(Failure.REGISTRATION_DROPPED if dropped else Failure.LINK_ENDED)
+        failure = _why_ended(purpose, row)
+        raise LinkUsed(failure, link, row.used_at) if row.used_at else Refused(failure)
     if context.clock() >= row.expires_at:
         raise Refused(Failure.LINK_EXPIRED)
-    return OpenLink(row.id, public_id, purpose, row.contact_id, row.registration_id, row.email)
+    return link
+
+
+def _why_ended(purpose: Purpose, row: Row[*tuple[Any, ...]]) -> Failure:
+    if purpose is not Purpose.VERIFY or row.banned_at or row.email != row.contact_email:
+        return Failure.LINK_ENDED
+    if row.was_confirmed:
+        return Failure.ALREADY_CONFIRMED
+    return Failure.REGISTRATION_DROPPED if row.has_ended_registration else Failure.LINK_ENDED
 
 
 @retried
 def get_open_link_by_code(
     context: Context, visitor: Visitor, purpose: Purpose, public_ids: Sequence[str], code: str
 ) -> OpenLink:
-    """The link whose code this is, of those that this browser asked for.
+    """Return the link with a code, out of the links that this browser requested.
 
-    Raises Refused: WRONG_CODE, CODE_ENDED, or for the right code of a registration that was dropped
+    Raises Refused: WRONG_CODE, CODE_ENDED, or for the right code of a registration ALREADY_CONFIRMED or
     REGISTRATION_DROPPED.
 
-    The try is counted on each of them whatever was typed, and however many come at once: after five a code is dead; its
-    link stays good. It is counted on their contacts too, once on each: after 100 in a row that were wrong even the
-    right code is answered as a wrong one, until the mailbox is proven by a link. What is refused is recorded, a wrong
-    code with the count; of a dead code the first try only, so that a flood of tries is not a flood of rows. Links that
-    lead to nothing are counted and answered alike.
+    An attempt is counted before the check, on each of the links: after MAX_CODE_ATTEMPTS the code is dead, while its
+    link stays valid. It is also counted once on each contact: after LOCKING_FAILURES consecutive wrong codes even the
+    right one is refused as wrong, until a link proves the mailbox. Refusals are recorded as events; for a dead code
+    only the first attempt is, so that a flood of attempts is not a flood of rows. Decoys behave in the same way.
     """
     now = context.clock()
     digits = without_separators(code)
     with context.database.write() as connection:
-        # Before the links, in the order of everything that proves a mailbox: else each could wait for the other.
-        owners = _lock_owners(connection, visitor, purpose, public_ids)
-        tried = _count_try(connection, purpose, public_ids)
-        alive = [row for row in tried if row.code_tries <= CODE_TRIES and row.expires_at > now]
-        admitted = contacts.count_code(connection, owners.intersection(row.contact_id for row in alive))
-        matching = [row for row in alive if context.signer.is_code(purpose, row.public_id, digits)]
-        matching = [row for row in matching if row.contact_id in admitted]
-        ended = all(row.code_tries >= CODE_TRIES for row in alive)
+        # Contacts before links, the lock order of every proof of a mailbox, to prevent deadlocks.
+        owner_ids = _lock_owners(connection, visitor, purpose, public_ids)
+        counted = _count_code_attempt(connection, purpose, public_ids)
+        usable = [row for row in counted if row.code_tries <= MAX_CODE_ATTEMPTS and row.expires_at > now]
+        allowed = contacts.count_code_attempt(connection, owner_ids.intersection(row.contact_id for row in usable))
+        matching = [row for row in usable if context.signer.is_code(purpose, row.public_id, digits)]
+        matching = [row for row in matching if row.contact_id in allowed]
+        ended = all(row.code_tries >= MAX_CODE_ATTEMPTS for row in usable)
         failure = Failure.CODE_ENDED if ended else Failure.WRONG_CODE
-        concerned = owners.intersection(row.contact_id for row in matching or tried)
-        contact_id = concerned.pop() if len(concerned) == 1 else None
-        if tried and not matching:
+        affected = owner_ids.intersection(row.contact_id for row in matching or counted)
+        contact_id = affected.pop() if len(affected) == 1 else None
+        if counted and not matching:
             record(connection, visitor, REDEMPTIONS[purpose], contact_id=contact_id, now=now, refusal=failure)
     if not matching:
         raise Refused(failure, field="code")
     try:
         with refusals_recorded(context, visitor, REDEMPTIONS[purpose], contact_id):
-            return _open(context, visitor, purpose, matching[0].public_id)
+            return _check_open(context, visitor, purpose, matching[0].public_id)
     except Refused as refusal:
-        if refusal.failure is Failure.REGISTRATION_DROPPED:
+        if refusal.failure in (Failure.ALREADY_CONFIRMED, Failure.REGISTRATION_DROPPED):
             raise
         raise Refused(Failure.CODE_ENDED, field="code") from None
 
 
 def _lock_owners(connection: Connection, visitor: Visitor, purpose: Purpose, public_ids: Sequence[str]) -> set[int]:
-    """The contacts of the visitor's organisation that links belong to, held until the transaction ends."""
+    """Lock the contacts of the visitor's organisation that the links belong to; return their ids."""
     rows = (
         select(Contact.id)
         .join(Link, Link.contact_id == Contact.id)
@@ -195,21 +213,24 @@ def _lock_owners(connection: Connection, visitor: Visitor, purpose: Purpose, pub
     return set(connection.scalars(rows))
 
 
-def _count_try(connection: Connection, purpose: Purpose, public_ids: Sequence[str]) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Count a try on the code of each link; returns those whose code was not dead before."""
-    found = _held(connection, Link.public_id.in_(public_ids), Link.purpose == purpose)
+def _count_code_attempt(
+    connection: Connection, purpose: Purpose, public_ids: Sequence[str]
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Count an attempt on the code of each link; return the links whose code was not dead before."""
+    found = _lock_links(connection, Link.public_id.in_(public_ids), Link.purpose == purpose)
     return connection.execute(
         update(Link)
-        .where(Link.id.in_(found), Link.code_tries <= CODE_TRIES)
+        .where(Link.id.in_(found), Link.code_tries <= MAX_CODE_ATTEMPTS)
         .values(code_tries=Link.code_tries + 1)
         .returning(Link.public_id, Link.contact_id, Link.code_tries, Link.expires_at)
     ).all()
 
 
 def consume(connection: Connection, link: OpenLink, now: datetime) -> None:
-    """Use a link up: of any number of parallel users one succeeds, the others get Refused(LINK_ENDED or LINK_EXPIRED).
+    """Mark a link as used; of any number of parallel uses one succeeds.
 
-    In the caller's transaction, so that a link is used if and only if what it was used for has happened.
+    The others raise LinkUsed, or Refused (LINK_ENDED or LINK_EXPIRED). Runs in the caller's transaction, so that the
+    link is used if and only if its effect is committed.
     """
     used = connection.execute(
         update(Link)
@@ -218,22 +239,23 @@ def consume(connection: Connection, link: OpenLink, now: datetime) -> None:
         .returning(Link.id)
     ).one_or_none()
     if used is None:
-        expired = connection.execute(select(Link.id).where(Link.id == link.id, Link.expires_at <= now)).one_or_none()
-        raise Refused(Failure.LINK_EXPIRED if expired else Failure.LINK_ENDED)
+        row = connection.execute(select(Link.used_at, Link.expires_at).where(Link.id == link.id)).first()
+        if row is not None and row.used_at:
+            is_confirmation = link.purpose is Purpose.VERIFY
+            raise LinkUsed(Failure.ALREADY_CONFIRMED if is_confirmation else Failure.LINK_ENDED, link, row.used_at)
+        raise Refused(Failure.LINK_EXPIRED if row is not None and row.expires_at <= now else Failure.LINK_ENDED)
 
 
 def end_all(connection: Connection, contact_id: int, now: datetime, purpose: Purpose | None = None) -> None:
-    """Withdraw every open link of a contact, or every one of a purpose."""
+    """End every open link of a contact, or every one with a purpose."""
     conditions = [Link.contact_id == contact_id, Link.used_at.is_(None), Link.ended_at.is_(None)]
     if purpose is not None:
         conditions.append(Link.purpose == purpose)
-    if found := _held(connection, *conditions):
+    if found := _lock_links(connection, *conditions):
         connection.execute(update(Link).where(Link.id.in_(found)).values(ended_at=now))
 
 
-def _held(connection: Connection, *conditions: ColumnElement[bool]) -> list[int]:
-    """The links that conditions hold for, held until the transaction ends: by everybody in one order, lest two wait for
-    each other.
-    """
+def _lock_links(connection: Connection, *conditions: ColumnElement[bool]) -> list[int]:
+    """Lock the links that match, always in the order of their ids to prevent deadlocks; return the ids."""
     rows = select(Link.id).where(*conditions).order_by(Link.id).with_for_update(key_share=True)
     return list(connection.scalars(rows))

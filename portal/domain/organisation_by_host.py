@@ -1,4 +1,4 @@
-"""Which organisation's pages stand at a host: read once, then told from memory."""
+"""Look up the organisation of a host name, in a cache of all organisations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from portal.storage.backends import DatabaseUnavailable
 from portal.storage.clock import Clock
 from portal.storage.database import Database
 
-FRESH_FOR = timedelta(seconds=3)
-"""How long a change by `portal organisation set` may go unnoticed."""
+CACHE_LIFETIME = timedelta(seconds=3)
+"""Maximum time before a change by `portal organisation set` takes effect."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class _Snapshot:
 
 
 class OrganisationsByHost:
-    """All organisations by their host names. One for the whole process; safe to share between threads.
+    """All organisations by host name: one object for the whole process, thread-safe.
 
-    A request costs no query, whatever host it names, and unknown hosts leave nothing behind. While the database is
-    away, what was known stays known.
+    A lookup runs no query, and unknown hosts use no memory. While the database is unavailable, the last known
+    organisations are used.
     """
 
     def __init__(self, database: Database, clock: Clock, portal_hostname: str) -> None:
@@ -38,9 +38,10 @@ class OrganisationsByHost:
         self._failed_at = 0.0
 
     def serving(self, hostname: str) -> Organisation:
-        """The organisation that has a host name (in lower case), else the default one.
+        """Return the organisation with a host name (in lower case), else the default organisation.
 
-        The host of BASE_URL is the default one's. Raises what the database raises, as long as it was never read.
+        The host of BASE_URL belongs to the default organisation. Raises DatabaseUnavailable until the first successful
+        read.
         """
         snapshot = self._current()
         if hostname == self._portal_hostname:
@@ -50,45 +51,46 @@ class OrganisationsByHost:
     def _current(self) -> _Snapshot:
         snapshot = self._snapshot
         if snapshot is None:
-            return self._first()
-        # One thread reads; the others go on with what is known.
+            return self._read_first()
+        # One thread reads; the others use the old snapshot meanwhile.
         if self._is_fresh(snapshot) or not self._reading.acquire(blocking=False):
             return snapshot
         try:
-            return self._renewed()
+            return self._refresh()
         finally:
             self._reading.release()
 
-    def _first(self) -> _Snapshot:
-        """One reads; whoever waits for that gets what came of it, a failure too: in turn they would wait for hours."""
-        created = monotonic()
+    def _read_first(self) -> _Snapshot:
+        """Read for the first time. Threads that waited for a failed read fail too, instead of trying one by one."""
+        started_at = monotonic()
         with self._reading:
-            if self._failed_at > created:
+            if self._failed_at > started_at:
                 raise DatabaseUnavailable("the organisations could not be read")
             try:
-                return self._renewed()
+                return self._refresh()
             except DatabaseUnavailable:
                 self._failed_at = monotonic()
                 raise
 
-    def _renewed(self) -> _Snapshot:
+    def _refresh(self) -> _Snapshot:
         if self._snapshot is None or not self._is_fresh(self._snapshot):
             self._snapshot = self._read(self._snapshot)
         return self._snapshot
 
     def _is_fresh(self, snapshot: _Snapshot) -> bool:
-        return timedelta(0) <= self._clock() - snapshot.read_at < FRESH_FOR  # a clock may be set back
+        return timedelta(0) <= self._clock() - snapshot.read_at < CACHE_LIFETIME  # a clock may be set back
 
-    def _read(self, known: _Snapshot | None) -> _Snapshot:
+    def _read(self, previous: _Snapshot | None) -> _Snapshot:
         now = self._clock()
         try:
             with self._database.read() as connection:
-                found = list_organisations(connection)
+                organisations = list_organisations(connection)
         except DatabaseUnavailable:
-            if known is None:
+            if previous is None:
                 raise
-            return _Snapshot(now, known.default, known.by_hostname)  # asked again after a while
-        for organisation in found:
+            return _Snapshot(now, previous.default, previous.by_hostname)  # read again after CACHE_LIFETIME
+        by_hostname = {organisation.hostname: organisation for organisation in organisations if organisation.hostname}
+        for organisation in organisations:
             if organisation.slug == DEFAULT:
-                return _Snapshot(now, organisation, {one.hostname: one for one in found if one.hostname is not None})
+                return _Snapshot(now, organisation, by_hostname)
         raise UnknownOrganisation(DEFAULT)

@@ -1,21 +1,21 @@
-"""Organisations: whose customers the portal serves, and what each has set for itself (organisation_settings.py)."""
+"""Read organisations (shops or services) and their settings; operations/organisation_settings.py changes them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from portal.storage.models import Organisation as OrganisationRow
 
 DEFAULT = "default"
-"""The organisation that every portal has: its pages are those of BASE_URL."""
+"""The slug of the organisation that every portal has; its pages are at BASE_URL."""
 
 
 @dataclass(frozen=True)
 class Organisation:
-    """What everything else needs to know of an organisation; all values are in their normal forms."""
+    """An organisation and its settings, all in their normal forms (values/)."""
 
     id: int
     slug: str
@@ -28,7 +28,9 @@ class Organisation:
     sender: str | None = None
     accent: str | None = None
     logo_type: str | None = None
-    """The media type of its logo; None when it has none."""
+    """The media type of the logo; None if there is no logo."""
+    cover_type: str | None = None
+    """The media type of the cover; None if there is no cover."""
     privacy_url: str | None = None
     terms_url: str | None = None
     support_email: str | None = None
@@ -38,19 +40,18 @@ class Organisation:
 
     @property
     def support_url(self) -> str | None:
-        """A link that writes to its support."""
+        """The mailto link of the support address."""
         return self.support_email and f"mailto:{quote(self.support_email, safe='@')}"
 
     @property
     def has_links(self) -> bool:
-        """Whether it has anything to offer in a footer."""
+        """Whether the footer has any links."""
         return bool(self.support_email or self.privacy_url or self.terms_url)
 
     def url(self, base_url: str) -> str:
-        """Where its pages are: BASE_URL, or BASE_URL's scheme and port at its own host name.
+        """Return the URL of its pages: BASE_URL, or the scheme and port of BASE_URL with its own host name.
 
-        Never the host that a request names. An organisation other than the default has no pages before it has a host
-        name of its own.
+        Never the host of a request. An organisation other than the default one has no pages without a host name.
         """
         if self.hostname is None:
             return base_url
@@ -59,26 +60,19 @@ class Organisation:
 
 
 class UnknownOrganisation(LookupError):
-    """No organisation has this slug; the message is one sentence for the operator."""
+    """No organisation has this slug. The message is one sentence for the operator."""
 
     def __init__(self, slug: str) -> None:
         super().__init__(f"There is no organisation {slug!r}.")
 
 
 def columns(prefix: str = "") -> list[ColumnElement[Any]]:
-    """The columns that make an Organisation, under the names of its fields behind a prefix."""
+    """Return the columns for `read_organisation`, labelled with the prefix and the field's name."""
     return [getattr(OrganisationRow, one.name).label(prefix + one.name) for one in fields(Organisation)]
 
 
-_all = select(*columns()).order_by(OrganisationRow.slug)
-_logo = select(OrganisationRow.logo, OrganisationRow.logo_type).where(
-    OrganisationRow.id == bindparam("id"), OrganisationRow.logo.is_not(None)
-)
-_by_slug = select(*columns()).where(OrganisationRow.slug == bindparam("slug"))
-
-
 def read_organisation(row: Row[*tuple[Any, ...]], prefix: str = "") -> Organisation:
-    """Make an Organisation of a row that holds `columns(prefix)`."""
+    """Build an Organisation from a row with `columns(prefix)`."""
     values: dict[str, Any] = {}
     for one in fields(Organisation):
         value = getattr(row, prefix + one.name)
@@ -87,19 +81,32 @@ def read_organisation(row: Row[*tuple[Any, ...]], prefix: str = "") -> Organisat
 
 
 def get_organisation(connection: Connection, slug: str) -> Organisation:
-    """The organisation with a slug; raises UnknownOrganisation."""
-    row = connection.execute(_by_slug, {"slug": slug}).one_or_none()
+    """Return the organisation with a slug; raises UnknownOrganisation."""
+    row = connection.execute(select(*columns()).where(OrganisationRow.slug == slug)).one_or_none()
     if row is None:
         raise UnknownOrganisation(slug)
     return read_organisation(row)
 
 
 def list_organisations(connection: Connection) -> list[Organisation]:
-    """All organisations, by their slugs."""
-    return [read_organisation(row) for row in connection.execute(_all)]
+    """Return all organisations, in the order of their slugs."""
+    rows = connection.execute(select(*columns()).order_by(OrganisationRow.slug))
+    return [read_organisation(row) for row in rows]
 
 
 def find_logo(connection: Connection, organisation_id: int) -> tuple[bytes, str] | None:
-    """The picture of an organisation and its media type, if it has one."""
-    row = connection.execute(_logo, {"id": organisation_id}).one_or_none()
+    """Return the logo of an organisation and its media type, or None."""
+    statement = select(OrganisationRow.logo, OrganisationRow.logo_type).where(
+        OrganisationRow.id == organisation_id, OrganisationRow.logo.is_not(None)
+    )
+    row = connection.execute(statement).one_or_none()
     return (row.logo, row.logo_type) if row else None
+
+
+def find_cover(connection: Connection, organisation_id: int) -> tuple[bytes, str] | None:
+    """Return the cover of an organisation and its media type, or None."""
+    statement = select(OrganisationRow.cover, OrganisationRow.cover_type).where(
+        OrganisationRow.id == organisation_id, OrganisationRow.cover.is_not(None)
+    )
+    row = connection.execute(statement).one_or_none()
+    return (row.cover, row.cover_type) if row else None

@@ -1,6 +1,7 @@
-"""Mails as data: queued in the caller's transaction, so that a mail is due if and only if its cause was committed."""
+"""Queue emails in the caller's transaction, so that an email is sent if and only if its cause was committed."""
 
 import secrets
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Connection, insert
@@ -11,7 +12,7 @@ from portal.storage.models import OutboxMail
 
 
 class Notice(StrEnum):
-    """The mails there are; each is a folder in templates/mail."""
+    """The kinds of email; each has a folder in templates/mail."""
 
     VERIFY = "verify"
     ACCOUNT_EXISTS = "account_exists"
@@ -19,52 +20,59 @@ class Notice(StrEnum):
     SIGN_IN = "sign_in"
     REAUTHENTICATE = "reauthenticate"
     PASSWORD_CHANGED = "password_changed"
+    TEST = "test"
+    """Sent by `portal mail test`, and never queued."""
 
 
-_TOLD_LATER = frozenset({Notice.PASSWORD_CHANGED})
-"""Nobody sits and waits for these; all others are urgent."""
+_NOT_URGENT = frozenset({Notice.PASSWORD_CHANGED})
+"""The customer does not wait for these emails; all others are urgent."""
 
 
 class MailState(StrEnum):
-    """The life of a mail: queued until it is sent, dead (with a reason) or expired with its link."""
+    """The state of an email: queued until it is sent, dead (with a reason) or expired with its link."""
 
     QUEUED = "queued"
     SENT = "sent"
-    """The mail server has taken it over; whether it arrives, nobody tells the portal."""
+    """The mail server has accepted it; the portal does not know whether it arrives."""
     DEAD = "dead"
     EXPIRED = "expired"
     DECOY = "void"
-    """Never meant to be sent: written so that the work for an unknown address is that for a known one."""
+    """Never sent: stored so that the timing is the same for known and unknown addresses."""
 
 
-def queue(
-    connection: Connection,
-    visitor: Visitor,
-    notice: Notice,
-    *,
-    contact_id: int | None,
-    recipient: str | None,
-    clock: Clock,
-    locale: str | None = None,
-    link_id: int | None = None,
-    wanted: bool = True,
-) -> None:
-    """Add one mail. An unwanted one (nobody to send it to) is stored as void, without an address.
+@dataclass(frozen=True)
+class NewMail:
+    """An email to queue."""
 
-    All times of a mail are those that workers go by: how long it has waited is known whatever clock this machine has.
+    notice: Notice
+    contact_id: int | None
+    recipient: str | None
+    locale: str | None = None
+    """The visitor's if None."""
+    link_id: int | None = None
+    wanted: bool = True
+    """False for a decoy, which is stored without an address and never sent."""
+
+
+def queue(connection: Connection, visitor: Visitor, mail: NewMail, clock: Clock) -> None:
+    """Queue an email.
+
+    All times are of the clock that all workers share (`Clock.shared`), so that delays do not depend on this machine's.
     """
     now = clock.shared(connection)
     connection.execute(
         insert(OutboxMail).values(
             organisation_id=visitor.organisation_id,
-            contact_id=contact_id,
-            link_id=link_id,
-            notice=notice,
-            is_urgent=notice not in _TOLD_LATER,
-            recipient=recipient if wanted else None,
-            locale=locale or visitor.locale,
+            contact_id=mail.contact_id,
+            link_id=mail.link_id,
+            notice=mail.notice,
+            is_urgent=mail.notice not in _NOT_URGENT,
+            recipient=mail.recipient if mail.wanted else None,
+            locale=mail.locale or visitor.locale,
+            ip=visitor.ip if mail.wanted else None,
+            user_agent=visitor.user_agent if mail.wanted else None,
             message_id=secrets.token_hex(16),
-            state=MailState.QUEUED if wanted else MailState.DECOY,
+            state=MailState.QUEUED if mail.wanted else MailState.DECOY,
             due_at=now,
             created_at=now,
         )

@@ -1,7 +1,7 @@
-"""Rate limits: what is counted, on whom, and how often it may happen.
+"""Count attempts against rate limits.
 
-An attempt is counted before the work it limits, in one atomic step, so that parallel attempts cannot slip through. One
-that turned out right is given back, alone: a success does not clear what others have counted.
+An attempt is counted before the work that it limits, in one atomic step, so that parallel attempts cannot exceed the
+limit. A successful attempt is given back; it does not reset the counter, which includes other visitors' attempts.
 """
 
 import logging
@@ -19,42 +19,41 @@ from portal.domain.errors import Refused
 from portal.storage.rate_limit_counters import REDUCTION, FallbackCounters
 
 _throttled = logging.getLogger("portal.throttled")
-"""For metrics alone: a log would be flooded."""
+"""For the metrics only, at level DEBUG: an attacker could flood the log."""
 
 
 @dataclass(frozen=True)
 class RateLimit:
-    """One limit on one thing: `scope` says what is counted, `key` (canonical) on whom."""
+    """A rate limit: `scope` is what is counted, `key` (in canonical form) is the subject, such as an address."""
 
     scope: str
     limit: RateLimitItem
     key: tuple[str, ...]
     reserve: "Reserve | None" = None
-    """What is left past the limit for a visitor who was not counted before."""
+    """Attempts beyond the limit, for a visitor who was not counted before."""
 
     @property
     def storage_key(self) -> str:
-        """The key of the counter."""
         return self.limit.key_for(self.scope, *self.key)
 
     @property
     def reduced_amount(self) -> int:
-        """How many attempts one process allows while counters cannot be shared."""
+        """The limit of one process while the counters cannot be shared."""
         return max(1, self.limit.amount // REDUCTION)
 
 
 @dataclass(frozen=True)
 class Reserve:
-    """Attempts past a limit, for visitors who make their first one: the others cannot use up the whole limit."""
+    """Attempts beyond a limit for visitors who make their first one, so that an attacker cannot use up all of it."""
 
     visits: RateLimit
-    """Counts every attempt of this visitor, and refuses none."""
+    """Counts every attempt of this visitor and refuses none."""
     tries: RateLimit
-    """Counts the attempts past the limit, and bounds them."""
+    """Limits the attempts beyond the limit."""
 
 
 class RateLimitExceeded(Exception):
-    """A limit is reached; `is_first` is true for one attempt in each window, so that few rows record it."""
+    """A rate limit is exceeded; `is_first` is true once per window, to record a single event."""
 
     def __init__(self, retry_after: int, *, is_first: bool) -> None:
         super().__init__("rate limit exceeded")
@@ -64,7 +63,7 @@ class RateLimitExceeded(Exception):
 
 @dataclass(frozen=True)
 class Window:
-    """The state of a limit's window, the attempt just counted included."""
+    """The state of a limit's window, including the attempt that was just counted."""
 
     limit: int
     hits: int
@@ -72,22 +71,21 @@ class Window:
 
     @cached_property
     def resets_at(self) -> float:
-        """When the window ends, in seconds since the epoch; read from the storage at the first use."""
+        """The end of the window in seconds since the epoch; read from the storage on first use."""
         return self._expiry()
 
     @property
     def remaining(self) -> int:
-        """How many more attempts the window allows."""
+        """The number of attempts left in the window."""
         return max(0, self.limit - self.hits)
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether the attempt was one too many."""
         return self.hits > self.limit
 
     @property
     def is_first_excess(self) -> bool:
-        """Whether the attempt was the first one too many of its window."""
+        """Whether this attempt is the first beyond the limit in its window."""
         return self.hits == self.limit + 1
 
     @property
@@ -97,10 +95,10 @@ class Window:
 
 
 class Attempt:
-    """An attempt that was counted; as a context, around the work that it limits.
+    """A counted attempt; a context manager around the work that it limits.
 
-    It stays counted when the work succeeds or is refused. When the work could not be done (any other exception), it is
-    given back.
+    It stays counted if the work succeeds or raises Refused. Any other exception gives it back, because the work was not
+    done.
     """
 
     def __init__(self, limiter: "RateLimiter", counted: Sequence[RateLimit]) -> None:
@@ -108,7 +106,7 @@ class Attempt:
         self._counted = counted
 
     def give_back(self) -> None:
-        """Take the count back: the attempt turned out to be no failure."""
+        """Undo the count, because the attempt was no failure."""
         counted, self._counted = self._counted, ()
         self._limiter.give_back(counted)
 
@@ -123,16 +121,16 @@ class Attempt:
 
 
 class RateLimiter:
-    """Counts attempts; allows a quarter of them while the counters cannot be shared between processes."""
+    """Counts attempts; reduces the limits (REDUCTION) while the counters cannot be shared between processes."""
 
     def __init__(self, counters: FallbackCounters) -> None:
         self.counters = counters
 
     def attempt(self, limits: Sequence[RateLimit]) -> Attempt:
-        """Count an attempt against each limit, in order; raises RateLimitExceeded at the first that is exceeded.
+        """Count an attempt against each limit, in order; raises RateLimitExceeded at the first exceeded one.
 
-        Later limits are then not counted: a blocked network cannot use up the attempts of an address. In place of a
-        limit that is reached, its reserve may be counted.
+        The later limits are then not counted, so that a blocked network cannot use up the attempts of an address. If a
+        limit is exceeded and has a reserve, that is counted instead.
         """
         return Attempt(self, [counted for limit in limits for counted in self._count(limit)])
 
@@ -144,7 +142,7 @@ class RateLimiter:
         return window
 
     def give_back(self, limits: Sequence[RateLimit]) -> None:
-        """Take one attempt back from each limit."""
+        """Undo the count of one attempt on each limit."""
         for limit in limits:
             self._hit(limit, -1)
 
@@ -170,7 +168,7 @@ class RateLimiter:
         return Window(most, hits, partial(self._expiry, limit))
 
     def _expiry(self, limit: RateLimit) -> float:
-        """Return when a window ends; a whole window from now if its counter cannot be read any more."""
+        """Return the end of a window; a whole window from now if its counter is gone."""
         ends = self.counters.get_expiry(limit.storage_key)
         return ends if ends > time() else time() + limit.limit.get_expiry()
 

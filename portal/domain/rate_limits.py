@@ -1,32 +1,32 @@
-"""Every limit there is: what is counted, on whom (docs/security.md#limits).
+"""All rate limits of the domain (docs/security.md#limits).
 
-| what                       | scope                 | counted on                | limit                    |
-|----------------------------|-----------------------|---------------------------|--------------------------|
-| wrong passwords            | login-network/account | network, address          | LOGIN_LIMIT_*            |
-| … from a known device      | login-device          | device, in their place    | LOGIN_LIMIT_ACCOUNT      |
-| vouched: refused, or first  | vouched-network/account | network, address        | LOGIN_LIMIT_*            |
-| tokens never issued        | link                  | network                   | LOGIN_LIMIT_NETWORK      |
-| passwords used before      | new-password          | contact                   | LOGIN_LIMIT_ACCOUNT      |
-| registrations              | register              | network                   | REGISTER_LIMIT_NETWORK   |
-| mails that somebody asks   | mail-network/address  | network, address          | MAIL_LIMIT_*             |
-| … from a known device      | mail-device           | device, in their place    | MAIL_LIMIT_ADDRESS       |
-| mails of registrations     | register-address      | address (network: above)  | MAIL_LIMIT_ADDRESS       |
-| the last mail of an hour   | …-address-reserve     | address                   | 1 in the window of these |
-| hand-over codes            | handover              | contact                   | 100 per 10 minutes       |
-| API keys that do not exist | api-key               | network of the connection | LOGIN_LIMIT_NETWORK      |
+| what                       | scope                   | counted on                | limit                    |
+|----------------------------|-------------------------|---------------------------|--------------------------|
+| wrong passwords            | login-network/account   | network, address          | LOGIN_LIMIT_*            |
+| … from a known device      | login-device            | device instead            | LOGIN_LIMIT_ACCOUNT      |
+| magic auth: refused, first | vouched-network/account | network, address          | LOGIN_LIMIT_*            |
+| tokens never issued        | link                    | network                   | LOGIN_LIMIT_NETWORK      |
+| passwords used before      | new-password            | contact                   | LOGIN_LIMIT_ACCOUNT      |
+| registrations              | register                | network                   | REGISTER_LIMIT_NETWORK   |
+| requested emails           | mail-network/address    | network, address          | MAIL_LIMIT_*             |
+| … from a known device      | mail-device             | device instead            | MAIL_LIMIT_ADDRESS       |
+| emails of registrations    | register-address        | address (network: above)  | MAIL_LIMIT_ADDRESS       |
+| the last email of an hour  | …-address-reserve       | address                   | 1 per window of these    |
+| hand-over codes            | handover                | contact                   | 100 per 10 minutes       |
+| API keys that do not exist | api-key                 | network of the connection | LOGIN_LIMIT_NETWORK      |
 
-A browser that this customer signed in with before (devices.py) is counted by itself alone, so that neither strangers
-nor others in its network keep the owner out. What it may do is bounded by its own limit: it needs no network's beside.
-Behind a shop's server the network is the device, and no secret: its own limit counts as for everybody.
+A known browser of the customer (devices.py) is counted on its own limit only, so that neither an attacker nor others in
+its network can lock the customer out. Behind a shop's server the device is the network, which is no secret, so the
+network's limit applies too.
 
-Past its limit, an address gets one mail more in that hour, for a network that had not asked for it: a stranger in one
-network does not keep the owner out.
+Beyond its limit, an address gets one more email per window, for a network that had not requested one: an attacker in
+one network cannot keep emails from the customer.
 
-The rates of HTTP requests (of an API key, of forms, of passwords that are being typed) are Flask-Limiter's: they stand
-beside the views, and are declared in portal/extensions.py.
+The request rates (of API keys, forms, and password checks while typing) are Flask-Limiter's: they are declared in
+portal/extensions.py and applied to the views.
 
-Unknown addresses count as known ones do. Every key begins with the organisation: nothing crosses over. Where a shop's
-server says nothing of its customer's network, none is counted (context.py, Visitor.network).
+Unknown addresses are counted as known ones are. Every key starts with the organisation, so organisations do not affect
+each other. If a shop's server does not report its customer's IP address, no network is counted (Visitor.network).
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ _HANDOVER_LIMIT = RateLimitItemPerMinute(100, 10)
 
 
 def password_limits(context: Context, visitor: Visitor, key: str, device: KnownDevice | None) -> list[RateLimit]:
-    """For every check of a password: one counter for login, change of password and confirmation."""
+    """Return the limits of password checks; login, change of password and confirmation share the counters."""
     of_account = account_limit(context, visitor, key) if device is None else device_limit(context, device)
     if device is not None and not visitor.via_api:
         return [of_account]
@@ -51,19 +51,19 @@ def password_limits(context: Context, visitor: Visitor, key: str, device: KnownD
 
 
 def account_limit(context: Context, visitor: Visitor, key: str) -> RateLimit:
-    """Of these, the one on the address."""
+    """Return the limit of password checks for an address."""
     return RateLimit("login-account", context.rules.login_limit_account, (str(visitor.organisation_id), key))
 
 
 def device_limit(context: Context, device: KnownDevice) -> RateLimit:
-    """In place of these, the one on a known device."""
+    """Return the limit of password checks for a known device."""
     return RateLimit("login-device", context.rules.login_limit_account, (str(device.id),))
 
 
 def magic_auth_limits(context: Context, visitor: Visitor, key: str) -> list[RateLimit]:
-    """For sign-ins that a shop vouches for: those that are refused, and the first of a new contact.
+    """Return the limits of magic auth: of refused sign-ins, and of the first one of a new contact.
 
-    Their own counters, so that a stranger's wrong passwords never close this way to the owner.
+    They have their own counters, so that an attacker's wrong passwords never block magic auth for the customer.
     """
     return [
         *_network_limits("vouched-network", context.rules.login_limit_network, visitor),
@@ -72,30 +72,32 @@ def magic_auth_limits(context: Context, visitor: Visitor, key: str) -> list[Rate
 
 
 def link_limits(context: Context, visitor: Visitor) -> list[RateLimit]:
-    """For tokens that were never issued."""
+    """Return the limits of tokens that were never issued."""
     return _network_limits("link", context.rules.login_limit_network, visitor)
 
 
 def new_password_limits(context: Context, contact_id: int) -> list[RateLimit]:
-    """For new passwords by a mailed link: being told "used before" tells something about a former password.
+    """Return the limits of refusals "used before" of a reset link: they reveal something about a former password.
 
-    Its own counter, so that wrong passwords at the login never close the way by mail.
+    They have their own counter, so that wrong passwords at the login never block a reset.
     """
     return [RateLimit("new-password", context.rules.login_limit_account, (str(contact_id),))]
 
 
 def handover_limits(contact_id: int) -> list[RateLimit]:
-    """For hand-over codes: each is a row that stays for a day, and no customer needs that many."""
+    """Return the limits of hand-over codes, each of which is a row that is stored for a day."""
     return [RateLimit("handover", _HANDOVER_LIMIT, (str(contact_id),))]
 
 
 def registration_limits(context: Context, visitor: Visitor) -> list[RateLimit]:
-    """For registrations."""
     return _network_limits("register", context.rules.register_limit_network, visitor)
 
 
 def email_limits(context: Context, visitor: Visitor, key: str, device: KnownDevice | None) -> list[RateLimit]:
-    """For mails with a proof (reset, sign-in) that anybody can ask for. Notices of security events never count."""
+    """Return the limits of emails with a link (reset, sign-in) that any visitor can request.
+
+    Security notices are never counted.
+    """
     if device is None:
         return _email_limits(context, visitor, "mail-address", key)
     of_device = RateLimit("mail-device", context.rules.mail_limit_address, (str(device.id),))
@@ -105,7 +107,7 @@ def email_limits(context: Context, visitor: Visitor, key: str, device: KnownDevi
 
 
 def registration_email_limits(context: Context, visitor: Visitor, key: str) -> list[RateLimit]:
-    """For the mails of registrations: counted apart, since a stranger could else use up those that let the owner in."""
+    """Return the limits of registration emails: counted apart, so that they never use up sign-in and reset emails."""
     return _email_limits(context, visitor, "register-address", key)
 
 
@@ -118,7 +120,7 @@ def _email_limits(context: Context, visitor: Visitor, scope: str, key: str) -> l
 
 
 def _last_mail(scope: str, limit: RateLimitItem, of_address: tuple[str, ...], network: str | None) -> Reserve | None:
-    """One mail in each window; none where a shop names no network, since all of its customers would share it."""
+    """Return the reserve of one email per window; None without a network, which all customers of a shop would share."""
     if network is None:
         return None
     return Reserve(
@@ -132,16 +134,16 @@ def _network_limits(scope: str, limit: RateLimitItem, visitor: Visitor) -> list[
 
 
 def api_key_limit(context: Context, network: str) -> RateLimit:
-    """For API keys that do not exist: of no organisation, so counted for all together."""
+    """Return the limit of API keys that do not exist; it has no organisation."""
     return RateLimit("api-key", context.rules.login_limit_network, (network,))
 
 
 def attempt(
     context: Context, visitor: Visitor, limits: Sequence[RateLimit], kind: EventKind, failure: Failure
 ) -> Attempt:
-    """Count an attempt before the work it limits; the block that does the work may give it back (rate_limiter.py).
+    """Count an attempt before the work that it limits; the work is done in its block and may give it back.
 
-    Raises Refused(failure) with the time to wait when a limit is reached. The first refusal of each window is recorded
+    Raises Refused(failure) with the time to wait if a limit is exceeded. Only the first refusal per window is recorded
     as an event of `kind`, so that a flood of attempts is not a flood of rows.
     """
     try:

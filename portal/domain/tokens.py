@@ -1,7 +1,7 @@
-"""Random ids, and the signatures that make tokens of them.
+"""Generate random ids, and sign them to make tokens and codes.
 
-The token in a mail is an itsdangerous signature over a link's public id, with one salt for each purpose, and the code
-beside it is made of such a signature too: the database holds nothing that opens an account.
+The token in an email is an itsdangerous signature over a link's public id, with one salt per purpose; the code beside
+it is derived from such a signature too. So the database contains nothing that gives access to an account.
 """
 
 import hmac
@@ -20,11 +20,11 @@ PUBLIC_ID_LENGTH = 32
 TOKEN_MAX_LENGTH = 128
 CODE_DIGITS = 6
 _random = SystemRandom()
-"""The system's own source, the one of `secrets`, drawn from once for all characters."""
+"""The same source as `secrets`, but one call for all characters of an id."""
 
 
 class Purpose(StrEnum):
-    """What a link is good for; a token of one purpose is nothing under another."""
+    """The purpose of a link; a token is not valid for another purpose."""
 
     VERIFY = "verify"
     RESET = "reset"
@@ -33,17 +33,17 @@ class Purpose(StrEnum):
 
 
 def random_id(length: int = PUBLIC_ID_LENGTH) -> str:
-    """Random alphanumerics; 32 of them are 190 bits."""
+    """Return random alphanumerics; 32 of them are 190 bits."""
     return "".join(_random.choices(ALPHANUMERICS, k=length))
 
 
 def digest_of(secret: str) -> bytes:
-    """What is stored of a random secret. It is random, so a fast digest keeps it (a slow one would only cost time)."""
+    """Return the digest of a random secret for storage; a fast hash is safe, because the secret is random."""
     return sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 class LinkSigner:
-    """Makes and reads the tokens of mailed links. `keys` as itsdangerous wants them: the newest last."""
+    """Signs and verifies the tokens and codes of emailed links. The newest of the `keys` is the last, and signs."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._signers = {
@@ -52,15 +52,14 @@ class LinkSigner:
         }
 
     def token(self, purpose: Purpose, public_id: str) -> str:
-        """The token to mail."""
         return self._signers[purpose].sign(public_id).decode()
 
     def code(self, purpose: Purpose, public_id: str) -> str:
-        """The code to mail beside the token: the same proof in six digits, for the browser that asked."""
+        """Return the six-digit code that goes with the token, for the browser that requested the link."""
         return self._codes(purpose, public_id)[-1]
 
     def is_code(self, purpose: Purpose, public_id: str, code: str) -> bool:
-        """Whether a text is the code of an id; also under a key that is a fallback now."""
+        """Return whether a text is the code of an id, under any of the keys."""
         typed = code.encode("utf-8", "replace")
         return any(hmac.compare_digest(known.encode(), typed) for known in self._codes(purpose, public_id))
 
@@ -72,7 +71,7 @@ class LinkSigner:
         return [f"{int.from_bytes(digest) % 10**CODE_DIGITS:0{CODE_DIGITS}}" for digest in digests]
 
     def public_id(self, purpose: Purpose, token: str) -> str:
-        """The id inside a token; raises Refused(NO_SUCH_LINK) for any other text, without a query."""
+        """Return the id in a token; raises Refused(NO_SUCH_LINK) for any other text, without a query."""
         try:
             if len(token) > TOKEN_MAX_LENGTH:
                 raise BadSignature("too long")

@@ -1,21 +1,21 @@
 """A mail as it goes out: rendered, and its link signed, only when it is sent. Nothing of it is stored before."""
 
 import unicodedata
-from datetime import UTC, timedelta
+from datetime import timedelta
 from email.headerregistry import Address
 
-from babel.dates import format_datetime
-from flask import Flask
+from flask import Flask, g
 from flask_mail import Attachment
 
 from portal.app import context_of, settings_of
-from portal.domain.messages import NN_
+from portal.domain.messages import N_, NN_
 from portal.domain.operations.mail_delivery import DueMail
 from portal.domain.organisations import Organisation, find_logo
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
 from portal.domain.values.colours import DARK, LIGHT, shown
-from portal.i18n import Language, speaking, translate
+from portal.domain.values.user_agents import read_user_agent
+from portal.i18n import Language, moment_text, speaking, translate
 from portal.mail.message import LOGO_ID, OutgoingMessage
 from portal.mail.transport import own_host
 
@@ -33,8 +33,10 @@ _NAME_LENGTH = 60
 Python's email package drops the quotes of a name that it must fold, and a comma in it would begin another address.
 """
 _ADDRESS_LENGTH = 254
-_LOGO_TYPES = ("image/png", "image/jpeg", "image/webp")
-"""No mail program shows SVG; its organisation keeps the mark with its initial."""
+_LOGO_TYPES = ("image/png", "image/jpeg")
+"""No mail program shows SVG, and Outlook on Windows no WebP: their organisations have the portal's mark."""
+_LOGO_BYTES = 20 * 1024
+"""Of a larger logo, too, the mark stands in its place: it would go out with every mail, and be fetched on phones."""
 # Translators: how long something lasts, as in "The link expires after 24 hours."
 _DAYS = NN_("%(num)d day", "%(num)d days")
 # Translators: how long something lasts, as in "The link expires after 24 hours."
@@ -56,7 +58,9 @@ def render(app: Flask, mail: DueMail) -> OutgoingMessage:
     """
     notice, organisation = Notice(mail.notice), mail.organisation
     with speaking(app, mail.locale, organisation.locale) as language:
-        values = _values(app, mail, notice, language)
+        g.organisation = organisation  # whose templates are taken
+        logo = _logo(app, organisation)
+        values = _values(app, mail, notice, language) | {"logo": f"cid:{LOGO_ID}" if logo else None}
 
         def part(name: str) -> str:
             return app.jinja_env.get_template(f"mail/{name}").render(values).strip()
@@ -73,15 +77,19 @@ def render(app: Flask, mail: DueMail) -> OutgoingMessage:
                 "Auto-Submitted": "auto-generated",  # RFC 3834: no out-of-office answers
                 "Content-Language": language.tag,
             },
-            logo=_logo(app, organisation) if values["logo"] else None,
+            logo=logo,
         )
 
 
 def _logo(app: Flask, organisation: Organisation) -> Attachment | None:
     """The logo, to be sent with the mail: nothing is loaded from anywhere when it is read."""
+    if organisation.logo_type not in _LOGO_TYPES:
+        return None
     with context_of(app).database.read() as connection:
         found = find_logo(connection, organisation.id)
-    return Attachment(data=found[0], content_type=found[1], disposition="inline") if found else None
+    if found is None or len(found[0]) > _LOGO_BYTES:
+        return None
+    return Attachment(data=found[0], content_type=found[1], disposition="inline")
 
 
 def one_line(text: str) -> str:
@@ -116,14 +124,15 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         "lang": language.tag,
         "text_direction": language.direction,
         "organisation": mail.organisation,
-        "logo": f"cid:{LOGO_ID}" if mail.organisation.logo_type in _LOGO_TYPES else None,
+        "light": LIGHT,
+        "dark": DARK,
         "accent": shown(mail.organisation.accent, LIGHT),
         "dark_accent": shown(mail.organisation.accent, DARK),
-        "dark_ink": DARK.ink,
         "email": mail.recipient,
         "login_url": f"{base_url}/login",
         "reset_url": f"{base_url}/password/reset",
-        "occurred_at": format_datetime(mail.created_at, "long", tzinfo=UTC, locale=language.locale),
+        "occurred_at": moment_text(mail.created_at),
+        "asked": _asked(app, mail, language),
     }
     if notice in _WITH_CODE:
         if mail.link is None:
@@ -134,6 +143,25 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
             values["link"] = base_url + _LINK_PATHS[notice] + context_of(app).signer.token(purpose, mail.link.public_id)
         values["expires"] = duration_text(mail.link.lifetime)
     return values
+
+
+def _asked(app: Flask, mail: DueMail, language: Language) -> list[tuple[str, str]]:
+    """Describe the request that led to a mail, as labels and values; readers can tell whether it was theirs."""
+    found = [(translate(N_("Time")), moment_text(mail.created_at))]
+    browser, system = read_user_agent(mail.user_agent)
+    if browser and system:
+        # Translators: such as "Chrome on Windows".
+        device: str | None = translate(N_("%(browser)s on %(system)s"), browser=browser, system=system)
+    else:
+        device = browser or system
+    if device:
+        found.append((translate(N_("Device")), device))
+    place = context_of(app).geoip.locate(mail.ip)
+    if place:
+        country = language.locale.territories.get(place.country_code, place.country)
+        if where := ", ".join(part for part in (place.city, country) if part):
+            found.append((translate(N_("Approximate location")), where))
+    return found
 
 
 def _sender(name: str, address: str) -> Address:

@@ -59,7 +59,7 @@ class MailWorker:
         self._app = app
         self._context = context_of(app)
         self._sender = settings_of(app).mail_default_sender
-        self._transport = _transport_of(app)
+        self._transport = transport_of(app)
         self._sending: DueMail | None = None
         self._purged_at: float | None = None
         self._brought_forward_at: float | None = None
@@ -132,7 +132,7 @@ class MailWorker:
         except PolicyRefused as error:
             self._weigh(mail, error.reason, has_just_taken_one=has_just_taken_one)
         except RecipientRefused as error:
-            self._record(mail, "refused, set aside", _with_reason(mail_delivery.set_aside, mail, error.reason))
+            self._record(mail, "refused, set aside", _with_reason(mail_delivery.mark_dead, mail, error.reason))
         except TryLater as error:
             self._record(mail, "put off", _with_reason(mail_delivery.retry_later, mail, error.reason))
         except ServerUnavailable as error:
@@ -161,7 +161,7 @@ class MailWorker:
         """
         self._refusals += 1
         if has_just_taken_one and mail.attempts:
-            self._record(mail, "refused, set aside", _with_reason(mail_delivery.set_aside, mail, reason))
+            self._record(mail, "refused, set aside", _with_reason(mail_delivery.mark_dead, mail, reason))
             return
         self._record(mail, "refused, put off", _with_reason(mail_delivery.retry_later, mail, reason))
         if self._refusals >= REFUSALS_OF_ALL:
@@ -225,6 +225,7 @@ def _with_reason(write: Callable[[Connection, DueMail, Clock, str], bool], mail:
     return lambda connection, clock: write(connection, mail, clock, reason)
 
 
-def _transport_of(app: Flask) -> Transport:
+def transport_of(app: Flask) -> Transport:
+    """Return what the mails of an app leave by: its mail server, else the local mailbox."""
     settings = settings_of(app)
     return MaildirTransport(mailbox_folder(settings)) if settings.mail_server is None else SmtpTransport(app)

@@ -1,4 +1,4 @@
-"""The WSGI server: waitress in one process, stricter about requests, and patient at its end.
+"""The WSGI server: waitress in one process, with strict parsing, time limits and a graceful shutdown.
 
-waitress reads requests whole before a thread is spent on them, so slow clients hold no thread.
+waitress reads the whole request before a thread handles it, so slow clients occupy no thread.
 """

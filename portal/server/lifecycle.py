@@ -1,29 +1,28 @@
-"""From the start of the server to its end: signals, and the work that is finished before the process exits."""
+"""Run the server until a signal, and finish requests and email before the process exits."""
 
 import logging
 import re
 import signal
 import socket
 from time import monotonic
-from typing import Any
 
 from flask import Flask
 from waitress import wasyncore
 
 from portal.app import context_of, settings_of
 from portal.mail.thread import MailThread
-from portal.server.listener import Listener
-from portal.server.open_files import room_for_connections
+from portal.server.listener import Listener, Sockets
+from portal.server.open_files import max_connections
 from portal.web.health import stop_being_ready
 
 GRACEFUL_SECONDS = 30.0
-"""How long running requests, and the mail that is being sent, may take after the first signal."""
-HURRIED_SECONDS = 3.0
-"""How long after another one; two within a second, as from a terminal and from `make`, are one."""
+"""Timeout of running requests, and of the email that is being sent, after the first signal."""
+SECOND_SIGNAL_SECONDS = 3.0
+"""The timeout after a second signal. Two signals within a second, as from a terminal and from `make`, count as one."""
 
 
 class _Signals:
-    """When the server has to be at its end: SIGTERM, Ctrl-C and a closed terminal are one and the same wish."""
+    """The deadline of the shutdown, set by SIGTERM, Ctrl-C or a closed terminal."""
 
     deadline: float | None = None
     _first = 0.0
@@ -32,28 +31,28 @@ class _Signals:
         self._listener = listener
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
-                signal.signal(number, self._tell)
+                signal.signal(number, self._set_deadline)
 
-    def _tell(self, *_arguments: object) -> None:
+    def _set_deadline(self, *_arguments: object) -> None:
         now = monotonic()
         if self.deadline is None:
             self._first, self.deadline = now, now + GRACEFUL_SECONDS
         elif now > self._first + 1:
-            self.deadline = min(self.deadline, now + HURRIED_SECONDS)
+            self.deadline = min(self.deadline, now + SECOND_SIGNAL_SECONDS)
         self._listener.pull_trigger()
 
 
 def run(app: Flask, listening: socket.socket, scraped: socket.socket | None, *, threads: int) -> None:
-    """Serve the app, and its metrics at `scraped`, until a signal; on SQLite deliver mail, too.
+    """Serve the app, and its metrics on the socket `scraped`, until a signal; on SQLite also deliver email.
 
-    Then connections are refused at once, and running requests and the mail in hand are finished.
+    After the signal, new connections are refused, and running requests and the email that is being sent are finished.
     """
-    _tame_log()
-    sockets: dict[int, Any] = {}
-    listener = Listener(app, listening, sockets, threads=threads, connections=room_for_connections(threads))
+    _redirect_waitress_log()
+    sockets: Sockets = {}
+    listener = Listener(app, listening, sockets, threads=threads, connections=max_connections(threads))
     listeners = [listener]
     if scraped:
-        from portal.metrics import metrics_app  # only who wants metrics pays for them
+        from portal.metrics import metrics_app  # slow to import, and only METRICS_PORT needs it
 
         listeners.append(Listener(metrics_app(context_of(app)), scraped, sockets, threads=4, connections=20))
     signals = _Signals(listener)
@@ -71,23 +70,23 @@ def run(app: Flask, listening: socket.socket, scraped: socket.socket | None, *, 
     listener.task_dispatcher.shutdown(timeout=1)
 
 
-def _turn(sockets: dict[int, Any], listeners: list[Listener], seconds: float) -> None:
-    """Wait for news of any connection, no longer than this, and see to it."""
+def _turn(sockets: Sockets, listeners: list[Listener], seconds: float) -> None:
+    """Wait for events of sockets, for at most this time, and handle them."""
     wasyncore.loop(seconds, use_poll=True, map=sockets, count=1)
     for listener in listeners:
-        listener.look_after_connections()
+        listener.close_overdue_connections()
 
 
-def _tame_log() -> None:
-    """Have waitress say what it has to say in the portal's log."""
+def _redirect_waitress_log() -> None:
+    """Send the warnings of waitress to the portal's log."""
     log = logging.getLogger("waitress")
     log.handlers = logging.getLogger("portal").handlers
     log.setLevel(logging.WARNING)
-    log.addFilter(_is_news)
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that requests wait is no fault
+    log.addFilter(_filter_record)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns whenever a request waits for a thread
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """Cut the path of a request, which may hold a token; that a client has gone is no news."""
+def _filter_record(record: logging.LogRecord) -> bool:
+    """Remove the path of a request, which may contain a token; drop records about clients that disconnected."""
     record.msg, record.args = re.sub(r"(?s) serving .*", " serving a request", record.getMessage()), ()
     return record.msg != "Socket error"

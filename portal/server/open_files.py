@@ -1,27 +1,27 @@
-"""How many connections a process may hold, so that what it opens besides is never in want of a file descriptor."""
+"""The maximum number of connections, which leaves file descriptors for the database and other files."""
 
 import resource
 
 CONNECTIONS = 1000
-"""Of each process, where its limit of open files allows it."""
-_BESIDES = 60
-"""Descriptors for all but connections and threads: those of metrics, mail, the log and the loop itself."""
-_OF_A_THREAD = 4
-"""What it sends or reads, its Redis, and its connection to the database: on SQLite two files."""
+"""The maximum for each process, if its limit of open files allows it."""
+_OTHER_FILES = 60
+"""Descriptors for metrics, email, the log and the loop."""
+_FILES_OF_A_THREAD = 4
+"""Descriptors for a file, Redis and the database, which is two files on SQLite."""
 
 
-def room_for_connections(threads: int) -> int:
-    """Raise this process's own limit of open files as far as needed and allowed; how many connections it is enough for.
+def max_connections(threads: int) -> int:
+    """Raise the process's limit of open files as far as needed and allowed, and return the maximum of connections.
 
-    The usual limit, 1,024 that may be raised, is too low for CONNECTIONS and the database, which would then be what
-    cannot be opened. Where the limit is too low for both, connections get half of it.
+    The usual soft limit of 1,024 is too low for CONNECTIONS and the database. If the hard limit is too low for both,
+    connections get half of it.
     """
-    besides = _BESIDES + _OF_A_THREAD * threads
-    limit = _raised_limit(CONNECTIONS + besides)
-    return min(CONNECTIONS, max(limit - besides, limit // 2))
+    other_files = _OTHER_FILES + _FILES_OF_A_THREAD * threads
+    limit = _raise_limit(CONNECTIONS + other_files)
+    return min(CONNECTIONS, max(limit - other_files, limit // 2))
 
 
-def _raised_limit(wanted: int) -> int:
+def _raise_limit(wanted: int) -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return wanted

@@ -1,4 +1,4 @@
-"""Request parsing: what two servers could read in two ways is refused (RFC 9112, sections 5 to 7 and 11.2)."""
+"""Strict request parsing against request smuggling: refuse ambiguous requests (RFC 9112, sections 5 to 7 and 11.2)."""
 
 import re
 
@@ -7,8 +7,11 @@ from waitress.receiver import ChunkedReceiver
 from waitress.utilities import BadRequest, RequestEntityTooLarge
 
 MAX_HEAD = 16 * 1024
-"""Bytes of a request line and headers; the longest that the portal itself brings about are a fifth of that."""
+"""Bytes of a request line and headers; the longest that the portal's own pages cause are a fifth of that."""
 MAX_HEADERS = 100
+_BEGINNING = 64
+"""Bytes of the request line that are kept for an error."""
+_PAGE = re.compile(rb"\s*[A-Z]+ /(?!api[/? ])")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _FOLDED = re.compile(rb"\r\n[ \t]")
 _CHUNKED = re.compile(rb"(?is)[^\r\n]* HTTP/1\.1\r\n(?:.*\r\n)?transfer-encoding:[ \t]*chunked[ \t]*\r\n")
@@ -18,12 +21,12 @@ _TRAILER = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*)
 
 
 class StrictChunkedReceiver(ChunkedReceiver):
-    """A chunked body: no white space after a size, each line ended by CR LF, trailers that are headers."""
+    """A chunked body without white space after a size, with CR LF after each line, and with valid trailers."""
 
     _line = b""
 
     def received(self, s: bytes) -> int:
-        """Take in what has arrived, line by line between chunks; returns how many bytes are part of the body."""
+        """Parse the next data, line by line between chunks; return how many bytes belong to the body."""
         taken = 0
         while taken < len(s) and not self.completed and self.error is None:
             if self.chunk_remainder:
@@ -42,23 +45,32 @@ class StrictChunkedReceiver(ChunkedReceiver):
 
 
 class StrictParser(HTTPRequestParser):
-    """One request, with one way to say where it ends."""
+    """A request whose end is unambiguous."""
 
+    beginning = b""
+    """The first bytes of the request line, by which an error is a page or JSON."""
     version = "1.1"
-    """Of the answer to a request that cannot be read."""
+    """The version in the response to a request that cannot be parsed."""
 
     def received(self, data: bytes) -> int:
-        """Take in what has arrived; returns how many bytes are part of this request."""
+        """Parse the next data; return how many bytes belong to this request."""
+        if len(self.beginning) < _BEGINNING:
+            self.beginning += data[:_BEGINNING]
         taken = super().received(data)
         if isinstance(self.error, RequestEntityTooLarge):
-            # The application says so, on a page or in JSON: it is told the size, and nobody waits for the rest.
+            # The application gets the size without the body, and refuses the request on a page or in JSON.
             size = max(self.content_length, self.body_bytes_received)
             self.error, self.headers = None, {**self.headers, "CONTENT_LENGTH": str(size), "CONNECTION": "close"}
         elif not self.headers_finished and _BARE_LF.search(self.header_plus):
             self.error, self.completed = BadRequest(""), True
         if self.completed:
-            self.expect_continue = False  # waitress would wait for a body that is refused, or that there is none of
+            self.expect_continue = False  # waitress would wait for a body that is refused or does not exist
         return taken
+
+    @property
+    def is_for_page(self) -> bool:
+        """Whether the request is for a path outside /api/, as far as it could be parsed."""
+        return _PAGE.match(self.beginning) is not None
 
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the request line and headers. Raises ParsingError."""
@@ -66,14 +78,14 @@ class StrictParser(HTTPRequestParser):
         is_repeated = any(names.count(name) > 1 for name in (b"content-length", b"host", b"transfer-encoding"))
         is_unclear = b"transfer-encoding" in names and (b"content-length" in names or not _CHUNKED.match(header_plus))
         if len(names) > MAX_HEADERS + 2 or is_repeated or is_unclear or _FOLDED.search(header_plus):
-            raise ParsingError("ambiguous or very long head")
+            raise ParsingError("ambiguous or too many headers")
         try:
             super().parse_header(header_plus)
-        except ValueError:  # a Content-Length of 5,000 digits, an IPv6 address without an end
-            raise ParsingError("unreadable head") from None
+        except ValueError:  # a Content-Length of 5,000 digits, or an IPv6 address without its bracket
+            raise ParsingError("invalid request line or header") from None
         if self.version not in ("1.0", "1.1"):
             self.version = "1.1"
-            raise ParsingError("unknown version of HTTP")
+            raise ParsingError("unknown HTTP version")
         if self.version == "1.1" and b"host" not in names:  # RFC 9112, 3.2
             raise ParsingError("no Host")
         if self.chunked and self.body_rcv is not None:

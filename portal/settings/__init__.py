@@ -1,7 +1,16 @@
-"""The portal's settings: declared (declarations.py), read (reading.py), and their values checked (values.py)."""
+"""The portal's settings: their declarations, reading them, and validating their values."""
 
-from portal.settings.declarations import DATABASE_FILE, DEFAULT_LIMITS, Settings, is_loopback_host, sqlite_url
-from portal.settings.reading import PREFIX, SETTINGS_FILE, WrongSetting, load_settings, look_at_settings
+from portal.settings.addresses import is_loopback_host, sqlite_url
+from portal.settings.declarations import DATABASE_FILE, DEFAULT_LIMITS, Settings
+from portal.settings.reading import (
+    PREFIX,
+    SETTINGS_FILE,
+    WrongSetting,
+    load_settings,
+    look_at_settings,
+    unknown_variables,
+    warn_of_unknown_variables,
+)
 
 __all__ = [
     "DATABASE_FILE",
@@ -14,4 +23,6 @@ __all__ = [
     "load_settings",
     "look_at_settings",
     "sqlite_url",
+    "unknown_variables",
+    "warn_of_unknown_variables",
 ]

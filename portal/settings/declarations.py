@@ -1,42 +1,36 @@
-"""The settings: each declared once, with its type, its default and its meaning."""
+"""The settings, each declared once with its type, default and meaning."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, get_type_hints
 from urllib.parse import urlsplit
 
 from limits import RateLimitItem
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 
 from portal.domain.passwords.hashing import Parameters
 from portal.domain.passwords.policy import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.settings import values
+from portal.settings.addresses import is_loopback_host
+from portal.settings.declaration import Declaration
 
 DATABASE_FILE = "portal.sqlite3"
 
-Reader = Callable[[str], Any]
-"""Reads the text of a setting into its value; raises ValueError with what is wrong (values.py)."""
+
+def _limit(default: str, meaning: str) -> Declaration:
+    return Declaration(values.limit, default, meaning)
 
 
-@dataclass(frozen=True)
-class Declaration:
-    """How one setting is read, and what operators are told of it (docs/settings.md)."""
-
-    read: Reader
-    default: str | None
-    """As it would be written."""
-    meaning: str
-    shown: str | None = None
-    """What the default is, where its text would not say it."""
+def _duration(default: str, meaning: str) -> Declaration:
+    return Declaration(values.duration, default, meaning)
 
 
 @dataclass(frozen=True, repr=False)  # a repr would show the secrets
 class Settings:
-    """All settings, each declared once: its type, how it is read, its default, its meaning (Markdown)."""
+    """All settings, each with its type and Declaration."""
 
     instance_path: Path
     base_url: Annotated[
@@ -44,7 +38,7 @@ class Settings:
         Declaration(
             values.base_url,
             "http://127.0.0.1:5000",
-            "Public address. Every link in an email starts with it. With `https`, cookies are secure and HSTS is sent.",
+            "Public address. Every link in an email starts with it. `https` turns on secure cookies and HSTS.",
         ),
     ]
     secret_key: Annotated[
@@ -53,7 +47,7 @@ class Settings:
             values.secret_key,
             None,
             "Signs links, cookies and forms. Must be set with a database other than SQLite.",
-            shown="made at the first start, kept in the instance",
+            shown="created at the first start, kept in the instance",
         ),
     ]
     secret_key_fallbacks: Annotated[
@@ -80,8 +74,8 @@ class Settings:
         Declaration(
             values.storage_uri,
             "memory://",
-            "Where rate limits are counted: `redis://…` (Redis or Valkey) for more than one process. In memory, each"
-            " process counts for itself, so limits multiply with the number of processes.",
+            "Storage of rate limits: `redis://…` (Redis or Valkey) for more than one process. In memory, each process"
+            " counts for itself, so limits multiply with the number of processes.",
         ),
     ]
     mail_server: Annotated[
@@ -93,8 +87,8 @@ class Settings:
         ),
     ]
     mail_port: Annotated[int, Declaration(values.whole_number(1, 65535), "25", "Port of the SMTP server.")]
-    mail_username: Annotated[str | None, Declaration(values.optional, None, "User name for the SMTP server.")]
-    mail_password: Annotated[str | None, Declaration(values.optional, None, "Password for the SMTP server.")]
+    mail_username: Annotated[str | None, Declaration(values.anything, None, "User name for the SMTP server.")]
+    mail_password: Annotated[str | None, Declaration(values.anything, None, "Password for the SMTP server.")]
     mail_use_tls: Annotated[
         bool, Declaration(values.switch, "false", "Start TLS on the connection (STARTTLS). Certificates are checked.")
     ]
@@ -105,84 +99,74 @@ class Settings:
     mail_default_sender: Annotated[
         str,
         Declaration(
-            values.sender, "portal@localhost", "Sender of emails for organisations that have none of their own."
+            values.sender, "portal@localhost", "Sender of emails for organisations without a sender of their own."
         ),
     ]
     trusted_proxies: Annotated[
         int,
-        Declaration(values.whole_number(0, 20), "0", "Number of proxies in front whose `X-Forwarded-*` headers count."),
+        Declaration(
+            values.whole_number(0, 20), "0", "Number of proxies in front whose `X-Forwarded-*` headers are trusted."
+        ),
     ]
-    login_limit_account: Annotated[
-        RateLimitItem, Declaration(values.limit, "10 per 20 minutes", "Failed sign-ins for one address.")
-    ]
+    login_limit_account: Annotated[RateLimitItem, _limit("10 per 20 minutes", "Failed sign-ins for one address.")]
     login_limit_network: Annotated[
         RateLimitItem,
-        Declaration(
-            values.limit,
+        _limit(
             "100 per 20 minutes",
             "Failed sign-ins from one network: an IPv4 address or an IPv6 /64.",
         ),
     ]
-    register_limit_network: Annotated[
-        RateLimitItem, Declaration(values.limit, "20 per hour", "Registrations from one network.")
-    ]
+    register_limit_network: Annotated[RateLimitItem, _limit("20 per hour", "Registrations from one network.")]
     mail_limit_address: Annotated[
-        RateLimitItem, Declaration(values.limit, "5 per hour", "Emails that anybody can ask for, to one address.")
+        RateLimitItem, _limit("5 per hour", "Emails that can be requested without signing in, to one address.")
     ]
     mail_limit_network: Annotated[
-        RateLimitItem, Declaration(values.limit, "30 per hour", "Emails that anybody can ask for, from one network.")
+        RateLimitItem, _limit("30 per hour", "Emails that can be requested without signing in, from one network.")
     ]
     register_retry: Annotated[
         timedelta,
-        Declaration(
-            values.duration,
+        _duration(
             "10m",
-            "API: how soon an address with a pending registration may be registered again.",
+            "API only: time after which an address with a pending registration may be registered again.",
         ),
     ]
     api_limit_prod: Annotated[
         RateLimitItem,
-        Declaration(values.limit, "6000 per minute", "Requests with one `PROD` key. `ROOT` keys have no such limit."),
+        _limit("6000 per minute", "Requests with one `PROD` key. `ROOT` keys have no rate limit."),
     ]
-    api_limit_dev: Annotated[RateLimitItem, Declaration(values.limit, "60 per minute", "Requests with one `DEV_` key.")]
+    api_limit_dev: Annotated[RateLimitItem, _limit("60 per minute", "Requests with one `DEV_` key.")]
     form_limit_network: Annotated[
-        RateLimitItem, Declaration(values.limit, "3000 per minute", "Forms sent from one network, all pages together.")
+        RateLimitItem, _limit("3000 per minute", "Forms sent from one network, all pages together.")
     ]
-    reset_lifetime: Annotated[
-        timedelta, Declaration(values.duration, "30m", "How long an emailed reset link works, written like `3h 20m`.")
-    ]
-    magic_lifetime: Annotated[
-        timedelta, Declaration(values.duration, "15m", "How long an emailed sign-in link and its code work.")
-    ]
+    reset_lifetime: Annotated[timedelta, _duration("30m", "Lifetime of an emailed reset link, written like `3h 20m`.")]
+    magic_lifetime: Annotated[timedelta, _duration("15m", "How long an emailed sign-in link and its code work.")]
     verify_lifetime: Annotated[
         timedelta,
-        Declaration(
-            values.duration,
+        _duration(
             "24h",
-            f"How long the link and code that confirm a registration work, at most {PENDING_LIFETIME.days}d.",
+            f"Lifetime of the link and code that confirm a registration, at most {PENDING_LIFETIME.days}d.",
         ),
     ]
     reset_lifetime_max: Annotated[
         timedelta,
-        Declaration(values.duration, "24h", "The longest `expirationTime` that the API takes for a reset link."),
+        _duration("24h", "The longest `expirationTime` that the API accepts for a reset link."),
     ]
     identity_lifetime: Annotated[
         timedelta,
-        Declaration(
-            values.duration,
+        _duration(
             "30d",
-            'How long a session lasts with "keep me signed in" or made by the API; without the box 12 hours.',
+            'Lifetime of a session with "keep me signed in" or from the API. Other sessions last 12 hours.',
         ),
     ]
     identity_idle: Annotated[
-        timedelta, Declaration(values.duration, "7d", "How long such a session lasts unused; without the box 2 hours.")
+        timedelta, _duration("7d", "Such a session ends when unused for this time; other sessions after 2 hours.")
     ]
     password_min_length: Annotated[
         int,
         Declaration(
             values.whole_number(1, PASSWORD_MAX_LENGTH),
             "8",
-            f"Shortest new password, in characters. The longest is {PASSWORD_MAX_LENGTH}.",
+            f"Minimum length of a new password, in characters. The maximum is {PASSWORD_MAX_LENGTH}.",
         ),
     ]
     argon2_time_cost: Annotated[
@@ -190,19 +174,28 @@ class Settings:
         Declaration(
             values.whole_number(1, 100),
             "2",
-            "Passes of Argon2id over its memory. Stored hashes are renewed at the next sign-in.",
+            "Time cost of Argon2id, in passes. Stored hashes are renewed at the customer's next sign-in.",
         ),
     ]
     argon2_memory_kib: Annotated[
         int, Declaration(values.whole_number(8, 4 * 1024 * 1024), "19456", "Memory of one Argon2id hash, in KiB.")
     ]
     argon2_parallelism: Annotated[int, Declaration(values.whole_number(1, 64), "1", "Lanes of Argon2id.")]
+    pwned_passwords_file: Annotated[
+        Path | None,
+        Declaration(
+            values.pwned_passwords,
+            None,
+            "A file of breached passwords, which are refused as new passwords: the SHA-1 version of Have I Been Pwned,"
+            " ordered by hash (lines `SHA1:count`). It is searched on this machine; nothing is sent anywhere.",
+        ),
+    ]
     geoip_database: Annotated[
         Path | None,
         Declaration(
-            values.places,
+            values.geoip_database,
             None,
-            "A `.mmdb` file (MaxMind, DB-IP) from which `portal customer show` tells where an IP address is.",
+            "A `.mmdb` file (MaxMind, DB-IP), with which `portal customer show` adds the location of IP addresses.",
         ),
     ]
     metrics_port: Annotated[
@@ -210,7 +203,7 @@ class Settings:
         Declaration(
             values.whole_number(1, 65535),
             None,
-            "Port on which Prometheus finds `/metrics`, on the address that `--host` names.",
+            "Port of `/metrics` for Prometheus, on the address that `--host` names.",
         ),
     ]
     log_format: Annotated[
@@ -223,17 +216,17 @@ class Settings:
         ),
     ]
     event_retention: Annotated[
-        timedelta, Declaration(values.duration, "180d", "How long the record of sign-ins and changes is kept.")
+        timedelta, _duration("180d", "How long events (sign-ins and changes of accounts) are kept.")
     ]
 
     @property
     def is_https(self) -> bool:
-        """Whether the public address is https: secure cookies and HSTS follow."""
+        """Whether the public address is https."""
         return self.base_url.startswith("https:")
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the data lives in SQLite, on this machine."""
+        """Whether the database is SQLite."""
         return make_url(self.database_url).get_backend_name() == "sqlite"
 
     @property
@@ -243,7 +236,7 @@ class Settings:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the public address is this machine only."""
+        """Whether the public address is on this machine."""
         return is_loopback_host(self.hostname)
 
     @property
@@ -257,29 +250,6 @@ DECLARATIONS: Mapping[str, Declaration] = {
     for name, hint in get_type_hints(Settings, include_extras=True).items()
     if hasattr(hint, "__metadata__")
 }
-"""Every setting by the name of its field, but INSTANCE_PATH, which says where the others may be read from."""
+"""Every setting by the name of its field, except INSTANCE_PATH, which has to be known before portal.toml is read."""
 DEFAULT_LIMITS = {name: found.default or "" for name, found in DECLARATIONS.items() if found.read is values.limit}
-"""The rate limits, as they would be written."""
-
-
-def markdown_table() -> str:
-    """Render the table of all settings for docs/settings.md."""
-    rows = ["| setting | default | meaning |", "|---|---|---|"]
-    for name, found in DECLARATIONS.items():
-        default = found.shown or (f"`{found.default}`" if found.default else "none")
-        rows.append(f"| `{name.upper()}` | {default} | {found.meaning} |")
-    return "\n".join([*rows, ""])
-
-
-def is_loopback_host(host: str) -> bool:
-    """Whether a host name or address is this machine."""
-    try:
-        address = ip_address(host)
-        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def sqlite_url(path: Path) -> str:
-    """The SQLAlchemy URL of a SQLite file, whatever is in its name: as they are, ? and % would lead elsewhere."""
-    return URL.create("sqlite", database=str(path)).render_as_string()
+"""The default of each rate limit, as it is written."""

@@ -1,11 +1,10 @@
-"""Reads the text of a setting into its value; what cannot be read is a ValueError that says what to write instead."""
+"""Parse the text of a setting into its value; a wrong text raises ValueError with the problem."""
 
 import math
 import re
 from collections.abc import Callable
 from datetime import timedelta
 from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,20 +15,21 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.domain.geoip import GeoIPDatabase
+from portal.domain.passwords.breached import BreachedPasswords, InvalidFile
 from portal.domain.values.durations import InvalidDuration, parse_duration
-from portal.domain.values.urls import parse_hostname
+from portal.settings.addresses import is_host, sqlite_url
 
 SECRET_KEY_MIN_LENGTH = 20
 SECRET_KEY_MIN_VARIETY = 8
 LONGEST = timedelta(days=36_500)
-"""Added to any moment it is still a date; with more, each sign-in would fail."""
+"""The longest duration; added to the current time it is still a valid date."""
 
-_NO_TIME = re.compile(r"(?:/|per)\s*0+\s*[a-z]", re.IGNORECASE)
-"""A span of 0, which the library takes for one of 1."""
+_ZERO_SPAN = re.compile(r"(?:/|per)\s*0+\s*[a-z]", re.IGNORECASE)
+"""A span of 0, which the library would read as 1."""
 
 
 def plain(text: str) -> str:
-    """What the system, a database and a mail can all be told; the bytes of an environment need not be."""
+    """Return a text that is UTF-8 without zero bytes, which an environment variable need not be."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -40,40 +40,51 @@ def plain(text: str) -> str:
 
 
 def base_url(text: str) -> str:
-    """A scheme, a host and perhaps a port, lower-case."""
+    """A scheme, a host and perhaps a port, lower-case; the port of the scheme is left out, as browsers do."""
     if not text.isascii():
-        raise ValueError("must be ASCII: a host of other letters is written as browsers send it, beginning with xn--")
+        raise ValueError("must be ASCII; write an international host name in its IDNA form, which begins with xn--")
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not _is_host(parts.hostname or ""):
+    if parts.scheme not in ("http", "https") or not is_host(parts.hostname or ""):
         raise ValueError("must be an address such as https://portal.example.com")
     if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("must be a scheme, a host and perhaps a port, nothing after them")
-    if parts.port == 0:  # raises ValueError when it is no port at all
-        raise ValueError("must be a scheme, a host and perhaps a port, which 0 is not")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+        raise ValueError("must be a scheme, a host and perhaps a port, with nothing after them")
+    if parts.port == 0:  # `port` raises ValueError for other invalid ports
+        raise ValueError("must be a scheme, a host and perhaps a port from 1 to 65535")
+    default_port = ":443" if parts.scheme == "https" else ":80"
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default_port)}"
 
 
 def secret_key(text: str) -> str:
-    """A key that nobody guesses."""
+    """Return a key that is neither short nor a placeholder."""
     if len(text) < SECRET_KEY_MIN_LENGTH or len(set(text)) < SECRET_KEY_MIN_VARIETY:
-        raise ValueError("is too weak; make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'")
+        raise ValueError("is too weak; create one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'")
     if any(word in text.lower() for word in ("changeme", "change-me", "change_me", "placeholder", "your-secret")):
-        raise ValueError("is a placeholder; put a random one in its place")
+        raise ValueError("is a placeholder; replace it by a random key")
     return text
 
 
 def secret_keys(text: str) -> tuple[str, ...]:
-    """Keys between commas, each as strong as a single one."""
+    """Parse keys separated by commas; each must be as strong as SECRET_KEY."""
     return tuple(secret_key(key.strip()) for key in text.split(",") if key.strip())
 
 
-def optional(text: str) -> str | None:
-    """Any text; an empty one counts as none."""
-    return text or None
+def anything(text: str) -> str:
+    """Return the text as it is."""
+    return text
+
+
+def path(text: str) -> Path:
+    """Return an absolute path; a ~ at its beginning is the home folder, as in a shell."""
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("begins with a ~ that is no home folder; write the whole path") from None
 
 
 def database_url(text: str) -> str:
-    """A SQLAlchemy URL that names what will last."""
+    """Validate the SQLAlchemy URL of a SQLite file or of PostgreSQL; postgres:// becomes postgresql://."""
+    if text.startswith("postgres://"):
+        text = text.replace("postgres", "postgresql", 1)
     try:
         url = make_url(text)
         url.get_dialect().import_dbapi()
@@ -85,22 +96,23 @@ def database_url(text: str) -> str:
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise ValueError("must be SQLite or PostgreSQL, such as postgresql://portal@db.example.com/portal")
     if url.get_dialect().is_async:
-        raise ValueError("names a driver for asyncio, which the portal cannot use: begin it with postgresql://")
+        raise ValueError("has an asyncio driver, which the portal cannot use; begin it with postgresql://")
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise ValueError("must name a file: a database in memory would be lost, and threads could not share it")
+        raise ValueError("must name a file; a database in memory would be lost, and threads could not share it")
     if url.get_backend_name() == "sqlite" and url.query:
-        raise ValueError("must name a file, nothing after it: how SQLite is opened is the portal's own matter")
-    if not _takes_arguments(url):
+        raise ValueError("must name a file, with nothing after it; the portal chooses SQLite's options itself")
+    if not _is_accepted_by_driver(url):
         # The driver's message may quote a part of a password, too.
-        raise ValueError("cannot be used: its host, its port or an argument after the ? is not the driver's")
+        raise ValueError("cannot be used; the driver refuses its host, port or an argument after the ?")
+    if url.get_backend_name() == "sqlite" and str(url.database).startswith("~"):
+        return sqlite_url(path(str(url.database)))
     return text
 
 
-def _takes_arguments(url: URL) -> bool:
-    """Whether the driver takes all that a URL says."""
+def _is_accepted_by_driver(url: URL) -> bool:
     if url.get_backend_name() == "sqlite":
         return not url.host
-    import psycopg  # loads libpq, which a portal on SQLite does without
+    import psycopg  # loads libpq, which a portal on SQLite does not need
     from psycopg.conninfo import make_conninfo
 
     try:
@@ -113,7 +125,7 @@ def _takes_arguments(url: URL) -> bool:
 
 
 def storage_uri(text: str) -> str:
-    """Where limits are counted."""
+    """Validate the address of the rate limit storage."""
     if text == "memory://":
         return text
     if text.partition("://")[0] not in ("redis", "rediss", "redis+unix"):
@@ -125,99 +137,107 @@ def storage_uri(text: str) -> str:
     from portal.storage.redis_counters import RedisCounters
 
     try:
-        # The library reads some of it only when it makes a connection, which goes nowhere yet, or sends a command.
+        # The library parses some parts only when it creates a connection (without connecting) or packs a command.
         RedisCounters(text).storage.connection_pool.make_connection().pack_command("GET", "key")
         if not text.startswith("redis+unix:"):
-            int(urlsplit(text).path.strip("/") or 0)  # of any other word the library makes 0
+            int(urlsplit(text).path.strip("/") or 0)  # the library would use database 0 for any other text
     except (ValueError, TypeError, LookupError, RedisError):
         # The text may hold a password, and the library's message a part of it.
-        raise ValueError(
-            "cannot be used: its port, its database, or an argument after the ?, is not one of redis-py's"
-        ) from None
+        raise ValueError("cannot be used; redis-py refuses its port, its database or an argument after the ?") from None
     return text
 
 
-def mail_server(text: str) -> str | None:
-    """A host, if one is named."""
-    if text and not _is_host(text):
+def mail_server(text: str) -> str:
+    """Validate a host name or address."""
+    if not is_host(text):
         raise ValueError("must be a host name or an IP address, in ASCII and without a port (that is MAIL_PORT)")
-    return text or None
+    return text
 
 
-def places(text: str) -> Path | None:
-    """A readable file of places, if one is named."""
-    if not text:
-        return None
-    path = Path(text).absolute()
+def geoip_database(text: str) -> Path:
+    """Return the path of a readable GeoIP database."""
+    file = path(text)
     try:
-        GeoIPDatabase(path)
+        GeoIPDatabase(file)
     except (OSError, ValueError, InvalidDatabaseError):
-        raise ValueError("is not a file of places in MaxMind's format (.mmdb) that can be read") from None
-    return path
+        raise ValueError("is not a readable GeoIP database in MaxMind's format (.mmdb)") from None
+    return file
+
+
+def pwned_passwords(text: str) -> Path:
+    """Return the path of a readable file of breached passwords."""
+    file = path(text)
+    try:
+        BreachedPasswords(file)
+    except InvalidFile as error:
+        raise ValueError(str(error)) from None
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
+    return file
 
 
 def sender(text: str) -> str:
-    """One e-mail address, in ASCII."""
-    own = text.endswith("@localhost")  # this machine, which validate_email does not take for a domain
-    checked = text.removesuffix("@localhost") + "@example.com" if own else text
+    """Validate one email address in ASCII."""
+    is_local = text.endswith("@localhost")  # which validate_email does not accept as a domain
+    checked = text.removesuffix("@localhost") + "@example.com" if is_local else text
     try:
         found = validate_email(checked, check_deliverability=False)
     except EmailNotValidError:
-        raise ValueError("must be one e-mail address, such as portal@example.com") from None
-    address = text if own else found.normalized
+        raise ValueError("must be one email address, such as portal@example.com") from None
+    address = text if is_local else found.normalized
     if not address.isascii():
-        raise ValueError("must be an ASCII e-mail address")
+        raise ValueError("must be an ASCII email address")
     return address
 
 
 def limit(text: str) -> RateLimitItem:
-    """A number of tries and a span."""
+    """Parse a rate limit: a number and a span."""
     try:
         item, *more = parse_many(text)
     except ValueError:
         raise ValueError('must be a number and a span, such as "10 per 20 minutes"') from None
-    if more or _NO_TIME.search(text):
+    if more or _ZERO_SPAN.search(text):
         raise ValueError('must be one number and one span that is not 0, such as "10 per 20 minutes"')
     if item.get_expiry() > LONGEST.total_seconds():
         raise ValueError("has a span that is longer than 100 years")
     if item.amount < 1:
-        raise ValueError("must allow at least 1: with 0 nobody could get in")
+        raise ValueError("must allow at least 1; with 0, no customer could sign in")
     return item
 
 
 def duration(text: str) -> timedelta:
-    """A span of time."""
+    """Parse a duration (docs/api.md#durations)."""
     try:
         duration = parse_duration(text)
     except InvalidDuration as error:
-        raise ValueError(f'{error}; write it like "3h 20m"') from None
+        raise ValueError(f'{error}; use a form like "3h 20m"') from None
     if duration > LONGEST:
         raise ValueError("is longer than 100 years")
     return duration
 
 
-def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
-    """A reader of whole numbers between two bounds."""
+def whole_number(minimum: int, maximum: float = math.inf) -> Callable[[str], int]:
+    """Return a parser of whole numbers between two bounds, both included."""
 
     def read(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            raise ValueError(f"must be a whole number from {least} to {most}")
+        if not (text.isascii() and text.isdigit() and minimum <= int(text) <= maximum):
+            raise ValueError(f"must be a whole number from {minimum} to {maximum}")
         return int(text)
 
     return read
 
 
 def switch(text: str) -> bool:
-    """True or false, in the words that people use for them."""
+    """Parse true or false, also written as 1, yes, on, 0, no and off."""
     choices = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
     try:
-        return choices[text.lower() or "false"]
+        return choices[text.lower()]
     except KeyError:
         raise ValueError("must be true or false") from None
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """A reader that takes one of some words."""
+    """Return a parser that accepts one of some words."""
 
     def read(text: str) -> str:
         if text not in choices:
@@ -225,20 +245,3 @@ def one_of(*choices: str) -> Callable[[str], str]:
         return text
 
     return read
-
-
-def _is_host(text: str) -> bool:
-    """Whether it is an IP address or a name in ASCII; resolvers know an underscore, and a dot at the end, too."""
-    name = text.lower().removesuffix(".").replace("_", "-")
-    try:
-        return parse_hostname(name) == name
-    except ValueError:
-        return _is_address(text)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

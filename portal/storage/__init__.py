@@ -1,1 +1,1 @@
-"""Storage: databases, migrations and counters. It knows no rule of the portal."""
+"""Databases, migrations and rate limit counters, without any rule of the portal."""

@@ -1,4 +1,4 @@
-"""What the portal needs of a database system: SQLite (sqlite.py) and PostgreSQL (postgresql.py) each provide it."""
+"""The interface of a database system, implemented for SQLite (sqlite.py) and PostgreSQL (postgresql.py)."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -9,10 +9,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 
 class DatabaseUnavailable(SQLAlchemyError):
-    """The database cannot be used for now, and nothing was changed, unless it was the commit that got no answer.
+    """The database cannot be used now. Nothing was changed, unless it was the commit that got no answer.
 
-    It does not answer, is full, damaged, closed to writers or to the portal, held by another writer, or has another
-    schema. The message is the driver's first line; no values stand in it.
+    It does not answer, is full, damaged, read-only, locked by another writer, denies access, or has another schema. The
+    message is the driver's first line, without values.
     """
 
 
@@ -25,32 +25,32 @@ class DatabaseTimeout(DatabaseUnavailable):
 
 
 class Backend(Protocol):
-    """A database system. Connections are SQLAlchemy's, errors the driver's."""
+    """A database system, behind SQLAlchemy's connections."""
 
     READING: Mapping[str, Any]
     """Execution options for statements that only read."""
     WRITING: Mapping[str, Any]
     """Execution options of a transaction that writes."""
     WRITING_WITHOUT_WAITING: Mapping[str, Any]
-    """Execution options of a transaction that writes now or fails, without waiting for other writers."""
+    """Execution options of a transaction that fails at once instead of waiting for another writer."""
 
     def engine_options(self, url: URL, /) -> dict[str, Any]:
         """Return the arguments for create_engine."""
 
     def prepare(self, engine: Engine, /) -> None:
-        """Set up the connections that an engine will make."""
+        """Register the event listeners of an engine."""
 
     def classify(self, error: BaseException | None, /) -> type[DatabaseUnavailable] | None:
-        """Return what an error of the driver says of the database; None where its class (OperationalError) says it."""
+        """Return what a driver's error means for the database; None if its class (OperationalError) decides."""
 
     def without_time_limit(self, connection: Connection, /) -> AbstractContextManager[None]:
-        """Lift the time limits on statements until the end of the transaction."""
+        """Disable the time limit of statements until the end of the transaction."""
 
-    def take_time(self, connection: Connection, /) -> None:
-        """Lift the time limits on statements of a connection for good."""
+    def disable_time_limit(self, connection: Connection, /) -> None:
+        """Disable the time limit of statements of a connection for good."""
 
     def accepts_writes(self, connection: Connection, /) -> bool:
-        """Return whether the server takes writes."""
+        """Return whether the server accepts writes."""
 
     def scrub(self, engine: Engine, /) -> None:
-        """Overwrite what is left of deleted rows outside the database itself."""
+        """Remove deleted rows from the write-ahead log too."""

@@ -1,4 +1,4 @@
-"""Transactions: short, explicit, committed in one place; and what is said when the database does not do its part."""
+"""Open transactions on the database, commit them in one place, and translate the driver's errors."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,15 +16,15 @@ from portal.storage.circuit_breaker import CircuitBreaker
 from portal.threads import CORES
 
 POOL_SIZE = 24
-"""Connections kept open."""
+"""Connections that stay open."""
 MAX_OVERFLOW = 8 + CORES
-"""Those beyond, closed after use. In all, one for each thread of `portal serve` (16 more than may hash at a time),
-one for the mail worker, for its lease, and for a scrape of the metrics.
+"""Additional connections, closed after use. In total one for each thread of `portal serve` (16 more than can hash at
+the same time), for the mail worker, for its lease, and for a scrape of the metrics.
 """
-REST_SECONDS = 1.0
-"""How long nobody waits for a database that has just kept somebody waiting in vain; then one caller tries again."""
-TRIES = 3
-"""How often a use-case is begun that another one's transaction keeps from its end."""
+RETRY_SECONDS = 1.0
+"""After a timeout of the database, calls fail at once for this time; then one caller tries again."""
+MAX_ATTEMPTS = 3
+"""Maximum number of runs of a use case whose transaction conflicts with another one."""
 _AFTER_COMMIT = "portal.after_commit"
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,32 +32,31 @@ T = TypeVar("T")
 
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
-    """Commit when the block ends, and then do what was put off with `after_commit`; roll back when it raises."""
+    """Commit at the end of the block, then run the actions of `after_commit`; roll back if the block raises."""
     info = connection.info
-    waiting = info[_AFTER_COMMIT] = list[Callable[[], None]]()
+    pending = info[_AFTER_COMMIT] = list[Callable[[], None]]()
     try:
         with connection.begin():
             yield
     finally:
-        info.pop(_AFTER_COMMIT, None)  # a connection that was lost has forgotten it
-    for act in waiting:
-        act()
+        info.pop(_AFTER_COMMIT, None)  # a lost connection has an empty dictionary
+    for action in pending:
+        action()
 
 
-def after_commit(connection: Connection, act: Callable[[], None]) -> None:
-    """Put something off until a `transaction` is committed; it is never done if that fails or gets no answer.
+def after_commit(connection: Connection, action: Callable[[], None]) -> None:
+    """Run an action after the commit of the `transaction`.
 
-    Nor if the process ends in between.
+    It is not run if the commit fails or gets no answer, or if the process ends in between.
     """
-    connection.info[_AFTER_COMMIT].append(act)
+    connection.info[_AFTER_COMMIT].append(action)
 
 
 class Database:
     """Opens transactions on an engine.
 
-    `write` commits when its block ends and rolls back when it raises; nothing else in the portal commits. No block may
-    hash a password or speak to the network. Both raise DatabaseUnavailable within the backend's time limit, and at once
-    while the database is known not to answer.
+    Only `write` and `write_without_waiting` commit. No block may hash a password or use the network. All methods raise
+    DatabaseUnavailable within the backend's time limit, and at once for a while after a timeout.
     """
 
     def __init__(self, engine: Engine, backend: Backend, *, has_time_limit: bool = True) -> None:
@@ -67,69 +66,69 @@ class Database:
         self._reading = engine.execution_options(**backend.READING) if has_time_limit else engine
         self._writing = engine.execution_options(**backend.WRITING)
         self._writing_without_waiting = engine.execution_options(**backend.WRITING_WITHOUT_WAITING)
-        self._breaker = CircuitBreaker(REST_SECONDS)
+        self._breaker = CircuitBreaker(RETRY_SECONDS)
 
     def without_time_limit(self) -> "Database":
-        """The same database for work that nobody waits for: its statements may take their time."""
+        """Return the same database without a time limit on statements, for work in the background."""
         return Database(self.engine, self._backend, has_time_limit=False)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """For statements that only read; what one sees may be newer than what the one before it saw."""
-        with self._translated(), self._reading.connect() as connection, self._paced(connection):
+        """Open a connection for statements that only read; each may see newer data than the one before."""
+        with self._translated_errors(), self._reading.connect() as connection, self._with_time_limit(connection):
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that writes; on SQLite it takes the write lock at once.
+        """Open a transaction that writes; on SQLite it takes the write lock at once.
 
-        A SQLite transaction that reads first and writes later fails without waiting when another writer was quicker.
+        (A SQLite transaction that reads first and writes later fails without waiting if another one wrote meanwhile.)
         """
         with (
-            self._translated(),
+            self._translated_errors(),
             self._writing.connect() as connection,
             transaction(connection),
-            self._paced(connection),
+            self._with_time_limit(connection),
         ):
             yield connection
 
     @contextmanager
     def write_without_waiting(self) -> Iterator[Connection]:
-        """As `write`, for what may be left undone: on SQLite DatabaseUnavailable at once when somebody else writes."""
-        with self._translated(), self._writing_without_waiting.connect() as connection, transaction(connection):
+        """Open a transaction as `write` does, but on SQLite raise DatabaseUnavailable at once if there is a writer."""
+        with self._translated_errors(), self._writing_without_waiting.connect() as connection, transaction(connection):
             yield connection
 
     @contextmanager
-    def own_connection(self) -> Iterator[Connection]:
-        """One connection for a work of several transactions, which it begins itself, and that nobody waits for.
+    def dedicated_connection(self) -> Iterator[Connection]:
+        """Open a connection for several transactions in the background, which the caller begins; no time limit.
 
-        Its temporary tables go with it, and whatever else was set on it: it is closed, and never given to anybody else.
+        It is closed at the end and never returned to the pool, because it may have temporary tables and settings.
         """
-        with self._translated(), self.engine.connect() as connection:
+        with self._translated_errors(), self.engine.connect() as connection:
             try:
-                self._backend.take_time(connection)
+                self._backend.disable_time_limit(connection)
                 yield connection
             finally:
                 connection.invalidate()
 
     def accepts_writes(self) -> bool:
-        """Whether PostgreSQL takes writes: a standby, as a failover leaves one behind, does not.
+        """Return whether the server accepts writes: a PostgreSQL standby (after a failover) does not.
 
-        Of SQLite a write alone would tell, and it serves whoever reads in any case.
+        Always true for SQLite, where only a write would show it.
         """
         with self.read() as connection:
             return self._backend.accepts_writes(connection)
 
     def scrub(self) -> None:
-        """Leave nothing of deleted rows in SQLite's log, unless somebody reads for so long that it has to wait.
+        """Remove deleted rows from SQLite's write-ahead log too, unless a long read prevents it.
 
-        In the database itself nothing is left of them at any time (secure_delete); PostgreSQL has its vacuum.
+        In the database file they are overwritten at once (secure_delete). PostgreSQL has its vacuum.
         """
-        with self._translated():
+        with self._translated_errors():
             self._backend.scrub(self.engine)
 
     @contextmanager
-    def _paced(self, connection: Connection) -> Iterator[None]:
+    def _with_time_limit(self, connection: Connection) -> Iterator[None]:
         if self._has_time_limit:
             yield
         else:
@@ -137,27 +136,27 @@ class Database:
                 yield
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         if not self._breaker.may_try():
             raise DatabaseUnavailable("the database did not answer a moment ago")
         try:
             yield
         except (DBAPIError, PoolTimeout) as error:
-            away = self._away(error)
-            if isinstance(away, DatabaseTimeout):
+            unavailable = self._as_unavailable(error)
+            if isinstance(unavailable, DatabaseTimeout):
                 self._breaker.failed()
             else:
                 self._breaker.succeeded()
-            if away:
-                raise away from error
+            if unavailable:
+                raise unavailable from error
             raise
         except BaseException:
             self._breaker.succeeded()
             raise
         self._breaker.succeeded()
 
-    def _away(self, error: DBAPIError | PoolTimeout) -> DatabaseUnavailable | None:
-        """Return what an error means when it says something of the database and not of the statement."""
+    def _as_unavailable(self, error: DBAPIError | PoolTimeout) -> DatabaseUnavailable | None:
+        """Return the DatabaseUnavailable for an error, or None if the statement is the cause."""
         if isinstance(error, PoolTimeout):
             return DatabaseUnavailable("all connections to the database are in use")
         kind = self._backend.classify(error.orig)
@@ -168,32 +167,32 @@ class Database:
 
 
 def retried(use_case: Callable[P, T]) -> Callable[P, T]:
-    """Begin a use-case anew when another transaction was in its way, up to TRIES times in all.
+    """Retry a use case after a TransactionConflict, up to MAX_ATTEMPTS runs in total.
 
-    It must be one that may be begun again: whatever it commits before its last transaction is a count.
+    Only for a use case that can be repeated: all that it commits before its last transaction are counters.
     """
 
     @wraps(use_case)
-    def begin(*args: P.args, **kwargs: P.kwargs) -> T:
-        for _ in range(TRIES - 1):
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(MAX_ATTEMPTS - 1):
             try:
                 return use_case(*args, **kwargs)
             except TransactionConflict:
                 continue
         return use_case(*args, **kwargs)
 
-    return begin
+    return run
 
 
 def open_database(url: str) -> Database:
-    """The database at a SQLAlchemy URL; connects at the first use only."""
+    """Return the database of a SQLAlchemy URL; it connects on first use."""
     parsed = make_url(url)
     backend = _backend(parsed)
     engine = create_engine(
         parsed,
         pool_size=POOL_SIZE,
         max_overflow=MAX_OVERFLOW,
-        hide_parameters=True,  # hashes and addresses stay out of errors, and so out of logs
+        hide_parameters=True,  # keep hashes and addresses out of errors and logs
         **backend.engine_options(parsed),
     )
     backend.prepare(engine)
@@ -203,6 +202,6 @@ def open_database(url: str) -> Database:
 def _backend(url: URL) -> Backend:
     if url.get_backend_name() == "sqlite":
         return sqlite
-    from portal.storage import postgresql  # loads psycopg and libpq, which a portal on SQLite does without
+    from portal.storage import postgresql  # psycopg and libpq are slow to load, and not needed with SQLite
 
     return postgresql

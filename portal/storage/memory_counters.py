@@ -1,9 +1,8 @@
-"""Counters in the memory of this process: fast and bounded however many addresses are tried.
+"""Rate limit counters in the memory of this process: fast and bounded, however many keys an attacker creates.
 
-The storage that `limits` brings walks every live key now and then (14 ms at 100,000 keys), which a stranger can bring
-about. Here the counters of one span are kept in the order in which they expire, so that dropping the expired ones
-costs a step for each, once. A clock that is set back or forward changes no window: time is counted from the start of
-the machine.
+The memory storage of `limits` regularly scans all keys (14 ms for 100,000 keys). Here the counters of each window
+length are in the order of their expiry, so that deleting the expired ones takes constant time each. Windows use the
+monotonic clock, so a change of the system clock has no effect on them.
 """
 
 from collections import OrderedDict
@@ -13,11 +12,11 @@ from time import monotonic, time
 from limits.storage import Storage
 
 MAX_KEYS = 200_000
-"""For each span of time; past it the counters that would expire first go (about 40 MB when full)."""
+"""Maximum per window length; above it the counters that expire first are deleted (about 40 MB when full)."""
 
 
 class MemoryCounters(Storage):
-    """Fixed windows that start with their first hit, behind the interface of `limits`."""
+    """A storage of the `limits` library with fixed windows that start with their first hit."""
 
     STORAGE_SCHEME = None
 
@@ -28,11 +27,11 @@ class MemoryCounters(Storage):
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """What may go wrong: nothing."""
+        """The exceptions that it may raise: none, but the library wants a class."""
         return ValueError
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Add to a counter and return it; a new window of `expiry` seconds starts when there is none."""
+        """Add to a counter and return it; start a new window of `expiry` seconds if there is none."""
         now = monotonic()
         with self._lock:
             counters = self._spans.setdefault(expiry, OrderedDict())
@@ -43,39 +42,37 @@ class MemoryCounters(Storage):
                 del counters[oldest]
             counter = counters.get(key)
             if counter is None:
-                if amount < 0:  # what is given back belonged to a window that has passed
+                if amount < 0:  # the attempt to give back was in a window that has ended
                     return 0
                 counter = counters[key] = [0, now + expiry]
             counter[0] += amount
             return int(counter[0])
 
     def get(self, key: str) -> int:
-        """A counter's value, 0 when it has none."""
+        """Return a counter, 0 if there is none."""
         return int(self._find(key)[0])
 
     def get_expiry(self, key: str) -> float:
-        """When the counter's window ends, in seconds since the epoch."""
+        """Return the end of a counter's window in seconds since the epoch."""
         return time() + self._find(key)[1]
 
     def check(self) -> bool:
-        """Always there."""
         return True
 
     def reset(self) -> int:
-        """Drop all counters and say how many there were."""
+        """Delete all counters and return their number."""
         with self._lock:
             count = sum(map(len, self._spans.values()))
             self._spans.clear()
             return count
 
     def clear(self, key: str) -> None:
-        """Drop one counter."""
         with self._lock:
             for counters in self._spans.values():
                 counters.pop(key, None)
 
     def _find(self, key: str) -> tuple[float, float]:
-        """A counter's value, and for how many seconds it holds."""
+        """Return a counter and the seconds until its window ends."""
         now = monotonic()
         with self._lock:
             for counters in self._spans.values():

@@ -1,12 +1,12 @@
-"""PostgreSQL, as the portal wants it: nobody waits for it longer than a moment, and the pool mends itself.
+"""PostgreSQL with a time limit for every wait, and a connection pool that recovers by itself.
 
-| for                     | at most | kept by                                              |
-|-------------------------|---------|------------------------------------------------------|
-| a connection            | 2 s     | PatientConnection; twice that for all addresses      |
-| a statement             | 2 s     | the server, which then stops working on it           |
-| any answer              | 2.4 s   | PatientConnection: a server that stands still        |
-| a transaction left idle | 15 s    | the server: its locks stand in everybody's way       |
-| a free connection       | 2 s     | the pool                                             |
+| wait for            | limit | enforced by                                                |
+|---------------------|-------|------------------------------------------------------------|
+| a connection        | 2 s   | TimedConnection; 4 s for all addresses of a name           |
+| a statement         | 2 s   | the server, which cancels the statement                    |
+| any answer          | 2.4 s | TimedConnection, for a server that hangs                   |
+| an idle transaction | 15 s  | the server, because its locks block other transactions     |
+| a free connection   | 2 s   | the pool                                                   |
 """
 
 import select
@@ -26,49 +26,59 @@ from portal.storage.backends import DatabaseTimeout, DatabaseUnavailable, Transa
 
 CONNECT_SECONDS = 2
 STATEMENT_SECONDS = 2
-PATIENCE_SECONDS = 2.4
+ANSWER_SECONDS = 2.4
 SLOW_FAILURE_SECONDS = 0.5
-"""A connection that failed after so long has kept its caller waiting, whatever the reason was in the end."""
+"""A failure to connect that took longer than this counts as a timeout, whatever its error is."""
 IDLE_SECONDS = 15
+SESSION = {
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "standard_conforming_strings": "on",
+}
+"""The session parameters of each connection, whatever the defaults of server, database or role. Not in the startup
+packet, because PgBouncer rejects its `options`.
+"""
 RECYCLE_SECONDS = 1800
 READING: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}
-"""Execution options for reading: no transaction to begin and to end, which would be two more round trips."""
+"""Execution options for reading: without a transaction, which saves two round trips."""
 WRITING: Mapping[str, Any] = {}
 WRITING_WITHOUT_WAITING: Mapping[str, Any] = {}
-"""Nothing special: writers wait for rows only."""
-_OUTRUN = frozenset({"40001", "40P01"})
-"""SQLSTATEs of a serialisation failure and a deadlock."""
+"""No special options: writers wait for locked rows only."""
+_CONFLICTS = frozenset({"40001", "40P01"})
+"""The SQLSTATEs of a serialization failure and a deadlock."""
 _READ_ONLY = "25006"
 _UNUSABLE = frozenset({"42P01", "42703", "3D000", "3F000", "42501"})
-"""A table, a column, a database or a schema that this code knows and the server does not, or keeps from the portal.
+"""The SQLSTATEs of a missing table, column, database or schema, and of a missing privilege.
 
-The other states that say something of the server have an OperationalError for their class.
+Other states that mean an unavailable server have the class OperationalError.
 """
 _DAMAGED = "XX"
 RV = TypeVar("RV")
 
 
-class SilentServer(psycopg.OperationalError):
-    """The server keeps the connection open and says nothing."""
+class ServerNotResponding(psycopg.OperationalError):
+    """The server keeps the connection open but does not answer."""
 
 
-_NO_ANSWER = (SilentServer, psycopg.errors.ConnectionTimeout)
+_NO_ANSWER = (ServerNotResponding, psycopg.errors.ConnectionTimeout)
 
 
-class PatientConnection(psycopg.Connection[Any]):
-    """A connection that is given up when the server does not answer in time.
+class TimedConnection(psycopg.Connection[Any]):
+    """A connection that is closed if the server does not answer in time.
 
-    A server that stands still cannot keep its own statement time-out, and while its machine lives TCP takes it for
-    alive.
+    A server that hangs cannot enforce its own statement timeout, and TCP keepalive is answered by its machine.
     """
 
-    patience: float | None = PATIENCE_SECONDS
+    answer_seconds: float | None = ANSWER_SECONDS
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
-        """Connect to one address within half of the time that is left for all; `connect_timeout` is when that ends.
+        """Connect to one address within half of the remaining time; here `connect_timeout` is the end of that time.
 
-        The library gives each address of a name the same two seconds or more, however many there are.
+        The library allows at least two seconds for each address of a name, however many there are.
         """
         options = conninfo_to_dict(conninfo)
         now = monotonic()
@@ -77,7 +87,7 @@ class PatientConnection(psycopg.Connection[Any]):
         try:
             awaited = next(connecting)
             while True:
-                ready = yield awaited  # resumed ten times a second, whatever comes
+                ready = yield awaited  # resumed at least ten times a second
                 if monotonic() >= ends:
                     raise psycopg.errors.ConnectionTimeout("the database does not accept the connection in time")
                 awaited = connecting.send(ready)
@@ -86,33 +96,32 @@ class PatientConnection(psycopg.Connection[Any]):
             return connection
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """Wait for an answer; raises SilentServer, with the connection closed, when none comes."""
+        """Wait for an answer; on a timeout close the connection and raise ServerNotResponding."""
         try:
-            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+            return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                 raise
             self.close()
-            raise SilentServer("the database does not answer") from None
+            raise ServerNotResponding("the database does not answer") from None
 
 
 def engine_options(url: URL) -> dict[str, Any]:
-    """For create_engine. What the URL itself says goes first."""
+    """Return the arguments for create_engine; parameters of the URL take precedence."""
     own = {
         "connect_timeout": CONNECT_SECONDS,
-        "tcp_user_timeout": int(PATIENCE_SECONDS * 1000),
+        "tcp_user_timeout": int(ANSWER_SECONDS * 1000),
         "keepalives_idle": 15,
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "application_name": "portal",
     }
-    limits = f"-c statement_timeout={STATEMENT_SECONDS}s -c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
     return {
         "connect_args": {
             **{name: value for name, value in own.items() if name not in url.query},
-            "options": f"{limits} {url.query.get('options', '')}".rstrip(),
+            "client_encoding": "UTF8",
         },
-        # Whatever the server's default is: the statements are written for this one.
+        # Independent of the server's default, because the statements rely on this level.
         "isolation_level": "READ COMMITTED",
         "pool_timeout": CONNECT_SECONDS,
         "pool_recycle": RECYCLE_SECONDS,
@@ -120,34 +129,34 @@ def engine_options(url: URL) -> dict[str, Any]:
 
 
 def prepare(engine: Engine) -> None:
-    """Set up whatever connections an engine will make."""
+    """Register the event listeners of an engine."""
     event.listen(engine, "do_connect", _connect)
-    event.listen(engine, "checkout", _check_that_it_is_open)
-    event.listen(engine, "handle_error", _leave_a_server_that_takes_no_writes)
+    event.listen(engine, "checkout", _check_open)
+    event.listen(engine, "handle_error", _disconnect_from_read_only_server)
 
 
 @contextmanager
 def without_time_limit(connection: Connection) -> Iterator[None]:
-    """Inside, and to the end of the transaction, statements may take as long as they will."""
-    driver_connection: Any = connection.connection.driver_connection
+    """Disable the time limit of statements until the end of the transaction."""
+    driver_connection = _timed_connection(connection)
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-    driver_connection.patience = None
+    driver_connection.answer_seconds = None
     try:
         yield
     finally:
-        driver_connection.patience = PATIENCE_SECONDS
+        driver_connection.answer_seconds = ANSWER_SECONDS
 
 
-def take_time(connection: Connection) -> None:
-    """From now on, statements of a connection may take as long as they will."""
-    driver_connection: Any = connection.connection.driver_connection
+def disable_time_limit(connection: Connection) -> None:
+    """Disable the time limit of statements of a connection for good."""
+    driver_connection = _timed_connection(connection)
     connection.exec_driver_sql("SET statement_timeout = 0")
     connection.commit()
-    driver_connection.patience = None
+    driver_connection.answer_seconds = None
 
 
 def accepts_writes(connection: Connection) -> bool:
-    """Whether the server takes writes; if not, its connection is left, since another server may be found by now."""
+    """Return whether the server accepts writes; if not, close the connection: a new one may find the primary server."""
     if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "off":
         return True
     connection.invalidate()
@@ -155,13 +164,13 @@ def accepts_writes(connection: Connection) -> bool:
 
 
 def classify(error: BaseException | None) -> type[DatabaseUnavailable] | None:
-    """Return what an error says of the server that its class does not say."""
+    """Return what an error means for the server beyond its class."""
     if isinstance(error, _NO_ANSWER):
         return DatabaseTimeout
     if not isinstance(error, psycopg.Error):
         return None
     state = error.sqlstate or ""
-    if state in _OUTRUN:
+    if state in _CONFLICTS:
         return TransactionConflict
     return DatabaseUnavailable if state in _UNUSABLE or state.startswith(_DAMAGED) else None
 
@@ -170,12 +179,24 @@ def scrub(_engine: Engine) -> None:
     """Do nothing: PostgreSQL has its vacuum."""
 
 
-def _connect(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> PatientConnection:
-    """Connect; raises ConnectionTimeout if the caller waited for nothing, such as for a name server that is silent."""
+def _timed_connection(connection: Connection) -> TimedConnection:
+    driver_connection = connection.connection.driver_connection
+    assert isinstance(driver_connection, TimedConnection)  # noqa: S101 - `_connect` makes no other
+    return driver_connection
+
+
+def _connect(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> TimedConnection:
+    """Connect; raises ConnectionTimeout for any slow failure, such as of a name server that does not answer."""
     begins = monotonic()
     seconds = float(options["connect_timeout"]) or CONNECT_SECONDS  # 0, to libpq, is no limit
     try:
-        return PatientConnection.connect(*arguments, **{**options, "connect_timeout": begins + 2 * seconds})
+        connection = TimedConnection.connect(*arguments, **{**options, "connect_timeout": begins + 2 * seconds})
+        try:
+            _set_up_session(connection, options.get("options", ""))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
     except UnicodeError:
         raise psycopg.OperationalError("the database cannot be found: no host can have this name") from None
     except psycopg.OperationalError as error:
@@ -184,15 +205,26 @@ def _connect(_dialect: object, _record: object, arguments: list[Any], options: d
         raise psycopg.errors.ConnectionTimeout(str(error)) from None
 
 
-def _check_that_it_is_open(connection: Any, _record: object, _proxy: object) -> None:
-    """An idle connection has nothing to read but its end: a look that costs no round trip, unlike a ping."""
+def _set_up_session(connection: TimedConnection, given: str) -> None:
+    """Set the parameters of a session in one round trip, except those in the URL's `options`."""
+    values = [f"set_config('{name}', '{value}', false)" for name, value in SESSION.items() if name not in given]
+    connection.autocommit = True
+    (backend_pid, *_) = connection.execute(", ".join(["SELECT pg_backend_pid()", *values]).encode()).fetchone() or (0,)
+    connection.autocommit = False
+    if backend_pid != connection.info.backend_pid:
+        # A pooler is in between: the next transaction may run on a server connection without prepared statements.
+        connection.prepare_threshold = None
+
+
+def _check_open(connection: TimedConnection, _record: object, _proxy: object) -> None:
+    """Raise DisconnectionError for a closed connection: an idle one is readable only at its end. Saves a ping."""
     poll = select.poll()
     poll.register(connection.pgconn.socket, select.POLLIN)
     if poll.poll(0):
         raise DisconnectionError("the server has closed the connection")
 
 
-def _leave_a_server_that_takes_no_writes(context: ExceptionContext) -> None:
-    """After a failover the old connections lead to what is a standby now; new ones find their way."""
+def _disconnect_from_read_only_server(context: ExceptionContext) -> None:
+    """Drop connections to a server that has become a standby by a failover; new ones go to the primary server."""
     if isinstance(context.original_exception, psycopg.Error) and context.original_exception.sqlstate == _READ_ONLY:
         context.is_disconnect = True

@@ -1,4 +1,4 @@
-"""Counters in Redis or Valkey, shared by all processes; nobody waits for it long, or often, in vain."""
+"""Rate limit counters in Redis or Valkey, shared by all processes, with short timeouts and a circuit breaker."""
 
 import logging
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from portal.storage.rate_limit_counters import CountersUnavailable
 _log = logging.getLogger("portal.throttle")
 
 TIMEOUT_SECONDS = 0.25
-"""For a connection to each address of a name, for TLS on top of it, and for each answer.
+"""For a connection to each address of a name, for the TLS handshake, and for each answer.
 
-A new connection asks several things before it is of use (the library says who we are, and which version it is): a
-server that is slow and does answer may take as long for each of them.
+The library sends several commands on a new connection (its name and version), and a slow server may take this long for
+each of them.
 """
-REST_SECONDS = 2.0
-"""How long nobody asks after an answer that did not come; then one caller tries again."""
+RETRY_SECONDS = 2.0
+"""After a failure, Redis is not called for this time; then one caller tries again."""
 _INCREMENT = b"""
 local amount = tonumber(ARGV[2])
 if amount < 0 and redis.call("exists", KEYS[1]) == 0 then
@@ -34,14 +34,14 @@ if amount > 0 and hits == amount then
 end
 return hits
 """
-"""As the library's own, but what is given back to a window that has passed is no credit in the next one.
+"""The library's script, except that an attempt given back after the end of its window is no credit in the next one.
 
-It always writes: a server that takes no writes is found out by it, whatever was asked for.
+It always writes, so that a read-only server is detected in any case.
 """
 
 
 class RedisCounters(RedisStorage):
-    """The library's storage. Raises CountersUnavailable when Redis is away, slow, full, a replica or starting."""
+    """The library's storage, but raises CountersUnavailable if Redis is down, slow, full, a replica or starting."""
 
     SCRIPT_INCR_EXPIRE = _INCREMENT
 
@@ -50,48 +50,47 @@ class RedisCounters(RedisStorage):
             uri,
             socket_timeout=TIMEOUT_SECONDS,
             socket_connect_timeout=TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type] # handed through to redis-py
+            retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type] # passed on to redis-py
         )
-        self._breaker = CircuitBreaker(REST_SECONDS)
+        self._breaker = CircuitBreaker(RETRY_SECONDS)
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Add to a counter and return it; a new window of `expiry` seconds starts when there is none."""
-        with self._answering():
+        """Add to a counter and return it; start a new window of `expiry` seconds if there is none."""
+        with self._translated_errors():
             return super().incr(key, expiry, amount)
 
     def get(self, key: str) -> int:
-        """A counter's value, 0 when it has none."""
-        with self._answering():
+        """Return a counter, 0 if there is none."""
+        with self._translated_errors():
             return super().get(key)
 
     def get_expiry(self, key: str) -> float:
-        """When the counter's window ends, in seconds since the epoch."""
-        with self._answering():
+        """Return the end of a counter's window in seconds since the epoch."""
+        with self._translated_errors():
             return super().get_expiry(key)
 
     def clear(self, key: str) -> None:
-        """Drop one counter."""
-        with self._answering():
+        with self._translated_errors():
             super().clear(key)
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         if not self._breaker.may_try():
             raise CountersUnavailable
         try:
             yield
-        except (RedisError, UnicodeError) as error:  # what the resolver raises for what cannot be a name
+        except (RedisError, UnicodeError) as error:  # UnicodeError: the resolver's error for an invalid name
             if self._breaker.failed():
-                _log.error("limits cannot be shared (%s): this process counts alone, and allows less", _reason(error))
+                _log.error("limits cannot be shared (%s): this process counts alone, with lower limits", _reason(error))
             raise CountersUnavailable from error
         if self._breaker.succeeded():
             _log.warning("limits are shared again")
 
 
 def _reason(error: Exception) -> str:
-    """Its class, and what the system said or else the code that the server's answer begins with.
+    """Return the class of an error with the system's message, or with the code of the server's answer.
 
-    Never more of the answer: it may quote what it was sent, a password among it.
+    Never more of the answer: it may quote the command, with a password.
     """
     name = type(error).__name__
     cause = error.__context__

@@ -1,4 +1,4 @@
-"""The database schema: which one a database has, and how it becomes the code's."""
+"""Check the schema of a database and migrate it to the code's."""
 
 import re
 from functools import cache
@@ -13,56 +13,59 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 _MIGRATION_FILE = re.compile(r"([0-9]{4})_[a-z_]+\.py", re.ASCII)
-"""Migrations are a line, each file named by its revision and numbered after the one it follows."""
+"""The history is linear; each file name starts with its revision, numbered in order."""
 _MIGRATION_LOCK = 4_913_027_711
-"""A number that only the portal's migrations lock (PostgreSQL advisory locks have numbers for names)."""
+"""The key of the PostgreSQL advisory lock of the portal's migrations."""
 
 
 class DatabaseProblem(Exception):
-    """The database cannot be served; the message is one line that says what to do."""
+    """The portal cannot run on this database. The message is one line that says what to do."""
 
 
 def head() -> str:
-    """The revision of the code's schema: the `version_num` in `alembic_version` of a current database."""
+    """Return the revision of the code's schema: `version_num` in `alembic_version` of a current database."""
     return revisions()[-1]
 
 
 @cache
 def revisions() -> list[str]:
-    """The revisions of all schemas that the code knows, the oldest first.
+    """Return the revisions of all schemas that the code knows, the oldest first.
 
-    Read from the names of the files, without Alembic: it takes a tenth of a second to load, and a start of an instance
-    that is up to date, or a look at its health, has nothing to migrate.
+    From the file names, because Alembic takes 0.1 s to load, and starts and health checks have nothing to migrate.
     """
     names = (found.name for found in files("portal.storage.migrations").joinpath("versions").iterdir())
     return sorted(found[1] for name in names if (found := _MIGRATION_FILE.fullmatch(name)))
 
 
 def current_problem(database: Database) -> str | None:
-    """What keeps the code from working with a database's schema, in one line; None when the schema is the code's."""
+    """Return why the code cannot work with a database, in one line; None if it has the code's schema."""
     with database.read() as connection:
+        if problem := _encoding_problem(connection):
+            return problem
         revision = _revision(connection)
     if revision is None:
         return "The database has no schema yet: run `portal db upgrade`."
     if revision not in revisions():
         return _unknown(revision)
     if revision != head():
-        return f"The database has the older schema {revision}, the code wants {head()}: run `portal db upgrade`."
+        return f"The database has the older schema {revision}, the code needs {head()}: run `portal db upgrade`."
     return None
 
 
 def has_schema(database: Database) -> bool:
-    """Whether a database was ever migrated."""
+    """Return whether a database was ever migrated."""
     with database.read() as connection:
         return _revision(connection) is not None
 
 
 def upgrade(database: Database) -> None:
-    """Bring a database to the code's schema: all of it or, when anything fails, nothing; one process at a time.
+    """Migrate a database to the code's schema, in one transaction and one process at a time.
 
-    Raises DatabaseProblem for a schema that this code does not know: it belongs to a newer version.
+    Raises DatabaseProblem for a database that is not in UTF-8, and for an unknown schema (of a newer version).
     """
     with database.without_time_limit().write() as connection:
+        if problem := _encoding_problem(connection):
+            raise DatabaseProblem(problem)
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         revision = _revision(connection)
@@ -70,7 +73,7 @@ def upgrade(database: Database) -> None:
             return
         if revision is not None and revision not in revisions():
             raise DatabaseProblem(_unknown(revision))
-        from alembic import command  # loaded only where something is to be migrated
+        from alembic import command  # slow to load, and rarely needed
 
         config = alembic_config()
         config.attributes["connection"] = connection
@@ -78,7 +81,6 @@ def upgrade(database: Database) -> None:
 
 
 def alembic_config() -> "Config":
-    """Alembic's configuration: where the migrations are."""
     from alembic.config import Config
 
     config = Config()
@@ -86,8 +88,21 @@ def alembic_config() -> "Config":
     return config
 
 
+def _encoding_problem(connection: Connection) -> str | None:
+    """Return the problem of the encoding of a PostgreSQL database, which cannot be changed; None if it is UTF-8."""
+    if connection.dialect.name != "postgresql":
+        return None
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding == "UTF8":
+        return None
+    return (
+        f"The database has the encoding {encoding}, which cannot hold every name: make one with"
+        " CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'."
+    )
+
+
 def _revision(connection: Connection) -> str | None:
-    """What `alembic_version` holds; several, which no version of the portal has made, together are one unknown one."""
+    """Return the revision in `alembic_version`; several (no version of the portal does that) are joined to one text."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return ", ".join(sorted(connection.scalars(text("SELECT version_num FROM alembic_version")))) or None

@@ -1,12 +1,14 @@
 """The HTML face: forms that post to views, views that call one function of the domain."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import access_log, security_headers
 from portal.domain.identities import SHORT_LIFETIME
+from portal.domain.values.ip_addresses import without_ports
 from portal.security_headers import MAX_BODY
 from portal.settings import Settings
 from portal.web import (
@@ -33,6 +35,9 @@ from portal.web import (
 )
 from portal.web.cookies import TwoCookies
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 
 def flask_config(settings: Settings, secret_key: str) -> dict[str, Any]:
     """Flask's own settings, as the portal's want them."""
@@ -53,12 +58,22 @@ def flask_config(settings: Settings, secret_key: str) -> dict[str, Any]:
     }
 
 
+class TrustedProxies(ProxyFix):
+    """Take what trusted proxies say of a request for what it was; an address with a port, too (Azure, IPv6)."""
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer one request."""
+        if forwarded_for := environ.get("HTTP_X_FORWARDED_FOR"):
+            environ["HTTP_X_FORWARDED_FOR"] = without_ports(forwarded_for)
+        return super().__call__(environ, start_response)
+
+
 def register(app: Flask) -> None:
     """Give an app its pages, and what happens around each request, in order."""
     settings: Settings = app.extensions["portal_settings"]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_port=hops)  # type: ignore[method-assign] # Flask's documented way to add middleware
+        app.wsgi_app = TrustedProxies(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_port=hops)  # type: ignore[method-assign] # Flask's documented way to add middleware
     organisation.register(app)
     access_log.register(app)
     security_headers.register(app)

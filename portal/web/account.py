@@ -17,6 +17,7 @@ from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import ChangePasswordForm, NewPasswordForm, PortalForm, label_of
 from portal.web.organisation import current_organisation
+from portal.web.password import judge_typed_password
 
 pages = Blueprint("account", __name__, url_prefix="/account")
 
@@ -51,6 +52,11 @@ class ChangePasswordPage(FormPage):
             require_recent_authentication(current_context(), customer)
         return {"min_length": current_context().rules.password_min_length, "has_password": has_password}
 
+    def judge(self, form: PortalForm) -> None:
+        """Judge the new password also when the current one is missing."""
+        customer = session.signed_in_customer()
+        judge_typed_password(form, customer.email, customer.name, customer.first_name, customer.last_name)
+
     def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
         """Without a current password none is asked for."""
         return ChangePasswordForm if shown["has_password"] else NewPasswordForm
@@ -62,10 +68,10 @@ class ChangePasswordPage(FormPage):
         if isinstance(form, ChangePasswordForm):
             current = form.current_password.text
             identity = change_password(context, visitor, customer, current, password, remember=remember)
-            notice = N_("Your password is changed. Every other browser has been signed out.")
+            notice = N_("Your password is changed. All your other devices have been signed out.")
         else:
             identity = set_first_password(context, visitor, customer, password, remember=remember)
-            notice = N_("Your password is set. Every other browser has been signed out.")
+            notice = N_("Your password is set. All your other devices have been signed out.")
         session.sign_in(identity, remember=remember)
         session.give_notice(notice)
         return redirect(url_for("account.home"))

@@ -1,4 +1,4 @@
-"""Assets: files, stylesheets, logos and health checks, whose responses are the same for every visitor."""
+"""Assets: files, stylesheets, pictures and health checks, whose responses are the same for every visitor."""
 
 from flask import request
 
@@ -7,6 +7,7 @@ ASSETS = frozenset(
         "embedding.script",
         "health.alive",
         "health.ready",
+        "organisation.cover",
         "organisation.logo",
         "organisation.stylesheet",
         "static",

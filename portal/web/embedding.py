@@ -33,13 +33,17 @@ NEVER_FRAMED = frozenset(
         "account_sessions.index",
         "handover.continue",
         "mail_sign_in.open",
+        "mail_sign_in.opened",
+        "mailbox.clear",
         "mailbox.index",
         "mailbox.message",
         "password.set_new",
+        "password.set_new_opened",
         "reauthentication.ask_code",
         "reauthentication.code",
         "reauthentication.password",
         "register.verify",
+        "register.verify_opened",
     }
 )
 """Pages that change a credential, hand a customer over, or that a mailed link opens: nobody may be led to press their

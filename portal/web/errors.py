@@ -2,15 +2,16 @@
 
 import logging
 
-from flask import Flask, current_app, g, make_response, render_template, request, url_for
+from flask import Flask, current_app, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import BadHost, HTTPException
+from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response
 
-from portal.domain.errors import Busy, Failure, Refused
+from portal.domain.errors import TOO_MANY, Busy, Failure, Refused, minutes
 from portal.domain.messages import N_
+from portal.domain.one_time_links import LinkUsed
 from portal.domain.recent_authentication import NotRecentlyAuthenticated
 from portal.extensions import form_rate, retry_after
 from portal.i18n import translate
@@ -31,36 +32,42 @@ _log = logging.getLogger("portal.errors")
 
 _WORDS = {
     400: (
-        N_("That did not work"),
-        N_("Your browser sent something that we could not read. Nothing was changed: go back, reload and try again."),
+        N_("That didn't work"),
+        N_("We couldn't read what your browser sent. Nothing was changed. Go back, reload the page and try again."),
     ),
-    403: (N_("Not allowed"), N_("You may not open this page. If you have another account, sign in with that one.")),
+    403: (N_("Not allowed"), N_("You can't open this page. If you have another account, sign in with that one.")),
     404: (
         N_("Page not found"),
-        N_("There is nothing at this address. Check it for a slip of the pen, or start from the beginning."),
+        N_("There's nothing at this address. Check it for a typo, or start again from here."),
     ),
     405: (
-        N_("That did not work"),
-        N_("This address does not open a page; it only takes what a form sends. Start from the beginning."),
+        N_("That didn't work"),
+        N_("This page can't be opened like that. Please start again from here."),
     ),
-    410: (N_("This page has gone"), N_("What was at this address is not there any more. Start from the beginning.")),
+    410: (N_("This page is gone"), N_("What used to be here has been removed. Please start again from here.")),
     413: (
         N_("That was too much"),
-        N_("What you sent is larger than anything we ask for, and nothing was changed. Send less and try again."),
+        N_("What you sent is larger than we can accept. Nothing was changed. Send less and try again."),
     ),
-    422: (N_("There is a problem"), N_("We could not use what you sent. Go back, check it and try again.")),
-    429: (N_("Please wait a while"), N_("Too many tries came from here. Wait a while and try again.")),
+    422: (N_("There is a problem"), N_("We couldn't use what you sent. Go back, check it and try again.")),
+    429: (N_("Please wait a while"), N_("Too many attempts. Please try again later.")),
     500: (
         N_("Something went wrong"),
-        N_("The fault is ours, not yours. Try again in a moment; if it stays, tell us the reference below."),
+        N_("It's our fault, not yours. Try again in a moment. If it happens again, tell us the reference below."),
     ),
-    503: (N_("Back in a moment"), N_("Too much is going on right now. Wait a few seconds and try again.")),
+    503: (N_("Back in a moment"), N_("We're very busy right now. Please try again in a few seconds.")),
 }
 _LINK_TITLES = {
-    Failure.NO_SUCH_LINK: N_("This link does not work"),
-    Failure.LINK_ENDED: N_("This link cannot be used any more"),
+    Failure.NO_SUCH_LINK: N_("This link doesn't work"),
+    Failure.LINK_ENDED: N_("This link no longer works"),
     Failure.LINK_EXPIRED: N_("This link is too old"),
-    Failure.REGISTRATION_DROPPED: N_("Your email address is confirmed already"),
+    Failure.ALREADY_CONFIRMED: N_("Your email address is already confirmed"),
+    Failure.REGISTRATION_DROPPED: N_("Your email address is already confirmed"),
+}
+_USED_TITLE = N_("This link has already been used")
+_USED_WORDS = {
+    "password": N_("A new password was set with it. Each link works once."),
+    "mail_sign_in": N_("It was used to sign in. Each link works once."),
 }
 _PASSING = frozenset({429, 500, 503})
 """What may be gone when the same page is opened again."""
@@ -110,6 +117,9 @@ def _start() -> Way:
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400:
         return error  # a redirect of the router
+    if isinstance(error, MethodNotAllowed) and request.method in ("GET", "HEAD"):
+        # The addresses that the page's script sends to: whoever opens one by hand meant the portal.
+        return redirect(url_for("login.home"))
     if isinstance(error, BadHost):  # no address can be built for a page then
         return Response(translate(_WORDS[400][1]) + "\n", 400, mimetype="text/plain")
     page = _page(error.code)
@@ -122,8 +132,9 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 def _too_many_requests(error: RateLimitExceeded) -> Response:
     if error.response is not None:  # for a script
         return make_response(error.response)
-    page = _page(429)
-    page.headers["Retry-After"] = str(retry_after())
+    seconds = retry_after()
+    page = _page(429, message=translate(TOO_MANY, num=minutes(seconds)))
+    page.headers["Retry-After"] = str(seconds)
     return page
 
 
@@ -161,14 +172,16 @@ def _refused(refusal: Refused) -> Response:
         page = _page(429, message=words_of(refusal))
         page.headers["Retry-After"] = str(refusal.retry_after)
         return page
-    status = LINK_STATUS.get(refusal.failure, 422)
-    return _page(
-        status, title=_LINK_TITLES.get(refusal.failure), message=words_of(refusal), ways_on=_ways_on(refusal.failure)
-    )
+    status, title, message = LINK_STATUS.get(refusal.failure, 422), _LINK_TITLES.get(refusal.failure), words_of(refusal)
+    if isinstance(refusal, LinkUsed) and request.blueprint in _USED_WORDS:
+        title, message = _USED_TITLE, translate(_USED_WORDS[request.blueprint])
+    return _page(status, title=title, message=message, ways_on=_ways_on(refusal.failure))
 
 
 def _ways_on(failure: Failure) -> list[Way] | None:
-    """How somebody goes on whose mailed link is of no use: by what the link was for."""
+    """How somebody goes on whose mailed link is of no use: by what the link was for; to the account if signed in."""
+    if current_customer() is not None:
+        return None
     sign_in = ("login.login", N_("Sign in"))
     if request.blueprint == "password":
         return [("password.request_reset", N_("Ask for a new link")), sign_in]
@@ -177,12 +190,12 @@ def _ways_on(failure: Failure) -> list[Way] | None:
     if request.blueprint != "register":
         return None
     if failure is Failure.REGISTRATION_DROPPED:
-        return [("mail_sign_in.request", N_("Sign in by mail")), ("password.request_reset", N_("Set a new password"))]
-    if failure is Failure.LINK_ENDED:  # most often: confirmed already
-        return [sign_in, ("password.request_reset", N_("Forgotten password?"))]
+        return [("mail_sign_in.request", N_("Sign in by email")), ("password.request_reset", N_("Set a new password"))]
+    if failure in (Failure.ALREADY_CONFIRMED, Failure.LINK_ENDED):
+        return [sign_in, ("password.request_reset", N_("Forgot your password?"))]
     if remembered_registration():
-        return [("register.code", N_("Type the code, or have the mail sent again")), sign_in]
-    return [("login.login", N_("Sign in to have the mail sent again")), ("register.register", N_("Create an account"))]
+        return [("register.code", N_("Enter the code, or resend the email")), sign_in]
+    return [("login.login", N_("Sign in to resend the email")), ("register.register", N_("Create an account"))]
 
 
 def _unavailable(retry_after: int) -> Response:

@@ -23,7 +23,7 @@ from portal.domain.values.customer_reference import is_customer_reference
 from portal.domain.values.email import Address, parse_email
 from portal.domain.values.invalid import InvalidValue
 from portal.domain.values.phone import parse_phone
-from portal.domain.values.text import is_plain
+from portal.domain.values.text import cleaned, is_plain
 from portal.i18n import Language, languages_of, translate
 from portal.storage.models import STRING_LENGTH
 from portal.web.session import current_customer
@@ -31,7 +31,8 @@ from portal.web.session import current_customer
 CODE_LENGTH = 40
 """Characters: six digits and whatever white space was pasted with them."""
 REMEMBER = N_("Keep me signed in on this device")
-CODE = N_("Code from the mail")
+EMAIL = N_("Email address")
+CODE = N_("Code from the email")
 _TOO_LONG = NN_("%(field)s: use at most %(num)d character.", "%(field)s: use at most %(num)d characters.")
 Validator = Callable[["PortalForm", Field], None]
 
@@ -69,17 +70,23 @@ class PortalForm(FlaskForm):
             if isinstance(field, StringField) and not isinstance(field, PasswordField | HiddenField) and field.data
         }
 
-    def problems(self) -> list[Problem]:
-        """What is wrong with what was sent, in the order of the fields; empty when nothing is."""
+    def check(self) -> bool:
+        """Validate what was sent; return whether all of it can be used. `problems` then lists what is wrong."""
         self.validate()
         for name, values in request.form.lists():
             if len(values) > 1:
                 words = translate(N_("A field was sent more than once. Please send the form again."))
-                if name not in self:
-                    return [Problem("", words)]
-                self[name].errors = [words]
+                if name in self:
+                    self[name].errors = [words]
+                else:
+                    self.form_errors = [words]
+        return not self.problems
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What was found to be wrong so far: of the whole form first, then in the order of the fields."""
         # A line of the summary leads to its field, unless that is one which nobody sees.
-        return [
+        return [Problem("", words) for words in self.form_errors] + [
             Problem("" if isinstance(field, HiddenField) else field.name, field.errors[0])
             for field in self
             if field.errors
@@ -102,12 +109,12 @@ def typed(message: str) -> Validator:
 
 
 def plain_text(form: PortalForm, field: Field) -> None:
-    """One line of text, trimmed, within the length that is stored; empty becomes None."""
-    text, label = (field.data or "").strip(), translate(field.label.text)
+    """One line of text within the length that is stored; empty becomes None."""
+    text, label = field.data or "", translate(field.label.text)
     if len(text) > STRING_LENGTH:
         raise StopValidation(translate(_TOO_LONG, field=label, num=STRING_LENGTH))
     if not is_plain(text):
-        words = N_("%(field)s: there is a character in it that cannot be used here. Please type it anew.")
+        words = N_("%(field)s: it contains a character that can't be used here. Please type it again.")
         raise StopValidation(translate(words, field=label))
     field.data = text or None
 
@@ -136,7 +143,7 @@ def own_language(form: PortalForm, field: Field) -> None:
     customer = current_customer()
     kept = customer.locale if customer else None
     if field.data and field.data != kept and languages_of(current_app).nearest(field.data) is None:
-        raise StopValidation(translate(N_("We do not speak this language yet. Please choose one of these.")))
+        raise StopValidation(translate(N_("We don't speak this language yet. Please choose one of these.")))
 
 
 def short_enough(form: PortalForm, field: Field) -> None:
@@ -148,17 +155,26 @@ def short_enough(form: PortalForm, field: Field) -> None:
         raise StopValidation(words) from None
 
 
-class EmailField(StringField):
+class TextField(StringField):
+    """A text, as it was meant: see domain/texts.py. Not for passwords."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Take what was sent."""
+        super().process_formdata(valuelist)
+        self.data = cleaned(self.data or "")
+
+
+class EmailField(TextField):
     """An e-mail address; `address` is what was read."""
 
     address: Address
 
     def pre_validate(self, form: object) -> None:
         """Read the address; says what to do when it is none."""
-        if not (self.data or "").strip():
-            raise StopValidation(translate(N_("Enter your e-mail address.")))
+        if not self.data:
+            raise StopValidation(translate(N_("Enter your email address.")))
         try:
-            self.address = parse_email(self.data or "")
+            self.address = parse_email(self.data)
         except InvalidValue as error:
             raise StopValidation(translate(str(error))) from None
 
@@ -181,7 +197,7 @@ class SecretField(PasswordField):
 class EmailForm(PortalForm):
     """Just an address."""
 
-    email = EmailField(N_("E-mail address"))
+    email = EmailField(EMAIL)
 
 
 class LoginForm(EmailForm):
@@ -192,29 +208,35 @@ class LoginForm(EmailForm):
     next = HiddenField()
 
 
-class _NewAccountForm(EmailForm):
-    """How somebody signs in who creates an account."""
+class _NameForm(PortalForm):
+    """The customer's name: the first fields of registration and profile."""
 
+    first_name = TextField(N_("First name"), [plain_text])
+    last_name = TextField(N_("Last name"), [plain_text])
+
+
+class _NewAccountForm(_NameForm):
+    """What an account is created with."""
+
+    email = EmailField(EMAIL)
     password = SecretField(N_("Password"), [typed(N_("Choose a password.")), short_enough])
 
 
-class ProfileForm(PortalForm):
+class ProfileForm(_NameForm):
     """What customers say of themselves. `asking` makes of it what an organisation asks for."""
 
-    first_name = StringField(N_("First name"), [plain_text])
-    last_name = StringField(N_("Last name"), [plain_text])
-    phone = StringField(N_("Phone"), [plain_text, phone_number])
-    company_name = StringField(N_("Company"), [plain_text])
-    company_registration_number = StringField(N_("Company registration number"), [plain_text])
-    tax_identification_number = StringField(N_("Tax identification number"), [plain_text])
-    street_address = StringField(N_("Street and number"), [plain_text])
-    city = StringField(N_("City"), [plain_text])
-    city_part = StringField(N_("Part of the city"), [plain_text])
-    state_region = StringField(N_("State or region"), [plain_text])
-    postal_code = StringField(N_("Postal code"), [plain_text])
-    country = StringField(N_("Country"), [plain_text, country])
-    locale = StringField(N_("Language"), [plain_text, own_language])
-    newsletter = CheckBox(N_("Send me news by e-mail now and then"))
+    phone = TextField(N_("Phone"), [plain_text, phone_number])
+    company_name = TextField(N_("Company"), [plain_text])
+    company_registration_number = TextField(N_("Company registration number"), [plain_text])
+    tax_identification_number = TextField(N_("Tax identification number"), [plain_text])
+    street_address = TextField(N_("Street and number"), [plain_text])
+    city = TextField(N_("City"), [plain_text])
+    city_part = TextField(N_("Part of the city"), [plain_text])
+    state_region = TextField(N_("State or region"), [plain_text])
+    postal_code = TextField(N_("Postal code"), [plain_text])
+    country = TextField(N_("Country"), [plain_text, country])
+    locale = TextField(N_("Language"), [plain_text, own_language])
+    newsletter = CheckBox(N_("Email me news now and then"))
 
     def details(self) -> dict[str, Any]:
         """What was sent; a field that was left out is not there, and a box that is not ticked is not sent."""
@@ -222,7 +244,7 @@ class ProfileForm(PortalForm):
         return {field.name: field.data for field in sent if field.raw_data or field.name == "newsletter"}
 
 
-PROFILE_ORDER = [name for name in vars(ProfileForm) if name in PROFILE_FIELDS]
+PROFILE_ORDER = [name for name in (*vars(_NameForm), *vars(ProfileForm)) if name in PROFILE_FIELDS]
 """The fields of the profile as they stand on the page."""
 
 
@@ -239,7 +261,7 @@ class RegistrationForm(_NewAccountForm, ProfileForm):
     @property
     def referral(self) -> str | None:
         """Who sent them; a bad number is ignored."""
-        text = (self.ref.data or request.args.get("ref", "")).strip()
+        text = cleaned(self.ref.data or request.args.get("ref", ""))
         return text if is_customer_reference(text) else None
 
 
@@ -294,14 +316,14 @@ class ContinueForm(PortalForm):
     nonce = HiddenField()
 
 
-class CodeField(StringField):
+class CodeField(TextField):
     """The code of a mail, as it was pasted."""
 
     def pre_validate(self, form: object) -> None:
         """Something must be typed, and not more than a code with its spaces."""
-        if not (self.data or "").strip():
-            raise StopValidation(translate(N_("Enter the code from the mail.")))
-        if len(self.data or "") > CODE_LENGTH:
+        if not self.data:
+            raise StopValidation(translate(N_("Enter the code from the email.")))
+        if len(self.data) > CODE_LENGTH:
             raise StopValidation(translate(N_("The code has six digits. Please check it.")))
 
 
@@ -320,7 +342,7 @@ class LanguageField(HiddenField):
         """There must be such a language."""
         found = languages_of(current_app).find(self.data)
         if found is None:
-            raise StopValidation(translate(N_("We do not speak this language yet. Please choose one of these.")))
+            raise StopValidation(translate(N_("We don't speak this language yet. Please choose one of these.")))
         self.language = found
 
 
@@ -340,7 +362,7 @@ class RememberForm(PortalForm):
 class ResendForm(RememberForm):
     """A button beside the field for the code, which need not be filled in for it."""
 
-    code = StringField(CODE)
+    code = TextField(CODE)
 
 
 class ChosenPasswordForm(RememberForm):
@@ -368,9 +390,9 @@ class TypingForm(PortalForm):
     """A new password that is being typed, and what was typed beside it so far."""
 
     password = SecretField()
-    email = StringField()
-    first_name = StringField()
-    last_name = StringField()
+    email = TextField()
+    first_name = TextField()
+    last_name = TextField()
 
 
 class ConfirmPasswordForm(PortalForm):

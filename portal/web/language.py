@@ -6,7 +6,8 @@ of a language that there is.
 """
 
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
@@ -86,21 +87,27 @@ def _cookie_name() -> str:
 class LanguagePage(FormPage):
     """Choose a language; the page itself is only seen when something was wrong with what was sent."""
 
-    methods: ClassVar[set[str]] = {"POST"}
     form_class = LanguageForm
     template = "language.html"
 
+    def get(self, **_arguments: Any) -> ResponseReturnValue:
+        """Lead on to where the switch would have led, in the language of before."""
+        return redirect_to(request.args.get("next"), url_for("login.home"))
+
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """The switch of this page too leads back to the page where it all began."""
-        return {"here": own_path(request.form.get("next"))}
+        return {"here": _where_pressed()}
 
     def submitted(self, form: LanguageForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Keep it in this browser, and with the customer who is signed in; then back to the same page."""
+        """Keep it in this browser, and with the customer who is signed in; then back to the same page as it was."""
         language = form.locale.language
         customer = session.current_customer()
         if customer:
             choose_language(current_context(), customer, language.tag)
-        response = redirect_to(form.next.data, url_for("login.home"))
+        here = _where_pressed()
+        if here is not None:
+            session.keep_typed(urlsplit(here).path, request.form)
+        response = redirect_to(here, url_for("login.home"))
         response.set_cookie(
             _cookie_name(),
             language.tag,
@@ -110,6 +117,13 @@ class LanguagePage(FormPage):
             samesite="Lax",
         )
         return response
+
+
+def _where_pressed() -> str | None:
+    """The page that the switch stands on: said in the query where it sends what is typed there along, with its own
+    field `next`.
+    """
+    return own_path(request.args.get("here") or request.form.get("next"))
 
 
 pages.add_url_rule("/language", view_func=LanguagePage.as_view("choose"))

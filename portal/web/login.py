@@ -1,6 +1,6 @@
 """Signing in and out."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -33,11 +33,9 @@ class LoginPage(FormPage):
     form_class = LoginForm
     template = "login/login.html"
 
-    def get(self, **arguments: Any) -> ResponseReturnValue:
-        """The form, unless somebody is signed in already."""
-        if session.current_customer():
-            return go_on(request.args.get("next"))
-        return super().get(**arguments)
+    def onward(self) -> ResponseReturnValue | None:
+        """Lead a customer who is signed in to where they wanted to go."""
+        return go_on(request.values.get("next")) if session.current_customer() else None
 
     def filled(self, form: PortalForm) -> None:
         """Where to go on afterwards."""
@@ -67,11 +65,14 @@ pages.add_url_rule("/login", view_func=LoginPage.as_view("login"))
 
 
 class LogoutPage(FormPage):
-    """Sign out; the page itself is only seen when the form that was sent had become stale."""
+    """Sign out. The page asks with one button; a customer who is not signed in is led to sign in."""
 
-    methods: ClassVar[set[str]] = {"POST"}
     form_class = ConfirmForm
     template = "login/logout.html"
+
+    def onward(self) -> ResponseReturnValue | None:
+        """Lead a customer who is not signed in, or not any more, to the page for it."""
+        return None if session.current_customer() else redirect(url_for("login.login"))
 
     def submitted(self, form: ConfirmForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """End the identity on the server, and empty the cookie."""
@@ -80,7 +81,7 @@ class LogoutPage(FormPage):
             log_out(current_context(), session.current_visitor(), identity)
         session.sign_out()
         note_sign_out()
-        session.give_notice(N_("You are signed out."))
+        session.give_notice(N_("You're signed out."))
         return redirect(url_for("login.login"))
 
 

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from portal.app import current_context
 from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
+from portal.domain.tokens import Purpose
 from portal.domain.use_cases.log_in_by_email import (
     get_sign_in_link,
     get_sign_in_link_by_code,
@@ -17,7 +18,8 @@ from portal.domain.use_cases.log_in_by_email import (
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import CodeForm, PortalForm, RememberForm, SignInByMailForm
-from portal.web.handover import arrive
+from portal.web.handover import arrive, go_on
+from portal.web.link_page import LinkPage
 from portal.web.redirects import own_path
 
 _DROPPED_PASSWORD = N_(
@@ -33,6 +35,10 @@ class RequestPage(FormPage):
 
     form_class = SignInByMailForm
     template = "login/link.html"
+
+    def onward(self) -> ResponseReturnValue | None:
+        """Lead a customer who is signed in to where they wanted to go."""
+        return go_on(request.values.get("next")) if session.current_customer() else None
 
     def filled(self, form: PortalForm) -> None:
         """Where to go on afterwards."""
@@ -52,6 +58,11 @@ class CodePage(FormPage):
     form_class = CodeForm
     template = "login/code.html"
 
+    def onward(self) -> ResponseReturnValue | None:
+        """Lead a customer who has signed in since the mail was asked for to where they wanted to go."""
+        is_done = session.current_customer() is not None and not session.sign_in_requests()
+        return go_on(session.wanted_path()) if is_done else None
+
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """The address as it was typed."""
         return {"email": session.mailed_to(), "asked": bool(session.sign_in_requests())}
@@ -63,11 +74,13 @@ class CodePage(FormPage):
         return _sign_in(link, remember=form.remember.data)
 
 
-class LinkPage(FormPage):
+class SignInPage(LinkPage):
     """Whose account the link opens, and a button: looking signs nobody in, and uses nothing up."""
 
     form_class = RememberForm
     template = "login/open.html"
+    purpose = Purpose.SIGN_IN
+    beginning = "mail_sign_in.request"
 
     def opened(self, **arguments: Any) -> dict[str, Any]:
         """Whose account it is."""
@@ -86,11 +99,13 @@ def _sign_in(link: OpenLink, *, remember: bool) -> ResponseReturnValue:
     # Only the browser that asked remembers where it wanted to go.
     after = session.wanted_path() if link.public_id in session.sign_in_requests() else None
     onward = arrive(signed_in.identity, remember=remember, after=after)
+    session.remember_used_link(link.public_id)
     if signed_in.dropped_registration:
-        session.give_notice(_DROPPED_PASSWORD, ("password.request_reset", N_("Set a password")))
+        session.give_notice(_DROPPED_PASSWORD, ("account.change_password", N_("Set a password")))
     return onward
 
 
 pages.add_url_rule("/link", view_func=RequestPage.as_view("request"))
 pages.add_url_rule("/code", view_func=CodePage.as_view("code"))
-pages.add_url_rule("/link/<token>", view_func=LinkPage.as_view("open"))
+pages.add_url_rule("/link/<token>", view_func=SignInPage.as_view("open"))
+pages.add_url_rule("/confirm", view_func=SignInPage.as_view("opened"), methods=["GET"])

@@ -5,20 +5,20 @@ peer and Host on loopback, no proxy in front. Everywhere else they are a 404 lik
 """
 
 import re
+from base64 import b64encode
 from dataclasses import dataclass
-from datetime import UTC
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from mailbox import Maildir
 from urllib.parse import urlsplit
 
-from babel.dates import format_datetime
-from flask import Blueprint, Response, abort, current_app, make_response, render_template, request
+from flask import Blueprint, Response, abort, current_app, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from portal.app import settings_of
-from portal.domain.messages import N_
-from portal.i18n import current_language, translate
+from portal.extensions import form_rate
+from portal.i18n import moment_text
 from portal.mail.transport import mailbox_folder, make_mailbox
 from portal.security_headers import CONTENT_SECURITY_POLICY
 from portal.settings import is_loopback_host
@@ -36,8 +36,9 @@ _PROXY_HEADERS = (
 _BODY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'; "
-    "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
+    "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
 )
+"""The same origin lets the page around it see how high the mail is; nothing in the mail can run."""
 _LINK = re.compile(r"(https?://[^\s<>\"]+)")
 
 
@@ -56,13 +57,23 @@ class Letter:
 @pages.before_request
 def exist_here_only() -> None:
     """Any condition that does not hold makes a 404 of every page here."""
+    if not _exists_here():
+        abort(404)
+
+
+@pages.app_template_global()
+def local_mailbox() -> str | None:
+    """Return the address of the local mailbox, for pages that lead there; None where it cannot be opened."""
+    return url_for("mailbox.index") if _exists_here() else None
+
+
+def _exists_here() -> bool:
     settings = settings_of(current_app)
     if settings.mail_server is not None or not settings.is_loopback or settings.trusted_proxies:
-        abort(404)
+        return False
     # A foreign name may lead to this machine (DNS rebinding), and a proxy on it may speak for anybody.
     host = urlsplit(f"//{request.host}").hostname or ""
-    if not is_loopback_host(request.remote_addr or "") or not is_loopback_host(host) or _comes_through_a_proxy():
-        abort(404)
+    return is_loopback_host(request.remote_addr or "") and is_loopback_host(host) and not _comes_through_a_proxy()
 
 
 def _comes_through_a_proxy() -> bool:
@@ -84,6 +95,16 @@ def index() -> str:
     return render_template("mailbox/index.html", messages=[_letter(key, _read(maildir, key)) for key in newest])
 
 
+@pages.post("")
+@form_rate
+def clear() -> ResponseReturnValue:
+    """Delete the mails that there are."""
+    maildir = _maildir()
+    for key in maildir.keys():  # noqa: SIM118 - iterating gives mails
+        maildir.discard(key)
+    return redirect(url_for("mailbox.index"))
+
+
 @pages.get("/<key>")
 def message(key: str) -> Response:
     """One mail: its HTML in a sandboxed frame, its text beside it."""
@@ -95,10 +116,15 @@ def message(key: str) -> Response:
 @pages.get("/<key>/<any(html):part>")
 def body(key: str, part: str) -> Response:
     """The HTML of one mail, alone: no script runs, nothing is loaded, and links open in the whole window."""
-    found = _find(key).get_body((part,))
+    mail = _find(key)
+    found = mail.get_body((part,))
     if found is None:
         abort(404)
     html = str(found.get_content()).replace(' target="_blank"', "")
+    for picture in mail.walk():
+        if content_id := picture["Content-ID"]:
+            data = b64encode(picture.get_content()).decode()
+            html = html.replace(f"cid:{content_id.strip('<>')}", f"data:{picture.get_content_type()};base64,{data}")
     html = re.sub(r"(?i)<head>", r'\g<0><base target="_top">', html, count=1)
     return Response(html, mimetype="text/html", headers={"Content-Security-Policy": _BODY_POLICY})
 
@@ -129,10 +155,7 @@ def _letter(key: str, mail: EmailMessage) -> Letter:
         subject=str(mail["Subject"]),
         from_=str(mail["From"]),
         to=str(mail["To"]),
-        sent_at=translate(
-            N_("%(time)s UTC"),
-            time=format_datetime(mail["Date"].datetime, "medium", tzinfo=UTC, locale=current_language().locale),
-        ),
+        sent_at=moment_text(mail["Date"].datetime),
         # The pattern has one group, so that every other part is what it matched.
         text_parts=[("link" if number % 2 else "text", part) for number, part in enumerate(parts) if part],
     )

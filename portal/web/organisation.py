@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, g, request, ur
 
 from portal.app import context_of, current_context, settings_of
 from portal.domain.organisation_by_host import OrganisationsByHost
-from portal.domain.organisations import Organisation, find_logo
+from portal.domain.organisations import Organisation, find_cover, find_logo
 from portal.domain.values.colours import DARK, LIGHT, readable
 from portal.security_headers import FOR_EVER
 from portal.storage.backends import DatabaseUnavailable
@@ -16,9 +16,9 @@ from portal.storage.backends import DatabaseUnavailable
 pages = Blueprint("organisation", __name__)
 
 _DIRECTORY = "portal_directory"
-_LOGO_KEPT = 300
+_PICTURE_KEPT = 300
 """Seconds: its address stays the same when it changes."""
-_LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; sandbox"
+_PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; sandbox"
 """An SVG may hold script, and styles of its own."""
 
 
@@ -62,13 +62,23 @@ def stylesheet() -> Response:
 def logo() -> Response:
     """The organisation's logo; 404 without one. Nothing in it runs or is loaded, should it be opened by itself."""
     with current_context().database.read() as connection:
-        found = find_logo(connection, current_organisation().id)
+        return _picture(find_logo(connection, current_organisation().id))
+
+
+@pages.get("/organisation/cover")
+def cover() -> Response:
+    """Answer with the organisation's cover; 404 without one."""
+    with current_context().database.read() as connection:
+        return _picture(find_cover(connection, current_organisation().id))
+
+
+def _picture(found: tuple[bytes, str] | None) -> Response:
     if found is None:
         abort(404)
     picture, media_type = found
     response = Response(picture, mimetype=media_type)
-    response.headers["Content-Security-Policy"] = _LOGO_POLICY
-    response.headers["Cache-Control"] = f"public, max-age={_LOGO_KEPT}"
+    response.headers["Content-Security-Policy"] = _PICTURE_POLICY
+    response.headers["Cache-Control"] = f"public, max-age={_PICTURE_KEPT}"
     response.add_etag()
     response.make_conditional(request)
     return response

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request, session, url_for
 
+from portal.customisation import environment_of
 from portal.domain.messages import N_
 from portal.domain.organisations import DEFAULT, Organisation
 from portal.i18n import current_language, translate
@@ -13,6 +14,7 @@ from portal.security_headers import FOR_EVER
 from portal.storage.backends import DatabaseUnavailable
 from portal.web.assets import is_asset
 from portal.web.organisation import current_organisation, stylesheet_url
+from portal.web.session import take_sign_out_notice
 
 
 def shown_organisation() -> Organisation:
@@ -34,6 +36,7 @@ def register(app: Flask) -> None:
         if path.is_file() and (name := path.relative_to(static_files).as_posix())
     }
 
+    environment_of(app).whose = lambda: shown_organisation().slug
     app.jinja_env.globals["asset"] = addresses.__getitem__
 
     def has_its_version() -> bool:
@@ -69,9 +72,16 @@ def register(app: Flask) -> None:
 def _taken_notice() -> dict[str, Any]:
     """Take what `give_notice` (session.py) left for the next page.
 
-    It stays where there is no page: browsers ask for icons by themselves.
+    It stays where there is no page: browsers ask for icons by themselves. If the customer was signed out elsewhere,
+    that is said in its place: what was left for a customer who was signed in is not true any more.
     """
-    if request.endpoint is None or "notice" not in session:
+    if request.endpoint is None:
         return {"notice": None}
-    notice, way = translate(session.pop("notice")), session.pop("notice_way", None)
-    return {"notice": notice, "notice_way": way and (url_for(way[0]), translate(way[1]))}
+    reason = take_sign_out_notice()
+    notice, way = reason or session.get("notice"), None if reason else session.get("notice_way")
+    for name in ("notice", "notice_way"):
+        session.pop(name, None)
+    return {
+        "notice": notice and translate(notice),
+        "notice_way": way and (url_for(way[0]), translate(way[1])),
+    }

@@ -49,7 +49,8 @@ class ProfilePage(FormPage):
         """What is known so far."""
         details = get_profile(current_context(), session.signed_in_customer())
         for field in form:
-            field.data = getattr(details, field.name)
+            if not field.raw_data:  # nothing was typed before the language was switched
+                field.data = getattr(details, field.name)
         if "locale" in form and details.locale is None:  # the menu has no entry for it; the page speaks the likeliest
             form["locale"].data = current_language().tag
 

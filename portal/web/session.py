@@ -1,12 +1,18 @@
 """The browser's cookie: which identity it carries, and what it remembers of a registration."""
 
+import json
+from collections.abc import Mapping
+
 from flask import g, redirect, request, session, url_for
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from portal.app import current_context
 from portal.domain import identities
 from portal.domain.context import Visitor
-from portal.domain.identities import Customer
+from portal.domain.identities import Customer, SignedOut
+from portal.domain.messages import N_
+from portal.domain.tokens import Purpose
 from portal.domain.values.ip_addresses import read_ip
 from portal.i18n import current_language
 from portal.storage.backends import DatabaseUnavailable
@@ -26,6 +32,22 @@ _CODES = "codes"
 _FORM = "form"
 _KEPT_FORM_LENGTH = 1000
 """Characters."""
+_WANTED = "next"
+_LINKS = "links"
+_USED = "used"
+_ADDRESS = "address"
+_TYPED = "typed"
+_TYPED_LENGTH = 700
+"""Bytes of what was typed into a form that are kept; a longer form is kept without."""
+_REMEMBERED_LINKS = 5
+_LINK_PREFIX = 12
+"""Characters of a link's public id that tell it from all others."""
+_NOT_TYPED = frozenset({"csrf_token", "locale", "next"})
+_SIGNED_OUT = {
+    SignedOut.PASSWORD_CHANGED: N_("You were signed out because your password was changed. Please sign in again."),
+    SignedOut.ENDED: N_("You were signed out. Please sign in again."),
+    SignedOut.EXPIRED: N_("Your session has expired. Please sign in again."),
+}
 _REMEMBERED_SIGN_INS = 3
 """As many mails as somebody may have asked for one after another; the code of each is accepted."""
 
@@ -41,6 +63,7 @@ def current_visitor() -> Visitor:
         request_id=g.request_id,
         locale=current_language().tag,
         device=presented_device(),
+        browser=session.get("csrf_token"),  # Flask-WTF's: new with each sign-in and sign-out
         is_framed=is_framed(),
     )
 
@@ -49,17 +72,16 @@ def _printable(text: str) -> str:
     return "".join(character for character in text[:USER_AGENT_LENGTH] if character.isprintable())
 
 
-def _clear() -> None:
-    """Forget everything, the form token too, but for the site that the customer came from (embedding.py)."""
-    visit = session.get(VISIT)
+def _clear(*kept: str) -> None:
+    """Forget everything, the form token too, but for which site the customer came from and which links were used."""
+    remembered = {name: session[name] for name in (VISIT, _USED, *kept) if name in session}
     session.clear()
-    if visit is not None:
-        session[VISIT] = visit
+    session.update(remembered)
 
 
 def sign_in(identity: str, *, remember: bool) -> None:
-    """Put a new identity into a cookie that holds nothing of before."""
-    _clear()
+    """Put a new identity into a cookie that holds nothing of before but where the customer wanted to go."""
+    _clear(_WANTED)
     for found in ("customer", "customer_failure"):
         g.pop(found, None)
     session[_IDENTITY] = identity
@@ -181,7 +203,7 @@ def remember_sign_in_request(public_id: str, email: str, after: str | None) -> N
     session[_SIGN_INS] = [*sign_in_requests(), public_id][-_REMEMBERED_SIGN_INS:]
     session[_MAILED_TO] = email
     # A cookie that grows too large is dropped, and its code with it; no path of ours is that long.
-    session["next"] = after if after and len(after) <= STRING_LENGTH else None
+    session[_WANTED] = after if after and len(after) <= STRING_LENGTH else None
 
 
 def sign_in_requests() -> list[str]:
@@ -191,7 +213,74 @@ def sign_in_requests() -> list[str]:
 
 def wanted_path() -> str | None:
     """Where this browser wanted to go when it asked for a mail to sign in."""
-    return session.get("next")
+    return session.get(_WANTED)
+
+
+def remember_address(text: str | None) -> None:
+    """Keep the address that was typed last, for the other forms that ask for it; of what is none at all nothing."""
+    if text and len(text) <= STRING_LENGTH:
+        session[_ADDRESS] = text
+
+
+def typed_address() -> str | None:
+    """The address that was typed last in this browser, since the last sign-in or sign-out."""
+    return session.get(_ADDRESS)
+
+
+def keep_typed(path: str, form: Mapping[str, str]) -> None:
+    """Keep what was typed into the form of a page, but for passwords, to show it there again."""
+    remember_address(form.get("email"))
+    typed = {name: value for name, value in form.items() if value and name not in _NOT_TYPED and "password" not in name}
+    if len(json.dumps(typed)) <= _TYPED_LENGTH:
+        session[_TYPED] = (path, typed)
+
+
+def typed_at(path: str) -> MultiDict[str, str] | None:
+    """What was typed into the form of a page, as the form reads it; None for nothing."""
+    kept_path, typed = session.get(_TYPED, ("", {}))
+    return MultiDict(typed) if kept_path == path and typed else None
+
+
+def forget_typed() -> None:
+    """Forget what was typed: a form was sent since."""
+    session.pop(_TYPED, None)
+
+
+def hold_link(purpose: Purpose, public_id: str) -> None:
+    """Keep the link that was opened last for a purpose: the page stays the same when its address has lost the token."""
+    if session.get(_LINKS, {}).get(purpose) != public_id:
+        session[_LINKS] = {**session.get(_LINKS, {}), purpose: public_id}
+
+
+def held_link(purpose: Purpose) -> str | None:
+    """The public id of the link that was opened last for a purpose."""
+    public_id: str | None = session.get(_LINKS, {}).get(purpose)
+    return public_id
+
+
+def remember_used_link(public_id: str) -> None:
+    """Know this browser as the one that used a link."""
+    session[_USED] = [*session.get(_USED, ()), public_id[:_LINK_PREFIX]][-_REMEMBERED_LINKS:]
+
+
+def has_used_link(public_id: str) -> bool:
+    """Return whether this browser used a link and heard of it."""
+    return public_id[:_LINK_PREFIX] in session.get(_USED, ())
+
+
+def take_sign_out_notice() -> str | None:
+    """Return why this browser is not signed in any more, once: the message is for the translators.
+
+    None where nothing has ended, or where the customer was not looked up or could not be.
+    """
+    if g.get("customer") or "customer" not in g or "customer_failure" in g or _IDENTITY not in session:
+        return None
+    try:
+        reason = identities.why_ended(current_context(), current_organisation().id, session[_IDENTITY])
+    except DatabaseUnavailable:
+        return None
+    del session[_IDENTITY]
+    return _SIGNED_OUT[reason]
 
 
 def remember_mailed_to(email: str) -> None:

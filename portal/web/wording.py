@@ -43,11 +43,11 @@ def moment(when: datetime) -> Markup:
 
 def browser(user_agent: str | None) -> str:
     """A browser and its system, such as Chrome on Windows."""
-    found = read_user_agent(user_agent)
-    if found.name and found.system:
+    name, system = read_user_agent(user_agent)
+    if name and system:
         # Translators: a browser and a system, as in "Chrome on Windows".
-        return translate(N_("%(browser)s on %(system)s"), browser=found.name, system=found.system)
-    return found.name or found.system or translate(N_("Unknown browser"))
+        return translate(N_("%(browser)s on %(system)s"), browser=name, system=system)
+    return name or system or translate(N_("Unknown browser"))
 
 
 def place(ip: str | None) -> str | None:

@@ -321,8 +321,8 @@ def test_every_documented_failure_is_told_by_its_code(
     [
         (weak_password, "The password needs at least 8 characters."),
         (weak_new_password, "The password needs at least 8 characters."),
-        (verify_twice, "This link has been used already"),
-        (verify_too_late, "Links in mails work for a short time only"),
+        (verify_twice, "There is nothing more to confirm"),
+        (verify_too_late, "The links in our emails work for a short time"),
     ],
 )
 def test_detail_says_more_where_there_is_more(site: Site, shop: Shop, act: Act, detail: str) -> None:

@@ -123,6 +123,7 @@ def test_what_is_not_json_is_415(shop: Shop, content_type: str) -> None:
         "application/json",
         "application/json; charset=utf-8",
         'application/json;charset="UTF-8"',
+        "application/json; charset=utf8",
         "Application/JSON",
         "application/json; profile=x",
     ],

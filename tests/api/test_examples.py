@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.node import find_node
-from tests.cli.process import Served, run_portal, serving
+from tests.cli.process import PATIENCE_SECONDS, Served, run_portal, serving
 
 API = Path(__file__).parents[2] / "docs" / "api.md"
 IDENTITY = re.compile(r"\b[A-Za-z0-9]{32}\b")
@@ -38,7 +38,9 @@ def commands(tmp_path: Path) -> dict[str, list[str]]:
 def run(command: list[str], served: Served, key: str) -> str:
     """What an example prints, on stdout and stderr."""
     environment = {**os.environ, "PORTAL": served.url, "PORTAL_KEY": key}
-    outcome = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    outcome = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     return outcome.stdout + outcome.stderr
 
 
@@ -50,6 +52,7 @@ def run(command: list[str], served: Served, key: str) -> str:
         pytest.param("js", marks=pytest.mark.skipif(find_node() is None, reason="there is no Node.js here")),
     ],
 )
+@pytest.mark.full
 def test_an_example_works_as_it_is_copied(tmp_path: Path, commands: dict[str, list[str]], language: str) -> None:
     instance = tmp_path / "instance"
     with serving(instance, ARGON2_TIME_COST="1", ARGON2_MEMORY_KIB="8") as served:

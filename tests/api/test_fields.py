@@ -115,8 +115,18 @@ def test_no_line_holds_a_character_that_breaks_one(shop: Shop, endpoint: str) ->
     lines = {field: good for field, good in ENDPOINTS[endpoint].items() if isinstance(good, str)}
     lines.pop("password", None)
     for character in ("\x00", "\n", "\r", "\x1b", "\x7f", "\x85", "\u2028", "\u2029", "\ud800"):
-        broken = {field: good[:3] + character + good[3:] for field, good in lines.items()}
+        broken = {field: good[:1] + character + good[1:] for field, good in lines.items()}
         assert shop.post(endpoint, **{**ENDPOINTS[endpoint], **broken}).fields.keys() == lines.keys(), ascii(character)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_every_line_is_read_however_it_was_pasted(shop: Shop, endpoint: str) -> None:
+    pasted = {
+        field: f"\t\u202d\ufeff{good[:3]}\u200b{good[3:]}\u202c\u00a0\n" if isinstance(good, str) else good
+        for field, good in ENDPOINTS[endpoint].items()
+        if field != "password"
+    }
+    assert shop.post(endpoint, **{**ENDPOINTS[endpoint], **pasted}).status == 200
 
 
 @pytest.mark.parametrize("length", [256, 2500])

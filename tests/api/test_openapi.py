@@ -149,6 +149,7 @@ def test_the_page_shows_all_of_it_without_script_or_anything_from_elsewhere(site
 
 
 @pytest.mark.timeout(PATIENCE_SECONDS + 100)
+@pytest.mark.full
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     """All its checks but one, against the served portal; the one that is left out is explained in its configuration."""
     limits = ("MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK", "LOGIN_LIMIT_ACCOUNT", "LOGIN_LIMIT_NETWORK")

@@ -20,7 +20,7 @@ EMAIL = "canary@example.com"
 CHEAP = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "8"}
 
 
-@pytest.fixture(scope="module", params=["text", "json"])
+@pytest.fixture(scope="module", params=["json", pytest.param("text", marks=pytest.mark.full)])
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     instance: Path = tmp_path_factory.mktemp("served") / "instance"
     with serving(instance, LOG_FORMAT=request.param, **CHEAP) as served:

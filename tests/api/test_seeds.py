@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import Served, run_portal, serving
+from tests.cli.process import PATIENCE_SECONDS, Served, run_portal, serving
 from tests.mail.sink import Sink
 from tests.web.post import link_in
 
@@ -111,7 +111,9 @@ class Reader:
             "KEY": self.key,
         }.items():
             command = command.replace(placeholder, value)
-        outcome = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True)
+        outcome = subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+        )
         found: dict[str, object] = json.loads(outcome.stdout)
         return found
 

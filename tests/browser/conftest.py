@@ -35,6 +35,10 @@ SETTINGS = {
 
 NewVisitor = Callable[..., Visitor]
 
+with_and_without_script = pytest.mark.parametrize(
+    "script", [pytest.param(True, id="with script"), pytest.param(False, id="without script", marks=pytest.mark.full)]
+)
+
 
 @pytest.fixture(scope="package")
 def chromium() -> str:

@@ -12,6 +12,8 @@ from tests.browser.visitor import Visitor
 WIDTHS = {320: 640, 1280: 800}
 Scheme = Literal["light", "dark"]
 SCHEMES: Sequence[Scheme] = ("light", "dark")
+ONE_LOOK: Mapping[int, Sequence[Scheme]] = {320: ("light",)}
+OTHER_LOOKS: Mapping[int, Sequence[Scheme]] = {320: ("dark",), 1280: SCHEMES}
 ONCE_EACH: Mapping[int, Sequence[Scheme]] = {320: ("light",), 1280: ("dark",)}
 """Each width and each scheme once, where the other pairs are looked at by another test of the same page."""
 _AXE = {
@@ -21,16 +23,16 @@ _AXE = {
 }
 
 
-def looks(page: Page, schemes: Mapping[int, Sequence[Scheme]] | None = None) -> Iterator[str]:
-    """Every width and colour scheme, one after another; or those that are named.
+def looks(page: Page, schemes: Mapping[int, Sequence[Scheme]]) -> Iterator[str]:
+    """Show a page in some widths and colour schemes, one after another; yield the name of each look.
 
     The screen is as high as the page: Chromium paints no more of a frame than would be on the screen.
     """
-    for width, height in WIDTHS.items():
-        page.set_viewport_size({"width": width, "height": height})
+    for width in schemes:
+        page.set_viewport_size({"width": width, "height": WIDTHS[width]})
         whole = page.evaluate("Math.max(innerHeight, document.documentElement.scrollHeight)")
         page.set_viewport_size({"width": width, "height": whole})
-        for scheme in SCHEMES if schemes is None else schemes[width]:
+        for scheme in schemes[width]:
             page.emulate_media(color_scheme=scheme)
             yield f"{width}-{scheme}"
 
@@ -46,9 +48,9 @@ def found_by_axe(page: Page | Frame) -> dict[str, list[str]]:
 
 
 def found_by_axe_in_looks(
-    page: Page, schemes: Mapping[int, Sequence[Scheme]] | None = None, *, pictures: Path | None = None
+    page: Page, schemes: Mapping[int, Sequence[Scheme]], *, pictures: Path | None = None
 ) -> dict[str, dict[str, list[str]]]:
-    """What axe has against a page, by look: every one, or those that are named. Pictures of them may be kept."""
+    """Return the violations that axe finds on a page in some looks, by look. Pictures of them may be kept."""
     found = {}
     for look in looks(page, schemes):
         if pictures is not None:

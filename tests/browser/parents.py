@@ -127,9 +127,9 @@ class Shopper:
     def register(self, email: str) -> None:
         """Become a customer in the frame; it is at the page that asks for the code when this begins to end."""
         self.fill("Create an account", email=email, password=PASSWORD, first_name="Ada", last_name="Quill")
-        self.heading("Check your mail")
-        self.fill("Confirm my address", code=self.parents.mailed(email, "Confirm")[0])
-        self.heading(re.compile("Hello Ada"))
+        self.heading("Check your email")
+        self.fill("Confirm email address", code=self.parents.mailed(email, "Confirm")[0])
+        self.heading(re.compile("Ada Quill"))
 
     def wait_until(self, is_so: Callable[[], bool]) -> None:
         """Return as soon as something is so; what the browser has to say is heard meanwhile."""
@@ -160,6 +160,8 @@ def pages(portal: str) -> Flask:
         script = f'<script src="{portal}/embed.js" {attributes}></script>'
         scripts = f"<p>{script}</p>" * int(request.args.get("times", 1))
         place = '<div id="place"></div>'
+        if "head" in request.args:
+            return page(place, script)
         return page(scripts + place if "early" in request.args else place + scripts)
 
     @site.get("/bare")
@@ -174,9 +176,9 @@ def pages(portal: str) -> Flask:
     def script() -> Response:
         return Response(_NOTE_EVENTS, mimetype="text/javascript")
 
-    def page(body: str) -> Response:
+    def page(body: str, script: str = "") -> Response:
         head = '<!doctype html><html lang="en"><title>Shop</title><link rel="icon" href="data:,">'
-        response = Response(f'{head}<script src="/site.js"></script><h1>Shop</h1>{body}', mimetype="text/html")
+        response = Response(f'{head}<script src="/site.js"></script>{script}<h1>Shop</h1>{body}', mimetype="text/html")
         if "strict" in request.args:
             response.headers["Content-Security-Policy"] = (
                 f"default-src 'none'; script-src 'self' {portal}; frame-src {portal}; img-src data:;"

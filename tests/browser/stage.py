@@ -42,7 +42,7 @@ class Stage:
         visitor.register(ADA)
         link = visitor.link_to(ADA)
         visitor.go(link)
-        visitor.press("Confirm my address")
+        visitor.press("Confirm email address")
         return link, visitor.context.cookies()
 
     @property
@@ -115,7 +115,7 @@ class Stage:
         link = visitor.link_to(FORGETFUL, "Set a new password")
         visitor.go(link)
         visitor.type(password="nine grey otters swim")
-        visitor.press("Save the new password")
+        visitor.press("Save new password")
         return link
 
 

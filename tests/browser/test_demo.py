@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from demo.seed import CUSTOMERS
 from tests.browser.visitor import PASSWORD, press_enter
 from tests.cli.process import PATIENCE_SECONDS, wait_until
 from tests.mail.conversation import CERTIFICATE
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
-EMAIL = "ada@example.com"
+EMAIL = "nell@example.com"
 
 
 @pytest.fixture
@@ -30,12 +31,14 @@ def demo(tmp_path: Path, chromium: str) -> Iterator[dict[str, str]]:
     with errors.open("w") as stderr, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as run:
         assert run.stdout is not None
         try:
-            lines = [run.stdout.readline() for _ in range(4)]
+            lines = [run.stdout.readline() for _ in range(5)]
             assert all(lines), errors.read_text()
-            yield {name: address.strip() for name, _, address in (line.partition(":") for line in lines[:3])}
+            yield {name: address.strip() for name, _, address in (line.partition(":") for line in lines)}
+            assert errors.read_text() == ""
         finally:
             run.send_signal(signal.SIGTERM)
             assert run.wait(PATIENCE_SECONDS) == 0
+            assert errors.read_text() == ""  # no line for each request
 
 
 def test_whoever_joins_in_the_frame_is_signed_in_at_the_shop(demo: dict[str, str], browser: Browser) -> None:
@@ -49,7 +52,7 @@ def test_whoever_joins_in_the_frame_is_signed_in_at_the_shop(demo: dict[str, str
     for name, text in {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}.items():
         frame.locator(f"[name={name}]").fill(text)
     press_enter(frame.get_by_role("button", name="Create an account"))
-    expect(frame.locator("h1")).to_have_text("Check your mail")
+    expect(frame.locator("h1")).to_have_text("Check your email")
 
     mails = context.new_page()
 
@@ -58,14 +61,18 @@ def test_whoever_joins_in_the_frame_is_signed_in_at_the_shop(demo: dict[str, str
         return EMAIL in mails.inner_text("body")
 
     wait_until(has_mail)
+    assert len(mails.locator("article").all()) == 1
     code = re.search(r"(?m)^\d{6}$", mails.inner_text("body"))
     assert code is not None
     frame.locator("[name=code]").fill(code[0])
-    press_enter(frame.get_by_role("button", name="Confirm my address"))
+    press_enter(frame.get_by_role("button", name="Confirm email address"))
     events, who = page.locator("#events"), page.locator("#who")
     expect(events).to_contain_text("portal:signed-in")
     expect(events).to_contain_text(f"The server redeemed it for {EMAIL}")
     expect(who).to_have_text("Hello Ada")
+
+    mails.get_by_role("button", name="Delete all").click()
+    expect(mails.locator("#mails")).to_contain_text("No emails yet")
 
     page.reload()
     expect(who).to_have_text("Hello Ada")
@@ -74,4 +81,16 @@ def test_whoever_joins_in_the_frame_is_signed_in_at_the_shop(demo: dict[str, str
     expect(events).to_contain_text("portal:signed-out")
     expect(who).to_have_text("Not signed in")
     assert faults == []
+    context.close()
+
+
+def test_there_are_customers_of_two_brands(demo: dict[str, str], browser: Browser) -> None:
+    context = browser.new_context(ignore_https_errors=True, locale="en-US")
+    page = context.new_page()
+    for name, customer in (("Portal", CUSTOMERS[0]), ("Glass", CUSTOMERS[2])):
+        page.goto(f"{demo[name]}login")
+        page.fill("[name=email]", customer.email)
+        page.fill("[name=password]", customer.password or "")
+        press_enter(page.locator("main form button.primary"))
+        expect(page.locator("main")).to_contain_text(customer.first_name)
     context.close()

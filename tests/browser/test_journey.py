@@ -5,13 +5,12 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import NewVisitor
+from tests.browser.conftest import NewVisitor, with_and_without_script
 from tests.browser.visitor import PASSWORD, Visitor
 
 pytestmark = pytest.mark.browser
 
 SECOND, THIRD = "nine grey otters swim", "four red foxes sleep"
-with_and_without_script = pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
 
 
 def click_link_in_html(visitor: Visitor, words: str) -> None:
@@ -32,48 +31,50 @@ def test_a_newcomer_can_do_everything(new_visitor: NewVisitor, script: bool) -> 
     assert visitor.go("/") == 200
     visitor.follow("Create an account")
     assert visitor.register(email) == 200
-    expect(visitor.heading).to_have_text("Check your mail")
+    expect(visitor.heading).to_have_text("Check your email")
     expect(visitor.page.locator(".address")).to_have_text(email)
 
-    visitor.open_mail(email, "Confirm your e-mail")
-    click_link_in_html(visitor, "Confirm my address")
-    expect(visitor.heading).to_have_text("Confirm your address")
-    visitor.press("Confirm my address")
+    visitor.open_mail(email, "Confirm your email")
+    click_link_in_html(visitor, "Confirm email address")
+    expect(visitor.heading).to_have_text("Confirm your email address")
+    visitor.press("Confirm email address")
     assert visitor.path == "/account"
-    expect(visitor.page.get_by_role("status")).to_contain_text("Your address is confirmed.")
-    expect(visitor.heading).to_contain_text("Hello Ada")
+    expect(visitor.page.get_by_role("status")).to_contain_text("Your email address is confirmed.")
+    expect(visitor.heading).to_contain_text("Ada Quill")
     number = re.compile(r"^[0-9A-Za-z]{16}\b")
     expect(visitor.page.locator("dd")).to_have_text(["Ada Quill", email, "Not given", number])
 
     visitor.follow("Change password")
     visitor.type(current_password=PASSWORD, password=SECOND)
-    visitor.press("Save the new password")
+    visitor.press("Save new password")
     expect(visitor.page.get_by_role("status")).to_contain_text("Your password is changed.")
     visitor.press("Sign out")
-    expect(visitor.page.get_by_role("status")).to_have_text("You are signed out.")
+    expect(visitor.page.get_by_role("status")).to_have_text("You're signed out.")
     visitor.go("/account")
     assert visitor.path == "/login?next=/account"
     visitor.sign_in(email, SECOND)
     assert visitor.path == "/account"
     visitor.press("Sign out")
 
-    visitor.follow("Forgotten password?")
+    visitor.follow("Forgot your password?")
     visitor.type(email=email)
-    visitor.press("Mail me a link")
-    expect(visitor.heading).to_have_text("Check your mail")
+    visitor.press("Email me a reset link")
+    expect(visitor.heading).to_have_text("Check your email")
     visitor.open_mail(email, "Set a new password")
     click_link_in_text(visitor)
     expect(visitor.heading).to_have_text("Set a new password")
     visitor.type(password=PASSWORD)
-    assert visitor.press("Save the new password") == 422
-    expect(visitor.summary).to_contain_text("You have used this password before.")
+    assert visitor.press("Save new password") == 422
+    expect(visitor.summary).to_contain_text("You've used this password before.")
     visitor.type(password=THIRD)
-    assert visitor.press("Save the new password") == 200
-    expect(visitor.page.get_by_role("status")).to_contain_text("Your new password is set.")
+    assert visitor.press("Save new password") == 200
+    expect(visitor.page.get_by_role("status")).to_contain_text("Your new password is set and you're signed in.")
+    expect(visitor.heading).to_contain_text("Ada Quill")
+    visitor.press("Sign out")
     assert visitor.sign_in(email, SECOND) == 422
     visitor.type(password=THIRD)
     visitor.press("Sign in")
-    expect(visitor.heading).to_contain_text("Hello Ada")
+    expect(visitor.heading).to_contain_text("Ada Quill")
 
 
 @with_and_without_script
@@ -81,14 +82,14 @@ def test_both_views_of_a_mail_lead_to_the_same_page(new_visitor: NewVisitor, scr
     visitor = new_visitor(java_script_enabled=script)
     email = f"reader-{script}@example.com".lower()
     visitor.register(email)
-    visitor.open_mail(email, "Confirm your e-mail")
+    visitor.open_mail(email, "Confirm your email")
     link = visitor.page.locator("pre a").first.get_attribute("href")
 
-    for click in (lambda: click_link_in_html(visitor, "Confirm my address"), lambda: click_link_in_text(visitor)):
-        visitor.open_mail(email, "Confirm your e-mail")
+    for click in (lambda: click_link_in_html(visitor, "Confirm email address"), lambda: click_link_in_text(visitor)):
+        visitor.open_mail(email, "Confirm your email")
         with visitor.page.expect_request(lambda request: request.url == link):
             click()
-        expect(visitor.heading).to_have_text("Confirm your address")
+        expect(visitor.heading).to_have_text("Confirm your email address")
         expect(visitor.page.locator(".address")).to_have_text(email)
 
 
@@ -97,18 +98,18 @@ def test_another_browser_must_type_the_password_to_confirm(new_visitor: NewVisit
     email = f"elsewhere-{script}@example.com".lower()
     new_visitor().register(email)
     other = new_visitor(java_script_enabled=script)
-    other.open_mail(email, "Confirm your e-mail")
-    click_link_in_html(other, "Confirm my address")
+    other.open_mail(email, "Confirm your email")
+    click_link_in_html(other, "Confirm email address")
 
-    assert other.press("Confirm my address") == 422
+    assert other.press("Confirm email address") == 422
     expect(other.summary).to_contain_text("Enter the password you chose when registering.")
     other.type(password="six wrong geese honk")
-    assert other.press("Confirm my address") == 422
-    expect(other.summary).to_contain_text("This is not the password that was chosen at registration.")
+    assert other.press("Confirm email address") == 422
+    expect(other.summary).to_contain_text("This isn't the password you chose when registering.")
     other.type(password=PASSWORD)
-    assert other.press("Confirm my address") == 200
+    assert other.press("Confirm email address") == 200
     assert other.path == "/account"
-    expect(other.heading).to_contain_text("Hello Ada")
+    expect(other.heading).to_contain_text("Ada Quill")
 
 
 @with_and_without_script
@@ -120,9 +121,9 @@ def test_an_unconfirmed_customer_can_have_the_mail_sent_again_from_sign_in(
     visitor = new_visitor(java_script_enabled=script)
 
     assert visitor.sign_in(email) == 422
-    expect(visitor.summary).to_contain_text("Your address is not confirmed yet.")
-    assert visitor.press("Send the mail again") == 200
-    expect(visitor.page.get_by_role("status")).to_have_text("We have sent the mail again.")
+    expect(visitor.summary).to_contain_text("Please confirm your email address first.")
+    assert visitor.press("Resend the email") == 200
+    expect(visitor.page.get_by_role("status")).to_have_text("We've sent the email again.")
     expect(visitor.page.locator(".address")).to_have_text(email)
 
 

@@ -23,7 +23,7 @@ from tests.browser.stage import SHOP_NAME, SITE_HOST, Stage
 from tests.browser.states import LONG_FIRST, LONG_LAST
 from tests.cli.process import PORTAL, serving
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 REACHED = STATES | STATES_OF_SCRIPT
 _DATA = re.compile(
@@ -62,8 +62,8 @@ _CUT = """() => {
     const text = walker.currentNode, range = document.createRange();
     range.selectNodeContents(text);
     const box = range.getBoundingClientRect();
-    const unseen = ".visually-hidden, .skip-link, details:not([open]) > :not(summary)";
-    if (!text.data.trim() || !box.width || text.parentElement.closest(unseen)) continue;
+    if (!text.data.trim() || !box.width || text.parentElement.closest(".visually-hidden, .skip-link")) continue;
+    if (!text.parentElement.checkVisibility()) continue;
     for (let around = text.parentElement; around !== document.documentElement; around = around.parentElement) {
       if (["inline", "contents"].includes(getComputedStyle(around).display)) continue;
       const edge = around.getBoundingClientRect();

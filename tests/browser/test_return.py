@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import serving_here
+from tests.browser.conftest import serving_here, with_and_without_script
 from tests.browser.visitor import PASSWORD, Visitor
 from tests.cli.process import Served, run_portal, serving
 
@@ -55,16 +55,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Sh
             yield Shop(url, portal, made.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+@with_and_without_script
 def test_whoever_confirms_goes_on_to_the_shop(shop: Shop, browser: Browser, script: bool) -> None:
     email = f"ada-{script}@example.com".lower()
     shop.register(email, f"{shop.url}/welcome?from=portal")
     visitor = Visitor(browser.new_context(java_script_enabled=script), shop.portal.url)
     visitor.go(visitor.link_to(email))
     visitor.type(password="five wrong geese")
-    assert visitor.press("Confirm my address") == 422
+    assert visitor.press("Confirm email address") == 422
     visitor.type(password=PASSWORD)
-    visitor.press("Confirm my address")
+    visitor.press("Confirm email address")
     assert visitor.page.url == f"{shop.url}/welcome?from=portal"
     assert visitor.heading.text_content() == "Welcome back"
     assert visitor.faults == [f"another host: {shop.url}/welcome?from=portal"]
@@ -73,7 +73,7 @@ def test_whoever_confirms_goes_on_to_the_shop(shop: Shop, browser: Browser, scri
     visitor.context.close()
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+@with_and_without_script
 def test_who_is_signed_in_goes_on_by_a_button_with_a_code(shop: Shop, browser: Browser, script: bool) -> None:
     email = f"eve-{script}@example.com".lower()
     visitor = Visitor(browser.new_context(java_script_enabled=script), shop.portal.url)

@@ -1,5 +1,7 @@
 """What a page gains with JavaScript, and that it keeps its promises there."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -65,7 +67,7 @@ def test_the_password_is_hidden_again_when_it_is_sent(visitor: Visitor) -> None:
 def test_a_form_that_is_being_sent_is_busy_and_is_not_sent_again(visitor: Visitor) -> None:
     visitor.go("/password/reset")
     visitor.page.evaluate(_HOLD)
-    button = visitor.page.get_by_role("button", name="Mail me a link")
+    button = visitor.page.get_by_role("button", name="Email me a reset link")
 
     for _ in range(3):
         button.dispatch_event("click")
@@ -80,8 +82,8 @@ def test_a_double_click_posts_once(visitor: Visitor) -> None:
     visitor.go("/password/reset")
     visitor.type(email="double-click@example.com")
 
-    visitor.page.get_by_role("button", name="Mail me a link").dblclick()
-    expect(visitor.heading).to_have_text("Check your mail")
+    visitor.page.get_by_role("button", name="Email me a reset link").dblclick()
+    expect(visitor.heading).to_have_text("Check your email")
     assert posts == [f"{visitor.url}/password/reset"]
 
 
@@ -105,23 +107,27 @@ def test_no_token_stays_in_the_address_bar(new_visitor: NewVisitor) -> None:
 
     other = new_visitor()
     other.go(confirmation)
-    assert other.path == "/register/code"
-    assert other.press("Confirm my address") == 422
-    assert other.path == "/register/code"
+    assert other.path == "/register/confirm"
+    other.page.reload()
+    expect(other.page.locator("main")).to_contain_text(email)
+    assert other.press("Confirm email address") == 422
+    assert other.path == "/register/confirm"
+    other.page.reload()
     other.type(password=PASSWORD)
-    assert other.press("Confirm my address") == 200
+    assert other.press("Confirm email address") == 200
     assert other.path == "/account"
     other.press("Sign out")
 
     other.ask_for_reset(email)
     reset = other.link_to(email, "Set a new password")
     other.go(reset)
-    assert other.path == "/password/reset"
-    other.type(password=PASSWORD)
-    assert other.press("Save the new password") == 422
-    assert other.path == "/password/reset"
+    assert other.path == "/password/new"
+    other.type(password="short")
+    assert other.press("Save new password") == 422
+    assert other.path == "/password/new"
     other.follow("Customer portal")
     other.page.go_back()
+    expect(other.heading).to_have_text("Set a new password")
     assert confirmation.rsplit("/", 1)[1] not in other.page.url
     assert reset.rsplit("/", 1)[1] not in other.page.url
 
@@ -140,14 +146,14 @@ def test_whatever_is_asked_for_can_be_pasted_and_stays_whole(
 ) -> None:
     visitor.go("/login/link")
     visitor.type(email="pastes@example.com")
-    visitor.press("Mail me a link")
+    visitor.press("Email me a sign-in link")
     visitor.go("/register")
     visitor.type(first_name=text)
     visitor.page.locator("[name=first_name]").select_text()
     visitor.page.keyboard.press("ControlOrMeta+C")
 
     visitor.go(path)
-    visitor.page.locator(f"main [name={field}]").focus()
+    visitor.page.locator(f"main [name={field}]").fill("")
     visitor.page.keyboard.press("ControlOrMeta+V")
     expect(visitor.page.locator(f"main [name={field}]")).to_have_value(text)
 
@@ -155,5 +161,45 @@ def test_whatever_is_asked_for_can_be_pasted_and_stays_whole(
 def test_without_script_nothing_is_missing_but_comfort(new_visitor: NewVisitor) -> None:
     visitor = new_visitor(java_script_enabled=False)
     visitor.go("/login")
-    expect(visitor.page.locator("main button")).to_have_text(["Sign in"])
+    expect(visitor.page.locator("main button")).to_have_text(["Sign in", " Email me a sign-in link"])
     expect(visitor.page.get_by_label("Password")).to_be_editable()
+
+
+def test_an_error_goes_as_its_field_is_corrected(visitor: Visitor) -> None:
+    visitor.go("/login")
+    visitor.press("Sign in")
+    lines = visitor.page.locator(".problems li")
+    expect(lines).to_have_text(["Enter your email address.", "Enter your password."])
+    email, password = (visitor.page.locator(f"main [name={name}]") for name in ("email", "password"))
+
+    email.fill("ada@example.com")
+    expect(lines).to_have_text(["Enter your password."])
+    expect(visitor.page.locator("#email-error")).to_have_count(0)
+    assert (email.get_attribute("aria-invalid"), email.get_attribute("aria-describedby")) == (None, None)
+    assert visitor.page.title().startswith("Error: ")
+
+    password.fill("x")
+    expect(visitor.page.locator(".problems, .field-error, [aria-invalid]")).to_have_count(0)
+    assert visitor.page.title().startswith("Sign in ")
+
+
+def test_a_new_password_that_is_corrected_keeps_its_hint(visitor: Visitor) -> None:
+    visitor.go("/register")
+    visitor.type(first_name="Ada", last_name="Quill", email="hint@example.com")
+    visitor.press("Create an account")
+    password = visitor.page.locator("main [name=password]")
+    expect(password).to_be_focused()
+    expect(password).to_have_accessible_description(re.compile("At least 8 characters.*Choose a password.$"))
+
+    password.press_sequentially("x")
+    expect(password).to_have_accessible_description(re.compile("^At least 8 characters"))
+    assert password.get_attribute("aria-invalid") is None
+    expect(visitor.summary).to_have_count(0)
+
+
+def test_the_other_button_of_sign_in_takes_the_typed_address_along(visitor: Visitor) -> None:
+    visitor.go("/login?next=/account/password")
+    visitor.type(email="by-email@example.com")
+    visitor.press("Email me a sign-in link")
+    assert visitor.path == "/login/code"
+    expect(visitor.page.locator(".address")).to_have_text("by-email@example.com")

@@ -9,7 +9,7 @@ from tests.browser.conftest import NewVisitor, visitors
 from tests.browser.visitor import Visitor
 from tests.cli.process import Served
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 PAGES = ["/login", "/register", "/password/reset", "/account", "/account/password", "/dev/mailbox", "/nothing-here"]
 _OUTLINE = "element => { const s = getComputedStyle(element); return `${s.outlineStyle} ${s.outlineWidth}` }"

@@ -5,15 +5,14 @@ import re
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.conftest import NewVisitor
+from tests.browser.conftest import NewVisitor, with_and_without_script
 from tests.browser.visitor import PASSWORD, Visitor
 from tests.cli.process import Served, run_portal, wait_until
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 SECOND = "nine grey otters swim"
 OTHERS = "four red foxes sleep"
-with_and_without_script = pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
 
 
 def member(new_visitor: NewVisitor, email: str, *, script: bool = True) -> Visitor:
@@ -73,7 +72,7 @@ def test_a_form_left_open_changes_nothing_after_another_tab_has_signed_out(
     other.go("/account")
     other.press("Sign out")
 
-    tab.press("Save the new password")
+    tab.press("Save new password")
     assert tab.path == "/login?next=/account/password"
     assert tab.sign_in(email) == 200
 
@@ -89,8 +88,8 @@ def test_a_form_opened_as_one_customer_does_nothing_to_the_next(new_visitor: New
     other.press("Sign out")
     other.sign_in(next_one)
 
-    assert tab.press("Save the new password") == 400
-    expect(tab.summary).to_contain_text("There is a problem")
+    assert tab.press("Save new password") == 400
+    expect(tab.summary).to_contain_text("Your session on this page expired")
     expect(tab.page.locator("[autocomplete=username]")).to_have_value(next_one)
     assert other.go("/account") == 200
     assert next_one in other.page.content()
@@ -125,14 +124,52 @@ def test_a_form_that_has_become_stale_comes_again_as_typed_and_then_works(
     tab.page.check("[name=remember]")
     other.sign_in(email)
 
+    other.press("Sign out")
     assert tab.press("Sign in") == 400
-    expect(tab.summary).to_contain_text("The form was open for too long")
+    expect(tab.summary).to_contain_text("Your session on this page expired. Please send the form again.")
     expect(tab.page.locator("main [name=email]")).to_have_value(email)
     expect(tab.page.locator("main [name=password]")).to_have_value("")
     expect(tab.page.locator("[name=remember]")).to_be_checked()
     tab.type(password=PASSWORD)
     assert tab.press("Sign in") == 200
     assert tab.path == "/account"
+
+
+@with_and_without_script
+def test_a_code_typed_after_the_link_was_used_in_another_tab_leads_on(new_visitor: NewVisitor, script: bool) -> None:
+    email = f"both-tabs-{script}@example.com".lower()
+    tab = member(new_visitor, email, script=script)
+    tab.press("Sign out")
+    tab.go("/login/link?next=/account/password")
+    tab.type(email=email)
+    tab.press("Mail me a link")
+    tab.type(code="123456")
+    other = new_visitor(context=tab.context)
+    other.go(other.link_to(email, "Sign in to"))
+    other.page.reload()
+    assert other.press("Sign in") == 200
+    assert other.path == "/account/password"
+
+    assert tab.press("Sign in") == 200
+    assert tab.path == "/account/password"
+    tab.page.go_back()
+    tab.page.reload()
+    assert tab.path == "/account/password"
+
+
+@with_and_without_script
+def test_an_address_that_was_typed_goes_along(new_visitor: NewVisitor, script: bool) -> None:
+    visitor = new_visitor(java_script_enabled=script)
+    visitor.go("/login")
+    visitor.type(email="typed@example.com")
+    if not script:  # a link takes nothing along; what was sent is known
+        visitor.press("Sign in")
+    visitor.follow("Forgotten password?")
+    expect(visitor.page.locator("main [name=email]")).to_have_value("typed@example.com")
+    visitor.type(email="changed@example.com")
+    visitor.page.get_by_role("contentinfo").get_by_role("button", name="Čeština").click()
+    expect(visitor.page.locator("html")).to_have_attribute("lang", "cs")
+    expect(visitor.page.locator("main [name=email]")).to_have_value("changed@example.com")
 
 
 # Pressed twice.
@@ -164,10 +201,10 @@ def test_what_is_pressed_again_before_the_answer_came_makes_one_account(
 
     wait_until(was_taken)
     visitor.page.keyboard.press("Enter")
-    expect(visitor.heading).to_have_text("Check your mail")
+    expect(visitor.heading).to_have_text("Check your email")
     visitor.page.unroute_all()
 
-    letters = visitor.page.locator("li", has_text=email).get_by_role("link", name="Confirm your e-mail")
+    letters = visitor.page.locator("li", has_text=email).get_by_role("link", name="Confirm your email")
 
     def have_arrived() -> bool:
         visitor.go("/dev/mailbox")
@@ -186,7 +223,7 @@ def test_link_and_code_of_one_mail_used_at_the_same_moment_sign_in_once(new_visi
     laptop, phone = new_visitor(), new_visitor()
     laptop.go("/login/link")
     laptop.type(email=email)
-    laptop.press("Mail me a link")
+    laptop.press("Email me a sign-in link")
     phone.go(phone.link_to(email, "Sign in to"))
     laptop.type(code=codes(new_visitor(), email)[0])
 
@@ -195,7 +232,7 @@ def test_link_and_code_of_one_mail_used_at_the_same_moment_sign_in_once(new_visi
             "setTimeout(() => document.querySelector('main form').requestSubmit(), 100)"  # both are on their way then
         )
     for visitor in (laptop, phone):
-        expect(visitor.page).not_to_have_title(re.compile("^(Check your mail|Sign in) "))
+        expect(visitor.page).not_to_have_title(re.compile("^(Check your email|Sign in) "))
     ways = [visitor.path == "/account" for visitor in (laptop, phone)]
     assert sorted(ways) == [False, True]
     for visitor, way_in in zip((laptop, phone), ways, strict=True):
@@ -213,7 +250,7 @@ def test_others_who_ask_to_sign_in_with_my_address_end_no_mail_of_mine(new_visit
     for visitor in (mine, stranger, stranger):
         visitor.go("/login/link")
         visitor.type(email=email)
-        visitor.press("Mail me a link")
+        visitor.press("Email me a sign-in link")
     for wrong in ("000 001", "000 002", "000 003", "000 004", "000 005", "000 006"):
         stranger.go("/login/code")
         stranger.type(code=wrong)
@@ -232,9 +269,9 @@ def test_others_who_register_my_address_end_no_registration_of_mine(new_visitor:
     stranger.register(email, password=OTHERS, first="Eve", last="Dropper")
 
     mine.go(link)
-    mine.press("Confirm my address")
+    mine.press("Confirm email address")
     assert mine.path == "/account"
-    expect(mine.heading).to_contain_text("Hello Ada")
+    expect(mine.heading).to_contain_text("Ada Quill")
     assert new_visitor().sign_in(email, OTHERS) == 422
     assert new_visitor().sign_in(email) == 200
 
@@ -252,5 +289,5 @@ def test_others_who_ask_for_my_new_password_end_neither_my_sign_in_nor_my_link(n
     assert mine.path == "/account"
     assert asking.go(link) == 200
     asking.type(password=SECOND)
-    assert asking.press("Save the new password") == 200
+    assert asking.press("Save new password") == 200
     assert new_visitor().sign_in(email, SECOND) == 200

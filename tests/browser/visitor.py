@@ -101,14 +101,18 @@ class Visitor:
 
     @property
     def summary(self) -> Locator:
-        """What is wrong with a form."""
-        return self.page.get_by_role("alert")
+        """What is wrong with a form, where it is said first: in the summary, or at the one field."""
+        return self.page.locator(".problems, .field-error").first
 
     def type(self, **fields: str) -> None:
         """Fill fields, by their names."""
         self._wait_for_focus()
         for name, text in fields.items():
-            self.page.fill(f"main [name={name}]", text)
+            field = self.page.locator(f"main [name={name}]")
+            folded = self.page.locator("details:not([open])", has=self.page.locator(f"[name={name}]"))
+            if folded.count():
+                folded.locator("summary").click()
+            field.fill(text)
 
     def said(self, words: str) -> str:
         """English words, as the pages say them."""
@@ -148,7 +152,7 @@ class Visitor:
     def confirm(self, email: str) -> int:
         """Open the link in the newest mail and press its button."""
         self.go(self.link_to(email))
-        return self.press("Confirm my address")
+        return self.press("Confirm email address")
 
     def sign_in(self, email: str, password: str = PASSWORD) -> int:
         """Sign in by password."""
@@ -160,7 +164,7 @@ class Visitor:
         """Ask for a link to set a new password."""
         self.go("/password/reset")
         self.type(email=email)
-        return self.press("Mail me a link")
+        return self.press("Email me a reset link")
 
     def find_mail(self, email: str, subject: str) -> Locator:
         """Open the local mailbox until it has such a mail; the link to the newest one."""
@@ -180,7 +184,7 @@ class Visitor:
             letter.click()
         expect(self.heading).to_contain_text(self.subject(subject))
 
-    def link_to(self, email: str, subject: str = "Confirm your e-mail") -> str:
+    def link_to(self, email: str, subject: str = "Confirm your email") -> str:
         """The link in the newest such mail, without looking at the mail."""
         letter = self.find_mail(email, subject).get_attribute("href")
         page = self.context.request.get(f"{self.url}{letter}").text()

@@ -1,5 +1,6 @@
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from portal.domain.context import Context
 from portal.domain.passwords.hashing import new_salt
 from portal.domain.values.email import parse_email
 from portal.instance_dir import upgrade_database
-from portal.settings import load_settings
+from portal.settings import DATABASE_FILE, load_settings
 from portal.storage.models import Account, Organisation
 
 
@@ -84,7 +85,14 @@ def run(instance: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 @pytest.fixture
-def context(instance: Path) -> Iterator[Context]:
+def migrated(instance: Path, migrated_file: Path) -> None:
+    """Put a database with the code's schema into the instance, which leaves an upgrade next to nothing to do."""
+    instance.mkdir(mode=0o700)
+    shutil.copy(migrated_file, instance / DATABASE_FILE)
+
+
+@pytest.fixture
+def context(instance: Path, migrated: None) -> Iterator[Context]:
     """The domain on the database of an instance."""
     settings = load_settings()
     upgrade_database(settings)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert
 
 from portal.domain.context import Context
-from portal.domain.use_cases.check_api_key import admit
+from portal.domain.use_cases.check_api_key import authenticate
 from portal.storage.models import Organisation
 from tests.cli.conftest import Run
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment
@@ -21,7 +21,7 @@ def test_a_key_stands_alone_on_the_last_line_and_opens_the_api(run: Run, context
     *_, key = outcome.out.splitlines()
     assert re.fullmatch(r"PROD[A-Za-z0-9]{28}", key)
     assert outcome.err == ""
-    assert admit(context, key, network="192.0.2.1").organisation_id == 1
+    assert authenticate(context, key, network="192.0.2.1").organisation_id == 1
 
 
 def test_a_key_that_nobody_could_be_shown_opens_nothing(run: Run, context: Context, instance: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_key_that_expires_says_when(run: Run, context: Context) -> None:
 def test_a_revoked_key_is_listed_as_such(run: Run, context: Context) -> None:
     run("api-key", "create", "--kind", "PROD")
     assert "is revoked" in run("api-key", "revoke", "1").out
-    assert "was revoked before" in run("api-key", "revoke", "1").out
+    assert "was already revoked" in run("api-key", "revoke", "1").out
     _, line = run("api-key", "list").out.splitlines()
     assert cells(line)[4] == "revoked"
 

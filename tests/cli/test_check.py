@@ -24,7 +24,7 @@ AWAY_NAMES = {"DATABASE_URL", "RATELIMIT_STORAGE_URI"}
 
 
 @pytest.fixture
-def checked(run: Run, monkeypatch: pytest.MonkeyPatch) -> "Checked":
+def checked(run: Run, migrated: None, monkeypatch: pytest.MonkeyPatch) -> "Checked":
     return Checked(run, monkeypatch)
 
 
@@ -51,7 +51,7 @@ class Checked:
 
 def test_safe_settings_pass(checked: Checked) -> None:
     outcome = checked.outcome()
-    assert (outcome.status, outcome.out) == (0, "Nothing unsafe or incomplete was found.\n")
+    assert (outcome.status, outcome.out) == (0, "No unsafe or incomplete setting was found.\n")
 
 
 def test_an_organisation_whose_pages_are_nowhere_is_named(run: Run, checked: Checked) -> None:
@@ -94,7 +94,7 @@ def test_a_site_that_may_need_no_codes_is_only_noted(run: Run, checked: Checked)
     note, verdict = outcome.out.splitlines()
     assert note.startswith("Note: organisation default: ")
     assert "--handover-url" in note
-    assert verdict == "Nothing unsafe or incomplete was found."
+    assert verdict == "No unsafe or incomplete setting was found."
     assert run(*HANDING_OVER).status == 0
     assert checked.outcome().out == f"{verdict}\n"
 
@@ -116,6 +116,8 @@ def test_the_defaults_are_for_trying_only(run: Run) -> None:
         ({"BASE_URL": "https://[::]:8443"}, {"BASE_URL"}),
         ({"TRUSTED_PROXIES": "0"}, {"TRUSTED_PROXIES"}),
         ({"MAIL_USE_TLS": "false"}, {"MAIL_USE_TLS"}),
+        ({"MAIL_PORT": "465"}, {"MAIL_PORT"}),
+        ({"MAIL_SERVR": "mail.example.com"}, {"MAIL_SERVR"}),
         ({"MAIL_DEFAULT_SENDER": "portal@localhost"}, {"MAIL_DEFAULT_SENDER"}),
         ({"MAIL_DEFAULT_SENDER": "root@localhost.localdomain"}, {"MAIL_DEFAULT_SENDER"}),
         ({"MAIL_SERVER": ""}, {"MAIL_SERVER"}),
@@ -168,7 +170,7 @@ def test_each_unsafe_setting_is_named(checked: Checked, changed: dict[str, str],
 def test_a_database_over_the_network_is_to_say_who_it_is(checked: Checked, url: str, is_told: bool) -> None:
     limits = "redis://127.0.0.1:6379/0"
     outcome = checked.outcome(SECRET_KEY=KEY, DATABASE_URL=url, RATELIMIT_STORAGE_URI=limits)
-    assert ("DATABASE_URL: does not check who the server is" in outcome.out) is is_told
+    assert ("DATABASE_URL: does not verify the server's certificate" in outcome.out) is is_told
 
 
 @pytest.mark.parametrize(
@@ -201,14 +203,12 @@ def test_debugging_is_named(checked: Checked, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_settings_file_that_others_may_read_is_named(checked: Checked, instance: Path) -> None:
-    instance.mkdir(mode=0o700)
     (instance / "portal.toml").write_text('password_min_length = "10"\n')
     (instance / "portal.toml").chmod(0o644)
     assert checked.named() == {"INSTANCE_PATH"}
 
 
 def test_a_folder_that_is_shared_with_others_is_named(checked: Checked, instance: Path) -> None:
-    instance.mkdir(mode=0o755)
     (instance / "theirs").write_text("")
     instance.chmod(0o755)
     assert checked.named() == {"INSTANCE_PATH"}
@@ -227,9 +227,9 @@ def test_the_example_of_settings_does_not_start_before_it_has_a_key(run: Run, mo
             monkeypatch.setenv(*line.split("=", 1))
     outcome = run("check")
     assert outcome.status == 1
-    assert [line.partition(" is")[0] for line in outcome.err.splitlines()] == [
-        "Error: PORTAL_SECRET_KEY",
-        "Error: PORTAL_MAIL_PASSWORD and MAIL_USERNAME must be set together, or neither",
+    assert [line.partition(" when")[0] for line in outcome.err.splitlines()] == [
+        "Error: PORTAL_MAIL_PASSWORD: must be set together with MAIL_USERNAME, or neither of them",
+        "Error: PORTAL_SECRET_KEY: must be set",
     ]
 
 
@@ -238,9 +238,9 @@ def test_a_wrong_setting_keeps_no_other_one_from_being_named(checked: Checked) -
     outcome = checked.outcome(SECRET_KEY=key, MAIL_PORT="0", TRUSTED_PROXIES="0", MAIL_USE_TLS="maybe")
     assert outcome.status == 1
     assert [line.split()[1] for line in outcome.err.splitlines()] == [
-        "PORTAL_SECRET_KEY",
-        "PORTAL_MAIL_PORT",
-        "PORTAL_MAIL_USE_TLS",
+        "PORTAL_SECRET_KEY:",
+        "PORTAL_MAIL_PORT:",
+        "PORTAL_MAIL_USE_TLS:",
     ]
     assert [line.split(":")[0] for line in outcome.out.splitlines()] == ["TRUSTED_PROXIES"]
     assert key not in outcome.out + outcome.err
@@ -248,7 +248,7 @@ def test_a_wrong_setting_keeps_no_other_one_from_being_named(checked: Checked) -
 
 def test_a_key_that_is_missing_and_limits_that_are_apart_are_both_named(checked: Checked) -> None:
     outcome = checked.outcome(DATABASE_URL="postgresql://127.0.0.1:1/portal")
-    assert "PORTAL_SECRET_KEY must be set" in outcome.err
+    assert "PORTAL_SECRET_KEY: must be set" in outcome.err
     assert [line.split(":")[0] for line in outcome.out.splitlines()] == ["RATELIMIT_STORAGE_URI"]
 
 
@@ -260,5 +260,41 @@ def test_a_key_file_that_is_damaged_keeps_no_other_one_from_being_named(
     monkeypatch.setenv("PORTAL_TRUSTED_PROXIES", "0")
     outcome = run("check")
     assert outcome.status == 1
-    assert outcome.err.startswith("Error: PORTAL_INSTANCE_PATH holds a secret.key that is empty or damaged")
+    assert outcome.err.startswith("Error: PORTAL_INSTANCE_PATH: has a secret.key that is empty or damaged")
     assert outcome.out.startswith("TRUSTED_PROXIES: ")
+
+
+def test_templates_that_are_never_shown_or_fail_are_named(run: Run, checked: Checked, instance: Path) -> None:
+    for name, text in {
+        "base.html": "{% extends 'shipped:base.html' %}",
+        "mail/_footer.txt": "{% include 'mail/mine.txt' %}",
+        "mail/mine.txt": "Yours, the shop",
+        "login/logn.html": "",
+        "sklo/login/login.html": "",
+        "mail/reset/body.txt": "\n{{ 1 / 0 }}",
+        "register/register.html": "{{ form.nothing.at_all }}",
+    }.items():
+        path = instance / "templates" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    outcome = checked.outcome()
+    assert outcome.status == 1
+    assert outcome.out.splitlines() == [
+        f"INSTANCE_PATH: holds templates/{problem}"
+        for problem in (
+            "login/logn.html: the portal has no template of this name.",
+            "sklo/login/login.html: there is no such organisation.",
+            "mail/reset/body.txt line 2 (ZeroDivisionError): it fails, and the portal's own is shown.",
+            "register/register.html line 1 (UndefinedError): it fails, and the portal's own is shown.",
+        )
+    ]
+
+
+def test_a_template_that_cannot_be_read_is_named_in_one_line(run: Run, checked: Checked, instance: Path) -> None:
+    assert checked.outcome().status == 0
+    (instance / "templates").mkdir(parents=True)
+    (instance / "templates" / "base.html").write_text("{% if %}")
+    outcome = run("check")
+    assert outcome.status == 1
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("Error: PORTAL_INSTANCE_PATH: holds templates/base.html, which cannot be used: line 1: ")

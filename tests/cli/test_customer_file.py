@@ -49,9 +49,9 @@ def test_lines_are_counted_as_an_editor_counts_them() -> None:
 
 def test_a_row_of_another_length_than_the_header_is_bad() -> None:
     assert rows("email,city\nada\nben,Praha\ncyd,Praha,\n") == [
-        (2, "It has not as many cells as the header: 1 in place of 2."),
+        (2, "The row has 1 cells and the header 2."),
         (3, {"email": "ben", "city": "Praha"}),
-        (4, "It has not as many cells as the header: 3 in place of 2."),
+        (4, "The row has 3 cells and the header 2."),
     ]
 
 
@@ -71,9 +71,26 @@ def test_a_row_of_another_length_than_the_header_is_bad() -> None:
 def test_a_line_that_is_not_one_json_object_is_bad(line: str) -> None:
     assert rows('{"email": "ada"}\n' + line + "\n{}\n") == [
         (1, {"email": "ada"}),
-        (2, "It is not one JSON object with each name once."),
+        (2, "The line is not one JSON object with each name once."),
         (3, {}),
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "email,city\nada@example.com,Praha\n,\n,\n",
+        "email,city\r\n,\r\nada@example.com,Praha\r\n , \r\n",
+        "email,city,,\nada@example.com,Praha,,\n,,,\n",
+        ",,\nemail,city,\nada@example.com,Praha,\n\u00a0,\ufeff,",
+    ],
+)
+def test_the_empty_rows_and_columns_of_a_spreadsheet_are_no_rows(text: str) -> None:
+    assert [values for _, values in rows(text)] == [{"email": "ada@example.com", "city": "Praha"}]
+
+
+def test_an_empty_cell_at_the_end_of_a_row_is_a_cell() -> None:
+    assert rows("email,city\nada@example.com,\n") == [(2, {"email": "ada@example.com", "city": ""})]
 
 
 def test_a_file_is_never_held_as_a_whole() -> None:
@@ -89,7 +106,7 @@ UNREADABLE = {
     b"": "The file is empty.",
     b"\n \n\r\n": "The file is empty.",
     codecs.BOM_UTF8: "The file is empty.",
-    b"email,shoeSize\n": "The header has an unknown column 'shoeSize'; known are: email, name,",
+    b"email,shoeSize\n": "The header has an unknown column 'shoeSize'; the columns are: email, name,",
     b"email,first_name\n": "The header has an unknown column 'first_name'",
     b"ada@example.com,Ada\nben@example.com,Ben\n": "The header has an unknown name of column 1",
     b"email,$2b$12$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp\n": "The header has an unknown name of column 2",
@@ -103,8 +120,8 @@ UNREADABLE = {
     b"email,city\nada@example.com," + b"x" * MAX_LINE: f"Line 2 is longer than {MAX_LINE} bytes.",
     b'email,city\nada@example.com,"' + b"x\n" * MAX_LINE: "Line 131074: The quotes of this row",
     b'{"email": "' + b"x" * MAX_LINE: f"Line 1 is longer than {MAX_LINE} bytes.",
-    "email\nada@example.com\n".encode("utf-16"): "The file is UTF-16: save it as CSV in UTF-8.",
-    b"PK\x03\x04xlsx": "The file is a spreadsheet or an archive: save it as CSV in UTF-8.",
+    "email\nada@example.com\n".encode("utf-16"): "The file is UTF-16; save it as CSV in UTF-8.",
+    b"PK\x03\x04xlsx": "The file is a spreadsheet or an archive; save it as CSV in UTF-8.",
 }
 
 
@@ -120,7 +137,7 @@ def test_what_cannot_be_cut_into_rows_is_told_in_one_line_that_holds_none_of_it(
 
 
 def test_a_semicolon_between_columns_is_met_with_advice() -> None:
-    with pytest.raises(UnreadableFile, match=r"Columns are separated by commas\.$"):
+    with pytest.raises(UnreadableFile, match=r"Separate columns by commas\.$"):
         read("email;city\n")
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from portal.domain import identities
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
+from portal.domain.identities import NewIdentity
 from portal.storage.models import Event, Identity
 from tests.cli.conftest import Run, add_contact
 
@@ -19,7 +20,7 @@ SHOP = Visitor(organisation_id=1, ip="198.51.100.7", via_api=True)
 
 def start(context: Context, contact_id: int, visitor: Visitor, age: timedelta, *, remember: bool = False) -> None:
     with context.database.write() as connection:
-        identities.start(connection, context.rules, visitor, contact_id=contact_id, remember=remember, now=NOW - age)
+        identities.start(connection, context.rules, visitor, NewIdentity(contact_id, remember), NOW - age)
 
 
 def test_sessions_are_listed_with_what_and_where_from(run: Run, context: Context) -> None:

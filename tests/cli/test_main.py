@@ -1,16 +1,19 @@
 import fcntl
 import signal
 import subprocess
-from importlib.metadata import distribution
+from importlib.metadata import distribution, version
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import update
 
 from portal import cli
 from portal.cli.errors import PlainCommand
-from tests.cli.conftest import Run
+from portal.domain.context import Context
+from portal.storage.models import Contact
+from tests.cli.conftest import Run, add_contact
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment, run_portal, wait_until
 
 
@@ -19,6 +22,12 @@ def test_help_needs_no_instance_and_no_right_setting(run: Run, instance: Path, m
     outcome = run("--help")
     assert outcome.status == 0
     assert "serve" in outcome.out
+    assert not instance.exists()
+
+
+def test_it_tells_its_version(run: Run, instance: Path) -> None:
+    outcome = run("--version")
+    assert (outcome.status, outcome.out) == (0, f"portal {version('portal')}\n")
     assert not instance.exists()
 
 
@@ -45,6 +54,16 @@ def test_help_needs_no_instance_and_no_right_setting(run: Run, instance: Path, m
 )
 def test_bad_input_is_one_line(run: Run, arguments: tuple[str, ...]) -> None:
     assert run(*arguments).complaint
+
+
+def test_a_letter_that_the_terminal_lacks_is_escaped(context: Context, instance: Path) -> None:
+    contact_id = add_contact(context, "jana@example.com")
+    with context.database.write() as connection:
+        connection.execute(update(Contact).where(Contact.id == contact_id).values(name="Černý"))
+    shown = {**environment(instance), "PYTHONIOENCODING": "latin-1"}
+    for command in (("list",), ("export", "jana@example.com")):
+        outcome = subprocess.run([PORTAL, "customer", *command], env=shown, capture_output=True, check=True)
+        assert "\\u010cern\xfd".encode("latin-1") in outcome.stdout
 
 
 @pytest.mark.parametrize("command", [("serve",), ("worker",), ("db", "check"), ("customer", "list"), ("mail", "list")])
@@ -80,6 +99,7 @@ def test_a_database_without_a_schema_is_one_line(run: Run) -> None:
     assert "run `portal db upgrade`" in run("customer", "list").complaint
 
 
+@pytest.mark.full
 def test_ctrl_c_ends_a_command_quietly(instance: Path) -> None:
     run_portal(instance, "db", "upgrade")
     with (instance / "instance.lock").open() as lock:
@@ -111,12 +131,14 @@ def test_a_fault_of_the_portal_itself_is_one_line_that_says_where() -> None:
     assert "a secret" not in line
 
 
+@pytest.mark.full
 def test_flask_offers_the_same_commands() -> None:
     points = distribution("portal").entry_points.select(group="flask.commands")
     offered = {point.name: point.load() for point in points}
     assert offered == {command.name: command for command in cli.COMMANDS}
 
 
+@pytest.mark.full
 def test_flask_says_in_one_line_too_which_setting_is_wrong(instance: Path) -> None:
     ended = subprocess.run(
         [PORTAL.with_name("flask"), "--app", "portal", "check"],
@@ -128,4 +150,4 @@ def test_flask_says_in_one_line_too_which_setting_is_wrong(instance: Path) -> No
     )
     assert ended.returncode != 0
     (line,) = ended.stderr.splitlines()
-    assert line.startswith("Error: PORTAL_MAIL_PORT ")
+    assert line.startswith("Error: PORTAL_MAIL_PORT: ")

@@ -92,6 +92,7 @@ def test_mails_that_nobody_takes_are_told_and_how_long_they_have_waited(tmp_path
         wait_until(lambda: scrape(port)["portal_outbox_age_seconds"] > first["portal_outbox_age_seconds"] + 1)
 
 
+@pytest.mark.full
 def test_scrapes_that_break_off_or_never_come_are_no_news_and_hinder_no_other(tmp_path: Path) -> None:
     port = free_port()
     with serving(tmp_path / "instance", METRICS_PORT=str(port)) as served, ExitStack() as silent:
@@ -106,9 +107,10 @@ def test_scrapes_that_break_off_or_never_come_are_no_news_and_hinder_no_other(tm
         assert served.complaints() == []
 
 
+@pytest.mark.full
 def test_a_scrape_that_fails_is_told_in_the_log_and_not_to_who_asks(tmp_path: Path) -> None:
     port = free_port()
-    code = "from portal import metrics; metrics.waiting_mails = lambda *_: 1 / 0; from portal.cli import main; main()"
+    code = "from portal import metrics; metrics.queued_mails = lambda *_: 1 / 0; from portal.cli import main; main()"
     program = (sys.executable, "-c", code)
     with serving(tmp_path / "instance", program=program, METRICS_PORT=str(port)) as served:
         with pytest.raises(urllib.error.HTTPError, match="500") as failed:
@@ -120,6 +122,7 @@ def test_a_scrape_that_fails_is_told_in_the_log_and_not_to_who_asks(tmp_path: Pa
         assert "/metrics" not in line["message"]
 
 
+@pytest.mark.full
 def test_metrics_do_not_say_what_serves_them(tmp_path: Path) -> None:
     port = free_port()
     with serving(tmp_path / "instance", METRICS_PORT=str(port)):
@@ -131,6 +134,7 @@ def test_metrics_do_not_say_what_serves_them(tmp_path: Path) -> None:
             assert not re.search(rb"python|wsgi|waitress", answer, re.IGNORECASE)
 
 
+@pytest.mark.full
 def test_there_are_none_without_a_port(tmp_path: Path) -> None:
     with serving(tmp_path / "instance") as served:
         ask(served, "/metrics")

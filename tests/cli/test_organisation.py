@@ -4,7 +4,7 @@ import pytest
 
 from portal.domain.context import Context
 from portal.domain.organisations import Organisation, get_organisation
-from portal.domain.values.images import MAX_BYTES
+from portal.domain.values.images import COVER_MAX_BYTES, MAX_BYTES
 from tests.cli.conftest import Run
 
 
@@ -46,6 +46,7 @@ def test_everything_can_be_set_at_once_and_is_shown(
         "Sender              mail@shop.example.com",
         "Accent              #0b5fff",
         "Logo                image/png",
+        "Cover               -",
         "Privacy             https://shop.example/privacy",
         "Terms               https://shop.example/terms",
         "Support             help@shop.example.com",
@@ -136,6 +137,10 @@ def test_magic_auth_creates_until_it_is_told_not_to(run: Run, context: Context) 
         ("set", "default", "--logo", "/no/such/file"),
         ("set", "default", "--logo", "/"),
         ("set", "default", "--logo", __file__),
+        ("set", "default", "--cover", "/no/such/file"),
+        ("set", "default", "--cover", "/"),
+        ("set", "default", "--cover", __file__),
+        ("set", "default", "--cover", __file__, "--no-cover"),
         ("set", "default", "--privacy-url", "javascript:alert(1)"),
         ("set", "default", "--support-email", "help@"),
         ("show", "elsewhere"),
@@ -158,19 +163,33 @@ def test_no_more_of_a_logo_is_read_than_is_needed_to_refuse_it(run: Run, context
     assert "larger than 256 KiB" in run("organisation", "set", "default", "--logo", str(logo)).complaint
 
 
+def test_a_cover_is_stored_until_it_is_taken_off(run: Run, context: Context, tmp_path: Path) -> None:
+    cover = tmp_path / "cover"
+    cover.write_bytes(b"\xff\xd8\xff\xe0".ljust(COVER_MAX_BYTES, b"\0"))
+    assert run("organisation", "set", "default", "--cover", str(cover)).status == 0
+    assert "Cover               image/jpeg" in run("organisation", "show", "default").out.splitlines()
+    assert run("organisation", "set", "default", "--no-cover").status == 0
+    assert _get(context, "default").cover_type is None
+    added = run("organisation", "add", "shop", "--name", "The Shop", "--cover", str(cover))
+    assert (added.status, _get(context, "shop").cover_type) == (0, "image/jpeg")
+    with cover.open("ab") as file:
+        file.truncate(MAX_BYTES * 10_000)  # a hole: it takes no room
+    assert "larger than 200 KiB" in run("organisation", "set", "default", "--cover", str(cover)).complaint
+
+
 def test_a_frame_ancestor_without_https_is_warned_of(
     run: Run, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ancestor = ("organisation", "set", "default", "--frame-ancestor", "https://shop.example")
     warned = run(*ancestor)
     assert warned.status == 0
-    assert "PORTAL_BASE_URL is http" in warned.err
+    assert "PORTAL_BASE_URL: http" in warned.err
     monkeypatch.setenv("PORTAL_BASE_URL", "https://portal.example.com")
     assert run(*ancestor).err == ""
 
 
 def test_an_organisation_without_a_host_name_is_warned_of(run: Run, context: Context) -> None:
-    assert "shop has no host name" in run("organisation", "add", "shop", "--name", "The Shop").err
+    assert "shop: no host name" in run("organisation", "add", "shop", "--name", "The Shop").err
     assert run("organisation", "set", "shop", "--hostname", "login.shop.example").err == ""
     assert run("organisation", "list").out.splitlines()[-1].split()[:4] == [
         "shop",

@@ -48,7 +48,14 @@ def test_a_new_instance_serves_and_is_closed_to_others(instance: Path) -> None:
         assert [path.name for path in instance.rglob("*") if mode(path) & 0o077] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.full),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.full),
+    ],
+)
 def test_a_signal_to_the_whole_group_ends_it_in_peace(instance: Path, number: signal.Signals) -> None:
     with serving(instance) as served:
         served.signal_group(number)
@@ -56,7 +63,7 @@ def test_a_signal_to_the_whole_group_ends_it_in_peace(instance: Path, number: si
         assert served.complaints() == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.full)])
 def test_a_running_request_ends_though_the_signal_comes_twice(instance: Path, number: signal.Signals) -> None:
     with serving(instance) as served:
         with begin_request(served) as client:
@@ -97,11 +104,13 @@ def test_a_taken_port_is_one_line_and_leaves_the_other_alone(instance: Path) -> 
     with serving(instance) as served:
         line = complaint(instance, "serve", "--port", str(served.port))
         assert line == (
-            f"Error: Port {served.port} on 127.0.0.1 is taken: stop what uses it, or choose another with --port."
+            f"Error: Port {served.port} on 127.0.0.1 is in use; stop the other program,"
+            " or choose another port with --port."
         )
         assert urllib.request.urlopen(f"{served.url}/healthz", timeout=30).status == 200
 
 
+@pytest.mark.full
 def test_a_port_is_taken_again_at_once_after_connections_on_it_were_closed(instance: Path) -> None:
     port = free_port()
     for _ in range(3):
@@ -111,12 +120,14 @@ def test_a_port_is_taken_again_at_once_after_connections_on_it_were_closed(insta
             assert served.end() == 0
 
 
+@pytest.mark.full
 def test_a_port_for_metrics_that_is_the_portals_own_is_refused(instance: Path) -> None:
     port = str(free_port())
     line = complaint(instance, "serve", "--port", port, METRICS_PORT=port)
-    assert line == "Error: PORTAL_METRICS_PORT must be another port than that of the portal."
+    assert line == "Error: PORTAL_METRICS_PORT: must differ from the port of the portal"
 
 
+@pytest.mark.full
 def test_a_port_for_metrics_that_is_taken_is_one_line_and_leaves_the_others_alone(instance: Path) -> None:
     scraped = free_port()
     with (
@@ -128,12 +139,14 @@ def test_a_port_for_metrics_that_is_taken_is_one_line_and_leaves_the_others_alon
             partial(complaint, instance, "serve", "--port", str(free_port()), METRICS_PORT=str(port)) for port in ports
         ]
         assert in_parallel(starts) == [
-            f"Error: Port {port} on 127.0.0.1 is taken: stop what uses it, or choose another with PORTAL_METRICS_PORT."
+            f"Error: Port {port} on 127.0.0.1 is in use; stop the other program,"
+            " or choose another port with PORTAL_METRICS_PORT."
             for port in ports
         ]
         assert urllib.request.urlopen(f"{served.url}/healthz", timeout=30).status == 200
 
 
+@pytest.mark.full
 def test_a_second_portal_that_counts_apart_is_warned_of(instance: Path) -> None:
     with serving(instance), serving(instance) as second, serving(instance) as third:
         for served in (second, third):
@@ -143,6 +156,7 @@ def test_a_second_portal_that_counts_apart_is_warned_of(instance: Path) -> None:
 
 
 @pytest.mark.on_postgresql
+@pytest.mark.full
 def test_one_process_that_counts_apart_is_warned_of_where_there_may_be_others(instance: Path, slate: Slate) -> None:
     with serving(instance, DATABASE_URL=slate.wipe().url, SECRET_KEY=SECRET_KEY) as served:
         assert len([line for line in served.complaints() if "RATELIMIT_STORAGE_URI" in line]) == 1
@@ -173,6 +187,7 @@ def test_a_base_url_that_is_set_is_what_people_are_told(instance: Path) -> None:
         assert served.printed().splitlines() == ["Portal:   https://portal.example.com/"]
 
 
+@pytest.mark.full
 def test_a_base_url_in_the_settings_file_counts_as_set(instance: Path) -> None:
     instance.mkdir()
     (instance / "portal.toml").write_text('base_url = "http://127.0.0.1:5000"\n')
@@ -182,6 +197,7 @@ def test_a_base_url_in_the_settings_file_counts_as_set(instance: Path) -> None:
         assert served.printed().startswith("Portal:   http://127.0.0.1:5000/\n")
 
 
+@pytest.mark.full
 def test_answers_do_not_name_the_server(instance: Path) -> None:
     with serving(instance) as served, urllib.request.urlopen(f"{served.url}/healthz", timeout=30) as answer:
         assert answer.headers["Server"] is None
@@ -191,6 +207,13 @@ def test_a_wrong_setting_stops_the_start(instance: Path) -> None:
     assert "PORTAL_TRUSTED_PROXIES" in complaint(instance, "serve", "--port", str(free_port()), TRUSTED_PROXIES="all")
 
 
+def test_a_mistyped_setting_is_a_warning(instance: Path) -> None:
+    with serving(instance, MAIL_SERVR="mail.example.com") as served:
+        (line,) = served.complaints()
+    assert "PORTAL_MAIL_SERVR: is not a setting; did you mean MAIL_SERVER?" in line
+
+
+@pytest.mark.full
 def test_a_lost_database_is_refused(instance: Path) -> None:
     with serving(instance) as served:
         served.process.terminate()
@@ -198,11 +221,12 @@ def test_a_lost_database_is_refused(instance: Path) -> None:
     for path in instance.glob("portal.sqlite3*"):
         path.unlink()
     line = complaint(instance, "serve", "--port", str(free_port()))
-    assert "portal.sqlite3 is gone or empty" in line
+    assert "portal.sqlite3 is missing or empty" in line
     assert "portal db upgrade" in line
     assert not (instance / "portal.sqlite3").exists()
 
 
+@pytest.mark.full
 def test_a_start_after_a_kill_finds_everything(instance: Path) -> None:
     with serving(instance) as served:
         served.signal_group(signal.SIGKILL)

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, serving, working
 
+pytestmark = pytest.mark.full
+
 IGNORING = ("sh", "-c", 'trap "" INT HUP && exec "$@"', "sh")
 """What to put before a command, so that it begins as such a job."""
 TESTS = """

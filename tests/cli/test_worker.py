@@ -12,7 +12,7 @@ def test_a_database_without_a_schema_is_refused(run: Run) -> None:
     assert "portal db upgrade" in run("worker").complaint
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.full)])
 def test_it_delivers_until_a_signal_comes(tmp_path: Path, number: signal.Signals) -> None:
     assert run_portal(tmp_path, "db", "upgrade").returncode == 0
     with subprocess.Popen(

@@ -19,6 +19,8 @@ from portal.server.lifecycle import GRACEFUL_SECONDS
 from portal.settings import Settings, load_settings
 from tests.cli.process import PORTAL
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 UNITS = sorted((DEPLOY / "systemd").iterdir())

@@ -14,7 +14,10 @@ from tests.deploy.house import HOST, Answer, House, build
 from tests.deploy.nginx import find_nginx, find_openssl
 from tests.long import LONG
 
-pytestmark = pytest.mark.skipif(find_nginx() is None or find_openssl() is None, reason="no nginx or no openssl here")
+pytestmark = [
+    pytest.mark.skipif(find_nginx() is None or find_openssl() is None, reason="no nginx or no openssl here"),
+    pytest.mark.full,
+]
 
 ROUNDS = 20 if LONG else 2
 """Of a rolling restart."""

@@ -34,7 +34,7 @@ from portal.domain.use_cases import (
 from portal.domain.use_cases.confirm_registration import confirm, get_confirmation
 from portal.domain.use_cases.log_in_by_email import EmailSignIn
 from portal.domain.use_cases.register import RegistrationRequest
-from portal.domain.use_cases.register_by_api import Confirmed
+from portal.domain.use_cases.register_by_api import ConfirmedRegistration
 from portal.domain.values.email import parse_email
 from portal.storage.models import Account, Base, Contact, Link, Organisation, OutboxMail
 
@@ -109,7 +109,7 @@ class Scene:
         application = RegistrationRequest(parse_email(email), password, **typed)
         register_by_api.register_by_api(self.context, self.visitor, application)
 
-    def confirm_by_api(self, token: str | None = None) -> Confirmed:
+    def confirm_by_api(self, token: str | None = None) -> ConfirmedRegistration:
         """Bring a verification link to the shop; the one that was mailed last, if none is given."""
         return register_by_api.confirm_by_api(self.context, self.visitor, token or self.token(Notice.VERIFY))
 

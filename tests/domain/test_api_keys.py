@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from portal.domain import api_keys
 from portal.domain.api_keys import DEFAULT_SCOPES, KeyKind, Scope
 from portal.domain.context import Context
-from portal.domain.use_cases.check_api_key import Caller, KeyProblem, KeyRefused, admit
+from portal.domain.use_cases.check_api_key import Caller, KeyProblem, KeyRefused, authenticate
 from portal.settings import Settings
 from portal.storage.models import ApiKey, Event
 from tests.conftest import MovableClock
@@ -41,7 +41,7 @@ class Shop:
         return api_keys.create(self.context, self.scene.visitor.organisation_id, kind, **options)[1]
 
     def use(self, key: str | None) -> Caller:
-        return admit(self.context, key, network=self.network, request_id="e" * 16)
+        return authenticate(self.context, key, network=self.network, request_id="e" * 16)
 
     def problem(self, key: str | None) -> KeyProblem:
         with pytest.raises(KeyRefused) as caught:
@@ -156,7 +156,7 @@ def test_guessing_is_throttled_by_network_and_a_good_key_goes_on(shop: Shop, cap
     assert problems == [KeyProblem.UNKNOWN] * 3 + [KeyProblem.TOO_MANY] * 3
     assert Shop(shop.scene, network="203.0.113.9").problem(guess) is KeyProblem.UNKNOWN
     shop.use(shop.key())
-    (entry,) = [record for record in caplog.records if "guessed" in record.message]
+    (entry,) = [record for record in caplog.records if "too many unknown keys" in record.message]
     assert "198.51.100.7" in entry.message
     assert guess not in entry.message
 

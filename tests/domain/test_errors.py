@@ -24,6 +24,7 @@ DOCUMENTED = {
     "ALREADY_REGISTERED": ("register-account", "E002", "Customer has been registered."),
     "REGISTRATION_BANNED": ("register-account", "E003", "Customer account has been banned."),
     "TOO_MANY_REGISTRATIONS": ("register-account", "E004", "Too many registration attempts."),
+    "ALREADY_CONFIRMED": ("register-account", "E001", "Customer register failed."),
     "REGISTRATION_DROPPED": ("register-account", "E001", "Customer register failed."),
     "PASSWORD_REFUSED": ("set-new-password", "E001", "Change password failed."),
     "PASSWORD_REUSED": (
@@ -40,6 +41,7 @@ DOCUMENTED = {
     "HANDOVER_EXPIRED": ("redeem-handover", "E004", "Handover code has been expired."),
     "TOO_MANY_MAILS": ("reset-password", "E001", "Too many mails."),
 }
+TOO_MANY_ATTEMPTS = ("TOO_MANY_LOGINS", "TOO_MANY_REGISTRATIONS")
 # What a stranger may not tell apart until the password was right.
 LOOK_ALIKE = ("LOGIN_FAILED", "UNKNOWN_CONTACT", "NO_ACCOUNT", "WRONG_PASSWORD", "PASSWORD_LOCKED")
 
@@ -51,16 +53,18 @@ def test_every_failure_has_the_code_and_message_of_the_reference_pages() -> None
 
 @pytest.mark.parametrize("failure", Failure)
 def test_every_failure_has_words_that_end_as_sentences_do(failure: Failure) -> None:
-    assert failure.value.words.endswith(".")
-    assert failure.value.words != failure.value.message
+    words = Refused(failure, retry_after=60).in_english
+    assert words.endswith(".")
+    assert words != failure.value.message
 
 
 def test_failures_that_a_stranger_may_not_tell_apart_share_their_words() -> None:
-    assert len({Failure[name].value.words for name in LOOK_ALIKE}) == 1
+    for alike in (LOOK_ALIKE, TOO_MANY_ATTEMPTS):
+        assert len({Failure[name].value.words for name in alike}) == 1
 
 
 def test_every_other_failure_has_words_of_its_own() -> None:
-    others = [failure.value.words for failure in Failure if failure.name not in LOOK_ALIKE]
+    others = [failure.value.words for failure in Failure if failure.name not in (*LOOK_ALIKE, *TOO_MANY_ATTEMPTS)]
     assert len(set(others)) == len(others)
 
 
@@ -87,7 +91,12 @@ def failures_in(path: Path) -> set[str]:
 def test_a_refusal_says_its_failure_and_nothing_that_was_typed() -> None:
     refusal = Refused(Failure.WRONG_PASSWORD, detail="Try again.", field="password", retry_after=3)
     assert str(refusal) == "WRONG_PASSWORD"
-    assert (refusal.detail, refusal.values, refusal.field, refusal.retry_after) == ("Try again.", {}, "password", 3)
+    assert (refusal.detail, refusal.values, refusal.field, refusal.retry_after) == (
+        "Try again.",
+        {"num": 1},
+        "password",
+        3,
+    )
     assert Busy(2).retry_after == 2
 
 
@@ -96,3 +105,9 @@ def test_a_refusal_says_in_english_what_stands_in_the_sources(number: int, words
     plural = NN_("Use at most %(num)d character.", "Use at most %(num)d characters.")
     assert Refused(Failure.PASSWORD_REFUSED, detail=plural, values={"num": number}).in_english == words
     assert Refused(Failure.PASSWORD_REFUSED).in_english == "Please choose another password."
+
+
+@pytest.mark.parametrize(("seconds", "minutes"), [(1, "1 minute"), (60, "1 minute"), (61, "2 minutes")])
+def test_a_refusal_that_ends_by_itself_says_when_in_whole_minutes(seconds: int, minutes: str) -> None:
+    refusal = Refused(Failure.TOO_MANY_LOGINS, retry_after=seconds)
+    assert refusal.in_english == f"Too many attempts. Try again in {minutes}."

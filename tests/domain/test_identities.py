@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from portal.domain import identities
-from portal.domain.identities import SHORT_IDLE, Customer
+from portal.domain.identities import SHORT_IDLE, Customer, NewIdentity
 from portal.domain.operations import ban
 from portal.domain.values.email import parse_email
 from portal.storage import sqlite
@@ -27,7 +27,7 @@ def test_an_identity_is_32_random_alphanumerics(scene: Scene) -> None:
     with context.database.write() as connection:
         raw = [
             identities.start(
-                connection, context.rules, scene.visitor, contact_id=customer.id, remember=False, now=context.clock()
+                connection, context.rules, scene.visitor, NewIdentity(customer.id, remember=False), context.clock()
             )
             for _ in range(count)
         ]
@@ -182,6 +182,6 @@ def test_an_identity_that_was_started_while_the_ban_came_is_not_good_either(scen
     context = scene.context
     with context.database.write() as connection:
         raw = identities.start(
-            connection, context.rules, scene.visitor, contact_id=customer.id, remember=True, now=context.clock()
+            connection, context.rules, scene.visitor, NewIdentity(customer.id, remember=True), context.clock()
         )
     assert not scene.is_signed_in(raw)

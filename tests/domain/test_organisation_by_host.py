@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from portal.domain.context import Context
 from portal.domain.operations.organisation_settings import Portal, add_organisation, change_organisation
-from portal.domain.organisation_by_host import FRESH_FOR, OrganisationsByHost
+from portal.domain.organisation_by_host import CACHE_LIFETIME, OrganisationsByHost
 from portal.storage.backends import DatabaseUnavailable
 from tests.conftest import MovableClock
 
@@ -88,8 +88,8 @@ def test_requests_cost_no_query_whatever_host_they_name(directory: Organisations
 def test_a_change_is_seen_within_seconds(directory: OrganisationsByHost, context: Context, clock: MovableClock) -> None:
     assert directory.serving("login.kamen.example").name == "kamen"
     change_organisation(context, "kamen", {"name": "Kámen", "hostname": "kamen.example"}, PORTAL)
-    clock.advance(FRESH_FOR)
-    assert timedelta(seconds=5) > FRESH_FOR
+    clock.advance(CACHE_LIFETIME)
+    assert timedelta(seconds=5) > CACHE_LIFETIME
     assert directory.serving("kamen.example").name == "Kámen"
     assert directory.serving("login.kamen.example").slug == "default"
 
@@ -112,7 +112,7 @@ def test_what_was_known_stays_known_while_the_database_is_away(
     queries.away = False
     directory.serving(HOST)
     queries.away = True
-    clock.advance(FRESH_FOR)
+    clock.advance(CACHE_LIFETIME)
     queries.asked.clear()
     for _ in range(100):
         assert directory.serving("login.kamen.example").slug == "kamen"

@@ -59,6 +59,7 @@ def test_the_block_ends_with_its_window(scene: Scene) -> None:
         assert scene.log_in()
 
 
+@pytest.mark.differs_on_postgresql
 def test_of_60_parallel_wrong_passwords_at_most_10_reach_the_hash(scene: Scene, hashes: HashCounter) -> None:
     scene.join()
     before = hashes.computed
@@ -124,11 +125,11 @@ def test_organisations_count_apart(scene: Scene) -> None:
 
 def test_a_try_that_was_turned_away_busy_does_not_count(scene: Scene, hashes: HashCounter) -> None:
     scene.join()
-    hasher = Hasher(Parameters(1, 8, 1), parallel=1, waiting=0)
+    hasher = Hasher(Parameters(1, 8, 1), parallel=1, max_queued=0)
     scene = replace(scene, context=replace(scene.context, hasher=hasher))
     hashes.gate.clear()
     held = hasher._pool.submit(hashes.gate.wait)
-    hasher._admitted = hasher._bound
+    hasher._admitted = hasher._capacity
     for _ in range(30):
         with pytest.raises(Busy):
             scene.log_in(ADA, WRONG_PASSWORD)

@@ -16,6 +16,8 @@ from portal.storage.models import Contact, Event
 from tests.domain.scene import ADA, SECOND_PASSWORD, Scene
 from tests.domain.watching import wait_until
 
+pytestmark = pytest.mark.differs_on_postgresql
+
 
 def until_somebody_waits(scene: Scene) -> None:
     """On PostgreSQL, return when another transaction waits for a lock; on SQLite everybody waits at once."""

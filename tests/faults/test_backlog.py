@@ -15,6 +15,8 @@ from tests.mail.conftest import office, open_office, sink
 from tests.mail.office import ADA, Office
 from tests.mail.sink import Sink
 
+pytestmark = pytest.mark.full
+
 __all__ = ["office", "open_office", "sink"]
 
 BACKLOG = 100_000 if LONG else 3000

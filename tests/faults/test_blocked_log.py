@@ -17,7 +17,7 @@ from tests.web.conftest import PASSWORD
 from tests.web.test_served import CHEAP, Visitor
 
 __all__ = ["open_office", "sink"]
-pytestmark = pytest.mark.on_sqlite
+pytestmark = [pytest.mark.on_sqlite, pytest.mark.full]
 
 INTO = ("sh", "-c", 'exec "$@" 2>"$0"')
 """Runs the command that follows with its stderr sent to the file that is named first."""

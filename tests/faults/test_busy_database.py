@@ -16,7 +16,7 @@ from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page
 
-pytestmark = pytest.mark.on_sqlite
+pytestmark = [pytest.mark.on_sqlite, pytest.mark.full]
 
 EMAIL = "ada@example.com"
 WRITERS = [(5, 1, 10), (5, 8, 60)] if LONG else [(1, 1, 600)]

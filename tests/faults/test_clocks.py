@@ -23,6 +23,8 @@ from tests.mail.office import Office
 from tests.mail.sink import Sink
 from tests.web.conftest import Site
 
+pytestmark = pytest.mark.full
+
 EMAIL = "ada@example.com"
 SECOND, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "hours", "days"))
 LEASE = timedelta(seconds=60)

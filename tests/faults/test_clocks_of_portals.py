@@ -23,6 +23,8 @@ from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
 from tests.web.post import code_in, link_in
 
+pytestmark = pytest.mark.full
+
 EMAIL = "ada@example.com"
 SECOND, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "hours", "days"))
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

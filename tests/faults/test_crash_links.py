@@ -10,6 +10,8 @@ from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
 from tests.web.post import last_link
 
+pytestmark = pytest.mark.full
+
 EMAIL = "ada@example.com"
 NEW_PASSWORD = "eleven grey otters dive"
 

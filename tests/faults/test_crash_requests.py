@@ -9,6 +9,8 @@ from tests.web.browser import Browser, Form
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.post import link_in
 
+pytestmark = pytest.mark.full
+
 EMAIL = "ada@example.com"
 NEW_PASSWORD = "eleven grey otters dive"
 

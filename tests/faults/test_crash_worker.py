@@ -23,6 +23,8 @@ from tests.faults.dying import (
 from tests.web.conftest import PASSWORD, Site
 from tests.web.post import link_in
 
+pytestmark = pytest.mark.full
+
 EMAIL = "ada@example.com"
 CLAIM, STATE = "UPDATE outbox SET lease_until", "UPDATE outbox SET state"
 POINTS = {

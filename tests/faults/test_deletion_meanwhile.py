@@ -17,7 +17,7 @@ from tests.api.shop import Shop, new_shop
 from tests.web.conftest import PASSWORD, Site, Start
 
 # On SQLite nobody gets in between two statements of somebody who writes.
-pytestmark = pytest.mark.on_postgresql
+pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]
 
 EMAIL = "ada@example.com"
 OTHER_PASSWORD = "nine grey otters swim"

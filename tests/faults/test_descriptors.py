@@ -21,6 +21,8 @@ from tests.servers.processes import free_port
 from tests.web.conftest import PASSWORD
 from tests.web.test_served import CHEAP, Visitor, raw
 
+pytestmark = pytest.mark.full
+
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 PATIENCE_SECONDS = 12
 """Less than connections that ask for nothing are borne with."""
@@ -80,7 +82,7 @@ def test_more_idle_connections_than_descriptors_keep_nobody_out(cramped: Served,
 
 
 def test_who_has_to_go_in_the_middle_of_a_request_is_told_when_to_come_back(cramped: Served) -> None:
-    with connected(cramped, 100, b"GET /healthz HT") as connections:
+    with connected(cramped, 100, b"GET /api/v1 HT") as connections:
         answer = b"".join(iter(lambda: connections[0].recv(10_000), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 503 ")
@@ -128,7 +130,7 @@ def test_a_portal_without_a_descriptor_waits_in_peace_until_there_is_one(served:
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (next_descriptor_of(pid), before[1]))
     try:
         with connected(served, 3, HEALTH) as waiting:
-            wait_until(lambda: any("cannot be taken in" in line for line in served.complaints()[said:]))
+            wait_until(lambda: any("cannot accept a connection" in line for line in served.complaints()[said:]))
             spent = cpu_seconds(pid)
             time.sleep(1.5)
             assert cpu_seconds(pid) - spent < 0.2, "the loop turns as fast as it can"
@@ -137,7 +139,7 @@ def test_a_portal_without_a_descriptor_waits_in_peace_until_there_is_one(served:
     finally:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
     (line,) = served.complaints()[said:]
-    assert json.loads(line)["message"] == "a connection cannot be taken in: Too many open files"
+    assert json.loads(line)["message"] == "cannot accept a connection: Too many open files"
 
 
 def test_a_portal_that_the_kernel_killed_serves_again_and_sends_the_mail_that_it_held(tmp_path: Path) -> None:

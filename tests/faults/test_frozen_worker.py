@@ -18,6 +18,8 @@ from tests.long import LONG
 from tests.mail.sink import Act, Stage
 from tests.web.conftest import PASSWORD, Site
 
+pytestmark = pytest.mark.full
+
 EMAIL = "ada@example.com"
 
 

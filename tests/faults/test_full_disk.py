@@ -26,7 +26,7 @@ from tests.web.post import link_in
 from tests.web.test_served import CHEAP, Visitor
 
 __all__ = ["open_office"]
-pytestmark = pytest.mark.on_sqlite
+pytestmark = [pytest.mark.on_sqlite, pytest.mark.full]
 
 NAMES = {"first_name": "Ada", "last_name": "Quill"}
 

@@ -10,7 +10,10 @@ from tests.mail.sink import Sink
 from tests.servers.postgres import Postgres
 from tests.servers.redis import Redis
 
-pytestmark = pytest.mark.timeout(900)  # a portal begins anew after each kill, and customers wait for it
+pytestmark = [
+    pytest.mark.timeout(900),  # a portal begins anew after each kill, and customers wait for it
+    pytest.mark.full,
+]
 
 KILLS = 5
 """Of each kind of portal."""

@@ -14,7 +14,7 @@ from tests.servers.disk import Disk
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
 
-pytestmark = pytest.mark.on_sqlite
+pytestmark = [pytest.mark.on_sqlite, pytest.mark.full]
 
 EMAIL = "ada@example.com"
 Mend = Callable[[], object]
@@ -24,7 +24,7 @@ def file_of(site: Site) -> Path:
     return Path(str(site.context.database.engine.url.database))
 
 
-def settle(site: Site) -> None:
+def end_open_state(site: Site) -> None:
     """Have all that was written in the one file; the connections stay open."""
     site.context.database.scrub()
 
@@ -71,7 +71,7 @@ def overwrite(file: Path, content: bytes) -> None:
 def test_a_database_that_is_lost_is_a_503_until_it_is_back(site: Site, break_it: Callable[[Path], Mend]) -> None:
     signed_in, browser = site.customer(EMAIL), site.browser()
     login = browser.open("/login").form()
-    settle(site)
+    end_open_state(site)
     before, files = site.rows(), set(file_of(site).parent.iterdir())
     # What a connection has in its memory it need not read again: what is asked here is what happens when it has to.
     site.context.database.engine.dispose()

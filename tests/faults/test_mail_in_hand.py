@@ -16,7 +16,7 @@ from tests.mail.sink import Act, Sink, Stage
 from tests.web.conftest import PASSWORD
 from tests.web.test_served import CHEAP, Visitor
 
-pytestmark = pytest.mark.on_sqlite
+pytestmark = [pytest.mark.on_sqlite, pytest.mark.full]
 
 Begin = Callable[[Path, Sink], Any]
 

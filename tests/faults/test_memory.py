@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from portal.domain.passwords.hashing import WAITING
+from portal.domain.passwords.hashing import MAX_QUEUED_HASHES
 from portal.threads import CORES
 from tests.api.shop import new_shop
 from tests.api.test_errors import assert_platform_error
-from tests.cli.process import PORTAL, Served, environment, serving
+from tests.cli.process import PATIENCE_SECONDS, PORTAL, Served, environment, serving
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
 from tests.web.test_served import Visitor
 
-pytestmark = pytest.mark.on_sqlite
+pytestmark = [pytest.mark.on_sqlite, pytest.mark.full]
 
 EMAIL = "ada@example.com"
 HASH_KIB = 256 * 1024
@@ -68,7 +68,7 @@ def test_all_threads_are_there_before_they_are_needed(served: Served) -> None:
     for _ in range(3):
         assert Visitor(served).ask("GET", "/login")[0] == 200
     assert status_of(served.process.pid)["Threads"] == before
-    assert int(before) > CORES + WAITING, "pages that need no hash do not wait for those that do"
+    assert int(before) > CORES + MAX_QUEUED_HASHES, "pages that need no hash do not wait for those that do"
 
 
 def test_whatever_finds_no_memory_is_asked_again_later(site: Site) -> None:
@@ -97,9 +97,9 @@ def test_hashes_that_the_machine_has_no_memory_for_are_refused_at_the_start(tmp_
         env=environment(tmp_path / "private" / "instance", ARGON2_MEMORY_KIB=str(4 * 1024 * 1024)),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode != 0
-    assert "PORTAL_ARGON2_MEMORY_KIB is more than this machine has to spare\n" in done.stderr
+    assert "PORTAL_ARGON2_MEMORY_KIB: is more than the free memory of this machine; set it lower\n" in done.stderr
     assert "Traceback" not in done.stderr

@@ -20,6 +20,8 @@ from tests.servers.processes import wait_until
 from tests.storage.test_migrations import REVISIONS, Make, upgrade_to
 from tests.web.conftest import PASSWORD, Site, Start
 
+pytestmark = pytest.mark.full
+
 BEGINNINGS = [None, *REVISIONS[:-1]]
 """An empty database, and one of every version but the newest."""
 KEY = "p0Wq-7rLz2NvXk9sTe4JbUy8"
@@ -90,7 +92,7 @@ def test_two_processes_that_upgrade_at_once_wait_for_each_other(postgres: Postgr
         finally:
             ours.execute("SELECT pg_advisory_unlock_all()")
         answers = [process.communicate(timeout=PATIENCE_SECONDS) for process in (one, other)]
-    assert answers == [(f"The database has the code's schema, {schema.head()}.\n", "")] * 2
+    assert answers == [(f"The database has this version's schema, {schema.head()}.\n", "")] * 2
     database = open_database(url)
     assert schema.current_problem(database) is None
     database.engine.dispose()

@@ -36,6 +36,8 @@ from tests.web.conftest import PASSWORD, Start
 from tests.web.expectations import assert_error_page
 from tests.web.test_served import CHEAP, Visitor
 
+pytestmark = pytest.mark.full
+
 EMAIL = "ada@example.com"
 UNKNOWN = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 NOT_TOLD = "Temporary failure in name resolution"

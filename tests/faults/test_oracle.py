@@ -12,7 +12,7 @@ from tests.mail.office import Office
 from tests.mail.sink import Sink
 
 __all__ = ["office", "open_office", "sink"]
-pytestmark = pytest.mark.on_sqlite
+pytestmark = [pytest.mark.on_sqlite, pytest.mark.full]
 
 
 def test_a_mail_may_come_again_for_each_kill_that_it_was_in_and_no_other_may(office: Office, sink: Sink) -> None:

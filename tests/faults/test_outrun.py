@@ -14,7 +14,7 @@ from tests.domain.watching import lines_of
 from tests.faults.deeds import ADA, DEEDS, RETURN, Act, World
 from tests.web.conftest import Site, Start
 
-pytestmark = pytest.mark.on_postgresql
+pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]
 
 WRITES = ("INSERT", "UPDATE", "DELETE")
 DEADLOCK = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$"

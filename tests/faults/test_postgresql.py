@@ -18,7 +18,7 @@ from tests.servers.slate import Slate
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page
 
-pytestmark = pytest.mark.on_postgresql
+pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]
 
 EMAIL = "ada@example.com"
 PATIENCE_SECONDS = 25

@@ -20,7 +20,7 @@ from tests.servers.redis import PATIENCE_SECONDS, PATIENT_PORTAL, Redis
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.test_served import Visitor
 
-pytestmark = pytest.mark.on_sqlite
+pytestmark = [pytest.mark.on_sqlite, pytest.mark.full]
 
 GUARD = RateLimit("login-account", parse_limit("8 per hour"), ("1", "ada@example.com"))
 EMAIL = "ada@example.com"
@@ -63,7 +63,7 @@ def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def quick_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_counters, "REST_SECONDS", 0.05)
+    monkeypatch.setattr(redis_counters, "RETRY_SECONDS", 0.05)
 
 
 def tries_allowed(rate_limiter: RateLimiter, most: int = 20) -> int:
@@ -146,7 +146,7 @@ def test_the_rate_of_a_key_stays_whole_and_that_of_forms_is_a_quarter(
 def test_while_redis_stands_still_one_asks_and_nobody_else(
     broken_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_counters, "REST_SECONDS", 3600)
+    monkeypatch.setattr(redis_counters, "RETRY_SECONDS", 3600)
     monkeypatch.setattr(redis_counters, "TIMEOUT_SECONDS", FROZEN_SECONDS)
     rate_limiter = RateLimiter(FallbackCounters(RedisCounters(broken_redis.uri)))
     rate_limiter.hit(GUARD)

@@ -13,6 +13,8 @@ from tests.cli.process import serving
 from tests.web.conftest import PASSWORD, Site
 from tests.web.test_served import CHEAP, Visitor, raw
 
+pytestmark = pytest.mark.full
+
 ODD = "\x1b[31mred\u2028\u2029\x85\u202e"
 FORGED = '{"forged": true}'
 EMAIL = "canary@example.com"

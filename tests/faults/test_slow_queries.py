@@ -21,7 +21,7 @@ from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page
 from tests.web.test_served import CHEAP, Visitor
 
-pytestmark = pytest.mark.on_postgresql
+pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]
 
 EMAIL, OTHER = "ada@example.com", "eve@example.com"
 AT_ONCE = 8

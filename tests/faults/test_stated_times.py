@@ -16,6 +16,8 @@ from portal.storage import postgresql, sqlite
 from portal.storage.redis_counters import RedisCounters
 from tests.servers.redis import Redis
 
+pytestmark = pytest.mark.full
+
 
 @pytest.mark.on_sqlite
 def test_redis_gets_a_quarter_of_a_second_for_a_connection_and_for_an_answer(broken_redis: Redis) -> None:
@@ -29,8 +31,8 @@ def test_redis_gets_a_quarter_of_a_second_for_a_connection_and_for_an_answer(bro
 def test_postgresql_gets_2_seconds_for_each_thing(environ: Mapping[str, str]) -> None:
     options = postgresql.engine_options(make_url(environ["PORTAL_DATABASE_URL"]))
     assert options["connect_args"]["connect_timeout"] == options["pool_timeout"] == 2
-    assert "-c statement_timeout=2s" in options["connect_args"]["options"]
-    assert postgresql.PatientConnection.patience == 2.4
+    assert postgresql.SESSION["statement_timeout"] == "2s"
+    assert postgresql.TimedConnection.answer_seconds == 2.4
 
 
 @pytest.mark.on_sqlite

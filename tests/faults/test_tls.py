@@ -20,6 +20,8 @@ from tests.servers.tls import TlsFront
 from tests.web.conftest import PASSWORD, Start
 from tests.web.expectations import assert_error_page
 
+pytestmark = pytest.mark.full
+
 NAMELESS = "not-in-the-certificate.example.com"
 
 

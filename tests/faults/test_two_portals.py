@@ -131,6 +131,7 @@ def test_two_portals_share_limits_forms_and_customers(machines: Machines) -> Non
     assert one.complaints() == other.complaints() == []
 
 
+@pytest.mark.full
 def test_nobody_notices_that_the_key_changes_on_one_machine_after_another(machines: Machines) -> None:
     """In the order of docs/operations.md: each machine knows the next key before the first one signs with it."""
     one, other = machines.start("one", NEXT_KNOWN), machines.start("other", OLD)

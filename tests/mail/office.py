@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from threading import Event
-from typing import Any
+from typing import Any, Self
 
 from flask import Flask
 from flask_mail import Mail
@@ -14,7 +14,8 @@ from portal import create_app
 from portal.app import context_of
 from portal.domain import one_time_links, outbox
 from portal.domain.context import Visitor
-from portal.domain.outbox import MailState, Notice
+from portal.domain.one_time_links import NewLink
+from portal.domain.outbox import MailState, NewMail, Notice
 from portal.domain.tokens import Purpose, random_id
 from portal.mail.smtp import mail_config
 from portal.mail.worker import MailWorker
@@ -49,6 +50,11 @@ class Office:
         self.context.hasher._pool.shutdown()
         self.context.database.engine.dispose()
 
+    def seen_with(self, user_agent: str) -> Self:
+        """The same, with a browser of another name asking for mails."""
+        self._visitor = replace(self._visitor, user_agent=user_agent)
+        return self
+
     def work(self) -> float:
         """Let the worker send what is due; for how long it pauses then."""
         return self.worker.work(Event())
@@ -63,19 +69,9 @@ class Office:
             link_id = None
             if purpose:
                 expires_at = now + timedelta(minutes=30)
-                link_id = one_time_links.issue(
-                    connection, purpose, contact_id=None, email=recipient, now=now, expires_at=expires_at
-                ).id
-            outbox.queue(
-                connection,
-                self._visitor,
-                notice,
-                contact_id=None,
-                recipient=recipient,
-                clock=self.context.clock,
-                locale=locale,
-                link_id=link_id,
-            )
+                link_id = one_time_links.issue(connection, NewLink(purpose, None, recipient, expires_at), now).id
+            mail = NewMail(notice, None, recipient, locale, link_id)
+            outbox.queue(connection, self._visitor, mail, self.context.clock)
             return connection.scalars(select(OutboxMail.id).order_by(OutboxMail.id.desc())).first() or 0
 
     def queue_raw(self, **values: Any) -> int:

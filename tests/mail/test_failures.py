@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from portal.domain.operations.mail_queue import waiting_mails
+from portal.domain.operations.mail_queue import queued_mails
 from portal.domain.outbox import Notice
 from portal.mail.worker import MailWorker
 from tests.conftest import MovableClock
@@ -94,7 +94,7 @@ def test_an_hour_without_a_mail_server_costs_nobody_anything(office: Office, sin
     assert len(pauses) > 100, "workers that failed together return together"
     assert {(office.row(mail).state, office.row(mail).attempts) for mail in mails} == {("queued", 0)}
     with office.context.database.read() as connection:
-        waiting, age = waiting_mails(connection, clock)
+        waiting, age = queued_mails(connection, clock)
     assert (waiting, age >= timedelta(hours=1)) == (10, True), "what /metrics tells"
     sink.start()
     for _ in range(3):

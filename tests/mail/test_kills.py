@@ -4,6 +4,8 @@ import signal
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 from portal.settings import DATABASE_FILE
 from portal.storage.database import open_database
 from tests.cli.process import Served, serving_at, wait_until
@@ -12,6 +14,8 @@ from tests.mail.sink import Sink
 from tests.servers.processes import free_port
 from tests.web.post import link_in
 from tests.web.test_served import Visitor
+
+pytestmark = pytest.mark.full
 
 MAILS = 40
 ROOMY = {

@@ -15,6 +15,8 @@ from tests.mail.office import Office
 from tests.mail.sink import Act, Sink, Stage
 from tests.servers.processes import end_of, fork
 
+pytestmark = pytest.mark.differs_on_postgresql
+
 LEASE = timedelta(seconds=60)
 
 
@@ -79,6 +81,7 @@ def test_the_lease_is_renewed_while_a_slow_server_is_waited_for(
     assert office.row(mail).state == "sent", "the mail that was being sent is finished"
 
 
+@pytest.mark.full
 def test_eight_processes_send_each_of_1000_mails_once(office: Office, sink: Sink) -> None:
     office.queue("customer0@example.com")
     office.work()  # templates and statements are compiled now, once for all of them

@@ -3,6 +3,7 @@
 import re
 import stat
 import urllib.request
+from base64 import b64encode
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from html import unescape
@@ -20,6 +21,7 @@ from tests.cli.process import serving
 from tests.mail.conftest import OpenOffice
 from tests.mail.office import ADA, Office
 from tests.mail.sink import Sink
+from tests.mail.test_organisations import PNG
 from tests.web.test_served import raw
 
 pytestmark = pytest.mark.on_sqlite
@@ -61,7 +63,7 @@ def _paths(client: FlaskClient) -> list[str]:
 def test_an_empty_mailbox_says_so(client: FlaskClient) -> None:
     page = _get(client)
     assert page.status_code == 200
-    assert "No mail yet" in page.text
+    assert "No emails yet" in page.text
 
 
 def test_the_newest_mail_comes_first(office: Office, client: FlaskClient) -> None:
@@ -69,7 +71,7 @@ def test_the_newest_mail_comes_first(office: Office, client: FlaskClient) -> Non
         office.queue(recipient)
         office.work()
     assert re.findall(r"(\w+)@example.com", _get(client).text) == ["second", "first"]
-    assert "No mail yet" not in _get(client).text
+    assert "No emails yet" not in _get(client).text
     assert "UTC" in _get(client).text
 
 
@@ -95,7 +97,7 @@ def test_the_html_runs_nothing_loads_nothing_and_opens_links_in_the_whole_window
     assert body.headers.get_all("Content-Security-Policy") == [
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'self'; "
-        "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
+        "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
     ]
     assert body.text.count('<base target="_top">') == 1
     assert "_blank" not in body.text
@@ -277,3 +279,46 @@ def test_with_a_mail_server_nothing_lands_in_the_local_mailbox(open_office: Open
     office.work()
     assert len(sink.messages) == 1
     assert not (office.settings.instance_path / "mailbox").exists()
+
+
+def test_a_logo_is_shown_where_it_stands(office: Office, client: FlaskClient) -> None:
+    office.change_organisation(logo=PNG, logo_type="image/png")
+    office.queue()
+    office.work()
+    html = _get(client, _paths(client)[0] + "/html").text
+    assert f'src="data:image/png;base64,{b64encode(PNG).decode()}"' in html
+    assert "cid:" not in html
+
+
+def test_all_mails_are_deleted_by_a_form_with_its_token_only(office: Office, client: FlaskClient) -> None:
+    office.queue()
+    office.work()
+    token = re.search(
+        r'action="/dev/mailbox">\s*<input type="hidden" name="csrf_token" value="([^"]+)"', _get(client).text
+    )
+    assert token is not None
+    here = {"headers": HOST, "environ_base": {"REMOTE_ADDR": "127.0.0.1"}}
+    assert client.post(MAILBOX, data={"csrf_token": "forged"}, **here).status_code == 400
+    assert len(_paths(client)) == 1
+    assert client.post(MAILBOX, data={"csrf_token": token[1]}, headers={"Host": "portal.example.com"}).status_code in (
+        400,
+        404,
+    )
+    assert len(_paths(client)) == 1
+    answer = client.post(MAILBOX, data={"csrf_token": token[1]}, **here)
+    assert (answer.status_code, answer.location) == (302, MAILBOX)
+    assert _paths(client) == []
+
+
+LINKED = 'href="/dev/mailbox" target="_blank"'
+
+
+@pytest.mark.parametrize("path", ["/register/code", "/login/code"])
+def test_pages_that_send_somebody_to_their_mailbox_link_to_this_one_where_it_is(
+    open_office: OpenOffice, client: FlaskClient, path: str
+) -> None:
+    assert LINKED in _get(client, path).text
+    assert LINKED not in _get(client, path, peer="192.0.2.1").text
+    assert LINKED not in _get(client, path, Host="portal.example.com").text
+    assert LINKED not in _get(client, path, X_Forwarded_For="192.0.2.1").text
+    assert LINKED not in _get(open_office(MAIL_SERVER="mail.example.com").app.test_client(), path).text

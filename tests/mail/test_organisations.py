@@ -118,6 +118,13 @@ def test_every_address_in_a_mail_is_at_its_host(open_office: OpenOffice, sink: S
 PNG = b"\x89PNG\r\n\x1a\n and what follows"
 
 
+def test_a_logo_may_have_20_kib(office: Office, sink: Sink) -> None:
+    office.change_organisation(logo=PNG.ljust(20 * 1024), logo_type="image/png")
+    office.queue()
+    office.work()
+    assert [part.get_content_type() for part in sink.messages[0].walk()].count("image/png") == 1
+
+
 def test_its_logo_comes_with_the_mail_and_is_loaded_from_nowhere(office: Office, sink: Sink) -> None:
     office.change_organisation(logo=PNG, logo_type="image/png")
     office.queue(notice=Notice.RESET)
@@ -126,15 +133,24 @@ def test_its_logo_comes_with_the_mail_and_is_loaded_from_nowhere(office: Office,
     html, logo = related.iter_parts()
     assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
     assert (logo.get_content_type(), logo.get_content(), logo["Content-ID"]) == ("image/png", PNG, "<logo>")
-    assert '<img src="cid:logo" alt=""' in html.get_content()
+    assert '<img class="logo" src="cid:logo" alt=""' in html.get_content()
     assert "https://" not in html.get_content()
 
 
-@pytest.mark.parametrize("logo_type", [None, "image/svg+xml"])
-def test_without_a_logo_that_mail_programs_show_a_mail_bears_the_initial(
-    office: Office, sink: Sink, logo_type: str | None
+@pytest.mark.parametrize(
+    ("logo", "logo_type"),
+    [
+        (None, None),
+        (b"<svg/>", "image/svg+xml"),
+        (b"RIFF....WEBP", "image/webp"),
+        (PNG.ljust(20 * 1024 + 1), "image/png"),
+    ],
+    ids=["none", "svg", "webp", "large"],
+)
+def test_without_a_logo_that_mail_programs_show_a_mail_bears_the_portals_mark(
+    office: Office, sink: Sink, logo: bytes | None, logo_type: str | None
 ) -> None:
-    office.change_organisation(logo=logo_type and b"<svg/>", logo_type=logo_type)
+    office.change_organisation(logo=logo, logo_type=logo_type)
     office.queue(notice=Notice.RESET)
     office.work()
     text, html = sink.messages[0].iter_parts()

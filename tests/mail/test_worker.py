@@ -17,6 +17,8 @@ from tests.mail.conftest import OpenOffice
 from tests.mail.office import ADA, Office
 from tests.mail.sink import Sink
 
+pytestmark = pytest.mark.differs_on_postgresql
+
 
 def test_a_due_mail_is_sent_once(office: Office, sink: Sink) -> None:
     mail = office.queue()

@@ -5,16 +5,17 @@ import signal
 import socket
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from threading import Thread
+from select import select
 
 import pytest
 
-from portal.domain.passwords.hashing import WAITING
+from portal.domain.passwords.hashing import MAX_QUEUED_HASHES
 from portal.threads import CORES
-from tests.cli.process import Served, serving, wait_until
-from tests.web.test_served import CHEAP, Visitor
+from tests.cli.process import PATIENCE_SECONDS, Served, serving, wait_until
+from tests.web.test_served import CHEAP, Visitor, form
 
 COSTLY = {"ARGON2_TIME_COST": "20", "LOGIN_LIMIT_NETWORK": "1000 per hour"}
 """A hash takes so long that sign-ins are still waiting when something else happens."""
@@ -25,54 +26,46 @@ def patched(changes: str) -> tuple[str, ...]:
     return (sys.executable, "-c", f"{changes}\nfrom portal.cli import main\nmain()")
 
 
-def sign_in_together(served: Served, count: int, answers: list[int]) -> list[Thread]:
-    """Send so many forms at once; the statuses are added to `answers` as they come."""
+@contextmanager
+def signing_in(served: Served, count: int) -> Iterator[list[http.client.HTTPConnection]]:
+    """Send this many sign-in forms at once; yield the connections, whose answers are still to be read."""
     visitors = [Visitor(served) for _ in range(count)]
     tokens = [visitor.open("/login") for visitor in visitors]
-
-    def sign_in(number: int) -> None:
-        typed = {"email": f"a{number}@example.com", "password": "seven tall herons wade"}
-        answers.append(visitors[number].send("/login", tokens[number], **typed)[0])
-
-    threads = [Thread(target=sign_in, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    return threads
-
-
-def begun_connections(served: Served) -> int:
-    """How many connections the portal has, by its descriptors."""
-    links = [entry.readlink() for entry in Path(f"/proc/{served.process.pid}/fd").iterdir() if entry.is_symlink()]
-    return sum(str(link).startswith("socket:") for link in links)
+    with ExitStack() as stack:
+        connections = []
+        for number, (visitor, token) in enumerate(zip(visitors, tokens, strict=True)):
+            body = form(token, email=f"a{number}@example.com", password="seven tall herons wade")
+            connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE_SECONDS)
+            connections.append(stack.enter_context(closing(connection)))
+            connection.request("POST", "/login", body, visitor.headers(body))
+        yield connections
 
 
+def statuses(connections: list[http.client.HTTPConnection]) -> list[int]:
+    return [connection.getresponse().status for connection in connections]
+
+
+@pytest.mark.full
 def test_sign_ins_in_flight_at_the_signal_are_all_answered(tmp_path: Path) -> None:
     with serving(tmp_path / "instance", **COSTLY) as served:
-        answers: list[int] = []
-        before = begun_connections(served)
-        threads = sign_in_together(served, 20, answers)
-        wait_until(lambda: begun_connections(served) + len(answers) >= before + 20)
-        served.process.terminate()
-        for thread in threads:
-            thread.join()
+        with signing_in(served, 20) as connections:
+            served.process.terminate()
+            answers = statuses(connections)
         assert served.end() == 0
         assert set(answers) <= {422, 503}
-        assert len(answers) == 20
-        assert answers.count(422) == min(20, CORES + WAITING)
+        assert answers.count(422) == min(20, CORES + MAX_QUEUED_HASHES)
         assert served.complaints() == []
 
 
+@pytest.mark.full
 def test_a_page_does_not_wait_for_sign_ins(tmp_path: Path) -> None:
-    with serving(tmp_path / "instance", **COSTLY) as served:
-        answers: list[int] = []
-        count = CORES + WAITING
-        threads = sign_in_together(served, count, answers)
+    count = CORES + MAX_QUEUED_HASHES
+    with serving(tmp_path / "instance", **COSTLY) as served, signing_in(served, count) as connections:
         for _ in range(3):
             assert Visitor(served).ask("GET", "/login")[0] == 200
-        assert len(answers) < count, "the page came after all sign-ins"
-        for thread in threads:
-            thread.join()
-        assert answers == [422] * count
+        answered, _, _ = select([connection.sock for connection in connections], [], [], 0)
+        assert len(answered) < count, "the page came after all sign-ins"
+        assert statuses(connections) == [422] * count
 
 
 def test_a_kept_connection_is_answered_after_the_signal_and_told_to_go(tmp_path: Path) -> None:
@@ -120,6 +113,7 @@ def serving_elsewhere(port: int) -> socket.socket:
     return found[0]
 
 
+@pytest.mark.full
 def test_a_second_signal_ends_it_sooner(tmp_path: Path) -> None:
     patience = "lifecycle.GRACEFUL_SECONDS = connection.REQUEST_SECONDS = 3600"
     with (
@@ -137,6 +131,7 @@ def test_a_second_signal_ends_it_sooner(tmp_path: Path) -> None:
         assert served.end() == 0
 
 
+@pytest.mark.full
 def test_a_connection_that_is_used_again_after_five_seconds_is_not_cut(tmp_path: Path) -> None:
     with serving(tmp_path / "instance") as served:
         kept = [http.client.HTTPConnection("127.0.0.1", served.port, timeout=30) for _ in range(40)]
@@ -149,6 +144,7 @@ def test_a_connection_that_is_used_again_after_five_seconds_is_not_cut(tmp_path:
             connection.close()
 
 
+@pytest.mark.full
 def test_a_request_that_comes_before_an_idle_connection_is_closed_is_answered(tmp_path: Path) -> None:
     program = patched("from portal.server import connection\nconnection.KEEPALIVE_SECONDS = 2")
     with (
@@ -168,16 +164,23 @@ def test_a_request_that_comes_before_an_idle_connection_is_closed_is_answered(tm
         assert kept.sock.recv(1) == b"", "it is closed when it is idle"
 
 
-@pytest.mark.parametrize("raised", ["RuntimeError", "MemoryError", "OSError"])
+@pytest.mark.parametrize(
+    "raised",
+    [
+        "RuntimeError",
+        pytest.param("MemoryError", marks=pytest.mark.full),
+        pytest.param("OSError", marks=pytest.mark.full),
+    ],
+)
 def test_a_fault_beside_the_application_is_told_without_the_path(tmp_path: Path, raised: str) -> None:
     # Python 3.13 shows the source of a program given by -c in a traceback, so the program does not name the secret.
     program = patched(
         "from portal import api\n"
-        "whole = api.Beside.__call__\n"
+        "whole = api.ApiDispatcher.__call__\n"
         "def broken(self, environ, start):\n"
         f"    if environ['PATH_INFO'].startswith('/password/reset/'): raise {raised}(environ['PATH_INFO'])\n"
         "    return whole(self, environ, start)\n"
-        "api.Beside.__call__ = broken"
+        "api.ApiDispatcher.__call__ = broken"
     )
     with serving(tmp_path / "instance", program=program, **CHEAP) as served:
         status, _, text = Visitor(served).ask("GET", "/password/reset/canary")

@@ -213,6 +213,7 @@ def test_urgent_data_ends_a_connection(served: Served) -> None:
         assert client.recv(1) == b""
 
 
+@pytest.mark.full
 def test_fifty_slow_heads_and_fifty_slow_bodies_leave_the_sign_in_page_answered(served: Served) -> None:
     ended = Event()
 

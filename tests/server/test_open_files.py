@@ -11,8 +11,8 @@ from tests.cli.process import PATIENCE_SECONDS
 THREADS = 16
 CODE = f"""
 import json, resource
-from portal.server.open_files import room_for_connections
-print(json.dumps([room_for_connections({THREADS}), *resource.getrlimit(resource.RLIMIT_NOFILE)]))
+from portal.server.open_files import max_connections
+print(json.dumps([max_connections({THREADS}), *resource.getrlimit(resource.RLIMIT_NOFILE)]))
 """
 
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 import psycopg
 import pytest
 
-from tests.servers.processes import free_port, signal_family, wait_until
+from tests.servers.processes import PATIENCE_SECONDS, free_port, signal_family, wait_until
 
 _UNPRIVILEGED = "nobody"
 _QUICK = {
@@ -150,7 +150,9 @@ class Postgres:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run([self._binaries / program, *arguments], check=True, capture_output=True, timeout=60)
+        subprocess.run(
+            [self._binaries / program, *arguments], check=True, capture_output=True, timeout=PATIENCE_SECONDS
+        )
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
         """A connection past the portal, each of its statements a transaction."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, event, select, text, update
 
 from portal.domain.context import Context
 from portal.storage.backends import DatabaseUnavailable, TransactionConflict
-from portal.storage.database import TRIES, open_database, retried
+from portal.storage.database import MAX_ATTEMPTS, open_database, retried
 from portal.storage.models import Contact, Organisation
 from tests.domain.scene import ADA, Scene
 from tests.domain.watching import in_parallel
@@ -33,6 +33,19 @@ def test_no_database_is_made_where_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable, match="unable to open"), database.write():
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.on_sqlite
+def test_what_does_not_fit_into_memory_is_spilled_beside_the_database(context: Context) -> None:
+    open_database(f"sqlite:///{file_of(context)}").engine.dispose()  # which others of this process may have been since
+    with context.database.dedicated_connection() as connection:
+        connection.exec_driver_sql("PRAGMA temp.cache_size = 10")
+        connection.exec_driver_sql("CREATE TEMPORARY TABLE much (words)")
+        connection.exec_driver_sql("INSERT INTO much VALUES (hex(randomblob(1000000)))")
+        opened = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    spilled = [path for path in opened if "etilqs_" in path]
+    assert spilled
+    assert {str(Path(path).parent) for path in spilled} == {str(file_of(context).parent)}
 
 
 @pytest.mark.on_sqlite
@@ -100,6 +113,7 @@ def test_a_full_database_takes_nothing_and_loses_nothing(scene: Scene) -> None:
     assert [mail.recipient for mail in scene.mails()][-1:] == ["bob@example.com"]
 
 
+@pytest.mark.differs_on_postgresql
 def test_a_missing_table_is_another_schema_and_no_fault_of_the_statement(context: Context) -> None:
     with context.database.write() as connection:
         connection.execute(text("ALTER TABLE identity RENAME TO elsewhere"))
@@ -178,7 +192,7 @@ def test_after_three_tries_whoever_is_outrun_is_told_to_come_back_later(context:
     with pytest.raises(TransactionConflict) as caught:
         always_outrun()
     assert isinstance(caught.value, DatabaseUnavailable)
-    assert len(begun) == TRIES == 3
+    assert len(begun) == MAX_ATTEMPTS == 3
 
 
 @pytest.mark.on_postgresql
@@ -198,7 +212,7 @@ def test_a_connection_of_ones_own_may_take_its_time_and_is_given_to_nobody_else(
         found = connection.execute(text("SELECT current_setting('statement_timeout'), pg_backend_pid()")).one()
         return found[0], found[1]
 
-    with context.database.own_connection() as connection:
+    with context.database.dedicated_connection() as connection:
         time_out, own = ask(connection)
         assert time_out == "0"
     with context.database.read() as connection:
@@ -207,12 +221,14 @@ def test_a_connection_of_ones_own_may_take_its_time_and_is_given_to_nobody_else(
     assert another != own
 
 
+@pytest.mark.differs_on_postgresql
 def test_temporary_tables_go_with_the_connection_that_made_them(context: Context) -> None:
     for _ in range(2):
-        with context.database.own_connection() as connection, connection.begin():
+        with context.database.dedicated_connection() as connection, connection.begin():
             connection.execute(text("CREATE TEMPORARY TABLE staged (id INTEGER)"))
 
 
+@pytest.mark.differs_on_postgresql
 def test_a_connection_of_ones_own_tells_of_a_database_that_is_away(context: Context) -> None:
-    with pytest.raises(DatabaseUnavailable), context.database.own_connection() as connection, connection.begin():
+    with pytest.raises(DatabaseUnavailable), context.database.dedicated_connection() as connection, connection.begin():
         connection.execute(text("SELECT nothing FROM nowhere"))

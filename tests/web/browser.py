@@ -88,9 +88,20 @@ class Page:
 
     @property
     def problems(self) -> list[tuple[str, str]]:
-        """Each line of the summary: the field it leads to (or nothing), and its words."""
-        (summary,) = self.tree.all("div", role="alert") or [Element("div", {})]
+        """What is wrong: the field it is about (or nothing), and the words, in the order of the page.
+
+        With two problems or more these are the lines of the summary; one alone stands at its field, or above the form.
+        """
+        summaries = self.tree.all("div", role="alert")
+        if not summaries:
+            errors = [error for error in self.tree.all("p") if error.get("id").endswith("-error")]
+            assert len(errors) <= 1
+            return [(error.get("id").removesuffix("-error"), error.text.partition(": ")[2]) for error in errors]
+        (summary,) = summaries
         lines = summary.all("li")
+        assert len(lines) != 1
+        if not lines:
+            return [("", summary.one("p").text)]
         return [(line.all("a")[0].get("href")[1:] if line.all("a") else "", line.text) for line in lines]
 
 
@@ -180,7 +191,9 @@ class Browser:
         return self.post(self.open("/account").form("/logout"))
 
     def ask_for_reset(self, email: str) -> Page:
-        return self.fill("/password/reset", {"email": email})
+        """Ask for the email that sets a new password; a customer who is signed in can do so, too."""
+        token = self.open("/password/reset").forms[0].token
+        return self.send("/password/reset", "POST", data={"csrf_token": token, "email": email})
 
     @property
     def is_signed_in(self) -> bool:

@@ -132,7 +132,12 @@ def read(text: str) -> tuple[Element, list[str]]:
     ids = [element.get("id") for element in reader.root if element.get("id")]
     faults += [f"the id {name} stands twice" for name in set(ids) if ids.count(name) > 1]
     for element in reader.root:
-        named = [element.get("for"), *element.get("aria-describedby").split(), *element.get("aria-labelledby").split()]
+        named = [
+            element.get("for"),
+            element.get("form"),
+            *element.get("aria-describedby").split(),
+            *element.get("aria-labelledby").split(),
+        ]
         if element.tag == "a" and element.get("href").startswith("#"):
             named.append(element.get("href")[1:])
         faults += [f"nothing has the id {name}" for name in named if name and name not in ids]

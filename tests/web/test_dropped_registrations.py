@@ -44,7 +44,7 @@ def test_whoever_signs_in_by_mail_is_told_that_the_password_was_not_saved(
     (notice,) = notices(page)
     assert NOTICE in notice
     (way,) = page.tree.one("p", role="status").all("a")
-    assert browser.open(way.get("href")).form("/password/reset").action == "/password/reset"
+    assert way.get("href") == "/account/password"
     assert notices(browser.open("/account")) == []
     assert browser.sign_out().status == 302
     assert NOTICE not in browser.follow(sign_in(site, browser)).words
@@ -69,7 +69,7 @@ def test_who_resets_is_told_that_the_new_password_replaces_it(site: Site) -> Non
     (notice,) = notices(browser.follow(reset(site, browser)))
     assert "replaces the one chosen at registration" in notice
     (notice,) = notices(browser.follow(reset_again(site, browser)))
-    assert notice == "Your new password is set. You can sign in with it now."
+    assert notice == "Your new password is set and you're signed in. All your other devices have been signed out."
 
 
 def reset_again(site: Site, browser: Browser) -> Page:

@@ -37,10 +37,10 @@ def test_an_unknown_address_is_a_404(site: Site) -> None:
 
 
 def test_a_wrong_method_is_a_405_that_names_the_right_ones(site: Site) -> None:
-    page = site.browser().send("/logout")
-
-    assert_error_page(page, 405)
-    assert {"POST", "OPTIONS"} == set(page.headers["Allow"].split(", "))
+    for path, methods in (("/logout", {"GET", "HEAD", "POST", "OPTIONS"}), ("/password/strength", {"POST", "OPTIONS"})):
+        page = site.browser().send(path, "DELETE")
+        assert_error_page(page, 405)
+        assert set(page.headers["Allow"].split(", ")) == methods
 
 
 def test_a_request_from_elsewhere_is_a_400(site: Site) -> None:
@@ -74,7 +74,7 @@ def test_a_link_that_is_none_of_ours_is_called_a_link_and_leads_to_a_new_one(
     page = site.browser().open(path)
 
     assert_error_page(page, 404)
-    assert page.tree.one("h1").text == "This link does not work"
+    assert page.tree.one("h1").text == "This link doesn't work"
     assert "Copy all of it" in page.words
     assert ways_on(page) == expected
 
@@ -88,10 +88,13 @@ def test_a_link_that_is_used_up_leads_to_what_comes_after_it(site: Site) -> None
     reset = site.link(EMAIL)
     browser.fill(reset, {"password": "nine grey otters swim"})
 
-    for link, expected in ((confirmation, ["/login", "/password/reset"]), (reset, ["/password/reset", "/login"])):
-        page = browser.open(link)
+    for link, expected, title in (
+        (confirmation, ["/login", "/password/reset"], "Your email address is already confirmed"),
+        (reset, ["/password/reset", "/login"], "This link has already been used"),
+    ):
+        page = site.browser().open(link)
         assert_error_page(page, 410)
-        assert page.tree.one("h1").text == "This link cannot be used any more"
+        assert page.tree.one("h1").text == title
         assert ways_on(page) == expected
 
 

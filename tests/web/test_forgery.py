@@ -201,7 +201,8 @@ def _code(site: Site) -> Opened:
 
 
 def _link(site: Site) -> Opened:
-    site.customer(EMAIL).fill("/login/link", {"email": EMAIL})
+    site.customer(EMAIL)
+    site.browser().fill("/login/link", {"email": EMAIL})
     browser = site.browser()
     return browser, browser.open(site.link(EMAIL)).form(), {"remember": "y"}
 
@@ -311,7 +312,7 @@ def test_no_other_method_changes_anything_either(site: Site) -> None:
             page = browser.send(path, method, data={"csrf_token": "x", "_method": "POST"})
             assert page.status in (400, 405), (method, path)
     hidden = {"X-HTTP-Method-Override": "POST"}
-    assert browser.send("/logout?_method=POST", headers=hidden).status == 405
+    assert browser.send("/logout?_method=POST", headers=hidden).status == 200
     assert site.rows() == before
     assert browser.is_signed_in
 

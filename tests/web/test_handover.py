@@ -191,7 +191,7 @@ class TestWhoWasSignedInBefore:
         form = browser.send(link(state="s1", nonce=NONCE)).form("/continue")
         again = browser.post(form, {"csrf_token": "stale"})
         assert again.status == 400
-        assert "Press the button again" in again.words
+        assert "Your session on this page expired." in again.words
         assert "Continue to shop.example.com" in again.words
         foreign = browser.post(form, headers={"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"})
         assert foreign.status == 400

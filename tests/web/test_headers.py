@@ -44,15 +44,15 @@ def every_answer(site: Site) -> dict[str, Page]:
     answers["404"] = stranger.send("/no/such/page")
     answers["404 static"] = stranger.send("/static/none.css")
     answers["404 link"] = stranger.send("/password/reset/none")
-    answers["405"] = stranger.send("/logout")
+    answers["405"] = stranger.send("/logout", "PUT")
     answers["413"] = stranger.send("/login", "POST", data=b"x" * 100_000)
     answers["422"] = stranger.post(login, {"email": "none"})
     answers["303 signed in"] = stranger.post(login, {"email": EMAIL, "password": PASSWORD})
     answers["slashes"] = stranger.send("//login")
     answers["reset done"] = stranger.fill(reset, {"password": "nine grey otters swim"})
-    answers["410"] = stranger.send(reset)
+    answers["410"] = site.browser().send(reset)
     for _ in range(12):
-        answers["429"] = stranger.fill("/login", {"email": EMAIL, "password": "wrong"})
+        answers["429"] = site.browser().fill("/login", {"email": EMAIL, "password": "wrong"})
     return answers
 
 

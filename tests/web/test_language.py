@@ -9,7 +9,7 @@ from sqlalchemy import update
 from portal.storage.models import Contact, Organisation
 from tests.web.browser import Browser, Form, Page
 from tests.web.conftest import PASSWORD, Site, Start
-from tests.web.expectations import assert_error_page, assert_headers
+from tests.web.expectations import assert_headers
 from tests.web.post import html_of, text_of
 
 ADA = "ada@example.com"
@@ -158,9 +158,9 @@ def test_after_a_form_with_mistakes_the_switch_leads_to_the_page_of_the_form(sit
     assert switch_of(too_often).fields["next"] == "/register/code"
 
 
-def test_a_page_that_only_a_form_leads_to_sends_the_switch_to_the_start(site: Site) -> None:
+def test_the_switch_on_the_page_that_asks_whether_to_sign_out_leads_back_to_it(site: Site) -> None:
     logout = site.customer(ADA).fill("/account", {"csrf_token": "x"}, submit_to="/logout")
-    assert switch_of(logout).fields["next"] == "/"
+    assert switch_of(logout).fields["next"] == "/logout"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_language_that_is_not_there_changes_nothing_and_the_others_are_offered
     browser = site.browser()
     answer = browser.post(switch_of(browser.open("/register")), {"locale": tag})
     assert answer.status == 422
-    assert answer.problems == [("", "We do not speak this language yet. Please choose one of these.")]
+    assert answer.problems == [("", "We don't speak this language yet. Please choose one of these.")]
     assert "language" not in "".join(answer.headers.getlist("Set-Cookie"))
     for form in answer.forms:
         assert form.fields["next"] == "/register"
@@ -206,8 +206,9 @@ def test_a_field_sent_twice_is_refused(site: Site) -> None:
     assert spoken(browser.open("/login")) == "en"
 
 
-def test_there_is_no_page_to_open_at_its_address(site: Site) -> None:
-    assert_error_page(site.browser().send("/language"), 405)
+def test_its_address_leads_back_to_the_page_it_was_opened_for(site: Site) -> None:
+    assert site.browser().send("/language?next=/register").location == "/register"
+    assert site.browser().send("/language?next=//evil.example").location == "/"
 
 
 # The cookie.
@@ -270,7 +271,7 @@ def test_whoever_registers_is_known_by_the_language_of_the_page(site: Site) -> N
     browser.register(ADA, PASSWORD)
     (mail,) = site.mails(ADA)
     assert mail["Content-Language"] == "cs"
-    assert mail["Subject"] == "Potvrďte e-mailovou adresu pro účet Customer portal"
+    assert mail["Subject"] == "Potvrďte e\u2011mailovou adresu pro účet Customer portal"
     browser.fill(site.link(ADA))
     assert locale_of_ada(site) == "cs"
 
@@ -317,7 +318,7 @@ def test_a_notice_is_told_in_the_language_of_the_page_that_tells_it(site: Site) 
     choose(browser, "cs", on=link)
     welcome = browser.follow(browser.fill(link))
     assert spoken(welcome) == "en"
-    assert "Your address is confirmed. Welcome!" in welcome.words
+    assert "Your email address is confirmed. Welcome!" in welcome.words
 
 
 @pytest.mark.parametrize("email", [ADA, "nobody@example.com"])

@@ -54,6 +54,24 @@ def test_behind_one_proxy_the_last_address_counts_and_what_the_client_wrote_does
 
 
 @pytest.mark.parametrize(
+    ("forwarded", "ip"),
+    [
+        ("198.51.100.7:50001", "198.51.100.7"),
+        ("203.0.113.9, 198.51.100.7:1", "198.51.100.7"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("10.0.0.1:1,[2001:DB8::1]:50001", "2001:db8::1"),
+        ("2001:db8::1", "2001:db8::1"),
+    ],
+)
+def test_a_proxy_may_write_the_port_beside_the_address(start: Start, forwarded: str, ip: str) -> None:
+    site = start(TRUSTED_PROXIES="1", LOGIN_LIMIT_NETWORK="1 per 20 minutes")
+    assert try_login(site, 1, {"X-Forwarded-For": forwarded}).status == 422
+    assert try_login(site, 2, {"X-Forwarded-For": "192.0.2.77:50001"}).status == 422
+    assert ips(site) == [ip, "192.0.2.77"]
+
+
+@pytest.mark.parametrize(
     "value",
     ["", ",", ", ,", "unknown", "1.2.3", "999.1.1.1", "' OR 1=1 --", "<xss>", "a" * 9000, "1.2.3.4:80", "::1%eth0"],
 )

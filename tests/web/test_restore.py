@@ -9,7 +9,7 @@ import pytest
 from portal.backup import back_up, is_copy, settle_copy
 from portal.cli.backup import after_restore
 from portal.domain.operations.mail_queue import list_mails
-from portal.domain.operations.restore import HELD_BACK
+from portal.domain.operations.restore import HOLD_REASON
 from portal.settings import DATABASE_FILE
 from portal.storage.clock import utc_now
 from tests.servers.postgres import Postgres
@@ -64,7 +64,7 @@ class Postgresql:
         site = self._start(DATABASE_URL=self._server.restore(self._copy, "restored"))
         ended = site.app.test_cli_runner().invoke(after_restore)
         assert ended.exit_code == 0, ended.output
-        assert ended.output.startswith("Ended 1 links and 1 sign-ins, set 1 mails aside")
+        assert ended.output.startswith("Ended 1 links and 1 sessions; set 1 emails aside")
         return site
 
 
@@ -101,14 +101,14 @@ def test_no_mail_goes_out_twice(restored: Restored) -> None:
     assert sent == [restored.site.settings.base_url + restored.used_link]
     assert len(restored.site.mails(ADA)) == len({mail["Message-ID"] for mail in restored.site.mails(ADA)})
     with restored.site.context.database.read() as connection:
-        assert HELD_BACK in {mail.reason for mail in list_mails(connection, None, 10)}
+        assert HOLD_REASON in {mail.reason for mail in list_mails(connection, None, 10)}
 
 
 def test_the_customer_is_there_and_can_go_on(restored: Restored) -> None:
     browser = restored.site.browser()
     browser.ask_for_reset(ADA)
     assert browser.fill(restored.site.link(ADA), {"password": SINCE}).status == 302
-    assert browser.sign_in(ADA, SINCE).status == 302
+    assert restored.site.browser().sign_in(ADA, SINCE).status == 302
 
 
 @pytest.mark.on_sqlite

@@ -59,7 +59,7 @@ def test_whoever_confirms_goes_back_to_the_shop_signed_in(shop: Site) -> None:
 def test_the_code_of_the_mail_leads_back_too(shop: Site) -> None:
     browser = registered(shop)
     told = browser.sign_in(EMAIL, PASSWORD)  # whoever knows the password of what waits may type the code
-    assert "not confirmed yet" in told.words
+    assert "confirm your email address first" in told.words
 
     assert policy(browser.open("/register/code")) == POLICY_OF_RETURN
     typed = {"code": code_in(shop.mails(EMAIL)[-1])}

@@ -53,17 +53,21 @@ class Visitor:
     def ask(self, method: str, path: str, body: str | None = None) -> tuple[int, str, str]:
         """Status, Location and body of an answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self._served.port, timeout=60)
-        headers = {"Cookie": self._cookie}
-        if body is not None:
-            headers |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": self._served.url}
         with closing(connection):
-            connection.request(method, path, body, headers)
+            connection.request(method, path, body, self.headers(body))
             answer = connection.getresponse()
             text = answer.read().decode()
         for cookie in answer.headers.get_all("Set-Cookie", []):
             name, _, value = cookie.partition(";")[0].partition("=")
             self._cookies[name] = value
         return answer.status, answer.getheader("Location", ""), text
+
+    def headers(self, body: str | None = None) -> dict[str, str]:
+        """Return the headers of a request with this body."""
+        headers = {"Cookie": self._cookie}
+        if body is not None:
+            headers |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": self._served.url}
+        return headers
 
     def fill(self, path: str, **typed: str) -> tuple[int, str, str]:
         return self.send(path, self.open(path), **typed)
@@ -74,7 +78,12 @@ class Visitor:
 
     def send(self, path: str, token: str, **typed: str) -> tuple[int, str, str]:
         """Send a form that was opened before."""
-        return self.ask("POST", path, urlencode({"csrf_token": token, **typed}))
+        return self.ask("POST", path, form(token, **typed))
+
+
+def form(token: str, **typed: str) -> str:
+    """Encode a form as the body of a request."""
+    return urlencode({"csrf_token": token, **typed})
 
 
 def token_in(page: str, action: str) -> str:
@@ -121,7 +130,7 @@ def test_no_answer_says_which_server_gave_it(served: Served) -> None:
         b"POST /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
         b"nonsense\r\n\r\n",
         b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
-        b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
     ]
     for request in requests:
@@ -212,6 +221,23 @@ def test_requests_that_come_in_pieces_or_together_are_answered(served: Served) -
         connection.sendall(request + last)
         answers = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answers.count(b"200 OK") == 3
+
+
+@pytest.mark.parametrize("long", [b"GET /login?" + b"a" * 40_000, b"GET /login HTTP/1.1\r\nCookie: " + b"a" * 40_000])
+def test_a_browser_that_sent_too_much_gets_a_page_in_each_language(served: Served, long: bytes) -> None:
+    head, _, page = raw(served, long).partition(b"\r\n\r\n")
+    assert head.split(b" ")[1] == b"431"
+    assert b"Content-Type: text/html; charset=utf-8" in head
+    assert b'<p lang="en">Your browser sent more than we can read.' in page
+    assert '<p lang="cs">Váš prohlížeč'.encode() in page
+    assert b"aaa" not in page
+
+
+@pytest.mark.parametrize("fields", [b"/login?next=" + b"a" * 5_000, b"/login HTTP/1.1\r\nCookie: " + b"a" * 9_000])
+def test_a_long_query_and_many_cookies_are_read(served: Served, fields: bytes) -> None:
+    line = fields if b" HTTP" in fields else fields + b" HTTP/1.1"
+    answer = raw(served, b"GET " + line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_head_without_an_end_is_refused(served: Served) -> None:

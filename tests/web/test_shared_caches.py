@@ -13,6 +13,7 @@ from tests.web.conftest import PASSWORD, Site, Start
 EMAIL = "ada@example.com"
 SHOP = "https://shop.example.com"
 FRAME = {"Sec-Fetch-Dest": "iframe"}
+COVER = b"\x89PNG\r\n\x1a\n"
 LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>'
 WHAT_A_SITE_SAYS = (
     "nonce=made-up-by-the-page-0123",
@@ -30,9 +31,15 @@ MISSING = ("/static/none.css", "/static/", "/static/%00", "/static/../portal.tom
 
 @pytest.fixture
 def site(start: Start) -> Site:
-    """A portal that one shop may show, with a logo and a colour."""
+    """A portal that one shop may show, with a logo, a cover and a colour."""
     site = start(BASE_URL="https://portal.example.com")
-    shop: OrganisationChanges = {"frame_ancestors": [SHOP], "return_origins": [SHOP], "logo": LOGO, "accent": "#336699"}
+    shop: OrganisationChanges = {
+        "frame_ancestors": [SHOP],
+        "return_origins": [SHOP],
+        "logo": LOGO,
+        "cover": COVER,
+        "accent": "#336699",
+    }
     change_organisation(site.context, "default", shop, Portal(languages=("en", "cs"), hostname="portal.example.com"))
     site.app.extensions["portal_directory"]._snapshot = None  # some seconds later
     return site
@@ -48,7 +55,7 @@ def assets(site: Site) -> list[str]:
     versioned = [*linked, *themed]
     assert len(versioned) == 5
     plain = [address.partition("?")[0] for address in versioned]
-    return [*versioned, *plain, "/embed.js", "/organisation/logo", "/healthz", "/readyz"]
+    return [*versioned, *plain, "/embed.js", "/organisation/logo", "/organisation/cover", "/healthz", "/readyz"]
 
 
 def with_query(address: str) -> Iterator[str]:

@@ -1,12 +1,14 @@
 """What is said of a new password while it is typed."""
 
 import logging
+from hashlib import sha1
+from pathlib import Path
 
 import pytest
 
 from portal.domain.passwords.policy import MAX_LENGTH
 from tests.web.browser import Browser, Page
-from tests.web.conftest import PASSWORD, Site
+from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_headers
 
 EMAIL = "ada@example.com"
@@ -15,7 +17,7 @@ WEAK = ["", "short", "password", "12345678", "qwertyuiop", "marzipetto", "x" * (
 
 def judge(browser: Browser, password: str, **beside: str) -> Page:
     """What the page's script does."""
-    token = browser.open("/register").form("/register").token
+    token = browser.open("/register").forms[0].token
     return browser.send(
         "/password/strength", "POST", data={"csrf_token": token, "password": password, "email": EMAIL, **beside}
     )
@@ -41,6 +43,21 @@ def test_a_password_that_would_be_refused_is_told_so_in_the_words_of_the_refusal
     if password and len(password) <= MAX_LENGTH:  # of the others the form has its own words
         assert answer.json["words"] == words
     assert answer.json["words"]
+
+
+def test_a_password_that_guessing_by_its_hash_would_find_is_not_called_strong(site: Site) -> None:
+    assert judge(site.browser(), "xq7Rv#2k").json == {"fit": True, "words": "It will do. A longer one is safer."}
+
+
+def test_a_password_of_a_known_breach_is_refused(start: Start, tmp_path: Path) -> None:
+    digest = sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest().upper()
+    (tmp_path / "hashes.txt").write_text(f"{digest}:3\n")
+    site = start(PWNED_PASSWORDS_FILE=str(tmp_path / "hashes.txt"))
+    browser = site.browser()
+    words = judge(browser, PASSWORD).json["words"]
+    assert words.startswith("This password is known from a data breach")
+    assert dict(browser.register(EMAIL, PASSWORD).problems)["password"] == words
+    assert judge(browser, PASSWORD + "!").json["fit"] is True
 
 
 @pytest.mark.parametrize(
@@ -115,7 +132,7 @@ def test_it_needs_the_token_of_the_page_and_takes_nothing_from_other_sites(site:
         answer = browser.send("/password/strength", "POST", data=data, headers=headers)
         assert answer.status == 400
         assert "Strong enough" not in answer.text
-    assert browser.send("/password/strength").status == 405
+    assert browser.send("/password/strength").location == "/"
     repeated = {"csrf_token": token, "password": [PASSWORD, "x"]}
     assert browser.send("/password/strength", "POST", data=repeated).status == 422
 
@@ -148,8 +165,8 @@ def test_each_page_where_a_password_is_chosen_says_where_to_ask(site: Site) -> N
     browser = site.customer(EMAIL)
     browser.ask_for_reset(EMAIL)
 
-    for path in ("/register", "/account/password", site.link(EMAIL)):
-        (box,) = [box for box in browser.open(path).tree.all("div", class_="password") if box.get("data-judged-by")]
+    for asking, path in ((site.browser(), "/register"), (browser, "/account/password"), (browser, site.link(EMAIL))):
+        (box,) = [box for box in asking.open(path).tree.all("div", class_="password") if box.get("data-judged-by")]
         assert box.get("data-judged-by") == "/password/strength"
         assert box.one("input").get("name") == "password"
     assert "data-judged-by" not in site.browser().open("/login").text

@@ -1,8 +1,6 @@
 """Ban a customer, and lift a ban."""
 
-from datetime import datetime
-
-from sqlalchemy import Connection, func, update
+from sqlalchemy import func, update
 
 from portal.domain import identities, one_time_links
 from portal.domain.audit_log import EventKind, record
@@ -14,15 +12,15 @@ from portal.storage.models import Contact
 
 
 @retried
-def ban(context: Context, organisation_id: int, whom: CustomerSelector, reason: str) -> None:
-    """Close a customer's account: nothing signs in any more, and whatever was open has ended.
+def ban(context: Context, organisation_id: int, selector: CustomerSelector, reason: str) -> None:
+    """Ban a customer: refuse every sign-in and end all identities, links and registrations.
 
-    All of it in one transaction, so that no identity outlives the ban. A customer who is banned already gets the new
-    reason. Raises UnknownCustomer.
+    In one transaction, so that no identity outlives the ban. A customer who is banned already gets the new reason.
+    Raises UnknownCustomer.
     """
     now = context.clock()
     with context.database.write() as connection:
-        contact_id = lock_customer(connection, organisation_id, whom)
+        contact_id = lock_customer(connection, organisation_id, selector)
         connection.execute(
             update(Contact)
             .where(Contact.id == contact_id)
@@ -31,25 +29,17 @@ def ban(context: Context, organisation_id: int, whom: CustomerSelector, reason: 
         identities.end_all(connection, contact_id, now)
         one_time_links.end_all(connection, contact_id, now)
         make_decoys(connection, contact_id)
-        _record(connection, organisation_id, EventKind.BAN, contact_id, now)
+        record(connection, Visitor.operator(organisation_id), EventKind.BAN, contact_id=contact_id, now=now)
 
 
 @retried
-def unban(context: Context, organisation_id: int, whom: CustomerSelector) -> bool:
-    """Open a banned account again; what the ban has ended stays ended. False when it was not banned.
-
-    Raises UnknownCustomer.
-    """
+def unban(context: Context, organisation_id: int, selector: CustomerSelector) -> bool:
+    """Lift a ban; what it ended stays ended. Return False if there was no ban. Raises UnknownCustomer."""
     now = context.clock()
     with context.database.write() as connection:
-        contact_id = lock_customer(connection, organisation_id, whom)
+        contact_id = lock_customer(connection, organisation_id, selector)
         banned = update(Contact).where(Contact.id == contact_id, Contact.banned_at.is_not(None))
         if connection.execute(banned.values(banned_at=None, ban_reason=None)).rowcount == 0:
             return False
-        _record(connection, organisation_id, EventKind.UNBAN, contact_id, now)
+        record(connection, Visitor.operator(organisation_id), EventKind.UNBAN, contact_id=contact_id, now=now)
     return True
-
-
-def _record(connection: Connection, organisation_id: int, kind: EventKind, contact_id: int, now: datetime) -> None:
-    operator = Visitor.operator(organisation_id)
-    record(connection, operator, kind, contact_id=contact_id, now=now)

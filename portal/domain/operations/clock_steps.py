@@ -1,10 +1,11 @@
-"""Mails after the shared clock was set back: nobody waits until it is again as late as it was.
+"""Make queued emails due again after the shared clock was set back.
 
-Whatever lies further ahead than it could was written before the step, and is brought forward. That is also believed of
-the lease of a mail that is on its way at this moment, so at the step one may go out twice, with the same Message-ID.
+A due time or lease that is further in the future than possible was written before the clock was set back, and is moved
+to now. This applies to the lease of an email that is just being sent too, so one may be sent twice at such a moment,
+with the same Message-ID.
 
-Looking for them walks all mails that wait (some 50 ms with 100,000), so it is no part of claiming one, which every
-worker does each second.
+The search reads all queued emails (about 50 ms for 100,000), so it is not part of `claim_next`, which every worker runs
+each second.
 """
 
 from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, update
@@ -15,31 +16,29 @@ from portal.storage.clock import Clock
 from portal.storage.database import Database
 from portal.storage.models import OutboxMail
 
-NO_LEASE = 2 * LEASE
-"""A lease that ends still further ahead was taken before the clock was set back.
-
-Twice its length, so that a small step costs nothing, and nor does it when of two workers the one that has looked at the
-clock first comes second.
+_PLAUSIBLE_LEASE = 2 * LEASE
+"""A lease that ends later was taken before the clock was set back. Twice its length, so that small steps and parallel
+workers, one of which read the clock earlier, change nothing.
 """
-NO_DELAY = 2 * LONGEST_DELAY
-"""A put-off that ends still further ahead was made before the clock was set back."""
-BATCH = 500
+_PLAUSIBLE_DELAY = 2 * LONGEST_DELAY
+"""A retry that is due later was scheduled before the clock was set back."""
+_BATCH = 500
 
 
 def bring_forward(database: Database, clock: Clock) -> int:
-    """Make due at once what was written before the clock was set back, and return how many mails that were.
+    """Make emails due that were written before the clock was set back; return their number.
 
-    It only reads where there are none; they are written in small batches, so that no customer waits for the write lock.
+    Writes in small batches, so that no request waits long for the write lock, and only if there are any.
     """
-    with database.read() as connection:  # the search may take its time: it holds no lock
+    with database.read() as connection:  # the search may be slow: it takes no lock
         found = list(connection.scalars(select(OutboxMail.id).where(_is_stranded(connection, clock))))
-    return sum(_bring_forward(database, clock, found[start : start + BATCH]) for start in range(0, len(found), BATCH))
+    return sum(_bring_forward(database, clock, found[start : start + _BATCH]) for start in range(0, len(found), _BATCH))
 
 
 def _bring_forward(database: Database, clock: Clock, found: list[int]) -> int:
     with database.write() as connection:
         now = clock.shared(connection)
-        # Looked at once more, and passed over where another worker writes (PostgreSQL): that one knows the new time.
+        # Checked again under the lock; rows locked by another worker are skipped: it has read the new time.
         ids = select(OutboxMail.id).where(OutboxMail.id.in_(found), _is_stranded(connection, clock))
         changed = connection.execute(
             update(OutboxMail)
@@ -61,9 +60,9 @@ def _is_due_too_late(connection: Connection, clock: Clock) -> ColumnElement[bool
     was_never_put_off = OutboxMail.attempts == 0
     return or_(
         and_(was_never_put_off, OutboxMail.due_at > clock.shared(connection)),
-        OutboxMail.due_at > clock.shared(connection, NO_DELAY),
+        OutboxMail.due_at > clock.shared(connection, _PLAUSIBLE_DELAY),
     )
 
 
 def _is_leased_too_long(connection: Connection, clock: Clock) -> ColumnElement[bool]:
-    return OutboxMail.lease_until > clock.shared(connection, NO_LEASE)
+    return OutboxMail.lease_until > clock.shared(connection, _PLAUSIBLE_LEASE)

@@ -1,4 +1,4 @@
-"""Customers as an operator sees them: listed, looked at, locked for a change."""
+"""List, search, show and lock customers for an operator."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,24 +15,24 @@ from portal.domain.values.email import Address
 from portal.storage.models import Account, Contact, Event, Identity, OutboxMail
 
 LIST_LIMIT = 1000
-"""More rows than anybody reads; a longer list is searched."""
+"""Maximum number of rows in a list; an operator searches a longer one."""
 RECENT_EVENTS = 10
 
 
 class State(StrEnum):
-    """How far an organisation knows a customer."""
+    """The state of a customer."""
 
     GUEST = "guest"
-    """Known by address, without a password."""
+    """Confirmed, without a password."""
     UNCONFIRMED = "unconfirmed"
-    """Known only from a registration that waits for its mailbox to be proven."""
+    """Known only from a registration whose mailbox is not proven."""
     REGISTERED = "registered"
     BANNED = "banned"
 
 
 @dataclass(frozen=True)
 class CustomerReference:
-    """A customer reference number: the way to name a customer who has no address."""
+    """A customer reference number: selects a customer without an address."""
 
     number: str
 
@@ -41,20 +41,20 @@ class CustomerReference:
 
 
 CustomerSelector = Address | CustomerReference
-"""How an operator names one customer of an organisation."""
+"""How an operator selects one customer of an organisation."""
 
 
 class UnknownCustomer(LookupError):
-    """The organisation knows nobody by this name; the message is one sentence for the operator."""
+    """The organisation has no such customer. The message is one sentence for the operator."""
 
-    def __init__(self, whom: CustomerSelector) -> None:
-        kind = "address" if isinstance(whom, Address) else "reference number"
-        super().__init__(f"There is no customer with the {kind} {whom}.")
+    def __init__(self, selector: CustomerSelector) -> None:
+        kind = "address" if isinstance(selector, Address) else "reference number"
+        super().__init__(f"There is no customer with the {kind} {selector}.")
 
 
 @dataclass(frozen=True)
 class CustomerRecord:
-    """One customer. Nothing in it opens an account."""
+    """A customer as the operator sees it, without any secret."""
 
     id: int
     email: str | None
@@ -75,12 +75,11 @@ class CustomerRecord:
 
     @property
     def name(self) -> str:
-        """What they are called."""
         return whole_name(self.name_as_given, self.first_name, self.last_name)
 
     @property
     def state(self) -> State:
-        """A ban hides what was before it."""
+        """The state; a ban comes before every other one."""
         if self.banned_at is not None:
             return State.BANNED
         if self.registered_at is not None:
@@ -89,7 +88,7 @@ class CustomerRecord:
 
 
 class PastEvent(NamedTuple):
-    """One line of what happened to a customer."""
+    """An event of a customer in the audit log."""
 
     occurred_at: datetime
     kind: str
@@ -129,39 +128,38 @@ _records = select(
 ).outerjoin(Account, Account.contact_id == Contact.id)
 
 
-def get_customer(connection: Connection, organisation_id: int, whom: CustomerSelector) -> CustomerRecord:
-    """One customer of an organisation. Raises UnknownCustomer."""
-    row = connection.execute(_records.where(_is(organisation_id, whom))).one_or_none()
+def get_customer(connection: Connection, organisation_id: int, selector: CustomerSelector) -> CustomerRecord:
+    """Return one customer of an organisation. Raises UnknownCustomer."""
+    row = connection.execute(_records.where(_is(organisation_id, selector))).one_or_none()
     if row is None:
-        raise UnknownCustomer(whom)
+        raise UnknownCustomer(selector)
     return CustomerRecord(**row._asdict())
 
 
-def _is(organisation_id: int, whom: CustomerSelector) -> ColumnElement[bool]:
-    named = Contact.email_key == whom.key if isinstance(whom, Address) else Contact.cu_ref_no == whom.number
+def _is(organisation_id: int, selector: CustomerSelector) -> ColumnElement[bool]:
+    named = Contact.email_key == selector.key if isinstance(selector, Address) else Contact.cu_ref_no == selector.number
     return and_(Contact.organisation_id == organisation_id, named)
 
 
 def list_customers(connection: Connection, organisation_id: int, search: str | None = None) -> list[CustomerRecord]:
-    """The customers of an organisation by address, at most LIST_LIMIT; those without one come last.
+    """List the customers of an organisation by address, at most LIST_LIMIT; those without an address come last.
 
-    `search` is a part, in any case, of the address, a name, the company or the customer reference number, or of the
-    phone number, with spaces or without.
+    `search` is a part of the phone number, with or without spaces, or some words in any order: each a case-insensitive
+    part of the address, a name, the company or the customer reference number.
     """
     statement = _records.where(Contact.organisation_id == organisation_id)
     if search:
         names = (Contact.name, Contact.first_name, Contact.last_name)
-        places = (Contact.email, *names, Contact.company_name, Contact.cu_ref_no)
-        found = [place.icontains(search, autoescape=True) for place in places]
-        if dialled := search.replace(" ", ""):
-            found.append(func.replace(Contact.phone, " ", "").contains(dialled, autoescape=True))
-        statement = statement.where(or_(*found))
+        columns = (Contact.email, *names, Contact.company_name, Contact.cu_ref_no)
+        words = (or_(*(column.icontains(word, autoescape=True) for column in columns)) for word in search.split())
+        has_number = func.replace(Contact.phone, " ", "").contains(search.replace(" ", ""), autoescape=True)
+        statement = statement.where(or_(and_(*words), has_number))
     rows = connection.execute(statement.order_by(Contact.email_key.nulls_last(), Contact.id).limit(LIST_LIMIT))
     return [CustomerRecord(**row._asdict()) for row in rows]
 
 
 def count_live_identities(connection: Connection, rules: Rules, contact_id: int, now: datetime) -> int:
-    """How many sign-ins of a customer would be accepted now."""
+    """Count the identities of a customer that are valid now."""
     statement = select(func.count()).where(Identity.contact_id == contact_id, identities.is_live(rules, now))
     return connection.execute(statement).scalar_one()
 
@@ -185,7 +183,7 @@ def list_live_identities(connection: Connection, rules: Rules, contact_id: int, 
 
 
 def recent_events(connection: Connection, contact_id: int, limit: int = RECENT_EVENTS) -> list[PastEvent]:
-    """The last events of a customer, the newest first."""
+    """Return the last events of a customer, the newest first."""
     rows = connection.execute(
         select(Event.occurred_at, Event.kind, Event.refusal, Event.ip, Event.user_agent)
         .where(Event.contact_id == contact_id)
@@ -195,10 +193,10 @@ def recent_events(connection: Connection, contact_id: int, limit: int = RECENT_E
     return [PastEvent(**row._asdict()) for row in rows]
 
 
-def last_mail_set_aside(connection: Connection, contact_id: int) -> str | None:
-    """Why the last mail to a customer was set aside; None when it was taken. Who has a dead address shows by it.
+def last_mail_failure(connection: Connection, contact_id: int) -> str | None:
+    """Return why the last email to a customer was not delivered (a dead address, for one); None if it was sent.
 
-    Whether the mail server refused it, or it was given up for something of our own, is in the reason.
+    The reason says whether the mail server rejected it or the portal gave up.
     """
     last = connection.execute(
         select(OutboxMail.state, OutboxMail.reason)
@@ -209,14 +207,14 @@ def last_mail_set_aside(connection: Connection, contact_id: int) -> str | None:
     return last.reason if last is not None and last.state == MailState.DEAD else None
 
 
-def lock_customer(connection: Connection, organisation_id: int, whom: CustomerSelector) -> int:
-    """The customer's id; the row is held until the transaction ends, as by everything that changes credentials.
+def lock_customer(connection: Connection, organisation_id: int, selector: CustomerSelector) -> int:
+    """Lock a customer until the end of the transaction, as every change of credentials does; return the id.
 
     Raises UnknownCustomer.
     """
     contact_id = connection.execute(
-        select(Contact.id).where(_is(organisation_id, whom)).with_for_update(key_share=True)
+        select(Contact.id).where(_is(organisation_id, selector)).with_for_update(key_share=True)
     ).scalar_one_or_none()
     if contact_id is None:
-        raise UnknownCustomer(whom)
+        raise UnknownCustomer(selector)
     return contact_id

@@ -1,4 +1,4 @@
-"""Forgetting a customer: every row that says something of them goes, in one transaction."""
+"""Delete a customer: every row with their data, in one transaction."""
 
 from collections.abc import Mapping
 
@@ -38,8 +38,8 @@ _DELETIONS: Mapping[str, Delete] = {
     "groups": delete(ContactGroup).where(ContactGroup.contact_id == _id),
     "contacts": delete(Contact).where(Contact.id == _id),
 }
-"""By what the operator calls it. In this order: what refers to something goes before it."""
-_forget_reference = (
+"""The deletions by the operator's word for the rows, in the order of their foreign keys."""
+_delete_referral = (
     update(Registration)
     .where(Registration.referral == select(Contact.cu_ref_no).where(Contact.id == _id).scalar_subquery())
     .values(referral=None)
@@ -47,17 +47,17 @@ _forget_reference = (
 
 
 @retried
-def delete_customer(context: Context, organisation_id: int, whom: CustomerSelector) -> dict[str, int]:
-    """Delete everything kept about a customer, and say how many rows of what there were.
+def delete_customer(context: Context, organisation_id: int, selector: CustomerSelector) -> dict[str, int]:
+    """Delete all data of a customer; return the number of deleted rows by kind.
 
-    Whatever was open has ended with that: identities, mailed links, registrations, mails not sent yet. So have the
-    events, which hold IP addresses and browsers; one of the deletion itself stays, and names nobody. Whom the customer
-    had referred was referred by nobody then. Raises UnknownCustomer.
+    This includes identities, links, registrations, unsent emails, and the events, which contain IP addresses and user
+    agents. One event of the deletion stays, without the contact. The customer is also removed as the referrer of
+    others. Raises UnknownCustomer.
 
-    What is out of reach here: mails that were sent, logs, backups, and counters of tries, which pass with their time.
+    Sent emails, logs, backups, and the counters of rate limits (until they expire) are not deleted.
     """
     with context.database.write() as connection:
-        contact_id = lock_customer(connection, organisation_id, whom)
+        contact_id = lock_customer(connection, organisation_id, selector)
         removed = _delete(connection, contact_id)
         operator = Visitor.operator(organisation_id)
         record(connection, operator, EventKind.DELETE, contact_id=None, now=context.clock())
@@ -67,5 +67,5 @@ def delete_customer(context: Context, organisation_id: int, whom: CustomerSelect
 
 def _delete(connection: Connection, contact_id: int) -> dict[str, int]:
     parameters = {"of_contact": contact_id}
-    connection.execute(_forget_reference, parameters)
-    return {what: connection.execute(statement, parameters).rowcount for what, statement in _DELETIONS.items()}
+    connection.execute(_delete_referral, parameters)
+    return {kind: connection.execute(statement, parameters).rowcount for kind, statement in _DELETIONS.items()}

@@ -1,4 +1,4 @@
-"""Everything that is kept about one customer, for the customer to have; secrets and mere numbers of rows stay here."""
+"""Export all data of one customer for the customer, without secrets and internal ids."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -53,64 +53,65 @@ EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
     Event: ("occurred_at", "kind", "refusal", "ip", "user_agent", "request_id"),
     OutboxMail: (
         *("notice", "recipient", "locale", "message_id", "state", "attempts"),
-        *("reason", "created_at", "due_at", "finished_at"),
+        *("reason", "created_at", "due_at", "finished_at", "ip", "user_agent"),
     ),
 }
-"""The columns that are handed out, of every table that says something of a customer."""
+"""The exported columns of every table with data of a customer."""
 
-_NUMBER = "a number of the database, which means nothing outside it"
-_SECRET = "lets somebody in, or helps to find out what does"
-_BOOKKEEPING = "who is sending the mail just now"
+_INTERNAL_ID = "an internal id of the database"
+_SECRET = "a secret, or something that helps to guess one"
+_BOOKKEEPING = "internal state of the mail delivery"
 LEFT_OUT: Mapping[str, str] = {
-    "contact.id": _NUMBER,
-    "contact.organisation_id": "stands there as the organisation's name",
-    "contact.email_key": "follows from the address",
+    "contact.id": _INTERNAL_ID,
+    "contact.organisation_id": "exported as the organisation's slug",
+    "contact.email_key": "derived from the address",
     "contact.password_salt": _SECRET,
-    "contact.referred_by_id": "stands there as referralId",
-    "contact_group.contact_id": _NUMBER,
-    "account.contact_id": _NUMBER,
+    "contact.referred_by_id": "exported as referralId",
+    "contact_group.contact_id": _INTERNAL_ID,
+    "account.contact_id": _INTERNAL_ID,
     "account.password_hash": _SECRET,
-    "former_password.id": _NUMBER,
-    "former_password.contact_id": _NUMBER,
+    "former_password.id": _INTERNAL_ID,
+    "former_password.contact_id": _INTERNAL_ID,
     "former_password.password_hash": _SECRET,
-    "registration.id": _NUMBER,
+    "registration.id": _INTERNAL_ID,
     "registration.public_id": _SECRET,
-    "registration.contact_id": _NUMBER,
+    "registration.contact_id": _INTERNAL_ID,
     "registration.password_hash": _SECRET,
-    "registration.is_decoy": "says only why nothing came of it",
-    "link.id": _NUMBER,
+    "registration.is_decoy": "internal: why the registration cannot be confirmed",
+    "link.id": _INTERNAL_ID,
     "link.public_id": _SECRET,
-    "link.contact_id": _NUMBER,
-    "link.registration_id": _NUMBER,
-    "identity.id": _NUMBER,
-    "identity.contact_id": _NUMBER,
+    "link.contact_id": _INTERNAL_ID,
+    "link.registration_id": _INTERNAL_ID,
+    "identity.id": _INTERNAL_ID,
+    "identity.contact_id": _INTERNAL_ID,
     "identity.digest": _SECRET,
-    "identity.family": _NUMBER,
-    "handover.id": _NUMBER,
-    "handover.identity_id": _NUMBER,
+    "identity.family": _INTERNAL_ID,
+    "identity.started_by": _INTERNAL_ID,
+    "handover.id": _INTERNAL_ID,
+    "handover.identity_id": _INTERNAL_ID,
     "handover.digest": _SECRET,
     "handover.nonce": _SECRET,
-    "device.id": _NUMBER,
-    "device.contact_id": _NUMBER,
+    "device.id": _INTERNAL_ID,
+    "device.contact_id": _INTERNAL_ID,
     "device.digest": _SECRET,
-    "event.id": _NUMBER,
+    "event.id": _INTERNAL_ID,
     "event.organisation_id": "is the customer's",
-    "event.contact_id": _NUMBER,
-    "outbox.id": _NUMBER,
+    "event.contact_id": _INTERNAL_ID,
+    "outbox.id": _INTERNAL_ID,
     "outbox.organisation_id": "is the customer's",
-    "outbox.contact_id": _NUMBER,
-    "outbox.link_id": _NUMBER,
+    "outbox.contact_id": _INTERNAL_ID,
+    "outbox.link_id": _INTERNAL_ID,
     "outbox.is_urgent": _BOOKKEEPING,
     "outbox.claim": _BOOKKEEPING,
     "outbox.lease_until": _BOOKKEEPING,
 }
-"""The other columns of those tables, and why they are kept back. A test sees to it that no column is in neither."""
+"""The other columns of those tables, and why they are not exported. A test checks that no column is missing."""
 
 
-_Any = Select[*tuple[Any, ...]]
+_Statement = Select[*tuple[Any, ...]]
 
 
-def _select(table: type[Base]) -> _Any:
+def _select(table: type[Base]) -> _Statement:
     columns = [getattr(table, name).label(_name(table, name)) for name in EXPORTED[table]]
     return select(*columns).order_by(*table.__table__.primary_key)
 
@@ -124,7 +125,7 @@ def _name(table: type[Base], column: str) -> str:
 _id: BindParameter[int] = bindparam("contact_id", type_=Integer)
 _contact = _select(Contact).where(Contact.id == _id)
 _referring = aliased(Contact)
-_surroundings: _Any = (
+_references: _Statement = (
     select(Organisation.slug.label("organisation"), _referring.cu_ref_no.label("referralId"))
     .select_from(Contact)
     .join(Organisation, Organisation.id == Contact.organisation_id)
@@ -149,29 +150,29 @@ _LISTS = {
 
 
 def export_customer(connection: Connection, contact_id: int) -> dict[str, object]:
-    """Everything kept about a customer, under the API's names where it has them, ready to be written as JSON.
+    """Return all data of a customer under the API's field names, ready for JSON.
 
-    Nothing in it opens an account. Of other customers it tells who referred this one, as the customer knows, and how
-    many this one has referred.
+    Of other customers it contains only the reference number of the referrer, which the customer knows, and the number
+    of customers that this one has referred.
     """
 
-    def rows(statement: _Any) -> list[dict[str, object]]:
+    def rows(statement: _Statement) -> list[dict[str, object]]:
         found = connection.execute(statement, {"contact_id": contact_id}).mappings()
-        return [{name: _plain(value) for name, value in row.items()} for row in found]
+        return [{name: _json_value(value) for name, value in row.items()} for row in found]
 
-    (contact,), (surroundings,), account = rows(_contact), rows(_surroundings), rows(_account)
+    (contact,), (references,), account = rows(_contact), rows(_references), rows(_account)
     return {
-        "organisation": surroundings["organisation"],
+        "organisation": references["organisation"],
         **contact,
         "groups": list(connection.execute(_groups, {"contact_id": contact_id}).scalars()),
-        "referralId": surroundings["referralId"],
+        "referralId": references["referralId"],
         "customersReferred": connection.execute(_referred, {"contact_id": contact_id}).scalar_one(),
         "account": account[0] if account else None,
         **{name: rows(statement) for name, statement in _LISTS.items()},
     }
 
 
-def _plain(value: object) -> object:
+def _json_value(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value

@@ -1,8 +1,7 @@
-"""Customers brought in from another system: all of a file, or nothing of it.
+"""Import customers from another system: all rows of a file, or none.
 
-In two steps. First every row is checked, and the good ones are put into a temporary table, on the disk however many
-they are; nobody waits meanwhile. Then they are stored in one transaction of a few statements, so short that it can be
-borne by a portal that serves (benchmarks/importing.py measures it).
+In two steps. First every row is checked and the valid ones are put into a temporary table, without a lock. Then they
+are stored in one transaction of a few statements, short enough for a portal in production (benchmarks/importing.py).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,23 +34,23 @@ _known_references = select(Contact.cu_ref_no).where(Contact.cu_ref_no.in_(_keys)
 
 @dataclass(frozen=True)
 class Row:
-    """One customer of a file: the API's field names and their values."""
+    """One customer of a file: the values by the API's field names."""
 
     line: int
-    """On which it begins."""
+    """The line that it starts on."""
     values: Mapping[str, object] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that cannot be imported; `problem` is for the operator and holds nothing of the row."""
+    """A row that cannot be imported; `problem` is for the operator and quotes no value of the row."""
 
     line: int
     problem: str
 
 
 class ImportRefused(Exception):
-    """Nothing was imported; the message is one sentence for the operator."""
+    """Nothing was imported. The message is one sentence for the operator."""
 
 
 class CustomerImport:
@@ -63,11 +62,11 @@ class CustomerImport:
         self._connection = connection
 
     def check(self, rows: Iterable[Row | BadRow]) -> Iterator[BadRow]:
-        """Stage the rows that could be stored now, and yield the others, in the order of their lines.
+        """Stage the rows that can be stored, and yield the bad ones in the order of their lines.
 
-        Whoever is known already is a bad row, be it in the organisation or further up in the file: an import changes
-        nothing that is known. That is the contact with the same e-mail address (by its canonical key), and for a row
-        without one the contact without one that has the same phone number.
+        A customer who exists already, in the organisation or on an earlier line, is a bad row: an import changes no
+        existing contact. Customers are the same if they have the same email address (by its canonical key) or, without
+        one, the same phone number.
         """
         now = self._clock()
         rows = iter(rows)
@@ -92,9 +91,9 @@ class CustomerImport:
             yield from bad
 
     def store(self) -> ImportCounts:
-        """Store what was staged, in one transaction; raises ImportRefused when one of them has become known since.
+        """Store the staged customers in one transaction; raises ImportRefused if one of them exists by now.
 
-        Whoever is imported counts as confirmed: the operator vouches for them.
+        They count as confirmed: the operator vouches for their addresses.
         """
         now = self._clock()
         with self._connection.begin():
@@ -106,14 +105,14 @@ class CustomerImport:
                 operator = Visitor.operator(self._organisation_id)
                 record(connection, operator, EventKind.IMPORT, contact_id=None, now=now)
         except IntegrityError:
-            raise ImportRefused("Meanwhile a customer of the file has become known. Import it once more.") from None
+            raise ImportRefused("A customer of the file was added meanwhile. Import the file again.") from None
         return imported
 
-    def _find_known(self, customers: list[ImportedCustomer]) -> "_Known":
+    def _find_known(self, customers: list[ImportedCustomer]) -> "_KnownCustomers":
         emails = [customer.address.key for customer in customers if customer.address]
         phones = [customer.phone for customer in customers if not customer.address]
         references = [customer.cu_ref_no for customer in customers if customer.cu_ref_no]
-        return _Known(
+        return _KnownCustomers(
             {key for (key,) in [*self._rows(_known_emails, emails), *self._rows(_known_phones, phones)]},
             {reference for (reference,) in self._rows(_known_references, references)},
             import_tables.lines_of_keys(self._connection, [customer.key for customer in customers]),
@@ -129,16 +128,16 @@ class CustomerImport:
 
 @contextmanager
 def begin_import(context: Context, organisation_id: int) -> Iterator[CustomerImport]:
-    """An import, on a connection of its own; what was staged and not stored is gone when the block ends."""
-    with context.database.own_connection() as connection:
+    """Start an import on a dedicated connection; customers that are staged and not stored are discarded at the end."""
+    with context.database.dedicated_connection() as connection:
         with connection.begin():
             import_tables.create_tables(connection)
         yield CustomerImport(context, organisation_id, connection)
 
 
 @dataclass
-class _Known:
-    """Who of a batch is there already, and on which lines of the file; grows with every row of the batch."""
+class _KnownCustomers:
+    """The customers of a batch who exist already, and the earlier lines of the file; extended by each row."""
 
     keys: set[str]
     references: set[str]
@@ -146,17 +145,17 @@ class _Known:
     lines_of_references: dict[str, int]
 
     def objection(self, line: int, customer: ImportedCustomer) -> str | None:
-        """What stands against a row; one that nothing stands against is known from now on."""
+        """Return the reason to reject a row; remember an accepted one."""
         key, reference = customer.key, customer.cu_ref_no
         name = "email" if customer.address else "phone"
         if key in self.keys:
-            return f"{name}: This customer is known already."
+            return f"{name}: This customer exists already."
         if key in self.lines_of_keys:
-            return f"{name}: Line {self.lines_of_keys[key]} holds the same customer."
+            return f"{name}: Line {self.lines_of_keys[key]} has the same customer."
         if reference in self.references:
             return "cuRefNo: Another customer has this number already."
         if reference in self.lines_of_references:
-            return f"cuRefNo: Line {self.lines_of_references[reference]} holds the same number."
+            return f"cuRefNo: Line {self.lines_of_references[reference]} has the same number."
         self.lines_of_keys[key] = line
         if reference:
             self.lines_of_references[reference] = line

@@ -1,4 +1,4 @@
-"""Customers out of a file of another system: the API's fields, each checked and brought into its normal form."""
+"""Parse the fields of imported customers: the API's fields, each validated and normalised."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,44 +13,44 @@ from portal.domain.values.invalid import InvalidValue
 from portal.domain.values.ip_addresses import parse_customer_ip
 from portal.domain.values.locale import parse_locale
 from portal.domain.values.phone import parse_phone
-from portal.domain.values.text import is_plain
+from portal.domain.values.text import cleaned, is_plain
 from portal.storage.models import STRING_LENGTH
 
-_LONGEST_NAME = 30
-"""Of a field, with some room for a misspelt one."""
+_MAX_NAME_LENGTH = 30
+"""Of a field name, with room for a typo."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportedCustomer(ContactDetails):
-    """A customer who is about to become known; found by an e-mail address or, without one, by a phone number."""
+    """A customer to import, identified by an email address or, without one, by a phone number."""
 
     address: Address | None = None
     ip: str | None = None
     cu_ref_no: str | None = None
-    """Where the other system had given one."""
+    """If the other system assigned one."""
     password_hash: str | None = field(default=None, repr=False)
     created_at: datetime | None = None
 
     @property
     def key(self) -> str:
-        """Under which a customer is known: that of the address, else the phone number, which holds no @."""
+        """The key of the address, else the phone number, which contains no @."""
         key = self.address.key if self.address else self.phone
-        assert key is not None  # noqa: S101 - read_imported_customer makes none without both
+        assert key is not None  # noqa: S101 - read_imported_customer requires one of them
         return key
 
 
 class InvalidImportRow(ValueError):
-    """Everything that is wrong with one customer, in sentences that name the fields and hold none of their values."""
+    """The problems of one row, in sentences that name the fields and quote no values."""
 
 
 class _InvalidField(ValueError):
-    """What is wrong with one field."""
+    """The problem of one field."""
 
 
 def read_imported_customer(values: Mapping[str, object], now: datetime) -> ImportedCustomer:
-    """Read one customer by the API's field names; raises InvalidImportRow.
+    """Parse one customer from values by the API's field names; raises InvalidImportRow.
 
-    Types are those of the API, none is coerced; an empty text is as good as none.
+    Types are those of the API, without coercion; an empty text counts as missing.
     """
     read: dict[str, object] = {}
     problems: list[str] = []
@@ -72,8 +72,8 @@ def read_imported_customer(values: Mapping[str, object], now: datetime) -> Impor
 
 
 def shown(name: str) -> str:
-    """A field's name as it may be told; what is no name (a value in the wrong place, even a secret) is not."""
-    return name if len(name) <= _LONGEST_NAME and name.replace("_", "").isalnum() and name.isascii() else "A field"
+    """Return a field's name for an error message, unless it may be a misplaced value, such as a secret."""
+    return name if len(name) <= _MAX_NAME_LENGTH and name.replace("_", "").isalnum() and name.isascii() else "A field"
 
 
 def _contradictions(customer: ImportedCustomer, now: datetime) -> list[str]:
@@ -81,9 +81,9 @@ def _contradictions(customer: ImportedCustomer, now: datetime) -> list[str]:
     if customer.address is None and customer.phone is None:
         problems.append("email: Give an e-mail address or a phone number.")
     if customer.address is None and customer.password_hash is not None:
-        problems.append("passwordHash: Only who has an e-mail address can have an account.")
+        problems.append("passwordHash: A customer without an e-mail address cannot have an account.")
     if customer.created_at is not None and customer.created_at > now:
-        problems.append("createdAt: This lies in the future.")
+        problems.append("createdAt: This is in the future.")
     return problems
 
 
@@ -92,11 +92,11 @@ def _text(value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise _InvalidField("This must be text.")
-    text = value.strip()
+    text = cleaned(value)
     if len(text) > STRING_LENGTH:
         raise _InvalidField(f"Use at most {STRING_LENGTH} characters.")
     if not is_plain(text):
-        raise _InvalidField("This holds a control character, or bytes that are not UTF-8.")
+        raise _InvalidField("This contains a control character, or bytes that are not UTF-8.")
     return text or None
 
 
@@ -158,4 +158,4 @@ READERS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "passwordHash": ("password_hash", _unless_empty(_password_hash)),
     "createdAt": ("created_at", _unless_empty(_moment)),
 }
-"""By the API's name of a field: what it is called here, and how it is read."""
+"""The attribute and the parser of each field, by the API's field name."""

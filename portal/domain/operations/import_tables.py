@@ -1,6 +1,6 @@
-"""Temporary tables that hold customers until they are stored, and the few statements that store them.
+"""Temporary tables for customers to import, and the few statements that store them.
 
-They are a connection's own, on the disk however much they hold, and gone when it is closed.
+The tables belong to one connection, are on disk, and are dropped when it is closed.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ from portal.domain.passwords.hashing import new_salt
 from portal.domain.tokens import random_id
 from portal.storage.models import Account, Contact, ContactGroup
 
-_AS_IT_IS = ("email", "email_key", "cu_ref_no", "password_salt", "newsletter", "ip", "created_at", *TEXT_FIELDS)
-"""The columns of a contact that are staged as they will be stored."""
+_COPIED_COLUMNS = ("email", "email_key", "cu_ref_no", "password_salt", "newsletter", "ip", "created_at", *TEXT_FIELDS)
+"""The columns of a contact that are copied unchanged."""
 _temporary = MetaData()
 _staged = Table(
     "staged_contact",
@@ -40,7 +40,7 @@ _staged = Table(
     Column("key", String, unique=True),
     Column("password_hash", Account.__table__.c.password_hash.type),
     Column("referral", Contact.__table__.c.cu_ref_no.type),
-    *(Column(name, Contact.__table__.c[name].type, unique=name == "cu_ref_no") for name in _AS_IT_IS),
+    *(Column(name, Contact.__table__.c[name].type, unique=name == "cu_ref_no") for name in _COPIED_COLUMNS),
     prefixes=["TEMPORARY"],
 )
 _staged_groups = Table(
@@ -59,9 +59,9 @@ _stored = Contact.cu_ref_no == _staged.c.cu_ref_no
 _store_contacts = (
     insert(Contact)
     .from_select(
-        [*_AS_IT_IS, "organisation_id", "failed_passwords", "confirmed_at"],
+        [*_COPIED_COLUMNS, "organisation_id", "failed_passwords", "confirmed_at"],
         select(
-            *(_staged.c[name] for name in _AS_IT_IS),
+            *(_staged.c[name] for name in _COPIED_COLUMNS),
             bindparam("organisation_id", type_=Integer),
             literal(0),
             bindparam("now", type_=Contact.__table__.c.confirmed_at.type),
@@ -94,37 +94,36 @@ _store_referrers = (
 
 @dataclass(frozen=True)
 class ImportCounts:
-    """How many were stored."""
+    """The numbers of stored rows."""
 
     customers: int
     accounts: int
 
 
 def create_tables(connection: Connection) -> None:
-    """Make the tables, empty."""
     _temporary.create_all(connection, checkfirst=False)
 
 
 def count_rows(connection: Connection) -> None:
-    """Have the database count what the tables hold.
+    """Update the statistics of the temporary table.
 
-    Nobody else counts a temporary table, and PostgreSQL would look through all of it for every row, as if it held none.
+    PostgreSQL's autovacuum does not analyse temporary tables; without statistics it would scan the table for each row.
     """
     connection.exec_driver_sql(f"ANALYZE {_staged.name}")
 
 
 def lines_of_keys(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
-    """The lines of those who are staged under some keys."""
+    """Return the line of each staged customer with one of the keys."""
     return dict(tuple(row) for row in connection.execute(_staged_keys, {"keys": keys}))
 
 
 def lines_of_references(connection: Connection, references: Sequence[str]) -> dict[str, int]:
-    """The lines of those who are staged with some customer reference numbers."""
+    """Return the line of each staged customer with one of the customer reference numbers."""
     return dict(tuple(row) for row in connection.execute(_staged_references, {"keys": references}))
 
 
 def stage(connection: Connection, customers: Sequence[tuple[int, ImportedCustomer]], now: datetime) -> None:
-    """Add some customers, each with the line that it stands on."""
+    """Add customers, each with its line in the file."""
     contacts, groups = [], []
     for line, customer in customers:
         address, reference = customer.address, customer.cu_ref_no or random_id(16)
@@ -151,7 +150,7 @@ def stage(connection: Connection, customers: Sequence[tuple[int, ImportedCustome
 
 
 def store(connection: Connection, organisation_id: int, now: datetime) -> ImportCounts:
-    """Make customers of an organisation of all that are staged; they count as confirmed."""
+    """Store all staged customers in an organisation, as confirmed contacts."""
     customers = connection.execute(_store_contacts, {"organisation_id": organisation_id, "now": now}).rowcount
     accounts = connection.execute(_store_accounts).rowcount
     connection.execute(_store_groups)

@@ -1,12 +1,11 @@
-"""What becomes of queued mails: claimed by one worker at a time, then sent, tried again, set aside or expired.
+"""Claim queued emails and store the result of the delivery: sent, retried, dead or expired.
 
-A claim is a lease: while it lasts no other worker takes the row, and the row of a killed worker is free again when it
-runs out. Each result is written only where the claim is still the writer's, so that a worker that was frozen past its
-lease, and whose mail another one has taken up, changes nothing when it wakes. No transaction is open while a mail
-travels.
+A claim is a lease: while it is valid no other worker takes the row, and it expires if the worker was killed. A result
+is written only if the worker still has the claim, so that a worker that was frozen longer than its lease cannot
+overwrite the result of another one. No transaction is open while an email is sent.
 
-All times are those of `Clock.shared`, so that workers on machines whose clocks differ agree. What becomes of mails when
-that clock itself is set back stands in `clock_steps`.
+All times are from `Clock.shared`, because the clocks of the workers' machines may differ. `clock_steps` handles a
+shared clock that was set back.
 """
 
 from dataclasses import dataclass
@@ -24,13 +23,13 @@ from portal.storage.models import Organisation as OrganisationRow
 
 LEASE = timedelta(seconds=60)
 GIVE_UP_AFTER = timedelta(hours=24)
-"""A try that fails so long after the mail was queued was the last one."""
+"""An attempt that fails later than this after the email was queued is the last one."""
 _BACK_OFF = (9, 30, 60, 120, 300, 600)
-"""Seconds until the next try, after one failed try, after two, and so on; the last holds for all that follow."""
+"""Seconds until the next attempt after the first failed one, the second, and so on; the last value is then repeated."""
 _JITTER = 0.3
-"""The share by which each delay is shorter or longer at random, so that what failed together does not return together.
+"""The random share by which each delay is shorter or longer, so that retries are spread.
 
-With it the first delay is 6 to 12 seconds: within the 15 that are promised, what is spent on noticing included.
+The first delay is 6 to 12 seconds, so that the retry, including the poll interval, is within the promised 15 seconds.
 """
 LONGEST_DELAY = timedelta(seconds=_BACK_OFF[-1] * (1 + _JITTER))
 _random = SystemRandom()
@@ -38,7 +37,7 @@ _random = SystemRandom()
 
 @dataclass(frozen=True)
 class MailedLink:
-    """The link that a mail carries. Its token is signed when the mail is rendered."""
+    """The link in an email. Its token is signed when the email is rendered."""
 
     purpose: str
     public_id: str
@@ -49,13 +48,13 @@ class MailedLink:
 
     @property
     def lifetime(self) -> timedelta:
-        """How long the link is good for, from when it was asked for."""
+        """The time from the request of the link to its expiry."""
         return self.expires_at - self.created_at
 
 
 @dataclass(frozen=True)
 class DueMail:
-    """A mail that this worker has claimed, with all that is needed to render it."""
+    """An email that this worker has claimed, with all data to render it."""
 
     link: MailedLink | None
     organisation: Organisation
@@ -68,12 +67,14 @@ class DueMail:
     message_id: str
     attempts: int
     created_at: datetime
+    ip: str | None
+    user_agent: str | None
 
     @property
     def obsolete(self) -> str | None:
-        """Why the mail is of no use any more, if so: nobody wants a link that opens nothing.
+        """The reason why the email need not be sent any more (its link cannot be used), or None.
 
-        How long it has waited decides, not when its link ends: that is by the clock of the machine that made the link.
+        Expiry is judged by the time in the queue, on the shared clock; `expires_at` is on the clock of another machine.
         """
         if self.link is None:
             return None
@@ -84,7 +85,7 @@ class DueMail:
         return "the link has expired" if self.claimed_at - self.created_at >= self.link.lifetime else None
 
 
-_claimed = (
+_mail_by_id = (
     select(
         OutboxMail.id,
         OutboxMail.claim,
@@ -94,6 +95,8 @@ _claimed = (
         OutboxMail.message_id,
         OutboxMail.attempts,
         OutboxMail.created_at,
+        OutboxMail.ip,
+        OutboxMail.user_agent,
         *columns("organisation_"),
         Link.purpose,
         Link.public_id,
@@ -109,19 +112,19 @@ _claimed = (
 
 
 def claim_next(connection: Connection, clock: Clock, claim: str) -> DueMail | None:
-    """Take the urgent mail that has been due longest, else any other, for the length of a lease; None when none is due.
+    """Claim the urgent email that has been due longest, else the other one, for one lease; return None if none is due.
 
-    However many others wait, an urgent one does not wait behind them. `claim` must be a new random text each time: it
-    is what tells this taking of the mail from every other. Of any number of workers one gets the row.
+    Urgent emails come first, however many others are queued. `claim` must be a new random text each time: it identifies
+    this claim. Of any number of workers one gets the row.
     """
-    # Two statements: each finds its row in the index at once, however long the other kind's queue is.
+    # Two statements: each finds its row by the index, however long the queue of the other kind is.
     for urgent in (True, False):
-        taken = _take_next(connection, clock, claim, urgent=urgent)
-        if taken is not None:
+        claimed = _claim_row(connection, clock, claim, urgent=urgent)
+        if claimed is not None:
             break
     else:
         return None
-    row = connection.execute(_claimed, {"mail_id": taken.id}).one()
+    row = connection.execute(_mail_by_id, {"mail_id": claimed.id}).one()
     link = None
     if row.public_id is not None:
         link = MailedLink(
@@ -135,7 +138,7 @@ def claim_next(connection: Connection, clock: Clock, claim: str) -> DueMail | No
     return DueMail(
         link=link,
         organisation=read_organisation(row, "organisation_"),
-        claimed_at=taken.lease_until - LEASE,
+        claimed_at=claimed.lease_until - LEASE,
         id=row.id,
         claim=row.claim,
         notice=row.notice,
@@ -144,10 +147,12 @@ def claim_next(connection: Connection, clock: Clock, claim: str) -> DueMail | No
         message_id=row.message_id,
         attempts=row.attempts,
         created_at=row.created_at,
+        ip=row.ip,
+        user_agent=row.user_agent,
     )
 
 
-def _take_next(connection: Connection, clock: Clock, claim: str, *, urgent: bool) -> Row[*tuple[Any, ...]] | None:
+def _claim_row(connection: Connection, clock: Clock, claim: str, *, urgent: bool) -> Row[*tuple[Any, ...]] | None:
     now = clock.shared(connection)
     next_due = (
         select(OutboxMail.id)
@@ -159,7 +164,7 @@ def _take_next(connection: Connection, clock: Clock, claim: str, *, urgent: bool
         )
         .order_by(OutboxMail.due_at, OutboxMail.id)
         .limit(1)
-        .with_for_update(skip_locked=True)  # PostgreSQL: workers pass each other by; SQLite has one writer
+        .with_for_update(skip_locked=True)  # PostgreSQL: workers do not wait for each other; SQLite has one writer
     )
     take = (
         update(OutboxMail)
@@ -171,29 +176,29 @@ def _take_next(connection: Connection, clock: Clock, claim: str, *, urgent: bool
 
 
 def renew(connection: Connection, mail: DueMail, clock: Clock) -> bool:
-    """Begin the lease anew while a slow conversation with the mail server lasts."""
+    """Extend the lease, while the mail server is slow. Return False if the claim was lost."""
     return _write(connection, mail, lease_until=clock.shared(connection, LEASE))
 
 
 def mark_sent(connection: Connection, mail: DueMail, clock: Clock) -> bool:
-    """The mail server has taken the mail over."""
+    """Mark an email as accepted by the mail server."""
     return _finish(connection, mail, MailState.SENT, clock, reason=None)
 
 
 def mark_expired(connection: Connection, mail: DueMail, clock: Clock, reason: str) -> bool:
-    """The mail is of no use any more and was not sent."""
+    """Mark an email as obsolete and not sent."""
     return _finish(connection, mail, MailState.EXPIRED, clock, reason=reason)
 
 
-def set_aside(connection: Connection, mail: DueMail, clock: Clock, reason: str) -> bool:
-    """Give the mail up: a try has failed and no other will fare better."""
+def mark_dead(connection: Connection, mail: DueMail, clock: Clock, reason: str) -> bool:
+    """Give an email up after a permanent failure."""
     return _finish(connection, mail, MailState.DEAD, clock, reason=reason, attempts=mail.attempts + 1)
 
 
 def retry_later(connection: Connection, mail: DueMail, clock: Clock, reason: str) -> bool:
-    """A try has failed: put the next one off, a little longer each time; 24 hours after queuing, give up."""
+    """Schedule the next attempt after a failed one, with a growing delay; give up 24 hours after queuing."""
     if mail.claimed_at - mail.created_at >= GIVE_UP_AFTER:
-        return set_aside(connection, mail, clock, f"given up after 24 hours: {reason}")
+        return mark_dead(connection, mail, clock, f"given up after 24 hours: {reason}")
     return _write(
         connection,
         mail,
@@ -206,23 +211,23 @@ def retry_later(connection: Connection, mail: DueMail, clock: Clock, reason: str
 
 
 def hand_back(connection: Connection, mail: DueMail) -> bool:
-    """Return the mail untried, and due as it was: whatever was in the way had nothing to do with it."""
+    """Release the claim without counting an attempt, after a failure that had nothing to do with this email."""
     return _write(connection, mail, claim=None, lease_until=None)
 
 
 def delay_after(attempts: int) -> timedelta:
-    """How long to wait after so many failed tries: between 6 and 12 seconds at first, some 10 minutes in the end."""
+    """Return the delay after a number of failed attempts: 6 to 12 seconds at first, about 10 minutes in the end."""
     seconds = _BACK_OFF[min(attempts, len(_BACK_OFF)) - 1]
     return timedelta(seconds=seconds * _random.uniform(1 - _JITTER, 1 + _JITTER))
 
 
-def _finish(connection: Connection, mail: DueMail, state: MailState, clock: Clock, **values: Any) -> bool:
+def _finish(connection: Connection, mail: DueMail, state: MailState, clock: Clock, **values: object) -> bool:
     finished_at = clock.shared(connection)
     return _write(connection, mail, state=state, finished_at=finished_at, claim=None, lease_until=None, **values)
 
 
-def _write(connection: Connection, mail: DueMail, **values: Any) -> bool:
-    """Change a row whose claim is still ours; whether it was."""
+def _write(connection: Connection, mail: DueMail, **values: object) -> bool:
+    """Update an email if this worker still has the claim; return whether it has."""
     statement = update(OutboxMail).where(
         OutboxMail.id == mail.id, OutboxMail.claim == mail.claim, OutboxMail.state == MailState.QUEUED
     )

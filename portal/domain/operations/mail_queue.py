@@ -1,4 +1,4 @@
-"""The outbox as the operator sees it: what waits, what was sent, what is to be tried again."""
+"""List, count and requeue emails for an operator."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from portal.storage.models import OutboxMail
 
 @dataclass(frozen=True)
 class ListedMail:
-    """A mail as the operator sees it."""
+    """An email as the operator sees it."""
 
     id: int
     notice: str
@@ -24,6 +24,11 @@ class ListedMail:
     due_at: datetime
     finished_at: datetime | None
 
+    @property
+    def tries(self) -> int:
+        """How often it was handed to the mail server: of a sent one the last try, which did not fail, counts too."""
+        return self.attempts + (self.state == MailState.SENT)
+
 
 _listed = (
     select(*(getattr(OutboxMail, field.name) for field in fields(ListedMail)))
@@ -33,25 +38,25 @@ _listed = (
 
 
 def list_mails(connection: Connection, organisation_id: int | None, limit: int) -> list[ListedMail]:
-    """The newest mails first, of one organisation or of all; void ones, which are no mails, left out."""
+    """List the emails of one organisation or of all, the newest first, without decoys."""
     statement = _listed.limit(limit)
     if organisation_id is not None:
         statement = statement.where(OutboxMail.organisation_id == organisation_id)
     return [ListedMail(**row._asdict()) for row in connection.execute(statement)]
 
 
-def waiting_mails(connection: Connection, clock: Clock) -> tuple[int, timedelta]:
-    """How many mails wait to be sent, and how long the oldest has waited."""
-    found = select(func.count(), func.min(OutboxMail.created_at), clock.shared(connection))
-    waiting, oldest, now = connection.execute(found.where(OutboxMail.state == MailState.QUEUED)).one()
-    return waiting, now - oldest if waiting else timedelta(0)
+def queued_mails(connection: Connection, clock: Clock) -> tuple[int, timedelta]:
+    """Return the number of queued emails and the age of the oldest."""
+    statement = select(func.count(), func.min(OutboxMail.created_at), clock.shared(connection))
+    count, oldest, now = connection.execute(statement.where(OutboxMail.state == MailState.QUEUED)).one()
+    return count, now - oldest if count else timedelta(0)
 
 
 def requeue(connection: Connection, mail_id: int, clock: Clock) -> bool:
-    """Make a dead or waiting mail due now; False when there is none with this id.
+    """Make a dead or queued email due now; return False if there is none with this id.
 
-    An expired one stays expired: its link opens nothing, and the customer can ask for a new one. A mail older than
-    24 hours gets one more try.
+    An expired one stays expired: its link cannot be used, and the customer can request a new one. An email older than
+    24 hours gets one more attempt.
     """
     statement = (
         update(OutboxMail)

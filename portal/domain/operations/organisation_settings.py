@@ -1,4 +1,4 @@
-"""What an operator sets for an organisation: read, checked, and stored whole or not at all."""
+"""Add organisations and change their settings; all changes of a call are stored, or none."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,21 +17,21 @@ from portal.domain.values import images
 from portal.domain.values.email import parse_email
 from portal.domain.values.invalid import InvalidValue
 from portal.domain.values.locale import parse_locale
-from portal.domain.values.text import is_plain
+from portal.domain.values.text import cleaned, is_plain
 from portal.domain.values.urls import origin_of, parse_hostname, parse_origin, parse_page_url
 from portal.storage.database import retried
 from portal.storage.models import STRING_LENGTH, Organisation
 
 MAX_ORIGINS = 50
-"""In one list: all of it goes into a header of every page."""
+"""Maximum number in one list: a header of every page contains all of them."""
 _CHECKED = (Organisation.id, Organisation.handover_urls, Organisation.return_origins)
-"""What is read back of a row that was written: some of it may have been there before."""
+"""The columns to read back after a write: a change may set one of the two lists only."""
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _ACCENT = re.compile(r"#?([0-9a-f]{6})", re.ASCII | re.IGNORECASE)
 
 
 class OrganisationChanges(TypedDict, total=False):
-    """What an operator sets, as it was typed. What is not given stays; an empty text or list empties the value."""
+    """The changes of an operator, as they were typed. A missing key changes nothing; an empty value removes it."""
 
     name: str
     hostname: str
@@ -42,6 +42,7 @@ class OrganisationChanges(TypedDict, total=False):
     sender: str
     accent: str
     logo: bytes
+    cover: bytes
     privacy_url: str
     terms_url: str
     support_email: str
@@ -52,43 +53,44 @@ class OrganisationChanges(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Portal:
-    """What an organisation's settings must fit."""
+    """The settings of the portal that those of an organisation are checked against."""
 
     languages: Sequence[str]
-    """The tags of those that it speaks."""
+    """The tags of the supported languages."""
     hostname: str
-    """That of BASE_URL."""
+    """The host of BASE_URL."""
 
 
 class InvalidOrganisation(ValueError):
-    """What was given cannot be set, and nothing was changed; the message is one sentence for the operator."""
+    """A value is invalid, and nothing was changed. The message is one sentence for the operator."""
 
 
 @retried
-def add_organisation(context: Context, slug: str, given: OrganisationChanges, portal: Portal) -> None:
-    """Add an organisation, with a name at least; raises InvalidOrganisation."""
+def add_organisation(context: Context, slug: str, changes: OrganisationChanges, portal: Portal) -> None:
+    """Add an organisation; a name is required. Raises InvalidOrganisation."""
     if not _SLUG.fullmatch(slug):
         raise InvalidOrganisation(
             f"The slug {slug[:80]!r} is not made of lower-case letters, digits and hyphens between them, at most 63."
         )
-    if "name" not in given:
+    if "name" not in changes:
         raise InvalidOrganisation("An organisation needs a name.")
-    values = {"slug": slug, "created_at": context.clock(), **_columns(slug, given, portal)}
+    values = {"slug": slug, "created_at": context.clock(), **_columns(slug, changes, portal)}
     values = {"frame_ancestors": [], "return_origins": [], "handover_urls": [], "magic_auth_creates": True, **values}
     values["field_rules"] = values.get("field_rules", {})
     try:
         with context.database.write() as connection:
             row = connection.execute(insert(Organisation).returning(*_CHECKED), values).one()
             _require_return_origins(row.handover_urls, row.return_origins)
-            _record(connection, context, row.id, EventKind.ORGANISATION_ADD)
+            operator = Visitor.operator(row.id)
+            record(connection, operator, EventKind.ORGANISATION_ADD, contact_id=None, now=context.clock())
     except IntegrityError:
-        raise _taken(context, slug, given) from None
+        raise _not_unique(context, slug, changes) from None
 
 
 @retried
-def change_organisation(context: Context, slug: str, given: OrganisationChanges, portal: Portal) -> None:
-    """Set what is given and nothing else; raises UnknownOrganisation and InvalidOrganisation."""
-    columns = _columns(slug, given, portal)
+def change_organisation(context: Context, slug: str, changes: OrganisationChanges, portal: Portal) -> None:
+    """Change the settings of an organisation; raises UnknownOrganisation and InvalidOrganisation."""
+    columns = _columns(slug, changes, portal)
     try:
         with context.database.write() as connection:
             if "field_rules" in columns:
@@ -98,9 +100,10 @@ def change_organisation(context: Context, slug: str, given: OrganisationChanges,
             if row is None:
                 raise UnknownOrganisation(slug)
             _require_return_origins(row.handover_urls, row.return_origins)
-            _record(connection, context, row.id, EventKind.ORGANISATION_CHANGE)
+            operator = Visitor.operator(row.id)
+            record(connection, operator, EventKind.ORGANISATION_CHANGE, contact_id=None, now=context.clock())
     except IntegrityError:
-        raise _taken(context, "", given) from None
+        raise _not_unique(context, "", changes) from None
 
 
 def _chosen_rules(connection: Connection, slug: str) -> dict[str, str]:
@@ -108,29 +111,26 @@ def _chosen_rules(connection: Connection, slug: str) -> dict[str, str]:
     return connection.execute(held).scalar_one_or_none() or {}
 
 
-def _record(connection: Connection, context: Context, organisation_id: int, kind: EventKind) -> None:
-    operator = Visitor.operator(organisation_id)
-    record(connection, operator, kind, contact_id=None, now=context.clock())
-
-
-def _taken(context: Context, slug: str, given: OrganisationChanges) -> InvalidOrganisation:
-    """Which of the two that must be unique was not; the database has decided, this only tells."""
+def _not_unique(context: Context, slug: str, changes: OrganisationChanges) -> InvalidOrganisation:
+    """Return the error for a violated unique constraint: of the slug, else of the host name."""
     with context.database.read() as connection:
         if connection.execute(select(Organisation.id).where(Organisation.slug == slug)).one_or_none() is not None:
             return InvalidOrganisation(f"There is an organisation {slug!r} already.")
-    return InvalidOrganisation(f"Another organisation has the host name {given.get('hostname', '').strip()!r}.")
+    return InvalidOrganisation(f"Another organisation has the host name {changes.get('hostname', '').strip()!r}.")
 
 
-def _columns(slug: str, given: OrganisationChanges, portal: Portal) -> dict[str, Any]:
-    """What goes into the row; raises InvalidOrganisation."""
+def _columns(slug: str, changes: OrganisationChanges, portal: Portal) -> dict[str, Any]:
+    """Parse the changes into column values; raises InvalidOrganisation."""
     columns: dict[str, Any] = {}
     try:
-        for field, value in given.items():
+        for field, value in changes.items():
             columns[field] = None if value in ("", b"") and field != "name" else _READERS[field](value)
         if columns.get("locale") is not None:
-            columns["locale"] = _spoken(str(columns["locale"]), portal.languages)
-        if "logo" in given:
-            columns["logo_type"] = images.media_type(given["logo"]) if given["logo"] else None
+            columns["locale"] = _require_supported(str(columns["locale"]), portal.languages)
+        if "logo" in changes:
+            columns["logo_type"] = images.media_type(changes["logo"]) if changes["logo"] else None
+        if "cover" in changes:
+            columns["cover_type"] = images.cover_type(changes["cover"]) if changes["cover"] else None
     except ValueError as error:
         raise InvalidOrganisation(str(error)) from None
     if columns.get("hostname") == portal.hostname and slug != DEFAULT:
@@ -139,7 +139,7 @@ def _columns(slug: str, given: OrganisationChanges, portal: Portal) -> dict[str,
 
 
 def _name(text: str) -> str:
-    name = text.strip()
+    name = cleaned(text)
     if not name or len(name) > STRING_LENGTH or not is_plain(name):
         raise ValueError(
             f"The name must be one line of 1 to {STRING_LENGTH} characters, none of them a control character."
@@ -162,12 +162,12 @@ def _handover_urls(texts: Sequence[str]) -> list[str]:
 
 
 def _require_return_origins(handover_urls: Sequence[str], return_origins: Sequence[str]) -> None:
-    """Raise InvalidOrganisation for a hand-over address that no customer could be sent back to."""
+    """Raise InvalidOrganisation for a hand-over URL on an origin that is no return origin."""
     for url in handover_urls:
         if origin_of(url) not in return_origins:
             raise InvalidOrganisation(
-                f"The hand-over address {url} lies on no return origin: list {origin_of(url)} among the return origins,"
-                " or take the address off."
+                f"The hand-over address {url} is on no return origin: add {origin_of(url)} to the return origins,"
+                " or remove the address."
             )
 
 
@@ -178,9 +178,9 @@ def _locale(text: str) -> str:
         raise ValueError(f"{text[:80]!r} is not the tag of a language such as cs or en-GB.") from None
 
 
-def _spoken(locale: str, languages: Sequence[str]) -> str:
+def _require_supported(locale: str, languages: Sequence[str]) -> str:
     if not {locale, locale.partition("-")[0]} & set(languages):
-        raise ValueError(f"The portal does not speak {locale!r}, but: {', '.join(languages)}.")
+        raise ValueError(f"The portal does not support {locale!r}, only: {', '.join(languages)}.")
     return locale
 
 
@@ -192,7 +192,7 @@ def _email(text: str) -> str:
 
 
 def _accent(text: str) -> str:
-    found = _ACCENT.fullmatch(text.strip())
+    found = _ACCENT.fullmatch(cleaned(text))
     if found is None:
         raise ValueError(f"{text[:80]!r} is not a colour such as #0b5fff.")
     return f"#{found[1].lower()}"
@@ -213,8 +213,8 @@ def _field_rules(texts: Sequence[str]) -> dict[str, str]:
     return rules
 
 
-def _page_url(text: str) -> str:
-    return parse_page_url(text, STRING_LENGTH)
+def _page_url(example: str) -> Callable[[str], str]:
+    return lambda text: parse_page_url(text, STRING_LENGTH, f"https://shop.example.com/{example}")
 
 
 _READERS: dict[str, Callable[[Any], object]] = {
@@ -227,10 +227,11 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "sender": _email,
     "accent": _accent,
     "logo": bytes,
-    "privacy_url": _page_url,
-    "terms_url": _page_url,
+    "cover": bytes,
+    "privacy_url": _page_url("privacy"),
+    "terms_url": _page_url("terms"),
     "support_email": _email,
     "magic_auth_creates": bool,
     "field_rules": _field_rules,
 }
-"""How each value that is not empty is read; raises ValueError, with a sentence for the operator."""
+"""The parser of each value that is not empty; raises ValueError, with a sentence for the operator."""

@@ -1,8 +1,8 @@
-"""After an old copy of the database was put back: what it has forgotten must not happen a second time.
+"""End all open state after a restore of the database from a backup.
 
-The copy does not know which links were used, which identities were ended and which mails were sent since it was made.
-So none of its open ones counts: links and identities end, mails that wait are set aside. Customers sign in again and
-ask for a new link; nothing else of theirs changes.
+The backup does not contain which links were used, which identities ended and which emails were sent since it was made.
+So all its open links and identities end, and its queued emails are marked dead. Customers must sign in again and
+request new links; nothing else changes.
 """
 
 from dataclasses import dataclass
@@ -13,29 +13,29 @@ from sqlalchemy import Connection, delete, update
 from portal.domain.outbox import MailState
 from portal.storage.models import Handover, Identity, Link, OutboxMail
 
-HELD_BACK = "held back after a restore: it may have been sent already"
+HOLD_REASON = "held back after a restore: it may have been sent already"
 
 
 @dataclass(frozen=True)
 class RestoreCounts:
-    """How many of each were still open in the copy."""
+    """The numbers of rows that were open in the backup."""
 
     links: int
     identities: int
     mails: int
 
 
-def settle(connection: Connection, now: datetime) -> RestoreCounts:
-    """End every open link and identity, set aside every mail that waits. Doing it twice changes nothing more.
+def end_open_state(connection: Connection, now: datetime) -> RestoreCounts:
+    """End every open link and identity, and mark every queued email dead. Idempotent.
 
-    The operator sees the mails in `portal mail list`, and `portal mail retry` still sends what carries no link.
+    The operator sees the emails in `portal mail list`; `portal mail retry` can still send those without a link.
     """
     links = update(Link).where(Link.used_at.is_(None), Link.ended_at.is_(None)).values(ended_at=now)
     identities = update(Identity).where(Identity.ended_at.is_(None)).values(ended_at=now)
     mails = (
         update(OutboxMail)
         .where(OutboxMail.state == MailState.QUEUED)
-        .values(state=MailState.DEAD, finished_at=now, claim=None, lease_until=None, reason=HELD_BACK)
+        .values(state=MailState.DEAD, finished_at=now, claim=None, lease_until=None, reason=HOLD_REASON)
     )
-    connection.execute(delete(Handover))  # they lived for a minute
+    connection.execute(delete(Handover))  # they are valid for a minute only
     return RestoreCounts(*(connection.execute(statement).rowcount for statement in (links, identities, mails)))

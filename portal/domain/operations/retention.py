@@ -1,11 +1,11 @@
-"""Forgetting: what has expired, and what nobody needs, leaves the database.
+"""Delete expired and unneeded rows (data retention).
 
-A mail that may yet be sent keeps whatever it refers to, whatever the age of that. Rows go in small batches, each in a
-transaction of its own, so that no customer waits for the write lock; a run that is cut short is finished by the next.
+Rows that an unsent email refers to are kept, whatever their age. Deletions are in small batches, each in its own
+transaction, so that no request waits long for the write lock; the next run continues an interrupted one.
 
-The searches have no index of their own, but for events by their time: with 1,000,000 events and 200,000 each of links,
-mails, identities and contacts each takes some 30 ms on either database, once an hour, and holds no lock. Indexes on
-all these moments would be written with every sign-in.
+Except for events by time, the searches have no index: with 1,000,000 events and 200,000 each of links, emails,
+identities and contacts, each takes about 30 ms on either database, once an hour, without a lock. Indexes on all these
+times would have to be updated by every sign-in.
 """
 
 from collections.abc import Iterator
@@ -32,25 +32,25 @@ from portal.storage.models import (
 )
 
 LINK_RETENTION = timedelta(days=7)
-"""After its end a link still tells its visitor that it was used, has expired or was withdrawn."""
+"""For this time after its end, a link's page can still say that it was used, has expired or was withdrawn."""
 MAIL_RETENTION = timedelta(days=30)
 DECOY_MAIL_RETENTION = timedelta(days=1)
 HANDOVER_RETENTION = timedelta(days=1)
 IDENTITY_RETENTION = timedelta(days=30)
 BATCH = 500
-SEARCHED = 50_000
-"""As many rows are looked for at a time: a first purge may find millions."""
+SEARCH_LIMIT = 50_000
+"""Maximum number of rows per search: a first run may find millions."""
 
 _MAY_BE_SENT = OutboxMail.state.in_((MailState.QUEUED, MailState.DEAD))
-"""Dead ones included: the operator may have them tried again."""
+"""Including dead ones, which the operator may retry."""
 
 
 def purge(context: Context) -> dict[str, int]:
-    """Delete what has had its time, and return how many rows of each table went.
+    """Delete all rows past their retention; return the number of deleted rows by table.
 
-    The order matters: a mail lets go of its link, a link of its registration, a registration of a contact that never
-    proved the mailbox; with that contact the address is forgotten. It goes by the earlier of two times, this process's
-    and the one that all go by: a clock that is far ahead would forget for everybody, and nothing of it comes back.
+    In this order, because emails refer to links, links to registrations, and registrations to contacts; an address that
+    was never confirmed is deleted with its contact. Uses the earlier of the process's and the shared time, because a
+    clock that is far ahead would delete rows too early, for good.
     """
     with context.database.read() as connection:
         now = min(context.clock(), connection.execute(select(context.clock.shared(connection))).scalar_one())
@@ -84,8 +84,7 @@ def _ended_links(now: datetime) -> ColumnElement[bool]:
 
 
 def _stale_registrations(now: datetime) -> ColumnElement[bool]:
-    # Decoys and ended ones are kept as long as pending ones: each must answer its browser in the same way for the same
-    # time.
+    # Decoys and ended registrations are kept as long as pending ones, so that their browser gets the same answers.
     return and_(
         Registration.created_at <= now - PENDING_LIFETIME, ~exists().where(Link.registration_id == Registration.id)
     )
@@ -98,7 +97,7 @@ def _ended_identities(now: datetime) -> ColumnElement[bool]:
 def _unconfirmed_contacts() -> ColumnElement[bool]:
     return and_(
         Contact.confirmed_at.is_(None),
-        Contact.banned_at.is_(None),  # a ban is not shaken off by waiting
+        Contact.banned_at.is_(None),  # a ban has no expiry
         ~exists().where(Account.contact_id == Contact.id),
         ~exists().where(Registration.contact_id == Contact.id),
         ~exists().where(Link.contact_id == Contact.id),
@@ -107,17 +106,17 @@ def _unconfirmed_contacts() -> ColumnElement[bool]:
 
 
 def _batches(context: Context, key: InstrumentedAttribute[int], condition: ColumnElement[bool]) -> Iterator[int]:
-    """Delete the rows that a condition holds for; yields how many went with each batch."""
+    """Delete the rows that match a condition; yield the number of deleted rows of each batch."""
     database = context.database.without_time_limit()
     while True:
-        with database.read() as connection:  # the search may take its time: it holds no lock
-            found = list(connection.scalars(select(key).where(condition).limit(SEARCHED)))
-        gone = 0
+        with database.read() as connection:  # the search may be slow: it takes no lock
+            found = list(connection.scalars(select(key).where(condition).limit(SEARCH_LIMIT)))
+        deleted = 0
         for start in range(0, len(found), BATCH):
             batch = _delete(database, key, condition, found[start : start + BATCH])
-            gone += batch
+            deleted += batch
             yield batch
-        if len(found) < SEARCHED or not gone:
+        if len(found) < SEARCH_LIMIT or not deleted:
             return
 
 
@@ -126,14 +125,14 @@ def _delete(
     database: Database, key: InstrumentedAttribute[int], condition: ColumnElement[bool], found: list[int]
 ) -> int:
     with database.write() as connection:
-        # Locked first, then looked at once more: meanwhile somebody may have begun to refer to a row (a registration
-        # for a forgotten address), and whoever begins now finds it locked and waits.
+        # Locked, then checked again: another request may refer to a row meanwhile (a registration for the address of an
+        # unconfirmed contact); one that comes later waits for the lock.
         ids = list(connection.scalars(select(key).where(key.in_(found)).with_for_update(skip_locked=True)))
         if key is Link.id:
-            _let_go(connection, ids)
+            _detach_mails(connection, ids)
         return connection.execute(delete(key.class_).where(key.in_(ids), condition)).rowcount
 
 
-def _let_go(connection: Connection, links: list[int]) -> None:
-    """Mails that are done outlive their links: for the operator, and for as long as other mails."""
+def _detach_mails(connection: Connection, links: list[int]) -> None:
+    """Remove the reference of finished emails to links, because they are kept longer, for the operator."""
     connection.execute(update(OutboxMail).where(OutboxMail.link_id.in_(links), ~_MAY_BE_SENT).values(link_id=None))

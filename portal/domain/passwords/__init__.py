@@ -1,1 +1,1 @@
-"""Passwords: the policy for new ones, hashing, and hashes that other systems made."""
+"""The policy for new passwords, password hashing, and imported hashes of other systems."""

@@ -1,10 +1,9 @@
-"""How passwords are hashed, and how reuse is found out.
+"""Hash passwords with Argon2id, verify them, and detect reuse.
 
-A customer's current and former passwords share one random salt of that customer, so one hash of a new password is
-compared with all of them, however long the history. After a change of the Argon2 parameters it costs one hash more
-for each set of parameters that is still stored. What this trades: whoever steals the table tries a guess against all
-passwords that one customer ever had at once, but never against two customers. A hash that another system made
-(legacy_hashes.py) is checked on its own.
+The current and former passwords of a customer share one random salt of that customer, so one hash of a new password is
+compared with all of them, however long the history. After a change of the Argon2 parameters this takes one more hash
+for each stored set of parameters. The trade-off: an attacker with the table can test a guess against all passwords of
+one customer at once, but never of two customers. An imported hash (legacy_hashes.py) is verified separately.
 """
 
 import base64
@@ -29,18 +28,18 @@ Result = TypeVar("Result")
 
 SALT_LENGTH = 16
 _HASH_LENGTH = 32
-_OWN = re.compile(r"(\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]{22})\$[A-Za-z0-9+/]{43}")
-"""How the portal writes a hash; the group is what a computation needs."""
-_NOTHING_TO_SPARE = {argon2.low_level.error_to_str(code) for code in (-22, -33)}
-"""What Argon2 says when it gets no memory (ARGON2_MEMORY_ALLOCATION_ERROR), or no thread (ARGON2_THREAD_FAIL)."""
+_ARGON2ID = re.compile(r"(\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]{22})\$[A-Za-z0-9+/]{43}")
+"""The portal's own hashes; the group is the prefix with parameters and salt."""
+_OUT_OF_RESOURCES = {argon2.low_level.error_to_str(code) for code in (-22, -33)}
+"""Argon2's messages for a lack of memory (ARGON2_MEMORY_ALLOCATION_ERROR) or threads (ARGON2_THREAD_FAIL)."""
 
-WAITING = 12
-"""How many hashes may wait for a core."""
+MAX_QUEUED_HASHES = 12
+"""Maximum number of hashes that wait for a core."""
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """The cost of one hash (Argon2id)."""
+    """The Argon2id parameters of a hash."""
 
     time_cost: int
     memory_kib: int
@@ -48,22 +47,21 @@ class Parameters:
 
 
 def new_salt() -> bytes:
-    """A salt for one customer."""
     return secrets.token_bytes(SALT_LENGTH)
 
 
 class Hasher:
     """Computes Argon2id hashes, as many at a time as there are cores.
 
-    The rest wait, up to `waiting` of them; more are turned away with Busy, so that a flood of sign-ins cannot eat the
-    machine; so are those that the machine has no memory for. Own threads, because each thread that has hashed keeps the
-    memory of one hash. Raises Busy when there is not even memory for one.
+    Up to `max_queued` more are queued; above that, and if there is not enough memory, Busy is raised, so that a flood
+    of sign-ins cannot overload the machine. It has its own threads, because each thread that has hashed keeps the
+    memory of one hash. The constructor computes one hash, so it raises Busy too.
     """
 
-    def __init__(self, parameters: Parameters, *, parallel: int = CORES, waiting: int = WAITING) -> None:
+    def __init__(self, parameters: Parameters, *, parallel: int = CORES, max_queued: int = MAX_QUEUED_HASHES) -> None:
         self._parameters = parameters
         self._parallel = parallel
-        self._bound = self._parallel + waiting
+        self._capacity = self._parallel + max_queued
         self._pool = started_pool(self._parallel, "hash")
         self._lock = Lock()
         self._admitted = 0
@@ -71,19 +69,19 @@ class Hasher:
 
     @property
     def admitted(self) -> int:
-        """How many hashes are being computed or wait for their turn."""
+        """The number of hashes that are being computed or queued."""
         return self._admitted
 
     def hash(self, password: str, salt: bytes) -> str:
-        """One hash, in PHC notation. Raises Busy, and PasswordTooLong."""
+        """Return a hash in PHC notation. Raises Busy and PasswordTooLong."""
         return self._compute(password, self._prefix(salt))
 
     def matching(self, password: str, hashes: Iterable[str]) -> set[str]:
-        """Those of the hashes that the password fits; one computation for each salt and set of parameters among them.
+        """Return the hashes that match a password: one computation for each salt and set of parameters among them.
 
-        With no hash to compare, one is computed all the same: an unknown customer costs what a known one does. A hash
-        from elsewhere costs what it costs; one that nobody can check fits nothing, and costs what one of ours does. A
-        password that is too long fits nothing either, at the same cost.
+        Without any hash, one is computed anyway, so that the timing is the same for an unknown customer. An imported
+        hash has its own cost; one in an unknown format never matches, at the cost of one of ours. A password that is
+        too long never matches, at the same cost. Raises Busy.
         """
         hashes = list(hashes)
         try:
@@ -92,33 +90,33 @@ class Hasher:
             self.matching("", hashes)
             return set()
         by_prefix: dict[str, list[str]] = {}
-        foreign: list[str] = []
+        imported: list[str] = []
         for known in hashes or [self._decoy]:
-            if own := _OWN.fullmatch(known):
+            if own := _ARGON2ID.fullmatch(known):
                 by_prefix.setdefault(own[1], []).append(known)
             else:
-                foreign.append(known)
-        found = {known for known in foreign if self._verifies_legacy(password, known)}
+                imported.append(known)
+        matching = {known for known in imported if self._verifies_legacy(password, known)}
         for prefix, group in by_prefix.items():
             computed = self._compute(password, prefix)
-            found.update(known for known in group if hmac.compare_digest(known, computed))
-        return found - {self._decoy}
+            matching.update(known for known in group if hmac.compare_digest(known, computed))
+        return matching - {self._decoy}
 
     def hash_new(self, password: str, salt: bytes, former: Iterable[str]) -> tuple[str, bool]:
-        """The hash of a new password, and whether it is one of the `former` ones (the current one among them).
+        """Return the hash of a new password, and whether it is one of the `former` ones (including the current one).
 
-        One computation when all of them share the salt and today's parameters.
+        One computation if all of them have this salt and the current parameters. Raises Busy and PasswordTooLong.
         """
         prefix = self._prefix(salt)
         former = list(former)
         same = [known for known in former if known.startswith(prefix + "$")]
         other = [known for known in former if not known.startswith(prefix + "$")]
         computed = self._compute(password, prefix)
-        reused = sum(hmac.compare_digest(known, computed) for known in same) > 0  # every one is compared
+        reused = sum(hmac.compare_digest(known, computed) for known in same) > 0  # compares all, in constant time
         return computed, reused or bool(other and self.matching(password, other))
 
     def is_current(self, known: str, salt: bytes) -> bool:
-        """Whether a hash has today's parameters and the customer's salt."""
+        """Return whether a hash has the current parameters and the customer's salt."""
         return known.startswith(self._prefix(salt) + "$")
 
     def _prefix(self, salt: bytes) -> str:
@@ -127,7 +125,7 @@ class Hasher:
         return f"$argon2id$v=19$m={cost.memory_kib},t={cost.time_cost},p={cost.parallelism}${text}"
 
     def _verifies_legacy(self, password: str, known: str) -> bool:
-        """Whether a hash from elsewhere was made of a password, as we normalise it or, as its system may have, not."""
+        """Return whether an imported hash matches a password, normalised or, as its system may have hashed it, not."""
         try:
             check = parse_legacy_hash(known).verifies
         except InvalidHash:
@@ -156,7 +154,7 @@ class Hasher:
 
     def _bounded(self, work: Callable[[], Result]) -> Result:
         with self._lock:
-            if self._admitted >= self._bound:
+            if self._admitted >= self._capacity:
                 raise Busy(retry_after=2)
             self._admitted += 1
         try:
@@ -175,6 +173,6 @@ def _encoded(password: str) -> bytes:
 
 
 def _lacks_memory(error: Exception) -> bool:
-    """Whether a hash failed because the system had nothing to spare; Argon2 and OpenSSL have words for it, no class."""
-    is_short = isinstance(error, argon2.exceptions.HashingError) and str(error) in _NOTHING_TO_SPARE
+    """Return whether a hash failed for lack of memory or threads; Argon2 and OpenSSL have no exception class for it."""
+    is_short = isinstance(error, argon2.exceptions.HashingError) and str(error) in _OUT_OF_RESOURCES
     return is_short or isinstance(error, MemoryError) or str(error).endswith("malloc failure")

@@ -1,13 +1,12 @@
-"""Password hashes that other systems made: Argon2, bcrypt and PBKDF2, in PHC or Django notation.
+"""Parse and verify password hashes of other systems: Argon2, bcrypt and PBKDF2, in PHC or Django notation.
 
-They come in with imported customers and go at the first right password, when it is hashed anew (login.py). What a
-hash costs stands in the hash itself, so whoever brings one decides what it costs to check it: each is held to what
-takes about a second of one core, and to 256 MiB, both when it is imported and when it is checked.
+They are imported with customers, and replaced at the first successful sign-in (use_cases/log_in.py). A hash contains
+its own cost parameters, so each is limited to about one second of one core and 256 MiB, both on import and on
+verification.
 
-The right password is the one that the other system saw whole. Plain bcrypt sees 72 bytes, and takes a NUL for an end;
-PBKDF2 cannot tell NULs at the end from none. A password that differs from the one it was made of only where it was not
-looked at fits nothing, at the cost of any wrong one: else it would take the place of the true one. Who truly has such a
-password sets it anew by mail.
+Plain bcrypt reads 72 bytes of a password and stops at a NUL; PBKDF2 ignores NULs at the end. A password with bytes that
+the other system's hash ignores never matches, at the same cost: otherwise a wrong password that differs only in those
+bytes would match, and replace the right one when it is rehashed. A customer with such a password must reset it.
 """
 
 import base64
@@ -26,16 +25,16 @@ from portal.storage.models import STRING_LENGTH
 
 MAX_ARGON2_KIB = 256 * 1024
 MAX_ARGON2_PASSES_KIB = 1024 * 1024
-"""Memory times passes: 256 MiB four times, or 64 MiB sixteen times."""
+"""Memory times passes, such as 4 passes of 256 MiB or 16 passes of 64 MiB."""
 MAX_ARGON2_LANES = 16
 MAX_BCRYPT_COST = 14
 MAX_PBKDF2_ROUNDS = 2_000_000
-"""For each block of the digest function that the stored digest is long."""
+"""Rounds times the number of digest blocks in the stored digest."""
 MIN_ARGON2_SALT = 8
 MIN_DIGEST, MAX_BYTES = 16, 64
-"""A shorter digest would fit many passwords; neither digest nor salt is longer in any system."""
+"""Bytes of a digest, and of a salt or digest. A shorter digest would match many passwords."""
 _BCRYPT_LENGTH = 72
-"""Bytes of a password that bcrypt looks at."""
+"""Bytes of a password that bcrypt reads."""
 _BCRYPT_ALPHABET = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 _ARGON2 = re.compile(
@@ -61,27 +60,27 @@ _ARGON2_TYPES = {
 
 
 class InvalidHash(ValueError):
-    """What is wrong with a hash, in words that hold nothing of it."""
+    """A hash is invalid. The message quotes no part of it."""
 
 
 @dataclass(frozen=True)
 class LegacyHash:
-    """A hash that can be checked at a bearable cost."""
+    """A valid hash with an acceptable cost."""
 
     text: str = field(repr=False)
-    """As it is stored: the same hash however it was written."""
+    """The stored form, normalised."""
     verifies: Callable[[bytes], bool] = field(repr=False)
-    """Whether a password is the one; this is the work."""
+    """Compute the hash of a password and compare it."""
 
 
 def parse_legacy_hash(text: str) -> LegacyHash:
-    """Read a hash; raises InvalidHash for what is none, is broken, or costs too much."""
+    """Parse a hash; raises InvalidHash for an unknown format, invalid data, or a cost above the limits."""
     if len(text) <= STRING_LENGTH:
         for pattern, read in _NOTATIONS:
             if found := pattern.fullmatch(text):
                 return read(found)
     raise InvalidHash(
-        "This is no password hash that the portal knows: Argon2, bcrypt and PBKDF2 in PHC or Django notation are."
+        "The portal does not support this password hash, only Argon2, bcrypt and PBKDF2 in PHC or Django notation."
     )
 
 
@@ -90,7 +89,7 @@ def _argon2(found: re.Match[str]) -> LegacyHash:
     memory, passes, lanes = int(found["m"]), int(found["t"]), int(found["p"])
     salt, digest = _decode(found["salt"]), _decode(found["digest"])
     if version not in (16, 19) or not (lanes >= 1 and 8 * lanes <= memory and passes >= 1):
-        raise InvalidHash("Its Argon2 parameters do not exist.")
+        raise InvalidHash("Its Argon2 parameters are invalid.")
     if memory > MAX_ARGON2_KIB or memory * passes > MAX_ARGON2_PASSES_KIB or lanes > MAX_ARGON2_LANES:
         raise InvalidHash(
             f"It costs too much to be checked at every sign-in: Argon2 may take {MAX_ARGON2_KIB // 1024} MiB,"
@@ -112,7 +111,7 @@ def _argon2(found: re.Match[str]) -> LegacyHash:
 def _bcrypt(found: re.Match[str]) -> LegacyHash:
     if not 4 <= int(found["cost"]) <= MAX_BCRYPT_COST:
         raise InvalidHash(f"Its bcrypt cost is not between 4 and {MAX_BCRYPT_COST}.")
-    # The last character of each part holds fewer bits than it could; some systems leave rubbish in the others.
+    # The last character of each part has unused bits, which some systems do not set to zero.
     salt, digest = _without_spare_bits(found["salt"], 0x30), _without_spare_bits(found["digest"], 0x3C)
     known = f"{found['kind']}{found['cost']}${salt}{digest}"
     if found["hashed"]:
@@ -163,12 +162,12 @@ def _refuse_sizes(salt: bytes, digest: bytes, *, least_salt: int) -> None:
 
 
 def _decode(text: str) -> bytes:
-    """Base64 with or without padding; some systems write a full stop in place of the plus sign."""
+    """Decode Base64 with or without padding; some systems write a full stop for the plus sign."""
     text = text.rstrip("=").replace(".", "+")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidHash("It is broken: a part of it is no Base64.") from None
+        raise InvalidHash("It is invalid: a part of it is not Base64.") from None
 
 
 def _b64(value: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Who may use the API: the checks of a key, in the order of docs/api.md#keys."""
+"""Authenticate API requests: check a key in the order of docs/api.md#keys."""
 
 import logging
 from contextlib import suppress
@@ -21,11 +21,11 @@ from portal.storage.models import ApiKey, Organisation
 
 _log = logging.getLogger("portal.keys")
 _USE_PRECISION = timedelta(minutes=1)
-"""Not every request is a write."""
+"""`last_used_at` is written at most once in this time, to save writes."""
 
 
 class KeyProblem(Enum):
-    """What can be wrong with a key: the code and message that a shop's server reads."""
+    """A problem of a key: the code and message for the shop's server."""
 
     EMPTY = (
         "PUBLIC_API_KEY_IS_EMPTY",
@@ -36,22 +36,20 @@ class KeyProblem(Enum):
     EXPIRED = ("PUBLIC_API_KEY_HAS_BEEN_EXPIRED", "The API key has expired.")
     REVOKED = ("PUBLIC_API_KEY_HAS_BEEN_DELETED", "The API key has been revoked.")
     TOO_MANY = ("RATE_LIMIT_EXCEEDED", "Too many requests.")
-    """For a key that is used more often than its rate allows, and for too many keys that do not exist."""
+    """For a key above its rate limit, and for too many keys that do not exist."""
     NO_SCOPE = ("PUBLIC_API_KEY_HAS_NO_PERMISSION", "The API key may not be used for this.")
 
     @property
     def code(self) -> str:
-        """What programs read."""
         return self.value[0]
 
     @property
     def message(self) -> str:
-        """What people read."""
         return self.value[1]
 
 
 class KeyRefused(Exception):
-    """A key opens nothing. `standing` is where it stands in its rate, when that is why."""
+    """A key was refused. `window` is the state of the rate limit, if that is the reason."""
 
     def __init__(self, problem: KeyProblem, *, window: Window | None = None) -> None:
         super().__init__(problem.name)
@@ -61,7 +59,7 @@ class KeyRefused(Exception):
 
 @dataclass(frozen=True)
 class Caller:
-    """The shop's server behind a key that may be used."""
+    """The shop's server that an accepted key belongs to."""
 
     key_id: int
     organisation_id: int
@@ -69,10 +67,10 @@ class Caller:
     return_origins: tuple[str, ...]
     scopes: frozenset[str]
     rate: RateLimitItem | None
-    """How many requests the key may be used for; None for one without a limit."""
+    """The request rate limit of the key, or None."""
 
     def require(self, scope: Scope) -> None:
-        """Raises KeyRefused(NO_SCOPE) when the key lacks a scope."""
+        """Raise KeyRefused(NO_SCOPE) if the key lacks a scope."""
         if scope not in self.scopes:
             raise KeyRefused(KeyProblem.NO_SCOPE)
 
@@ -92,7 +90,7 @@ _find = (
     .join(Organisation, Organisation.id == ApiKey.organisation_id)
     .where(ApiKey.digest == bindparam("digest"))
 )
-_see = (
+_update_last_use = (
     update(ApiKey)
     .where(
         ApiKey.id.in_(
@@ -108,11 +106,11 @@ _see = (
 )
 
 
-def admit(context: Context, key: str | None, *, network: str, request_id: str | None = None) -> Caller:
-    """The caller behind a key. Raises KeyRefused.
+def authenticate(context: Context, key: str | None, *, network: str, request_id: str | None = None) -> Caller:
+    """Return the caller that a key belongs to; raises KeyRefused.
 
-    Keys that do not exist are counted on the network that the connection comes from. A good key is never in their way:
-    it cannot be guessed, and whoever shares a network with somebody who tries is not to suffer for it.
+    Keys that do not exist are counted on the network of the connection. A valid key is accepted above that limit: it
+    cannot be guessed, and other callers in an attacker's network must not be blocked.
     """
     if not key:
         raise KeyRefused(KeyProblem.EMPTY)
@@ -128,7 +126,7 @@ def admit(context: Context, key: str | None, *, network: str, request_id: str | 
     if row.revoked_at is not None:
         raise KeyRefused(KeyProblem.REVOKED)
     if row.last_used_at is None or row.last_used_at <= now - _USE_PRECISION:
-        _note_use(context, row.id, now)
+        _record_use(context, row.id, now)
     return Caller(
         row.id,
         row.organisation_id,
@@ -143,9 +141,10 @@ def _refuse_unknown(context: Context, network: str, request_id: str | None) -> N
     window = context.rate_limiter.hit(api_key_limit(context, network))
     if not window.is_exceeded:
         raise KeyRefused(KeyProblem.UNKNOWN)
-    if window.is_first_excess:  # no organisation's event: nobody knows whose key was meant
+    if window.is_first_excess:  # logged, not recorded as an event: the organisation is unknown
         fields = {"network": network, "request": request_id}
-        _log.warning("keys are guessed from network=%(network)s request=%(request)s", fields, extra={"fields": fields})
+        words = "API keys: too many unknown keys from network=%(network)s request=%(request)s"
+        _log.warning(words, fields, extra={"fields": fields})
     raise KeyRefused(KeyProblem.TOO_MANY, window=window)
 
 
@@ -156,16 +155,16 @@ def _rate(context: Context, kind: str) -> RateLimitItem | None:
 
 
 def record_excess(context: Context, caller: Caller, request_id: str | None) -> None:
-    """Record that a key is used more often than its rate allows: once in each window, so that a flood makes no rows."""
+    """Record as an event that a key exceeded its rate limit. To be called once per window."""
     with context.database.write() as connection:
         visitor = Visitor(organisation_id=caller.organisation_id, ip=None, request_id=request_id)
         record(connection, visitor, EventKind.KEY_LIMIT, contact_id=None, now=context.clock())
 
 
-def _note_use(context: Context, key_id: int, now: datetime) -> None:
-    """Remember that a key was used; when somebody else writes at this moment, or nothing can be written, a next time.
+def _record_use(context: Context, key_id: int, now: datetime) -> None:
+    """Store the time of a key's last use, or skip it if the database is locked or not writable.
 
-    No request waits for this or fails with it.
+    So a request never waits for this write or fails because of it.
     """
     with suppress(DatabaseUnavailable), context.database.write_without_waiting() as connection:
-        connection.execute(_see, {"key_id": key_id, "now": now, "before": now - _USE_PRECISION})
+        connection.execute(_update_last_use, {"key_id": key_id, "now": now, "before": now - _USE_PRECISION})

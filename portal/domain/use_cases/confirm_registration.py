@@ -1,17 +1,18 @@
-"""Confirming a registration by the link that was mailed: the mailbox is proven, the account begins."""
+"""Confirm a registration by the emailed link or code: this proves the mailbox and creates the account."""
 
 import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from portal.domain import accounts, devices, identities, one_time_links, pending_registrations
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contact_details import TEXT_FIELDS, ContactDetails, fill_empty_fields
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
+from portal.domain.identities import NewIdentity
 from portal.domain.mailbox_proof import RedeemedLink, redeem
 from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
@@ -20,39 +21,32 @@ from portal.domain.tokens import Purpose
 from portal.storage.database import retried
 from portal.storage.models import Contact, Link, Registration
 
-_WRONG_CHOSEN_PASSWORD = N_(
-    "This is not the password that was chosen at registration. Try again, or set a new password by mail."
-)
+_WRONG_CHOSEN_PASSWORD = N_("This isn't the password you chose when registering. Try again, or set a new password.")
 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """A registration that could be confirmed now."""
+    """A registration that can be confirmed now."""
 
     link: OpenLink
     email: str
     email_key: str
     needs_password: bool
-    """Whether the chosen password must be typed, because this is not the browser that registered."""
+    """Whether the customer must enter the chosen password, because this is not the registering browser."""
     written_email: str
-    """The address as it was typed at registration."""
+    """The address in the spelling of the registration."""
     return_url: str | None
-    """Where the customer wants to go on, as it was allowed when they registered: to be checked again."""
+    """The return URL, which was allowed at the time of the registration: to be checked again."""
     password_hash: str = field(repr=False)
 
 
-_typed = select(
-    *(getattr(Registration, name) for name in (*TEXT_FIELDS, "newsletter", "groups", "referral", "ip"))
-).where(Registration.id == bindparam("registration_id"))
-
-
 def get_confirmation(context: Context, visitor: Visitor, token: str, *, registration: str | None) -> Confirmation:
-    """What a link would confirm; `registration` is what this browser remembers of its own. Raises Refused."""
+    """Return the registration of a link; `registration` is the public id that this browser stores. Raises Refused."""
     return _of_link(context, one_time_links.get_open_link(context, visitor, Purpose.VERIFY, token), registration)
 
 
 def get_confirmation_by_code(context: Context, visitor: Visitor, registration: str | None, code: str) -> Confirmation:
-    """What a code would confirm in the browser that registered; counts the try. Raises Refused."""
+    """Count an attempt to enter a code, and return the registration of the right one. Raises Refused."""
     find = (
         select(Link.public_id)
         .join(Registration, Registration.id == Link.registration_id)
@@ -107,39 +101,31 @@ def confirm(
     remember: bool,
     replacing: str | None,
 ) -> str:
-    """Confirm a registration and sign its customer in; returns the new identity, the one so far (`replacing`) ends.
+    """Confirm a registration and sign its customer in; return the new identity, which ends the one it is `replacing`.
 
-    In another browser than the one that registered, `password` must be the one chosen there: who opens a mailed link
-    has not thereby agreed to a password that a stranger may have chosen (pre-hijacking). Of any number of
-    registrations of an address one is confirmed and the others end. Raises Refused.
+    In another browser than the registering one, `password` must be the one chosen there: an attacker may have chosen
+    it and wait for the owner of the mailbox to open the link (account pre-hijacking). Of any number of registrations of
+    an address one is confirmed and the others end. Raises Refused.
     """
     if confirmation.needs_password:
         _check_password(context, visitor, confirmation, password or "")
     with create_account(context, visitor, confirmation) as created:
         connection, contact_id, now = created.connection, created.contact.id, created.now
         record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=now)
-        return identities.start(
-            connection,
-            context.rules,
-            visitor,
-            contact_id=contact_id,
-            remember=remember,
-            now=now,
-            replacing=replacing,
-            is_proof=True,
-        )
+        new = NewIdentity(contact_id, remember, replacing, is_proof=True)
+        return identities.start(connection, context.rules, visitor, new, now)
 
 
 @contextmanager
 def create_account(context: Context, visitor: Visitor, confirmation: Confirmation) -> Iterator[RedeemedLink]:
-    """Make an account of a registration, in one transaction with what the block does. Raises Refused."""
+    """Create the account of a registration, in one transaction with the block. Raises Refused."""
     link = confirmation.link
     with redeem(context, visitor, link, written_email=confirmation.written_email) as redeemed:
         connection, contact = redeemed.connection, redeemed.contact
         if contact.password_hash:
             raise Refused(Failure.LINK_ENDED)
         accounts.set_password(connection, contact, confirmation.password_hash, redeemed.now)
-        _take_over(connection, visitor.organisation_id, contact.id, link.registration_id)
+        _copy_details(connection, visitor.organisation_id, contact.id, link.registration_id)
         yield redeemed
 
 
@@ -159,8 +145,10 @@ def _check_password(context: Context, visitor: Visitor, confirmation: Confirmati
     raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CHOSEN_PASSWORD, field="password")
 
 
-def _take_over(connection: Connection, organisation_id: int, contact_id: int, registration_id: int | None) -> None:
-    """Fill the fields of a contact that are empty with what was typed at registration."""
-    typed = connection.execute(_typed, {"registration_id": registration_id}).one()._asdict()
-    ip, groups = typed.pop("ip"), typed.pop("groups")
-    fill_empty_fields(connection, organisation_id, contact_id, ContactDetails(**typed, groups=tuple(groups)), ip=ip)
+def _copy_details(connection: Connection, organisation_id: int, contact_id: int, registration_id: int | None) -> None:
+    """Fill the empty fields of a contact with those of the registration."""
+    columns = (getattr(Registration, name) for name in (*TEXT_FIELDS, "newsletter", "groups", "referral", "ip"))
+    registered = connection.execute(select(*columns).where(Registration.id == registration_id)).one()._asdict()
+    ip, groups = registered.pop("ip"), registered.pop("groups")
+    details = ContactDetails(**registered, groups=tuple(groups))
+    fill_empty_fields(connection, organisation_id, contact_id, details, ip=ip)

@@ -1,20 +1,20 @@
-"""Handing an identity over: whoever signs in on a shop's page is signed in at the shop's server, too.
+"""Hand an identity over to a shop's server, so that a customer who signs in on the shop's page is signed in there too.
 
-The browser carries a code that is worth nothing without the shop's API key, once, for a minute, and only together with
-the nonce that the shop's page made up: a code that leaks from an address or a message opens nothing, and one that is
-slipped into somebody else's browser does not fit there (OAuth 2.0 Security Best Current Practice, 4.5 and 4.7).
+The browser carries a code that is valid once, for a minute, with the shop's API key and the nonce of the shop's page.
+So a code that leaks from a URL or a message is worthless, and an attacker cannot inject their own into another
+browser (RFC 9700, 4.5 and 4.7).
 """
 
 import re
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
+from sqlalchemy import Connection, exists, func, insert, literal, select, update
 
 from portal.domain import contacts, identities
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.identities import Customer
+from portal.domain.identities import Customer, NewIdentity
 from portal.domain.rate_limits import handover_limits
 from portal.domain.tokens import digest_of, random_id
 from portal.storage.database import retried
@@ -23,76 +23,31 @@ from portal.storage.models import Contact, Event, Handover, Identity
 LIFETIME = timedelta(seconds=60)
 _NONCE = re.compile(r"[A-Za-z0-9_-]{22,128}", re.ASCII)
 
-_open = (
-    select(
-        Handover.id, Handover.identity_id, Handover.nonce, Handover.expires_at, Identity.contact_id, Identity.remember
-    )
-    .join(Identity, Identity.id == Handover.identity_id)
-    .join(Contact, Contact.id == Identity.contact_id)
-    .where(
-        Handover.digest == bindparam("digest"),
-        Handover.used_at.is_(None),
-        Identity.ended_at.is_(None),
-        Contact.organisation_id == bindparam("organisation_id"),
-    )
-)
-_insert_first = (
-    insert(Handover)
-    .from_select(
-        ["identity_id", "digest", "nonce", "expires_at"],
-        select(
-            bindparam("of_identity", type_=Handover.identity_id.type),
-            bindparam("new_digest", type_=Handover.digest.type),
-            bindparam("new_nonce", type_=Handover.nonce.type),
-            bindparam("until", type_=Handover.expires_at.type),
-        ).where(
-            ~exists().where(
-                Handover.identity_id == bindparam("of_identity"),
-                Handover.nonce == bindparam("new_nonce"),
-            )
-        ),
-    )
-    .returning(Handover.id)
-)
-_use = (
-    update(Handover)
-    .where(Handover.id == bindparam("handover_id"), Handover.used_at.is_(None))
-    .values(used_at=bindparam("now"))
-    .returning(Handover.id)
-)
-_join_family = (
-    update(Identity)
-    .where(Identity.id == bindparam("of_identity"), Identity.ended_at.is_(None))
-    .values(family=func.coalesce(Identity.family, bindparam("new_family")))
-    .returning(Identity.family)
-)
-_redeeming = select(Event.organisation_id).where(Event.kind == EventKind.HANDOVER).distinct()
-
 
 def is_nonce(text: str) -> bool:
-    """Whether a text can be a nonce: 128 random bits in base64url have 22 characters."""
+    """Return whether a text has the format of a nonce; 128 random bits in base64url have 22 characters."""
     return _NONCE.fullmatch(text) is not None
 
 
 def hand_over(context: Context, customer: Customer, nonce: str) -> str:
-    """A new code for the identity of a customer who is signed in; `nonce` comes from the page that asked.
+    """Create a code for the identity of a signed-in customer; `nonce` comes from the requesting page.
 
-    Raises Throttled past the limit, and ValueError for a nonce that is none.
+    Raises RateLimitExceeded, and ValueError for an invalid nonce.
     """
     _require_nonce(nonce)
     with context.rate_limiter.attempt(handover_limits(customer.id)):
-        return _give(context, customer, nonce)
+        return _create_code(context, customer, nonce)
 
 
 def hand_over_once(context: Context, customer: Customer, nonce: str) -> str | None:
-    """The same, unless a code was made for this identity and nonce before: a page that is loaded again knows already.
+    """Create a code, or return None if there was one for this identity and nonce (as when a page is loaded again).
 
-    It is remembered for a day (retention), and does not count. Of two that ask at the same moment both may get a code;
-    each is good.
+    Earlier codes are stored for a day (retention), and a repetition is not counted. Two parallel requests may both get
+    a valid code. Raises what `hand_over` does.
     """
     _require_nonce(nonce)
     with context.rate_limiter.attempt(handover_limits(customer.id)) as counted:
-        code = _give_once(context, customer, nonce)
+        code = _create_code_once(context, customer, nonce)
         if code is None:
             counted.give_back()
     return code
@@ -104,7 +59,7 @@ def _require_nonce(nonce: str) -> None:
 
 
 @retried
-def _give(context: Context, customer: Customer, nonce: str) -> str:
+def _create_code(context: Context, customer: Customer, nonce: str) -> str:
     code = random_id()
     with context.database.write() as connection:
         connection.execute(
@@ -120,57 +75,79 @@ def _give(context: Context, customer: Customer, nonce: str) -> str:
 
 
 @retried
-def _give_once(context: Context, customer: Customer, nonce: str) -> str | None:
+def _create_code_once(context: Context, customer: Customer, nonce: str) -> str | None:
     code = random_id()
-    parameters = {
-        "of_identity": customer.identity_id,
-        "new_digest": digest_of(code),
-        "new_nonce": nonce,
-        "until": context.clock() + LIFETIME,
+    values = {
+        Handover.identity_id: customer.identity_id,
+        Handover.digest: digest_of(code),
+        Handover.nonce: nonce,
+        Handover.expires_at: context.clock() + LIFETIME,
     }
+    is_repeated = exists().where(Handover.identity_id == customer.identity_id, Handover.nonce == nonce)
+    row = select(*(literal(value, column.type) for column, value in values.items())).where(~is_repeated)
+    statement = insert(Handover).from_select([column.key for column in values], row).returning(Handover.id)
     with context.database.write() as connection:
-        is_first = connection.execute(_insert_first, parameters).one_or_none() is not None
+        is_first = connection.execute(statement).one_or_none() is not None
     return code if is_first else None
 
 
 @retried
 def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
-    """A new identity for whoever holds a code and its nonce; ending it or the one it was made from ends both.
+    """Exchange a code and its nonce for a new identity of the same session family: both end together.
 
-    It lasts as long as the one it was made from was meant to. Of any number of parallel uses one succeeds. Raises
+    It has the same lifetime as the customer's own. Of any number of parallel uses one succeeds. Raises
     Refused(NO_SUCH_HANDOVER) for a code that is unknown, used, of another organisation or nonce, or whose identity has
-    ended, and Refused(HANDOVER_EXPIRED) for one that is older than a minute.
+    ended, and Refused(HANDOVER_EXPIRED) for a code older than a minute.
     """
     now = context.clock()
-    with (
-        refusals_recorded(context, visitor, EventKind.HANDOVER, None),
-        context.database.write() as connection,
-    ):
-        parameters = {"digest": digest_of(code), "organisation_id": visitor.organisation_id}
-        row = connection.execute(_open, parameters).one_or_none()
-        if row is None or not is_nonce(nonce) or row.nonce != nonce:  # codes of old versions may have none
+    unused = (
+        select(
+            Handover.id,
+            Handover.identity_id,
+            Handover.nonce,
+            Handover.expires_at,
+            Identity.contact_id,
+            Identity.remember,
+        )
+        .join(Identity, Identity.id == Handover.identity_id)
+        .join(Contact, Contact.id == Identity.contact_id)
+        .where(
+            Handover.digest == digest_of(code),
+            Handover.used_at.is_(None),
+            Identity.ended_at.is_(None),
+            Contact.organisation_id == visitor.organisation_id,
+        )
+    )
+    with refusals_recorded(context, visitor, EventKind.HANDOVER, None), context.database.write() as connection:
+        row = connection.execute(unused).one_or_none()
+        if row is None or not is_nonce(nonce) or row.nonce != nonce:  # codes of old versions may have no nonce
             raise Refused(Failure.NO_SUCH_HANDOVER)
         if now >= row.expires_at:
             raise Refused(Failure.HANDOVER_EXPIRED)
         contact = contacts.lock(connection, row.contact_id)
-        family = _take(connection, row.id, row.identity_id, now)
+        family = _use_code(connection, row.id, row.identity_id, now)
         if contact is None or contact.banned_at or family is None:
             raise Refused(Failure.NO_SUCH_HANDOVER)
         record(connection, visitor, EventKind.HANDOVER, contact_id=contact.id, now=now)
-        return identities.start(
-            connection, context.rules, visitor, contact_id=contact.id, remember=row.remember, now=now, family=family
-        )
+        new = NewIdentity(contact.id, row.remember, family=family)
+        return identities.start(connection, context.rules, visitor, new, now)
 
 
 def list_redeeming(connection: Connection) -> set[int]:
-    """The ids of organisations whose servers have asked for an identity by a code, as far back as events are kept."""
-    return set(connection.scalars(_redeeming))
+    """Return the ids of the organisations whose servers have redeemed a code, as far back as events are stored."""
+    return set(connection.scalars(select(Event.organisation_id).where(Event.kind == EventKind.HANDOVER).distinct()))
 
 
-def _take(connection: Connection, handover_id: int, identity_id: int, now: datetime) -> str | None:
-    """Use a code up, and return the family of its identity; None when it was used or the identity has ended."""
-    if connection.execute(_use, {"handover_id": handover_id, "now": now}).one_or_none() is None:
+def _use_code(connection: Connection, handover_id: int, identity_id: int, now: datetime) -> str | None:
+    """Mark a code as used and return the family of its identity; None if it was used or the identity has ended."""
+    used = update(Handover).where(Handover.id == handover_id, Handover.used_at.is_(None)).values(used_at=now)
+    if connection.execute(used.returning(Handover.id)).one_or_none() is None:
         return None
-    parameters = {"of_identity": identity_id, "new_family": random_id()}
-    family: str | None = connection.execute(_join_family, parameters).scalar_one_or_none()
+    joined = (
+        update(Identity)
+        .where(Identity.id == identity_id, Identity.ended_at.is_(None))
+        .values(family=func.coalesce(Identity.family, random_id()))
+        .returning(Identity.family)
+    )
+    family: str | None = connection.execute(joined).scalar_one_or_none()
     return family

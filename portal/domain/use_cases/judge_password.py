@@ -1,21 +1,23 @@
-"""Judge a password while it is typed."""
+"""Judge a password while the customer types it."""
 
 from collections.abc import Sequence
 
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure
-from portal.domain.passwords.policy import refuse_unfit
+from portal.domain.passwords.policy import check_new_password
 
 
-def judge_password(context: Context, visitor: Visitor, password: str, personal: Sequence[str | None]) -> None:
-    """Raise Refused (PASSWORD_REFUSED with the reason) for a password that would be refused when it is sent.
+def judge_password(context: Context, visitor: Visitor, password: str, personal: Sequence[str | None]) -> bool:
+    """Raise Refused (PASSWORD_REFUSED with the reason) for a password that the form would refuse.
 
-    By the same policy, on what was typed beside it and the name of who is signed in (`personal`) alone: nothing is
-    hashed, stored, recorded, or compared with what is known of another customer, so that it tells nobody anything.
+    Returns whether it is strong. Uses the same policy, with the other fields of the form and the signed-in customer's
+    names as `personal`. Nothing is hashed, stored, recorded or compared with another customer's data, so the answer
+    reveals nothing to an attacker.
     """
-    refuse_unfit(
+    return check_new_password(
         password,
         Failure.PASSWORD_REFUSED,
         min_length=context.rules.password_min_length,
         personal=(*personal, visitor.organisation_name),
+        breached=context.breached,
     )

@@ -1,6 +1,7 @@
-"""Sign in with a password."""
+"""Sign a customer in with a password."""
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from portal.domain import accounts, contacts, devices, identities, pending_registrations
@@ -9,23 +10,34 @@ from portal.domain.contacts import NO_CONTACT, ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.devices import KnownDevice
 from portal.domain.errors import Failure, Refused
+from portal.domain.identities import NewIdentity
 from portal.domain.pending_registrations import open_registrations
 from portal.domain.rate_limits import attempt, password_limits
 from portal.domain.values.email import Address
 from portal.storage.database import retried
 
 
+@dataclass(frozen=True)
+class _CheckedPassword:
+    """A contact whose password was found right, as of before it was hashed."""
+
+    contact: ContactCredentials
+    device: KnownDevice | None
+    new_hash: str | None = field(repr=False)
+    """A hash with the current parameters, if the stored one has others."""
+
+
 @retried
 def log_in(
     context: Context, visitor: Visitor, address: Address, password: str, *, remember: bool, replacing: str | None = None
 ) -> str:
-    """Sign a customer in and return the new identity; the one the browser carried so far (`replacing`) ends.
+    """Sign a customer in and return the new identity, which ends the one it is `replacing`.
 
     Checks in the order of docs/api.md#login: rate limit (before any hashing, for unknown addresses too), contact,
-    account, password, ban, confirmation. Whatever is refused, the same statements run and one hash is computed, so that
-    time tells a stranger nothing (but for accounts not seen since a change of the Argon2 parameters, or since they were
-    imported: a hash from elsewhere costs what it costs). Raises Refused, or Busy when too many passwords wait (the try
-    is then given back).
+    account, password, ban, confirmation. Every refusal runs the same statements and computes one hash, so that the
+    timing reveals nothing to an attacker (except for accounts without a sign-in since their import or since a change of
+    the Argon2 parameters: the cost of their hash differs). Raises Refused, or Busy if too many passwords are queued;
+    the attempt is then given back.
     """
     device = devices.find(context, visitor, address.key)
     limits = password_limits(context, visitor, address.key, device)
@@ -33,36 +45,38 @@ def log_in(
         with context.database.read() as connection:
             contact = devices.with_failures_of(device, contacts.find(connection, visitor.organisation_id, address.key))
             registrations = open_registrations(connection, contact.id if contact else NO_CONTACT, context.clock())
-        if visitor.via_api:  # a shop's server may know what is known of an address
+        if visitor.via_api:  # a shop's server may know whether an address has an account
             registrations = [registration for registration in registrations if not registration.is_decoy]
         own = [contact.password_hash] if contact and contact.password_hash else []
         registered = {one.password_hash: one.public_id for one in registrations if not one.is_locked}
         matching = context.hasher.matching(password, [*own, *registered])
-        renewed = None
-        if contact and _may_renew(context, contact, matching):
-            renewed = context.hasher.hash(password, contact.password_salt)
-        failure = _judge(contact, matching, registered, known_before=bool(own or registrations))
-        if failure is None or failure in _RIGHT_PASSWORD:  # a locked password counts and costs the same right or wrong
+        new_hash = None
+        if contact and _needs_rehash(context, contact, matching):
+            new_hash = context.hasher.hash(password, contact.password_salt)
+        failure = _find_failure(contact, matching, registered, is_known=bool(own or registrations))
+        # A locked password is counted, right or wrong, so that the answers and the timing are the same.
+        if failure is None or failure in _PASSWORD_WAS_RIGHT:
             counted.give_back()
     if contact is None or failure:
         registration = next((registered[known] for known in matching if known in registered), None)
         _refuse(context, visitor, contact, device, failure or Failure.LOGIN_FAILED, registration)
-    return _sign_in(context, visitor, contact, device, renewed, remember=remember, replacing=replacing)
+    checked = _CheckedPassword(contact, device, new_hash)
+    return _sign_in(context, visitor, checked, remember=remember, replacing=replacing)
 
 
-def _judge(
+def _find_failure(
     contact: ContactCredentials | None,
     matching: set[str],
     registered: Collection[str] = (),
     *,
-    known_before: bool = True,
+    is_known: bool = True,
 ) -> Failure | None:
-    """What stands against signing in, in the order that is documented for the API; None when nothing does.
+    """Return the reason to refuse a sign-in, in the order documented for the API, or None.
 
-    `registered` are the password hashes of open registrations. One changes nothing about a contact known before: only
-    its own password tells of it, and tells the same whatever else is known of the address.
+    `registered` are the password hashes of open registrations. A registration does not change the answers for a contact
+    that was known before: only the registration's own password reveals it, whatever else is known of the address.
     """
-    if contact is None or not (known_before or contact.confirmed_at):
+    if contact is None or not (is_known or contact.confirmed_at):
         return Failure.UNKNOWN_CONTACT
     if contact.password_hash in matching and not contact.is_locked:
         return Failure.BANNED if contact.banned_at else None
@@ -73,14 +87,14 @@ def _judge(
     return Failure.NO_ACCOUNT if contact.confirmed_at else Failure.WRONG_PASSWORD
 
 
-def _may_renew(context: Context, contact: ContactCredentials, matching: set[str]) -> bool:
-    """Whether the right password came and its hash is not today's."""
+def _needs_rehash(context: Context, contact: ContactCredentials, matching: set[str]) -> bool:
+    """Return whether the password is right and its hash does not have the current parameters."""
     if contact.password_hash not in matching or contact.is_locked:
         return False
     return not context.hasher.is_current(contact.password_hash, contact.password_salt)
 
 
-_RIGHT_PASSWORD = frozenset({Failure.BANNED, Failure.UNVERIFIED})
+_PASSWORD_WAS_RIGHT = frozenset({Failure.BANNED, Failure.UNVERIFIED})
 
 
 def _refuse(
@@ -94,49 +108,34 @@ def _refuse(
     contact_id = contact.id if contact else None
     now = context.clock()
     with context.database.write() as connection:
-        if failure not in _RIGHT_PASSWORD:
+        if failure not in _PASSWORD_WAS_RIGHT:
             devices.count_wrong_password(connection, device, contact_id or NO_CONTACT)
             pending_registrations.count_wrong_password(connection, contact_id or NO_CONTACT)
         record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=now, refusal=failure)
-    # Which of the two was wrong is not told; the second is where most mistakes are made.
-    raise Refused(failure, field=None if failure in _RIGHT_PASSWORD else "password", registration=registration)
+    # The form does not say which of the two was wrong; most mistakes are made in the password.
+    raise Refused(failure, field=None if failure in _PASSWORD_WAS_RIGHT else "password", registration=registration)
 
 
 def _sign_in(
-    context: Context,
-    visitor: Visitor,
-    contact: ContactCredentials,
-    device: KnownDevice | None,
-    renewed: str | None,
-    *,
-    remember: bool,
-    replacing: str | None,
+    context: Context, visitor: Visitor, checked: _CheckedPassword, *, remember: bool, replacing: str | None
 ) -> str:
-    now = context.clock()
+    contact, device, now = checked.contact, checked.device, context.clock()
     with context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
-        device = devices.find_again(connection, device)
+        device = devices.reload(connection, device)
         current = devices.with_failures_of(device, current)
-        # While the password was hashed it may have been changed or closed, or the customer banned.
+        # While the password was hashed, another request may have changed or locked it, or banned the customer.
         if current is None or current.password_hash != contact.password_hash:
             failure = Failure.WRONG_PASSWORD
-        elif (judged := _judge(current, {contact.password_hash or ""})) is not None:
-            failure = judged
+        elif (found := _find_failure(current, {contact.password_hash or ""})) is not None:
+            failure = found
         else:
             if current.failed_passwords:
-                devices.forget_wrong_passwords(connection, device, contact.id)
-            if renewed:
-                accounts.renew_hash(connection, contact, renewed)
-            identity = identities.start(
-                connection,
-                context.rules,
-                visitor,
-                contact_id=contact.id,
-                remember=remember,
-                now=now,
-                replacing=replacing,
-                is_proof=True,
-            )
+                devices.reset_wrong_passwords(connection, device, contact.id)
+            if checked.new_hash:
+                accounts.renew_hash(connection, contact, checked.new_hash)
+            new = NewIdentity(contact.id, remember, replacing, is_proof=True)
+            identity = identities.start(connection, context.rules, visitor, new, now)
             record(connection, visitor, EventKind.SIGN_IN, contact_id=contact.id, now=now)
             return identity
     _refuse(context, visitor, contact, device, failure)

@@ -1,4 +1,4 @@
-"""Sign out."""
+"""Sign a customer out."""
 
 from portal.domain import identities
 from portal.domain.audit_log import EventKind, record
@@ -8,7 +8,7 @@ from portal.storage.database import retried
 
 @retried
 def log_out(context: Context, visitor: Visitor, identity: str) -> None:
-    """End an identity on the server. One that is not alive is no failure: the wish is fulfilled."""
+    """End an identity on the server. One that has ended already is no failure."""
     now = context.clock()
     with context.database.write() as connection:
         contact_id = identities.end(connection, visitor.organisation_id, identity, now)

@@ -1,8 +1,8 @@
-"""Signing in on the word of a shop's server, which vouches for the mailbox."""
+"""Sign a customer in at the request of a shop's server, which vouches for the mailbox (magic auth)."""
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from portal.domain import contacts, identities
 from portal.domain.audit_log import EventKind, record, refusals_recorded
@@ -10,14 +10,13 @@ from portal.domain.contact_details import ContactDetails, fill_empty_fields
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
+from portal.domain.identities import NewIdentity
 from portal.domain.passwords.hashing import new_salt
 from portal.domain.pending_registrations import open_registrations
 from portal.domain.rate_limits import attempt, magic_auth_limits
 from portal.domain.values.email import Address
 from portal.storage.database import retried
 from portal.storage.models import Organisation
-
-_creates = select(Organisation.magic_auth_creates).where(Organisation.id == bindparam("organisation_id"))
 
 
 @retried
@@ -30,14 +29,14 @@ def magic_auth(
     last_name: str | None = None,
     referral: str | None = None,
 ) -> str:
-    """Sign in whoever the shop says has this mailbox, and return the new identity, which is a kept one.
+    """Sign in the customer with an address and return the new identity, which is a remembered one.
 
-    An unknown address becomes a contact with these names and referral, if the organisation wants that; parallel calls
-    make one contact of it. Of a known contact nothing is changed: the word of a shop proves no mailbox, so a
-    registration that waits goes on waiting, and a password that too many tries have closed stays closed.
+    An unknown address becomes a contact with these names and referral, if the organisation allows it; parallel calls
+    create one contact. A known contact is not changed: a shop's request does not prove the mailbox, so a pending
+    registration stays pending and a locked password stays locked.
 
-    Raises Refused: TOO_MANY_LOGINS, BANNED, UNVERIFIED (known only from a registration that waits), and where the
-    organisation creates nobody UNKNOWN_CONTACT, or NO_ACCOUNT for a contact without a password.
+    Raises Refused: TOO_MANY_LOGINS, BANNED, UNVERIFIED (known from a pending registration only), and if the
+    organisation does not create contacts UNKNOWN_CONTACT, or NO_ACCOUNT for a contact without a password.
     """
     limits = magic_auth_limits(context, visitor, address.key)
     counted = attempt(context, visitor, limits, EventKind.MAGIC_AUTH, Failure.TOO_MANY_LOGINS)
@@ -46,22 +45,25 @@ def magic_auth(
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.MAGIC_AUTH, known.id if known else None)
     with counted, refusals, context.database.write() as connection:
-        contact = _admit(connection, visitor, address, now)
+        contact = _lock_admissible_contact(connection, visitor, address, now)
         is_new = contact.confirmed_at is None
         if is_new:
             contacts.confirm(connection, contact.id, address.email, now)
             details = ContactDetails(first_name=first_name, last_name=last_name, referral=referral)
             fill_empty_fields(connection, visitor.organisation_id, contact.id, details, ip=visitor.ip)
         record(connection, visitor, EventKind.MAGIC_AUTH, contact_id=contact.id, now=now)
-        identity = identities.start(connection, context.rules, visitor, contact_id=contact.id, remember=True, now=now)
+        identity = identities.start(connection, context.rules, visitor, NewIdentity(contact.id, remember=True), now)
     if not is_new:
         counted.give_back()
     return identity
 
 
-def _admit(connection: Connection, visitor: Visitor, address: Address, now: datetime) -> ContactCredentials:
-    """The contact to sign in, locked; one that is new is not confirmed yet. Raises Refused."""
-    creates = connection.execute(_creates, {"organisation_id": visitor.organisation_id}).scalar_one()
+def _lock_admissible_contact(
+    connection: Connection, visitor: Visitor, address: Address, now: datetime
+) -> ContactCredentials:
+    """Lock and return the contact to sign in; a new one is not confirmed yet. Raises Refused."""
+    statement = select(Organisation.magic_auth_creates).where(Organisation.id == visitor.organisation_id)
+    creates = connection.execute(statement).scalar_one()
     contact = (
         contacts.get_or_create(connection, visitor.organisation_id, address, salt=new_salt(), now=now)
         if creates
@@ -73,7 +75,7 @@ def _admit(connection: Connection, visitor: Visitor, address: Address, now: date
         raise Refused(Failure.BANNED)
     if contact.confirmed_at is None and _is_pending(connection, contact, now):
         raise Refused(Failure.UNVERIFIED)
-    if not creates and contact.confirmed_at is None:  # known from a registration that nobody waits for any more
+    if not creates and contact.confirmed_at is None:  # known from an expired registration only
         raise Refused(Failure.UNKNOWN_CONTACT)
     if not creates and contact.password_hash is None:
         raise Refused(Failure.NO_ACCOUNT)

@@ -10,7 +10,7 @@ from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.current_password import check_current_password, wrong_current_password
 from portal.domain.errors import Failure, Refused
-from portal.domain.identities import Customer
+from portal.domain.identities import Customer, NewIdentity
 from portal.domain.link_requests import email_link
 from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import OpenLink
@@ -34,7 +34,7 @@ def reauthenticate(context: Context, visitor: Visitor, customer: Customer, passw
         current = contacts.lock(connection, contact.id)
         if current is None or current.banned_at or current.password_hash != contact.password_hash:
             raise wrong_current_password(_FIELD)
-        devices.forget_wrong_passwords(connection, device, contact.id)
+        devices.reset_wrong_passwords(connection, device, contact.id)
         identity = identities.renew(connection, customer.identity_id, now)
         if identity is not None:
             record(connection, visitor, kind, contact_id=contact.id, now=now)
@@ -70,6 +70,5 @@ def _use_link(context: Context, visitor: Visitor, customer: Customer, link: Open
         one_time_links.end_all(connection, contact_id, now, Purpose.REAUTHENTICATE)
         if redeemed.contact.proven_at is not None:
             return identities.renew(connection, customer.identity_id, now)
-        return identities.start(
-            connection, context.rules, visitor, contact_id=contact_id, remember=remember, now=now, is_proof=True
-        )
+        new = NewIdentity(contact_id, remember, is_proof=True)
+        return identities.start(connection, context.rules, visitor, new, now)

@@ -1,7 +1,7 @@
-"""Registration: what somebody typed waits until the mailbox is proven, and counts for nothing before.
+"""Store a pending registration, which has no effect before a proof of the mailbox.
 
-Nobody gains from registering somebody else's address: what waits signs nobody in, and a proof of the mailbox made some
-other way drops it.
+An attacker who registers another person's address gains nothing: a pending registration signs nobody in, and any other
+proof of the mailbox (a reset, a sign-in by email) ends it.
 """
 
 from collections.abc import Iterator
@@ -17,34 +17,31 @@ from portal.domain.contact_details import ContactDetails
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.outbox import Notice
+from portal.domain.one_time_links import NewLink
+from portal.domain.outbox import NewMail, Notice
 from portal.domain.passwords.hashing import new_salt
-from portal.domain.passwords.policy import refuse_unfit
+from portal.domain.passwords.policy import check_new_password
 from portal.domain.rate_limiter import Attempt
-from portal.domain.rate_limits import (
-    attempt,
-    registration_email_limits,
-    registration_limits,
-)
+from portal.domain.rate_limits import attempt, registration_email_limits, registration_limits
 from portal.domain.tokens import Purpose, random_id
 from portal.domain.values.email import Address
 from portal.storage.database import retried
-from portal.storage.models import Contact, Registration
+from portal.storage.models import Contact, Link, Registration
 
 
 @dataclass(frozen=True)
 class RegistrationRequest(ContactDetails):
-    """What somebody types to register; shapes are checked before (forms, schemas)."""
+    """The input of a registration; its syntax is checked before (forms, schemas)."""
 
     address: Address
     password: str = field(repr=False)
     return_url: str | None = field(default=None, kw_only=True)
-    """Where the customer goes on after confirming; on one of the organisation's return origins."""
+    """The URL to redirect to after confirmation; on one of the organisation's return origins."""
 
 
 @dataclass(frozen=True)
 class LockedContact:
-    """The contact that a registration is for, locked, and the hash of the password: what is left is to store it."""
+    """The contact of a new registration, locked, with the hash of the chosen password."""
 
     connection: Connection
     contact: ContactCredentials
@@ -52,98 +49,125 @@ class LockedContact:
     now: datetime
 
 
-@retried
-def register(context: Context, visitor: Visitor, application: RegistrationRequest) -> str:
-    """Store a registration, queue its mail, and return its public id for the registering browser.
+@dataclass(frozen=True)
+class StoredRegistration:
+    """A stored registration, for its email."""
 
-    The owner of an existing account gets a mail that says so, a banned one none; whoever asks cannot tell: the same
-    statements, one hash and one row in the outbox in each case, and a decoy that answers at the sign-in as a pending
-    registration does. Nothing that is sent here changes an existing contact.
-    Raises Refused (TOO_MANY_REGISTRATIONS, or REGISTRATION_FAILED with the reason against the password) and Busy.
+    id: int
+    locale: str | None
+    """Used for a contact whose own is unknown."""
+    is_pending: bool
+
+
+@retried
+def register(context: Context, visitor: Visitor, request: RegistrationRequest) -> str:
+    """Store a registration, queue its email, and return its public id for the registering browser.
+
+    The owner of an existing account gets an email that says so, a banned customer none. The visitor cannot tell the
+    difference: each case runs the same statements, one hash and one row in the outbox, and a decoy behaves at the
+    sign-in like a pending registration. An existing contact is not changed. Raises Busy, and Refused
+    (TOO_MANY_REGISTRATIONS, or REGISTRATION_FAILED with the problem of the password).
     """
-    with locked_contact(context, visitor, application) as held:
-        return store(context, visitor, application, held)
+    with locked_contact(context, visitor, request) as locked:
+        return store(context, visitor, request, locked)
 
 
 @contextmanager
-def locked_contact(context: Context, visitor: Visitor, application: RegistrationRequest) -> Iterator[LockedContact]:
-    """Count the try, check and hash the password, and hold the contact, which is created for a new address.
+def locked_contact(context: Context, visitor: Visitor, request: RegistrationRequest) -> Iterator[LockedContact]:
+    """Count the attempt, check and hash the password, and lock the contact, which is created for a new address.
 
-    What the block does is one transaction with that; no lock is held while hashing. Raises what `register` does.
+    The block runs in the same transaction. No lock or transaction is open while hashing. Raises what `register` does.
     """
-    address = application.address
+    address = request.address
     registrations, emails = (
         attempt(context, visitor, limits, EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
         for limits in (registration_limits(context, visitor), registration_email_limits(context, visitor, address.key))
     )
     with registrations, emails:
-        _check_password(context, visitor, application, emails)
+        _check_password(context, visitor, request, emails)
         with context.database.read() as connection:
             known = contacts.find(connection, visitor.organisation_id, address.key)
         salt = known.password_salt if known else new_salt()
         while True:
-            password_hash = context.hasher.hash(application.password, salt)
+            password_hash = context.hasher.hash(request.password, salt)
             now = context.clock()
             with context.database.write() as connection:
                 contact = contacts.get_or_create(connection, visitor.organisation_id, address, salt=salt, now=now)
                 if contact.password_salt == salt:
                     yield LockedContact(connection, contact, password_hash, now)
                     return
-            salt = contact.password_salt  # a parallel registration of the address was quicker: hash with its salt
+            salt = contact.password_salt  # another request created the contact meanwhile: hash with its salt
 
 
-def _check_password(context: Context, visitor: Visitor, application: RegistrationRequest, emails: Attempt) -> None:
-    """Raise Refused for a password that the policy does not accept; no email is sent then, so none is counted."""
-    names = (application.name, application.first_name, application.last_name)
+def _check_password(context: Context, visitor: Visitor, request: RegistrationRequest, emails: Attempt) -> None:
+    """Raise Refused for a password that the policy rejects; give the email's attempt back, since none is sent."""
+    names = (request.name, request.first_name, request.last_name)
     try:
         with refusals_recorded(context, visitor, EventKind.REGISTER, None):
-            refuse_unfit(
-                application.password,
+            check_new_password(
+                request.password,
                 Failure.REGISTRATION_FAILED,
                 min_length=context.rules.password_min_length,
-                personal=(application.address.email, *names, visitor.organisation_name),
+                personal=(request.address.email, *names, visitor.organisation_name),
+                breached=context.breached,
             )
     except Refused:
         emails.give_back()
         raise
 
 
-def store(context: Context, visitor: Visitor, application: RegistrationRequest, held: LockedContact) -> str:
-    """Store a registration with its mail, in the transaction that holds the contact; returns its public id."""
-    connection, contact, now = held.connection, held.contact, held.now
-    waits = contact.password_hash is None and contact.banned_at is None
+def store(context: Context, visitor: Visitor, request: RegistrationRequest, locked: LockedContact) -> str:
+    """Store a registration and queue its email, in the transaction that locks the contact; return its public id."""
+    connection, contact, now = locked.connection, locked.contact, locked.now
+    is_pending = contact.password_hash is None and contact.banned_at is None
     public_id = random_id()
-    locale = application.locale or visitor.locale
+    locale = request.locale or visitor.locale
     registration_id = connection.execute(
         insert(Registration).returning(Registration.id),
         {
-            **application.texts(),
+            **request.texts(),
             "locale": locale,
-            "newsletter": application.newsletter,
-            "groups": list(application.groups),
-            "referral": application.referral,
+            "newsletter": request.newsletter,
+            "groups": list(request.groups),
+            "referral": request.referral,
             "public_id": public_id,
             "contact_id": contact.id,
-            "email": application.address.email,
-            "password_hash": held.password_hash,
+            "email": request.address.email,
+            "password_hash": locked.password_hash,
             "ip": visitor.ip,
-            "return_url": application.return_url,
+            "return_url": request.return_url,
             "created_at": now,
             "ended_at": None,
-            "is_decoy": not waits,
+            "is_decoy": not is_pending,
             "failed_passwords": 0,
         },
     ).scalar_one()
-    # To sign in with it tells whether it is the password of an account: without this, registering one guess after
-    # another would get round the limit of wrong passwords in a row.
+    # A sign-in with this password reveals whether it is the account's: without the count, an attacker could register
+    # one guess after another and so evade the limit of consecutive wrong passwords.
     contacts.count_wrong_password(connection, contact.id)
-    queue_mail(connection, context, visitor, contact, registration_id, now, locale=locale, waits=waits)
+    queue_mail(connection, context, visitor, contact, StoredRegistration(registration_id, locale, is_pending), now)
     record(connection, visitor, EventKind.REGISTER, contact_id=contact.id, now=now)
     return public_id
 
 
+def is_confirmed(context: Context, visitor: Visitor, registration: str) -> bool:
+    """Return whether a registration, by its public id, was confirmed by its own link or code.
+
+    That tells the browser that registered no more than the sign-in with the password that was chosen there.
+    """
+    find = (
+        select(Link.id)
+        .join(Registration, Registration.id == Link.registration_id)
+        .join(Contact, Contact.id == Registration.contact_id)
+        .where(Registration.public_id == registration, Contact.organisation_id == visitor.organisation_id)
+        .where(Link.used_at.is_not(None))
+    )
+    with context.database.read() as connection:
+        return connection.execute(find).first() is not None
+
+
 def return_url_of(context: Context, visitor: Visitor, registration: str) -> str | None:
-    """Where the customer of a registration, by its public id, wants to go on; to be checked again."""
+    """Return the return URL of a registration, by its public id; it must be checked again."""
     find = (
         select(Registration.return_url)
         .join(Contact, Contact.id == Registration.contact_id)
@@ -158,35 +182,27 @@ def queue_mail(
     context: Context,
     visitor: Visitor,
     contact: ContactCredentials,
-    registration_id: int,
+    registration: StoredRegistration,
     now: datetime,
-    *,
-    locale: str | None,
-    waits: bool,
 ) -> None:
-    """Queue the mail that a registration leads to: a link while it waits, or word that there is an account already.
+    """Queue the email of a registration: a confirmation link if it is pending, or the notice of an existing account.
 
-    `locale` is the registration's, for a contact whose own is not known.
+    The notice also goes to a customer without a password, whose address was confirmed in another way, which ended the
+    registration.
     """
-    has_account = contact.password_hash is not None
+    is_known = contact.password_hash is not None or contact.confirmed_at is not None
+    is_pending, expires_at = registration.is_pending, now + context.rules.verify_lifetime
     link = one_time_links.issue(
         connection,
-        Purpose.VERIFY,
-        contact_id=contact.id,
-        registration_id=registration_id,
-        email=contact.email,
-        now=now,
-        expires_at=now + context.rules.verify_lifetime,
-        usable=waits,
+        NewLink(Purpose.VERIFY, contact.id, contact.email, expires_at, registration.id, usable=is_pending),
+        now,
     )
-    outbox.queue(
-        connection,
-        visitor,
-        Notice.ACCOUNT_EXISTS if has_account else Notice.VERIFY,
-        contact_id=contact.id,
-        recipient=contact.email,
-        clock=context.clock,
-        locale=contact.locale or locale,
-        link_id=link.id if waits else None,
-        wanted=contact.banned_at is None and (waits or has_account),
+    mail = NewMail(
+        Notice.VERIFY if is_pending or not is_known else Notice.ACCOUNT_EXISTS,
+        contact.id,
+        contact.email,
+        contact.locale or registration.locale,
+        link_id=link.id if is_pending else None,
+        wanted=contact.banned_at is None and (is_pending or is_known),
     )
+    outbox.queue(connection, visitor, mail, context.clock)

@@ -1,4 +1,4 @@
-"""Ask for an email with a link that sets a new password."""
+"""Request an email with a link that sets a new password."""
 
 from datetime import timedelta
 
@@ -9,14 +9,8 @@ from portal.domain.values.email import Address
 
 
 def request_reset(context: Context, visitor: Visitor, address: Address, lifetime: timedelta | None = None) -> None:
-    """Mail a reset link to a contact, who may have no account yet: a first password is set in the same way.
+    """Email a reset link to a contact, who may have no account yet: a first password is set in the same way.
 
     The answer is the same for every address (link_requests.py). Raises Refused(TOO_MANY_MAILS).
     """
-    email_link(
-        context,
-        visitor,
-        address,
-        Purpose.RESET,
-        lifetime=lifetime or context.rules.reset_lifetime,
-    )
+    email_link(context, visitor, address, Purpose.RESET, lifetime=lifetime or context.rules.reset_lifetime)

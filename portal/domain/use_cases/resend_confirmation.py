@@ -1,4 +1,4 @@
-"""Send the email of a registration once more."""
+"""Send the email of a registration again."""
 
 from sqlalchemy import select
 
@@ -8,17 +8,16 @@ from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure
 from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.domain.rate_limits import attempt, registration_email_limits
-from portal.domain.use_cases.register import queue_mail
+from portal.domain.use_cases.register import StoredRegistration, queue_mail
 from portal.storage.database import retried
 from portal.storage.models import Contact, Registration
 
 
 @retried
 def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
-    """Send the mail of a registration once more, by its public id, within the limits for mails.
+    """Send the email of a registration again, by its public id, within the rate limits of emails.
 
-    Returns the address it goes to, or None when no such registration is left. The earlier links stay good. Raises
-    Refused.
+    Return the recipient, or None if there is no such registration any more. Earlier links stay valid. Raises Refused.
     """
     now = context.clock()
     find = (
@@ -47,7 +46,7 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
         contact = contacts.lock(connection, row.contact_id)
         if contact is None:
             return None
-        waits = row.ended_at is None and not row.is_decoy
-        queue_mail(connection, context, visitor, contact, row.id, now, locale=row.locale, waits=waits)
+        is_pending = row.ended_at is None and not row.is_decoy
+        queue_mail(connection, context, visitor, contact, StoredRegistration(row.id, row.locale, is_pending), now)
         record(connection, visitor, EventKind.RESEND, contact_id=contact.id, now=now)
     return contact.email

@@ -4,7 +4,7 @@ from portal.domain import accounts, contacts, identities
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.identities import Customer
+from portal.domain.identities import Customer, NewIdentity
 from portal.domain.messages import N_
 from portal.domain.password_reuse import hash_new_password
 from portal.domain.recent_authentication import require_recent_authentication
@@ -25,15 +25,14 @@ def set_first_password(context: Context, visitor: Visitor, customer: Customer, p
         contact = contacts.find_by_id(connection, customer.id)
     if contact is None or contact.password_hash is not None:
         raise Refused(Failure.PASSWORD_REFUSED, detail=_HAS_ONE)
-    password_hash = hash_new_password(context, visitor, contact, password, EventKind.PASSWORD_SET)
+    new = hash_new_password(context, visitor, contact, password, EventKind.PASSWORD_SET)
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_SET, contact.id)
     with refusals, context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
         if current is None or current.banned_at or current.password_hash is not None:
             raise Refused(Failure.PASSWORD_REFUSED, detail=_HAS_ONE)
-        accounts.change_password(connection, context, visitor, current, password_hash, now)
+        accounts.change_password(connection, context, visitor, current, new.hash, now)
         record(connection, visitor, EventKind.PASSWORD_SET, contact_id=contact.id, now=now)
-        return identities.start(
-            connection, context.rules, visitor, contact_id=contact.id, remember=remember, now=now, is_proof=True
-        )
+        start = NewIdentity(contact.id, remember, is_proof=True)
+        return identities.start(connection, context.rules, visitor, start, now)

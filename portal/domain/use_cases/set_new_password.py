@@ -1,42 +1,146 @@
-"""Set a new password by the link of a reset email."""
+"""Set a new password by a reset link."""
 
-from portal.domain import accounts, contacts, devices, one_time_links
-from portal.domain.audit_log import EventKind
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from portal.domain import accounts, contacts, devices, identities, one_time_links
+from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
+from portal.domain.identities import NewIdentity
 from portal.domain.mailbox_proof import redeem
-from portal.domain.one_time_links import OpenLink
+from portal.domain.one_time_links import LinkUsed, OpenLink
 from portal.domain.password_reuse import hash_new_password
-from portal.domain.rate_limits import account_limit, device_limit, new_password_limits
-from portal.domain.tokens import Purpose
+from portal.domain.rate_limits import account_limit, attempt, device_limit, new_password_limits
+from portal.domain.tokens import Purpose, digest_of
 from portal.storage.database import retried
+
+REPEATED_WITHIN = timedelta(minutes=10)
+"""How long a reset whose answer was lost can be sent again."""
+
+
+@dataclass(frozen=True)
+class Reset:
+    """The result of a reset."""
+
+    identity: str = field(repr=False)
+    """The new identity; empty without a sign-in."""
+    dropped_registration: bool
+    """Whether it ended a pending registration, and so the password that was chosen for it."""
+    was_current: bool
+    """Whether the new password is the current one."""
+
+
+@dataclass(frozen=True)
+class _SignIn:
+    """How to sign in after a reset."""
+
+    remember: bool
+    replacing: str | None = field(repr=False)
+    """The identity that the browser has so far."""
 
 
 def get_reset_link(context: Context, visitor: Visitor, token: str) -> OpenLink:
-    """The reset link of a token, unused. Raises Refused."""
+    """Return the unused reset link of a token. Raises Refused."""
     return one_time_links.get_open_link(context, visitor, Purpose.RESET, token)
 
 
-@retried
 def set_new_password(context: Context, visitor: Visitor, token: str, password: str) -> bool:
-    """Set the password that a reset link was mailed for; return whether that ended a pending registration.
+    """Set a new password by a reset link; return whether that ended a pending registration.
 
-    Of any number of parallel uses one succeeds. Success ends every identity, every open link and every registration
-    that waits, lets in whom too many wrong passwords had locked out, and sends a notice. A refusal does not use the
-    link up. Raises Refused (NO_SUCH_LINK, LINK_ENDED, LINK_EXPIRED, and what hash_new_password raises) and Busy.
+    Does not sign the customer in, and the current password counts as used before. Raises what `_reset` does.
+    """
+    return _reset(context, visitor, token, password, sign_in=None).dropped_registration
+
+
+def reset_and_sign_in(
+    context: Context, visitor: Visitor, token: str, password: str, *, remember: bool, replacing: str | None
+) -> Reset:
+    """Set a new password by a reset link and sign the customer in; the identity it is `replacing` ends.
+
+    The current password is accepted too. Raises what `_reset` does.
+    """
+    return _reset(context, visitor, token, password, sign_in=_SignIn(remember, replacing))
+
+
+@retried
+def _reset(context: Context, visitor: Visitor, token: str, password: str, sign_in: _SignIn | None) -> Reset:
+    """Set a new password by a reset link.
+
+    Of any number of parallel uses one succeeds. It ends every identity, open link and pending registration, unlocks the
+    account, and queues the security notice if the password has changed. A refusal leaves the link unused. Raises Busy,
+    and Refused (NO_SUCH_LINK, LINK_ENDED, LINK_EXPIRED, and what hash_new_password raises).
     """
     link = get_reset_link(context, visitor, token)
     with context.database.read() as connection:
         contact = contacts.find_by_id(connection, link.contact_id)
-    if contact is None:  # deleted since the link was looked at
+    if contact is None:  # deleted since the link was read
         raise Refused(Failure.NO_SUCH_LINK)
     limits = new_password_limits(context, contact.id)
-    password_hash = hash_new_password(context, visitor, contact, password, EventKind.RESET, limits)
+    new = hash_new_password(
+        context, visitor, contact, password, EventKind.RESET, limits, may_be_current=sign_in is not None
+    )
+    identity = ""
     with redeem(context, visitor, link) as redeemed:
-        accounts.change_password(redeemed.connection, context, visitor, redeemed.contact, password_hash, redeemed.now)
-    # The mailbox is proven and the password that was guessed at is gone: who was locked out by a stranger gets in.
+        connection, current, now = redeemed.connection, redeemed.contact, redeemed.now
+        if new.is_current and current.password_hash == contact.password_hash:
+            accounts.keep_password(connection, current, new.hash, now)
+        else:
+            accounts.change_password(connection, context, visitor, current, new.hash, now)
+        if sign_in:
+            identity = _start(connection, context, visitor, link, sign_in, now)
+    # The mailbox is proven and the old password is gone, so an attacker's guesses must not block the customer any more.
     key = contact.email_key or ""  # a link has an address
     context.rate_limiter.forget(account_limit(context, visitor, key))
     if device := devices.find(context, visitor, key):
         context.rate_limiter.forget(device_limit(context, device))
-    return redeemed.dropped_registration
+    return Reset(identity, redeemed.dropped_registration, new.is_current)
+
+
+@retried
+def repeat_reset(
+    context: Context, visitor: Visitor, used: LinkUsed, password: str, *, remember: bool, replacing: str | None
+) -> str | None:
+    """Sign in once more the browser whose reset succeeded but whose answer was lost; returns the new identity.
+
+    None unless the same browser sends the same password within REPEATED_WITHIN, and the identity that it did not hear
+    of is still alive: that one ends. Raises Refused (TOO_MANY_LOGINS) and Busy.
+    """
+    link, started_by = used.link, _form_digest(visitor, used.link)
+    if started_by is None or context.clock() >= used.used_at + REPEATED_WITHIN:
+        return None
+    with context.database.read() as connection:
+        is_ours = identities.was_started_by(connection, link.contact_id, started_by)
+        contact = contacts.find_by_id(connection, link.contact_id) if is_ours else None
+    if contact is None or contact.password_hash is None:
+        return None
+    limits = new_password_limits(context, contact.id)
+    with attempt(context, visitor, limits, EventKind.RESET, Failure.TOO_MANY_LOGINS) as counted:
+        matching = context.hasher.matching(password, [contact.password_hash])
+        if not matching:
+            return None
+        counted.give_back()
+    now = context.clock()
+    with context.database.write() as connection:
+        current = contacts.lock(connection, contact.id)
+        if current is None or current.password_hash not in matching:
+            return None
+        if not identities.end_started_by(connection, contact.id, started_by, now):
+            return None
+        return _start(connection, context, visitor, link, _SignIn(remember, replacing), now)
+
+
+def _start(
+    connection: Connection, context: Context, visitor: Visitor, link: OpenLink, sign_in: _SignIn, now: datetime
+) -> str:
+    record(connection, visitor, EventKind.SIGN_IN, contact_id=link.contact_id, now=now)
+    started_by = _form_digest(visitor, link)
+    new = NewIdentity(link.contact_id, sign_in.remember, sign_in.replacing, started_by=started_by)
+    return identities.start(connection, context.rules, visitor, new, now)
+
+
+def _form_digest(visitor: Visitor, link: OpenLink) -> bytes | None:
+    """Return a digest that identifies the form of a link in one browser."""
+    return None if visitor.browser is None else digest_of(f"{link.public_id} {visitor.browser}")

@@ -1,1 +1,1 @@
-"""Values: normal forms of what people type, each computed in one place."""
+"""Parsers of single values: each validates its input and returns the normal form."""

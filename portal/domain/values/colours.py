@@ -1,15 +1,15 @@
-"""An organisation's accent colour, made readable in the light and in the dark.
+"""Adjust an organisation's accent colour until it has enough contrast in the light and the dark scheme.
 
-What it must stand out from is what static/portal.css paints behind links, and on buttons.
+The contrast is with the colours of static/portal.css behind links, and of the text on buttons.
 """
 
 from colorsys import hls_to_rgb, rgb_to_hls
 from dataclasses import dataclass
 
 CONTRAST = 4.5
-"""WCAG 2.2, 1.4.3, for text of any size."""
+"""Minimum contrast ratio for text of any size (WCAG 2.2, 1.4.3)."""
 TINT = 0.1
-"""How much of the accent lies on the surface behind a button without a border, while it is pointed at."""
+"""The share of the accent in the background of a borderless button on hover."""
 _STEP = 1 / 512
 
 Rgb = tuple[float, ...]
@@ -18,22 +18,23 @@ Rgb = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Scheme:
-    """The colours behind text in the accent, and of the text on a button in the accent."""
+    """The colours of a colour scheme that an accent colour is used with."""
 
     page: str
     surface: str
     ink: str
+    """The text on a button in the accent colour."""
     own: str
     """The portal's own accent."""
     is_dark: bool
 
 
-LIGHT = Scheme(page="#f4f6f5", surface="#ffffff", ink="#ffffff", own="#0d5f5b", is_dark=False)
-DARK = Scheme(page="#0f1515", surface="#182020", ink="#0f1515", own="#7bd3c4", is_dark=True)
+LIGHT = Scheme(page="#f7f5f1", surface="#ffffff", ink="#ffffff", own="#0d5f5b", is_dark=False)
+DARK = Scheme(page="#121416", surface="#1a1d20", ink="#121416", own="#7bd3c4", is_dark=True)
 
 
 def readable(accent: str, scheme: Scheme) -> str:
-    """The colour nearest to an accent, of its hue, that can be read in a scheme: darker, or lighter in the dark."""
+    """Return the nearest colour with the accent's hue and enough contrast: darker, or lighter in the dark scheme."""
     hue, lightness, saturation = rgb_to_hls(*_rgb(accent))
     colour = accent
     while not _is_readable(colour, scheme):
@@ -43,12 +44,12 @@ def readable(accent: str, scheme: Scheme) -> str:
 
 
 def shown(accent: str | None, scheme: Scheme) -> str:
-    """An organisation's accent as a scheme shows it; of one that has none, the portal's own."""
+    """Return an organisation's accent colour for a scheme; the portal's own if it has none."""
     return scheme.own if accent is None else readable(accent, scheme)
 
 
 def contrast(one: str, other: str) -> float:
-    """The contrast ratio of two colours, from 1 to 21 (WCAG 2.2)."""
+    """Return the contrast ratio of two colours, from 1 to 21 (WCAG 2.2)."""
     return _ratio(_rgb(one), _rgb(other))
 
 

@@ -1,10 +1,11 @@
-"""Customer reference numbers."""
+"""Validate customer reference numbers."""
 
 import re
 
-_CUSTOMER_REFERENCE = re.compile(r"[A-Za-z0-9]{16}", re.ASCII)
+CUSTOMER_REFERENCE = "[A-Za-z0-9]{16}"
+"""A regular expression, in the syntax that Python and JSON Schema share."""
 
 
 def is_customer_reference(text: str) -> bool:
-    """Whether a text has the form of a customer reference number: 16 alphanumerics."""
-    return _CUSTOMER_REFERENCE.fullmatch(text) is not None
+    """Return whether a text has the format of a customer reference number: 16 alphanumerics."""
+    return re.fullmatch(CUSTOMER_REFERENCE, text) is not None

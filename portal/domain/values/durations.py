@@ -1,8 +1,10 @@
-"""Durations as people write them: "3h 20m" becomes a timedelta."""
+"""Parse durations such as "3h 20m" into a timedelta."""
 
 import re
 from datetime import timedelta
 from decimal import Decimal
+
+from portal.domain.values.text import cleaned
 
 MAX_LENGTH = 64
 
@@ -21,18 +23,18 @@ SHORTEST_EXPIRATION = timedelta(minutes=1)
 
 
 class InvalidDuration(ValueError):
-    """The text is no duration; the message says what is wrong with it, in plain words."""
+    """The text is no duration. The message is the problem, as the predicate of a sentence."""
 
 
 def parse_duration(text: str) -> timedelta:
-    """The duration a text like "3h 20m", "1.5 hours" or "2d,4h" stands for; always positive.
+    """Return the duration of a text such as "3h 20m", "1.5 hours" or "2d,4h"; always positive.
 
-    One or more terms of a number and a unit (s, m, h, d, w and their longer names, any case), in any order, with or
-    without white space or commas between them. Raises InvalidDuration for everything else (docs/api.md#durations).
+    One or more terms of a number and a unit (s, m, h, d, w and their longer names, case-insensitive), in any order,
+    with optional white space and commas between them. Raises InvalidDuration for anything else (docs/api.md#durations).
     """
     if len(text) > MAX_LENGTH:
         raise InvalidDuration(f"is longer than {MAX_LENGTH} characters")
-    text = text.strip()
+    text = cleaned(text)
     if not text:
         raise InvalidDuration("is empty")
     total = Decimal(0)
@@ -50,7 +52,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def parse_expiration(text: str, longest: timedelta) -> timedelta:
-    """The life of a link that a caller asks for: a duration from a minute to `longest`. Raises InvalidDuration."""
+    """Return the lifetime that a caller wants for a link, from one minute to `longest`; raises InvalidDuration."""
     duration = parse_duration(text)
     if duration < SHORTEST_EXPIRATION:
         raise InvalidDuration("is shorter than 1 minute")
@@ -60,7 +62,7 @@ def parse_expiration(text: str, longest: timedelta) -> timedelta:
 
 
 def _in_units(duration: timedelta) -> str:
-    """A duration as it could have been written, in its largest units: "1d", "1h 30m"."""
+    """Format a duration in its largest units: "1d", "1h 30m"."""
     terms = []
     for unit, name in ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "m")):
         amount, duration = divmod(duration, unit)
@@ -85,7 +87,7 @@ def _read_term(text: str, position: int) -> tuple[timedelta, Decimal, int]:
 def _end_of_gap(text: str, position: int) -> int:
     gap = _BETWEEN.match(text, position)
     end = gap.end() if gap else position
-    if end == len(text):  # the text is stripped, so what is left over is a comma
+    if end == len(text):  # the text is stripped, so the rest is a comma
         raise InvalidDuration("ends with a comma")
     return end
 

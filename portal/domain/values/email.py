@@ -1,54 +1,58 @@
-"""E-mail addresses: as they are stored, and the canonical key under which each is unique."""
+"""Parse email addresses into the stored form and the canonical key, which is unique."""
 
+import re
 from dataclasses import dataclass
 
 from email_validator import EmailNotValidError, validate_email
 
 from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.text import cleaned
 from portal.storage.models import STRING_LENGTH
 
+_BESIDE_AT = re.compile(r" ?@ ?")
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 
 
 @dataclass(frozen=True)
 class Address:
-    """An e-mail address in its two forms."""
+    """An email address in its two forms."""
 
     email: str
-    """Normalised: lower-cased, the domain in its IDNA form. What is stored, shown and mailed to."""
+    """The normal form, in lower case with the domain in IDNA form: stored, shown and used as the recipient."""
     key: str
-    """Canonical: under which it is unique and counted. Drops what Gmail ignores; no other provider's rules."""
+    """The canonical form, for uniqueness and rate limits. It omits what Gmail ignores; other providers have no rule."""
 
     def __str__(self) -> str:
         return self.email
 
     @property
     def local_part(self) -> str:
-        """What stands before the @."""
+        """The part before the @."""
         return self.email.partition("@")[0]
 
 
 def parse_email(text: str) -> Address:
-    """Read an e-mail address; raises InvalidValue.
+    """Parse an email address; raises InvalidValue.
 
-    The local part is ASCII: look-alikes such as a dotless i would make two people of one, or one of two.
+    The local part must be ASCII: with look-alikes such as a dotless i, one person could have two addresses, or two
+    persons the same one.
     """
-    text = text.strip()
+    text = _BESIDE_AT.sub("@", cleaned(text))
     if len(text) > STRING_LENGTH:
-        raise InvalidValue(N_("This e-mail address is too long. Check that it is only one address."))
+        raise InvalidValue(N_("This email address is too long. Check that it is only one address."))
     local, at, _ = text.rpartition("@")
     if at and not local.isascii():
         raise InvalidValue(
             N_("The part before the @ may hold only plain letters, digits and signs, without accents. Please check it.")
         )
-    if "=?" in local:  # mail programs would decode it into another address (RFC 2047)
-        raise InvalidValue(N_("Enter an e-mail address in the correct format, like name@example.com."))
+    if "=?" in local:  # email clients would decode it into another address (RFC 2047)
+        raise InvalidValue(N_("Enter an email address in the correct format, like name@example.com."))
     try:
-        # test_environment accepts the reserved domain .test; every other special domain stays refused.
+        # test_environment accepts the reserved domain .test; every other special domain is rejected.
         found = validate_email(text, check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError:
-        raise InvalidValue(N_("Enter an e-mail address in the correct format, like name@example.com.")) from None
+        raise InvalidValue(N_("Enter an email address in the correct format, like name@example.com.")) from None
     local, domain = found.local_part.lower(), found.ascii_domain.lower()
     return Address(email=f"{local}@{domain}", key=_canonical(local, domain))
 
@@ -56,6 +60,6 @@ def parse_email(text: str) -> Address:
 def _canonical(local: str, domain: str) -> str:
     if domain not in _GMAIL:
         return f"{local}@{domain}"
-    # An address that is nothing but a tag is no Gmail address; it keeps its form, so that it equals no other.
+    # An address that is only a tag is no Gmail address; it is kept as it is, so that it equals no other.
     base = local.partition("+")[0].replace(".", "") or local
     return f"{base}@gmail.com"

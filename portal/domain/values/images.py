@@ -1,8 +1,9 @@
-"""Logos: pictures that an operator gives, known by what is in them and not by what they are called."""
+"""Detect the media types of logos and covers by their content, not by their file names."""
 
 from xml.parsers.expat import ExpatError, ParserCreate
 
 MAX_BYTES = 256 * 1024
+COVER_MAX_BYTES = 200 * 1024
 _SVG_ROOT = "http://www.w3.org/2000/svg svg"
 _SIGNATURES = (
     ("image/png", 0, b"\x89PNG\r\n\x1a\n"),
@@ -12,18 +13,30 @@ _SIGNATURES = (
 
 
 def media_type(logo: bytes) -> str:
-    """What kind of picture it is; raises ValueError, with a sentence for the operator.
+    """Return the media type of a logo; raises ValueError, with a sentence for the operator.
 
-    An SVG may hold script: it is to be shown as an image only, where browsers run none.
+    An SVG may contain a script, so it must only be used as an image, where browsers run no scripts.
     """
     if len(logo) > MAX_BYTES:
         raise ValueError(f"The logo is larger than {MAX_BYTES // 1024} KiB.")
-    for name, start, signature in _SIGNATURES:
-        if logo.startswith(signature, start):
-            return name
-    if _is_svg(logo):
-        return "image/svg+xml"
-    raise ValueError("The logo is no PNG, JPEG, WebP or SVG image.")
+    name = _photo_type(logo) or ("image/svg+xml" if _is_svg(logo) else None)
+    if name is None:
+        raise ValueError("The logo is not a PNG, JPEG, WebP or SVG image.")
+    return name
+
+
+def cover_type(cover: bytes) -> str:
+    """Return the media type of a cover; raises ValueError, with a sentence for the operator."""
+    if len(cover) > COVER_MAX_BYTES:
+        raise ValueError(f"The cover is larger than {COVER_MAX_BYTES // 1024} KiB.")
+    name = _photo_type(cover)
+    if name is None:
+        raise ValueError("The cover is not a PNG, JPEG or WebP image.")
+    return name
+
+
+def _photo_type(picture: bytes) -> str | None:
+    return next((name for name, start, signature in _SIGNATURES if picture.startswith(signature, start)), None)
 
 
 class _NotSvg(Exception):
@@ -31,7 +44,7 @@ class _NotSvg(Exception):
 
 
 def _is_svg(text: bytes) -> bool:
-    """Whether it is a whole XML document with the root that SVG has. Own entities could grow without end: refused."""
+    """Return whether it is a complete XML document with an SVG root and no entities, which could grow endlessly."""
     roots: list[str] = []
 
     def begin(name: str, _attributes: dict[str, str]) -> None:

@@ -1,5 +1,5 @@
-"""What all values share: the error for a text that is none."""
+"""The error of all parsers of values."""
 
 
 class InvalidValue(ValueError):
-    """The text has no normal form; the message (for the translators) says what to do."""
+    """The text is invalid. The message (marked for translation) says what to enter."""

@@ -1,28 +1,38 @@
-"""Phone numbers."""
+"""Parse phone numbers."""
 
 import phonenumbers
 
 from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
+from portal.domain.values.text import cleaned
 
 
 def parse_phone(text: str, country: str | None = None) -> str:
-    """A phone number in the stored form, "+420 777123456"; raises InvalidValue.
+    """Return a phone number in the stored form, "+420 777123456"; raises InvalidValue.
 
+    A trunk prefix ("+44 (0)20 …", "+420 (0) 777 …") is removed if the country has none or it is not dialled from
+    abroad, and kept if it is part of the number (Italy).
     Without a country code it is one of the country, an ISO 3166-1 code, if that is known.
     """
     message = N_("Enter the phone number with its country code, like +420 777 123 456.")
-    text = text.strip()
-    if len(text) > 40:  # longer than any number with its spaces; refused before a pattern sees it
+    text = cleaned(text).replace("(", "").replace(")", "")
+    if len(text) > 40:  # longer than any number with spaces; rejected before a regular expression is matched
         raise InvalidValue(message)
-    if any(character.isalpha() for character in text):  # phonenumbers would read them as digits of a keypad
+    if any(character.isalpha() for character in text):  # phonenumbers would convert letters to keypad digits
         raise InvalidValue(message)
     if text.startswith("00"):
         text = "+" + text[2:]
     try:
         number = phonenumbers.parse(text, country)
+        national = phonenumbers.national_significant_number(number)
+        if national.startswith("0") and not phonenumbers.is_valid_number(number):
+            national = national[1:]
+            number = phonenumbers.parse(f"+{number.country_code}{national}")
+            if not phonenumbers.is_valid_number(number):
+                raise InvalidValue(message)
     except phonenumbers.NumberParseException:
         raise InvalidValue(message) from None
-    if not (text.startswith("+") or country) or not phonenumbers.is_possible_number(number) or number.extension:
+    has_code = text.startswith(("+", "\uff0b")) or country is not None
+    if not has_code or not phonenumbers.is_possible_number(number) or number.extension:
         raise InvalidValue(message)
-    return f"+{number.country_code} {phonenumbers.national_significant_number(number)}"
+    return f"+{number.country_code} {national}"

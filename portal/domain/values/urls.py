@@ -1,7 +1,7 @@
-"""Normal forms of host names, origins and addresses of pages: computed once, stored, then compared as they stand.
+"""Parse host names, origins and page URLs into a normal form, which is stored and then compared as it is.
 
-Browsers decide by these forms what may frame a page and where a cookie goes, so nothing is accepted that a browser
-would read as another host than Python does.
+Browsers use these values to decide which pages may frame the portal, so a text is rejected if a browser could parse
+another host out of it than Python does.
 """
 
 import re
@@ -11,20 +11,20 @@ from urllib.parse import quote, urlsplit
 import idna
 
 HOST_LENGTH = 253
-"""RFC 1035, section 2.3.4, without the dot at the end."""
+"""RFC 1035, 2.3.4, without the final dot."""
 _ORIGIN_LENGTH = len("https://:65535") + HOST_LENGTH
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _ORIGIN = re.compile(r"(https?)://([^/?#@:\\]+)(?::([0-9]{1,5}))?", re.ASCII | re.IGNORECASE)
 _KEPT_IN_URL = "/?#:@!$&'()*+,;=-._~%[]"
-"""What stands for itself in an address (RFC 3986); everything else is written as bytes."""
+"""The characters of a URL that are not percent-encoded (RFC 3986)."""
 
 
 def parse_hostname(text: str) -> str:
-    """A bare host name in its ASCII form, lower-case; raises ValueError, with a sentence for the operator.
+    """Return a host name in ASCII and lower case; raises ValueError, with a sentence for the operator.
 
-    No port, no dot at the end, and no name that ends in a number: browsers read 127.1 or 0x7f000001 as an address.
+    No port, no final dot, and no name that ends in a number: browsers parse 127.1 or 0x7f000001 as an IP address.
     """
     host = _host_name(text.strip())
     if host is None:
@@ -33,9 +33,10 @@ def parse_hostname(text: str) -> str:
 
 
 def parse_origin(text: str) -> str:
-    """An origin as browsers write it; raises ValueError, with a sentence for the operator.
+    """Return an origin as browsers write it; raises ValueError, with a sentence for the operator.
 
-    Exactly scheme, host and perhaps port. No wildcard, and nothing that could begin another entry of a policy.
+    Only scheme, host and an optional port: no wildcard, and nothing that could start another entry of a content
+    security policy.
     """
     text = text.strip()
     found = _ORIGIN.fullmatch(text) if len(text) <= _ORIGIN_LENGTH else None
@@ -50,32 +51,33 @@ def parse_origin(text: str) -> str:
     return f"{scheme}://{host}" if port in (None, _DEFAULT_PORTS[scheme]) else f"{scheme}://{host}:{port}"
 
 
-def parse_page_url(text: str, most: int) -> str:
-    """The address of a page, http or https, in ASCII and at most so long; raises ValueError, with a sentence."""
+def parse_page_url(text: str, max_length: int, example: str) -> str:
+    """Return the URL of a page (http or https) in ASCII.
+
+    Raises ValueError, with a sentence for the operator that contains the example.
+    """
     text = text.strip()
     try:
-        if len(text) > most or not text.isprintable() or " " in text or "\\" in text:
+        if len(text) > max_length or not text.isprintable() or " " in text or "\\" in text:
             raise ValueError
         parts = urlsplit(text)
         origin = parse_origin(f"{parts.scheme}://{parts.netloc}")
     except ValueError:
-        raise ValueError(
-            f"{_quoted(text)} is not the address of a page such as https://shop.example.com/privacy."
-        ) from (None)
+        raise ValueError(f"{_quoted(text)} is not the address of a page such as {example}.") from None
     url = origin + quote(text[len(parts.scheme) + len("://") + len(parts.netloc) :], safe=_KEPT_IN_URL)
-    if len(url) > most:
-        raise ValueError(f"The address of a page is at most {most} characters long.")
+    if len(url) > max_length:
+        raise ValueError(f"The address of a page is at most {max_length} characters long.")
     return url
 
 
 def origin_of(url: str) -> str:
-    """The origin of an address in the form of parse_page_url."""
+    """Return the origin of a URL in the form of parse_page_url."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def _host(text: str) -> str | None:
-    """A host name or an IPv4 address; IPv6 has no place in a content security policy."""
+    """Return a host name or an IPv4 address; a content security policy cannot contain IPv6 addresses."""
     try:
         return str(IPv4Address(text))
     except ValueError:

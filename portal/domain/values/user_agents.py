@@ -1,43 +1,52 @@
-"""Browsers and systems, read from what browsers say of themselves."""
-
-from dataclasses import dataclass
+"""The browser and the system that a User-Agent header names, in words that people know."""
 
 _BROWSERS = {
+    "Chrome": "Chrome",
     "Chrome Mobile": "Chrome",
-    "Chrome Mobile iOS": "Chrome",
     "Chrome Mobile WebView": "Chrome",
+    "Chrome Mobile iOS": "Chrome",
+    "Chromium": "Chromium",
+    "DuckDuckGo": "DuckDuckGo",
+    "DuckDuckGo Mobile": "DuckDuckGo",
+    "Edge": "Edge",
     "Edge Mobile": "Edge",
+    "Facebook": "Facebook",
+    "Firefox": "Firefox",
     "Firefox Mobile": "Firefox",
     "Firefox iOS": "Firefox",
+    "HeadlessChrome": "Chrome",
+    "Instagram": "Instagram",
     "Mobile Safari": "Safari",
     "Mobile Safari UI/WKWebView": "Safari",
+    "Opera": "Opera",
+    "Opera Mini": "Opera Mini",
     "Opera Mobile": "Opera",
+    "Opera Touch": "Opera",
+    "Safari": "Safari",
+    "Samsung Internet": "Samsung Internet",
+    "Vivaldi": "Vivaldi",
+    "Yandex Browser": "Yandex",
 }
-_SYSTEMS = {"Chrome OS": "ChromeOS", "Mac OS X": "macOS"}
-"""What ua-parser calls by another name than people do."""
-_UNKNOWN = "Other"
+"""What people call a family of ua-parser's. Others are not named: some are taken as they are out of the header, and
+whoever sends that would write a sentence into a mail to somebody else."""
+_SYSTEMS = {
+    "Android": "Android",
+    "Chrome OS": "ChromeOS",
+    "Fedora": "Linux",
+    "Linux": "Linux",
+    "Mac OS X": "macOS",
+    "Ubuntu": "Linux",
+    "Windows": "Windows",
+    "iOS": "iOS",
+}
 
 
-@dataclass(frozen=True)
-class Browser:
-    """A browser and the system it runs on, by the names that people know; None for what is not known."""
-
-    name: str | None
-    system: str | None
-
-
-def read_user_agent(text: str | None) -> Browser:
-    """Read a User-Agent header, cut to the length that is stored."""
+def read_user_agent(text: str | None) -> tuple[str | None, str | None]:
+    """Return the names of the browser and of the operating system, each None where it is not known."""
     if not text:
-        return Browser(None, None)
-    from ua_parser import parse_os, parse_user_agent  # takes a tenth of a second, and few processes need it
+        return None, None
+    # Whoever names no browser does not pay for the import.
+    from ua_parser import parse_os, parse_user_agent
 
     browser, system = parse_user_agent(text), parse_os(text)
-    return Browser(
-        name=_named(browser.family if browser else None, _BROWSERS),
-        system=_named(system.family if system else None, _SYSTEMS),
-    )
-
-
-def _named(family: str | None, names: dict[str, str]) -> str | None:
-    return None if family is None or family == _UNKNOWN else names.get(family, family)
+    return _BROWSERS.get(browser.family) if browser else None, _SYSTEMS.get(system.family) if system else None

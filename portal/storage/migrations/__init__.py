@@ -1,8 +1,8 @@
-"""Alembic's scripts: every schema the portal has had, in order. Run through portal/storage/schema.py only.
+"""Alembic's migrations, run by portal/storage/schema.py only.
 
-A migration only adds (tables, columns that are empty or have a default, indexes that refuse nothing), so that portals
-of the version before go on serving while the new one is brought in; tests/test_expansion.py holds each to it. What
-nobody uses any more is taken away a version later, by a migration that says why under the name `takes_away`.
+A migration only adds (tables, columns that are nullable or have a default, indexes that reject nothing), so that the
+previous version keeps running during a deployment; tests/storage/test_expansion.py checks each. Unused tables and
+columns are removed one version later, by a migration that gives the reason in `takes_away`.
 
-There is no way down: undoing a migration would throw away what customers have stored since. A backup is the way back.
+There are no downgrades: they would delete data that customers have stored since. Restore a backup instead.
 """

@@ -1,7 +1,7 @@
-"""Runs the migrations on the connection, and in the transaction, that portal/storage/schema.py has opened.
+"""Run the migrations on the connection, and in the transaction, that portal/storage/schema.py has opened.
 
-One transaction for the whole run: a migration that is killed leaves the schema as it was. On SQLite that takes the
-explicit BEGIN of `Database.write`, since Python's sqlite3 does not roll back DDL otherwise.
+One transaction for the whole run: a migration that is killed leaves the schema as it was. On SQLite this needs the
+explicit BEGIN of `Database.write`, because Python's sqlite3 does not roll back DDL otherwise.
 """
 
 from alembic import context

@@ -1,7 +1,7 @@
-"""The tables.
+"""The database tables as declarative classes.
 
-Typed declarative classes describe them; the domain reads and writes them with Core statements on a connection,
-because a unit of work costs more than everything else in a sign-in but the hash (benchmarks/).
+The domain uses Core statements on a connection, without a Session: a unit of work costs more than everything else in a
+sign-in except the hash (benchmarks/).
 """
 
 from portal.storage.models.base import LOCALE_LENGTH, STRING_LENGTH, USER_AGENT_LENGTH, Base, UtcDateTime

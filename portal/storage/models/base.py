@@ -1,41 +1,38 @@
-"""What all tables stand on: kinds of columns, names of constraints."""
+"""The base class of the tables, column types and names of constraints."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, ForeignKey, LargeBinary, MetaData, String
-from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 STRING_LENGTH = 255
 LOCALE_LENGTH = 35
-"""What RFC 5646, 4.4.1 wants there to be room for."""
+"""The minimum of RFC 5646, 4.4.1."""
 USER_AGENT_LENGTH = 255
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime in UTC, whatever the database can keep (SQLite keeps no time zone)."""
+    """An aware datetime in UTC, also on SQLite, which stores no time zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """UTC, and without its zone where the database has none."""
         if value is None:
             return None
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
-        """Aware again, in UTC."""
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        found: datetime = value
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):
-    """Names every constraint, so that a migration can name it again."""
+    """The base of all tables; every constraint has a name, so that migrations can refer to it."""
 
     metadata = MetaData(
         naming_convention={
@@ -48,6 +45,6 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UtcDateTime(), str: String(STRING_LENGTH), bytes: LargeBinary()}
 
 
-def contact_key(**options: Any) -> Any:
-    """A column that refers to a contact, and goes with it."""
-    return mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True, **options)
+def contact_key() -> MappedColumn[Any]:
+    """Return a foreign key to a contact; the row is deleted with the contact."""
+    return mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)

@@ -1,4 +1,4 @@
-"""Customers: known, with an account, or about to be."""
+"""The tables of contacts, their accounts and registrations."""
 
 from datetime import datetime
 
@@ -9,10 +9,10 @@ from portal.storage.models.base import LOCALE_LENGTH, Base, contact_key
 
 
 class DetailColumns:
-    """The columns of what customers and shops say of a customer; the domain's ContactDetails has the same names."""
+    """The columns of a customer's details; the domain's ContactDetails has the same names."""
 
     name: Mapped[str | None]
-    """The whole name as a shop's server gave it; else it is made of first and last name."""
+    """The whole name, if a shop's server sent it as one."""
     first_name: Mapped[str | None]
     last_name: Mapped[str | None]
     phone: Mapped[str | None]
@@ -30,7 +30,7 @@ class DetailColumns:
 
 
 class Contact(DetailColumns, Base):
-    """Somebody an organisation knows: with or without an e-mail, with or without an account."""
+    """A customer of an organisation, with or without an email address, with or without an account."""
 
     __tablename__ = "contact"
     __table_args__ = (UniqueConstraint("organisation_id", "email_key"),)
@@ -38,25 +38,25 @@ class Contact(DetailColumns, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"))
     email: Mapped[str | None]
-    """The normalised address; mail goes here and nowhere else."""
+    """The normalised address, the only recipient of emails."""
     email_key: Mapped[str | None]
-    """The canonical form under which the address is unique (domain/values/email.py)."""
+    """The canonical form of the address, which is unique (domain/values/email.py)."""
     cu_ref_no: Mapped[str] = mapped_column(String(16), unique=True)
     """The customer reference number."""
     password_salt: Mapped[bytes]
-    """Shared by all of this customer's passwords: see domain/passwords/hashing.py for why."""
+    """Shared by all passwords of this customer (domain/passwords/hashing.py)."""
     newsletter: Mapped[bool] = mapped_column(default=False)
     ip: Mapped[str | None] = mapped_column(String(45))
-    """Where the registration came from that was confirmed."""
+    """The IP address of the confirmed registration."""
     referred_by_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", ondelete="SET NULL"), index=True)
     failed_passwords: Mapped[int] = mapped_column(default=0)
-    """Wrong passwords in a row, however slow, from browsers that this customer never signed in with."""
+    """Consecutive wrong passwords, over any time, from unknown devices."""
     failed_codes: Mapped[int] = mapped_column(default=0)
-    """Wrong codes from emails in a row, however slow."""
+    """Consecutive wrong codes from emails, over any time."""
     proven_at: Mapped[datetime | None]
-    """When the owner of the mailbox first proved that it is theirs, by a link or a code that was sent there."""
+    """The time of the first proof of the mailbox, by an emailed link or code."""
     confirmed_at: Mapped[datetime | None]
-    """None while the contact is known only from a registration that waits for its mailbox to be proven."""
+    """None while the contact is known only from an unconfirmed registration."""
     banned_at: Mapped[datetime | None]
     ban_reason: Mapped[str | None]
     created_at: Mapped[datetime]
@@ -74,7 +74,7 @@ class ContactGroup(Base):
 
 
 class Account(Base):
-    """A contact's password: who has one has an account, and the mailbox of every account was proven."""
+    """The password of a contact. A contact with this row has an account, and a proven mailbox."""
 
     __tablename__ = "account"
 
@@ -87,7 +87,7 @@ class Account(Base):
 
 
 class FormerPassword(Base):
-    """A password a customer had once, kept so that it is not taken again."""
+    """A former password of a customer, kept to refuse its reuse."""
 
     __tablename__ = "former_password"
 
@@ -98,30 +98,30 @@ class FormerPassword(Base):
 
 
 class Registration(DetailColumns, Base):
-    """What somebody typed at registration: nothing of it counts until the mailbox is proven.
+    """The input of a registration, which has no effect before a proof of the mailbox.
 
-    Each registration stands by itself, with its own link and password. One for an address that has an account or is
-    banned is a decoy, so that neither the work done nor a later sign-in tells a stranger whether the address is known.
+    Each registration has its own link and password. One for an address that has an account or is banned is a decoy, so
+    that neither the timing nor a later sign-in reveals to an attacker whether the address is known.
     """
 
     __tablename__ = "registration"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True)
-    """Kept in the registering browser's signed cookie: the browser that need not type the password again."""
+    """Stored in the signed cookie of the registering browser, which need not ask for the password again."""
     contact_id: Mapped[int] = contact_key()
     email: Mapped[str]
-    """The address as it was typed: of all that are the same by their key, the one that is confirmed is kept."""
+    """The address as it was typed; the spelling of the confirmed registration becomes the contact's."""
     password_hash: Mapped[str]
     newsletter: Mapped[bool]
     groups: Mapped[list[str]] = mapped_column(JSON, default=list)
     referral: Mapped[str | None] = mapped_column(String(16))
     ip: Mapped[str | None] = mapped_column(String(45))
     return_url: Mapped[str | None]
-    """Where the customer goes on after confirming; on one of the organisation's return origins."""
+    """The URL to redirect to after confirmation; on one of the organisation's return origins."""
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     is_decoy: Mapped[bool] = mapped_column(default=False)
-    """True for an address that has an account or is banned: answers in a browser as a pending one, confirms nothing."""
+    """True for an address that has an account or is banned: looks like a pending one, but cannot be confirmed."""
     failed_passwords: Mapped[int] = mapped_column(default=0)
-    """Wrong passwords for its address since it was made; too many lock it (domain/pending_registrations.py)."""
+    """Wrong passwords for its address since it was created; too many lock it (domain/pending_registrations.py)."""

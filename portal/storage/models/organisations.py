@@ -1,4 +1,4 @@
-"""Organisations and the keys of their servers."""
+"""The tables of organisations and their API keys."""
 
 from datetime import datetime
 
@@ -17,32 +17,35 @@ class Organisation(Base):
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     hostname: Mapped[str | None] = mapped_column(index=True, unique=True)
-    """Where its pages are; without one they are those of BASE_URL only if it is the default organisation."""
+    """The host of its pages. Without one only the default organisation has pages, at BASE_URL."""
     frame_ancestors: Mapped[list[str]] = mapped_column(JSON, default=list)
     """The exact origins whose pages may show the portal in a frame."""
     return_origins: Mapped[list[str]] = mapped_column(JSON, default=list)
-    """The exact origins that a return address may lie on."""
+    """The exact origins of allowed return URLs."""
     handover_urls: Mapped[list[str]] = mapped_column(JSON, default=list)
-    """The addresses that a hand-over code may be sent to by redirect, compared whole but for their query."""
+    """The URLs that a hand-over code may be sent to by redirect, compared exactly except for their query."""
     locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
     sender: Mapped[str | None]
-    """The From of its mails; without one MAIL_DEFAULT_SENDER."""
+    """The From of its emails; MAIL_DEFAULT_SENDER if None."""
     accent: Mapped[str | None] = mapped_column(String(7))
     """A colour such as #0b5fff."""
     logo: Mapped[bytes | None]
     logo_type: Mapped[str | None]
+    cover: Mapped[bytes | None]
+    """The picture beside the form on wide screens."""
+    cover_type: Mapped[str | None]
     privacy_url: Mapped[str | None]
     terms_url: Mapped[str | None]
     support_email: Mapped[str | None]
     magic_auth_creates: Mapped[bool] = mapped_column(default=True)
-    """Whether the API's magic-auth makes a contact of an unknown address."""
+    """Whether the API's magic-auth creates a contact for an unknown address."""
     field_rules: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")
     """What it has chosen of the fields that customers fill in, by their names."""
     created_at: Mapped[datetime]
 
 
 class ApiKey(Base):
-    """What a shop's server shows to use the API; random, so a digest of it is enough and safe to keep."""
+    """A key of a shop's server for the API, stored as a digest."""
 
     __tablename__ = "api_key"
 
@@ -50,7 +53,7 @@ class ApiKey(Base):
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     kind: Mapped[str] = mapped_column(String(4))
-    """PROD, DEV_ or ROOT: what the key begins with."""
+    """PROD, DEV_ or ROOT: the prefix of the key."""
     label: Mapped[str | None]
     scopes: Mapped[list[str]] = mapped_column(JSON)
     created_at: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""What happened, and what is to be mailed."""
+"""The tables of the audit log and the outbox."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from portal.storage.models.base import LOCALE_LENGTH, Base, contact_key
 
 
 class Event(Base):
-    """A sign-in, a refusal or a change: what, when, from where."""
+    """An event of the audit log: a sign-in, a refusal or a change."""
 
     __tablename__ = "event"
 
@@ -18,7 +18,7 @@ class Event(Base):
     contact_id: Mapped[int | None] = contact_key()
     kind: Mapped[str] = mapped_column(String(40))
     refusal: Mapped[str | None] = mapped_column(String(40))
-    """The name of the Failure, or None for what succeeded."""
+    """The name of the Failure, or None for a success."""
     ip: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[str | None]
     request_id: Mapped[str | None] = mapped_column(String(32))
@@ -26,7 +26,7 @@ class Event(Base):
 
 
 class OutboxMail(Base):
-    """A mail that is due: written with what caused it, rendered, signed and sent by the worker (portal/mail)."""
+    """A queued email: stored with its cause; rendered, signed and sent by the worker (portal/mail)."""
 
     __tablename__ = "outbox"
     __table_args__ = (Index("ix_outbox_due", "state", "is_urgent", "due_at", "id"),)
@@ -36,20 +36,23 @@ class OutboxMail(Base):
     contact_id: Mapped[int | None] = contact_key()
     link_id: Mapped[int | None] = mapped_column(ForeignKey("link.id", ondelete="CASCADE"), index=True)
     notice: Mapped[str] = mapped_column(String(40))
-    """Which mail: the name of a folder in templates/mail."""
+    """The kind of email: the name of a folder in templates/mail."""
     is_urgent: Mapped[bool] = mapped_column(default=True)
-    """Whether somebody sits and waits for it."""
+    """Whether the customer waits for it."""
     recipient: Mapped[str | None]
     locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
+    ip: Mapped[str | None] = mapped_column(String(45))
+    """Where the request came from that led to the mail, which tells its reader of it; None when that is not known."""
+    user_agent: Mapped[str | None]
     message_id: Mapped[str] = mapped_column(String(64), unique=True)
-    """The left part of the Message-ID, the same on every try."""
+    """The left part of the Message-ID, the same on every attempt."""
     state: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime]
     lease_until: Mapped[datetime | None]
     claim: Mapped[str | None] = mapped_column(String(32))
-    """Who works on it; a result under another claim is ignored."""
+    """The random id of the worker's claim; a result with another claim is ignored."""
     reason: Mapped[str | None] = mapped_column(Text)
-    """Why the last try failed, or why it was set aside."""
+    """Why the last attempt failed, or why the email is dead."""
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]

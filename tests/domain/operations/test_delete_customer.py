@@ -131,6 +131,7 @@ def test_the_address_can_be_registered_anew(scene: Scene, life: Life) -> None:
     assert scene.is_signed_in(scene.join(EMAIL, PASSWORD))
 
 
+@pytest.mark.differs_on_postgresql
 def test_who_is_deleted_while_the_password_is_checked_is_refused(scene: Scene, hashes: HashCounter) -> None:
     scene.join()
     outcomes: list[str] = []

@@ -10,6 +10,8 @@ from portal.domain.operations.import_tables import ImportCounts
 from portal.storage.models import Account, Contact, ContactGroup
 from tests.domain.scene import ADA, Scene
 
+pytestmark = pytest.mark.differs_on_postgresql
+
 BCRYPT = "$2b$12$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"
 
 

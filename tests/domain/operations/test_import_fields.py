@@ -35,6 +35,11 @@ def test_an_empty_text_is_as_good_as_none() -> None:
     assert read_imported_customer({**dict.fromkeys(READERS), "email": "ada@example.com"}, NOW) == read()
 
 
+def test_a_text_is_read_however_it_was_pasted() -> None:
+    pasted: dict[str, Any] = {"firstName": "\ufeffAda\u00a0Maria\t", "phone": "\u202d+420 (0) 777 123 456\u202c"}
+    assert read(**pasted) == read(firstName="Ada Maria", phone="+420 777123456")
+
+
 @pytest.mark.parametrize(
     ("text", "moment"),
     [
@@ -55,7 +60,7 @@ def test_groups_are_named_once_each() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("email", "ada", "Enter an e-mail address"),
+        ("email", "ada", "Enter an email address"),
         ("email", "ad\u00e1@example.com", "The part before the @"),
         ("email", 1, "This must be text."),
         ("phone", "12", "Enter the phone number with its country code"),
@@ -72,17 +77,17 @@ def test_groups_are_named_once_each() -> None:
         ("cuRefNo", "short", "A customer reference number has 16 letters and digits."),
         ("createdAt", "yesterday", "Write the time like 2026-03-01T12:00:00Z."),
         ("createdAt", "0001-01-01T00:00:00+14:00", "Write the time like 2026-03-01T12:00:00Z."),
-        ("createdAt", "2026-03-01T12:00:01Z", "This lies in the future."),
+        ("createdAt", "2026-03-01T12:00:01Z", "This is in the future."),
         ("city", "x" * 256, "Use at most 255 characters."),
-        ("city", "Pra\x00ha", "This holds a control character, or bytes that are not UTF-8."),
-        ("city", "Pra\nha", "This holds a control character"),
-        ("city", "Praha\ud800", "This holds a control character"),
-        ("city", "Plze\udcf2", "This holds a control character"),
+        ("city", "Pra\x00ha", "This contains a control character, or bytes that are not UTF-8."),
+        ("city", "Pra\nha", "This contains a control character"),
+        ("city", "Praha\ud800", "This contains a control character"),
+        ("city", "Plze\udcf2", "This contains a control character"),
         ("postalCode", 11000, "This must be text."),
         ("city", ["Praha"], "This must be text."),
         ("city", {}, "This must be text."),
         ("name", True, "This must be text."),
-        ("passwordHash", "hunter2", "This is no password hash"),
+        ("passwordHash", "hunter2", "The portal does not support this password hash"),
         ("passwordHash", BCRYPT.replace("12", "31"), "Its bcrypt cost is not between 4 and 14."),
         ("password", "hunter2", "There is no such field."),
         ("first_name", "Ada", "There is no such field."),
@@ -106,7 +111,7 @@ def test_everything_that_is_wrong_is_told() -> None:
 
 def test_nobody_without_an_address_has_an_account() -> None:
     told = told_of(email=None, phone="+420 777123456", passwordHash=BCRYPT)
-    assert told == "passwordHash: Only who has an e-mail address can have an account."
+    assert told == "passwordHash: A customer without an e-mail address cannot have an account."
 
 
 def test_nobody_is_known_by_neither_address_nor_phone() -> None:

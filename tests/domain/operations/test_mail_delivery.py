@@ -10,10 +10,12 @@ from sqlalchemy import Row, Select, insert, select, update
 from portal.domain.context import Context, Visitor
 from portal.domain.operations import mail_delivery, mail_queue
 from portal.domain.operations.mail_delivery import DueMail, delay_after
-from portal.domain.outbox import MailState, Notice, queue
+from portal.domain.outbox import MailState, NewMail, Notice, queue
 from portal.storage.models import Link, OutboxMail
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, Scene
+
+pytestmark = pytest.mark.differs_on_postgresql
 
 LEASE = timedelta(seconds=60)
 DAY = timedelta(hours=24)
@@ -29,15 +31,8 @@ class Outbox:
 
     def queue(self, *, wanted: bool = True) -> None:
         with self.context.database.write() as connection:
-            queue(
-                connection,
-                self.visitor,
-                Notice.PASSWORD_CHANGED,
-                contact_id=None,
-                recipient=ADA,
-                clock=self.context.clock,
-                wanted=wanted,
-            )
+            mail = NewMail(Notice.PASSWORD_CHANGED, None, ADA, wanted=wanted)
+            queue(connection, self.visitor, mail, self.context.clock)
 
     def find(self) -> DueMail | None:
         with self.context.database.write() as connection:
@@ -58,8 +53,8 @@ class Outbox:
     def retry(self, mail: DueMail, reason: str = "450 later") -> bool:
         return self.write(mail_delivery.retry_later, mail, self.context.clock, reason)
 
-    def set_aside(self, mail: DueMail, reason: str = "550 never") -> bool:
-        return self.write(mail_delivery.set_aside, mail, self.context.clock, reason)
+    def mark_dead(self, mail: DueMail, reason: str = "550 never") -> bool:
+        return self.write(mail_delivery.mark_dead, mail, self.context.clock, reason)
 
     def requeue(self, mail_id: int) -> bool:
         with self.context.database.write() as connection:
@@ -130,7 +125,7 @@ def test_no_late_result_of_a_lost_claim_takes_effect(outbox: Outbox, clock: Mova
     before = outbox.row()
     assert not outbox.sent(late)
     assert not outbox.retry(late)
-    assert not outbox.set_aside(late)
+    assert not outbox.mark_dead(late)
     assert not outbox.write(mail_delivery.mark_expired, late, clock, "late")
     assert not outbox.write(mail_delivery.hand_back, late)
     assert not outbox.write(mail_delivery.renew, late, clock)
@@ -233,7 +228,7 @@ def test_a_dead_mail_is_tried_again_from_the_beginning_when_the_operator_wants_i
     outbox: Outbox, clock: MovableClock
 ) -> None:
     outbox.queue()
-    outbox.set_aside(outbox.claim())
+    outbox.mark_dead(outbox.claim())
     assert outbox.find() is None
     clock.advance(timedelta(hours=1))
     assert outbox.requeue(1)
@@ -305,3 +300,15 @@ def test_an_urgent_mail_does_not_wait_behind_thousands_of_others(outbox: Outbox,
     scene.request_reset()
     assert outbox.claim().notice == Notice.RESET
     assert outbox.claim().notice == Notice.PASSWORD_CHANGED
+
+
+def test_a_mail_knows_whose_request_led_to_it_and_a_void_one_does_not(outbox: Outbox) -> None:
+    outbox.queue()
+    outbox.queue(wanted=False)
+    mail = outbox.claim()
+    assert (mail.ip, mail.user_agent) == (outbox.visitor.ip, outbox.visitor.user_agent) == ("192.0.2.10", "Browser/1.0")
+    with outbox.context.database.read() as connection:
+        void = connection.execute(
+            select(OutboxMail.ip, OutboxMail.user_agent).where(OutboxMail.state == MailState.DECOY)
+        )
+        assert void.all() == [(None, None)]

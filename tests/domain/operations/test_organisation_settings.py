@@ -139,13 +139,13 @@ def test_a_list_that_is_given_replaces_the_old_one(context: Context) -> None:
         ({"frame_ancestors": ["https://shop.example.com", "*"]}, "'\\*' is not an origin"),
         ({"return_origins": ["null"]}, "'null' is not an origin"),
         ({"return_origins": [f"https://{number}.example.com" for number in range(51)]}, "at most 50 origins"),
-        ({"handover_urls": ["https://kamen.example/in"]}, "lies on no return origin: .*https://kamen.example "),
-        ({"handover_urls": ["http://shop.kamen.example/in"]}, "lies on no return origin"),
-        ({"handover_urls": ["/in"]}, "is not the address of a page"),
+        ({"handover_urls": ["https://kamen.example/in"]}, "is on no return origin: .*https://kamen.example "),
+        ({"handover_urls": ["http://shop.kamen.example/in"]}, "is on no return origin"),
+        ({"handover_urls": ["/in"]}, "is not the address of a page such as https://shop.example.com/signed-in."),
         ({"handover_urls": ["https://shop.kamen.example/in?x=1"]}, "without query and fragment"),
         ({"handover_urls": ["https://shop.kamen.example/in#"]}, "without query and fragment"),
         ({"handover_urls": [f"https://shop.kamen.example/{number}" for number in range(51)]}, "at most 50 addresses"),
-        ({"locale": "fr"}, "does not speak 'fr', but: en, cs"),
+        ({"locale": "fr"}, "does not support 'fr', only: en, cs"),
         ({"locale": "../../etc"}, "is not the tag of a language"),
         ({"sender": "Shop <shop@example.com>"}, "is not one e-mail address"),
         ({"sender": "shop@example.com, eve@example.com"}, "is not one e-mail address"),
@@ -154,9 +154,15 @@ def test_a_list_that_is_given_replaces_the_old_one(context: Context) -> None:
         ({"accent": "blue"}, "is not a colour"),
         ({"accent": "#0b5fff;}"}, "is not a colour"),
         ({"accent": "#0b5"}, "is not a colour"),
-        ({"logo": b"GIF89a"}, "no PNG, JPEG, WebP or SVG"),
-        ({"privacy_url": "javascript:alert(1)"}, "is not the address of a page"),
-        ({"terms_url": "shop.example.com/terms"}, "is not the address of a page"),
+        ({"logo": b"GIF89a"}, "not a PNG, JPEG, WebP or SVG"),
+        (
+            {"privacy_url": "javascript:alert(1)"},
+            "is not the address of a page such as https://shop.example.com/privacy.",
+        ),
+        (
+            {"terms_url": "shop.example.com/terms"},
+            "is not the address of a page such as https://shop.example.com/terms.",
+        ),
     ],
     ids=lambda value: ascii(value)[:60],
 )
@@ -180,7 +186,7 @@ def test_what_is_wrong_is_refused_in_one_line_and_nothing_is_changed(
 def test_no_hand_over_address_is_left_without_its_return_origin(context: Context) -> None:
     _add(context, "kamen", EVERYTHING)
     for origins in ([], ["https://new.example"]):
-        with pytest.raises(InvalidOrganisation, match="lies on no return origin"):
+        with pytest.raises(InvalidOrganisation, match="is on no return origin"):
             _set(context, "kamen", {"return_origins": origins})
     assert _get(context, "kamen").return_origins == ("https://shop.kamen.example",)
 

@@ -18,7 +18,7 @@ PASSPHRASE = "p\u0159\u00edli\u0161 \u017elu\u0165ou\u010dk\u00fd"
 
 @pytest.fixture
 def hasher() -> Iterator[Hasher]:
-    hasher = Hasher(CHEAP, parallel=2, waiting=2)
+    hasher = Hasher(CHEAP, parallel=2, max_queued=2)
     yield hasher
     hasher._pool.shutdown()
 
@@ -124,7 +124,7 @@ def test_a_hash_of_other_parameters_or_another_salt_is_not_current(hasher: Hashe
 
 
 def test_no_more_are_hashed_at_once_than_the_bound(hashes: HashCounter) -> None:
-    hasher = Hasher(CHEAP, parallel=2, waiting=30)
+    hasher = Hasher(CHEAP, parallel=2, max_queued=30)
     hashes.gate.clear()
     salt = new_salt()
 

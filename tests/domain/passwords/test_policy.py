@@ -2,6 +2,7 @@
 
 import sys
 import unicodedata
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -11,7 +12,8 @@ from zxcvbn import matching
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from portal.domain.errors import Failure, Refused
-from portal.domain.passwords.policy import MAX_LENGTH, MAX_RAW_LENGTH, PasswordTooLong, normalised, refuse_unfit
+from portal.domain.passwords.breached import BreachedPasswords
+from portal.domain.passwords.policy import MAX_LENGTH, MAX_RAW_LENGTH, PasswordTooLong, check_new_password, normalised
 from tests.domain.scene import refused
 from tests.domain.watching import normalised_lengths
 
@@ -27,8 +29,16 @@ MADE_OF_YOURSELF = (
 EIGHT_EMOJI = "\U0001f984\U0001f34b\U0001f6f6\U0001f9c2\U0001f3b7\U0001f9ed\U0001fa81\U0001f407"
 
 
-def check(password: str, *, min_length: int = 8) -> None:
-    refuse_unfit(password, Failure.PASSWORD_REFUSED, min_length=min_length, personal=PERSONAL)
+def check(
+    password: str,
+    failure: Failure = Failure.PASSWORD_REFUSED,
+    *,
+    min_length: int = 8,
+    personal: Sequence[str | None] = PERSONAL,
+) -> bool:
+    return check_new_password(
+        password, failure, min_length=min_length, personal=personal, breached=BreachedPasswords(None)
+    )
 
 
 def reason_against(password: str) -> str:
@@ -139,6 +149,53 @@ def test_a_password_that_meets_rules_of_composition_may_still_be_too_easy(passwo
 @pytest.mark.parametrize(
     "password",
     [
+        "heslo123",
+        "Heslo2026",
+        "milacek1",
+        "Ko\u010di\u010dka123",
+        "qwertzuiop",
+        "leto2026",
+        "L\u00e9to2026!",
+        "Prosinec2025",
+        "Praha2024!!",
+        "summer2026",
+        "Summer2026!",
+        "welcome2026",
+        "!!password!!",
+        "correct horse battery staple",
+        "CorrectHorseBatteryStaple",
+        "Tr0ub4dor&3",
+    ],
+)
+def test_what_is_common_in_any_language_of_the_portal_is_refused_as_that(password: str) -> None:
+    assert reason_against(password) == ONE_OF_THE_MOST_COMMON
+
+
+@pytest.mark.parametrize("password", ["ondrej123", "Novakova1", "zahrada1", "\u010derven\u00fd5"])
+def test_a_word_of_another_language_is_as_easy_as_an_english_one(password: str) -> None:
+    assert reason_against(password) in (EASY, ONE_OF_THE_MOST_COMMON)
+
+
+@pytest.mark.parametrize(
+    ("password", "is_strong"),
+    [
+        ("xq7Rv#2k", False),
+        ("kolostrom77", False),
+        ("horse battery", False),
+        ("CorrectHorseBatteryStaple1", False),
+        ("xq7Rv#2k9Lw", True),
+        ("brisk otter lantern", True),
+        ("mesto kolo strom", True),
+        (EIGHT_EMOJI + EIGHT_EMOJI[3:6], True),
+    ],
+)
+def test_only_what_withstands_guessing_by_its_hash_is_strong(password: str, is_strong: bool) -> None:
+    assert check(password) is is_strong
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
         "jana.novotna-svobodova",
         "jana.novotna-svobodova1",
         "123jana.novotna-svobodova",
@@ -159,9 +216,7 @@ def test_a_password_made_of_ones_own_name_address_or_shop_is_refused_as_that(pas
 
 
 def test_what_is_personal_for_one_is_not_for_another() -> None:
-    refuse_unfit(
-        "svobodova gr\u00e9e", Failure.PASSWORD_REFUSED, min_length=8, personal=("eve@example.com", None, None)
-    )
+    check("svobodova gr\u00e9e", personal=("eve@example.com", None, None))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +263,7 @@ def test_a_long_password_that_repeats_something_good_is_accepted(password: str) 
 
 def test_the_failure_is_the_callers() -> None:
     with refused(Failure.REGISTRATION_FAILED):
-        refuse_unfit("short", Failure.REGISTRATION_FAILED, min_length=8, personal=())
+        check("short", Failure.REGISTRATION_FAILED, personal=())
 
 
 def test_each_password_is_held_against_the_words_of_its_own_customer_only() -> None:
@@ -217,7 +272,7 @@ def test_each_password_is_held_against_the_words_of_its_own_customer_only() -> N
 
     def reason(name: str, password: str) -> str | None:
         try:
-            refuse_unfit(password, Failure.PASSWORD_REFUSED, min_length=8, personal=(name,))
+            check(password, personal=(name,))
         except Refused as refusal:
             return refusal.in_english
         return None
@@ -263,8 +318,6 @@ def test_the_work_for_a_password_is_bounded(name: str, length: int, monkeypatch:
 
     monkeypatch.setattr(matching, "dictionary_match", noted)
     with suppress(Refused):
-        refuse_unfit(
-            (WORST[name] * MAX_LENGTH)[:length], Failure.PASSWORD_REFUSED, min_length=8, personal=["a b" * 300] * 3
-        )
+        check((WORST[name] * MAX_LENGTH)[:length], personal=["a b" * 300] * 3)
     assert max(map(len, read)) <= 64
     assert sum(len(text) ** 2 for text in read) < 100_000

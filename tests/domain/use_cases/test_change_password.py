@@ -111,6 +111,7 @@ def test_a_change_costs_two_hashes_however_many_passwords_there_were(scene: Scen
             scene.change(identity, passwords[-1], former)
 
 
+@pytest.mark.differs_on_postgresql
 def test_of_two_changes_at_once_one_succeeds(scene: Scene) -> None:
     identity = scene.join()
     works = [lambda number=number: scene.change(identity, PASSWORD, f"{SECOND_PASSWORD} {number}") for number in (1, 2)]

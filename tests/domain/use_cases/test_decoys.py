@@ -141,7 +141,7 @@ def test_a_decoy_confirms_nothing(scene: Scene) -> None:
     links = scene.rows(select(Link).where(Link.purpose == "verify", Link.used_at.is_(None)))
     assert len(links) == 2
     for link in links:
-        with refused(Failure.LINK_ENDED):
+        with refused(Failure.ALREADY_CONFIRMED):
             scene.confirm(scene._sign(link.purpose, link.public_id), browser=registration)
     assert [mail.notice for mail in scene.mails()[-2:]] == [Notice.ACCOUNT_EXISTS] * 2
 

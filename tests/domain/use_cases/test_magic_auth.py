@@ -192,6 +192,7 @@ def test_the_identity_lives_as_long_as_one_that_is_kept(shop: Scene, clock: Mova
     assert not shop.is_signed_in(identity)
 
 
+@pytest.mark.differs_on_postgresql
 def test_parallel_calls_for_an_unknown_address_make_one_contact(shop: Scene) -> None:
     identities = in_parallel([partial(shop.vouch, first_name=f"Ada {number}") for number in range(8)])
     assert len({identity for identity in identities if isinstance(identity, str)}) == 8

@@ -153,7 +153,7 @@ def test_a_later_registration_leaves_the_earlier_one_its_link_and_password(shop:
     first, second = [mail.token for mail in shop.mails(Notice.VERIFY)]
     shop.confirm_by_api(first)
     assert shop.log_in(ADA, PASSWORD)
-    with refused(Failure.LINK_ENDED):
+    with refused(Failure.ALREADY_CONFIRMED):
         shop.confirm_by_api(second)
     with refused(Failure.WRONG_PASSWORD):
         shop.log_in(ADA, SECOND_PASSWORD)
@@ -201,6 +201,7 @@ def test_the_network_that_a_shop_gives_is_limited_and_the_shops_own_is_not(shop:
 
 
 @pytest.mark.parametrize("as_guest", [True, False])
+@pytest.mark.differs_on_postgresql
 def test_of_parallel_registrations_of_one_address_one_succeeds(shop: Scene, as_guest: bool) -> None:
     shop = shop.without_limits()
     if as_guest:
@@ -320,12 +321,14 @@ def test_on_the_pages_the_link_of_a_shops_registration_asks_for_the_password(sce
             scene.confirm(token or "", browser=browser, password=password)
 
 
+@pytest.mark.differs_on_postgresql
 def test_a_link_is_confirmed_once(shop: Scene) -> None:
     shop.register_by_api()
     token = shop.token(Notice.VERIFY)
     outcomes = in_parallel([lambda: shop.confirm_by_api(token)] * 8)
     failures = [outcome.failure for outcome in outcomes if isinstance(outcome, Refused)]
-    assert failures == [Failure.LINK_ENDED] * 7
+    assert len(failures) == 7
+    assert set(failures) <= {Failure.ALREADY_CONFIRMED, Failure.LINK_ENDED}
     assert shop.count(Account) == 1
 
 

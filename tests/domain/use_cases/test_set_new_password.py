@@ -57,9 +57,10 @@ def test_looking_at_a_link_does_not_use_it_up(scene: Scene) -> None:
     scene.reset(token)
 
 
+@pytest.mark.differs_on_postgresql
 def test_of_20_parallel_uses_one_succeeds(scene: Scene) -> None:
     scene = scene.without_limits()
-    scene = replace(scene, context=replace(scene.context, hasher=Hasher(Parameters(1, 8, 1), waiting=40)))
+    scene = replace(scene, context=replace(scene.context, hasher=Hasher(Parameters(1, 8, 1), max_queued=40)))
     scene.join()
     token = scene.ask_reset()
     passwords = [f"{SECOND_PASSWORD} number {number}" for number in range(20)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.domain.values.images import MAX_BYTES, media_type
+from portal.domain.values.images import COVER_MAX_BYTES, MAX_BYTES, cover_type, media_type
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0h1v1z"/></svg>'
 PUBLIC = b'"-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd"'
@@ -43,10 +43,34 @@ def test_the_kind_of_a_picture_is_read_from_it(logo: bytes, name: str) -> None:
     ids=ascii,
 )
 def test_what_is_no_picture_is_refused(logo: bytes) -> None:
-    with pytest.raises(ValueError, match="no PNG, JPEG, WebP or SVG"):
+    with pytest.raises(ValueError, match="not a PNG, JPEG, WebP or SVG"):
         media_type(logo)
 
 
 def test_a_picture_that_is_too_large_is_refused() -> None:
     with pytest.raises(ValueError, match="larger than 256 KiB"):
         media_type(b"\x89PNG\r\n\x1a\n".ljust(MAX_BYTES + 1, b"\0"))
+
+
+@pytest.mark.parametrize(
+    ("cover", "name"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "image/webp"),
+        (b"\xff\xd8\xff\xe0".ljust(COVER_MAX_BYTES, b"\0"), "image/jpeg"),
+    ],
+    ids=lambda value: ascii(value[:30]),
+)
+def test_a_cover_is_a_photo(cover: bytes, name: str) -> None:
+    assert cover_type(cover) == name
+
+
+@pytest.mark.parametrize("cover", [SVG, b"GIF89a", b"hello"], ids=ascii)
+def test_a_drawing_is_no_cover(cover: bytes) -> None:
+    with pytest.raises(ValueError, match="not a PNG, JPEG or WebP image"):
+        cover_type(cover)
+
+
+def test_a_cover_that_is_too_large_is_refused() -> None:
+    with pytest.raises(ValueError, match="larger than 200 KiB"):
+        cover_type(b"\x89PNG\r\n\x1a\n".ljust(COVER_MAX_BYTES + 1, b"\0"))

@@ -142,7 +142,7 @@ def test_what_is_no_exact_origin_is_refused_in_one_line(text: str) -> None:
     ],
 )
 def test_the_address_of_a_page_is_kept_in_ascii(text: str, url: str) -> None:
-    assert parse_page_url(text, 255) == url
+    assert parse_page_url(text, 255, "https://shop.example.com/") == url
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,9 @@ def test_the_address_of_a_page_is_kept_in_ascii(text: str, url: str) -> None:
 )
 def test_what_is_no_address_of_a_page_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not the address of a page such as"):
-        parse_page_url(text, 255)
+        parse_page_url(text, 255, "https://shop.example.com/")
 
 
 def test_an_address_that_grows_too_long_is_refused() -> None:
     with pytest.raises(ValueError, match="at most 255"):
-        parse_page_url("https://shop.example.com/" + "\u00e1" * 200, 255)
+        parse_page_url("https://shop.example.com/" + "\u00e1" * 200, 255, "https://shop.example.com/")

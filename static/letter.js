@@ -1,0 +1,11 @@
+// An email in the local mailbox is shown as high as it is.
+"use strict";
+
+const letter = document.querySelector(".mail-body");
+const fit = () => {
+  const body = letter.contentDocument?.body;
+  if (body) letter.style.blockSize = `${body.offsetHeight + 2}px`;
+};
+letter.addEventListener("load", fit);
+window.addEventListener("resize", fit);
+fit();

@@ -1,0 +1,79 @@
+"""How pages fit the screen, and how much a first visit loads."""
+
+from base64 import b64decode
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Request
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import Visitor
+from tests.cli.process import Served, run_portal, wait_until
+
+pytestmark = pytest.mark.browser
+
+PHONE, LAPTOP = {"width": 390, "height": 664}, {"width": 1366, "height": 768}
+PNG = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYPhfDwAChAGAoLFnJwAAAABJRU5ErkJggg==")
+COVER_HOST = "cover.localhost"
+FIRST_VISIT = 40_000
+"""Bytes, without headers."""
+_BELOW_THE_SCREEN = "document.documentElement.scrollHeight - document.documentElement.clientHeight"
+
+
+@pytest.mark.parametrize("locale", ["en-GB", pytest.param("cs-CZ", marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    "screen", [pytest.param(PHONE, id="phone"), pytest.param(LAPTOP, id="laptop", marks=pytest.mark.full)]
+)
+def test_sign_in_and_registration_need_no_scrolling(
+    new_visitor: NewVisitor, screen: dict[str, int], locale: str
+) -> None:
+    visitor = new_visitor(viewport=screen, locale=locale)
+    for path in ("/login", "/login/link", "/register", "/password/reset"):
+        visitor.go(path)
+        assert visitor.page.evaluate(_BELOW_THE_SCREEN) <= 0, path
+
+
+@pytest.mark.parametrize("path", ["/login", "/register"])
+def test_a_first_visit_is_light(visitor: Visitor, path: str) -> None:
+    sizes: dict[str, int] = {}
+    visitor.page.on("response", lambda response: sizes.update({response.url: len(response.body())}))
+    visitor.go(path)
+    visitor.page.wait_for_load_state("networkidle")
+    assert any(url.endswith(".js") or ".js?" in url for url in sizes)
+    assert any("icons.svg" in url for url in sizes)
+    assert sum(sizes.values()) < FIRST_VISIT, sizes
+
+
+def test_the_header_of_a_customer_is_one_row_on_a_small_phone(new_visitor: NewVisitor) -> None:
+    visitor = new_visitor(viewport={"width": 320, "height": 640})
+    visitor.register("narrow@example.com")
+    visitor.confirm("narrow@example.com")
+    assert visitor.page.locator("header").bounding_box()["height"] < 2 * 44  # type: ignore[index] # it is shown
+    for name in ("Account", "Sign out"):
+        assert visitor.page.locator("header").get_by_text(name).count() == 1
+
+
+def test_a_cover_is_loaded_where_it_is_shown(new_visitor: NewVisitor, portal: Served, tmp_path: Path) -> None:
+    picture = tmp_path / "cover.png"
+    picture.write_bytes(PNG)
+    named = ("--name", "With a cover", "--hostname", COVER_HOST, "--cover", str(picture))
+    added = run_portal(portal.log.parent / "instance", "organisation", "add", "covered", *named)
+    assert added.returncode == 0, added.stderr
+    url = portal.url.replace("127.0.0.1", COVER_HOST)
+    for screen, is_shown in ((LAPTOP, True), (PHONE, False)):
+        visitor = new_visitor(url=url, viewport=screen)
+        asked: list[Request] = []
+
+        def note(request: Request, asked: list[Request] = asked) -> None:  # Playwright takes no built-in
+            asked.append(request)
+
+        visitor.page.on("request", note)
+
+        def is_known(visitor: Visitor = visitor) -> bool:
+            visitor.go("/login")
+            return "With a cover" in visitor.page.title()
+
+        wait_until(is_known)  # the server has read the organisations before
+        visitor.page.wait_for_load_state("networkidle")
+        assert (f"{url}/organisation/cover" in [request.url for request in asked]) == is_shown
+        assert visitor.page.locator(".panel").is_visible() == is_shown

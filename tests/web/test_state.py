@@ -1,0 +1,449 @@
+"""Every page knows whether its visitor is signed in, has just confirmed or reset, or holds an ended link."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+import time_machine
+
+from tests.web.browser import Browser, Page
+from tests.web.conftest import PASSWORD, Site, in_parallel
+from tests.web.expectations import assert_error_page
+from tests.web.post import code_in, text_of
+
+EMAIL = "ada@example.com"
+SECOND, THIRD = "nine grey otters swim", "four red foxes sleep"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+EXPIRED = "Your session on this page expired. Please send the form again."
+
+
+def notices(page: Page) -> list[str]:
+    return [notice.text for notice in page.tree.all("p", role="status")]
+
+
+def code_for(site: Site) -> str:
+    return code_in(site.mails(EMAIL)[-1])
+
+
+class TestSignedIn:
+    """Whoever is signed in is taken on to where they wanted to go."""
+
+    @pytest.mark.parametrize(
+        ("path", "location"),
+        [
+            ("/login", "/account"),
+            ("/login?next=/account/password", "/account/password"),
+            ("/register", "/account"),
+            ("/register?ref=Abcdefgh12345678", "/account"),
+            ("/login/link", "/account"),
+            ("/login/link?next=/account/password", "/account/password"),
+            ("/login/link?next=//evil.example", "/account"),
+            ("/login/code", "/account"),
+            ("/register/code", "/account"),
+            ("/password/reset", "/account/password"),
+            ("/login/confirm", "/login/link"),
+            ("/register/confirm", "/register/code"),
+            ("/password/new", "/password/reset"),
+        ],
+    )
+    def test_a_page_for_others_leads_on(self, site: Site, path: str, location: str) -> None:
+        assert site.customer(EMAIL).send(path).location == location
+
+    def test_a_code_typed_after_the_link_was_used_in_another_tab_leads_to_where_the_customer_wanted_to_go(
+        self, site: Site
+    ) -> None:
+        site.customer(EMAIL)
+        browser = site.browser()
+        asked = browser.fill("/login/link?next=/account/password", {"email": EMAIL})
+        code_form = browser.follow(asked).form("/login/code")
+        link = site.link(EMAIL)
+        assert browser.fill(link).location == "/account/password"
+
+        assert browser.post(code_form, {"code": code_for(site)}).location == "/account/password"
+        assert browser.send("/login/code").location == "/account/password"
+
+    def test_a_form_of_another_tab_is_led_on_and_does_nothing(self, site: Site) -> None:
+        site.customer(EMAIL)
+        tab = site.browser()
+        forms = {
+            "/login?next=/account/password": "/account/password",
+            "/login/link": "/account",
+            "/register": "/account",
+            "/password/reset": "/account/password",
+        }
+        opened = {path: tab.open(path).form() for path in forms}
+        tab.sign_in(EMAIL, PASSWORD)
+        before = (site.rows(), len(site.mails()))
+        typed = {"email": "eve@example.com", "password": SECOND, "first_name": "Eve", "last_name": "Quill"}
+
+        for path, location in forms.items():
+            assert tab.post(opened[path], typed).location == location
+        assert (site.rows(), len(site.mails())) == before
+
+    def test_a_form_without_its_token_or_from_another_site_is_refused_as_ever(self, site: Site) -> None:
+        site.customer(EMAIL)
+        tab = site.browser()
+        form = tab.open("/login").form()
+        tab.sign_in(EMAIL, PASSWORD)
+
+        assert tab.post(form, {"csrf_token": None}).status == 400
+        assert tab.post(form, headers={"Sec-Fetch-Site": "cross-site"}).status == 400
+
+    def test_signing_out_in_a_second_tab_leads_to_the_page_for_it(self, site: Site) -> None:
+        browser = site.customer(EMAIL)
+        form = browser.open("/account").form("/logout")
+        assert browser.post(form).location == "/login"
+        assert browser.post(form).location == "/login"
+
+
+class TestStaleForms:
+    """What is said of a form whose token is of no use is what has happened."""
+
+    def test_a_session_that_has_ended_since(self, site: Site) -> None:
+        with time_machine.travel(NOW, tick=False) as clock:
+            browser = site.browser()
+            form = browser.open("/login").form()
+            clock.shift(timedelta(hours=1))
+            page = site.browser().post(form, {"email": EMAIL})  # the browser was closed: no cookie comes
+        assert (page.status, page.problems) == (400, [("", EXPIRED)])
+        assert page.form().fields["email"] == EMAIL
+
+    def test_a_browser_that_keeps_no_cookies(self, site: Site) -> None:
+        ((_, words),) = site.browser().post(site.browser().open("/login").form(), {"email": EMAIL}).problems
+        assert words.startswith("Your browser didn't send our cookie.")
+
+    def test_a_form_that_did_not_arrive_whole(self, site: Site) -> None:
+        ((_, words),) = site.browser().fill("/login", {"csrf_token": None}).problems
+        assert words == "The form didn't arrive completely. Please send it again."
+
+
+class TestConfirming:
+    def test_the_browser_that_registered_is_told_that_the_address_was_confirmed_elsewhere(self, site: Site) -> None:
+        registering, elsewhere = site.browser(), site.browser("198.51.100.4")
+        form = registering.follow(registering.register(EMAIL, PASSWORD)).form("/register/code")
+        resend = registering.open("/register/code").form("/register/resend")
+        code = code_for(site)
+        assert elsewhere.fill(site.link(EMAIL), {"password": PASSWORD}).location == "/account"
+        mails = len(site.mails())
+
+        for act in (
+            lambda: registering.post(form, {"code": code}),
+            lambda: registering.post(form, {"code": "000000"}),
+            lambda: registering.post(resend),
+            lambda: registering.send("/register/code"),
+        ):
+            answer = act()
+            assert answer.location == "/login"
+            page = registering.follow(answer)
+            assert notices(page) == ["Your email address is confirmed. Sign in with the password you chose."]
+        assert len(site.mails()) == mails
+        assert registering.sign_in(EMAIL, PASSWORD).status == 302
+
+    def test_a_link_opened_again_by_the_browser_that_used_it(self, site: Site) -> None:
+        browser = site.browser()
+        browser.register(EMAIL, PASSWORD)
+        link = site.link(EMAIL)
+        form = browser.open(link).form()
+        assert browser.post(form).location == "/account"
+
+        for page in (browser.open(link), browser.follow(browser.post(form)), browser.open("/account")):
+            assert page.status == 200
+        assert notices(browser.open(link)) == ["Your email address is already confirmed."]
+        browser.sign_out()
+        assert browser.send(link).location == "/account"
+        assert "already confirmed" in browser.open(link).words
+
+    def test_a_link_opened_again_elsewhere(self, site: Site) -> None:
+        registering = site.browser()
+        registering.register(EMAIL, PASSWORD)
+        link = site.link(EMAIL)
+        registering.fill(link)
+        signed_in = site.browser()
+        signed_in.sign_in(EMAIL, PASSWORD)
+
+        for browser, ways in ((site.browser(), ["/login", "/password/reset"]), (signed_in, ["/account"])):
+            page = browser.open(link)
+            assert_error_page(page, 410)
+            assert page.tree.one("h1").text == "Your email address is already confirmed"
+            assert [way.get("href") for way in page.tree.one("main").all("a")] == ways
+
+    def test_another_customer_in_the_same_browser_is_not_led_on(self, site: Site) -> None:
+        site.customer("eve@example.com")
+        browser = site.browser()
+        browser.register(EMAIL, PASSWORD)
+        link = site.link(EMAIL)
+        browser.fill(link)
+        browser.sign_out()
+        browser.sign_in("eve@example.com", PASSWORD)
+
+        assert_error_page(browser.open(link), 410)
+
+    def test_the_page_for_the_code_leads_on_afterwards(self, site: Site) -> None:
+        browser = site.browser()
+        browser.register(EMAIL, PASSWORD)
+        form = browser.open("/register/code").form("/register/code")
+        browser.fill(site.link(EMAIL))
+
+        assert browser.send("/register/code").location == "/account"
+        assert browser.post(form, {"code": code_for(site)}).location == "/account"
+
+    def test_what_strangers_register_says_nothing_of_the_owner(self, site: Site) -> None:
+        stranger = site.browser("198.51.100.66")
+        stranger.register(EMAIL, SECOND)
+        before = stranger.open("/register/code").words
+        site.customer(EMAIL)
+
+        page = stranger.open("/register/code")
+        assert (page.status, page.words) == (200, before)
+        assert stranger.fill("/register/code", {"code": "000000"}, submit_to="/register/code").status == 422
+
+
+class TestResending:
+    @pytest.mark.parametrize("has_password", [True, False])
+    def test_a_registration_that_was_dropped_gets_a_mail_that_fits(self, site: Site, has_password: bool) -> None:
+        registering, owner = site.browser(), site.browser("198.51.100.4")
+        registering.register(EMAIL, PASSWORD)
+        form = registering.open("/register/code").form("/register/resend")
+        if has_password:
+            owner.ask_for_reset(EMAIL)
+            owner.fill(site.link(EMAIL), {"password": SECOND})
+        else:
+            owner.fill("/login/link", {"email": EMAIL})
+            owner.fill(site.link(EMAIL))
+        mails = len(site.mails(EMAIL))
+        page = registering.follow(registering.post(form))
+
+        assert "sent the email again" in page.words
+        (mail,) = site.mails(EMAIL)[mails:]
+        lines = text_of(mail).splitlines()
+        assert mail["Subject"].startswith("You already have an account")
+        assert {site.settings.base_url + "/login", site.settings.base_url + "/password/reset"} <= set(lines)
+
+    def test_the_banned_get_none(self, site: Site) -> None:
+        browser = site.browser()
+        browser.register(EMAIL, PASSWORD)
+        site.ban(EMAIL)
+        mails = len(site.mails(EMAIL))
+        assert (
+            "sent the email again" in browser.follow(browser.fill("/register/code", submit_to="/register/resend")).words
+        )
+        assert len(site.mails(EMAIL)) == mails
+
+
+def confirming(site: Site) -> tuple[Browser, str, str, str]:
+    browser = site.browser()
+    browser.register(EMAIL, PASSWORD)
+    return browser, site.link(EMAIL), "/register/confirm", "/register/code"
+
+
+def resetting(site: Site) -> tuple[Browser, str, str, str]:
+    site.customer(EMAIL)
+    site.browser().ask_for_reset(EMAIL)
+    return site.browser(), site.link(EMAIL), "/password/new", "/password/reset"
+
+
+def signing_in(site: Site) -> tuple[Browser, str, str, str]:
+    site.customer(EMAIL)
+    site.browser().fill("/login/link", {"email": EMAIL})
+    return site.browser(), site.link(EMAIL), "/login/confirm", "/login/link"
+
+
+LINKS = pytest.mark.parametrize("make", [confirming, resetting, signing_in], ids=lambda make: make.__name__)
+Make = Callable[[Site], tuple[Browser, str, str, str]]
+
+
+class TestReloading:
+    """The page's script takes the token out of the address bar; the page can be reloaded all the same."""
+
+    @LINKS
+    def test_the_address_without_the_token_shows_the_page_of_the_link_opened_last(self, site: Site, make: Make) -> None:
+        browser, link, path, request_path = make(site)
+        assert browser.send(path).location == request_path
+        page = browser.open(link)
+        assert page.tree.one("main").get("data-clean-path") == path
+
+        for _ in range(2):
+            again = browser.open(path)
+            assert (again.status, again.words) == (200, page.words)
+            assert again.form().action == link
+        refused = browser.fill(path, {"password": "short"}) if "password" in page.form().fields else None
+        if refused:
+            assert refused.status == 422
+            assert browser.open(path).words == page.words
+        assert browser.fill(path, {"password": SECOND}).location == "/account"
+        assert browser.send(path).location == request_path
+
+    @LINKS
+    def test_a_link_that_has_ended_meanwhile_says_so_when_it_is_reloaded(self, site: Site, make: Make) -> None:
+        browser, link, path, _ = make(site)
+        browser.open(link)
+        site.ban(EMAIL)
+        assert_error_page(browser.open(path), 410)
+        assert "Cookie" in browser.open(path).headers["Vary"]
+
+    @LINKS
+    def test_a_browser_that_opened_no_link_sees_none(self, site: Site, make: Make) -> None:
+        _, link, path, request_path = make(site)
+        site.browser().open(link)
+        assert site.browser().send(path).location == request_path
+        assert site.browser().send(path, "POST").status in (400, 405)
+
+
+class TestResetting:
+    def test_it_signs_in_and_every_other_browser_is_signed_out(self, site: Site) -> None:
+        other = site.customer(EMAIL)
+        browser = site.browser()
+        browser.ask_for_reset(EMAIL)
+        link = site.link(EMAIL)
+        answer = browser.fill(link, {"password": SECOND})
+
+        assert answer.location == "/account"
+        assert notices(browser.follow(answer)) == [
+            "Your new password is set and you're signed in. All your other devices have been signed out."
+        ]
+        assert browser.is_signed_in
+        assert not other.is_signed_in
+        assert site.mails(EMAIL)[-1]["Subject"].endswith("was changed")
+
+    def test_the_same_form_sent_again_by_the_same_browser_gets_the_same_answer(self, site: Site) -> None:
+        browser, link, _, _ = resetting(site)
+        form = browser.open(link).form()
+        before = browser.cookie()
+        assert before is not None
+        first = browser.post(form, {"password": SECOND})
+        rows = site.rows()
+        lost = site.browser()  # with the cookies as they were: the answer never came
+        lost.set_cookie(before)
+        again = lost.post(form, {"password": SECOND})
+
+        assert (again.status, again.location) == (first.status, first.location) == (302, "/account")
+        assert "new password is set" in lost.open("/account").words
+        assert not browser.is_signed_in
+        assert [row["ended_at"] for row in site.rows()["identity"]].count(None) == 1
+        assert (site.rows()["account"], site.rows()["outbox"]) == (rows["account"], rows["outbox"])
+
+    def test_the_answer_that_came_and_the_form_sent_again(self, site: Site) -> None:
+        browser, link, _, _ = resetting(site)
+        form = browser.open(link).form()
+        browser.post(form, {"password": SECOND})
+
+        assert browser.post(form, {"password": SECOND}).location == "/account"
+        assert browser.send(link).location == "/account"
+        assert browser.is_signed_in
+
+    def test_nothing_else_is_the_same_thing(self, site: Site) -> None:
+        with time_machine.travel(NOW, tick=False) as clock:
+            browser, link, _, _ = resetting(site)
+            late = site.browser()
+            late_form = late.open(link).form()
+            form = browser.open(link).form()
+            before = browser.cookie() or ""
+            browser.post(form, {"password": SECOND})
+
+            def again(password: str) -> int:
+                lost = site.browser()
+                lost.set_cookie(before)
+                return lost.post(form, {"password": password}).status
+
+            assert late.post(late_form, {"password": SECOND}).status == 410
+            assert [again(password) for password in (THIRD, PASSWORD, "", "short")] == [410] * 4
+            clock.shift(timedelta(minutes=10))
+            assert again(SECOND) == 410
+            assert browser.is_signed_in
+
+    def test_it_is_not_repeated_once_its_session_has_ended(self, site: Site) -> None:
+        browser, link, _, _ = resetting(site)
+        form = browser.open(link).form()
+        before = browser.cookie() or ""
+        browser.post(form, {"password": SECOND})
+        browser.sign_out()
+        lost = site.browser()
+        lost.set_cookie(before)
+
+        assert lost.post(form, {"password": SECOND}).status == 410
+        assert not lost.is_signed_in
+
+    def test_pressed_many_times_at_once_it_sets_one_password_and_leaves_one_session(self, site: Site) -> None:
+        browser, link, _, _ = resetting(site)
+        form = browser.open(link).form()
+        twins = [site.browser() for _ in range(6)]
+        for twin in twins:
+            twin.set_cookie(browser.cookie() or "")
+        pages = in_parallel([partial(twin.post, form, {"password": SECOND}) for twin in twins])
+
+        assert {page.status for page in pages} <= {302, 503}
+        assert [twin.is_signed_in for twin in twins].count(True) == 1
+        assert len(site.rows()["former_password"]) == 1
+
+    def test_the_current_password_is_no_reuse_and_signs_in(self, site: Site) -> None:
+        other = site.customer(EMAIL)
+        browser = site.browser()
+        browser.ask_for_reset(EMAIL)
+        rows, mails = site.rows(), len(site.mails(EMAIL))
+        link = site.link(EMAIL)
+        answer = browser.fill(link, {"password": PASSWORD})
+
+        assert answer.location == "/account"
+        assert notices(browser.follow(answer)) == [
+            "This password is set already. You're signed in, and all your other devices have been signed out."
+        ]
+        assert not other.is_signed_in
+        assert len(site.mails(EMAIL)) == mails
+        assert (site.rows()["account"], site.rows()["former_password"]) == (rows["account"], [])
+        assert_error_page(site.browser().open(link), 410)
+
+    def test_an_earlier_password_is_one(self, site: Site) -> None:
+        browser = site.customer(EMAIL)
+        typed = {"current_password": PASSWORD, "password": SECOND}
+        browser.fill("/account/password", typed, submit_to="/account/password")
+        browser.ask_for_reset(EMAIL)
+        page = site.browser().fill(site.link(EMAIL), {"password": PASSWORD})
+
+        assert (page.status, page.problems[0][0]) == (422, "password")
+        assert "used this password before" in page.problems[0][1]
+
+
+class TestSignedOutElsewhere:
+    def reset(self, site: Site) -> None:
+        site.browser().ask_for_reset(EMAIL)
+        assert site.browser().fill(site.link(EMAIL), {"password": SECOND}).status == 302
+
+    def test_a_change_of_password_is_told_once(self, site: Site) -> None:
+        browser = site.customer(EMAIL)
+        self.reset(site)
+
+        page = browser.open("/account")
+        assert page.title.startswith("Sign in")
+        assert notices(page) == ["You were signed out because your password was changed. Please sign in again."]
+        assert notices(browser.open("/account")) == notices(browser.open("/login")) == []
+
+    @pytest.mark.parametrize("path", ["/login", "/register", "/password/reset/none"])
+    def test_it_is_told_on_whatever_page_comes_first(self, site: Site, path: str) -> None:
+        browser = site.customer(EMAIL)
+        self.reset(site)
+        assert "because your password was changed" in notices(browser.open(path))[0]
+
+    def test_a_ban_is_told_in_general_words(self, site: Site) -> None:
+        browser = site.customer(EMAIL)
+        site.ban(EMAIL)
+        assert notices(browser.open("/account")) == ["You were signed out. Please sign in again."]
+
+    def test_an_expired_session_is_called_so(self, site: Site) -> None:
+        with time_machine.travel(NOW, tick=False) as clock:
+            browser = site.customer(EMAIL)
+            clock.shift(timedelta(hours=2))
+            assert notices(browser.open("/account")) == ["Your session has expired. Please sign in again."]
+
+    def test_who_signs_out_hears_nothing_of_it(self, site: Site) -> None:
+        browser = site.customer(EMAIL)
+        assert notices(browser.follow(browser.sign_out())) == ["You're signed out."]
+        assert notices(browser.open("/login")) == []
+
+    def test_a_form_sent_after_it_leads_to_signing_in_and_says_why(self, site: Site) -> None:
+        browser = site.customer(EMAIL)
+        form = browser.open("/account/password").form("/account/password")
+        self.reset(site)
+        answer = browser.post(form, {"current_password": PASSWORD, "password": THIRD})
+        assert answer.location == "/login?next=/account/password"
+        assert "because your password was changed" in notices(browser.follow(answer))[0]
