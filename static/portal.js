@@ -142,3 +142,25 @@ window.addEventListener("pageshow", (event) => {
   document.querySelectorAll("form[data-busy]").forEach((form) => setBusy(form, false));
   if ("signedIn" in document.body.dataset) location.replace(location.pathname + location.search);
 });
+
+// Times in the reader's own time zone.
+for (const time of document.querySelectorAll("time[data-local]")) {
+  const format = new Intl.DateTimeFormat(time.dataset.local, { dateStyle: "long", timeStyle: "short" });
+  time.textContent = format.format(new Date(time.dateTime));
+}
+
+// A button beside a number copies it; without one it can be selected.
+for (const number of document.querySelectorAll("[data-copy]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet copy";
+  button.textContent = number.dataset.copy;
+  const said = document.createElement("span");
+  said.className = "visually-hidden";
+  said.setAttribute("aria-live", "polite");
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(number.textContent.trim());
+    button.textContent = said.textContent = number.dataset.copied;
+  });
+  if (navigator.clipboard) number.after(" ", button, said);
+}

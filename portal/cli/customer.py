@@ -21,9 +21,11 @@ from portal.domain.operations.ban import ban as ban_customer
 from portal.domain.operations.ban import unban as unban_customer
 from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector
 from portal.domain.operations.delete_customer import delete_customer
+from portal.domain.operations.end_sessions import end_sessions
 from portal.domain.operations.export_customer import export_customer
 from portal.domain.operations.import_customers import begin_import
 from portal.domain.organisations import get_organisation
+from portal.domain.values.user_agents import read_user_agent
 
 
 @click.group(cls=AppGroup)
@@ -121,6 +123,72 @@ def _detail_fields(details: ContactDetails) -> list[tuple[str, object]]:
 def _with_location(geoip: GeoIPDatabase, ip: str | None) -> str | None:
     location = geoip.locate(ip)
     return f"{ip}, {location}" if location else ip
+
+
+@customer.command(cls=PlainCommand)
+@with_customer
+def sessions(whom: CustomerSelector, slug: str) -> None:
+    """List where a customer is signed in, the session used last first."""
+    context = current_context()
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, slug)
+        record = customers.get_customer(connection, organisation.id, whom)
+        found = customers.list_live_identities(connection, context.rules, record.id, context.clock())
+    echo_table(
+        ("SIGNED IN", "LAST USED", "WHERE", "REMEMBERED", "WITH", "FROM"),
+        (
+            (
+                one.created_at,
+                one.seen_at,
+                one.channel,
+                "yes" if one.remember else "no",
+                _browser(one.user_agent),
+                _with_location(context.geoip, one.ip),
+            )
+            for one in found
+        ),
+    )
+
+
+@customer.command("end-sessions", cls=PlainCommand)
+@with_customer
+def end_sessions_(whom: CustomerSelector, slug: str) -> None:
+    """Sign a customer out everywhere, at a shop's server too."""
+    context = current_context()
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, slug)
+    count = end_sessions(context, organisation.id, whom)
+    click.echo(f"Sessions ended: {count}.")
+
+
+@customer.command(cls=PlainCommand)
+@with_customer
+def events(whom: CustomerSelector, slug: str) -> None:
+    """List what happened to a customer, the newest first."""
+    context = current_context()
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, slug)
+        record = customers.get_customer(connection, organisation.id, whom)
+        found = customers.recent_events(connection, record.id, LIST_LIMIT)
+    echo_table(
+        ("WHEN", "WHAT", "REFUSED", "WITH", "FROM"),
+        (
+            (
+                event.occurred_at,
+                event.kind,
+                event.refusal,
+                _browser(event.user_agent),
+                _with_location(context.geoip, event.ip),
+            )
+            for event in found
+        ),
+    )
+    if len(found) == LIST_LIMIT:
+        click.echo(f"Only the last {LIST_LIMIT} are shown.", err=True)
+
+
+def _browser(user_agent: str | None) -> str:
+    return ", ".join(part for part in read_user_agent(user_agent) if part)
 
 
 @customer.command(cls=PlainCommand)

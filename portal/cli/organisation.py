@@ -69,6 +69,13 @@ _OPTIONS = (
     click.option("--terms-url", metavar="U", help="The address of its terms."),
     click.option("--support-email", metavar="E", help="The email address where customers get help."),
     click.option(
+        "--field",
+        "field_rules",
+        multiple=True,
+        metavar="NAME=RULE",
+        help="Whether registration and profile show a field: hidden, optional, required or read-only. Others stay.",
+    ),
+    click.option(
         "--magic-auth-creates/--no-magic-auth-creates",
         default=None,
         help="Whether the API's magic-auth creates a contact for an unknown address.",
@@ -157,6 +164,7 @@ def show(slug: str) -> None:
             ("Privacy", found.privacy_url),
             ("Terms", found.terms_url),
             ("Support", found.support_email),
+            ("Fields", " ".join(f"{name}={rule}" for name, rule in sorted(found.field_rules.items()))),
             ("magic-auth creates", "yes" if found.magic_auth_creates else "no"),
         ]
     )
@@ -170,6 +178,8 @@ def _changes(options: dict[str, Any]) -> OrganisationChanges:
             raise click.UsageError(f"{option} and --no-{field.replace('_', '-')} contradict each other.")
         if not empty and not options[field]:
             del options[field]
+    if not options["field_rules"]:
+        del options["field_rules"]
     if options.pop("no_cover"):
         if options["cover"]:
             raise click.UsageError("--cover and --no-cover contradict each other.")

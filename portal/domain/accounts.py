@@ -2,13 +2,20 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from portal.domain import identities, one_time_links, outbox
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.outbox import NewMail, Notice
 from portal.storage.models import Account, FormerPassword
+
+_password_set_at = select(Account.password_set_at).where(Account.contact_id == bindparam("contact_id"))
+
+
+def password_set_at(connection: Connection, contact_id: int) -> datetime | None:
+    """When a contact's password was set; None for one without."""
+    return connection.execute(_password_set_at, {"contact_id": contact_id}).scalar_one_or_none()
 
 
 def set_password(connection: Connection, contact: ContactCredentials, password_hash: str, now: datetime) -> None:

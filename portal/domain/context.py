@@ -65,6 +65,8 @@ class Visitor:
     """Printable, and not longer than its column."""
     request_id: str | None = None
     locale: str | None = None
+    is_framed: bool = False
+    """Whether the page stands in a frame on another site."""
     via_api: bool = False
     """Whether a shop's server sends the request for a customer; `ip` is then what it reports of the customer."""
     device: str | None = field(default=None, repr=False)

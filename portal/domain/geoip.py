@@ -21,6 +21,11 @@ class Location:
     country_code: str | None = None
     """ISO 3166-1 alpha-2."""
 
+    @property
+    def place(self) -> str | None:
+        """The city and the country, such as "Prague, CZ"; None when neither is known."""
+        return ", ".join(part for part in (self.city, self.country_code or self.country) if part) or None
+
     def __str__(self) -> str:
         where = ", ".join(part for part in (self.city, self.country) if part)
         network = " ".join(part for part in (self.network, self.operator) if part)

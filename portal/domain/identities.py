@@ -8,9 +8,9 @@ an absolute lifetime.
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, not_, or_, select, update
 
 from portal.domain.contacts import whole_name
 from portal.domain.context import Context, Rules, Visitor
@@ -23,6 +23,16 @@ SHORT_IDLE = timedelta(hours=2)
 """Lifetime and idle time of an identity without "remember me"."""
 _SEEN_PRECISION = timedelta(minutes=1)
 """`seen_at` is written at most once in this time, to save writes."""
+
+
+class Channel(StrEnum):
+    """Where an identity is used."""
+
+    BROWSER = "browser"
+    FRAME = "frame"
+    """In a frame on another site."""
+    API = "api"
+    """By a shop's server."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,8 @@ class Customer:
     company_name: str | None
     phone: str | None
     locale: str | None
+    proved_at: datetime | None = None
+    """When they last proved in this session to be the customer (recent_authentication.py)."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,8 @@ class NewIdentity:
     """The session family to join: identities that end together."""
     started_by: bytes | None = None
     """The digest of the form that starts it (`end_started_by`)."""
+    is_proof: bool = False
+    """Whether it begins with the password or a proof of the mailbox (recent_authentication.py)."""
 
 
 _insert = insert(Identity)
@@ -72,6 +86,7 @@ _find = (
         Contact.locale,
         Contact.phone,
         Contact.company_name,
+        Identity.proved_at,
         Identity.remember,
         Identity.seen_at,
         Identity.expires_at,
@@ -88,6 +103,33 @@ _family_member = Identity.__table__.alias("bound")
 _unless_locked = select(Identity.id).where(Identity.id == bindparam("identity_id")).with_for_update(skip_locked=True)
 _update_seen_at = (
     update(Identity).where(Identity.id == _unless_locked.scalar_subquery()).values(seen_at=bindparam("now"))
+)
+_renew = (
+    update(Identity)
+    .where(Identity.id == bindparam("identity_id"), Identity.ended_at.is_(None))
+    .values(digest=bindparam("new_digest"), proved_at=bindparam("now"))
+    .returning(Identity.id)
+)
+_own = Identity.contact_id == bindparam("of_contact")
+_family_of = (
+    select(_family_member.c.family)
+    .where(_family_member.c.id == bindparam("identity_id"), _family_member.c.contact_id == bindparam("of_contact"))
+    .scalar_subquery()
+)
+_end_one = (
+    update(Identity)
+    .where(_own, Identity.ended_at.is_(None))
+    .where(or_(Identity.id == bindparam("identity_id"), Identity.family == _family_of))
+    .values(ended_at=bindparam("now"))
+    .returning(Identity.id)
+)
+_is_own = select(Identity.id).where(_own, Identity.id == bindparam("identity_id"))
+_end_others = (
+    update(Identity)
+    .where(_own, Identity.ended_at.is_(None), Identity.id != bindparam("identity_id"))
+    .where(or_(Identity.family.is_(None), _family_of.is_(None), Identity.family != _family_of))
+    .values(ended_at=bindparam("now"))
+    .returning(Identity.id)
 )
 
 
@@ -109,12 +151,32 @@ def start(connection: Connection, rules: Rules, visitor: Visitor, new: NewIdenti
             "started_by": new.started_by,
             "ip": visitor.ip,
             "user_agent": visitor.user_agent,
+            "channel": _channel(visitor),
+            "proved_at": now if new.is_proof else None,
             "created_at": now,
             "seen_at": now,
             "expires_at": now + (rules.identity_lifetime if new.remember else SHORT_LIFETIME),
         },
     )
     return raw
+
+
+def _channel(visitor: Visitor) -> Channel:
+    if visitor.via_api:
+        return Channel.API
+    return Channel.FRAME if visitor.is_framed else Channel.BROWSER
+
+
+def is_live(rules: Rules, now: datetime) -> ColumnElement[bool]:
+    """Whether an identity would be accepted now, as `find` decides."""
+    return and_(
+        Identity.ended_at.is_(None),
+        Identity.expires_at > now,
+        or_(
+            and_(Identity.remember, Identity.seen_at > now - rules.identity_idle),
+            and_(not_(Identity.remember), Identity.seen_at > now - SHORT_IDLE),
+        ),
+    )
 
 
 def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
@@ -144,7 +206,35 @@ def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
         company_name=row.company_name,
         phone=row.phone,
         locale=row.locale,
+        proved_at=row.proved_at,
     )
+
+
+def renew(connection: Connection, identity_id: int, now: datetime) -> str | None:
+    """Go on with a session under a new identity, as one whose holder has just proved to be the customer.
+
+    Returns it, or None for a session that has ended. When the session began, and its end, stay as they are.
+    """
+    raw = random_id()
+    parameters = {"identity_id": identity_id, "new_digest": digest_of(raw), "now": now}
+    return raw if connection.execute(_renew, parameters).one_or_none() else None
+
+
+def end_one(connection: Connection, contact_id: int, identity_id: int, now: datetime) -> bool | None:
+    """End an identity of a contact by its id, and those that it is bound to.
+
+    Return whether it was alive, or None when the contact has none of this id.
+    """
+    parameters = {"of_contact": contact_id, "identity_id": identity_id}
+    if connection.execute(_end_one, {**parameters, "now": now}).all():
+        return True
+    return None if connection.execute(_is_own, parameters).one_or_none() is None else False
+
+
+def end_others(connection: Connection, contact_id: int, identity_id: int, now: datetime) -> bool:
+    """End every identity of a contact but one and those that are bound to it; return whether there was any."""
+    parameters = {"of_contact": contact_id, "identity_id": identity_id, "now": now}
+    return bool(connection.execute(_end_others, parameters).all())
 
 
 def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -> int | None:

@@ -16,6 +16,7 @@ from portal.storage.database import retried
 _EMAILS = {
     Purpose.RESET: (Notice.RESET, EventKind.RESET_REQUEST),
     Purpose.SIGN_IN: (Notice.SIGN_IN, EventKind.SIGN_IN_REQUEST),
+    Purpose.REAUTHENTICATE: (Notice.REAUTHENTICATE, EventKind.REAUTHENTICATION_REQUEST),
 }
 """The email and the audit event of each purpose that can be requested."""
 

@@ -27,6 +27,7 @@ REDEMPTIONS = {
     Purpose.VERIFY: EventKind.CONFIRM,
     Purpose.RESET: EventKind.RESET,
     Purpose.SIGN_IN: EventKind.SIGN_IN_BY_EMAIL,
+    Purpose.REAUTHENTICATE: EventKind.REAUTHENTICATION,
 }
 """The audit event for the use of a link or its code."""
 

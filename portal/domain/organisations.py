@@ -1,6 +1,7 @@
 """Read organisations (shops or services) and their settings; operations/organisation_settings.py changes them."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -34,6 +35,8 @@ class Organisation:
     terms_url: str | None = None
     support_email: str | None = None
     magic_auth_creates: bool = True
+    field_rules: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What it has chosen of the fields that customers fill in (field_rules.py)."""
 
     @property
     def support_url(self) -> str | None:
@@ -65,15 +68,15 @@ class UnknownOrganisation(LookupError):
 
 def columns(prefix: str = "") -> list[ColumnElement[Any]]:
     """Return the columns for `read_organisation`, labelled with the prefix and the field's name."""
-    return [getattr(OrganisationRow, field.name).label(prefix + field.name) for field in fields(Organisation)]
+    return [getattr(OrganisationRow, one.name).label(prefix + one.name) for one in fields(Organisation)]
 
 
 def read_organisation(row: Row[*tuple[Any, ...]], prefix: str = "") -> Organisation:
     """Build an Organisation from a row with `columns(prefix)`."""
     values: dict[str, Any] = {}
-    for field in fields(Organisation):
-        value = getattr(row, prefix + field.name)
-        values[field.name] = tuple(value) if isinstance(value, list) else value
+    for one in fields(Organisation):
+        value = getattr(row, prefix + one.name)
+        values[one.name] = tuple(value) if isinstance(value, list) else value
     return Organisation(**values)
 
 

@@ -18,6 +18,7 @@ class Notice(StrEnum):
     ACCOUNT_EXISTS = "account_exists"
     RESET = "reset"
     SIGN_IN = "sign_in"
+    REAUTHENTICATE = "reauthenticate"
     PASSWORD_CHANGED = "password_changed"
     TEST = "test"
     """Sent by `portal mail test`, and never queued."""

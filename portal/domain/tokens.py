@@ -29,6 +29,7 @@ class Purpose(StrEnum):
     VERIFY = "verify"
     RESET = "reset"
     SIGN_IN = "sign_in"
+    REAUTHENTICATE = "reauthenticate"
 
 
 def random_id(length: int = PUBLIC_ID_LENGTH) -> str:

@@ -25,6 +25,8 @@ _LINK_PATHS = {
     Notice.SIGN_IN: "/login/link/",
 }
 """Where the link of each mail that carries one leads."""
+_WITH_CODE = {*_LINK_PATHS, Notice.REAUTHENTICATE}
+"""The mails that carry a code, with a link or alone."""
 _NAME_LENGTH = 60
 """How much of the organisation's name stands in From.
 
@@ -132,13 +134,13 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         "occurred_at": moment_text(mail.created_at),
         "asked": _asked(app, mail, language),
     }
-    if notice in _LINK_PATHS:
+    if notice in _WITH_CODE:
         if mail.link is None:
             raise Unmailable("the link is missing")
         purpose = Purpose(mail.link.purpose)
-        token = context_of(app).signer.token(purpose, mail.link.public_id)
         values["code"] = context_of(app).signer.code(purpose, mail.link.public_id)
-        values["link"] = base_url + _LINK_PATHS[notice] + token
+        if notice in _LINK_PATHS:
+            values["link"] = base_url + _LINK_PATHS[notice] + context_of(app).signer.token(purpose, mail.link.public_id)
         values["expires"] = duration_text(mail.link.lifetime)
     return values
 

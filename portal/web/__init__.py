@@ -13,6 +13,8 @@ from portal.security_headers import MAX_BODY
 from portal.settings import Settings
 from portal.web import (
     account,
+    account_sessions,
+    activity,
     embedding,
     errors,
     forgery,
@@ -25,8 +27,11 @@ from portal.web import (
     organisation,
     password,
     presentation,
+    profile,
+    reauthentication,
     registration,
     theme,
+    wording,
 )
 from portal.web.cookies import TwoCookies
 
@@ -76,6 +81,7 @@ def register(app: Flask) -> None:
     forgery.register(app)
     app.session_interface = TwoCookies()
     presentation.register(app)
+    wording.register(app)
     embedding.register(app)
     theme.register(app)
     errors.register(app)
@@ -86,6 +92,10 @@ def register(app: Flask) -> None:
         registration,
         password,
         account,
+        profile,
+        account_sessions,
+        activity,
+        reauthentication,
         embedding,
         handover,
         theme,

@@ -6,11 +6,17 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.app import current_context
+from portal.domain.field_rules import profile_rules
 from portal.domain.messages import N_
-from portal.domain.use_cases.change_password import change_password, has_password
+from portal.domain.recent_authentication import require_recent_authentication
+from portal.domain.use_cases.change_password import change_password
+from portal.domain.use_cases.get_account_overview import get_account_overview
+from portal.domain.use_cases.get_security import get_security
+from portal.domain.use_cases.set_first_password import set_first_password
 from portal.web import session
 from portal.web.form_page import FormPage
-from portal.web.forms import ChangePasswordForm, ConfirmForm, PortalForm
+from portal.web.forms import ChangePasswordForm, NewPasswordForm, PortalForm, label_of
+from portal.web.organisation import current_organisation
 from portal.web.password import judge_typed_password
 
 pages = Blueprint("account", __name__, url_prefix="/account")
@@ -18,51 +24,56 @@ pages = Blueprint("account", __name__, url_prefix="/account")
 
 @pages.get("")
 def home() -> str:
-    """Who they are to the organisation."""
-    session.signed_in_customer()
-    return render_template("account/home.html")
+    """Who they are to the organisation, and what wants their attention."""
+    rules = profile_rules(current_organisation().field_rules)
+    overview = get_account_overview(current_context(), session.signed_in_customer(), rules)
+    missing = [(name, label_of(name)) for name in overview.missing]
+    return render_template("account/home.html", overview=overview, missing=missing)
+
+
+@pages.get("/security")
+def security() -> str:
+    """How they sign in, and how to change it."""
+    return render_template(
+        "account/security.html", security=get_security(current_context(), session.signed_in_customer())
+    )
 
 
 class ChangePasswordPage(FormPage):
-    """Change the password, knowing the current one."""
+    """Change the password, knowing the current one; or set a first one."""
 
-    form_class = ChangePasswordForm
     template = "account/change_password.html"
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """Only for who is signed in; the rule for passwords is told before it is broken."""
         customer = session.signed_in_customer()
-        return {
-            "has_password": has_password(current_context(), customer),
-            "min_length": current_context().rules.password_min_length,
-        }
-
-    def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
-        """Nothing to type for a customer who has no password yet: a button has an email sent."""
-        return ChangePasswordForm if shown["has_password"] else ConfirmForm
+        has_password = get_security(current_context(), customer).has_password
+        if not has_password:
+            require_recent_authentication(current_context(), customer)
+        return {"min_length": current_context().rules.password_min_length, "has_password": has_password}
 
     def judge(self, form: PortalForm) -> None:
         """Judge the new password also when the current one is missing."""
-        if "password" not in form:
-            return
         customer = session.signed_in_customer()
         judge_typed_password(form, customer.email, customer.name, customer.first_name, customer.last_name)
 
-    def submitted(self, form: ChangePasswordForm, shown: dict[str, Any]) -> ResponseReturnValue:
+    def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
+        """Without a current password none is asked for."""
+        return ChangePasswordForm if shown["has_password"] else NewPasswordForm
+
+    def submitted(self, form: ChangePasswordForm | NewPasswordForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Change it; every other browser is signed out, this one goes on with a new identity."""
-        if not shown["has_password"]:  # the page's own button sends to /password/reset
-            return redirect(url_for("account.change_password"))
-        remember = session.is_remembered()
-        identity = change_password(
-            current_context(),
-            session.current_visitor(),
-            session.signed_in_customer(),
-            form.current_password.text,
-            form.password.text,
-            remember=remember,
-        )
+        context, visitor, customer = current_context(), session.current_visitor(), session.signed_in_customer()
+        remember, password = session.is_remembered(), form.password.text
+        if isinstance(form, ChangePasswordForm):
+            current = form.current_password.text
+            identity = change_password(context, visitor, customer, current, password, remember=remember)
+            notice = N_("Your password is changed. All your other devices have been signed out.")
+        else:
+            identity = set_first_password(context, visitor, customer, password, remember=remember)
+            notice = N_("Your password is set. All your other devices have been signed out.")
         session.sign_in(identity, remember=remember)
-        session.give_notice(N_("Your password is changed. All your other devices have been signed out."))
+        session.give_notice(notice)
         return redirect(url_for("account.home"))
 
 

@@ -27,6 +27,10 @@ _SIGNED_OUT = "signed_out"
 NEVER_FRAMED = frozenset(
     {
         "account.change_password",
+        "account.security",
+        "account_sessions.end",
+        "account_sessions.end_others",
+        "account_sessions.index",
         "handover.continue",
         "mail_sign_in.open",
         "mail_sign_in.opened",
@@ -35,6 +39,9 @@ NEVER_FRAMED = frozenset(
         "mailbox.message",
         "password.set_new",
         "password.set_new_opened",
+        "reauthentication.ask_code",
+        "reauthentication.code",
+        "reauthentication.password",
         "register.verify",
         "register.verify_opened",
     }

@@ -12,13 +12,21 @@ from werkzeug.wrappers import Response
 from portal.domain.errors import TOO_MANY, Busy, Failure, Refused, minutes
 from portal.domain.messages import N_
 from portal.domain.one_time_links import LinkUsed
+from portal.domain.recent_authentication import NotRecentlyAuthenticated
 from portal.extensions import form_rate, retry_after
 from portal.i18n import translate
 from portal.storage.backends import DatabaseUnavailable
 from portal.web.embedding import new_tab_address
 from portal.web.form_page import LINK_STATUS, FormPage, words_of
 from portal.web.redirects import this_page
-from portal.web.session import NotSignedIn, Way, current_customer, remembered_registration, to_sign_in
+from portal.web.session import (
+    NotSignedIn,
+    Way,
+    current_customer,
+    remembered_registration,
+    to_reauthentication,
+    to_sign_in,
+)
 
 _log = logging.getLogger("portal.errors")
 
@@ -72,6 +80,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(RateLimitExceeded, _too_many_requests)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NotSignedIn, lambda _error: to_sign_in())
+    app.register_error_handler(NotRecentlyAuthenticated, lambda _error: to_reauthentication())
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(Busy, lambda busy: _unavailable(busy.retry_after))
     app.register_error_handler(DatabaseUnavailable, _database_away)
@@ -153,6 +162,8 @@ def _shown_again() -> ResponseReturnValue:
         return _refused(refusal)
     except NotSignedIn:
         return to_sign_in()
+    except NotRecentlyAuthenticated:
+        return to_reauthentication()
 
 
 def _refused(refusal: Refused) -> Response:

@@ -9,13 +9,23 @@ from flask.views import MethodView
 
 from portal.domain.errors import Failure, Refused
 from portal.domain.messages import N_
+from portal.domain.recent_authentication import NotRecentlyAuthenticated
 from portal.extensions import age_of_form_token, form_rate
 from portal.i18n import translate
 from portal.web.cookies import is_framed
 from portal.web.forgery import sent_from_elsewhere
 from portal.web.forms import PortalForm, Problem
 from portal.web.redirects import this_page
-from portal.web.session import current_customer, forget_typed, remember_address, typed_address, typed_at
+from portal.web.session import (
+    current_customer,
+    forget_typed,
+    keep_form,
+    remember_address,
+    take_kept_form,
+    to_reauthentication,
+    typed_address,
+    typed_at,
+)
 
 LINK_STATUS = {
     Failure.NO_SUCH_LINK: 404,
@@ -78,6 +88,9 @@ class FormPage(MethodView):
         shown = self.opened(**arguments)
         form = self.form_for(shown)(formdata=typed_at(request.path))
         self.filled(form)
+        for name, value in take_kept_form(request.path).items():
+            if name in form:
+                form[name].data = value
         if _ADDRESS in form and not form[_ADDRESS].data:
             form[_ADDRESS].data = typed_address()
         return self._page(form, shown, [])
@@ -94,6 +107,9 @@ class FormPage(MethodView):
             return self._page(form, shown, form.problems), 422
         try:
             return self.submitted(form, shown)
+        except NotRecentlyAuthenticated:
+            keep_form(request.path, form.typed)
+            return to_reauthentication()
         except Refused as refusal:
             if refusal.failure in LINK_STATUS:
                 raise

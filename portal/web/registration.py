@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.app import current_context
+from portal.domain.field_rules import registration_rules
 from portal.domain.messages import N_
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases.confirm_registration import (
@@ -16,13 +17,24 @@ from portal.domain.use_cases.confirm_registration import (
 )
 from portal.domain.use_cases.register import RegistrationRequest, is_confirmed, register, return_url_of
 from portal.domain.use_cases.resend_confirmation import resend
+from portal.i18n import current_language
 from portal.web import session
 from portal.web.embedding import current_visit
 from portal.web.form_page import FormPage
-from portal.web.forms import ChosenPasswordForm, CodeForm, PortalForm, RegistrationForm, RememberForm, ResendForm
+from portal.web.forms import (
+    ChosenPasswordForm,
+    CodeForm,
+    PortalForm,
+    RegistrationForm,
+    RememberForm,
+    ResendForm,
+    asking,
+)
 from portal.web.handover import arrive, go_on
 from portal.web.link_page import LinkPage
+from portal.web.organisation import current_organisation
 from portal.web.password import judge_typed_password
+from portal.web.profile import country_names
 from portal.web.redirects import return_target
 
 _CONFIRMED = N_("Your email address is already confirmed.")
@@ -39,7 +51,14 @@ class RegistrationPage(FormPage):
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """The rule for passwords is told before it is broken."""
-        return {"min_length": current_context().rules.password_min_length}
+        return {
+            "min_length": current_context().rules.password_min_length,
+            "countries": country_names(current_language().locale),
+        }
+
+    def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
+        """With the fields that the organisation asks for."""
+        return asking(RegistrationForm, registration_rules(current_organisation().field_rules))
 
     def onward(self) -> ResponseReturnValue | None:
         """Lead a customer who is signed in to the account, or back to the site that they came from."""
@@ -59,11 +78,7 @@ class RegistrationPage(FormPage):
         application = RegistrationRequest(
             address=address,
             password=form.password.text,
-            first_name=form.first_name.data,
-            last_name=form.last_name.data,
-            phone=form.phone.data,
-            company_name=form.company_name.data,
-            newsletter=form.newsletter.data,
+            **form.details(),
             referral=form.referral,
             return_url=current_visit().return_url,
         )

@@ -17,7 +17,7 @@ from portal.domain.values.ip_addresses import read_ip
 from portal.i18n import current_language
 from portal.storage.backends import DatabaseUnavailable
 from portal.storage.models import STRING_LENGTH, USER_AGENT_LENGTH
-from portal.web.cookies import presented_device
+from portal.web.cookies import is_framed, presented_device
 from portal.web.organisation import current_organisation
 
 VISIT = "visit"
@@ -28,6 +28,10 @@ Way = tuple[str, str]
 _REGISTRATION = "registration"
 _MAILED_TO = "mailed_to"
 _SIGN_INS = "sign_ins"
+_CODES = "codes"
+_FORM = "form"
+_KEPT_FORM_LENGTH = 1000
+"""Characters."""
 _WANTED = "next"
 _LINKS = "links"
 _USED = "used"
@@ -60,6 +64,7 @@ def current_visitor() -> Visitor:
         locale=current_language().tag,
         device=presented_device(),
         browser=session.get("csrf_token"),  # Flask-WTF's: new with each sign-in and sign-out
+        is_framed=is_framed(),
     )
 
 
@@ -131,9 +136,50 @@ def signed_in_customer() -> Customer:
     return customer
 
 
+def renew(identity: str) -> None:
+    """Go on in the same session under a new identity."""
+    for found in ("customer", "customer_failure"):
+        g.pop(found, None)
+    session[_IDENTITY] = identity
+    session.pop(_CODES, None)
+
+
+def remember_code_request(public_id: str) -> None:
+    """Know this browser as the one that asked for a code to confirm who sits there."""
+    session[_CODES] = [*code_requests(), public_id][-_REMEMBERED_SIGN_INS:]
+
+
+def code_requests() -> list[str]:
+    """The codes that this browser asked for, by their public ids, the newest last."""
+    return list(session.get(_CODES, ()))
+
+
+def keep_form(path: str, fields: dict[str, str]) -> None:
+    """Keep what was typed into a form until the customer has confirmed who they are; too much is not kept.
+
+    The cookie has room for little more than an address.
+    """
+    if sum(map(len, (path, *fields, *fields.values()))) <= _KEPT_FORM_LENGTH:
+        session[_FORM] = [path, fields]
+
+
+def take_kept_form(path: str) -> dict[str, str]:
+    """What was typed into the form of a page before the customer was asked to confirm who they are; once."""
+    kept_path, fields = session.get(_FORM, (None, {}))
+    if kept_path != path:
+        return {}
+    del session[_FORM]
+    return dict(fields)
+
+
 def is_remembered() -> bool:
     """Whether the customer asked to be kept signed in."""
     return bool(session.get(_KEPT))
+
+
+def to_reauthentication() -> Response:
+    """Where somebody goes who must confirm who they are first; they come back here afterwards."""
+    return redirect(url_for("reauthentication.password", next=request.path))
 
 
 def to_sign_in() -> Response:

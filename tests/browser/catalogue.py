@@ -72,6 +72,15 @@ STATES: dict[str, State] = {
         password="nine grey otters swim",
         press=NEW_PASSWORD,
     ),
+    "profile": signed_in("/account/profile"),
+    "profile-refused": signed_in("/account/profile", first_name="", phone="12", city="C" * 300, press="Save"),
+    "profile-company": states.profile_of_company,
+    "security": signed_in("/account/security"),
+    "sessions": signed_in("/account/sessions"),
+    "activity": signed_in("/account/activity"),
+    "reauthenticate": signed_in("/reauthenticate"),
+    "reauthenticate-empty": signed_in("/reauthenticate", press="Confirm"),
+    "reauthenticate-code": signed_in("/reauthenticate", press="Email me a code"),
     "continue": states.continuing,
     "continue-stale": states.continuing_stale,
     "logout-stale": states.logout_stale,
@@ -97,6 +106,7 @@ STATES: dict[str, State] = {
     "mail-sign-in": states.sign_in_letter,
     "mail-reset": letter_alone("Set a new password"),
     "mail-password-changed": letter_alone("Your password"),
+    "mail-reauthenticate": letter_alone("Your code for"),
     "mail-account-exists": letter_alone("You already have an account"),
 }
 

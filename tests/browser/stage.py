@@ -107,6 +107,8 @@ class Stage:
         visitor = self.cleared()
         visitor.register(FORGETFUL)
         visitor.confirm(FORGETFUL)
+        visitor.go("/reauthenticate")
+        visitor.press("Email me a code")
         visitor.press("Sign out")
         visitor.register(FORGETFUL)
         visitor.ask_for_reset(FORGETFUL)

@@ -223,6 +223,13 @@ def at_the_shop(path: str) -> State:
     return lambda stage: show(stage.cleared(url=stage.shop_url), path, "", {})
 
 
+def profile_of_company(stage: Stage) -> Visitor:
+    """The profile with the fields that are folded away at first."""
+    visitor = show(stage.cleared(stage.ada), "/account/profile", "", {})
+    visitor.page.locator("summary").click()
+    return visitor
+
+
 def failing(path: str, status: int) -> State:
     def open_it(stage: Stage) -> Visitor:
         visitor = stage.cleared(url=stage.failing_url)

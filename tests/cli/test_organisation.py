@@ -31,7 +31,7 @@ def test_everything_can_be_set_at_once_and_is_shown(
         *("--handover-url", "https://shop.example", "--locale", "en", "--sender", "mail@shop.example.com"),
         *("--accent", "0B5FFF", "--logo", str(logo), "--privacy-url", "https://shop.example/privacy"),
         *("--terms-url", "https://shop.example/terms", "--support-email", "help@shop.example.com"),
-        "--no-magic-auth-creates",
+        *("--no-magic-auth-creates", "--field", "phone=required", "--field", "city=hidden"),
     )
     assert (added.status, added.out, added.err) == (0, "Organisation shop is added.\n", "")
     assert run("organisation", "show", "shop").out.splitlines() == [
@@ -50,6 +50,7 @@ def test_everything_can_be_set_at_once_and_is_shown(
         "Privacy             https://shop.example/privacy",
         "Terms               https://shop.example/terms",
         "Support             help@shop.example.com",
+        "Fields              city=hidden phone=required",
         "magic-auth creates  no",
     ]
 
@@ -205,3 +206,10 @@ def test_the_host_of_base_url_stays_the_default_organisations(
     add = ("organisation", "add", "shop", "--name", "The Shop", "--hostname")
     assert "is the host of BASE_URL" in run(*add, "Portal.example.com").complaint
     assert run(*add, "login.example.com").status == 0
+
+
+def test_fields_are_chosen_and_shown(run: Run, context: Context) -> None:
+    fields = ("--field", "phone=required", "--field", "company_name=hidden")
+    assert run("organisation", "set", "default", *fields).status == 0
+    assert "Fields              company_name=hidden phone=required" in run("organisation", "show", "default").out
+    assert "no field 'shoe_size'" in run("organisation", "set", "default", "--field", "shoe_size=required").complaint

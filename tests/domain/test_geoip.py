@@ -50,6 +50,15 @@ def test_a_location_is_as_precise_as_the_geoip_database(
     assert str(place) == words
 
 
+@pytest.mark.parametrize(
+    ("ip", "place"), [("192.0.2.77", "Kladno, CZ"), ("198.51.100.1", "Czechia"), ("203.0.113.5", None)]
+)
+def test_customers_are_told_the_city_and_the_country_alone(geoip: GeoIPDatabase, ip: str, place: str | None) -> None:
+    found = geoip.locate(ip)
+    assert found is not None
+    assert found.place == place
+
+
 @pytest.mark.parametrize("ip", [None, "198.51.100.200", "10.0.0.1", "2001:db8:3::1", "::1"])
 def test_an_address_that_is_not_in_the_geoip_database_has_no_location(geoip: GeoIPDatabase, ip: str | None) -> None:
     assert geoip.locate(ip) is None

@@ -11,6 +11,7 @@ from portal.domain import api_keys
 from portal.domain.api_keys import KeyKind
 from portal.domain.operations import ban
 from portal.domain.operations.delete_customer import delete_customer
+from portal.domain.operations.end_sessions import end_sessions
 from portal.domain.operations.organisation_settings import (
     OrganisationChanges,
     Portal,
@@ -176,6 +177,45 @@ def chooses_a_language(world: World) -> Act:
     return sending(world.ada(), "/account", submit_to="/language", locale="en")
 
 
+def changes_the_profile(world: World) -> Act:
+    city = f"Brno {next(world.numbers)}"
+    return sending(world.ada(), "/account/profile", submit_to="/account/profile", city=city)
+
+
+def ends_a_session(world: World) -> Act:
+    here, _there = world.ada(), world.ada()
+    path = next(form.action for form in here.open("/account/sessions").forms if form.action.endswith("/end"))
+    return sending(here, "/account/sessions", submit_to=path)
+
+
+def ends_other_sessions(world: World) -> Act:
+    here, _there = world.ada(), world.ada()
+    return sending(here, "/account/sessions", submit_to="/account/sessions/end-others")
+
+
+def asks_for_a_code(world: World) -> Act:
+    return sending(world.ada(), "/reauthenticate", submit_to="/reauthenticate/email")
+
+
+def confirms_who_she_is_by_code(world: World) -> Act:
+    browser = world.ada()
+    browser.fill("/reauthenticate", submit_to="/reauthenticate/email")
+    code = code_in(world.site.mails(ADA)[-1])
+    return sending(browser, "/reauthenticate/code", submit_to="/reauthenticate/code", code=code)
+
+
+def confirms_who_she_is(world: World) -> Act:
+    return sending(world.ada(), "/reauthenticate", submit_to="/reauthenticate", password=world.password)
+
+
+def sets_a_first_password(world: World) -> Act:
+    email = world.guest().email
+    browser = world.site.browser()
+    browser.fill("/login/link", {"email": email})
+    browser.fill(world.site.link(email))
+    return sending(browser, "/account/password", submit_to="/account/password", password=PASSWORD)
+
+
 def goes_back_to_the_shop(world: World) -> Act:
     browser = world.ada()
     form = browser.send(f"/login?{urlencode({'return_url': RETURN, 'nonce': NONCE})}").form("/continue")
@@ -253,6 +293,11 @@ def operator_deletes(world: World) -> Act:
     return by_operator(partial(delete_customer, world.site.context, 1, world.guest()))
 
 
+def operator_ends_sessions(world: World) -> Act:
+    assert world.ada().is_signed_in
+    return by_operator(partial(end_sessions, world.site.context, 1, parse_email(ADA)))
+
+
 def operator_makes_a_key(world: World) -> Act:
     return by_operator(partial(api_keys.create, world.site.context, 1, KeyKind.DEVELOPER))
 
@@ -276,8 +321,11 @@ SINGLE_REQUESTS: list[Callable[[World], Act]] = [
     *(registers, asks_for_the_mail_again, confirms, confirms_elsewhere, confirms_by_code),
     *(signs_in, mistypes, signs_out, asks_for_a_link, signs_in_by_link, signs_in_by_code),
     *(asks_for_a_reset, resets, changes_the_password, chooses_a_language),
+    *(changes_the_profile, ends_a_session, ends_other_sessions, sets_a_first_password),
+    *(asks_for_a_code, confirms_who_she_is_by_code, confirms_who_she_is),
     *(goes_back_to_the_shop, shop_redeems, shop_signs_in, shop_signs_in_by_magic_auth, shop_registers, shop_confirms),
     *(shop_asks_for_a_reset, shop_resets, shop_signs_out),
-    *(operator_bans, operator_lifts_a_ban, operator_deletes, operator_makes_a_key, operator_revokes_a_key),
-    *(operator_adds_an_organisation, operator_changes_an_organisation),
+    *(operator_bans, operator_lifts_a_ban, operator_deletes, operator_ends_sessions),
+    *(operator_makes_a_key, operator_revokes_a_key, operator_adds_an_organisation),
+    operator_changes_an_organisation,
 ]

@@ -130,8 +130,27 @@ def sign_in_and_out(site: Site) -> None:
     browser.post(browser.open("/account").form("/language"), {"language": "cs"})
     came = browser.open(f"/login?{urlencode({'return_url': f'{SHOP}/welcome', 'nonce': NONCE})}")
     assert browser.post(came.form("/continue")).location.startswith(f"{SHOP}/welcome?code=")
+    use_account(site, browser)
     typed = {"current_password": PASSWORD, "password": NEW_PASSWORD}
     assert browser.fill("/account/password", typed, submit_to="/account/password").status == 302
+
+
+def use_account(site: Site, browser: Browser) -> None:
+    for path in ("/account", "/account/security", "/account/activity", "/account/activity?before=5"):
+        assert browser.send(path).status == 200
+    names = {"first_name": "Augusta", "last_name": "King"}
+    assert browser.fill("/account/profile", names, submit_to="/account/profile").status == 302
+    for _ in range(2):
+        signed_in(site, PASSWORD)
+    page = browser.open("/account/sessions")
+    ends = [form for form in page.forms if form.action.endswith(("/end", "/end-others"))]
+    for form in (ends[0], ends[-1]):
+        assert browser.post(form).status == 302
+    page = browser.open("/reauthenticate")
+    asked = browser.follow(browser.post(page.form("/reauthenticate/email")))
+    code = {"code": code_in(site.mails(EMAIL)[-1])}
+    assert browser.post(asked.form("/reauthenticate/code"), code).status == 302
+    assert browser.post(page.form("/reauthenticate"), {"password": PASSWORD}).status == 302
 
 
 def signed_in(site: Site, password: str) -> Browser:

@@ -131,6 +131,7 @@ class TestFrameAncestors:
         shown = {rule.endpoint for rule in site.app.url_map.iter_rules()} - NEVER_FRAMED - NO_PAGES
         assert shown == {
             "account.home",
+            "activity.index",
             "language.choose",
             "login.home",
             "login.login",
@@ -139,6 +140,7 @@ class TestFrameAncestors:
             "mail_sign_in.request",
             "password.request_reset",
             "password.reset_sent",
+            "profile.edit",
             "register.code",
             "register.register",
             "register.resend",

@@ -22,6 +22,19 @@ AUTOCOMPLETE = {
     "/login/link": {"email": "username"},
     "/login/code": {"code": "one-time-code"},
     "/register/code": {"code": "one-time-code"},
+    "/account/profile": {
+        "first_name": "given-name",
+        "last_name": "family-name",
+        "phone": "tel",
+        "company_name": "organization",
+        "company_registration_number": "off",
+        "tax_identification_number": "off",
+        "street_address": "address-line1",
+        "city": "address-level2",
+        "city_part": "address-level3",
+        "state_region": "address-level1",
+        "postal_code": "postal-code",
+    },
     "/account/password": {"current_password": "current-password", "password": "new-password"},
     "verify": {},
     "verify elsewhere": {"password": "current-password"},
@@ -41,6 +54,7 @@ def forms(site: Site) -> dict[str, Page]:
     pages |= {"verify": browser.open(link), "verify elsewhere": elsewhere.open(link)}
     browser.fill(link)
     browser.ask_for_reset(EMAIL)
+    pages["/account/profile"] = browser.open("/account/profile")
     return pages | {"/account/password": browser.open("/account/password"), "reset": elsewhere.open(site.link(EMAIL))}
 
 
@@ -62,7 +76,9 @@ def failed(site: Site) -> dict[str, tuple[Page, set[str]]]:
     browser.fill(site.link(EMAIL))
     browser.ask_for_reset(EMAIL)
     both = {"current_password", "password"}
+    profile = {"first_name": "", "phone": "12", "company_name": "x" * 300, "country": "XX", "locale": "xx"}
     return pages | {
+        "/account/profile": (browser.fill("/account/profile", profile, submit_to="/account/profile"), set(profile)),
         "/account/password": (browser.fill("/account/password"), both),
         "reset": (elsewhere.fill(site.link(EMAIL), {"password": "password1"}), {"password"}),
         "stale": (site.browser().fill("/login", {"email": EMAIL, "csrf_token": "x"}), {""}),
@@ -161,7 +177,7 @@ def test_a_failed_form_says_so_in_title_summary_and_beside_each_field(failed: di
         assert len(page.problems) == len(blamed)
         for field, words in page.problems:
             if field:
-                control = main.one("input", id=field)
+                control = main.one("select" if field in ("country", "locale") else "input", id=field)
                 assert control.get("aria-invalid") == "true"
                 (error,) = [name for name in control.get("aria-describedby").split() if name.endswith("-error")]
                 assert main.one("p", id=error).text == f"Error: {words}"

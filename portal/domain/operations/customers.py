@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from portal.domain import identities
 from portal.domain.contacts import whole_name
@@ -94,6 +94,18 @@ class PastEvent(NamedTuple):
     kind: str
     refusal: str | None
     ip: str | None
+    user_agent: str | None
+
+
+class LiveIdentity(NamedTuple):
+    """One sign-in of a customer."""
+
+    created_at: datetime
+    seen_at: datetime
+    channel: str
+    remember: bool
+    ip: str | None
+    user_agent: str | None
 
 
 _records = select(
@@ -148,26 +160,35 @@ def list_customers(connection: Connection, organisation_id: int, search: str | N
 
 def count_live_identities(connection: Connection, rules: Rules, contact_id: int, now: datetime) -> int:
     """Count the identities of a customer that are valid now."""
-    statement = select(func.count()).where(
-        Identity.contact_id == contact_id, Identity.ended_at.is_(None), Identity.expires_at > now, _in_use(rules, now)
-    )
+    statement = select(func.count()).where(Identity.contact_id == contact_id, identities.is_live(rules, now))
     return connection.execute(statement).scalar_one()
 
 
-def _in_use(rules: Rules, now: datetime) -> ColumnElement[bool]:
-    return or_(
-        and_(Identity.remember, Identity.seen_at > now - rules.identity_idle),
-        and_(not_(Identity.remember), Identity.seen_at > now - identities.SHORT_IDLE),
+def list_live_identities(connection: Connection, rules: Rules, contact_id: int, now: datetime) -> list[LiveIdentity]:
+    """The sign-ins of a customer that would be accepted now, at most LIST_LIMIT, those used last first."""
+    rows = connection.execute(
+        select(
+            Identity.created_at,
+            Identity.seen_at,
+            Identity.channel,
+            Identity.remember.label("remember"),
+            Identity.ip,
+            Identity.user_agent,
+        )
+        .where(Identity.contact_id == contact_id, identities.is_live(rules, now))
+        .order_by(Identity.seen_at.desc(), Identity.id.desc())
+        .limit(LIST_LIMIT)
     )
+    return [LiveIdentity(**row._asdict()) for row in rows]
 
 
-def recent_events(connection: Connection, contact_id: int) -> list[PastEvent]:
+def recent_events(connection: Connection, contact_id: int, limit: int = RECENT_EVENTS) -> list[PastEvent]:
     """Return the last events of a customer, the newest first."""
     rows = connection.execute(
-        select(Event.occurred_at, Event.kind, Event.refusal, Event.ip)
+        select(Event.occurred_at, Event.kind, Event.refusal, Event.ip, Event.user_agent)
         .where(Event.contact_id == contact_id)
         .order_by(Event.occurred_at.desc(), Event.id.desc())
-        .limit(RECENT_EVENTS)
+        .limit(limit)
     )
     return [PastEvent(**row._asdict()) for row in rows]
 

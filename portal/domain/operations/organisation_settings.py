@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
+from portal.domain.field_rules import ALWAYS_ANSWERED, PROFILE_FIELDS, FieldRule
 from portal.domain.organisations import DEFAULT, UnknownOrganisation
 from portal.domain.return_urls import parse_handover_url
 from portal.domain.values import images
@@ -46,6 +47,8 @@ class OrganisationChanges(TypedDict, total=False):
     terms_url: str
     support_email: str
     magic_auth_creates: bool
+    field_rules: Sequence[str]
+    """Each as NAME=RULE; fields that are not named keep theirs."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def add_organisation(context: Context, slug: str, changes: OrganisationChanges, 
         raise InvalidOrganisation("An organisation needs a name.")
     values = {"slug": slug, "created_at": context.clock(), **_columns(slug, changes, portal)}
     values = {"frame_ancestors": [], "return_origins": [], "handover_urls": [], "magic_auth_creates": True, **values}
+    values["field_rules"] = values.get("field_rules", {})
     try:
         with context.database.write() as connection:
             row = connection.execute(insert(Organisation).returning(*_CHECKED), values).one()
@@ -86,10 +90,12 @@ def add_organisation(context: Context, slug: str, changes: OrganisationChanges, 
 @retried
 def change_organisation(context: Context, slug: str, changes: OrganisationChanges, portal: Portal) -> None:
     """Change the settings of an organisation; raises UnknownOrganisation and InvalidOrganisation."""
-    values = _columns(slug, changes, portal)
-    statement = update(Organisation).where(Organisation.slug == slug).values(values).returning(*_CHECKED)
+    columns = _columns(slug, changes, portal)
     try:
         with context.database.write() as connection:
+            if "field_rules" in columns:
+                columns["field_rules"] = {**_chosen_rules(connection, slug), **columns["field_rules"]}
+            statement = update(Organisation).where(Organisation.slug == slug).values(columns).returning(*_CHECKED)
             row = connection.execute(statement).one_or_none()
             if row is None:
                 raise UnknownOrganisation(slug)
@@ -100,6 +106,11 @@ def change_organisation(context: Context, slug: str, changes: OrganisationChange
         raise _not_unique(context, "", changes) from None
 
 
+def _chosen_rules(connection: Connection, slug: str) -> dict[str, str]:
+    held = select(Organisation.field_rules).where(Organisation.slug == slug).with_for_update()
+    return connection.execute(held).scalar_one_or_none() or {}
+
+
 def _not_unique(context: Context, slug: str, changes: OrganisationChanges) -> InvalidOrganisation:
     """Return the error for a violated unique constraint: of the slug, else of the host name."""
     with context.database.read() as connection:
@@ -108,9 +119,9 @@ def _not_unique(context: Context, slug: str, changes: OrganisationChanges) -> In
     return InvalidOrganisation(f"Another organisation has the host name {changes.get('hostname', '').strip()!r}.")
 
 
-def _columns(slug: str, changes: OrganisationChanges, portal: Portal) -> dict[str, object]:
+def _columns(slug: str, changes: OrganisationChanges, portal: Portal) -> dict[str, Any]:
     """Parse the changes into column values; raises InvalidOrganisation."""
-    columns: dict[str, object] = {}
+    columns: dict[str, Any] = {}
     try:
         for field, value in changes.items():
             columns[field] = None if value in ("", b"") and field != "name" else _READERS[field](value)
@@ -187,6 +198,21 @@ def _accent(text: str) -> str:
     return f"#{found[1].lower()}"
 
 
+def _field_rules(texts: Sequence[str]) -> dict[str, str]:
+    rules: dict[str, str] = {}
+    for text in texts:
+        name, _, rule = (part.strip() for part in text.partition("="))
+        if name not in PROFILE_FIELDS:
+            raise ValueError(f"There is no field {name[:80]!r}, but: {', '.join(sorted(PROFILE_FIELDS))}.")
+        if rule not in set(FieldRule):
+            raise ValueError(f"{rule[:80]!r} is nothing that a field can be, but: {', '.join(FieldRule)}.")
+        if rule == FieldRule.REQUIRED and name in ALWAYS_ANSWERED:
+            raise ValueError(f"The field {name!r} cannot be required, since it is never empty.")
+        if rules.setdefault(name, rule) != rule:
+            raise ValueError(f"The field {name!r} is named twice.")
+    return rules
+
+
 def _page_url(example: str) -> Callable[[str], str]:
     return lambda text: parse_page_url(text, STRING_LENGTH, f"https://shop.example.com/{example}")
 
@@ -206,5 +232,6 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "terms_url": _page_url("terms"),
     "support_email": _email,
     "magic_auth_creates": bool,
+    "field_rules": _field_rules,
 }
 """The parser of each value that is not empty; raises ValueError, with a sentence for the operator."""

@@ -4,24 +4,14 @@ from portal.domain import accounts, contacts, devices, identities
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
-from portal.domain.errors import Failure, Refused
+from portal.domain.current_password import check_current_password, wrong_current_password
+from portal.domain.errors import Refused
 from portal.domain.identities import Customer, NewIdentity
-from portal.domain.messages import N_
 from portal.domain.password_reuse import hash_new_password
-from portal.domain.rate_limits import attempt, password_limits
 from portal.domain.use_cases.judge_password import judge_password
 from portal.storage.database import retried
 
-_WRONG_CURRENT_PASSWORD = N_("This isn't your current password. Try again, or set a new password by email.")
-
-_LOCKED = N_("Too many wrong passwords were entered for this account. Set a new password by email to unlock it.")
-
-
-def has_password(context: Context, customer: Customer) -> bool:
-    """Return whether a customer has a password: who was only known so far, or signs in by email, may have none."""
-    with context.database.read() as connection:
-        contact = contacts.find_by_id(connection, customer.id)
-    return contact is not None and contact.password_hash is not None
+_FIELD = "current_password"
 
 
 @retried
@@ -35,42 +25,27 @@ def change_password(
     of the new one, which is compared with all former ones. Raises Busy, and Refused (WRONG_PASSWORD, TOO_MANY_LOGINS,
     PASSWORD_REFUSED, PASSWORD_REUSED).
     """
-    key = customer.email_key or ""  # an account has an address
-    device = devices.find(context, visitor, key)
-    limits = password_limits(context, visitor, key, device)
-    with attempt(context, visitor, limits, EventKind.PASSWORD_CHANGE, Failure.TOO_MANY_LOGINS) as counted:
-        with context.database.read() as connection:
-            contact = devices.with_failures_of(device, contacts.find_by_id(connection, customer.id))
-        if contact is None:  # deleted since the identity was looked up
-            raise _refused_current_password()
-        own = [contact.password_hash] if contact.password_hash else []
-        is_right = bool(context.hasher.matching(current_password, own)) and not contact.is_locked
-        if is_right:
-            counted.give_back()
-    if not is_right:
-        with context.database.write() as connection:
-            devices.count_wrong_password(connection, device, customer.id)
-            now, failure = context.clock(), Failure.WRONG_PASSWORD
-            record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now, refusal=failure)
-        raise _refused_current_password(
-            _LOCKED if contact.is_locked else _WRONG_CURRENT_PASSWORD,
-            also=_objection(context, visitor, contact, password),
-        )
+    contact, device = check_current_password(
+        context,
+        visitor,
+        customer,
+        current_password,
+        EventKind.PASSWORD_CHANGE,
+        field=_FIELD,
+        also=lambda contact: _objection(context, visitor, contact, password),
+    )
     new = hash_new_password(context, visitor, contact, password, EventKind.PASSWORD_CHANGE)
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_CHANGE, contact.id)
     with refusals, context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
         if current is None or current.banned_at or current.password_hash != contact.password_hash:
-            raise _refused_current_password()
+            raise wrong_current_password(_FIELD)
         accounts.change_password(connection, context, visitor, current, new.hash, now)
         devices.reset_wrong_passwords(connection, device, contact.id)
         record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now)
-        return identities.start(connection, context.rules, visitor, NewIdentity(contact.id, remember), now)
-
-
-def _refused_current_password(detail: str = _WRONG_CURRENT_PASSWORD, *, also: Refused | None = None) -> Refused:
-    return Refused(Failure.WRONG_PASSWORD, detail=detail, field="current_password", also=also)
+        start = NewIdentity(contact.id, remember, is_proof=True)
+        return identities.start(connection, context.rules, visitor, start, now)
 
 
 def _objection(context: Context, visitor: Visitor, contact: ContactCredentials, password: str) -> Refused | None:

@@ -112,7 +112,8 @@ def confirm(
     with create_account(context, visitor, confirmation) as created:
         connection, contact_id, now = created.connection, created.contact.id, created.now
         record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=now)
-        return identities.start(connection, context.rules, visitor, NewIdentity(contact_id, remember, replacing), now)
+        new = NewIdentity(contact_id, remember, replacing, is_proof=True)
+        return identities.start(connection, context.rules, visitor, new, now)
 
 
 @contextmanager

@@ -134,7 +134,7 @@ def _sign_in(
                 devices.reset_wrong_passwords(connection, device, contact.id)
             if checked.new_hash:
                 accounts.renew_hash(connection, contact, checked.new_hash)
-            new = NewIdentity(contact.id, remember, replacing)
+            new = NewIdentity(contact.id, remember, replacing, is_proof=True)
             identity = identities.start(connection, context.rules, visitor, new, now)
             record(connection, visitor, EventKind.SIGN_IN, contact_id=contact.id, now=now)
             return identity

@@ -53,6 +53,6 @@ def log_in_by_email(
     with redeem(context, visitor, link) as redeemed:
         connection, contact_id, now = redeemed.connection, redeemed.contact.id, redeemed.now
         one_time_links.end_all(connection, contact_id, now, Purpose.SIGN_IN)
-        new = NewIdentity(contact_id, remember, replacing)
+        new = NewIdentity(contact_id, remember, replacing, is_proof=True)
         identity = identities.start(connection, context.rules, visitor, new, now)
     return EmailSignIn(identity, redeemed.dropped_registration)

@@ -7,11 +7,12 @@ from portal.domain.values.invalid import InvalidValue
 from portal.domain.values.text import cleaned
 
 
-def parse_phone(text: str) -> str:
+def parse_phone(text: str, country: str | None = None) -> str:
     """Return a phone number in the stored form, "+420 777123456"; raises InvalidValue.
 
     A trunk prefix ("+44 (0)20 …", "+420 (0) 777 …") is removed if the country has none or it is not dialled from
     abroad, and kept if it is part of the number (Italy).
+    Without a country code it is one of the country, an ISO 3166-1 code, if that is known.
     """
     message = N_("Enter the phone number with its country code, like +420 777 123 456.")
     text = cleaned(text).replace("(", "").replace(")", "")
@@ -22,7 +23,7 @@ def parse_phone(text: str) -> str:
     if text.startswith("00"):
         text = "+" + text[2:]
     try:
-        number = phonenumbers.parse(text)
+        number = phonenumbers.parse(text, country)
         national = phonenumbers.national_significant_number(number)
         if national.startswith("0") and not phonenumbers.is_valid_number(number):
             national = national[1:]
@@ -31,6 +32,7 @@ def parse_phone(text: str) -> str:
                 raise InvalidValue(message)
     except phonenumbers.NumberParseException:
         raise InvalidValue(message) from None
-    if not text.startswith(("+", "\uff0b")) or not phonenumbers.is_possible_number(number) or number.extension:
+    has_code = text.startswith(("+", "\uff0b")) or country is not None
+    if not has_code or not phonenumbers.is_possible_number(number) or number.extension:
         raise InvalidValue(message)
     return f"+{number.country_code} {national}"

@@ -45,6 +45,10 @@ class Identity(Base):
     """For a sign-in by a reset: the digest of its link and browser, to recognise the same form if it is sent again."""
     ip: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[str | None]
+    channel: Mapped[str] = mapped_column(String(8), server_default="browser")
+    """Where it is used: in a browser, in a frame on another site, or by a shop's server."""
+    proved_at: Mapped[datetime | None]
+    """When its holder last proved to be the customer, by the password or out of the mailbox."""
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -254,3 +254,33 @@ def test_the_url_of_an_organisation_has_its_host_and_the_scheme_and_port_of_base
     hostname: str | None, base_url: str, url: str
 ) -> None:
     assert Organisation(id=1, slug="kamen", name="Kamen", hostname=hostname).url(base_url) == url
+
+
+def test_fields_that_are_not_named_keep_their_rules(context: Context) -> None:
+    _set(context, "default", {"field_rules": ["phone=required", "company_name = hidden"]})
+    _set(context, "default", {"field_rules": ["phone=read-only"]})
+    assert _get(context, "default").field_rules == {"phone": "read-only", "company_name": "hidden"}
+    _add(context, "kamen", {"name": "Kamen", "field_rules": ["city=required"]})
+    assert _get(context, "kamen").field_rules == {"city": "required"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("email=hidden", "no field 'email'"),
+        ("phone=sometimes", "'sometimes' is nothing"),
+        ("phone", "'' is nothing"),
+        ("", "no field ''"),
+        ("newsletter=required", "cannot be required"),
+        ("locale=required", "cannot be required"),
+    ],
+)
+def test_a_rule_that_means_nothing_is_refused(context: Context, rule: str, words: str) -> None:
+    with pytest.raises(InvalidOrganisation, match=words):
+        _set(context, "default", {"field_rules": ["city=required", rule]})
+    assert _get(context, "default").field_rules == {}
+
+
+def test_a_field_has_one_rule(context: Context) -> None:
+    with pytest.raises(InvalidOrganisation, match="twice"):
+        _set(context, "default", {"field_rules": ["phone=required", "phone=hidden"]})

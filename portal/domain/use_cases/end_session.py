@@ -1,0 +1,35 @@
+"""End sessions of a customer from another one."""
+
+from portal.domain import identities
+from portal.domain.audit_log import EventKind, record
+from portal.domain.context import Context, Visitor
+from portal.domain.identities import Customer
+from portal.storage.database import retried
+
+
+class UnknownSession(LookupError):
+    """The customer has no session of this id; others' sessions are as unknown as those that never were."""
+
+
+@retried
+def end_session(context: Context, visitor: Visitor, customer: Customer, session_id: int) -> None:
+    """End one session of a customer, and the one that it was handed over to or from.
+
+    One that has ended already is no failure: the wish is fulfilled. Raises UnknownSession.
+    """
+    now = context.clock()
+    with context.database.write() as connection:
+        was_alive = identities.end_one(connection, customer.id, session_id, now)
+        if was_alive is None:
+            raise UnknownSession
+        if was_alive:
+            record(connection, visitor, EventKind.SESSION_END, contact_id=customer.id, now=now)
+
+
+@retried
+def end_other_sessions(context: Context, visitor: Visitor, customer: Customer) -> None:
+    """End every session of a customer but the one in use."""
+    now = context.clock()
+    with context.database.write() as connection:
+        if identities.end_others(connection, customer.id, customer.identity_id, now):
+            record(connection, visitor, EventKind.SESSIONS_END, contact_id=customer.id, now=now)

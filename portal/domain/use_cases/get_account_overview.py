@@ -1,0 +1,66 @@
+"""What a customer sees first in the account."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, select
+
+from portal.domain import accounts
+from portal.domain.contact_details import ContactDetails, get_contact_details
+from portal.domain.context import Context
+from portal.domain.field_rules import ASKED, FieldRule, Rules
+from portal.domain.identities import Channel, Customer
+from portal.storage.models import Identity
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """When, where and with what a customer signed in."""
+
+    occurred_at: datetime
+    ip: str | None
+    user_agent: str | None
+
+
+@dataclass(frozen=True)
+class AccountOverview:
+    """What is known of a customer, at a glance."""
+
+    details: ContactDetails
+    password_set_at: datetime | None
+    """None for a customer without a password."""
+    missing: list[str]
+    """Fields that the organisation wants, and that are empty."""
+    last_sign_in: SignIn | None
+    """The one before this session, as far back as sessions are kept."""
+
+
+_last_sign_in = (
+    select(Identity.created_at.label("occurred_at"), Identity.ip, Identity.user_agent)
+    .where(Identity.contact_id == bindparam("contact_id"), Identity.id < bindparam("identity_id"))
+    .where(Identity.channel != Channel.API)
+    .order_by(Identity.id.desc())
+    .limit(1)
+)
+
+
+_WANTED = "phone"
+"""A shop reaches nobody without it, so it is missed even where it is optional."""
+
+
+def get_account_overview(context: Context, customer: Customer, rules: Rules) -> AccountOverview:
+    """What the account's first page shows."""
+    with context.database.read() as connection:
+        last = connection.execute(
+            _last_sign_in, {"contact_id": customer.id, "identity_id": customer.identity_id}
+        ).one_or_none()
+        details = get_contact_details(connection, customer.id)
+        wanted = {
+            name for name, rule in rules.items() if rule is FieldRule.REQUIRED or (name == _WANTED and rule in ASKED)
+        }
+        return AccountOverview(
+            details=details,
+            missing=sorted(name for name in wanted if not getattr(details, name)),
+            password_set_at=accounts.password_set_at(connection, customer.id),
+            last_sign_in=SignIn(**last._asdict()) if last else None,
+        )

@@ -1,0 +1,27 @@
+"""How a customer signs in."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from portal.domain import accounts
+from portal.domain.context import Context
+from portal.domain.identities import Customer
+
+
+@dataclass(frozen=True)
+class Security:
+    """What protects an account."""
+
+    password_set_at: datetime | None
+    """None for a customer without a password, who signs in by email."""
+
+    @property
+    def has_password(self) -> bool:
+        """Whether there is a password."""
+        return self.password_set_at is not None
+
+
+def get_security(context: Context, customer: Customer) -> Security:
+    """What protects a customer's account."""
+    with context.database.read() as connection:
+        return Security(password_set_at=accounts.password_set_at(connection, customer.id))

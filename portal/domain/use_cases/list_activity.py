@@ -1,0 +1,54 @@
+"""What happened to a customer's account, for the customer to read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, select
+
+from portal.domain.context import Context
+from portal.domain.identities import Customer
+from portal.storage.models import Event
+
+PAGE_LENGTH = 50
+
+
+@dataclass(frozen=True)
+class Activity:
+    """One event; `kind` and `refusal` are the stored names of an EventKind and of a Failure."""
+
+    id: int
+    kind: str
+    refusal: str | None
+    ip: str | None
+    user_agent: str | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True)
+class ActivityPage:
+    """Events, the newest first."""
+
+    events: list[Activity]
+    before: int | None
+    """What to ask with for those that are older; None when there are none."""
+
+
+_columns = (Event.id, Event.kind, Event.refusal, Event.ip, Event.user_agent, Event.occurred_at)
+_newest = (
+    select(*_columns)
+    .where(Event.contact_id == bindparam("contact_id"))
+    .order_by(Event.id.desc())
+    .limit(PAGE_LENGTH + 1)  # one more tells whether there are older ones
+)
+_older = _newest.where(Event.id < bindparam("before"))
+
+
+def list_activity(context: Context, customer: Customer, before: int | None = None) -> ActivityPage:
+    """A page of the customer's events, or of those that are older than the event `before`."""
+    statement, parameters = _newest, {"contact_id": customer.id}
+    if before is not None:
+        statement, parameters = _older, {**parameters, "before": before}
+    with context.database.read() as connection:
+        rows = [Activity(**row._asdict()) for row in connection.execute(statement, parameters)]
+    page = rows[:PAGE_LENGTH]
+    return ActivityPage(page, before=page[-1].id if len(rows) > PAGE_LENGTH else None)

@@ -1,0 +1,78 @@
+"""Where a customer is signed in."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, case, func, select
+
+from portal.domain import identities
+from portal.domain.context import Context
+from portal.domain.identities import Channel, Customer
+from portal.storage.models import Identity
+
+MOST_LISTED = 100
+"""More than anybody reads; those that were not used for the longest time are left out."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One sign-in that would be accepted now."""
+
+    id: int
+    channel: Channel
+    ip: str | None
+    user_agent: str | None
+    created_at: datetime
+    seen_at: datetime
+    """To the minute."""
+    is_current: bool
+    """Whether it is the one in use."""
+    ends_with_current: bool
+    """Whether one was handed over from the other, so that ending either ends both."""
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """The sessions of a customer: the one in use, then those that were used last."""
+
+    listed: list[Session]
+    left_out: int
+
+
+_is_current = Identity.id == bindparam("identity_id")
+_columns = (
+    Identity.id,
+    Identity.channel,
+    Identity.ip,
+    Identity.user_agent,
+    Identity.created_at,
+    Identity.seen_at,
+    Identity.family,
+)
+
+
+def list_sessions(context: Context, customer: Customer) -> Sessions:
+    """The sessions of a customer, in one statement however many there are."""
+    statement = (
+        select(*_columns, func.count().over().label("total"))
+        .where(Identity.contact_id == customer.id, identities.is_live(context.rules, context.clock()))
+        .order_by(case((_is_current, 0), else_=1), Identity.seen_at.desc(), Identity.id.desc())
+        .limit(MOST_LISTED)
+    )
+    with context.database.read() as connection:
+        rows = connection.execute(statement, {"identity_id": customer.identity_id}).all()
+    family = next((row.family for row in rows if row.id == customer.identity_id), None)
+    listed = [
+        Session(
+            id=row.id,
+            channel=Channel(row.channel),
+            ip=row.ip,
+            user_agent=row.user_agent,
+            created_at=row.created_at,
+            seen_at=row.seen_at,
+            is_current=row.id == customer.identity_id,
+            ends_with_current=family is not None and row.family == family and row.id != customer.identity_id,
+        )
+        for row in rows
+    ]
+    return Sessions(listed, left_out=rows[0].total - len(rows) if rows else 0)

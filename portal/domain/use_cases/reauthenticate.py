@@ -1,0 +1,74 @@
+"""Prove in a session that it is the customer, before something dangerous (recent_authentication.py).
+
+The session goes on under a new identity: whoever copied the old one has not proved anything.
+"""
+
+from collections.abc import Sequence
+
+from portal.domain import contacts, devices, identities, one_time_links
+from portal.domain.audit_log import EventKind, record
+from portal.domain.context import Context, Visitor
+from portal.domain.current_password import check_current_password, wrong_current_password
+from portal.domain.errors import Failure, Refused
+from portal.domain.identities import Customer, NewIdentity
+from portal.domain.link_requests import email_link
+from portal.domain.mailbox_proof import redeem
+from portal.domain.one_time_links import OpenLink
+from portal.domain.tokens import Purpose
+from portal.domain.values.email import Address
+from portal.storage.database import retried
+
+_FIELD = "password"
+
+
+@retried
+def reauthenticate(context: Context, visitor: Visitor, customer: Customer, password: str) -> str | None:
+    """Prove it by the password; returns the session's new identity, or None when the session has ended meanwhile.
+
+    A wrong password counts as a failed login does. Raises Refused (WRONG_PASSWORD, TOO_MANY_LOGINS) and Busy.
+    """
+    kind = EventKind.REAUTHENTICATION
+    contact, device = check_current_password(context, visitor, customer, password, kind, field=_FIELD)
+    now = context.clock()
+    with context.database.write() as connection:
+        current = contacts.lock(connection, contact.id)
+        if current is None or current.banned_at or current.password_hash != contact.password_hash:
+            raise wrong_current_password(_FIELD)
+        devices.reset_wrong_passwords(connection, device, contact.id)
+        identity = identities.renew(connection, customer.identity_id, now)
+        if identity is not None:
+            record(connection, visitor, kind, contact_id=contact.id, now=now)
+    return identity
+
+
+def request_code(context: Context, visitor: Visitor, customer: Customer) -> str:
+    """Mail a code to the customer's own address; returns what the browser remembers of it. Raises
+    Refused(TOO_MANY_MAILS).
+    """
+    address = Address(customer.email or "", customer.email_key or "")  # who signs in in a browser has one
+    return email_link(context, visitor, address, Purpose.REAUTHENTICATE, lifetime=context.rules.magic_lifetime)
+
+
+def reauthenticate_by_code(
+    context: Context, visitor: Visitor, customer: Customer, requests: Sequence[str], code: str, *, remember: bool
+) -> str | None:
+    """Prove it by a code that this browser asked for; returns what `reauthenticate` does. Raises Refused.
+
+    It is a proof of the mailbox, too (mailbox_proof.py): if it is the first one, every session ends and this one is
+    begun anew.
+    """
+    link = one_time_links.get_open_link_by_code(context, visitor, Purpose.REAUTHENTICATE, requests, code)
+    if link.contact_id != customer.id:
+        raise Refused(Failure.WRONG_CODE, field="code")
+    return _use_link(context, visitor, customer, link, remember=remember)
+
+
+@retried
+def _use_link(context: Context, visitor: Visitor, customer: Customer, link: OpenLink, *, remember: bool) -> str | None:
+    with redeem(context, visitor, link) as redeemed:
+        connection, contact_id, now = redeemed.connection, redeemed.contact.id, redeemed.now
+        one_time_links.end_all(connection, contact_id, now, Purpose.REAUTHENTICATE)
+        if redeemed.contact.proven_at is not None:
+            return identities.renew(connection, customer.identity_id, now)
+        new = NewIdentity(contact_id, remember, is_proof=True)
+        return identities.start(connection, context.rules, visitor, new, now)

@@ -1,0 +1,38 @@
+"""A first password of a customer who signs in by email."""
+
+from portal.domain import accounts, contacts, identities
+from portal.domain.audit_log import EventKind, record, refusals_recorded
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
+from portal.domain.identities import Customer, NewIdentity
+from portal.domain.messages import N_
+from portal.domain.password_reuse import hash_new_password
+from portal.domain.recent_authentication import require_recent_authentication
+from portal.storage.database import retried
+
+_HAS_ONE = N_("Your account has a password by now. Open this page again to change it.")
+
+
+@retried
+def set_first_password(context: Context, visitor: Visitor, customer: Customer, password: str, *, remember: bool) -> str:
+    """Give a password to a customer without one; returns a new identity in place of the one in use.
+
+    Every identity ends, the one in use too, and so do open links. Raises NotRecentlyAuthenticated, Refused
+    (PASSWORD_REFUSED, PASSWORD_REUSED) and Busy.
+    """
+    require_recent_authentication(context, customer)
+    with context.database.read() as connection:
+        contact = contacts.find_by_id(connection, customer.id)
+    if contact is None or contact.password_hash is not None:
+        raise Refused(Failure.PASSWORD_REFUSED, detail=_HAS_ONE)
+    new = hash_new_password(context, visitor, contact, password, EventKind.PASSWORD_SET)
+    now = context.clock()
+    refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_SET, contact.id)
+    with refusals, context.database.write() as connection:
+        current = contacts.lock(connection, contact.id)
+        if current is None or current.banned_at or current.password_hash is not None:
+            raise Refused(Failure.PASSWORD_REFUSED, detail=_HAS_ONE)
+        accounts.change_password(connection, context, visitor, current, new.hash, now)
+        record(connection, visitor, EventKind.PASSWORD_SET, contact_id=contact.id, now=now)
+        start = NewIdentity(contact.id, remember, is_proof=True)
+        return identities.start(connection, context.rules, visitor, start, now)

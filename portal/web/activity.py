@@ -1,0 +1,97 @@
+"""What happened to a customer's account, in words."""
+
+from flask import Blueprint, render_template, request
+
+from portal.app import current_context
+from portal.domain.audit_log import EventKind
+from portal.domain.errors import Failure
+from portal.domain.messages import N_
+from portal.domain.use_cases.list_activity import list_activity
+from portal.i18n import translate
+from portal.web import session
+from portal.web.account_sessions import LARGEST_ID
+
+pages = Blueprint("activity", __name__, url_prefix="/account/activity")
+
+DONE: dict[EventKind, str] = {
+    EventKind.SIGN_IN: N_("Signed in"),
+    EventKind.SIGN_IN_REQUEST: N_("Email to sign in asked for"),
+    EventKind.SIGN_IN_BY_EMAIL: N_("Signed in by email"),
+    EventKind.MAGIC_AUTH: N_("Signed in through the shop or service"),
+    EventKind.SIGN_OUT: N_("Signed out"),
+    EventKind.SESSION_END: N_("Another session ended"),
+    EventKind.SESSIONS_END: N_("All other sessions ended"),
+    EventKind.SESSIONS_END_ALL: N_("All sessions ended by the shop or service"),
+    EventKind.HANDOVER: N_("Sign-in passed on to the shop or service"),
+    EventKind.REGISTER: N_("Registration with this email address"),
+    EventKind.RESEND: N_("Email to confirm the address asked for again"),
+    EventKind.CONFIRM: N_("Email address confirmed"),
+    EventKind.RESET_REQUEST: N_("Email to set a new password asked for"),
+    EventKind.RESET: N_("New password set by a link from an email"),
+    EventKind.PASSWORD_CHANGE: N_("Password changed"),
+    EventKind.PASSWORD_SET: N_("Password set"),
+    EventKind.REAUTHENTICATION_REQUEST: N_("Code to confirm that it is you asked for"),
+    EventKind.REAUTHENTICATION: N_("Confirmed that it is you"),
+    EventKind.PROFILE_CHANGE: N_("Profile changed"),
+    EventKind.BAN: N_("Account closed by the shop or service"),
+    EventKind.UNBAN: N_("Account opened again by the shop or service"),
+}
+"""Every kind of event that has a customer."""
+REFUSED: dict[EventKind, str] = {
+    EventKind.SIGN_IN: N_("Sign-in refused"),
+    EventKind.SIGN_IN_BY_EMAIL: N_("Sign-in by email refused"),
+    EventKind.MAGIC_AUTH: N_("Sign-in through the shop or service refused"),
+    EventKind.CONFIRM: N_("Confirmation of the email address refused"),
+    EventKind.RESET: N_("New password by a link from an email refused"),
+    EventKind.PASSWORD_CHANGE: N_("Change of password refused"),
+    EventKind.PASSWORD_SET: N_("Setting a password refused"),
+    EventKind.REAUTHENTICATION: N_("Confirmation that it is you refused"),
+}
+_WRONG_PASSWORD = N_("wrong password")
+_TOO_MANY = N_("too many attempts")
+_LINK_ENDED = N_("the link or code had been used, or had ended")
+_CLOSED = N_("the account is closed")
+_UNCONFIRMED = N_("the email address is not confirmed")
+REASONS: dict[Failure, str] = {
+    Failure.WRONG_PASSWORD: _WRONG_PASSWORD,
+    Failure.PASSWORD_LOCKED: N_("too many wrong passwords in a row"),
+    Failure.ALREADY_CONFIRMED: N_("the email address was already confirmed"),
+    Failure.NO_ACCOUNT: N_("there was no password yet"),
+    Failure.TOO_MANY_LOGINS: _TOO_MANY,
+    Failure.TOO_MANY_REGISTRATIONS: _TOO_MANY,
+    Failure.TOO_MANY_MAILS: _TOO_MANY,
+    Failure.BANNED: _CLOSED,
+    Failure.REGISTRATION_BANNED: _CLOSED,
+    Failure.UNVERIFIED: _UNCONFIRMED,
+    Failure.PASSWORD_REFUSED: N_("the new password was too easy to guess"),
+    Failure.PASSWORD_REUSED: N_("the new password had been used before"),
+    Failure.LINK_ENDED: _LINK_ENDED,
+    Failure.CODE_ENDED: _LINK_ENDED,
+    Failure.REGISTRATION_DROPPED: _LINK_ENDED,
+    Failure.LINK_EXPIRED: N_("the link was too old"),
+    Failure.WRONG_CODE: N_("wrong code"),
+}
+"""Why, where it says more than that it was refused."""
+
+
+@pages.app_template_global()
+def event_words(kind: str, refusal: str | None) -> str:
+    """What happened; an event of another version of the portal has no words of its own."""
+    if kind not in set(EventKind):
+        return translate(N_("Something else"))
+    found = EventKind(kind)
+    if refusal is None:
+        return translate(DONE.get(found, N_("Something else")))
+    words = translate(REFUSED.get(found, N_("Attempt refused")))
+    reason = REASONS.get(Failure[refusal]) if refusal in Failure.__members__ else None
+    return f"{words}: {translate(reason)}" if reason else words
+
+
+@pages.get("")
+def index() -> str:
+    """A page of it, the newest first."""
+    before = request.args.get("before", type=int)
+    if before is not None and not 0 < before <= LARGEST_ID:
+        before = None
+    activity = list_activity(current_context(), session.signed_in_customer(), before)
+    return render_template("account/activity.html", activity=activity, is_first=before is None)

@@ -1,0 +1,40 @@
+"""The account's first page: who somebody is, what wants their attention, and the way to the rest."""
+
+from pathlib import Path
+
+from tests.mmdb import write_mmdb
+from tests.web.conftest import PASSWORD, Site, Start
+
+EMAIL = "ada@example.com"
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+)
+
+
+def test_the_number_stands_in_groups_of_four_and_is_copied_whole(site: Site) -> None:
+    (number,) = site.customer(EMAIL).open("/account").tree.all("span", class_="reference")
+    assert [len(group.text) for group in number.all("span")] == [4] * 4
+    assert len(number.text) == 16
+
+
+def test_the_page_is_marked_in_the_navigation(site: Site) -> None:
+    page = site.customer(EMAIL).open("/account")
+    assert [link.text for link in page.tree.all("a", aria_current="page")] == ["Overview"]
+
+
+def test_the_sign_in_before_this_one_is_told_with_browser_and_place(start: Start, tmp_path: Path) -> None:
+    places = {"192.0.2.0/24": {"city": {"names": {"en": "Prague"}}, "country": {"iso_code": "CZ"}}}
+    site = start(GEOIP_DATABASE=str(write_mmdb(tmp_path / "places.mmdb", places)))
+    site.customer(EMAIL)
+    elsewhere = site.browser()
+    form = elsewhere.open("/login").form()
+    elsewhere.post(form, {"email": EMAIL, "password": PASSWORD}, headers={"User-Agent": CHROME})
+    here = site.browser("198.51.100.7")
+    here.sign_in(EMAIL, PASSWORD)
+    words = here.open("/account").words
+    assert "Chrome on Windows · Prague, CZ · 192.0.2.10" in words
+    assert " UTC" in words
+
+
+def test_who_never_signed_in_before_is_told_so(site: Site) -> None:
+    assert "This is your first one that we know of." in site.customer(EMAIL).open("/account").words
