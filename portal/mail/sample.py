@@ -17,6 +17,7 @@ _LIFETIMES: dict[Notice, Callable[[Rules], timedelta]] = {
     Notice.VERIFY: lambda rules: rules.verify_lifetime,
     Notice.RESET: lambda rules: rules.reset_lifetime,
     Notice.SIGN_IN: lambda rules: rules.magic_lifetime,
+    Notice.REAUTHENTICATE: lambda rules: rules.magic_lifetime,
 }
 
 

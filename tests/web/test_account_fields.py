@@ -66,7 +66,7 @@ def test_what_may_only_be_read_is_shown_and_not_changed(site: Site) -> None:
     choose(site, {"country": "read-only", "newsletter": "read-only", "city": "hidden"})
     page = browser.open(PROFILE)
     shown = {row.one("dt").text: row.one("dd").text for row in page.tree.one("dl").all("div")}
-    assert shown == {"Country": "Czechia", "Send me news by e-mail now and then": "No"}
+    assert shown == {"Country": "Czechia", "Email me news now and then": "No"}
     assert "Praha" not in page.words
     typed = {**NAMES, "country": "DE", "newsletter": "y", "city": "Berlin"}
     assert browser.fill(PROFILE, typed, submit_to=PROFILE).status == 302
