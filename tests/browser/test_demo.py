@@ -57,7 +57,7 @@ def test_registering_in_the_frame_signs_in_at_the_shop(demo: dict[str, str], bro
     mails = context.new_page()
 
     def has_mail() -> bool:
-        mails.goto(demo["Mails"])
+        mails.goto(demo["Emails"])
         return EMAIL in mails.inner_text("body")
 
     wait_until(has_mail)

@@ -162,7 +162,7 @@ def test_a_typed_email_address_is_carried_along(new_visitor: NewVisitor, script:
     visitor.type(email="typed@example.com")
     if not script:  # a link takes nothing along; what was sent is known
         visitor.press("Sign in")
-    visitor.follow("Forgotten password?")
+    visitor.follow("Forgot your password?")
     expect(visitor.page.locator("main [name=email]")).to_have_value("typed@example.com")
     visitor.type(email="changed@example.com")
     visitor.page.get_by_role("contentinfo").get_by_role("button", name="Čeština").click()

@@ -112,7 +112,7 @@ def test_a_worker_that_continues_after_the_clock_step_keeps_its_mail(outbox: Out
 def test_all_mails_due_too_far_ahead_and_only_those_are_brought_forward(
     outbox: Outbox, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clock_steps, "BATCH", 2)
+    monkeypatch.setattr(clock_steps, "_BATCH", 2)
     for _ in range(5):
         outbox.queue()
     clock.advance(-HOUR)

@@ -176,7 +176,7 @@ def test_check_reports_a_standby_database(site: Site, server: Postgres, tmp_path
         stack.callback(refuse_writes(server, stack))
         ended = run_portal(tmp_path / "instance", "check", **settings)
     assert ended.returncode == 1
-    assert "DATABASE_URL: takes no writes" in ended.stdout
+    assert "DATABASE_URL: accepts no writes" in ended.stdout
 
 
 def test_a_restart_between_two_requests_causes_no_error(site: Site, server: Postgres) -> None:

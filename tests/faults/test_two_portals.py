@@ -155,5 +155,5 @@ def test_rotating_the_secret_key_machine_by_machine_signs_no_one_out(machines: M
     go_to_and_fro(machines, one, other, NEW)
     entering.go_to(other)
     assert entering.send("/password/reset", form, email=EMAIL)[0] == 302
-    assert Visitor(other).fill(link, password=SECOND)[:2] == (302, "/login")
+    assert Visitor(other).fill(link, password=SECOND)[:2] == (302, "/account")
     assert one.complaints() == other.complaints() == []
