@@ -62,7 +62,8 @@ _CUT = """() => {
     const text = walker.currentNode, range = document.createRange();
     range.selectNodeContents(text);
     const box = range.getBoundingClientRect();
-    if (!text.data.trim() || !box.width || text.parentElement.closest(".visually-hidden, .skip-link, .site-nav span")) continue;
+    if (!text.data.trim() || !box.width) continue;
+    if (text.parentElement.closest(".visually-hidden, .skip-link, .site-nav span")) continue;
     if (!text.parentElement.checkVisibility()) continue;
     for (let around = text.parentElement; around !== document.documentElement; around = around.parentElement) {
       if (["inline", "contents"].includes(getComputedStyle(around).display)) continue;
