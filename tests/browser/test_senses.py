@@ -50,8 +50,8 @@ def test_the_tab_key_reaches_everything_in_order_with_visible_focus(page: Page) 
     page.evaluate("document.activeElement.blur()")
     targets = [
         target
-        for target in page.locator("a[href], button, input").all()
-        if target.evaluate("target => target.type !== 'hidden' && target.tabIndex >= 0")
+        for target in page.locator("a[href], button, input, summary").all()
+        if target.evaluate("target => target.checkVisibility() && target.tabIndex >= 0")
     ]
     assert targets[0].inner_text() == "Skip to main content"
 

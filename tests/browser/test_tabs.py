@@ -140,7 +140,7 @@ def test_a_code_typed_after_the_link_was_used_in_another_tab_leads_on(new_visito
     tab.press("Sign out")
     tab.go("/login/link?next=/account/password")
     tab.type(email=email)
-    tab.press("Mail me a link")
+    tab.press("Email me a sign-in link")
     tab.type(code="123456")
     other = new_visitor(context=tab.context)
     other.go(other.link_to(email, "Sign in to"))
