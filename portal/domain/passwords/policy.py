@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.resources import files
 from itertools import chain, zip_longest
 from threading import Lock
@@ -71,18 +72,18 @@ def _interleaved(*lists: list[str]) -> list[str]:
     return [word for word in dict.fromkeys(chain(*zip_longest(*lists))) if word]
 
 
+@cache
 def _teach_words() -> None:
     """Add to zxcvbn's lists, all of which are English, the words of the portal's other languages (portal/words).
 
-    Two of its lists are made longer: each list more would make every judgement slower by a seventh.
+    Two of its lists are made longer: each list more would make every judgement slower by a seventh. Called before the
+    first judgement rather than at import: it takes 0.07 s, and most commands judge no password.
     """
     names = sorted(found.name for found in (files("portal") / "words").iterdir() if found.name != _COMMON_PASSWORDS)
     words = _interleaved(FREQUENCY_LISTS["us_tv_and_film"], *map(_word_list, names))
     passwords = _interleaved(FREQUENCY_LISTS["passwords"], _word_list(_COMMON_PASSWORDS))
     add_frequency_lists({"passwords": passwords, "us_tv_and_film": [*_YEARS, *words]})
 
-
-_teach_words()
 
 
 def normalised(password: str) -> str:
@@ -133,6 +134,7 @@ def check_new_password(
 
 def _judged(password: str, personal: Iterable[str | None]) -> tuple[str | None, bool]:
     """Return the reason to reject a password, or None, and whether it is strong."""
+    _teach_words()
     texts = [text[:STRING_LENGTH].casefold() for text in personal if text]
     words = sorted({word for text in texts for word in _words_of(text)}, key=len, reverse=True)
     rest = whole = password.casefold()
