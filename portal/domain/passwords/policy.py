@@ -85,7 +85,6 @@ def _teach_words() -> None:
     add_frequency_lists({"passwords": passwords, "us_tv_and_film": [*_YEARS, *words]})
 
 
-
 def normalised(password: str) -> str:
     """Return the form that is counted, checked and hashed: NFC, so that "é" is one character however it was typed.
 
