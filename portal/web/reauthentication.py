@@ -61,6 +61,13 @@ class CodePage(FormPage):
     form_class = ConfirmCodeForm
     template = "account/reauthenticate_code.html"
 
+    def onward(self) -> ResponseReturnValue | None:
+        """Lead a customer whose browser has not asked for a code to the page with the button."""
+        session.signed_in_customer()
+        if session.code_requests():
+            return None
+        return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
+
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """For whom."""
         session.signed_in_customer()

@@ -157,5 +157,23 @@ def test_the_address_of_the_button_for_a_code_leads_to_it(site: Site) -> None:
     assert site.customer(EMAIL).send(f"{PATH}/email?next={NEXT}").location == f"{PATH}?next={NEXT}"
 
 
+def test_the_page_for_a_code_leads_back_when_none_was_requested(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    assert browser.send(f"{PATH}/code?next={NEXT}").location == f"{PATH}?next={NEXT}"
+    asked = browser.follow(browser.post(browser.open(f"{PATH}?next={NEXT}").form(f"{PATH}/email")))
+    assert EMAIL in asked.words
+    browser.post(asked.form(f"{PATH}/code"), {"code": code_in(site.mails(EMAIL)[-1])})
+    assert browser.send(f"{PATH}/code").location == PATH
+
+
+def test_after_a_request_for_a_reset_link_a_customer_is_led_back_to_the_account(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    form = browser.open(NEXT).form(NEXT)
+    page = browser.follow(browser.send("/password/reset", "POST", data={"csrf_token": form.token, "email": EMAIL}))
+    main = page.tree.one("main")
+    assert [a.text for a in main.all("a", href="/account")] == ["Back to your account"]
+    assert main.all("a", href="/login") == []
+
+
 def test_ten_minutes_are_ten() -> None:
     assert timedelta(minutes=10) == RECENT
