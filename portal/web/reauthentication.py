@@ -94,7 +94,7 @@ def _go_on(identity: str | None, after: str | None) -> ResponseReturnValue:
     if identity is None:
         return session.to_sign_in()
     session.renew(identity)
-    session.give_notice(N_("Thank you. You can go on for ten minutes."))
+    session.give_notice(N_("Thanks, that's confirmed."))
     return redirect_to(after, url_for("account.security"))
 
 
