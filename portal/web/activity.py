@@ -15,41 +15,41 @@ pages = Blueprint("activity", __name__, url_prefix="/account/activity")
 
 DONE: dict[EventKind, str] = {
     EventKind.SIGN_IN: N_("Signed in"),
-    EventKind.SIGN_IN_REQUEST: N_("Email to sign in asked for"),
+    EventKind.SIGN_IN_REQUEST: N_("Sign-in email requested"),
     EventKind.SIGN_IN_BY_EMAIL: N_("Signed in by email"),
     EventKind.MAGIC_AUTH: N_("Signed in through the shop or service"),
     EventKind.SIGN_OUT: N_("Signed out"),
     EventKind.SESSION_END: N_("Another session ended"),
     EventKind.SESSIONS_END: N_("All other sessions ended"),
     EventKind.SESSIONS_END_ALL: N_("All sessions ended by the shop or service"),
-    EventKind.HANDOVER: N_("Sign-in passed on to the shop or service"),
+    EventKind.HANDOVER: N_("Signed in to the shop or service"),
     EventKind.REGISTER: N_("Registration with this email address"),
-    EventKind.RESEND: N_("Email to confirm the address asked for again"),
+    EventKind.RESEND: N_("Confirmation email requested again"),
     EventKind.CONFIRM: N_("Email address confirmed"),
-    EventKind.RESET_REQUEST: N_("Email to set a new password asked for"),
-    EventKind.RESET: N_("New password set by a link from an email"),
+    EventKind.RESET_REQUEST: N_("Password reset email requested"),
+    EventKind.RESET: N_("New password set by email link"),
     EventKind.PASSWORD_CHANGE: N_("Password changed"),
     EventKind.PASSWORD_SET: N_("Password set"),
-    EventKind.REAUTHENTICATION_REQUEST: N_("Code to confirm that it is you asked for"),
-    EventKind.REAUTHENTICATION: N_("Confirmed that it is you"),
+    EventKind.REAUTHENTICATION_REQUEST: N_("Code requested to confirm it's you"),
+    EventKind.REAUTHENTICATION: N_("Confirmed it's you"),
     EventKind.PROFILE_CHANGE: N_("Profile changed"),
     EventKind.BAN: N_("Account closed by the shop or service"),
-    EventKind.UNBAN: N_("Account opened again by the shop or service"),
+    EventKind.UNBAN: N_("Account reopened by the shop or service"),
 }
 """Every kind of event that has a customer."""
 REFUSED: dict[EventKind, str] = {
-    EventKind.SIGN_IN: N_("Sign-in refused"),
-    EventKind.SIGN_IN_BY_EMAIL: N_("Sign-in by email refused"),
-    EventKind.MAGIC_AUTH: N_("Sign-in through the shop or service refused"),
-    EventKind.CONFIRM: N_("Confirmation of the email address refused"),
-    EventKind.RESET: N_("New password by a link from an email refused"),
-    EventKind.PASSWORD_CHANGE: N_("Change of password refused"),
-    EventKind.PASSWORD_SET: N_("Setting a password refused"),
-    EventKind.REAUTHENTICATION: N_("Confirmation that it is you refused"),
+    EventKind.SIGN_IN: N_("Sign-in failed"),
+    EventKind.SIGN_IN_BY_EMAIL: N_("Sign-in by email failed"),
+    EventKind.MAGIC_AUTH: N_("Sign-in through the shop or service failed"),
+    EventKind.CONFIRM: N_("Email confirmation failed"),
+    EventKind.RESET: N_("Password reset failed"),
+    EventKind.PASSWORD_CHANGE: N_("Password change failed"),
+    EventKind.PASSWORD_SET: N_("Setting a password failed"),
+    EventKind.REAUTHENTICATION: N_("Confirming it's you failed"),
 }
 _WRONG_PASSWORD = N_("wrong password")
 _TOO_MANY = N_("too many attempts")
-_LINK_ENDED = N_("the link or code had been used, or had ended")
+_LINK_ENDED = N_("the link or code no longer worked")
 _CLOSED = N_("the account is closed")
 _UNCONFIRMED = N_("the email address is not confirmed")
 REASONS: dict[Failure, str] = {
@@ -68,7 +68,7 @@ REASONS: dict[Failure, str] = {
     Failure.LINK_ENDED: _LINK_ENDED,
     Failure.CODE_ENDED: _LINK_ENDED,
     Failure.REGISTRATION_DROPPED: _LINK_ENDED,
-    Failure.LINK_EXPIRED: N_("the link was too old"),
+    Failure.LINK_EXPIRED: N_("the link had expired"),
     Failure.WRONG_CODE: N_("wrong code"),
 }
 """Why, where it says more than that it was refused."""
@@ -78,11 +78,11 @@ REASONS: dict[Failure, str] = {
 def event_words(kind: str, refusal: str | None) -> str:
     """What happened; an event of another version of the portal has no words of its own."""
     if kind not in set(EventKind):
-        return translate(N_("Something else"))
+        return translate(N_("Other activity"))
     found = EventKind(kind)
     if refusal is None:
-        return translate(DONE.get(found, N_("Something else")))
-    words = translate(REFUSED.get(found, N_("Attempt refused")))
+        return translate(DONE.get(found, N_("Other activity")))
+    words = translate(REFUSED.get(found, N_("Attempt failed")))
     reason = REASONS.get(Failure[refusal]) if refusal in Failure.__members__ else None
     return f"{words}: {translate(reason)}" if reason else words
 

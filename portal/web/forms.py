@@ -231,7 +231,7 @@ class ProfileForm(_NameForm):
     tax_identification_number = TextField(N_("Tax identification number"), [plain_text])
     street_address = TextField(N_("Street and number"), [plain_text])
     city = TextField(N_("City"), [plain_text])
-    city_part = TextField(N_("Part of the city"), [plain_text])
+    city_part = TextField(N_("District"), [plain_text])
     state_region = TextField(N_("State or region"), [plain_text])
     postal_code = TextField(N_("Postal code"), [plain_text])
     country = TextField(N_("Country"), [plain_text, country])

@@ -61,6 +61,13 @@ class CodePage(FormPage):
     form_class = ConfirmCodeForm
     template = "account/reauthenticate_code.html"
 
+    def onward(self) -> ResponseReturnValue | None:
+        """Lead a customer whose browser has not asked for a code to the page with the button."""
+        session.signed_in_customer()
+        if session.code_requests():
+            return None
+        return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
+
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """For whom."""
         session.signed_in_customer()
@@ -87,7 +94,7 @@ def _go_on(identity: str | None, after: str | None) -> ResponseReturnValue:
     if identity is None:
         return session.to_sign_in()
     session.renew(identity)
-    session.give_notice(N_("Thank you. You can go on for ten minutes."))
+    session.give_notice(N_("Thanks, that's confirmed."))
     return redirect_to(after, url_for("account.security"))
 
 

@@ -45,7 +45,7 @@ _LINK_PREFIX = 12
 _NOT_TYPED = frozenset({"csrf_token", "locale", "next"})
 _SIGNED_OUT = {
     SignedOut.PASSWORD_CHANGED: N_("You were signed out because your password was changed. Please sign in again."),
-    SignedOut.ENDED: N_("You were signed out. Please sign in again."),
+    SignedOut.ENDED: N_("You were signed out, for example from another device. Please sign in again."),
     SignedOut.EXPIRED: N_("Your session has expired. Please sign in again."),
 }
 _REMEMBERED_SIGN_INS = 3

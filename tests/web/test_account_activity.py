@@ -45,7 +45,7 @@ def test_it_is_told_in_words_the_newest_first(site: Site) -> None:
     browser = site.customer(EMAIL)
     site.browser().sign_in(EMAIL, "six wrong geese honk")
     page = browser.open(PATH)
-    assert told(page)[:2] == ["Sign-in refused: wrong password", "Signed in"]
+    assert told(page)[:2] == ["Sign-in failed: wrong password", "Signed in"]
     assert told(page)[-1] == "Registration with this email address"
     assert "192.0.2.10" in page.words
     time = page.tree.one("main").all("time")[0]
@@ -80,8 +80,8 @@ def test_only_ones_own_is_shown(site: Site) -> None:
     ada, bob = site.customer(EMAIL), site.customer(BOB)
     site.browser().sign_in(EMAIL, "six wrong geese honk")
     newest = max(row["id"] for row in site.rows()["event"])
-    assert "refused" not in bob.open(f"{PATH}?before={newest + 1}").words
-    assert "refused" in ada.open(PATH).words
+    assert "failed" not in bob.open(f"{PATH}?before={newest + 1}").words
+    assert "failed" in ada.open(PATH).words
 
 
 def test_a_page_costs_as_many_statements_however_much_happened(site: Site) -> None:

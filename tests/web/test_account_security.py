@@ -66,7 +66,7 @@ def test_it_says_since_when_there_is_a_password(site: Site) -> None:
 
 def test_who_has_no_password_sets_one(site: Site) -> None:
     browser = by_email(site)
-    assert "You have none and sign in by email." in browser.open("/account/security").words
+    assert "You don't have a password. You sign in by email." in browser.open("/account/security").words
     page = browser.fill(NEXT, {"password": "short"}, submit_to=NEXT)
     assert page.status == 422
     assert page.form(NEXT).fields.keys() == {"csrf_token", "password"}
@@ -89,7 +89,8 @@ def test_after_ten_minutes_it_is_asked_who_sits_there(site: Site) -> None:
     before = browser.cookie()
     code = code_in(site.mails(EMAIL)[-1])
     wrong = browser.post(asked.form(f"{PATH}/code"), {"code": "000000" if code != "000000" else "111111"})
-    assert (wrong.status, wrong.problems[0][0]) == (422, "code")
+    assert wrong.status == 422
+    assert wrong.problems == [("code", "This code isn't right. Check it, or ask for a new one.")]
     answer = browser.post(wrong.form(f"{PATH}/code"), {"code": f"{code[:3]} {code[3:]}"})
     assert answer.location == NEXT
     assert browser.follow(answer).form(NEXT).token
@@ -155,6 +156,24 @@ def test_it_is_for_customers_who_are_signed_in(site: Site, path: str) -> None:
 
 def test_the_address_of_the_button_for_a_code_leads_to_it(site: Site) -> None:
     assert site.customer(EMAIL).send(f"{PATH}/email?next={NEXT}").location == f"{PATH}?next={NEXT}"
+
+
+def test_the_page_for_a_code_leads_back_when_none_was_requested(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    assert browser.send(f"{PATH}/code?next={NEXT}").location == f"{PATH}?next={NEXT}"
+    asked = browser.follow(browser.post(browser.open(f"{PATH}?next={NEXT}").form(f"{PATH}/email")))
+    assert EMAIL in asked.words
+    browser.post(asked.form(f"{PATH}/code"), {"code": code_in(site.mails(EMAIL)[-1])})
+    assert browser.send(f"{PATH}/code").location == PATH
+
+
+def test_after_a_request_for_a_reset_link_a_customer_is_led_back_to_the_account(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    form = browser.open(NEXT).form(NEXT)
+    page = browser.follow(browser.send("/password/reset", "POST", data={"csrf_token": form.token, "email": EMAIL}))
+    main = page.tree.one("main")
+    assert [a.text for a in main.all("a", href="/account")] == ["Back to your account"]
+    assert main.all("a", href="/login") == []
 
 
 def test_ten_minutes_are_ten() -> None:

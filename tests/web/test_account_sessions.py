@@ -33,7 +33,7 @@ def test_each_is_told_by_browser_place_and_time(start: Start, tmp_path: Path) ->
     here = site.customer(EMAIL)
     signed_in(site, FIREFOX, "198.51.100.7")
     mine, other = here.open(PATH).tree.one("ul", class_="card sessions").all("li")
-    assert "This session" in mine.text
+    assert "Current session" in mine.text
     assert mine.all("form") == []
     assert "Firefox on Linux" in other.text
     assert "Prague, CZ · 198.51.100.7" in other.text
@@ -46,7 +46,7 @@ def test_an_ended_browser_is_out_at_its_next_request(site: Site) -> None:
     (action,) = ends(page)
     answer = here.post(page.form(action))
     assert answer.location == PATH
-    assert "That session is signed out." in here.follow(answer).words
+    assert "The session has ended." in here.follow(answer).words
     assert not there.is_signed_in
     assert here.is_signed_in
     assert here.post(page.form(action)).location == PATH
@@ -55,7 +55,7 @@ def test_an_ended_browser_is_out_at_its_next_request(site: Site) -> None:
 def test_all_others_are_out_at_their_next_request(site: Site) -> None:
     here, others = site.customer(EMAIL), [signed_in(site, FIREFOX) for _ in range(3)]
     answer = here.fill(PATH, submit_to=f"{PATH}/end-others")
-    assert "You are signed out everywhere else." in here.follow(answer).words
+    assert "You've been signed out everywhere else." in here.follow(answer).words
     assert [browser.is_signed_in for browser in (here, *others)] == [True, False, False, False]
 
 

@@ -429,7 +429,8 @@ class TestSignedOutElsewhere:
     def test_a_ban_is_shown_in_general_words(self, site: Site) -> None:
         browser = site.customer(EMAIL)
         site.ban(EMAIL)
-        assert notices(browser.open("/account")) == ["You were signed out. Please sign in again."]
+        told = "You were signed out, for example from another device. Please sign in again."
+        assert notices(browser.open("/account")) == [told]
 
     def test_an_expired_session_is_shown_as_expired(self, site: Site) -> None:
         with time_machine.travel(NOW, tick=False) as clock:

@@ -13,12 +13,18 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer, NewIdentity
 from portal.domain.link_requests import email_link
 from portal.domain.mailbox_proof import redeem
+from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
 from portal.storage.database import retried
 
 _FIELD = "password"
+_CODE_WORDS = {
+    Failure.WRONG_CODE: N_("This code isn't right. Check it, or ask for a new one."),
+    Failure.CODE_ENDED: N_("This code can't be used any more. Please ask for a new one."),
+}
+"""The email with the code has no link to open instead."""
 
 
 @retried
@@ -57,9 +63,12 @@ def reauthenticate_by_code(
     It is a proof of the mailbox, too (mailbox_proof.py): if it is the first one, every session ends and this one is
     begun anew.
     """
-    link = one_time_links.get_open_link_by_code(context, visitor, Purpose.REAUTHENTICATE, requests, code)
-    if link.contact_id != customer.id:
-        raise Refused(Failure.WRONG_CODE, field="code")
+    try:
+        link = one_time_links.get_open_link_by_code(context, visitor, Purpose.REAUTHENTICATE, requests, code)
+        if link.contact_id != customer.id:
+            raise Refused(Failure.WRONG_CODE)
+    except Refused as refusal:
+        raise Refused(refusal.failure, detail=_CODE_WORDS.get(refusal.failure), field="code") from None
     return _use_link(context, visitor, customer, link, remember=remember)
 
 

@@ -10,7 +10,7 @@ from portal.domain.password_reuse import hash_new_password
 from portal.domain.recent_authentication import require_recent_authentication
 from portal.storage.database import retried
 
-_HAS_ONE = N_("Your account has a password by now. Open this page again to change it.")
+_HAS_ONE = N_("Your account already has a password. Reload this page to change it.")
 
 
 @retried
