@@ -15,6 +15,7 @@ from flask.cli import AppGroup, ScriptInfo
 
 from portal import create_app
 from portal.cli import api_key, backup, check, customer, db, mail, organisation, serve, worker
+from portal.cli.errors import plain_errors
 
 COMMANDS: tuple[click.Command, ...] = (
     serve.serve,
@@ -48,7 +49,8 @@ def main() -> None:
     _escape_unencodable_letters()
     script = ScriptInfo(create_app=create_app, set_debug_flag=False, load_dotenv_defaults=False)
     try:
-        status = portal.main(prog_name="portal", standalone_mode=False, obj=script)
+        with plain_errors():  # help and version are written by no command
+            status = portal.main(prog_name="portal", standalone_mode=False, obj=script)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         status = error.exit_code

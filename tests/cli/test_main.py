@@ -56,6 +56,15 @@ def test_bad_input_is_one_line(run: Run, arguments: tuple[str, ...]) -> None:
     assert run(*arguments).complaint
 
 
+@pytest.mark.parametrize("command", ["--help", "--version", "customer --help", "customer list"])
+def test_output_that_cannot_be_written_is_one_line(context: Context, instance: Path, command: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [PORTAL, *command.split()], env=environment(instance), stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (ended.returncode, ended.stderr) == (1, "Error: No space left on device\n")
+
+
 def test_a_letter_that_the_terminal_lacks_is_escaped(context: Context, instance: Path) -> None:
     contact_id = add_contact(context, "jana@example.com")
     with context.database.write() as connection:
