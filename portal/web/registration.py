@@ -112,7 +112,7 @@ class CodePage(FormPage):
             return_target(return_url_of(current_context(), session.current_visitor(), registration))
         return {
             "email": session.mailed_to(),
-            "registered": registration is not None,
+            "requested_here": registration is not None,
             "here": url_for("register.code"),
         }
 
