@@ -167,8 +167,7 @@ class Refused(Exception):
 
     `detail` is a message that is more precise than the failure's words, with `values` to fill in; `field` is the form
     field that it is about; `retry_after` is the number of seconds to wait before the next attempt, which the words say
-    in minutes; `registration` is the public id of the registration whose password was right, if the address is
-    unverified; `also` is the problem of another field of the same form.
+    in minutes; `also` is the problem of another field of the same form.
     """
 
     def __init__(
@@ -179,7 +178,6 @@ class Refused(Exception):
         values: dict[str, int] | None = None,
         field: str | None = None,
         retry_after: int | None = None,
-        registration: str | None = None,
         also: "Refused | None" = None,
     ) -> None:
         super().__init__(failure.name)
@@ -188,7 +186,6 @@ class Refused(Exception):
         self.values = values or ({} if retry_after is None else {"num": minutes(retry_after)})
         self.field = field
         self.retry_after = retry_after
-        self.registration = registration
         self.also = also
 
     @property

@@ -23,23 +23,27 @@ class NewPassword:
     """Whether it is the customer's current one."""
 
 
+@dataclass(frozen=True)
+class PasswordChange:
+    """How a password is changed.
+
+    Refusals are events of `kind`. The answer "used before" reveals something about a former password, so such answers
+    are counted on `limits`. The current password counts as used before, unless it `may_be_current`.
+    """
+
+    kind: EventKind
+    limits: Sequence[RateLimit] = ()
+    may_be_current: bool = False
+
+
 def hash_new_password(
-    context: Context,
-    visitor: Visitor,
-    contact: ContactCredentials,
-    password: str,
-    kind: EventKind,
-    limits: Sequence[RateLimit] = (),
-    *,
-    may_be_current: bool = False,
+    context: Context, visitor: Visitor, contact: ContactCredentials, password: str, change: PasswordChange
 ) -> NewPassword:
     """Hash a new password: one computation, however many former passwords there are.
 
-    The current password counts as used before, unless it `may_be_current`. The answer "used before" reveals something
-    about a former password, so such answers are counted on `limits`. Raises Busy, and Refused (PASSWORD_REFUSED with
-    the reason, PASSWORD_REUSED, TOO_MANY_LOGINS), an event of `kind` each.
+    Raises Busy, and Refused (PASSWORD_REFUSED with the reason, PASSWORD_REUSED, TOO_MANY_LOGINS).
     """
-    with refusals_recorded(context, visitor, kind, contact.id):
+    with refusals_recorded(context, visitor, change.kind, contact.id):
         check_new_password(
             password,
             Failure.PASSWORD_REFUSED,
@@ -47,16 +51,16 @@ def hash_new_password(
             personal=(*contact.personal, visitor.organisation_name),
             breached=context.breached,
         )
-    with attempt(context, visitor, limits, kind, Failure.TOO_MANY_LOGINS) as counted:
+    with attempt(context, visitor, change.limits, change.kind, Failure.TOO_MANY_LOGINS) as counted:
         with context.database.read() as connection:
             former = contacts.former_passwords(connection, contact.id)
         if contact.password_hash:
             former.append(contact.password_hash)
         password_hash, is_reused = context.hasher.hash_new(password, contact.password_salt, former)
-        is_current = may_be_current and is_reused and _is_current(context, contact, password, password_hash)
+        is_current = change.may_be_current and is_reused and _is_current(context, contact, password, password_hash)
         if is_current or not is_reused:
             counted.give_back()
-    with refusals_recorded(context, visitor, kind, contact.id):
+    with refusals_recorded(context, visitor, change.kind, contact.id):
         if is_reused and not is_current:
             raise Refused(Failure.PASSWORD_REUSED, field="password")
     return NewPassword(password_hash, is_current)

@@ -1,6 +1,7 @@
 """A message as it is handed over: Flask-Mail's, written by the current API of Python's email package."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -13,8 +14,21 @@ _POLICY = SMTP.clone(cte_type="7bit", linesep="\r\n")
 """Seven bits get through everywhere; what does not fit in them is encoded."""
 
 
+@dataclass(frozen=True)
+class MessageContent:
+    """The content of a message: a text, an HTML version of it, and optionally a logo that the HTML shows.
+
+    The texts may contain links that sign in, so they are left out of the repr.
+    """
+
+    subject: str
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+    logo: flask_mail.Attachment | None = None
+
+
 class OutgoingMessage(flask_mail.Message):
-    """A message with a text, an HTML version of it, and perhaps a logo that the HTML shows.
+    """An email in the form in which it is delivered.
 
     Flask-Mail would write eight-bit text, attach a logo instead of relating it to the HTML, and let VT, FF, FS, GS and
     RS in a header begin a header of their own.
@@ -22,26 +36,23 @@ class OutgoingMessage(flask_mail.Message):
 
     def __init__(
         self,
-        subject: str,
         recipient: Address,
         sender: Address,
+        content: MessageContent,
         *,
-        body: str,
-        html: str,
         date: datetime,
         message_id: str,
         headers: Mapping[str, str],
-        logo: flask_mail.Attachment | None = None,
     ) -> None:
         super().__init__(
-            subject,
+            content.subject,
             [recipient.addr_spec],
-            body,
-            html,
+            content.text,
+            content.html,
             sender=sender.addr_spec,
             date=date.timestamp(),
             extra_headers=dict(headers),
-            attachments=[logo] if logo else [],
+            attachments=[content.logo] if content.logo else [],
         )
         self.msgId = message_id
         self._from = sender

@@ -16,7 +16,7 @@ from portal.domain.tokens import Purpose
 from portal.domain.values.colours import DARK, LIGHT, shown
 from portal.domain.values.user_agents import read_user_agent
 from portal.i18n import Language, moment_text, speaking, translate
-from portal.mail.message import LOGO_ID, OutgoingMessage
+from portal.mail.message import LOGO_ID, MessageContent, OutgoingMessage
 from portal.mail.transport import own_host
 
 _LINK_PATHS = {
@@ -65,19 +65,22 @@ def render(app: Flask, mail: DueMail) -> OutgoingMessage:
         def part(name: str) -> str:
             return app.jinja_env.get_template(f"mail/{name}").render(values).strip()
 
+        content = MessageContent(
+            subject=one_line(part(f"{notice}/subject.txt")),
+            text=f"{part(f'{notice}/body.txt')}\n\n{part('_footer.txt')}".strip() + "\n",
+            html=part(f"{notice}/body.html") + "\n",
+            logo=logo,
+        )
         return OutgoingMessage(
-            one_line(part(f"{notice}/subject.txt")),
             _recipient(mail.recipient),
             _sender(organisation.name, organisation.sender or settings_of(app).mail_default_sender),
-            body=f"{part(f'{notice}/body.txt')}\n\n{part('_footer.txt')}".strip() + "\n",
-            html=part(f"{notice}/body.html") + "\n",
+            content,
             date=mail.created_at,
             message_id=f"<{mail.message_id}@{own_host(settings_of(app))}>",
             headers={
                 "Auto-Submitted": "auto-generated",  # RFC 3834: no out-of-office answers
                 "Content-Language": language.tag,
             },
-            logo=logo,
         )
 
 

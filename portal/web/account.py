@@ -15,9 +15,10 @@ from portal.domain.use_cases.get_security import get_security
 from portal.domain.use_cases.set_first_password import set_first_password
 from portal.web import session
 from portal.web.form_page import FormPage
-from portal.web.forms import ChangePasswordForm, NewPasswordForm, PortalForm, label_of
+from portal.web.forms import ChangePasswordForm, NewPasswordForm, PortalForm
 from portal.web.organisation import current_organisation
 from portal.web.password import judge_typed_password
+from portal.web.profile_forms import label_of
 
 pages = Blueprint("account", __name__, url_prefix="/account")
 

@@ -7,9 +7,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from portal.app import current_context
-from portal.domain.errors import Refused
 from portal.domain.messages import N_
-from portal.domain.use_cases.log_in import log_in
+from portal.domain.use_cases.log_in import RegistrationPending, log_in
 from portal.domain.use_cases.log_out import log_out
 from portal.web import session
 from portal.web.embedding import note_sign_out
@@ -53,10 +52,9 @@ class LoginPage(FormPage):
                 remember=remember,
                 replacing=session.carried_identity(),
             )
-        except Refused as refusal:
-            if refusal.registration:  # the right password: this browser may have the mail sent again
-                session.remember_registration(refusal.registration, form.email.address.email)
-                shown["unverified"] = True
+        except RegistrationPending as pending:  # the password is right: this browser may have the email sent again
+            session.remember_registration(pending.registration, form.email.address.email)
+            shown["unverified"] = True
             raise
         return arrive(identity, remember=remember, after=form.next.data)
 

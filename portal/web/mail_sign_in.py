@@ -65,7 +65,7 @@ class CodePage(FormPage):
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """The address as it was typed."""
-        return {"email": session.mailed_to(), "asked": bool(session.sign_in_requests())}
+        return {"email": session.mailed_to(), "requested_here": bool(session.sign_in_requests())}
 
     def submitted(self, form: CodeForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Sign in."""

@@ -18,8 +18,9 @@ from portal.domain.values.country import COUNTRIES
 from portal.i18n import current_language, languages_of, translate
 from portal.web import session
 from portal.web.form_page import FormPage
-from portal.web.forms import PROFILE_ORDER, PortalForm, ProfileForm, asking, label_of
+from portal.web.forms import PortalForm
 from portal.web.organisation import current_organisation
+from portal.web.profile_forms import PROFILE_ORDER, ProfileForm, asking, label_of
 
 pages = Blueprint("profile", __name__, url_prefix="/account/profile")
 Options = list[tuple[str, str]]

@@ -21,20 +21,13 @@ from portal.i18n import current_language
 from portal.web import session
 from portal.web.embedding import current_visit
 from portal.web.form_page import FormPage
-from portal.web.forms import (
-    ChosenPasswordForm,
-    CodeForm,
-    PortalForm,
-    RegistrationForm,
-    RememberForm,
-    ResendForm,
-    asking,
-)
+from portal.web.forms import ChosenPasswordForm, CodeForm, PortalForm, RememberForm, ResendForm
 from portal.web.handover import arrive, go_on
 from portal.web.link_page import LinkPage
 from portal.web.organisation import current_organisation
 from portal.web.password import judge_typed_password
 from portal.web.profile import country_names
+from portal.web.profile_forms import RegistrationForm, asking
 from portal.web.redirects import return_target
 
 _CONFIRMED = N_("Your email address is already confirmed.")
@@ -119,7 +112,7 @@ class CodePage(FormPage):
             return_target(return_url_of(current_context(), session.current_visitor(), registration))
         return {
             "email": session.mailed_to(),
-            "registered": registration is not None,
+            "requested_here": registration is not None,
             "here": url_for("register.code"),
         }
 

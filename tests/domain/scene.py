@@ -32,6 +32,7 @@ from portal.domain.use_cases import (
     set_new_password,
 )
 from portal.domain.use_cases.confirm_registration import confirm, get_confirmation
+from portal.domain.use_cases.log_in import RegistrationPending
 from portal.domain.use_cases.log_in_by_email import EmailSignIn
 from portal.domain.use_cases.register import RegistrationRequest
 from portal.domain.use_cases.register_by_api import ConfirmedRegistration
@@ -252,3 +253,8 @@ def refused(failure: Failure) -> Iterator[pytest.ExceptionInfo[Refused]]:
     with pytest.raises(Refused) as caught:
         yield caught
     assert caught.value.failure is failure
+
+
+def pending_registration(caught: pytest.ExceptionInfo[Refused]) -> str | None:
+    """Return the registration whose password was right at a refused sign-in, by its public id."""
+    return caught.value.registration if isinstance(caught.value, RegistrationPending) else None

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from portal.domain.outbox import Notice
-from portal.mail.message import OutgoingMessage
+from portal.mail.message import MessageContent, OutgoingMessage
 from portal.mail.transport import MaildirTransport, ServerUnavailable
 from tests.cli.process import serving
 from tests.mail.conftest import OpenOffice
@@ -28,11 +28,9 @@ pytestmark = pytest.mark.on_sqlite
 MAILBOX = "/dev/mailbox"
 HOST = {"Host": "127.0.0.1:5000"}
 MAIL = OutgoingMessage(
-    "Hello",
     Address(addr_spec=ADA),
     Address(addr_spec="portal@localhost"),
-    body="Hello",
-    html="<p>Hello",
+    MessageContent("Hello", text="Hello", html="<p>Hello"),
     date=datetime(2026, 3, 1, tzinfo=UTC),
     message_id="<one@localhost>",
     headers={},

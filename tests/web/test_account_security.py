@@ -12,8 +12,9 @@ from portal.app import current_context
 from portal.domain.recent_authentication import RECENT, require_recent_authentication
 from portal.storage.models import Identity
 from portal.web import session
+from portal.web.fields import SecretField
 from portal.web.form_page import FormPage
-from portal.web.forms import PortalForm, SecretField
+from portal.web.forms import PortalForm
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
 from tests.web.post import code_in

@@ -4,14 +4,14 @@ from portal.domain import accounts, contacts, devices, identities
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
-from portal.domain.current_password import check_current_password, wrong_current_password
+from portal.domain.current_password import PasswordPrompt, check_current_password, wrong_current_password
 from portal.domain.errors import Refused
 from portal.domain.identities import Customer, NewIdentity
-from portal.domain.password_reuse import hash_new_password
+from portal.domain.password_reuse import PasswordChange, hash_new_password
 from portal.domain.use_cases.judge_password import judge_password
 from portal.storage.database import retried
 
-_FIELD = "current_password"
+_PROMPT = PasswordPrompt(EventKind.PASSWORD_CHANGE, field="current_password")
 
 
 @retried
@@ -30,17 +30,16 @@ def change_password(
         visitor,
         customer,
         current_password,
-        EventKind.PASSWORD_CHANGE,
-        field=_FIELD,
+        _PROMPT,
         also=lambda contact: _objection(context, visitor, contact, password),
     )
-    new = hash_new_password(context, visitor, contact, password, EventKind.PASSWORD_CHANGE)
+    new = hash_new_password(context, visitor, contact, password, PasswordChange(EventKind.PASSWORD_CHANGE))
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_CHANGE, contact.id)
     with refusals, context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
         if current is None or current.banned_at or current.password_hash != contact.password_hash:
-            raise wrong_current_password(_FIELD)
+            raise wrong_current_password(_PROMPT.field)
         accounts.change_password(connection, context, visitor, current, new.hash, now)
         devices.reset_wrong_passwords(connection, device, contact.id)
         record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now)

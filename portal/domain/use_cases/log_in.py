@@ -27,6 +27,14 @@ class _CheckedPassword:
     """A hash with the current parameters, if the stored one has others."""
 
 
+class RegistrationPending(Refused):
+    """A sign-in with the right password of a pending registration was refused; `registration` is its public id."""
+
+    def __init__(self, failure: Failure, registration: str) -> None:
+        super().__init__(failure)
+        self.registration = registration
+
+
 @retried
 def log_in(
     context: Context, visitor: Visitor, address: Address, password: str, *, remember: bool, replacing: str | None = None
@@ -112,8 +120,10 @@ def _refuse(
             devices.count_wrong_password(connection, device, contact_id or NO_CONTACT)
             pending_registrations.count_wrong_password(connection, contact_id or NO_CONTACT)
         record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=now, refusal=failure)
+    if registration is not None:
+        raise RegistrationPending(failure, registration)
     # The form does not say which of the two was wrong; most mistakes are made in the password.
-    raise Refused(failure, field=None if failure in _PASSWORD_WAS_RIGHT else "password", registration=registration)
+    raise Refused(failure, field=None if failure in _PASSWORD_WAS_RIGHT else "password")
 
 
 def _sign_in(

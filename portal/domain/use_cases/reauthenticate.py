@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from portal.domain import contacts, devices, identities, one_time_links
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
-from portal.domain.current_password import check_current_password, wrong_current_password
+from portal.domain.current_password import PasswordPrompt, check_current_password, wrong_current_password
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer, NewIdentity
 from portal.domain.link_requests import email_link
@@ -19,12 +19,12 @@ from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
 from portal.storage.database import retried
 
-_FIELD = "password"
 _CODE_WORDS = {
     Failure.WRONG_CODE: N_("This code isn't right. Check it, or ask for a new one."),
     Failure.CODE_ENDED: N_("This code can't be used any more. Please ask for a new one."),
 }
 """The email with the code has no link to open instead."""
+_PROMPT = PasswordPrompt(EventKind.REAUTHENTICATION, field="password")
 
 
 @retried
@@ -33,17 +33,16 @@ def reauthenticate(context: Context, visitor: Visitor, customer: Customer, passw
 
     A wrong password counts as a failed login does. Raises Refused (WRONG_PASSWORD, TOO_MANY_LOGINS) and Busy.
     """
-    kind = EventKind.REAUTHENTICATION
-    contact, device = check_current_password(context, visitor, customer, password, kind, field=_FIELD)
+    contact, device = check_current_password(context, visitor, customer, password, _PROMPT)
     now = context.clock()
     with context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
         if current is None or current.banned_at or current.password_hash != contact.password_hash:
-            raise wrong_current_password(_FIELD)
+            raise wrong_current_password(_PROMPT.field)
         devices.reset_wrong_passwords(connection, device, contact.id)
         identity = identities.renew(connection, customer.identity_id, now)
         if identity is not None:
-            record(connection, visitor, kind, contact_id=contact.id, now=now)
+            record(connection, visitor, _PROMPT.kind, contact_id=contact.id, now=now)
     return identity
 
 

@@ -6,7 +6,7 @@ from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer, NewIdentity
 from portal.domain.messages import N_
-from portal.domain.password_reuse import hash_new_password
+from portal.domain.password_reuse import PasswordChange, hash_new_password
 from portal.domain.recent_authentication import require_recent_authentication
 from portal.storage.database import retried
 
@@ -25,7 +25,7 @@ def set_first_password(context: Context, visitor: Visitor, customer: Customer, p
         contact = contacts.find_by_id(connection, customer.id)
     if contact is None or contact.password_hash is not None:
         raise Refused(Failure.PASSWORD_REFUSED, detail=_HAS_ONE)
-    new = hash_new_password(context, visitor, contact, password, EventKind.PASSWORD_SET)
+    new = hash_new_password(context, visitor, contact, password, PasswordChange(EventKind.PASSWORD_SET))
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_SET, contact.id)
     with refusals, context.database.write() as connection:

@@ -12,7 +12,7 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.identities import NewIdentity
 from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import LinkUsed, OpenLink
-from portal.domain.password_reuse import hash_new_password
+from portal.domain.password_reuse import PasswordChange, hash_new_password
 from portal.domain.rate_limits import account_limit, attempt, device_limit, new_password_limits
 from portal.domain.tokens import Purpose, digest_of
 from portal.storage.database import retried
@@ -79,9 +79,8 @@ def _reset(context: Context, visitor: Visitor, token: str, password: str, sign_i
     if contact is None:  # deleted since the link was read
         raise Refused(Failure.NO_SUCH_LINK)
     limits = new_password_limits(context, contact.id)
-    new = hash_new_password(
-        context, visitor, contact, password, EventKind.RESET, limits, may_be_current=sign_in is not None
-    )
+    change = PasswordChange(EventKind.RESET, limits, may_be_current=sign_in is not None)
+    new = hash_new_password(context, visitor, contact, password, change)
     identity = ""
     with redeem(context, visitor, link) as redeemed:
         connection, current, now = redeemed.connection, redeemed.contact, redeemed.now

@@ -14,7 +14,7 @@ from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.storage.models import Account, Contact, Identity
 from tests.conftest import MovableClock
 from tests.domain.instrumentation import HashCounter
-from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
+from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, pending_registration, refused
 
 
 def nobody(scene: Scene) -> None:
@@ -111,10 +111,10 @@ def test_a_pending_registration_is_reported_only_with_its_password(scene: Scene)
     public_id = scene.register()
     with refused(Failure.UNVERIFIED) as refusal:
         scene.log_in()
-    assert refusal.value.registration == public_id
+    assert pending_registration(refusal) == public_id
     with refused(Failure.WRONG_PASSWORD) as refusal:
         scene.log_in(ADA, WRONG_PASSWORD)
-    assert refusal.value.registration is None
+    assert pending_registration(refusal) is None
 
 
 def test_each_of_several_pending_registrations_is_found_by_its_own_password(scene: Scene) -> None:
@@ -122,7 +122,7 @@ def test_each_of_several_pending_registrations_is_found_by_its_own_password(scen
     for password, public_id in registered.items():
         with refused(Failure.UNVERIFIED) as refusal:
             scene.log_in(ADA, password)
-        assert refusal.value.registration == public_id
+        assert pending_registration(refusal) == public_id
 
 
 def test_a_registration_is_pending_for_seven_days(scene: Scene, clock: MovableClock) -> None:

@@ -13,7 +13,7 @@ from portal.domain.use_cases.resend_confirmation import resend
 from portal.storage.models import Account, Contact, Identity, Link, OutboxMail, Registration
 from tests.conftest import MovableClock
 from tests.domain.instrumentation import HashCounter, in_parallel, wait_until
-from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
+from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, pending_registration, refused
 
 KEPT = [column for column in Contact.__table__.columns if column.name != "failed_passwords"]
 """What no registration changes of a contact; as a guess of its password it is counted."""
@@ -74,7 +74,7 @@ def test_parallel_registrations_of_a_new_address_leave_one_contact(scene: Scene,
     for password in passwords:
         with refused(Failure.UNVERIFIED) as refusal:
             scene.log_in(ADA, password)
-        named.append(refusal.value.registration)
+        named.append(pending_registration(refusal))
     assert named == public_ids
 
 

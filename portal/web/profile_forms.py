@@ -1,0 +1,106 @@
+"""The forms of registration and profile: a customer's details, as far as the organisation asks for them."""
+
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+from flask import request
+from wtforms import HiddenField
+from wtforms.fields.core import UnboundField
+
+from portal.domain.field_rules import ASKED, PROFILE_FIELDS, FieldRule, Rules
+from portal.domain.messages import N_
+from portal.domain.values.customer_reference import is_customer_reference
+from portal.domain.values.text import cleaned
+from portal.i18n import translate
+from portal.web.fields import (
+    CheckBox,
+    EmailField,
+    Required,
+    SecretField,
+    TextField,
+    country,
+    own_language,
+    phone_number,
+    plain_text,
+    short_enough,
+    typed,
+)
+from portal.web.forms import EMAIL, PortalForm
+
+
+class _NameForm(PortalForm):
+    """The customer's name: the first fields of registration and profile."""
+
+    first_name = TextField(N_("First name"), [plain_text])
+    last_name = TextField(N_("Last name"), [plain_text])
+
+
+class _NewAccountForm(_NameForm):
+    """What an account is created with."""
+
+    email = EmailField(EMAIL)
+    password = SecretField(N_("Password"), [typed(N_("Choose a password.")), short_enough])
+
+
+class ProfileForm(_NameForm):
+    """What customers say of themselves. `asking` makes of it what an organisation asks for."""
+
+    phone = TextField(N_("Phone"), [plain_text, phone_number])
+    company_name = TextField(N_("Company"), [plain_text])
+    company_registration_number = TextField(N_("Company registration number"), [plain_text])
+    tax_identification_number = TextField(N_("Tax identification number"), [plain_text])
+    street_address = TextField(N_("Street and number"), [plain_text])
+    city = TextField(N_("City"), [plain_text])
+    city_part = TextField(N_("District"), [plain_text])
+    state_region = TextField(N_("State or region"), [plain_text])
+    postal_code = TextField(N_("Postal code"), [plain_text])
+    country = TextField(N_("Country"), [plain_text, country])
+    locale = TextField(N_("Language"), [plain_text, own_language])
+    newsletter = CheckBox(N_("Email me news now and then"))
+
+    def details(self) -> dict[str, Any]:
+        """What was sent; a field that was left out is not there, and a box that is not ticked is not sent."""
+        sent = (self[name] for name in PROFILE_FIELDS if name in self)
+        return {field.name: field.data for field in sent if field.raw_data or field.name == "newsletter"}
+
+
+PROFILE_ORDER = [name for name in (*vars(_NameForm), *vars(ProfileForm)) if name in PROFILE_FIELDS]
+"""The fields of the profile as they stand on the page."""
+
+
+def label_of(name: str) -> str:
+    """What the field of this name is called."""
+    return translate(getattr(ProfileForm, name).args[0])
+
+
+class RegistrationForm(_NewAccountForm, ProfileForm):
+    """Create an account."""
+
+    ref = HiddenField()
+
+    @property
+    def referral(self) -> str | None:
+        """Who sent them; a bad number is ignored."""
+        text = cleaned(self.ref.data or request.args.get("ref", ""))
+        return text if is_customer_reference(text) else None
+
+
+_Form = TypeVar("_Form", bound=ProfileForm)
+
+
+def asking(form_class: type[_Form], rules: Rules) -> type[_Form]:
+    """A form that asks for what an organisation asks for."""
+    required = frozenset(name for name, rule in rules.items() if rule is FieldRule.REQUIRED)
+    left_out = frozenset(name for name, rule in rules.items() if rule not in ASKED)
+    return cast(type[_Form], _asking(form_class, required, left_out))
+
+
+@lru_cache(maxsize=200)
+def _asking(form_class: Any, required: frozenset[str], left_out: frozenset[str]) -> Any:
+    attributes: dict[str, Any] = dict.fromkeys(left_out)
+    for name in required:
+        field = getattr(form_class, name)
+        label, validators = field.args
+        attributes[name] = UnboundField(field.field_class, label, [Required(), *validators])
+        attributes[name].creation_counter = field.creation_counter  # the order of fields is that of these
+    return type(form_class)(form_class.__name__, (form_class,), attributes)
