@@ -18,7 +18,7 @@ from portal.web.form_page import FormPage
 from portal.web.forms import ChangePasswordForm, NewPasswordForm, PortalForm
 from portal.web.organisation import current_organisation
 from portal.web.password import judge_typed_password
-from portal.web.profile_forms import label_of
+from portal.web.profile_forms import field_label
 
 pages = Blueprint("account", __name__, url_prefix="/account")
 
@@ -28,7 +28,7 @@ def home() -> str:
     """Who they are to the organisation, and what wants their attention."""
     rules = profile_rules(current_organisation().field_rules)
     overview = get_account_overview(current_context(), session.signed_in_customer(), rules)
-    missing = [(name, label_of(name)) for name in overview.missing]
+    missing = [(name, field_label(name)) for name in overview.missing]
     return render_template("account/home.html", overview=overview, missing=missing)
 
 
@@ -74,7 +74,7 @@ class ChangePasswordPage(FormPage):
             identity = set_first_password(context, visitor, customer, password, remember=remember)
             notice = N_("Your password is set. All your other devices have been signed out.")
         session.sign_in(identity, remember=remember)
-        session.give_notice(notice)
+        session.set_notice(notice)
         return redirect(url_for("account.home"))
 
 

@@ -48,7 +48,7 @@ class EndSessionPage(FormPage):
             end_session(current_context(), session.current_visitor(), session.signed_in_customer(), shown["session_id"])
         except UnknownSession:
             abort(404)
-        session.give_notice(N_("The session has ended."))
+        session.set_notice(N_("The session has ended."))
         return redirect(url_for("account_sessions.index"))
 
 
@@ -58,7 +58,7 @@ class EndOthersPage(EndSessionPage):
     def submitted(self, form: ConfirmForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """End all of them."""
         end_other_sessions(current_context(), session.current_visitor(), session.signed_in_customer())
-        session.give_notice(N_("You've been signed out everywhere else."))
+        session.set_notice(N_("You've been signed out everywhere else."))
         return redirect(url_for("account_sessions.index"))
 
 

@@ -18,13 +18,13 @@ from portal.web.forms import PortalForm, Problem
 from portal.web.redirects import this_page
 from portal.web.session import (
     current_customer,
-    forget_typed,
-    keep_form,
+    delete_input,
+    redirect_to_reauthentication,
     remember_address,
-    take_kept_form,
-    to_reauthentication,
-    typed_address,
-    typed_at,
+    remembered_address,
+    save_form,
+    saved_input,
+    take_saved_form,
 )
 
 LINK_STATUS = {
@@ -67,7 +67,7 @@ class FormPage(MethodView):
         """The form, where it depends on what is shown."""
         return self.form_class
 
-    def filled(self, form: PortalForm) -> None:
+    def prefill(self, form: PortalForm) -> None:
         """Fill a form that is opened, not sent."""
 
     def submitted(self, form: Any, shown: dict[str, Any]) -> ResponseReturnValue:
@@ -77,29 +77,29 @@ class FormPage(MethodView):
     def judge(self, form: Any) -> None:
         """Say what the domain would refuse next in a form that is refused already, so that one answer names it all."""
 
-    def onward(self) -> ResponseReturnValue | None:
+    def early_redirect(self) -> ResponseReturnValue | None:
         """Where a customer goes on who does not need this page any more; None: it is shown."""
         return None
 
     def get(self, **arguments: Any) -> ResponseReturnValue:
         """The empty form."""
-        if (onward := self.onward()) is not None:
+        if (onward := self.early_redirect()) is not None:
             return onward
         shown = self.opened(**arguments)
-        form = self.form_for(shown)(formdata=typed_at(request.path))
-        self.filled(form)
-        for name, value in take_kept_form(request.path).items():
+        form = self.form_for(shown)(formdata=saved_input(request.path))
+        self.prefill(form)
+        for name, value in take_saved_form(request.path).items():
             if name in form:
                 form[name].data = value
         if _ADDRESS in form and not form[_ADDRESS].data:
-            form[_ADDRESS].data = typed_address()
+            form[_ADDRESS].data = remembered_address()
         return self._page(form, shown, [])
 
     def post(self, **arguments: Any) -> ResponseReturnValue:
         """The form as it was sent: 422 when something is wrong with it, 429 when there were too many."""
         shown = self.opened(**arguments)
         form = self.form_for(shown)(formdata=request.form)
-        forget_typed()
+        delete_input()
         if _ADDRESS in form:
             remember_address(form[_ADDRESS].data)
         if not form.check():
@@ -108,8 +108,8 @@ class FormPage(MethodView):
         try:
             return self.submitted(form, shown)
         except NotRecentlyAuthenticated:
-            keep_form(request.path, form.typed)
-            return to_reauthentication()
+            save_form(request.path, form.typed_values)
+            return redirect_to_reauthentication()
         except Refused as refusal:
             if refusal.failure in LINK_STATUS:
                 raise
@@ -135,7 +135,7 @@ class FormPage(MethodView):
         A customer who has signed in meanwhile, in another tab, is led on instead. Of what another site sent nothing is
         left (forgery.py).
         """
-        if was_sent_by_our_page() and (onward := self.onward()) is not None:
+        if was_sent_by_our_page() and (onward := self.early_redirect()) is not None:
             return onward
         shown = self.opened(**arguments)
         form = self.form_for(shown)(formdata=request.form)
@@ -144,7 +144,7 @@ class FormPage(MethodView):
     def _page(self, form: PortalForm, shown: dict[str, Any], problems: list[Problem]) -> str:
         current_customer()  # the header of every page offers the way out to who is signed in
         if request.method == "POST":
-            shown = {"here": this_page(form.carried), **shown}
+            shown = {"here": this_page(form.hidden_values), **shown}
         if len(problems) == 1 and problems[0].field and not is_framed():  # where browsers forbid it, the script tries
             form[problems[0].field].render_kw = {"autofocus": True}
         return render_template(self.template, form=form, problems=problems, **shown)

@@ -22,21 +22,21 @@ class LinkPage(FormPage):
     """
 
     purpose: ClassVar[Purpose]
-    beginning: ClassVar[str]
+    request_endpoint: ClassVar[str]
     """The endpoint where such a link is asked for."""
-    told_again: ClassVar[str | None] = None
+    used_notice: ClassVar[str | None] = None
     """What a browser is told that has used the link already."""
 
     def get(self, **arguments: Any) -> ResponseReturnValue:
         """The page of a link, and of the one opened last where the address names none."""
-        token = arguments.get("token") or self._held_token()
+        token = arguments.get("token") or self._last_opened_token()
         if token is None:
-            return redirect(url_for(self.beginning))
+            return redirect(url_for(self.request_endpoint))
         try:
             page = super().get(token=token)
         except LinkUsed as used:
-            return self._lead_on(used)
-        session.hold_link(self.purpose, token.partition(".")[0])
+            return self._redirect_used(used)
+        session.remember_opened_link(self.purpose, token.partition(".")[0])
         return page
 
     def post(self, **arguments: Any) -> ResponseReturnValue:
@@ -44,7 +44,7 @@ class LinkPage(FormPage):
         try:
             return super().post(**arguments)
         except LinkUsed as used:
-            return self.sent_again(used)
+            return self.resubmitted(used)
 
     def show_stale(self, **arguments: Any) -> ResponseReturnValue:
         """As for every form; a browser that has used the link in another tab is led on."""
@@ -53,21 +53,21 @@ class LinkPage(FormPage):
         except LinkUsed as used:
             if not was_sent_by_our_page():
                 raise
-            return self._lead_on(used)
+            return self._redirect_used(used)
 
-    def sent_again(self, used: LinkUsed) -> ResponseReturnValue:
+    def resubmitted(self, used: LinkUsed) -> ResponseReturnValue:
         """Answer a form of a link that was used before. Raises what it is given in any other browser."""
-        return self._lead_on(used)
+        return self._redirect_used(used)
 
-    def _held_token(self) -> str | None:
-        public_id = session.held_link(self.purpose)
+    def _last_opened_token(self) -> str | None:
+        public_id = session.last_opened_link(self.purpose)
         return public_id and current_context().signer.token(self.purpose, public_id)
 
-    def _lead_on(self, used: LinkUsed) -> ResponseReturnValue:
+    def _redirect_used(self, used: LinkUsed) -> ResponseReturnValue:
         """Lead to what a link has led to, unless another browser used it or another customer is signed in now."""
         customer = session.current_customer()
         if not session.has_used_link(used.link.public_id) or (customer and customer.id != used.link.contact_id):
             raise used
-        if self.told_again:
-            session.give_notice(self.told_again)
+        if self.used_notice:
+            session.set_notice(self.used_notice)
         return redirect(url_for("account.home"))

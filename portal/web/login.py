@@ -11,10 +11,10 @@ from portal.domain.messages import N_
 from portal.domain.use_cases.log_in import RegistrationPending, log_in
 from portal.domain.use_cases.log_out import log_out
 from portal.web import session
-from portal.web.embedding import note_sign_out
+from portal.web.embedding import announce_sign_out
 from portal.web.form_page import FormPage
 from portal.web.forms import ConfirmForm, LoginForm, PortalForm
-from portal.web.handover import arrive, go_on
+from portal.web.handover import redirect_signed_in, sign_in_and_redirect
 from portal.web.redirects import own_path
 
 pages = Blueprint("login", __name__)
@@ -32,11 +32,11 @@ class LoginPage(FormPage):
     form_class = LoginForm
     template = "login/login.html"
 
-    def onward(self) -> ResponseReturnValue | None:
+    def early_redirect(self) -> ResponseReturnValue | None:
         """Lead a customer who is signed in to where they wanted to go."""
-        return go_on(request.values.get("next")) if session.current_customer() else None
+        return redirect_signed_in(request.values.get("next")) if session.current_customer() else None
 
-    def filled(self, form: PortalForm) -> None:
+    def prefill(self, form: PortalForm) -> None:
         """Where to go on afterwards."""
         form["next"].data = own_path(request.args.get("next"))
 
@@ -50,13 +50,13 @@ class LoginPage(FormPage):
                 form.email.address,
                 form.password.text,
                 remember=remember,
-                replacing=session.carried_identity(),
+                replacing=session.presented_identity(),
             )
         except RegistrationPending as pending:  # the password is right: this browser may have the email sent again
             session.remember_registration(pending.registration, form.email.address.email)
             shown["unverified"] = True
             raise
-        return arrive(identity, remember=remember, after=form.next.data)
+        return sign_in_and_redirect(identity, remember=remember, after=form.next.data)
 
 
 pages.add_url_rule("/login", view_func=LoginPage.as_view("login"))
@@ -68,18 +68,18 @@ class LogoutPage(FormPage):
     form_class = ConfirmForm
     template = "login/logout.html"
 
-    def onward(self) -> ResponseReturnValue | None:
+    def early_redirect(self) -> ResponseReturnValue | None:
         """Lead a customer who is not signed in, or not any more, to the page for it."""
         return None if session.current_customer() else redirect(url_for("login.login"))
 
     def submitted(self, form: ConfirmForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """End the identity on the server, and empty the cookie."""
-        identity = session.carried_identity()
+        identity = session.presented_identity()
         if identity:  # first on the server: as long as it lives there, its browser must be able to end it
             log_out(current_context(), session.current_visitor(), identity)
         session.sign_out()
-        note_sign_out()
-        session.give_notice(N_("You're signed out."))
+        announce_sign_out()
+        session.set_notice(N_("You're signed out."))
         return redirect(url_for("login.login"))
 
 

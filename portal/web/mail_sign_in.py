@@ -18,7 +18,7 @@ from portal.domain.use_cases.log_in_by_email import (
 from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import CodeForm, PortalForm, RememberForm, SignInByMailForm
-from portal.web.handover import arrive, go_on
+from portal.web.handover import redirect_signed_in, sign_in_and_redirect
 from portal.web.link_page import LinkPage
 from portal.web.redirects import own_path
 
@@ -36,11 +36,11 @@ class RequestPage(FormPage):
     form_class = SignInByMailForm
     template = "login/link.html"
 
-    def onward(self) -> ResponseReturnValue | None:
+    def early_redirect(self) -> ResponseReturnValue | None:
         """Lead a customer who is signed in to where they wanted to go."""
-        return go_on(request.values.get("next")) if session.current_customer() else None
+        return redirect_signed_in(request.values.get("next")) if session.current_customer() else None
 
-    def filled(self, form: PortalForm) -> None:
+    def prefill(self, form: PortalForm) -> None:
         """Where to go on afterwards."""
         form["next"].data = own_path(request.args.get("next"))
 
@@ -58,10 +58,10 @@ class CodePage(FormPage):
     form_class = CodeForm
     template = "login/code.html"
 
-    def onward(self) -> ResponseReturnValue | None:
+    def early_redirect(self) -> ResponseReturnValue | None:
         """Lead a customer who has signed in since the mail was asked for to where they wanted to go."""
         is_done = session.current_customer() is not None and not session.sign_in_requests()
-        return go_on(session.wanted_path()) if is_done else None
+        return redirect_signed_in(session.requested_path()) if is_done else None
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """The address as it was typed."""
@@ -80,7 +80,7 @@ class SignInPage(LinkPage):
     form_class = RememberForm
     template = "login/open.html"
     purpose = Purpose.SIGN_IN
-    beginning = "mail_sign_in.request"
+    request_endpoint = "mail_sign_in.request"
 
     def opened(self, **arguments: Any) -> dict[str, Any]:
         """Whose account it is."""
@@ -94,14 +94,14 @@ class SignInPage(LinkPage):
 
 def _sign_in(link: OpenLink, *, remember: bool) -> ResponseReturnValue:
     signed_in = log_in_by_email(
-        current_context(), session.current_visitor(), link, remember=remember, replacing=session.carried_identity()
+        current_context(), session.current_visitor(), link, remember=remember, replacing=session.presented_identity()
     )
     # Only the browser that asked remembers where it wanted to go.
-    after = session.wanted_path() if link.public_id in session.sign_in_requests() else None
-    onward = arrive(signed_in.identity, remember=remember, after=after)
+    after = session.requested_path() if link.public_id in session.sign_in_requests() else None
+    onward = sign_in_and_redirect(signed_in.identity, remember=remember, after=after)
     session.remember_used_link(link.public_id)
     if signed_in.dropped_registration:
-        session.give_notice(_DROPPED_PASSWORD, ("account.change_password", N_("Set a password")))
+        session.set_notice(_DROPPED_PASSWORD, ("account.change_password", N_("Set a password")))
     return onward
 
 

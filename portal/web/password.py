@@ -20,7 +20,7 @@ from portal.web import session
 from portal.web.cookies import is_framed
 from portal.web.form_page import FormPage, words_of
 from portal.web.forms import EmailForm, NewPasswordForm, PortalForm, TypingForm
-from portal.web.handover import arrive
+from portal.web.handover import sign_in_and_redirect
 from portal.web.link_page import LinkPage
 
 _SET = N_("Your new password is set and you're signed in. All your other devices have been signed out.")
@@ -45,7 +45,7 @@ class ResetRequestPage(FormPage):
     form_class = EmailForm
     template = "password/request_reset.html"
 
-    def onward(self) -> ResponseReturnValue | None:
+    def early_redirect(self) -> ResponseReturnValue | None:
         """Lead a customer who is signed in to changing the password; that page is never framed."""
         if session.current_customer() is None:
             return None
@@ -105,8 +105,8 @@ class NewPasswordPage(LinkPage):
     form_class = NewPasswordForm
     template = "password/set_new.html"
     purpose = Purpose.RESET
-    beginning = "password.request_reset"
-    told_again = N_("Your new password has been set with this link already.")
+    request_endpoint = "password.request_reset"
+    used_notice = N_("Your new password has been set with this link already.")
 
     def opened(self, **arguments: Any) -> dict[str, Any]:
         """Whose password it is."""
@@ -127,12 +127,12 @@ class NewPasswordPage(LinkPage):
             shown["token"],
             form.password.text,
             remember=remember,
-            replacing=session.carried_identity(),
+            replacing=session.presented_identity(),
         )
         notice = _SET_ALREADY if reset.was_current else _SET_INSTEAD if reset.dropped_registration else _SET
         return _arrive(reset.identity, shown["link"], notice, remember=remember)
 
-    def sent_again(self, used: LinkUsed) -> ResponseReturnValue:
+    def resubmitted(self, used: LinkUsed) -> ResponseReturnValue:
         """Give the same answer once more to the browser that did not get it."""
         form = NewPasswordForm(formdata=request.form)
         remember = session.is_remembered()
@@ -143,18 +143,18 @@ class NewPasswordPage(LinkPage):
                 used,
                 form.password.text,
                 remember=remember,
-                replacing=session.carried_identity(),
+                replacing=session.presented_identity(),
             )
             if identity is not None:
                 return _arrive(identity, used.link, _SET, remember=remember)
-        return super().sent_again(used)
+        return super().resubmitted(used)
 
 
 def _arrive(identity: str, link: OpenLink, notice: str, *, remember: bool) -> ResponseReturnValue:
-    onward = arrive(identity, remember=remember, after=None)
+    onward = sign_in_and_redirect(identity, remember=remember, after=None)
     session.remember_used_link(link.public_id)
     if onward.location == url_for("account.home"):
-        session.give_notice(notice)
+        session.set_notice(notice)
     return onward
 
 

@@ -20,7 +20,7 @@ from portal.web import session
 from portal.web.form_page import FormPage
 from portal.web.forms import PortalForm
 from portal.web.organisation import current_organisation
-from portal.web.profile_forms import PROFILE_ORDER, ProfileForm, asking, label_of
+from portal.web.profile_forms import PROFILE_ORDER, ProfileForm, field_label, with_field_rules
 
 pages = Blueprint("profile", __name__, url_prefix="/account/profile")
 Options = list[tuple[str, str]]
@@ -44,9 +44,9 @@ class ProfilePage(FormPage):
 
     def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
         """With the fields that the organisation asks for."""
-        return asking(ProfileForm, profile_rules(current_organisation().field_rules))
+        return with_field_rules(ProfileForm, profile_rules(current_organisation().field_rules))
 
-    def filled(self, form: PortalForm) -> None:
+    def prefill(self, form: PortalForm) -> None:
         """What is known so far."""
         details = get_profile(current_context(), session.signed_in_customer())
         for field in form:
@@ -60,7 +60,7 @@ class ProfilePage(FormPage):
         customer = session.signed_in_customer()
         rules = profile_rules(current_organisation().field_rules)
         change_profile(current_context(), session.current_visitor(), customer, form.details(), rules)
-        session.give_notice(N_("Your profile is saved."))
+        session.set_notice(N_("Your profile is saved."))
         return redirect(url_for("profile.edit"))
 
 
@@ -79,7 +79,7 @@ def _read_only(customer: Customer) -> list[tuple[str, str]]:
     rules = profile_rules(current_organisation().field_rules)
     names = [name for name in PROFILE_ORDER if rules[name] is FieldRule.READ_ONLY]
     details = get_profile(current_context(), customer) if names else ContactDetails()
-    return [(label_of(name), _words(name, getattr(details, name))) for name in names]
+    return [(field_label(name), _words(name, getattr(details, name))) for name in names]
 
 
 def _words(name: str, value: str | bool | None) -> str:

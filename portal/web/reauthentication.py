@@ -27,7 +27,7 @@ class PasswordPage(FormPage):
         """Whether there is a password to type."""
         return {"has_password": get_security(current_context(), session.signed_in_customer()).has_password}
 
-    def filled(self, form: PortalForm) -> None:
+    def prefill(self, form: PortalForm) -> None:
         """Where to go on afterwards."""
         form["next"].data = own_path(request.args.get("next"))
 
@@ -61,7 +61,7 @@ class CodePage(FormPage):
     form_class = ConfirmCodeForm
     template = "account/reauthenticate_code.html"
 
-    def onward(self) -> ResponseReturnValue | None:
+    def early_redirect(self) -> ResponseReturnValue | None:
         """Lead a customer whose browser has not asked for a code to the page with the button."""
         session.signed_in_customer()
         if session.code_requests():
@@ -73,7 +73,7 @@ class CodePage(FormPage):
         session.signed_in_customer()
         return {}
 
-    def filled(self, form: PortalForm) -> None:
+    def prefill(self, form: PortalForm) -> None:
         """Where to go on afterwards."""
         form["next"].data = own_path(request.args.get("next"))
 
@@ -92,9 +92,9 @@ class CodePage(FormPage):
 
 def _go_on(identity: str | None, after: str | None) -> ResponseReturnValue:
     if identity is None:
-        return session.to_sign_in()
+        return session.redirect_to_sign_in()
     session.renew(identity)
-    session.give_notice(N_("Thanks, that's confirmed."))
+    session.set_notice(N_("Thanks, that's confirmed."))
     return redirect_to(after, url_for("account.security"))
 
 

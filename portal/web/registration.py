@@ -22,12 +22,12 @@ from portal.web import session
 from portal.web.embedding import current_visit
 from portal.web.form_page import FormPage
 from portal.web.forms import ChosenPasswordForm, CodeForm, PortalForm, RememberForm, ResendForm
-from portal.web.handover import arrive, go_on
+from portal.web.handover import redirect_signed_in, sign_in_and_redirect
 from portal.web.link_page import LinkPage
 from portal.web.organisation import current_organisation
 from portal.web.password import judge_typed_password
 from portal.web.profile import country_names
-from portal.web.profile_forms import RegistrationForm, asking
+from portal.web.profile_forms import RegistrationForm, with_field_rules
 from portal.web.redirects import return_target
 
 _CONFIRMED = N_("Your email address is already confirmed.")
@@ -51,13 +51,13 @@ class RegistrationPage(FormPage):
 
     def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
         """With the fields that the organisation asks for."""
-        return asking(RegistrationForm, registration_rules(current_organisation().field_rules))
+        return with_field_rules(RegistrationForm, registration_rules(current_organisation().field_rules))
 
-    def onward(self) -> ResponseReturnValue | None:
+    def early_redirect(self) -> ResponseReturnValue | None:
         """Lead a customer who is signed in to the account, or back to the site that they came from."""
-        return go_on(None) if session.current_customer() else None
+        return redirect_signed_in(None) if session.current_customer() else None
 
-    def filled(self, form: PortalForm) -> None:
+    def prefill(self, form: PortalForm) -> None:
         """Who sent them."""
         form["ref"].data = request.args.get("ref")
 
@@ -78,7 +78,7 @@ class RegistrationPage(FormPage):
         session.remember_registration(
             register(current_context(), session.current_visitor(), application), address.email
         )
-        session.keep_typed(request.path, request.form)  # for who has to use another address
+        session.save_input(request.path, request.form)  # for who has to use another address
         return redirect(url_for("register.code"))
 
 
@@ -91,19 +91,19 @@ class CodePage(FormPage):
     form_class: ClassVar[type[PortalForm]] = CodeForm
     template = "register/code.html"
 
-    def onward(self) -> ResponseReturnValue | None:
+    def early_redirect(self) -> ResponseReturnValue | None:
         """Lead a customer on whose address is confirmed: to the account in a browser that is signed in."""
         registration, customer = session.remembered_registration(), session.current_customer()
         if registration is None:
-            return go_on(None) if customer else None
+            return redirect_signed_in(None) if customer else None
         if not is_confirmed(current_context(), session.current_visitor(), registration):
             return None
-        session.give_notice(_CONFIRMED if customer else _CONFIRMED_ELSEWHERE)
+        session.set_notice(_CONFIRMED if customer else _CONFIRMED_ELSEWHERE)
         return redirect(url_for("account.home" if customer else "login.login"))
 
     def post(self, **arguments: Any) -> ResponseReturnValue:
         """Confirm; where that has happened in another browser there is nothing left to type."""
-        return onward if (onward := self.onward()) is not None else super().post(**arguments)
+        return onward if (onward := self.early_redirect()) is not None else super().post(**arguments)
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
         """The address as it was typed; whoever changes the language comes back here, also from ResendPage."""
@@ -140,7 +140,7 @@ class ResendPage(CodePage):
             return redirect(url_for("register.register"))
         if resend(current_context(), session.current_visitor(), registration) is None:
             return redirect(url_for("register.register"))
-        session.give_notice(N_("We've sent the email again."))
+        session.set_notice(N_("We've sent the email again."))
         return redirect(url_for("register.code"))
 
 
@@ -153,8 +153,8 @@ class VerifyPage(LinkPage):
 
     template = "register/verify.html"
     purpose = Purpose.VERIFY
-    beginning = "register.code"
-    told_again = _CONFIRMED
+    request_endpoint = "register.code"
+    used_notice = _CONFIRMED
 
     def opened(self, **arguments: Any) -> dict[str, Any]:
         """What the link would confirm, and whether the password must be typed again for it."""
@@ -191,12 +191,12 @@ def _confirm(confirmation: Confirmation, password: str | None, *, remember: bool
         confirmation,
         password,
         remember=remember,
-        replacing=session.carried_identity(),
+        replacing=session.presented_identity(),
     )
-    onward = arrive(identity, remember=remember, after=None, return_url=confirmation.return_url)
+    onward = sign_in_and_redirect(identity, remember=remember, after=None, return_url=confirmation.return_url)
     session.remember_used_link(confirmation.link.public_id)
     if onward.location == url_for("account.home"):
-        session.give_notice(N_("Your email address is confirmed. Welcome!"))
+        session.set_notice(N_("Your email address is confirmed. Welcome!"))
     return onward
 
 
