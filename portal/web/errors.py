@@ -17,7 +17,8 @@ from portal.extensions import form_rate, retry_after
 from portal.i18n import translate
 from portal.storage.backends import DatabaseUnavailable
 from portal.web.embedding import new_tab_url
-from portal.web.form_page import LINK_STATUS, FormPage, words_of
+from portal.web.form_page import LINK_STATUS, FormPage, PageState, refusal_text
+from portal.web.forms import PortalForm
 from portal.web.redirects import this_page
 from portal.web.session import (
     NotSignedIn,
@@ -102,8 +103,8 @@ def _page(
             status=status,
             title=translate(title or default_title),
             message=message or translate(default_message),
-            ways_on=[(url_for(endpoint), translate(label)) for endpoint, label in links or [_home_link()]],
-            again=this_page() if status in _TEMPORARY else None,
+            links=[(url_for(endpoint), translate(label)) for endpoint, label in links or [_home_link()]],
+            retry_url=this_page() if status in _TEMPORARY else None,
             request_id=g.request_id if status >= 500 else None,
         ),
         status,
@@ -155,7 +156,7 @@ def _show_stale_form() -> ResponseReturnValue:
     view = getattr(current_app.view_functions.get(request.endpoint or ""), "view_class", None)
     if view is None or not issubclass(view, FormPage):
         return _page(400)
-    page: FormPage = view()
+    page: FormPage[PortalForm, PageState] = view()
     try:
         return page.show_stale(**(request.view_args or {}))
     except Refused as refusal:
@@ -169,12 +170,13 @@ def _show_stale_form() -> ResponseReturnValue:
 def _refused(refusal: Refused) -> Response:
     """Show a refusal without a form, such as that of a used link."""
     if refusal.retry_after is not None:
-        page = _page(429, message=words_of(refusal))
+        page = _page(429, message=refusal_text(refusal))
         page.headers["Retry-After"] = str(refusal.retry_after)
         return page
-    status, title, message = LINK_STATUS.get(refusal.failure, 422), _LINK_TITLES.get(refusal.failure), words_of(refusal)
+    title, message = _LINK_TITLES.get(refusal.failure), refusal_text(refusal)
     if isinstance(refusal, LinkUsed) and request.blueprint in _USED_LINK_MESSAGES:
         title, message = _USED_LINK_TITLE, translate(_USED_LINK_MESSAGES[request.blueprint])
+    status = LINK_STATUS.get(refusal.failure, 422)
     return _page(status, title=title, message=message, links=_links_for(refusal.failure))
 
 

@@ -6,7 +6,7 @@ in before must confirm it first, on a page that names the site and the account: 
 4.1 and 4.7).
 """
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import unquote_plus, urlencode, urlsplit
 
@@ -24,8 +24,8 @@ from portal.domain.use_cases.hand_over import hand_over, hand_over_once
 from portal.extensions import form_rate
 from portal.web.cookies import is_framed, set_device_cookie
 from portal.web.embedding import Visit, current_visit, nonce_in_request, visit_in_request
-from portal.web.form_page import FormPage
-from portal.web.forms import ContinueForm, PortalForm, Problem
+from portal.web.form_page import FormPage, PageState
+from portal.web.forms import ContinueForm, Problem
 from portal.web.organisation import current_organisation
 from portal.web.redirects import redirect_to, return_target
 from portal.web.session import VISIT, current_customer, current_visitor, sign_in, signed_in_customer
@@ -85,13 +85,19 @@ def redirect_signed_in(after: str | None) -> ResponseReturnValue:
     return _redirect_back(signed_in_customer(), visit, target)
 
 
-class ContinuePage(FormPage):
+@dataclass
+class _ContinueState(PageState):
+    site: str = ""
+    """The host of the site; known once the form is filled in."""
+
+
+class ContinuePage(FormPage[ContinueForm, _ContinueState]):
     """Ask a signed-in customer to confirm the return to a site; shown at the URL they opened (redirect_signed_in)."""
 
     form_class = ContinueForm
     template = "login/continue.html"
 
-    def get(self, **_arguments: Any) -> ResponseReturnValue:
+    def get(self) -> ResponseReturnValue:
         """Redirect to the page with the button, or to the account if there is no site to return to."""
         is_done = current_customer() is not None and current_visit().return_url is None
         return redirect(url_for("account.home" if is_done else "login.login"))
@@ -100,35 +106,36 @@ class ContinuePage(FormPage):
         """Show the page with the button, for the site of the current visit."""
         return super().get()
 
-    def opened(self, **_arguments: Any) -> dict[str, Any]:
+    def load(self) -> _ContinueState:
         """Require a signed-in customer, and allow no frame (clickjacking)."""
         signed_in_customer()
         g.is_never_framed = True
-        return {}
+        return _ContinueState()
 
-    def prefill(self, form: PortalForm) -> None:
+    def prefill(self, form: ContinueForm) -> None:
         """Put the visit into the form, since another tab may start another visit before the form is sent."""
         visit = asdict(current_visit())
         for name in ("return_url", "state", "nonce"):
             form[name].data = visit[name]
 
-    def submitted(self, form: ContinueForm, shown: dict[str, Any]) -> ResponseReturnValue:
+    def submit(self, form: ContinueForm, state: _ContinueState) -> ResponseReturnValue:
         visit = visit_in_request()
         if visit.return_url is None or is_framed():
             return redirect(url_for("account.home"))
         return _redirect_back(signed_in_customer(), visit, visit.return_url)
 
-    def show_stale(self, **arguments: Any) -> ResponseReturnValue:
+    def show_stale(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
         """Show the page again; raises BadRequest without an allowed return URL."""
         if return_target(request.form.get("return_url") or current_visit().return_url) is None:
             raise BadRequest
-        return super().show_stale(**arguments)
+        return super().show_stale(*args, **kwargs)
 
-    def _page(self, form: PortalForm, shown: dict[str, Any], problems: list[Problem]) -> str:
-        if not form["return_url"].data:
+    def _page(self, form: ContinueForm, state: _ContinueState, problems: list[Problem]) -> str:
+        if not form.return_url.data:
             self.prefill(form)
-        target = return_target(form["return_url"].data)  # also adds its origin to the page's policy
-        return super()._page(form, {"site": urlsplit(target or "").netloc, **shown}, problems)
+        target = return_target(form.return_url.data)  # also adds its origin to the page's policy
+        state.site = urlsplit(target or "").netloc
+        return super()._page(form, state, problems)
 
 
 pages.add_url_rule("/continue", view_func=ContinuePage.as_view("continue"))

@@ -4,6 +4,7 @@ The choice of a visitor who is not signed in is in a cookie of its own, because 
 and sign-out. The cookie is not signed: it is no secret, and is ignored unless it is the tag of an available language.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,10 +19,11 @@ from portal.storage.backends import DatabaseUnavailable
 from portal.web import session
 from portal.web.assets import is_asset
 from portal.web.cookies import is_framed
-from portal.web.form_page import FormPage
+from portal.web.form_page import FormPage, PageState
 from portal.web.forms import LanguageForm
 from portal.web.organisation import current_organisation
 from portal.web.redirects import own_path, redirect_to, this_page
+from portal.web.saved_input import save_input
 
 pages = Blueprint("language", __name__)
 
@@ -83,30 +85,34 @@ def _cookie_name() -> str:
     return "__Host-language" if settings_of(current_app).is_https else "language"
 
 
-class LanguagePage(FormPage):
+@dataclass
+class _LanguageState(PageState):
+    here: str | None
+    """The page with the switch; the switch of this page returns to it, too."""
+
+
+class LanguagePage(FormPage[LanguageForm, _LanguageState]):
     """Choose a language; the page itself is shown only after an error."""
 
     form_class = LanguageForm
     template = "language.html"
 
-    def get(self, **_arguments: Any) -> ResponseReturnValue:
+    def get(self) -> ResponseReturnValue:
         """Redirect to the page with the switch, without a change."""
         return redirect_to(request.args.get("next"), url_for("login.home"))
 
-    def opened(self, **_arguments: Any) -> dict[str, Any]:
-        """Return the page with the switch; the switch of this page returns to it, too."""
-        return {"here": _page_of_switch()}
+    def load(self) -> _LanguageState:
+        return _LanguageState(_page_of_switch())
 
-    def submitted(self, form: LanguageForm, shown: dict[str, Any]) -> ResponseReturnValue:
+    def submit(self, form: LanguageForm, state: _LanguageState) -> ResponseReturnValue:
         """Store the language in this browser and for the signed-in customer, and redirect to the page as it was."""
         language = form.locale.language
         customer = session.current_customer()
         if customer:
             choose_language(current_context(), customer, language.tag)
-        here = _page_of_switch()
-        if here is not None:
-            session.save_input(urlsplit(here).path, request.form)
-        response = redirect_to(here, url_for("login.home"))
+        if state.here is not None:
+            save_input(urlsplit(state.here).path, request.form)
+        response = redirect_to(state.here, url_for("login.home"))
         response.set_cookie(
             _cookie_name(),
             language.tag,

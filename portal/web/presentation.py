@@ -83,5 +83,5 @@ def _take_notice() -> dict[str, Any]:
         session.pop(name, None)
     return {
         "notice": notice and translate(notice),
-        "notice_way": link and (url_for(link[0]), translate(link[1])),
+        "notice_link": link and (url_for(link[0]), translate(link[1])),
     }
