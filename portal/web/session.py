@@ -1,4 +1,4 @@
-"""The session cookie: the identity, and the state of a registration, a sign-in or a form that is not finished."""
+"""The session cookie: the identity, and the email requests, links and notices of this browser."""
 
 from flask import g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
@@ -16,11 +16,12 @@ from portal.storage.models import STRING_LENGTH, USER_AGENT_LENGTH
 from portal.web.cookies import is_framed, presented_device
 from portal.web.organisation import current_organisation
 
+PageLink = tuple[str, str]
+"""A link on a page: its endpoint and its text (for the translators)."""
+
 VISIT = "visit"
 _IDENTITY = "identity"
 _REMEMBER = "kept"
-PageLink = tuple[str, str]
-"""A link on a page: its endpoint and its text (for the translators)."""
 _REGISTRATION = "registration"
 _MAILED_ADDRESS = "mailed_to"
 _SIGN_IN_REQUESTS = "sign_ins"
