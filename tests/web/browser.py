@@ -75,6 +75,11 @@ class Page:
         return self.tree.one("main").text
 
     @property
+    def notices(self) -> list[str]:
+        """The texts of the notices."""
+        return [notice.text for notice in self.tree.all("p", role="status")]
+
+    @property
     def forms(self) -> list[Form]:
         return [_read_form(element) for element in self.tree.all("form")]
 

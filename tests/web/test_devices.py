@@ -13,8 +13,8 @@ from portal.storage.models import Contact
 from tests.passing_time import passing_time
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
+from tests.web.framing import Framed, allow
 from tests.web.post import code_in
-from tests.web.test_embedding import Framed, allow
 
 EMAIL, SECOND_EMAIL = "ada@example.com", "grace@example.com"
 SECOND = "nine grey otters swim"

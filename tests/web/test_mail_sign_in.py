@@ -8,8 +8,8 @@ import pytest
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start, in_parallel
 from tests.web.expectations import assert_error_page
+from tests.web.framing import Framed, allow
 from tests.web.post import code_in
-from tests.web.test_embedding import Framed, allow
 
 EMAIL = "ada@example.com"
 
