@@ -1,4 +1,4 @@
-"""How somebody signs in: the page that says so, confirming who sits there, and a first password."""
+"""The security page, reauthentication, and the first password."""
 
 from datetime import timedelta
 
@@ -42,13 +42,13 @@ class _NamePage(StatelessFormPage[_NameForm]):
 
 
 def forget_proofs(site: Site) -> None:
-    """Let the ten minutes pass."""
+    """Make the last authentication of all sessions ten minutes old."""
     with site.context.database.write() as connection:
         connection.execute(update(Identity).values(proved_at=site.context.clock() - RECENT))
 
 
 def by_email(site: Site) -> Browser:
-    """Somebody who has no password, signed in."""
+    """Sign in a customer without a password."""
     site.guest(EMAIL)
     browser = site.browser()
     browser.follow(browser.fill("/login/link", {"email": EMAIL}))

@@ -216,7 +216,7 @@ class TestKnownDevices:
             assert browser.sign_in(EMAIL, PASSWORD).status == 429
 
     def test_wrong_passwords_look_the_same_with_a_cookie(self, shop: Site) -> None:
-        """Whoever brings a cookie of another customer cannot tell whether an address is known."""
+        """A device cookie of another customer does not reveal whether an address is known."""
         shop.customer(SECOND_EMAIL)
         browser = shop.browser()
         browser.sign_in(SECOND_EMAIL, PASSWORD)

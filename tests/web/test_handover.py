@@ -26,7 +26,7 @@ def link(return_url: str = WELCOME, **said: str) -> str:
 
 
 def visit(site: Site, return_url: str = WELCOME, **said: str) -> tuple[Browser, Page]:
-    """Somebody who is not signed in comes from a site."""
+    """A signed-out customer comes from a site."""
     browser = site.browser()
     return browser, browser.open(link(return_url, **said))
 

@@ -151,7 +151,7 @@ def test_using_a_link_ends_all_other_emails_and_asking_again_ends_none(site: Sit
     browser = site.browser()
     ask(browser)
     first, first_code = site.link(EMAIL), code_for(site)
-    ask(site.browser())  # somebody else asks for the same address
+    ask(site.browser())  # an attacker requests one for the same address
     ask(browser)
     last = site.link(EMAIL)
 

@@ -116,7 +116,7 @@ class TestJourney:
         sign_up(shopper, "change@example.com")
         with shopper.page.context.expect_page() as opened:
             shopper.frame.get_by_role("link", name="Change password").click()
-        expect(opened.value).to_have_url(re.compile("/login"))  # which does not know who is in the frame
+        expect(opened.value).to_have_url(re.compile("/login"))  # it does not have the session of the frame
         shopper.heading(HELLO)
 
     def test_the_password_is_checked_while_it_is_typed(self, shopper: Shopper) -> None:
