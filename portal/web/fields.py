@@ -32,7 +32,7 @@ _MISSING_MESSAGES = {
 Validator = Callable[[BaseForm, Field], None]
 
 
-def password_required(message: str) -> Validator:
+def _password_required(message: str) -> Validator:
     """Return a validator that requires a password; it may consist of white space."""
 
     def check(form: BaseForm, field: Field) -> None:
@@ -80,7 +80,7 @@ def supported_language(form: BaseForm, field: Field) -> None:
         raise StopValidation(translate(N_("We don't speak this language yet. Please choose one of these.")))
 
 
-def password_length(form: BaseForm, field: Field) -> None:
+def _password_length(form: BaseForm, field: Field) -> None:
     """Reject a password that is longer than the hasher accepts."""
     try:
         normalised(field.data)
@@ -138,6 +138,11 @@ class SecretField(PasswordField):
     def text(self) -> str:
         """The password as it was typed, with its white space."""
         return self.data or ""
+
+
+def password_field(label: str, missing_message: str) -> SecretField:
+    """Return a required password field."""
+    return SecretField(label, [_password_required(missing_message), _password_length])
 
 
 class CodeField(TextField):

@@ -18,8 +18,7 @@ from portal.web.fields import (
     LanguageField,
     SecretField,
     TextField,
-    password_length,
-    password_required,
+    password_field,
 )
 
 REMEMBER = N_("Keep me signed in on this device")
@@ -97,7 +96,7 @@ class EmailForm(PortalForm):
 class LoginForm(EmailForm):
     """Sign in with a password."""
 
-    password = SecretField(N_("Password"), [password_required(N_("Enter your password.")), password_length])
+    password = password_field(N_("Password"), N_("Enter your password."))
     remember = CheckBox(REMEMBER)
     next = HiddenField()
 
@@ -142,9 +141,8 @@ class ResendForm(RememberForm):
 class ChosenPasswordForm(RememberForm):
     """Enter the password that was chosen at registration, in another browser."""
 
-    password = SecretField(
-        N_("Password you chose when registering"),
-        [password_required(N_("Enter the password you chose when registering.")), password_length],
+    password = password_field(
+        N_("Password you chose when registering"), N_("Enter the password you chose when registering.")
     )
 
 
@@ -157,7 +155,7 @@ class CodeForm(RememberForm):
 class NewPasswordForm(PortalForm):
     """Set a new password."""
 
-    password = SecretField(N_("New password"), [password_required(N_("Choose a new password.")), password_length])
+    password = password_field(N_("New password"), N_("Choose a new password."))
 
 
 class TypingForm(PortalForm):
@@ -172,7 +170,7 @@ class TypingForm(PortalForm):
 class ConfirmPasswordForm(PortalForm):
     """Enter the current password to reauthenticate."""
 
-    password = SecretField(N_("Password"), [password_required(N_("Enter your password.")), password_length])
+    password = password_field(N_("Password"), N_("Enter your password."))
     next = HiddenField()
 
 
@@ -192,7 +190,5 @@ class AskCodeForm(PortalForm):
 class ChangePasswordForm(PortalForm):
     """Change the password; the current one is asked for."""
 
-    current_password = SecretField(
-        N_("Current password"), [password_required(N_("Enter your current password.")), password_length]
-    )
-    password = SecretField(N_("New password"), [password_required(N_("Choose a new password.")), password_length])
+    current_password = password_field(N_("Current password"), N_("Enter your current password."))
+    password = password_field(N_("New password"), N_("Choose a new password."))

@@ -16,11 +16,9 @@ from portal.web.fields import (
     CheckBox,
     EmailField,
     Required,
-    SecretField,
     TextField,
     country,
-    password_length,
-    password_required,
+    password_field,
     phone_number,
     plain_text,
     supported_language,
@@ -39,7 +37,7 @@ class _NewAccountForm(_NameForm):
     """Enter what every account needs."""
 
     email = EmailField(EMAIL)
-    password = SecretField(N_("Password"), [password_required(N_("Choose a password.")), password_length])
+    password = password_field(N_("Password"), N_("Choose a password."))
 
 
 class ProfileForm(_NameForm):
