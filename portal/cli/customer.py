@@ -15,6 +15,7 @@ from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_json, echo_table
 from portal.domain.contact_details import ContactDetails, get_contact_details
 from portal.domain.contacts import LOCKING_FAILURES
+from portal.domain.customer_data import export_customer
 from portal.domain.geoip import GeoIPDatabase
 from portal.domain.operations import customers
 from portal.domain.operations.ban import ban as ban_customer
@@ -22,7 +23,6 @@ from portal.domain.operations.ban import unban as unban_customer
 from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector
 from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.end_sessions import end_sessions
-from portal.domain.operations.export_customer import export_customer
 from portal.domain.operations.import_customers import begin_import
 from portal.domain.organisations import get_organisation
 from portal.domain.values.user_agents import read_user_agent

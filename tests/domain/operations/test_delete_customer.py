@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
+from portal.domain.customer_data import EXPORTED
 from portal.domain.errors import Failure
 from portal.domain.operations.customers import CustomerReference, UnknownCustomer
 from portal.domain.operations.delete_customer import delete_customer
-from portal.domain.operations.export_customer import EXPORTED
 from portal.domain.use_cases.set_new_password import get_reset_link
 from portal.domain.values.email import parse_email
 from portal.storage.models import Base, Contact, Event, Identity, Registration
