@@ -20,11 +20,13 @@ class Notice(StrEnum):
     SIGN_IN = "sign_in"
     REAUTHENTICATE = "reauthenticate"
     PASSWORD_CHANGED = "password_changed"
+    ERASED = "erased"
+    """The last email to a customer who was erased (erasure.py)."""
     TEST = "test"
     """Sent by `portal mail test`, and never queued."""
 
 
-_NOT_URGENT = frozenset({Notice.PASSWORD_CHANGED})
+_NOT_URGENT = frozenset({Notice.PASSWORD_CHANGED, Notice.ERASED})
 """The customer does not wait for these emails; all others are urgent."""
 
 
