@@ -23,10 +23,12 @@ _LINK_PATHS = {
     Notice.VERIFY: "/register/verify/",
     Notice.RESET: "/password/reset/",
     Notice.SIGN_IN: "/login/link/",
+    Notice.CLOSED: "/account/keep/",
+    Notice.KEEP: "/account/keep/",
 }
 """Where the link of each mail that carries one leads."""
-_WITH_CODE = {*_LINK_PATHS, Notice.REAUTHENTICATE}
-"""The mails that carry a code, with a link or alone."""
+_WITH_PROOF = {*_LINK_PATHS, Notice.REAUTHENTICATE}
+"""The mails that carry a link or a code, or both: proofs of the mailbox."""
 _NAME_LENGTH = 60
 """How much of the organisation's name stands in From.
 
@@ -137,7 +139,7 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         "occurred_at": moment_text(mail.created_at),
         "asked": _asked(app, mail, language),
     }
-    if notice in _WITH_CODE:
+    if notice in _WITH_PROOF:
         if mail.link is None:
             raise Unmailable("the link is missing")
         purpose = Purpose(mail.link.purpose)
@@ -145,6 +147,7 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         if notice in _LINK_PATHS:
             values["link"] = base_url + _LINK_PATHS[notice] + context_of(app).signer.token(purpose, mail.link.public_id)
         values["expires"] = duration_text(mail.link.lifetime)
+        values["erased_on"] = moment_text(mail.link.expires_at)  # a closed account is, when the link that keeps it ends
     return values
 
 

@@ -78,6 +78,8 @@ def test_each_mail_is_text_first_then_html_with_every_header(
         (Notice.VERIFY, Purpose.VERIFY, "/register/verify/"),
         (Notice.RESET, Purpose.RESET, "/password/reset/"),
         (Notice.SIGN_IN, Purpose.SIGN_IN, "/login/link/"),
+        (Notice.CLOSED, Purpose.KEEP, "/account/keep/"),
+        (Notice.KEEP, Purpose.KEEP, "/account/keep/"),
     ],
 )
 def test_a_link_begins_with_the_base_url_stands_alone_and_has_one_purpose(
@@ -113,7 +115,7 @@ def test_each_mail_says_why_it_came_when_it_ends_and_what_to_do_if_it_was_not_yo
             "Didn't ask for this\\? You can ignore this email\\.|If (this wasn't you|you didn't ask for this), ", words
         )
         assert "Customer portal will never ask for your password by email or phone." in words
-        expiry = r"expires? after 30 minutes|do not expire|was changed on |were erased on "
+        expiry = r"expires? after 30 minutes|do not expire|was changed on |(were|will be) erased on "
         assert notice is Notice.TEST or re.search(expiry, words)
     assert tree.one("meta", name="color-scheme").get("content") == "light dark"
 
