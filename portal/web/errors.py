@@ -68,7 +68,9 @@ _USED_TITLE = N_("This link has already been used")
 _USED_WORDS = {
     "password": N_("A new password was set with it. Each link works once."),
     "mail_sign_in": N_("It was used to sign in. Each link works once."),
+    "account_data": N_("The account was kept with it. Each link works once."),
 }
+_ERASED = N_("The time to keep the account is over, or this isn't one of our links. You can create a new account.")
 _PASSING = frozenset({429, 500, 503})
 """What may be gone when the same page is opened again."""
 _RETRY_SECONDS = 2
@@ -175,6 +177,8 @@ def _refused(refusal: Refused) -> Response:
     status, title, message = LINK_STATUS.get(refusal.failure, 422), _LINK_TITLES.get(refusal.failure), words_of(refusal)
     if isinstance(refusal, LinkUsed) and request.blueprint in _USED_WORDS:
         title, message = _USED_TITLE, translate(_USED_WORDS[request.blueprint])
+    elif request.blueprint == "account_data" and refusal.failure in (Failure.LINK_EXPIRED, Failure.NO_SUCH_LINK):
+        message = translate(_ERASED)
     return _page(status, title=title, message=message, ways_on=_ways_on(refusal.failure))
 
 
@@ -187,6 +191,8 @@ def _ways_on(failure: Failure) -> list[Way] | None:
         return [("password.request_reset", N_("Ask for a new link")), sign_in]
     if request.blueprint == "mail_sign_in":
         return [("mail_sign_in.request", N_("Ask for a new link")), ("login.login", N_("Sign in with a password"))]
+    if request.blueprint == "account_data":
+        return [sign_in, ("register.register", N_("Create an account"))]
     if request.blueprint != "register":
         return None
     if failure is Failure.REGISTRATION_DROPPED:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flask import request
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, PasswordField, StringField
+from wtforms import BooleanField, HiddenField, PasswordField, StringField
 
 from portal.domain.messages import N_
 from portal.i18n import translate
@@ -53,11 +53,13 @@ class PortalForm(FlaskForm):
 
     @property
     def typed(self) -> dict[str, str]:
-        """What was typed into it, but for passwords."""
+        """What was typed into it and ticked, but for passwords."""
         return {
-            field.name: field.data
+            field.name: "y" if isinstance(field, BooleanField) else field.data
             for field in self
-            if isinstance(field, StringField) and not isinstance(field, PasswordField | HiddenField) and field.data
+            if isinstance(field, StringField | BooleanField)
+            and not isinstance(field, PasswordField | HiddenField)
+            and field.data
         }
 
     def check(self) -> bool:
@@ -104,6 +106,20 @@ class LoginForm(EmailForm):
 
 class ConfirmForm(PortalForm):
     """Nothing to type: a button."""
+
+
+class ExportForm(PortalForm):
+    """Two buttons, each for a format."""
+
+    format = HiddenField()
+
+
+class DeleteForm(PortalForm):
+    """Delete the account, on purpose."""
+
+    confirm = CheckBox(
+        N_("I want to delete my account"), [typed(N_("Tick the box if you want to delete your account."))]
+    )
 
 
 class ContinueForm(PortalForm):

@@ -79,11 +79,11 @@ def _read_only(customer: Customer) -> list[tuple[str, str]]:
     rules = profile_rules(current_organisation().field_rules)
     names = [name for name in PROFILE_ORDER if rules[name] is FieldRule.READ_ONLY]
     details = get_profile(current_context(), customer) if names else ContactDetails()
-    return [(label_of(name), _words(name, getattr(details, name))) for name in names]
+    return [(label_of(name), field_words(name, getattr(details, name))) for name in names]
 
 
-def _words(name: str, value: str | bool | None) -> str:
-    """What is known in a field, as people read it."""
+def field_words(name: str, value: str | bool | None) -> str:
+    """What is known in a field of the profile, as people read it."""
     language = current_language()
     if isinstance(value, bool):
         return translate(N_("Yes") if value else N_("No"))

@@ -1,5 +1,7 @@
 """Close the customer's own account, which is erased after DELETION_GRACE, and keep it after all."""
 
+from datetime import datetime
+
 from sqlalchemy import update
 
 from portal.domain import contacts, identities, one_time_links, outbox
@@ -17,6 +19,12 @@ from portal.storage.database import retried
 from portal.storage.models import Contact
 
 
+def erased_if_closed_now(context: Context) -> datetime | None:
+    """Return when an account that is closed now is erased; None for at once."""
+    grace = context.rules.deletion_grace
+    return context.clock() + grace if grace else None
+
+
 @retried
 def close_account(context: Context, visitor: Visitor, customer: Customer) -> bool:
     """Close the account of a signed-in customer, or erase it where there is no grace.
@@ -27,15 +35,14 @@ def close_account(context: Context, visitor: Visitor, customer: Customer) -> boo
     NotRecentlyAuthenticated.
     """
     require_recent_authentication(context, customer)
-    now, grace = context.clock(), context.rules.deletion_grace
+    now, erase_at = context.clock(), erased_if_closed_now(context)
     with context.database.write() as connection:
         contact = contacts.lock(connection, customer.id)
         if contact is None:
             return True
         if not identities.end_one(connection, contact.id, customer.identity_id, now):
             return False
-        if grace:
-            erase_at = now + grace
+        if erase_at:
             connection.execute(update(Contact).where(Contact.id == contact.id).values(erase_at=erase_at))
             identities.end_all(connection, contact.id, now)
             one_time_links.end_all(connection, contact.id, now)
@@ -46,7 +53,7 @@ def close_account(context: Context, visitor: Visitor, customer: Customer) -> boo
             record(connection, visitor, EventKind.CLOSE, contact_id=contact.id, now=now)
         else:
             erase(connection, context, contact.id)
-    if not grace:
+    if erase_at is None:
         context.database.scrub()
     return True
 
