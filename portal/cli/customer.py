@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+from datetime import UTC
 from typing import IO
 
 import click
@@ -49,7 +50,7 @@ def list_(slug: str, search: str | None) -> None:
     echo_table(
         ("EMAIL", "PHONE", "NAME", "STATE", "REFERENCE", "KNOWN SINCE"),
         (
-            (record.email, record.phone, record.name, record.state, record.cu_ref_no, record.created_at)
+            (record.email, record.phone, record.name, _state(record), record.cu_ref_no, record.created_at)
             for record in found
         ),
     )
@@ -87,7 +88,7 @@ def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
         ("Email", record.email),
         ("Name", record.name),
         ("Reference number", record.cu_ref_no),
-        ("State", record.state),
+        ("State", _state(record)),
         ("Known since", record.created_at),
         ("Confirmed at", record.confirmed_at),
         ("Registered at", record.registered_at),
@@ -97,6 +98,12 @@ def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
     counts = (("Password", record.failed_passwords), ("Codes from emails", record.failed_codes))
     fields += [(name, _LOCKED) for name, failures in counts if failures >= LOCKING_FAILURES]
     return fields
+
+
+def _state(record: CustomerRecord) -> str:
+    if record.erase_at is None:
+        return record.state
+    return f"{record.state}, erased on {record.erase_at.astimezone(UTC):%Y-%m-%d}"
 
 
 def _detail_fields(details: ContactDetails) -> list[tuple[str, object]]:
@@ -240,7 +247,8 @@ def export(whom: CustomerSelector, slug: str) -> None:
 def delete(whom: CustomerSelector, yes: bool, slug: str) -> None:
     """Delete a customer and all data about them.
 
-    The customer is signed out everywhere, and emailed links stop working. This cannot be undone.
+    The customer is signed out everywhere, emailed links stop working, and an email says so. This cannot be undone. A
+    customer who has closed the account need not wait for it.
     """
     context = current_context()
     with context.database.read() as connection:

@@ -1,5 +1,6 @@
 """A customer closes the account: it is unknown at once, can be kept for a while, and is erased then."""
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Barrier, Thread
@@ -140,7 +141,10 @@ def test_the_link_lasts_as_long_as_the_grace(closed: Scene, clock: MovableClock)
         closed.keep(token)
 
 
-def test_after_the_grace_the_account_is_erased_and_the_address_is_new(scene: Scene, clock: MovableClock) -> None:
+def test_after_the_grace_the_account_is_erased_and_the_address_is_new(
+    scene: Scene, clock: MovableClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     customer: FullCustomer = create_full_customer(scene)
     identity = customer.identity
     scene.change_row(update(Identity).values(proved_at=clock()))
@@ -151,7 +155,8 @@ def test_after_the_grace_the_account_is_erased_and_the_address_is_new(scene: Sce
     assert purge(scene.context)["closed account"] == 0
     assert [(mail.notice, mail.recipient) for mail in scene.mails(Notice.ERASED)] == [(Notice.ERASED, EMAIL)]
     send_all(scene)
-    assert [trace for trace in customer.traces if trace in everything(scene)] == []
+    assert [trace for trace in customer.traces if trace in everything(scene) + caplog.text] == []
+    assert "delete contact=None" in caplog.text
     assert scene.is_signed_in(scene.join(EMAIL))
 
 
