@@ -67,7 +67,10 @@ _groups = (
 
 
 def get_contact_details(connection: Connection, contact_id: int) -> ContactDetails:
-    row = connection.execute(_details, {"contact_id": contact_id}).one()
+    """Return the details of a contact; empty ones if it was deleted since the id was read."""
+    row = connection.execute(_details, {"contact_id": contact_id}).one_or_none()
+    if row is None:
+        return ContactDetails()
     groups = connection.execute(_groups, {"contact_id": contact_id}).scalars()
     return ContactDetails(**row._asdict(), groups=tuple(groups))
 
