@@ -230,7 +230,7 @@ def test_an_overdue_account_is_erased_and_its_address_is_new(start: Start, caplo
     assert (page.status, "The time to keep the account is over" in page.words) == (410, True)
     assert purge(site.context)["closed account"] == 1
     mail = site.mails(EMAIL)[0]  # of the erased customer no row says in which order the emails were due
-    assert {mail["Subject"] for mail in site.mails(EMAIL)} >= {"Your account with Customer portal was erased"}
+    assert {mail["Subject"] for mail in site.mails(EMAIL)} >= {"We have erased your account with Customer portal"}
     assert mail["To"] == EMAIL
     stored = str(site.rows())
     assert [trace for trace in (EMAIL, NAME, PHONE) if trace in stored] == []
@@ -249,7 +249,7 @@ def test_without_grace_it_is_erased_at_once(start: Start) -> None:
     assert "Your account was erased." in browser.follow(close(browser)).words
     assert {mail["Subject"] for mail in site.mails(EMAIL)} == {
         "Confirm your email address for Customer portal",
-        "Your account with Customer portal was erased",
+        "We have erased your account with Customer portal",
     }
     rows = site.rows()
     assert [
