@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from markupsafe import Markup
+
 from portal.domain.contact_details import TEXT_FIELDS, api_name
 from portal.domain.identities import Channel
 from portal.domain.messages import N_
@@ -72,6 +74,8 @@ LABELS: Mapping[str, str] = {
 """What the exported fields are called, beside those of the profile."""
 NOT_SHOWN = frozenset({"organisation", "refusal"})
 """The heading names the organisation; why something was refused stands with what happened."""
+_NUMBERS = frozenset({"cuRefNo", "referralId", "referral", "requestId", "messageId"})
+"""Numbers that are no words in any language; each is selected whole."""
 _PROFILE = {api_name(name): name for name in (*TEXT_FIELDS, "newsletter")}
 _SECTIONS: Mapping[str, str] = {
     "account": N_("Password"),
@@ -165,6 +169,8 @@ def _words(name: str, value: Any, record: Mapping[str, Any]) -> str:
         return moment(datetime.fromisoformat(value))
     if isinstance(value, list):
         return ", ".join(value)
+    if name in _NUMBERS:
+        return Markup('<span class="reference" dir="ltr">{}</span>').format(value)
     if name in _PROFILE or isinstance(value, bool):
         return field_words(_PROFILE.get(name, name), value)
     known = _VALUES.get(name, {}).get(value)
