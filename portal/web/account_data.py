@@ -47,8 +47,6 @@ class ExportPage(FormPage):
     def submitted(self, form: ExportForm, shown: dict[str, Any]) -> ResponseReturnValue:
         """Export it; JSON, unless the page was asked for."""
         exported = export_account(current_context(), session.current_visitor(), session.signed_in_customer())
-        if exported is None:
-            return session.to_sign_in()
         if form.format.data == "page":
             return render_template("account/export.html", sections=sections_of(exported))
         response = Response(json.dumps(exported, ensure_ascii=False, indent=2) + "\n", mimetype="application/json")

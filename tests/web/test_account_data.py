@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from portal.domain import contacts
 from portal.domain.contact_details import api_name
 from portal.domain.customer_data import EXPORTED
 from portal.domain.operations.retention import purge
@@ -272,8 +273,9 @@ def test_a_copy_for_a_customer_who_is_gone_meanwhile_leads_to_sign_in(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = site.customer(EMAIL)
-    monkeypatch.setattr("portal.web.account_data.export_account", lambda *_arguments: None)
-    assert export(browser, "json").location == f"/login?next={EXPORT}"
+    form = browser.open(DATA).form(EXPORT)
+    monkeypatch.setattr(contacts, "lock", lambda *_arguments: None)
+    assert browser.post(form).location == f"/login?next={EXPORT}"
 
 
 def test_a_stale_form_keeps_nothing(site: Site) -> None:
