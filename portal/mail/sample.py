@@ -1,4 +1,4 @@
-"""Mails that nobody asked for: for those who brand them, and to try the settings."""
+"""Sample emails, to preview templates and to test the mail settings."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -27,7 +27,7 @@ _LINKS: dict[Notice, tuple[Purpose, Callable[[Rules], timedelta]]] = {
 def sample_mail(
     context: Context, organisation: Organisation, notice: Notice, locale: str | None, recipient: str = RECIPIENT
 ) -> DueMail:
-    """Make a mail to be rendered; nothing of it is stored, so its link and code open nothing."""
+    """Return an email to render. Nothing of it is stored, so its link and code do not work."""
     now = context.clock()
     link = None
     if notice in _LINKS:

@@ -1,21 +1,24 @@
-"""The customer's data: a copy of it, and deleting the account."""
+"""The customer's data: get a copy of it, and delete the account."""
 
 import json
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
-from flask import Blueprint, Response, redirect, render_template, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.app import current_context
 from portal.domain.messages import N_
+from portal.domain.one_time_links import OpenLink
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases.close_account import close_account, erased_if_closed_now, get_keep_link, keep_account
 from portal.domain.use_cases.export_account import export_account
 from portal.web import session
 from portal.web.data_words import sections_of
-from portal.web.form_page import FormPage
+from portal.web.form_page import FormPage, PageState, StatelessFormPage
 from portal.web.forms import ConfirmForm, DeleteForm, ExportForm
-from portal.web.link_page import LinkPage
+from portal.web.link_page import LinkPage, LinkState
+from portal.web.saved_input import remember_address
 
 _FILE_NAME = "account-data.json"
 
@@ -29,23 +32,22 @@ def index() -> str:
     return render_template("account/data.html", problems=[])
 
 
-class ExportPage(FormPage):
-    """Give a copy of the data, as a file or as a page to read; shown only if the form that was sent is stale."""
+class ExportPage(StatelessFormPage[ExportForm]):
+    """Give a copy of the data, as a file or as a page to read. The page itself is only shown for a stale form."""
 
     form_class = ExportForm
     template = "account/data.html"
 
-    def get(self, **_arguments: Any) -> ResponseReturnValue:
-        """Lead to the page with the buttons."""
-        return redirect(url_for("account_data.index"))
+    def early_redirect(self) -> ResponseReturnValue | None:
+        """Redirect a GET to the page with the buttons."""
+        return redirect(url_for("account_data.index")) if request.method == "GET" else None
 
-    def opened(self, **_arguments: Any) -> dict[str, Any]:
-        """Only for a customer who is signed in."""
+    def load(self) -> PageState:
         session.signed_in_customer()
-        return {}
+        return PageState()
 
-    def submitted(self, form: ExportForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Export it; JSON, unless the page was asked for."""
+    def submit(self, form: ExportForm, state: PageState) -> ResponseReturnValue:
+        """Respond with JSON, unless the page was requested."""
         exported = export_account(current_context(), session.current_visitor(), session.signed_in_customer())
         if form.format.data == "page":
             return render_template("account/export.html", sections=sections_of(exported))
@@ -54,58 +56,62 @@ class ExportPage(FormPage):
         return response
 
 
-pages.add_url_rule("/export", view_func=ExportPage.as_view("export"))
+@dataclass
+class _DeleteState(PageState):
+    erased_on: datetime | None
+    """When the account will be erased; None for at once."""
 
 
-class DeletePage(FormPage):
-    """Say what deleting the account does, and do it."""
+class DeletePage(FormPage[DeleteForm, _DeleteState]):
+    """Explain what deleting the account does, and do it."""
 
     form_class = DeleteForm
     template = "account/delete.html"
 
-    def opened(self, **_arguments: Any) -> dict[str, Any]:
-        """When it would be erased."""
+    def load(self) -> _DeleteState:
         session.signed_in_customer()
-        return {"erased_on": erased_if_closed_now(current_context())}
+        return _DeleteState(erased_if_closed_now(current_context()))
 
-    def submitted(self, form: DeleteForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Close the account, or erase it; this browser is signed out, too."""
+    def submit(self, form: DeleteForm, state: _DeleteState) -> ResponseReturnValue:
+        """Close or erase the account, and sign this browser out."""
         if not close_account(current_context(), session.current_visitor(), session.signed_in_customer()):
-            return session.to_sign_in()
+            return session.redirect_to_sign_in()
         session.sign_out()
-        session.give_notice(
+        session.set_notice(
             N_("Your account is closed. We've emailed you a link, in case you want to keep it after all.")
-            if shown["erased_on"]
+            if state.erased_on
             else N_("Your account was erased.")
         )
         return redirect(url_for("login.login"))
 
 
-pages.add_url_rule("/delete", view_func=DeletePage.as_view("delete"))
+@dataclass
+class _KeepState(LinkState):
+    link: OpenLink
 
 
-class KeepPage(LinkPage):
-    """Keep a closed account: looking never keeps it, only the button does."""
+class KeepPage(LinkPage[ConfirmForm, _KeepState]):
+    """Show whose closed account it is, and a button that keeps it."""
 
     form_class = ConfirmForm
     template = "account/keep.html"
     purpose = Purpose.KEEP
-    beginning = "login.login"
-    told_again = N_("Your account was kept with this link already.")
+    request_endpoint = "login.login"
+    used_notice = N_("Your account was kept with this link already.")
 
-    def opened(self, **arguments: Any) -> dict[str, Any]:
-        """Whose account it is."""
-        link = get_keep_link(current_context(), session.current_visitor(), arguments["token"])
-        return {"token": arguments["token"], "email": link.email, "link": link}
+    def load(self, token: str) -> _KeepState:
+        link = get_keep_link(current_context(), session.current_visitor(), token)
+        return _KeepState(token, link.email, link)
 
-    def submitted(self, form: ConfirmForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Keep it."""
-        keep_account(current_context(), session.current_visitor(), shown["link"])
-        session.remember_used_link(shown["link"].public_id)
-        session.remember_address(shown["email"])
-        session.give_notice(N_("Your account is kept. You can sign in again."))
+    def submit(self, form: ConfirmForm, state: _KeepState) -> ResponseReturnValue:
+        keep_account(current_context(), session.current_visitor(), state.link)
+        session.remember_used_link(state.link.public_id)
+        remember_address(state.email)
+        session.set_notice(N_("Your account is kept. You can sign in again."))
         return redirect(url_for("login.login"))
 
 
+pages.add_url_rule("/export", view_func=ExportPage.as_view("export"))
+pages.add_url_rule("/delete", view_func=DeletePage.as_view("delete"))
 pages.add_url_rule("/keep/<token>", view_func=KeepPage.as_view("keep"))
 pages.add_url_rule("/keep", view_func=KeepPage.as_view("keep_opened"), methods=["GET"])

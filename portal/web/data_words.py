@@ -14,8 +14,8 @@ from portal.domain.outbox import MailState, Notice
 from portal.domain.tokens import Purpose
 from portal.i18n import translate
 from portal.web.activity import event_words
-from portal.web.profile import field_words
-from portal.web.profile_forms import PROFILE_ORDER, label_of
+from portal.web.profile import field_text
+from portal.web.profile_forms import PROFILE_ORDER, field_label
 from portal.web.wording import browser, moment
 
 Field = tuple[str, str]
@@ -157,7 +157,7 @@ def _fields(record: Mapping[str, Any]) -> list[Field]:
 
 def _label(name: str) -> str:
     column = _PROFILE.get(name)
-    return label_of(column) if column in PROFILE_ORDER and name not in LABELS else translate(LABELS.get(name, name))
+    return field_label(column) if column in PROFILE_ORDER and name not in LABELS else translate(LABELS.get(name, name))
 
 
 def _words(name: str, value: Any, record: Mapping[str, Any]) -> str:
@@ -172,6 +172,6 @@ def _words(name: str, value: Any, record: Mapping[str, Any]) -> str:
     if name in _NUMBERS:
         return Markup('<span class="reference" dir="ltr">{}</span>').format(value)
     if name in _PROFILE or isinstance(value, bool):
-        return field_words(_PROFILE.get(name, name), value)
+        return field_text(_PROFILE.get(name, name), value)
     known = _VALUES.get(name, {}).get(value)
     return translate(known) if known else str(value)

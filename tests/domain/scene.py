@@ -63,7 +63,7 @@ class Scene:
     visitor: Visitor
 
     def elsewhere(self, ip: str) -> "Scene":
-        """The same portal, seen by somebody in another network."""
+        """Return the scene with a visitor from another network."""
         return replace(self, visitor=replace(self.visitor, ip=ip))
 
     def via_api(self, ip: str | None = None) -> "Scene":

@@ -21,8 +21,8 @@ from portal.storage.models import Base
 from tests.api.shop import new_shop
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
+from tests.web.framing import NONCE, SHOP, Framed, allow
 from tests.web.post import code_in
-from tests.web.test_embedding import NONCE, SHOP, Framed, allow
 
 pytestmark = pytest.mark.on_sqlite
 

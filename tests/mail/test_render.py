@@ -183,7 +183,7 @@ def test_the_preview_text_of_a_mail_holds_no_code(open_office: OpenOffice, rende
     assert html is not None
     tree, _ = read(str(html.get_content()))
     first = tree.one("body").all("div")[0]
-    assert first.get("style").startswith("display: none;")
+    assert first.get("style").startswith("max-height: 0; overflow: hidden;")
     shown = first.text.replace("\u200c", "").strip()
     assert len(shown) > 20
     assert not re.search(r"\d{6}", shown)

@@ -8,8 +8,8 @@ import pytest
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start, in_parallel
 from tests.web.expectations import assert_error_page
+from tests.web.framing import Framed, allow
 from tests.web.post import code_in
-from tests.web.test_embedding import Framed, allow
 
 EMAIL = "ada@example.com"
 
@@ -151,7 +151,7 @@ def test_using_a_link_ends_all_other_emails_and_asking_again_ends_none(site: Sit
     browser = site.browser()
     ask(browser)
     first, first_code = site.link(EMAIL), code_for(site)
-    ask(site.browser())  # somebody else asks for the same address
+    ask(site.browser())  # an attacker requests one for the same address
     ask(browser)
     last = site.link(EMAIL)
 

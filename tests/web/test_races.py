@@ -97,7 +97,7 @@ def test_parallel_changes_of_one_password_change_it_once(site: Site) -> None:
     typed = {"current_password": PASSWORD, "password": "nine grey otters swim"}
     pages = in_parallel([partial(browser.post, form, typed) for browser, form in forms])
 
-    # Whoever comes after the change is signed out by it, and led to sign in.
+    # A request after the change is signed out by it, and redirected to sign in.
     assert [page.headers.get("Location") for page in pages].count("/account") == 1
     assert {page.status for page in pages} <= {302, 422, 503}
     assert [browser.is_signed_in for browser in browsers].count(True) == 1

@@ -51,7 +51,7 @@ def tell(name: str, value: str) -> str:
 
 @pytest.fixture
 def crowd(start: Start) -> Site:
-    """A portal that knows one person of each kind, and somebody it does not know."""
+    """A portal with one customer of each kind, and an unknown address."""
     site = start(LOGIN_LIMIT_ACCOUNT="3 per 20 minutes", MAIL_LIMIT_ADDRESS="3 per hour")
     site.customer(KNOWN)
     site.customer(BANNED)

@@ -1,4 +1,4 @@
-"""How often anything may be tried, and what is said then. Nobody knows the counters but by trying."""
+"""The rate limits, and what pages say past them. The tests learn the counters only from attempts."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
