@@ -42,6 +42,11 @@ class ContactCredentials:
         return self.failed_passwords >= LOCKING_FAILURES
 
     @property
+    def is_unproven(self) -> bool:
+        """Whether it is known from registrations only whose mailbox nobody has proven."""
+        return self.confirmed_at is None and self.banned_at is None
+
+    @property
     def personal(self) -> tuple[str | None, ...]:
         """The texts that a password must not be made of."""
         return self.email, self.name, self.first_name, self.last_name
@@ -165,7 +170,7 @@ def reset_wrong_passwords(connection: Connection, contact_id: int) -> None:
 def count_code_attempt(connection: Connection, contact_ids: Set[int]) -> set[int]:
     """Count an attempt to enter a code, before the check; return the contacts whose codes are not locked.
 
-    A right code proves the mailbox, which resets the counter.
+    A right code proves a mailbox, which resets the counter.
     """
     counted = (
         update(Contact)
@@ -183,6 +188,18 @@ def confirm(connection: Connection, contact_id: int, email: str, now: datetime) 
     """
     unconfirmed = update(Contact).where(Contact.id == contact_id, Contact.confirmed_at.is_(None))
     connection.execute(unconfirmed.values(email=email, confirmed_at=now))
+
+
+def reset_wrong_codes(connection: Connection, contact_id: int) -> None:
+    """Reset the counter of wrong codes."""
+    connection.execute(update(Contact).where(Contact.id == contact_id).values(failed_codes=0))
+
+
+def lock_password(connection: Connection, contact_id: int) -> None:
+    """Lock the password, in known devices (devices.py) too, until a proof of the mailbox."""
+    locked = {"failed_passwords": LOCKING_FAILURES}
+    connection.execute(update(Contact).where(Contact.id == contact_id).values(locked))
+    connection.execute(update(Device).where(Device.contact_id == contact_id).values(locked))
 
 
 def prove_mailbox(connection: Connection, contact_id: int, now: datetime) -> None:

@@ -30,6 +30,9 @@ class Purpose(StrEnum):
     RESET = "reset"
     SIGN_IN = "sign_in"
     REAUTHENTICATE = "reauthenticate"
+    ADDRESS_CHANGE = "address_change"
+    ADDRESS_UNDO = "address_undo"
+    """Undoes a change of address."""
 
 
 def random_id(length: int = PUBLIC_ID_LENGTH) -> str:

@@ -11,7 +11,7 @@ from portal.app import context_of, settings_of
 from portal.domain.messages import N_, NN_
 from portal.domain.operations.mail_delivery import DueMail
 from portal.domain.organisations import Organisation, find_logo
-from portal.domain.outbox import Notice
+from portal.domain.outbox import LINKS, Notice
 from portal.domain.tokens import Purpose
 from portal.domain.values.colours import DARK, LIGHT, shown
 from portal.domain.values.user_agents import read_user_agent
@@ -20,13 +20,13 @@ from portal.mail.message import LOGO_ID, MessageContent, OutgoingMessage
 from portal.mail.transport import own_host
 
 _LINK_PATHS = {
-    Notice.VERIFY: "/register/verify/",
-    Notice.RESET: "/password/reset/",
-    Notice.SIGN_IN: "/login/link/",
+    Purpose.VERIFY: "/register/verify/",
+    Purpose.RESET: "/password/reset/",
+    Purpose.SIGN_IN: "/login/link/",
+    Purpose.ADDRESS_CHANGE: "/account/email/confirm/",
+    Purpose.ADDRESS_UNDO: "/account/email/undo/",
 }
-"""Where the link of each mail that carries one leads."""
-_WITH_CODE = {*_LINK_PATHS, Notice.REAUTHENTICATE}
-"""The mails that carry a code, with a link or alone."""
+"""Where the links of each purpose lead; of the others there are codes alone."""
 _NAME_LENGTH = 60
 """How much of the organisation's name stands in From.
 
@@ -137,13 +137,13 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         "occurred_at": moment_text(mail.created_at),
         "asked": _asked(app, mail, language),
     }
-    if notice in _WITH_CODE:
+    if notice in LINKS:
         if mail.link is None:
             raise Unmailable("the link is missing")
-        purpose = Purpose(mail.link.purpose)
-        values["code"] = context_of(app).signer.code(purpose, mail.link.public_id)
-        if notice in _LINK_PATHS:
-            values["link"] = base_url + _LINK_PATHS[notice] + context_of(app).signer.token(purpose, mail.link.public_id)
+        purpose, signer = Purpose(mail.link.purpose), context_of(app).signer
+        values["code"] = signer.code(purpose, mail.link.public_id)
+        if purpose in _LINK_PATHS:
+            values["link"] = base_url + _LINK_PATHS[purpose] + signer.token(purpose, mail.link.public_id)
         values["expires"] = duration_text(mail.link.lifetime)
     return values
 

@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from portal.domain.errors import TOO_MANY, Busy, Failure, Refused, minutes
+from portal.domain.identities import SessionEnded
 from portal.domain.messages import N_
 from portal.domain.one_time_links import LinkUsed
 from portal.domain.recent_authentication import NotRecentlyAuthenticated
@@ -68,7 +69,12 @@ _USED_TITLE = N_("This link has already been used")
 _USED_WORDS = {
     "password": N_("A new password was set with it. Each link works once."),
     "mail_sign_in": N_("It was used to sign in. Each link works once."),
+    "address_change": N_("It was used to change an email address, or to undo that. Each link works once."),
 }
+_UNDO_EXPIRED = N_(
+    "A change of email address can be undone for 72 hours, and that time is over. Please contact the shop or service "
+    "that the account belongs to."
+)
 _PASSING = frozenset({429, 500, 503})
 """What may be gone when the same page is opened again."""
 _RETRY_SECONDS = 2
@@ -80,6 +86,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(RateLimitExceeded, _too_many_requests)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NotSignedIn, lambda _error: to_sign_in())
+    app.register_error_handler(SessionEnded, lambda _error: to_sign_in())
     app.register_error_handler(NotRecentlyAuthenticated, lambda _error: to_reauthentication())
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(Busy, lambda busy: _unavailable(busy.retry_after))
@@ -175,6 +182,8 @@ def _refused(refusal: Refused) -> Response:
     status, title, message = LINK_STATUS.get(refusal.failure, 422), _LINK_TITLES.get(refusal.failure), words_of(refusal)
     if isinstance(refusal, LinkUsed) and request.blueprint in _USED_WORDS:
         title, message = _USED_TITLE, translate(_USED_WORDS[request.blueprint])
+    if refusal.failure is Failure.LINK_EXPIRED and request.endpoint == "address_change.undo":
+        message = translate(_UNDO_EXPIRED)
     return _page(status, title=title, message=message, ways_on=_ways_on(refusal.failure))
 
 

@@ -169,6 +169,18 @@ class TypingForm(PortalForm):
     last_name = TextField()
 
 
+class NewAddressForm(PortalForm):
+    """Change the email address."""
+
+    email = EmailField(N_("New email address"))
+
+
+class ChangeCodeForm(PortalForm):
+    """Type a code that confirms the new address."""
+
+    code = CodeField(CODE)
+
+
 class ConfirmPasswordForm(PortalForm):
     """Type the current password, to confirm who sits there."""
 

@@ -111,7 +111,9 @@ def test_each_mail_says_why_it_came_when_it_ends_and_what_to_do_if_it_was_not_yo
         assert ADA in words
         assert re.search("Didn't ask for this\\? You can ignore this email\\.|If this wasn't you, ", words)
         assert "Customer portal will never ask for your password by email or phone." in words
-        assert notice is Notice.TEST or re.search(r"expires? after 30 minutes|do not expire|was changed on ", words)
+        assert notice is Notice.TEST or re.search(
+            r"expires? after 30 minutes|do(es)? not expire|was (changed|asked for|undone) on ", words
+        )
     assert tree.one("meta", name="color-scheme").get("content") == "light dark"
 
 

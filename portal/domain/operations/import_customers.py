@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Select, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
+from portal.domain import address_changes
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.operations import import_tables
@@ -112,8 +113,10 @@ class CustomerImport:
         emails = [customer.address.key for customer in customers if customer.address]
         phones = [customer.phone for customer in customers if not customer.address]
         references = [customer.cu_ref_no for customer in customers if customer.cu_ref_no]
+        kept = address_changes.kept_addresses(self._connection, self._organisation_id, emails, self._clock())
         return _KnownCustomers(
             {key for (key,) in [*self._rows(_known_emails, emails), *self._rows(_known_phones, phones)]},
+            kept,
             {reference for (reference,) in self._rows(_known_references, references)},
             import_tables.lines_of_keys(self._connection, [customer.key for customer in customers]),
             import_tables.lines_of_references(self._connection, references),
@@ -140,6 +143,8 @@ class _KnownCustomers:
     """The customers of a batch who exist already, and the earlier lines of the file; extended by each row."""
 
     keys: set[str]
+    kept: set[str]
+    """Former addresses that are kept for customers (address_changes.py)."""
     references: set[str]
     lines_of_keys: dict[str, int]
     lines_of_references: dict[str, int]
@@ -150,6 +155,8 @@ class _KnownCustomers:
         name = "email" if customer.address else "phone"
         if key in self.keys:
             return f"{name}: This customer exists already."
+        if key in self.kept:
+            return f"{name}: A customer had this address until lately, and can still go back to it."
         if key in self.lines_of_keys:
             return f"{name}: Line {self.lines_of_keys[key]} has the same customer."
         if reference in self.references:

@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from portal.domain import contacts, one_time_links, outbox
+from portal.domain.address_changes import is_kept_for_another
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.contact_details import ContactDetails
 from portal.domain.contacts import ContactCredentials
@@ -63,7 +64,8 @@ class StoredRegistration:
 def register(context: Context, visitor: Visitor, request: RegistrationRequest) -> str:
     """Store a registration, queue its email, and return its public id for the registering browser.
 
-    The owner of an existing account gets an email that says so, a banned customer none. The visitor cannot tell the
+    The owner of an existing account gets an email that says so, a banned customer none, and neither does a former
+    address that is kept for its customer (address_changes.py). The visitor cannot tell the
     difference: each case runs the same statements, one hash and one row in the outbox, and a decoy behaves at the
     sign-in like a pending registration. An existing contact is not changed. Raises Busy, and Refused
     (TOO_MANY_REGISTRATIONS, or REGISTRATION_FAILED with the problem of the password).
@@ -119,7 +121,8 @@ def _check_password(context: Context, visitor: Visitor, request: RegistrationReq
 def store(context: Context, visitor: Visitor, request: RegistrationRequest, locked: LockedContact) -> str:
     """Store a registration and queue its email, in the transaction that locks the contact; return its public id."""
     connection, contact, now = locked.connection, locked.contact, locked.now
-    is_pending = contact.password_hash is None and contact.banned_at is None
+    is_kept = is_kept_for_another(connection, visitor.organisation_id, request.address.key, contact.id, now)
+    is_pending = contact.password_hash is None and contact.banned_at is None and not is_kept
     public_id = random_id()
     locale = request.locale or visitor.locale
     registration_id = connection.execute(
