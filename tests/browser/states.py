@@ -189,6 +189,67 @@ def _with_reset_link(stage: Stage, *, changed_to: str = "") -> Visitor:
     return visitor
 
 
+def _asking_for(stage: Stage, new: str = "") -> tuple[Visitor, str, str]:
+    """A new customer who has asked for another address; the visitor, the present address, and the new one."""
+    visitor = stage.cleared()
+    number = next(_numbers)
+    email, new = f"moving-{number}@example.com", new or f"moved-{number}@example.com"
+    visitor.register(email)
+    visitor.confirm(email)
+    visitor.go("/account/email")
+    visitor.type(email=new)
+    assert visitor.press("Continue") == 200
+    return visitor, email, new
+
+
+def change_email_code(stage: Stage) -> Visitor:
+    return _asking_for(stage)[0]
+
+
+def change_email_code_wrong(stage: Stage) -> Visitor:
+    visitor = _asking_for(stage)[0]
+    visitor.type(code="12 34-56")
+    assert visitor.press("Change email address") == 422
+    return visitor
+
+
+def change_email_pending(path: str) -> State:
+    """What a page says of a change that waits."""
+
+    def open_it(stage: Stage) -> Visitor:
+        visitor = _asking_for(stage)[0]
+        visitor.go(path)
+        return visitor
+
+    return open_it
+
+
+def confirm_email(stage: Stage) -> Visitor:
+    visitor, _, new = _asking_for(stage)
+    visitor.go(visitor.link_to(new, "Confirm your new email"))
+    return visitor
+
+
+def undo_email(stage: Stage) -> Visitor:
+    visitor, email = _changed(stage)
+    visitor.go(visitor.link_to(email, "The email address of your"))
+    return visitor
+
+
+def _changed(stage: Stage) -> tuple[Visitor, str]:
+    """A new customer who has changed the address; the visitor, and the former one."""
+    visitor, email, new = _asking_for(stage)
+    visitor.go(visitor.link_to(new, "Confirm your new email"))
+    visitor.press("Change email address")
+    return visitor, email
+
+
+def undo_email_done(stage: Stage) -> Visitor:
+    visitor = undo_email(stage)
+    visitor.press("Undo the change")
+    return visitor
+
+
 def set_new_reused(stage: Stage) -> Visitor:
     visitor = _with_reset_link(stage, changed_to="nine grey otters swim")
     visitor.type(password=PASSWORD)
@@ -303,15 +364,15 @@ def letter(stage: Stage) -> Visitor:
     return visitor
 
 
-def letter_alone(subject: str) -> State:
-    return lambda stage: _letter_alone(stage, subject)
+def letter_alone(subject: str, email: str = FORGETFUL) -> State:
+    return lambda stage: _letter_alone(stage, subject, email)
 
 
-def _letter_alone(stage: Stage, subject: str) -> Visitor:
+def _letter_alone(stage: Stage, subject: str, email: str = FORGETFUL) -> Visitor:
     """The HTML of a mail, as a mail program shows it: the frame that it has here lets no scanner in."""
-    assert stage.forgetful
+    assert stage.forgetful if email == FORGETFUL else stage.moved
     visitor = stage.cleared()
-    letter = visitor.find_mail(FORGETFUL, subject).get_attribute("href")
+    letter = visitor.find_mail(email, subject).get_attribute("href")
     html = visitor.context.request.get(f"{visitor.url}{letter}/html").text()
     visitor.page.goto("about:blank")
     visitor.page.set_content(html)

@@ -242,7 +242,7 @@ class TestAnUndo:
         browser, owner = site.customer(EMAIL), site.browser()
         undo = change(site, browser)
         mail = site.mails(EMAIL)[-1]
-        assert mail["Subject"].startswith("Your email address for ")
+        assert mail["Subject"].startswith("The email address of your ")
         page = owner.open(undo)
         assert_page(page, 200)
         assert EMAIL in page.words
