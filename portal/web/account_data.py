@@ -69,8 +69,7 @@ class DeletePage(FormPage[DeleteForm, _DeleteState]):
     template = "account/delete.html"
 
     def load(self) -> _DeleteState:
-        session.signed_in_customer()
-        return _DeleteState(erased_if_closed_now(current_context()))
+        return _DeleteState(erased_if_closed_now(current_context(), session.signed_in_customer()))
 
     def submit(self, form: DeleteForm, state: _DeleteState) -> ResponseReturnValue:
         """Close or erase the account, and sign this browser out."""

@@ -15,6 +15,7 @@ from tests.domain.full_customer import (
     EMAIL,
     GROUPS,
     IP,
+    NEW_EMAIL,
     RETURN_URL,
     USER_AGENT,
     FullCustomer,
@@ -78,15 +79,19 @@ def test_all_events_are_exported(scene: Scene, customer: FullCustomer) -> None:
     first, again = told["registrations"]
     assert (first["returnUrl"], first["groups"], first["referralId"]) == (RETURN_URL, list(GROUPS), customer.referral)
     assert again["email"] == EMAIL
-    assert {link["purpose"] for link in told["links"]} == {"verify", "reset"}
+    assert {link["purpose"] for link in told["links"]} == {"verify", "reset", "address_change"}
+    (change,) = told["addressChanges"]
+    assert (change["oldEmail"], change["newEmail"], change["changedAt"]) == (EMAIL, NEW_EMAIL, None)
     assert [identity["endedAt"] is None for identity in told["identities"]] == [False, True]
     assert {(identity["ip"], identity["userAgent"]) for identity in told["identities"]} == {(IP, USER_AGENT)}
     assert len(told["handovers"]) == 1
     assert [device.keys() for device in told["devices"]] == [{"createdAt", "seenAt", "failedPasswords"}]
     assert {"sign_in", "sign_out", "register", "confirm", "reset"} <= {event["kind"] for event in told["events"]}
     assert "WRONG_PASSWORD" in {event["refusal"] for event in told["events"]}
-    assert {"verify", "reset", "password_changed", "account_exists"} == {mail["notice"] for mail in told["mails"]}
-    assert {mail["recipient"] for mail in told["mails"]} == {EMAIL}
+    assert {mail["notice"] for mail in told["mails"]} == {
+        *("verify", "reset", "password_changed", "account_exists", "address_change", "address_requested"),
+    }
+    assert {mail["recipient"] for mail in told["mails"]} == {EMAIL, NEW_EMAIL}
     assert {(mail["ip"], mail["userAgent"]) for mail in told["mails"]} == {(IP, USER_AGENT)}
 
 
