@@ -5,6 +5,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from typing import IO
 
 import click
@@ -18,6 +19,7 @@ from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_json, echo_table
 from portal.domain.contact_details import ContactDetails, get_contact_details
 from portal.domain.contacts import LOCKING_FAILURES
+from portal.domain.customer_data import export_customer
 from portal.domain.geoip import GeoIPDatabase
 from portal.domain.operations import customers
 from portal.domain.operations.ban import ban as ban_customer
@@ -25,7 +27,6 @@ from portal.domain.operations.ban import unban as unban_customer
 from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector
 from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.end_sessions import end_sessions
-from portal.domain.operations.export_customer import export_customer
 from portal.domain.operations.import_customers import begin_import
 from portal.domain.organisations import get_organisation
 from portal.domain.values.user_agents import read_user_agent
@@ -65,7 +66,7 @@ def list_(slug: str, search: str | None) -> None:
     echo_table(
         ("EMAIL", "PHONE", "NAME", "STATE", "REFERENCE", "KNOWN SINCE"),
         (
-            (record.email, record.phone, record.name, record.state, record.cu_ref_no, record.created_at)
+            (record.email, record.phone, record.name, _state(record), record.cu_ref_no, record.created_at)
             for record in found
         ),
     )
@@ -101,7 +102,7 @@ def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
         ("Email", record.email),
         ("Name", record.name),
         ("Reference number", record.cu_ref_no),
-        ("State", record.state),
+        ("State", _state(record)),
         ("Known since", record.created_at),
         ("Confirmed at", record.confirmed_at),
         ("Registered at", record.registered_at),
@@ -111,6 +112,12 @@ def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
     counts = (("Password", record.failed_passwords), ("Codes from emails", record.failed_codes))
     fields += [(name, _LOCKED) for name, failures in counts if failures >= LOCKING_FAILURES]
     return fields
+
+
+def _state(record: CustomerRecord) -> str:
+    if record.erase_at is None:
+        return record.state
+    return f"{record.state}, erased on {record.erase_at.astimezone(UTC):%Y-%m-%d}"
 
 
 def _detail_fields(details: ContactDetails) -> list[tuple[str, object]]:
@@ -239,7 +246,8 @@ def export(whom: CustomerSelector, slug: str) -> None:
 def delete(whom: CustomerSelector, yes: bool, slug: str) -> None:
     """Delete a customer and all data about them.
 
-    The customer is signed out everywhere, and emailed links stop working. This cannot be undone.
+    The customer is signed out everywhere, emailed links stop working, and an email says so. This cannot be undone. A
+    customer who has closed the account need not wait for it.
     """
     with _customer_read(whom, slug):  # fails before the question if there is no such customer
         pass

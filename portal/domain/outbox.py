@@ -20,11 +20,17 @@ class Notice(StrEnum):
     SIGN_IN = "sign_in"
     REAUTHENTICATE = "reauthenticate"
     PASSWORD_CHANGED = "password_changed"
+    CLOSED = "closed"
+    """The customer has closed the account; a link keeps it."""
+    KEEP = "keep"
+    """Somebody registered the address of a closed account; a link keeps it."""
+    ERASED = "erased"
+    """The last email to a customer who was erased (erasure.py)."""
     TEST = "test"
     """Sent by `portal mail test`, and never queued."""
 
 
-_NOT_URGENT = frozenset({Notice.PASSWORD_CHANGED})
+_NOT_URGENT = frozenset({Notice.PASSWORD_CHANGED, Notice.CLOSED, Notice.ERASED})
 """The customer does not wait for these emails; all others are urgent."""
 
 

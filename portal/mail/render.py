@@ -23,10 +23,12 @@ _LINK_PATHS = {
     Notice.VERIFY: "/register/verify/",
     Notice.RESET: "/password/reset/",
     Notice.SIGN_IN: "/login/link/",
+    Notice.CLOSED: "/account/keep/",
+    Notice.KEEP: "/account/keep/",
 }
 """The path of the link in each email that has one."""
-_WITH_CODE = {*_LINK_PATHS, Notice.REAUTHENTICATE}
-"""The emails with a code."""
+_WITH_PROOF = {*_LINK_PATHS, Notice.REAUTHENTICATE}
+"""The emails with a link or a code: proofs of the mailbox."""
 _NAME_LENGTH = 60
 """The maximum length of the name in From.
 
@@ -136,7 +138,7 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         "occurred_at": moment_text(mail.created_at),
         "asked": _asked(app, mail, language),
     }
-    if notice in _WITH_CODE:
+    if notice in _WITH_PROOF:
         if mail.link is None:
             raise Unmailable("the link is missing")
         purpose = Purpose(mail.link.purpose)
@@ -144,6 +146,7 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         if notice in _LINK_PATHS:
             values["link"] = base_url + _LINK_PATHS[notice] + context_of(app).signer.token(purpose, mail.link.public_id)
         values["expires"] = duration_text(mail.link.lifetime)
+        values["erased_on"] = moment_text(mail.link.expires_at)  # a closed account is, when the link that keeps it ends
     return values
 
 

@@ -16,6 +16,7 @@ from portal.domain.operations import mail_delivery
 from portal.domain.operations.clock_steps import bring_forward
 from portal.domain.operations.mail_delivery import DueMail
 from portal.domain.operations.retention import purge
+from portal.domain.outbox import Notice
 from portal.domain.tokens import random_id
 from portal.mail.render import render
 from portal.mail.smtp import SmtpTransport
@@ -173,6 +174,8 @@ class MailWorker:
             outcome = f"{outcome or 'handed back'}, but another worker has taken it up"
         if outcome:
             _log.info("mail %d %s: %s", mail.id, mail.notice, outcome)
+        if mail.notice == Notice.ERASED:  # its row, with the address of an erased customer, may be gone
+            self._context.database.scrub()
 
     def _write(self, write: _Write) -> bool:
         """Store a result, with several attempts: an email that is not stored as sent is sent twice."""

@@ -13,6 +13,7 @@ from portal.security_headers import MAX_BODY
 from portal.settings import Settings
 from portal.web import (
     account,
+    account_data,
     account_sessions,
     activity,
     embedding,
@@ -93,6 +94,7 @@ def register(app: Flask) -> None:
         account,
         profile,
         account_sessions,
+        account_data,
         activity,
         reauthentication,
         embedding,

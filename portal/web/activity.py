@@ -33,6 +33,9 @@ DONE: dict[EventKind, str] = {
     EventKind.REAUTHENTICATION_REQUEST: N_("Code requested to confirm it's you"),
     EventKind.REAUTHENTICATION: N_("Confirmed it's you"),
     EventKind.PROFILE_CHANGE: N_("Profile changed"),
+    EventKind.EXPORT: N_("Copy of your data requested"),
+    EventKind.CLOSE: N_("Account deletion requested"),
+    EventKind.KEEP: N_("Account kept after all"),
     EventKind.BAN: N_("Account closed by the shop or service"),
     EventKind.UNBAN: N_("Account reopened by the shop or service"),
 }
@@ -46,6 +49,7 @@ REFUSED: dict[EventKind, str] = {
     EventKind.PASSWORD_CHANGE: N_("Password change failed"),
     EventKind.PASSWORD_SET: N_("Setting a password failed"),
     EventKind.REAUTHENTICATION: N_("Confirming it's you failed"),
+    EventKind.KEEP: N_("Keeping the account failed"),
 }
 _WRONG_PASSWORD = N_("wrong password")
 _TOO_MANY = N_("too many attempts")

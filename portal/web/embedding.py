@@ -27,6 +27,11 @@ NEVER_FRAMED = frozenset(
     {
         "account.change_password",
         "account.security",
+        "account_data.delete",
+        "account_data.export",
+        "account_data.index",
+        "account_data.keep",
+        "account_data.keep_opened",
         "account_sessions.end",
         "account_sessions.end_others",
         "account_sessions.index",

@@ -70,7 +70,9 @@ _USED_LINK_TITLE = N_("This link has already been used")
 _USED_LINK_MESSAGES = {
     "password": N_("A new password was set with it. Each link works once."),
     "mail_sign_in": N_("It was used to sign in. Each link works once."),
+    "account_data": N_("The account was kept with it. Each link works once."),
 }
+_ERASED = N_("The time to keep the account is over, or this isn't one of our links. You can create a new account.")
 _TEMPORARY = frozenset({429, 500, 503})
 """Statuses whose page offers to open the same page again."""
 _RETRY_SECONDS = 2
@@ -178,6 +180,8 @@ def _refused(refusal: Refused) -> Response:
     title, message = _LINK_TITLES.get(refusal.failure), refusal_text(refusal)
     if isinstance(refusal, LinkUsed) and request.blueprint in _USED_LINK_MESSAGES:
         title, message = _USED_LINK_TITLE, translate(_USED_LINK_MESSAGES[request.blueprint])
+    elif request.blueprint == "account_data" and refusal.failure in (Failure.LINK_EXPIRED, Failure.NO_SUCH_LINK):
+        message = translate(_ERASED)
     status = LINK_STATUS.get(refusal.failure, 422)
     return _page(status, title=title, message=message, links=_links_for(refusal.failure))
 
@@ -191,6 +195,8 @@ def _links_for(failure: Failure) -> list[PageLink] | None:
         return [("password.request_reset", N_("Ask for a new link")), sign_in]
     if request.blueprint == "mail_sign_in":
         return [("mail_sign_in.request", N_("Ask for a new link")), ("login.login", N_("Sign in with a password"))]
+    if request.blueprint == "account_data":
+        return [sign_in, ("register.register", N_("Create an account"))]
     if request.blueprint != "register":
         return None
     if failure is Failure.REGISTRATION_DROPPED:

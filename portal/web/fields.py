@@ -32,8 +32,8 @@ _MISSING_MESSAGES = {
 Validator = Callable[[BaseForm, Field], None]
 
 
-def _password_required(message: str) -> Validator:
-    """Return a validator that requires a password; it may consist of white space."""
+def required(message: str) -> Validator:
+    """Return a validator that requires a password, which may consist of white space, or a ticked box."""
 
     def check(form: BaseForm, field: Field) -> None:
         if not field.data:
@@ -142,7 +142,7 @@ class SecretField(PasswordField):
 
 def password_field(label: str, missing_message: str) -> SecretField:
     """Return a required password field."""
-    return SecretField(label, [_password_required(missing_message), _password_length])
+    return SecretField(label, [required(missing_message), _password_length])
 
 
 class CodeField(TextField):

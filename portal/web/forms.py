@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flask import request
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, PasswordField, StringField
+from wtforms import BooleanField, HiddenField, PasswordField, StringField
 
 from portal.domain.messages import N_
 from portal.i18n import translate
@@ -19,6 +19,7 @@ from portal.web.fields import (
     SecretField,
     TextField,
     password_field,
+    required,
 )
 
 REMEMBER = N_("Keep me signed in on this device")
@@ -52,11 +53,13 @@ class PortalForm(FlaskForm):
 
     @property
     def typed_values(self) -> dict[str, str]:
-        """The values of the text fields, except passwords."""
+        """The values of the text fields and the ticked boxes, except passwords."""
         return {
-            field.name: field.data
+            field.name: "y" if isinstance(field, BooleanField) else field.data
             for field in self
-            if isinstance(field, StringField) and not isinstance(field, PasswordField | HiddenField) and field.data
+            if isinstance(field, StringField | BooleanField)
+            and not isinstance(field, PasswordField | HiddenField)
+            and field.data
         }
 
     def check(self) -> bool:
@@ -103,6 +106,20 @@ class LoginForm(EmailForm):
 
 class ConfirmForm(PortalForm):
     """Press a button."""
+
+
+class ExportForm(PortalForm):
+    """Choose a format: each has a button."""
+
+    format = HiddenField()
+
+
+class DeleteForm(PortalForm):
+    """Delete the account; the box prevents an accident."""
+
+    confirm = CheckBox(
+        N_("I want to delete my account"), [required(N_("Tick the box if you want to delete your account."))]
+    )
 
 
 class ContinueForm(PortalForm):

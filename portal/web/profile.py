@@ -83,10 +83,10 @@ def _read_only(customer: Customer) -> list[tuple[str, str]]:
     rules = profile_rules(current_organisation().field_rules)
     names = [name for name in PROFILE_ORDER if rules[name] is FieldRule.READ_ONLY]
     details = get_profile(current_context(), customer) if names else ContactDetails()
-    return [(field_label(name), _value_text(name, getattr(details, name))) for name in names]
+    return [(field_label(name), field_text(name, getattr(details, name))) for name in names]
 
 
-def _value_text(name: str, value: str | bool | None) -> str:
+def field_text(name: str, value: str | bool | None) -> str:
     """Return the value of a field as the page shows it."""
     language = current_language()
     if isinstance(value, bool):

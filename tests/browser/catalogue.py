@@ -78,6 +78,12 @@ STATES: dict[str, State] = {
     "security": signed_in("/account/security"),
     "sessions": signed_in("/account/sessions"),
     "activity": signed_in("/account/activity"),
+    "data": signed_in("/account/data"),
+    "data-to-read": signed_in("/account/data", press="Read or print it"),
+    "delete": signed_in("/account/delete"),
+    "delete-empty": signed_in("/account/delete", press="Delete my account"),
+    "delete-done": states.account_deleted,
+    "keep": states.keep_account,
     "reauthenticate": signed_in("/reauthenticate"),
     "reauthenticate-empty": signed_in("/reauthenticate", press="Confirm"),
     "reauthenticate-code": signed_in("/reauthenticate", press="Email me a code"),
@@ -108,6 +114,9 @@ STATES: dict[str, State] = {
     "mail-password-changed": email_alone("Your password"),
     "mail-reauthenticate": email_alone("Your code for"),
     "mail-account-exists": email_alone("You already have an account"),
+    "mail-closed": states.closing_email("Your account with"),
+    "mail-keep": states.closing_email("Your closed account"),
+    "mail-erased": states.erased_email,
 }
 
 STATES_OF_SCRIPT: dict[str, State] = {

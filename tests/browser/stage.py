@@ -17,6 +17,7 @@ SITE_HOST = f"{'-'.join(['our-little-shop'] * 4)}.example.com"
 _LOGO = Path(__file__).resolve().parents[2] / "static" / "favicon.svg"
 ADA = "ada@example.com"
 FORGETFUL = "forgetful@example.com"
+CLOSED = "closed@example.com"
 
 
 @dataclass
@@ -117,6 +118,18 @@ class Stage:
         visitor.type(password="nine grey otters swim")
         visitor.press("Save new password")
         return link
+
+    @cached_property
+    def closed(self) -> str:
+        """The link that keeps the account of CLOSED, who has deleted it, and registered again since."""
+        visitor = self.cleared()
+        visitor.register(CLOSED)
+        visitor.confirm(CLOSED)
+        visitor.go("/account/delete")
+        visitor.page.get_by_role("checkbox").check()
+        visitor.press("Delete my account")
+        visitor.register(CLOSED)
+        return visitor.link_to(CLOSED, "Your account with")
 
 
 State = Callable[[Stage], object]

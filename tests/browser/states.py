@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from playwright.sync_api import expect
 
 from tests.browser.conftest import LOGIN_TRIES, MAILS
-from tests.browser.stage import ADA, FORGETFUL, SITE_HOST, Stage, State, show
+from tests.browser.stage import ADA, CLOSED, FORGETFUL, SITE_HOST, Stage, State, show
 from tests.browser.visitor import PASSWORD, Visitor
 from tests.cli.process import run_portal
 
@@ -239,6 +239,33 @@ def failing(path: str, status: int) -> State:
     return open_it
 
 
+def account_deleted(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    visitor.register("leaving@example.com")
+    visitor.confirm("leaving@example.com")
+    visitor.go("/account/delete")
+    visitor.page.get_by_role("checkbox").check()
+    assert visitor.press("Delete my account") == 200
+    return visitor
+
+
+def keep_account(stage: Stage) -> Visitor:
+    link = stage.closed
+    visitor = stage.cleared()
+    visitor.go(link)
+    return visitor
+
+
+def erased_email(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    email = "erased@example.com"
+    visitor.register(email)
+    visitor.confirm(email)
+    deleted = run_portal(stage.instance, "customer", "delete", "--yes", email)
+    assert deleted.returncode == 0, deleted.stderr
+    return _email_alone(stage, "We have erased", email)
+
+
 def continuing(stage: Stage) -> Visitor:
     """A customer who was signed in before they came from a site."""
     address = stage.handover_url
@@ -304,14 +331,25 @@ def mailbox_email(stage: Stage) -> Visitor:
 
 
 def email_alone(subject: str) -> State:
-    return lambda stage: _email_alone(stage, subject)
+    def open_it(stage: Stage) -> Visitor:
+        assert stage.forgetful
+        return _email_alone(stage, subject)
+
+    return open_it
 
 
-def _email_alone(stage: Stage, subject: str) -> Visitor:
+def closing_email(subject: str) -> State:
+    def open_it(stage: Stage) -> Visitor:
+        assert stage.closed
+        return _email_alone(stage, subject, CLOSED)
+
+    return open_it
+
+
+def _email_alone(stage: Stage, subject: str, email: str = FORGETFUL) -> Visitor:
     """Show the HTML of an email without the frame of the local mailbox, in which axe cannot run."""
-    assert stage.forgetful
     visitor = stage.cleared()
-    path = visitor.find_mail(FORGETFUL, subject).get_attribute("href")
+    path = visitor.find_mail(email, subject).get_attribute("href")
     html = visitor.context.request.get(f"{visitor.url}{path}/html").text()
     visitor.page.goto("about:blank")
     visitor.page.set_content(html)

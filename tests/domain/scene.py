@@ -21,6 +21,7 @@ from portal.domain.passwords.hashing import new_salt
 from portal.domain.tokens import Purpose, random_id
 from portal.domain.use_cases import (
     change_password,
+    close_account,
     log_in,
     log_in_by_email,
     log_out,
@@ -153,6 +154,15 @@ class Scene:
 
     def ban(self, email: str = ADA) -> None:
         ban.ban(self.context, self.visitor.organisation_id, parse_email(email), "chargebacks")
+
+    def close(self, identity: str) -> bool:
+        """Close the account of who is signed in."""
+        return close_account.close_account(self.context, self.visitor, self.get(identity))
+
+    def keep(self, token: str | None = None) -> None:
+        """Use a link that keeps a closed account; the one of the closing, if none is given."""
+        link = close_account.get_keep_link(self.context, self.visitor, token or self.token(Notice.CLOSED))
+        close_account.keep_account(self.context, self.visitor, link)
 
     def log_in(
         self, email: str = ADA, password: str = PASSWORD, *, remember: bool = False, replacing: str | None = None

@@ -86,7 +86,7 @@ def test_five_attempts_end_a_code_and_keep_its_link_valid(site: Site) -> None:
     assert browser.fill(site.link(EMAIL)).status == 302
 
 
-@pytest.mark.parametrize("framed", [False, True])
+@pytest.mark.parametrize("framed", [False, pytest.param(True, marks=pytest.mark.full)])
 def test_after_100_wrong_codes_the_right_one_is_refused_and_the_link_unlocks_codes(start: Start, framed: bool) -> None:
     site = allow(start(BASE_URL="https://portal.example.com", MAIL_LIMIT_ADDRESS="100 per hour"))
     site.customer(EMAIL)
