@@ -28,7 +28,7 @@ _LINK_PATHS = {
 }
 """The path of the link in each email that has one."""
 _WITH_PROOF = {*_LINK_PATHS, Notice.REAUTHENTICATE}
-"""The emails with a link or a code: proofs of the mailbox."""
+"""The emails with a link or a code, which prove the mailbox."""
 _NAME_LENGTH = 60
 """The maximum length of the name in From.
 
@@ -146,7 +146,7 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         if notice in _LINK_PATHS:
             values["link"] = base_url + _LINK_PATHS[notice] + context_of(app).signer.token(purpose, mail.link.public_id)
         values["expires"] = duration_text(mail.link.lifetime)
-        values["erased_on"] = moment_text(mail.link.expires_at)  # a closed account is, when the link that keeps it ends
+        values["erased_on"] = moment_text(mail.link.expires_at)  # a closed account is erased when its link expires
     return values
 
 
