@@ -145,7 +145,7 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         if purpose in _LINK_PATHS:
             values["link"] = base_url + _LINK_PATHS[purpose] + signer.token(purpose, mail.link.public_id)
         values["expires"] = duration_text(mail.link.lifetime)
-        values["erased_on"] = moment_text(mail.link.expires_at)  # a closed account is, when the link that keeps it ends
+        values["erased_on"] = moment_text(mail.link.expires_at)  # a closed account is erased when its link expires
     return values
 
 
