@@ -107,14 +107,14 @@ class CodePage(FormPage[ChangeCodeForm, _CodeState]):
 
     def load(self) -> _CodeState:
         pending = find_pending_change(current_context(), session.signed_in_customer())
-        return _CodeState(pending and pending.email, pending is not None and pending.requested_here)
+        return _CodeState(pending.email if pending else None, pending is not None and pending.requested_here)
 
     def submit(self, form: ChangeCodeForm, state: _CodeState) -> ResponseReturnValue:
         context, visitor = current_context(), session.current_visitor()
         return _confirm(get_change_link_by_code(context, visitor, session.signed_in_customer(), form.code.data or ""))
 
 
-class ConfirmPage(LinkPage[ConfirmForm]):
+class ConfirmPage(LinkPage[ConfirmForm, LinkState]):
     """Show the new address and a button that confirms it. The old one is not shown: a typo may have led the email to a
     stranger.
     """
@@ -142,7 +142,7 @@ def _confirm(link: OpenLink) -> ResponseReturnValue:
     return redirect(url_for("account.home" if session.current_customer() else "login.login"))
 
 
-class UndoPage(LinkPage[ConfirmForm]):
+class UndoPage(LinkPage[ConfirmForm, LinkState]):
     """Show the former address and a button that brings it back."""
 
     form_class = ConfirmForm

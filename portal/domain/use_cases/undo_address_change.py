@@ -18,10 +18,11 @@ def get_undo_link(context: Context, visitor: Visitor, token: str) -> OpenLink:
 def undo_address_change(context: Context, visitor: Visitor, link: OpenLink) -> str:
     """Give the customer the former address again; return the public id of a new link that sets a new password.
 
-    Whoever changed the address may be an attacker. So an account that was closed since is open again; every session and every open link ends, those that undo later
-    changes too; what was added since the change was requested is removed; and a password that was set since then is
-    locked until the new one. The link is emailed to the address as well, and the address that the account loses gets a
-    notice. Raises Refused (LINK_ENDED, LINK_EXPIRED, ALREADY_REGISTERED), which leaves the link unused.
+    An attacker may have changed the address. So an account that was closed since is open again; every session and every
+    open link ends, those that undo later changes too; what was added since the change was requested is removed; and a
+    password that was set since then is locked until the new one. The link is emailed to the address as well, and the
+    address that the account loses gets a notice. Raises Refused (LINK_ENDED, LINK_EXPIRED, ALREADY_REGISTERED), which
+    leaves the link unused.
     """
     with redeem(context, visitor, link) as redeemed:
         connection, contact, now = redeemed.connection, redeemed.contact, redeemed.now
