@@ -47,6 +47,10 @@ LABELS: Mapping[str, str] = {
     "eraseAt": N_("To be erased"),
     "passwordSetAt": N_("Password set"),
     "retiredAt": N_("Replaced"),
+    "oldEmail": N_("Former email address"),
+    "newEmail": N_("New email address"),
+    "requestedAt": N_("Requested"),
+    "changedAt": N_("Changed"),
     "returnUrl": N_("Page to return to"),
     "purpose": N_("Purpose"),
     "codeTries": N_("Attempts to enter the code"),
@@ -81,6 +85,7 @@ _SECTIONS: Mapping[str, str] = {
     "account": N_("Password"),
     "formerPasswords": N_("Former passwords"),
     "registrations": N_("Registrations"),
+    "addressChanges": N_("Changes of email address"),
     "identities": N_("Sessions"),
     "handovers": N_("Sign-ins at the shop or service"),
     "devices": N_("Known browsers"),
@@ -93,6 +98,7 @@ _SIGN_IN = N_("Sign in")
 _NEW_PASSWORD = N_("Set a new password")
 _CONFIRM_YOU = N_("Confirm it's you")
 _KEEP = N_("Keep your account")
+_NEW_ADDRESS = N_("Confirm your new email address")
 _VALUES: Mapping[str, Mapping[str, str]] = {
     "purpose": {
         Purpose.VERIFY: _CONFIRM,
@@ -100,6 +106,8 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         Purpose.SIGN_IN: _SIGN_IN,
         Purpose.REAUTHENTICATE: _CONFIRM_YOU,
         Purpose.KEEP: _KEEP,
+        Purpose.ADDRESS_CHANGE: _NEW_ADDRESS,
+        Purpose.ADDRESS_UNDO: N_("Undo the change of email address"),
     },
     "notice": {
         Notice.VERIFY: _CONFIRM,
@@ -110,6 +118,12 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         Notice.PASSWORD_CHANGED: N_("Your password was changed"),
         Notice.CLOSED: N_("Your account is closed"),
         Notice.KEEP: _KEEP,
+        Notice.ADDRESS_CHANGE: _NEW_ADDRESS,
+        Notice.ADDRESS_IN_USE: N_("This address already has an account"),
+        Notice.ADDRESS_REQUESTED: N_("New email address requested"),
+        Notice.ADDRESS_CHANGED: N_("Email address changed"),
+        Notice.ADDRESS_RESTORED: N_("Your former email address is back"),
+        Notice.ADDRESS_UNDONE: N_("Change of email address undone"),
     },
     "state": {
         MailState.QUEUED: N_("Waiting"),
