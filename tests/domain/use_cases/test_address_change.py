@@ -238,10 +238,11 @@ class TestAnAddressThatIsKnown:
 
     def test_a_registration_that_nobody_confirmed_does_not_stand_in_the_way(self, scene: Scene) -> None:
         identity = scene.join()
-        scene.register(NEW, SECOND_PASSWORD)
+        public_id = scene.register(NEW, SECOND_PASSWORD)
         registration = scene.token(Notice.VERIFY)
         change(scene, identity)
         assert address_of(scene, identity) == NEW
+        assert scene.resend(public_id) is None
         with refused(Failure.LINK_ENDED):
             scene.confirm(registration, password=SECOND_PASSWORD)
         assert sorted(filter(None, emails(scene))) == [NEW]
