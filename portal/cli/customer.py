@@ -3,23 +3,24 @@
 import os
 import stat
 import sys
+from datetime import datetime, timedelta
 from typing import IO
 
 import click
 from flask.cli import AppGroup
 
 from portal.app import current_context
-from portal.cli.arguments import Text, with_customer, with_organisation
+from portal.cli.arguments import Duration, Text, with_customer, with_organisation
 from portal.cli.customer_file import read_customers
 from portal.cli.errors import PlainCommand
-from portal.cli.tables import echo_fields, echo_json, echo_table
+from portal.cli.tables import echo_fields, echo_json, echo_table, timestamp
 from portal.domain.contact_details import ContactDetails, get_contact_details
 from portal.domain.contacts import LOCKING_FAILURES
 from portal.domain.geoip import GeoIPDatabase
 from portal.domain.operations import customers
 from portal.domain.operations.ban import ban as ban_customer
 from portal.domain.operations.ban import unban as unban_customer
-from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector
+from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector, State
 from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.end_sessions import end_sessions
 from portal.domain.operations.export_customer import export_customer
@@ -43,13 +44,15 @@ def customer() -> None:
 )
 def list_(slug: str, search: str | None) -> None:
     """List the customers, ordered by address."""
-    with current_context().database.without_time_limit().read() as connection:
+    context = current_context()
+    now = context.clock()
+    with context.database.without_time_limit().read() as connection:
         organisation = get_organisation(connection, slug)
         found = customers.list_customers(connection, organisation.id, search)
     echo_table(
         ("EMAIL", "PHONE", "NAME", "STATE", "REFERENCE", "KNOWN SINCE"),
         (
-            (record.email, record.phone, record.name, record.state, record.cu_ref_no, record.created_at)
+            (record.email, record.phone, record.name, _state(record, now), record.cu_ref_no, record.created_at)
             for record in found
         ),
     )
@@ -70,7 +73,7 @@ def show(whom: CustomerSelector, slug: str) -> None:
         events = customers.recent_events(connection, record.id)
         reason = customers.last_mail_failure(connection, record.id)
     set_aside = [("Last email set aside", reason)] if reason else []
-    echo_fields([*_fields(record), *set_aside, ("Sessions", sessions)])
+    echo_fields([*_fields(record, context.clock()), *set_aside, ("Sessions", sessions)])
     click.echo("\nDetails:")
     registered_from = _with_location(context.geoip, record.ip)
     echo_fields([*_detail_fields(details), ("Registered from", registered_from)])
@@ -82,17 +85,22 @@ def show(whom: CustomerSelector, slug: str) -> None:
 _LOCKED = f"locked after {LOCKING_FAILURES} failures in a row; any link emailed to the customer unlocks it"
 
 
-def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
+def _state(record: CustomerRecord, now: datetime) -> str:
+    state = record.state(now)
+    return f"{state} until {timestamp(record.banned_until)}" if state is State.BANNED and record.banned_until else state
+
+
+def _fields(record: CustomerRecord, now: datetime) -> list[tuple[str, object]]:
     fields: list[tuple[str, object]] = [
         ("Email", record.email),
         ("Name", record.name),
         ("Reference number", record.cu_ref_no),
-        ("State", record.state),
+        ("State", _state(record, now)),
         ("Known since", record.created_at),
         ("Confirmed at", record.confirmed_at),
         ("Registered at", record.registered_at),
     ]
-    if record.banned_at is not None:
+    if record.state(now) is State.BANNED:
         fields += [("Banned at", record.banned_at), ("Ban reason", record.ban_reason)]
     counts = (("Password", record.failed_passwords), ("Codes from emails", record.failed_codes))
     fields += [(name, _LOCKED) for name, failures in counts if failures >= LOCKING_FAILURES]
@@ -194,16 +202,20 @@ def _browser(user_agent: str | None) -> str:
 @customer.command(cls=PlainCommand)
 @with_customer
 @click.option("--reason", type=Text(), metavar="R", required=True, help="The reason, stored with the customer.")
-def ban(whom: CustomerSelector, reason: str, slug: str) -> None:
+@click.option(
+    "--until", "duration", type=Duration(), metavar="DURATION", help="After which time the ban ends by itself: 30d."
+)
+def ban(whom: CustomerSelector, reason: str, duration: timedelta | None, slug: str) -> None:
     """Ban a customer and end all sessions and links.
 
-    Every session and every emailed link ends at once, and a pending registration can no longer be confirmed.
+    Every session and every emailed link ends at once, and a pending registration can no longer be confirmed. Without
+    --until the ban lasts until `portal customer unban`.
     """
     context = current_context()
     with context.database.read() as connection:
         organisation = get_organisation(connection, slug)
-    ban_customer(context, organisation.id, whom, reason)
-    click.echo(f"{whom} is banned.")
+    until = ban_customer(context, organisation.id, whom, reason, duration)
+    click.echo(f"{whom} is banned{f' until {timestamp(until)}' if until else ''}.")
 
 
 @customer.command(cls=PlainCommand)

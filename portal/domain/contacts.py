@@ -18,6 +18,11 @@ NO_CONTACT = 0
 """An id that no contact has: statements run with it for an unknown address, so that the timing is the same."""
 
 
+def is_ban_in_force(banned_at: datetime | None, banned_until: datetime | None, now: datetime) -> bool:
+    """Return whether a contact is banned. A ban with an end is over then, before retention removes it."""
+    return banned_at is not None and (banned_until is None or now < banned_until)
+
+
 @dataclass(frozen=True)
 class ContactCredentials:
     """The fields of a contact that sign-in and password changes use."""
@@ -34,7 +39,11 @@ class ContactCredentials:
     confirmed_at: datetime | None
     proven_at: datetime | None
     banned_at: datetime | None
+    banned_until: datetime | None
     password_hash: str | None = field(repr=False)
+
+    def is_banned(self, now: datetime) -> bool:
+        return is_ban_in_force(self.banned_at, self.banned_until, now)
 
     @property
     def is_locked(self) -> bool:
@@ -65,6 +74,7 @@ _credentials = select(
     Contact.confirmed_at,
     Contact.proven_at,
     Contact.banned_at,
+    Contact.banned_until,
     Account.password_hash,
 ).outerjoin(Account, Account.contact_id == Contact.id)
 _by_key = _credentials.where(

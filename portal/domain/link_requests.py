@@ -40,7 +40,7 @@ def email_link(
     now = context.clock()
     with counted, context.database.write() as connection:
         contact = contacts.lock_by_key(connection, visitor.organisation_id, address.key)
-        wanted = contact is not None and contact.banned_at is None
+        wanted = contact is not None and not contact.is_banned(now)
         contact_id, email, locale = (contact.id, contact.email, contact.locale) if contact else (None, None, None)
         link = one_time_links.issue(
             connection, NewLink(purpose, contact_id, email, expires_at=now + lifetime, usable=wanted), now

@@ -43,7 +43,7 @@ def redeem(
     with refusals_recorded(context, visitor, kind, link.contact_id), context.database.write() as connection:
         contact = contacts.lock(connection, link.contact_id)
         one_time_links.consume(connection, link, now)
-        if contact is None or contact.banned_at:
+        if contact is None or contact.is_banned(now):
             raise Refused(Failure.LINK_ENDED)
         if written_email is not None:
             contacts.confirm(connection, contact.id, written_email, now)

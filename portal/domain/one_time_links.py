@@ -91,6 +91,7 @@ _find = (
         Link.expires_at,
         Contact.email.label("contact_email"),
         Contact.banned_at,
+        Contact.banned_until,
         _was_confirmed.label("was_confirmed"),
         _has_ended_registration.label("has_ended_registration"),
     )
@@ -142,17 +143,18 @@ def _check_open(context: Context, visitor: Visitor, purpose: Purpose, public_id:
         ).one_or_none()
     if row is None:
         raise Refused(Failure.NO_SUCH_LINK)
-    link = OpenLink(row.id, public_id, purpose, row.contact_id, row.registration_id, row.email)
-    if row.used_at or row.ended_at or row.banned_at or row.email != row.contact_email:
-        failure = _why_ended(purpose, row)
+    link, now = OpenLink(row.id, public_id, purpose, row.contact_id, row.registration_id, row.email), context.clock()
+    is_withdrawn = contacts.is_ban_in_force(row.banned_at, row.banned_until, now) or row.email != row.contact_email
+    if row.used_at or row.ended_at or is_withdrawn:
+        failure = Failure.LINK_ENDED if is_withdrawn else _why_ended(purpose, row)
         raise LinkUsed(failure, link, row.used_at) if row.used_at else Refused(failure)
-    if context.clock() >= row.expires_at:
+    if now >= row.expires_at:
         raise Refused(Failure.LINK_EXPIRED)
     return link
 
 
 def _why_ended(purpose: Purpose, row: Row[*tuple[Any, ...]]) -> Failure:
-    if purpose is not Purpose.VERIFY or row.banned_at or row.email != row.contact_email:
+    if purpose is not Purpose.VERIFY:
         return Failure.LINK_ENDED
     if row.was_confirmed:
         return Failure.ALREADY_CONFIRMED

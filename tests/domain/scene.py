@@ -151,8 +151,8 @@ class Scene:
         values = {"contact_id": contact_id, "password_hash": password_hash, "password_set_at": now, "created_at": now}
         self.change_row(insert(Account).values(values))
 
-    def ban(self, email: str = ADA) -> None:
-        ban.ban(self.context, self.visitor.organisation_id, parse_email(email), "chargebacks")
+    def ban(self, email: str = ADA, duration: timedelta | None = None) -> None:
+        ban.ban(self.context, self.visitor.organisation_id, parse_email(email), "chargebacks", duration)
 
     def log_in(
         self, email: str = ADA, password: str = PASSWORD, *, remember: bool = False, replacing: str | None = None

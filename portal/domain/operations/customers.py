@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from portal.domain import identities
-from portal.domain.contacts import whole_name
+from portal.domain.contacts import is_ban_in_force, whole_name
 from portal.domain.context import Rules
 from portal.domain.outbox import MailState
 from portal.domain.values.email import Address
@@ -69,6 +69,7 @@ class CustomerRecord:
     confirmed_at: datetime | None
     registered_at: datetime | None
     banned_at: datetime | None
+    banned_until: datetime | None
     ban_reason: str | None
     failed_passwords: int
     failed_codes: int
@@ -77,10 +78,9 @@ class CustomerRecord:
     def name(self) -> str:
         return whole_name(self.name_as_given, self.first_name, self.last_name)
 
-    @property
-    def state(self) -> State:
-        """The state; a ban comes before every other one."""
-        if self.banned_at is not None:
+    def state(self, now: datetime) -> State:
+        """Return the state; a ban comes before every other one."""
+        if is_ban_in_force(self.banned_at, self.banned_until, now):
             return State.BANNED
         if self.registered_at is not None:
             return State.REGISTERED
@@ -122,6 +122,7 @@ _records = select(
     Contact.confirmed_at,
     Account.created_at.label("registered_at"),
     Contact.banned_at,
+    Contact.banned_until,
     Contact.ban_reason,
     Contact.failed_passwords,
     Contact.failed_codes,

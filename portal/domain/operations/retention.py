@@ -16,6 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from portal.domain import devices
 from portal.domain.context import Context
+from portal.domain.operations.ban import lift_expired_bans
 from portal.domain.outbox import MailState
 from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.storage.database import Database, retried
@@ -46,7 +47,7 @@ _MAY_BE_SENT = OutboxMail.state.in_((MailState.QUEUED, MailState.DEAD))
 
 
 def purge(context: Context) -> dict[str, int]:
-    """Delete all rows past their retention; return the number of deleted rows by table.
+    """Lift the bans that have ended, and delete all rows past their retention; return how many, the rows by table.
 
     In this order, because emails refer to links, links to registrations, and registrations to contacts; an address that
     was never confirmed is deleted with its contact. Uses the earlier of the process's and the shared time, because a
@@ -54,7 +55,8 @@ def purge(context: Context) -> dict[str, int]:
     """
     with context.database.read() as connection:
         now = min(context.clock(), connection.execute(select(context.clock.shared(connection))).scalar_one())
-    return {
+    lifted = lift_expired_bans(context, now)
+    return {"ban": lifted} | {
         table: sum(_batches(context, key, condition))
         for table, key, condition in (
             ("outbox", OutboxMail.id, _finished_mails(now)),
@@ -97,7 +99,7 @@ def _ended_identities(now: datetime) -> ColumnElement[bool]:
 def _unconfirmed_contacts() -> ColumnElement[bool]:
     return and_(
         Contact.confirmed_at.is_(None),
-        Contact.banned_at.is_(None),  # a ban has no expiry
+        Contact.banned_at.is_(None),
         ~exists().where(Account.contact_id == Contact.id),
         ~exists().where(Registration.contact_id == Contact.id),
         ~exists().where(Link.contact_id == Contact.id),

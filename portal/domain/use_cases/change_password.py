@@ -38,7 +38,7 @@ def change_password(
     refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_CHANGE, contact.id)
     with refusals, context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
-        if current is None or current.banned_at or current.password_hash != contact.password_hash:
+        if current is None or current.is_banned(now) or current.password_hash != contact.password_hash:
             raise wrong_current_password(_PROMPT.field)
         accounts.change_password(connection, context, visitor, current, new.hash, now)
         devices.reset_wrong_passwords(connection, device, contact.id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NoReturn
 
 from portal.domain import accounts, contacts, devices, identities, pending_registrations
@@ -61,7 +62,7 @@ def log_in(
         new_hash = None
         if contact and _needs_rehash(context, contact, matching):
             new_hash = context.hasher.hash(password, contact.password_salt)
-        failure = _find_failure(contact, matching, registered, is_known=bool(own or registrations))
+        failure = _find_failure(contact, matching, context.clock(), registered, is_known=bool(own or registrations))
         # A locked password is counted, right or wrong, so that the answers and the timing are the same.
         if failure is None or failure in _PASSWORD_WAS_RIGHT:
             counted.give_back()
@@ -75,6 +76,7 @@ def log_in(
 def _find_failure(
     contact: ContactCredentials | None,
     matching: set[str],
+    now: datetime,
     registered: Collection[str] = (),
     *,
     is_known: bool = True,
@@ -87,7 +89,7 @@ def _find_failure(
     if contact is None or not (is_known or contact.confirmed_at):
         return Failure.UNKNOWN_CONTACT
     if contact.password_hash in matching and not contact.is_locked:
-        return Failure.BANNED if contact.banned_at else None
+        return Failure.BANNED if contact.is_banned(now) else None
     if not matching.isdisjoint(registered):
         return Failure.UNVERIFIED
     if contact.password_hash is not None:
@@ -137,7 +139,7 @@ def _sign_in(
         # While the password was hashed, another request may have changed or locked it, or banned the customer.
         if current is None or current.password_hash != contact.password_hash:
             failure = Failure.WRONG_PASSWORD
-        elif (found := _find_failure(current, {contact.password_hash or ""})) is not None:
+        elif (found := _find_failure(current, {contact.password_hash or ""}, now)) is not None:
             failure = found
         else:
             if current.failed_passwords:

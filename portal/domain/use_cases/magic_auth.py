@@ -71,7 +71,7 @@ def _lock_admissible_contact(
     )
     if contact is None:
         raise Refused(Failure.UNKNOWN_CONTACT)
-    if contact.banned_at:
+    if contact.is_banned(now):
         raise Refused(Failure.BANNED)
     if contact.confirmed_at is None and _is_pending(connection, contact, now):
         raise Refused(Failure.UNVERIFIED)

@@ -119,7 +119,7 @@ def _check_password(context: Context, visitor: Visitor, request: RegistrationReq
 def store(context: Context, visitor: Visitor, request: RegistrationRequest, locked: LockedContact) -> str:
     """Store a registration and queue its email, in the transaction that locks the contact; return its public id."""
     connection, contact, now = locked.connection, locked.contact, locked.now
-    is_pending = contact.password_hash is None and contact.banned_at is None
+    is_pending = contact.password_hash is None and not contact.is_banned(now)
     public_id = random_id()
     locale = request.locale or visitor.locale
     registration_id = connection.execute(
@@ -203,6 +203,6 @@ def queue_mail(
         contact.email,
         contact.locale or registration.locale,
         link_id=link.id if is_pending else None,
-        wanted=contact.banned_at is None and (is_pending or is_known),
+        wanted=not contact.is_banned(now) and (is_pending or is_known),
     )
     outbox.queue(connection, visitor, mail, context.clock)

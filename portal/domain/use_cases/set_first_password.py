@@ -30,7 +30,7 @@ def set_first_password(context: Context, visitor: Visitor, customer: Customer, p
     refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_SET, contact.id)
     with refusals, context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
-        if current is None or current.banned_at or current.password_hash is not None:
+        if current is None or current.is_banned(now) or current.password_hash is not None:
             raise Refused(Failure.PASSWORD_REFUSED, detail=_HAS_ONE)
         accounts.change_password(connection, context, visitor, current, new.hash, now)
         record(connection, visitor, EventKind.PASSWORD_SET, contact_id=contact.id, now=now)
