@@ -172,6 +172,11 @@ def reset_wrong_passwords(connection: Connection, contact_id: int) -> None:
     connection.execute(_reset_failures, {"of_contact": contact_id})
 
 
+def lock_password(connection: Connection, contact_id: int) -> None:
+    """Refuse the password until a proof of the mailbox, as after LOCKING_FAILURES wrong ones."""
+    connection.execute(update(Contact).where(Contact.id == contact_id).values(failed_passwords=LOCKING_FAILURES))
+
+
 def count_code_attempt(connection: Connection, contact_ids: Set[int]) -> set[int]:
     """Count an attempt to enter a code, before the check; return the contacts whose codes are not locked.
 

@@ -28,6 +28,7 @@ REDEMPTIONS = {
     Purpose.RESET: EventKind.RESET,
     Purpose.SIGN_IN: EventKind.SIGN_IN_BY_EMAIL,
     Purpose.REAUTHENTICATE: EventKind.REAUTHENTICATION,
+    Purpose.NOT_ME: EventKind.NOT_ME,
 }
 """The audit event for the use of a link or its code."""
 

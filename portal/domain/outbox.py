@@ -1,8 +1,11 @@
 """Queue emails in the caller's transaction, so that an email is sent if and only if its cause was committed."""
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection, insert
 
@@ -20,12 +23,33 @@ class Notice(StrEnum):
     SIGN_IN = "sign_in"
     REAUTHENTICATE = "reauthenticate"
     PASSWORD_CHANGED = "password_changed"
+    PASSWORD_SET = "password_set"
+    """A first password was set."""
+    NEW_SIGN_IN = "new_sign_in"
+    SESSIONS_ENDED = "sessions_ended"
+    """The customer ended all other sessions."""
+    ALL_SESSIONS_ENDED = "all_sessions_ended"
+    """The operator ended all sessions."""
+    BANNED = "banned"
+    UNBANNED = "unbanned"
     TEST = "test"
     """Sent by `portal mail test`, and never queued."""
 
 
-_NOT_URGENT = frozenset({Notice.PASSWORD_CHANGED})
+_NOT_URGENT = frozenset(
+    {
+        Notice.PASSWORD_CHANGED,
+        Notice.PASSWORD_SET,
+        Notice.NEW_SIGN_IN,
+        Notice.SESSIONS_ENDED,
+        Notice.ALL_SESSIONS_ENDED,
+        Notice.BANNED,
+        Notice.UNBANNED,
+    }
+)
 """The customer does not wait for these emails; all others are urgent."""
+BUNDLING = timedelta(hours=1)
+"""The time in which at most one NEW_SIGN_IN is sent to a customer, and the longest that it is put off for that."""
 
 
 class MailState(StrEnum):
@@ -52,6 +76,9 @@ class NewMail:
     link_id: int | None = None
     wanted: bool = True
     """False for a decoy, which is stored without an address and never sent."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What the email tells beside its kind, as JSON."""
+    delay: timedelta = timedelta(0)
 
 
 def queue(connection: Connection, visitor: Visitor, mail: NewMail, clock: Clock) -> None:
@@ -73,7 +100,8 @@ def queue(connection: Connection, visitor: Visitor, mail: NewMail, clock: Clock)
             user_agent=visitor.user_agent if mail.wanted else None,
             message_id=secrets.token_hex(16),
             state=MailState.QUEUED if mail.wanted else MailState.DECOY,
-            due_at=now,
+            details=dict(mail.details),
+            due_at=clock.shared(connection, mail.delay),
             created_at=now,
         )
     )

@@ -30,6 +30,8 @@ class Purpose(StrEnum):
     RESET = "reset"
     SIGN_IN = "sign_in"
     REAUTHENTICATE = "reauthenticate"
+    NOT_ME = "not_me"
+    """To say of what a notice tells that it was somebody else."""
 
 
 def random_id(length: int = PUBLIC_ID_LENGTH) -> str:

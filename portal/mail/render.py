@@ -1,7 +1,7 @@
 """A mail as it goes out: rendered, and its link signed, only when it is sent. Nothing of it is stored before."""
 
 import unicodedata
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.headerregistry import Address
 
 from flask import Flask, g
@@ -20,13 +20,14 @@ from portal.mail.message import LOGO_ID, MessageContent, OutgoingMessage
 from portal.mail.transport import own_host
 
 _LINK_PATHS = {
-    Notice.VERIFY: "/register/verify/",
-    Notice.RESET: "/password/reset/",
-    Notice.SIGN_IN: "/login/link/",
+    Purpose.VERIFY: "/register/verify/",
+    Purpose.RESET: "/password/reset/",
+    Purpose.SIGN_IN: "/login/link/",
+    Purpose.NOT_ME: "/not-me/",
 }
-"""Where the link of each mail that carries one leads."""
-_WITH_CODE = {*_LINK_PATHS, Notice.REAUTHENTICATE}
-"""The mails that carry a code, with a link or alone."""
+"""Where a link leads, by its purpose; to confirm who they are, customers type a code only."""
+_WITH_CODE = {Notice.VERIFY, Notice.RESET, Notice.SIGN_IN, Notice.REAUTHENTICATE}
+"""The mails that cannot be written without their link: it carries a code, too."""
 _NAME_LENGTH = 60
 """How much of the organisation's name stands in From.
 
@@ -135,23 +136,32 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         "login_url": f"{base_url}/login",
         "reset_url": f"{base_url}/password/reset",
         "occurred_at": moment_text(mail.created_at),
-        "asked": _asked(app, mail, language),
+        "asked": _asked(app, language, mail.created_at, mail.ip, mail.user_agent),
+        "further_sign_ins": [
+            _asked(app, language, datetime.fromisoformat(one["at"]), one["ip"], one["userAgent"])
+            for one in mail.details.get("signIns", ())
+        ],
     }
-    if notice in _WITH_CODE:
-        if mail.link is None:
-            raise Unmailable("the link is missing")
-        purpose = Purpose(mail.link.purpose)
-        values["code"] = context_of(app).signer.code(purpose, mail.link.public_id)
-        if notice in _LINK_PATHS:
-            values["link"] = base_url + _LINK_PATHS[notice] + context_of(app).signer.token(purpose, mail.link.public_id)
+    if until := mail.details.get("until"):
+        values["until"] = moment_text(datetime.fromisoformat(until))
+    if mail.link is not None:
+        purpose, signer = Purpose(mail.link.purpose), context_of(app).signer
         values["expires"] = duration_text(mail.link.lifetime)
+        if notice in _WITH_CODE:
+            values["code"] = signer.code(purpose, mail.link.public_id)
+        if purpose in _LINK_PATHS:
+            values["link"] = base_url + _LINK_PATHS[purpose] + signer.token(purpose, mail.link.public_id)
+    elif notice in _WITH_CODE:
+        raise Unmailable("the link is missing")
     return values
 
 
-def _asked(app: Flask, mail: DueMail, language: Language) -> list[tuple[str, str]]:
-    """Describe the request that led to a mail, as labels and values; readers can tell whether it was theirs."""
-    found = [(translate(N_("Time")), moment_text(mail.created_at))]
-    browser, system = read_user_agent(mail.user_agent)
+def _asked(
+    app: Flask, language: Language, moment: datetime, ip: str | None, user_agent: str | None
+) -> list[tuple[str, str]]:
+    """Describe a request that a mail tells of, as labels and values; readers can tell whether it was theirs."""
+    found = [(translate(N_("Time")), moment_text(moment))]
+    browser, system = read_user_agent(user_agent)
     if browser and system:
         # Translators: such as "Chrome on Windows".
         device: str | None = translate(N_("%(browser)s on %(system)s"), browser=browser, system=system)
@@ -159,7 +169,7 @@ def _asked(app: Flask, mail: DueMail, language: Language) -> list[tuple[str, str
         device = browser or system
     if device:
         found.append((translate(N_("Device")), device))
-    place = context_of(app).geoip.locate(mail.ip)
+    place = context_of(app).geoip.locate(ip)
     if place:
         country = language.locale.territories.get(place.country_code, place.country)
         if where := ", ".join(part for part in (place.city, country) if part):

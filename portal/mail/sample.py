@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from portal.domain.context import Context, Rules
+from portal.domain.notices import NOT_ME_LIFETIME, WITHOUT_LINK
 from portal.domain.operations.mail_delivery import DueMail, MailedLink
 from portal.domain.organisations import Organisation
 from portal.domain.outbox import Notice
@@ -13,12 +14,21 @@ RECIPIENT = "customer@example.com"
 _USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 )
-_LIFETIMES: dict[Notice, Callable[[Rules], timedelta]] = {
-    Notice.VERIFY: lambda rules: rules.verify_lifetime,
-    Notice.RESET: lambda rules: rules.reset_lifetime,
-    Notice.SIGN_IN: lambda rules: rules.magic_lifetime,
-    Notice.REAUTHENTICATE: lambda rules: rules.magic_lifetime,
+_LIFETIMES: dict[Purpose, Callable[[Rules], timedelta]] = {
+    Purpose.VERIFY: lambda rules: rules.verify_lifetime,
+    Purpose.RESET: lambda rules: rules.reset_lifetime,
+    Purpose.SIGN_IN: lambda rules: rules.magic_lifetime,
+    Purpose.REAUTHENTICATE: lambda rules: rules.magic_lifetime,
+    Purpose.NOT_ME: lambda _rules: NOT_ME_LIFETIME,
 }
+_WITHOUT_LINK = {*WITHOUT_LINK, Notice.ACCOUNT_EXISTS, Notice.TEST}
+
+
+def purpose_of(notice: Notice) -> Purpose | None:
+    """Return the purpose of the link in a mail of a kind; None for one that carries none."""
+    if notice in _WITHOUT_LINK:
+        return None
+    return {str(purpose): purpose for purpose in Purpose}.get(notice, Purpose.NOT_ME)
 
 
 def sample_mail(
@@ -27,9 +37,9 @@ def sample_mail(
     """Make a mail to be rendered; nothing of it is stored, so its link and code open nothing."""
     now = context.clock()
     link = None
-    if notice in _LIFETIMES:
-        lifetime = _LIFETIMES[notice](context.rules)
-        link = MailedLink(Purpose(notice), random_id(), now, now + lifetime, used_at=None, ended_at=None)
+    if purpose := purpose_of(notice):
+        lifetime = _LIFETIMES[purpose](context.rules)
+        link = MailedLink(purpose, random_id(), now, now + lifetime, used_at=None, ended_at=None)
     return DueMail(
         link=link,
         organisation=organisation,
@@ -44,4 +54,5 @@ def sample_mail(
         created_at=now,
         ip=None,
         user_agent=_USER_AGENT,
+        details={"until": (now + timedelta(days=30)).isoformat()} if notice is Notice.BANNED else {},
     )

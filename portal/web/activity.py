@@ -32,6 +32,7 @@ DONE: dict[EventKind, str] = {
     EventKind.PASSWORD_SET: N_("Password set"),
     EventKind.REAUTHENTICATION_REQUEST: N_("Code requested to confirm it's you"),
     EventKind.REAUTHENTICATION: N_("Confirmed it's you"),
+    EventKind.NOT_ME: N_("Reported by email link that it wasn't you; all sessions ended"),
     EventKind.PROFILE_CHANGE: N_("Profile changed"),
     EventKind.BAN: N_("Account closed by the shop or service"),
     EventKind.UNBAN: N_("Account reopened by the shop or service"),
@@ -46,6 +47,7 @@ REFUSED: dict[EventKind, str] = {
     EventKind.PASSWORD_CHANGE: N_("Password change failed"),
     EventKind.PASSWORD_SET: N_("Setting a password failed"),
     EventKind.REAUTHENTICATION: N_("Confirming it's you failed"),
+    EventKind.NOT_ME: N_("Reporting that it wasn't you failed"),
 }
 _WRONG_PASSWORD = N_("wrong password")
 _TOO_MANY = N_("too many attempts")

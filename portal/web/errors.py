@@ -68,6 +68,7 @@ _USED_TITLE = N_("This link has already been used")
 _USED_WORDS = {
     "password": N_("A new password was set with it. Each link works once."),
     "mail_sign_in": N_("It was used to sign in. Each link works once."),
+    "not_me": N_("Everyone was signed out with it. Each link works once."),
 }
 _PASSING = frozenset({429, 500, 503})
 """What may be gone when the same page is opened again."""
@@ -180,6 +181,8 @@ def _refused(refusal: Refused) -> Response:
 
 def _ways_on(failure: Failure) -> list[Way] | None:
     """How somebody goes on whose mailed link is of no use: by what the link was for; to the account if signed in."""
+    if request.blueprint == "not_me":
+        return [("password.request_reset", N_("Set a new password")), _start()]
     if current_customer() is not None:
         return None
     sign_in = ("login.login", N_("Sign in"))

@@ -24,6 +24,8 @@ class LinkPage(FormPage):
     purpose: ClassVar[Purpose]
     beginning: ClassVar[str]
     """The endpoint where such a link is asked for."""
+    onward_endpoint: ClassVar[str] = "account.home"
+    """Where a browser is led that has used the link already."""
     told_again: ClassVar[str | None] = None
     """What a browser is told that has used the link already."""
 
@@ -70,4 +72,4 @@ class LinkPage(FormPage):
             raise used
         if self.told_again:
             session.give_notice(self.told_again)
-        return redirect(url_for("account.home"))
+        return redirect(url_for(self.onward_endpoint))

@@ -24,7 +24,7 @@ from tests.api.shop import Shop
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
-from tests.web.post import code_in
+from tests.web.post import code_in, not_me_link_in
 
 ADA = "ada@example.com"
 PORTAL = Portal(languages=["en"], hostname="portal.example.com")
@@ -216,6 +216,14 @@ def sets_a_first_password(world: World) -> Act:
     return sending(browser, "/account/password", submit_to="/account/password", password=PASSWORD)
 
 
+def says_it_was_somebody_else(world: World) -> Act:
+    email = world.guest().email
+    for browser in (world.site.browser(), world.site.browser()):
+        browser.fill("/login/link", {"email": email})
+        browser.fill(world.site.link(email))
+    return sending(world.site.browser(), urlsplit(not_me_link_in(world.site.mails(email)[-1])).path)
+
+
 def goes_back_to_the_shop(world: World) -> Act:
     browser = world.ada()
     form = browser.send(f"/login?{urlencode({'return_url': RETURN, 'nonce': NONCE})}").form("/continue")
@@ -321,7 +329,7 @@ SINGLE_REQUESTS: list[Callable[[World], Act]] = [
     *(registers, asks_for_the_mail_again, confirms, confirms_elsewhere, confirms_by_code),
     *(signs_in, mistypes, signs_out, asks_for_a_link, signs_in_by_link, signs_in_by_code),
     *(asks_for_a_reset, resets, changes_the_password, chooses_a_language),
-    *(changes_the_profile, ends_a_session, ends_other_sessions, sets_a_first_password),
+    *(changes_the_profile, ends_a_session, ends_other_sessions, sets_a_first_password, says_it_was_somebody_else),
     *(asks_for_a_code, confirms_who_she_is_by_code, confirms_who_she_is),
     *(goes_back_to_the_shop, shop_redeems, shop_signs_in, shop_signs_in_by_magic_auth, shop_registers, shop_confirms),
     *(shop_asks_for_a_reset, shop_resets, shop_signs_out),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from flask import Flask, request, request_started
@@ -21,13 +21,14 @@ from portal.storage.models import Base
 from tests.api.shop import new_shop
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
-from tests.web.post import code_in
+from tests.web.post import code_in, not_me_link_in
 from tests.web.test_embedding import NONCE, SHOP, Framed, allow
 
 pytestmark = pytest.mark.on_sqlite
 
 EMAIL, SECOND, SHOPPER = "ada@example.com", "bob@example.com", "eve@example.com"
 NEW_PASSWORD, NEWEST_PASSWORD = "gravel mitten orchard 87", "cinder ballot marrow 63"
+LAST_PASSWORD = "walnut kettle heron 52"
 FEW = {"organisation", "api_key"}
 """What does not grow with the customers."""
 WHOLE = re.compile(r"(?:SCAN|SEARCH(?=.*\(organisation_id=\?\)$)) (\w+)")
@@ -90,6 +91,7 @@ def do_everything(site: Site) -> None:
     sign_in_and_out(site)
     log_in_by_email(site)
     reset(site)
+    say_it_was_somebody_else(site)
     use_api(site)
     browser = site.browser()
     pictures = ("/organisation/logo", "/organisation/cover")
@@ -178,6 +180,15 @@ def reset(site: Site) -> None:
     for password, status in ((PASSWORD, 422), (NEWEST_PASSWORD, 302)):
         assert browser.fill(site.link(EMAIL), {"password": password}).status == status
     site.deliver()
+
+
+def say_it_was_somebody_else(site: Site) -> None:
+    site.browser("198.51.100.7").sign_in(EMAIL, NEWEST_PASSWORD)
+    link = urlsplit(not_me_link_in(site.mails(EMAIL)[-1])).path
+    open_and_reload(site, link, "/not-me")
+    browser = site.browser()
+    browser.follow(browser.fill(link))
+    assert browser.fill("/password/new", {"password": LAST_PASSWORD}).location == "/account"
 
 
 def use_api(site: Site) -> None:

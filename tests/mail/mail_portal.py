@@ -16,7 +16,8 @@ from portal.domain import one_time_links, outbox
 from portal.domain.context import Visitor
 from portal.domain.one_time_links import NewLink
 from portal.domain.outbox import MailState, NewMail, Notice
-from portal.domain.tokens import Purpose, random_id
+from portal.domain.tokens import random_id
+from portal.mail.sample import purpose_of
 from portal.mail.smtp import mail_config
 from portal.mail.worker import MailWorker
 from portal.settings import Settings, load_settings
@@ -60,17 +61,22 @@ class MailPortal:
         return self.worker.work(Event())
 
     def queue(
-        self, recipient: str = ADA, notice: Notice = Notice.PASSWORD_CHANGED, *, locale: str | None = None
+        self,
+        recipient: str = ADA,
+        notice: Notice = Notice.PASSWORD_CHANGED,
+        *,
+        locale: str | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> int:
         """Queue one mail as the domain does, with a link that lasts half an hour where the mail carries one."""
         now = self.context.clock()
-        purpose = {str(purpose): purpose for purpose in Purpose}.get(notice)
+        purpose = purpose_of(notice)
         with self.context.database.write() as connection:
             link_id = None
             if purpose:
                 expires_at = now + timedelta(minutes=30)
                 link_id = one_time_links.issue(connection, NewLink(purpose, None, recipient, expires_at), now).id
-            mail = NewMail(notice, None, recipient, locale, link_id)
+            mail = NewMail(notice, None, recipient, locale, link_id, details=details or {})
             outbox.queue(connection, self._visitor, mail, self.context.clock)
             return connection.scalars(select(OutboxMail.id).order_by(OutboxMail.id.desc())).first() or 0
 

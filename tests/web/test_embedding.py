@@ -16,7 +16,7 @@ from portal.web.embedding import NEVER_FRAMED
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import CONTENT_SECURITY_POLICY
-from tests.web.post import code_in
+from tests.web.post import code_in, not_me_link_in
 
 EMAIL = "ada@example.com"
 SHOP = "https://shop.example.com"
@@ -123,7 +123,9 @@ class TestFrameAncestors:
         assert ancestors(browser.open(shop.link(EMAIL))) == "'none'"
         stranger.register("eve@example.com", PASSWORD)
         assert ancestors(browser.open(shop.link("eve@example.com"))) == "'none'"
-        for path in ("/password/new", "/login/confirm", "/register/confirm"):
+        shop.browser("198.51.100.7").sign_in(EMAIL, PASSWORD)
+        assert ancestors(browser.open(urlsplit(not_me_link_in(shop.mails(EMAIL)[-1])).path)) == "'none'"
+        for path in ("/password/new", "/login/confirm", "/register/confirm", "/not-me"):
             assert ancestors(browser.open(path)) == "'none'"
 
     def test_every_page_is_listed_as_framable_or_not(self, site: Site) -> None:

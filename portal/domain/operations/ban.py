@@ -1,5 +1,6 @@
 """Ban a customer, and lift a ban."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
@@ -8,7 +9,9 @@ from portal.domain import contacts, identities, one_time_links
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
-from portal.domain.operations.customers import CustomerSelector, UnknownCustomer, lock_customer
+from portal.domain.notices import notify
+from portal.domain.operations.customers import CustomerSelector, lock_credentials
+from portal.domain.outbox import Notice
 from portal.domain.pending_registrations import make_decoys
 from portal.storage.database import retried
 from portal.storage.models import Contact
@@ -21,35 +24,40 @@ def ban(
     """Ban a customer: refuse every sign-in and end all identities, links and registrations; return the ban's end.
 
     In one transaction, so that no identity outlives the ban. Without a duration the ban lasts until it is lifted. A
-    customer who is banned already gets the new reason and the new end. Raises UnknownCustomer.
+    customer who is banned already gets the new reason and the new end. Tells the customer by email, but for the reason.
+    Raises UnknownCustomer.
     """
     now = context.clock()
     until = now + duration if duration else None
     with context.database.write() as connection:
-        contact = _lock(connection, organisation_id, selector)
-        connection.execute(
-            update(Contact)
-            .where(Contact.id == contact.id)
-            .values(
-                banned_at=contact.banned_at if contact.is_banned(now) else now, banned_until=until, ban_reason=reason
-            )
-        )
+        contact = lock_credentials(connection, organisation_id, selector)
+        was_banned = contact.is_banned(now)
+        banned = update(Contact).where(Contact.id == contact.id)
+        banned_at = contact.banned_at if was_banned else now
+        connection.execute(banned.values(banned_at=banned_at, banned_until=until, ban_reason=reason))
         identities.end_all(connection, contact.id, now)
         one_time_links.end_all(connection, contact.id, now)
         make_decoys(connection, contact.id)
-        record(connection, Visitor.operator(organisation_id), EventKind.BAN, contact_id=contact.id, now=now)
+        operator = Visitor.operator(organisation_id)
+        record(connection, operator, EventKind.BAN, contact_id=contact.id, now=now)
+        if not was_banned or until != contact.banned_until:
+            details = {"until": until.isoformat()} if until else None
+            _notify(connection, context, operator, contact, Notice.BANNED, details)
     return until
 
 
 @retried
 def unban(context: Context, organisation_id: int, selector: CustomerSelector) -> bool:
-    """Lift a ban; what it ended stays ended. Return False if there was no ban. Raises UnknownCustomer."""
+    """Lift a ban and tell the customer by email; what it ended stays ended. Return False if there was no ban.
+
+    Raises UnknownCustomer.
+    """
     now = context.clock()
     with context.database.write() as connection:
-        contact = _lock(connection, organisation_id, selector)
+        contact = lock_credentials(connection, organisation_id, selector)
         if contact.banned_at is None:
             return False
-        _lift(connection, organisation_id, contact, now)
+        _lift(connection, context, organisation_id, contact, now)
     return True
 
 
@@ -68,18 +76,28 @@ def _lift_if_expired(context: Context, contact_id: int, organisation_id: int, no
         contact = contacts.lock(connection, contact_id)
         if contact is None or contact.banned_at is None or contact.is_banned(now):
             return False
-        _lift(connection, organisation_id, contact, now)
+        _lift(connection, context, organisation_id, contact, now)
     return True
 
 
-def _lock(connection: Connection, organisation_id: int, selector: CustomerSelector) -> ContactCredentials:
-    contact = contacts.find_by_id(connection, lock_customer(connection, organisation_id, selector))
-    if contact is None:
-        raise UnknownCustomer(selector)
-    return contact
-
-
-def _lift(connection: Connection, organisation_id: int, contact: ContactCredentials, now: datetime) -> None:
+def _lift(
+    connection: Connection, context: Context, organisation_id: int, contact: ContactCredentials, now: datetime
+) -> None:
     lifted = update(Contact).where(Contact.id == contact.id)
     connection.execute(lifted.values(banned_at=None, banned_until=None, ban_reason=None))
-    record(connection, Visitor.operator(organisation_id), EventKind.UNBAN, contact_id=contact.id, now=now)
+    operator = Visitor.operator(organisation_id)
+    record(connection, operator, EventKind.UNBAN, contact_id=contact.id, now=now)
+    _notify(connection, context, operator, contact, Notice.UNBANNED)
+
+
+def _notify(
+    connection: Connection,
+    context: Context,
+    operator: Visitor,
+    contact: ContactCredentials,
+    notice: Notice,
+    details: Mapping[str, str] | None = None,
+) -> None:
+    # The owner of an address that was only typed into a registration has no account here.
+    if contact.confirmed_at is not None:
+        notify(connection, context, operator, contact, notice, details=details)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from portal.domain import identities
-from portal.domain.contacts import is_ban_in_force, whole_name
+from portal.domain import contacts, identities
+from portal.domain.contacts import ContactCredentials, is_ban_in_force, whole_name
 from portal.domain.context import Rules
 from portal.domain.outbox import MailState
 from portal.domain.values.email import Address
@@ -206,6 +206,14 @@ def last_mail_failure(connection: Connection, contact_id: int) -> str | None:
         .limit(1)
     ).one_or_none()
     return last.reason if last is not None and last.state == MailState.DEAD else None
+
+
+def lock_credentials(connection: Connection, organisation_id: int, selector: CustomerSelector) -> ContactCredentials:
+    """Lock a customer as `lock_customer` does, and return the contact. Raises UnknownCustomer."""
+    contact = contacts.find_by_id(connection, lock_customer(connection, organisation_id, selector))
+    if contact is None:
+        raise UnknownCustomer(selector)
+    return contact
 
 
 def lock_customer(connection: Connection, organisation_id: int, selector: CustomerSelector) -> int:

@@ -12,6 +12,7 @@ from portal.domain.context import Context, Visitor
 from portal.domain.devices import KnownDevice
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import NewIdentity
+from portal.domain.notices import notify_of_sign_in
 from portal.domain.pending_registrations import open_registrations
 from portal.domain.rate_limits import attempt, password_limits
 from portal.domain.values.email import Address
@@ -146,6 +147,7 @@ def _sign_in(
                 devices.reset_wrong_passwords(connection, device, contact.id)
             if checked.new_hash:
                 accounts.renew_hash(connection, contact, checked.new_hash)
+            notify_of_sign_in(connection, context, visitor, current, now)
             new = NewIdentity(contact.id, remember, replacing, is_proof=True)
             identity = identities.start(connection, context.rules, visitor, new, now)
             record(connection, visitor, EventKind.SIGN_IN, contact_id=contact.id, now=now)

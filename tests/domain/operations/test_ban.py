@@ -3,15 +3,16 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal.domain.errors import Failure
 from portal.domain.operations import ban
 from portal.domain.operations.ban import lift_expired_bans
+from portal.domain.operations.customers import CustomerReference
 from portal.domain.operations.retention import purge
 from portal.domain.outbox import Notice
 from portal.domain.values.email import parse_email
-from portal.storage.models import Contact, Event
+from portal.storage.models import Contact, Event, OutboxMail
 from tests.conftest import MovableClock
 from tests.domain.instrumentation import in_parallel
 from tests.domain.scene import ADA, Scene, refused
@@ -113,3 +114,51 @@ def test_of_several_workers_one_lifts_a_ban(scene: Scene, clock: MovableClock) -
     clock.advance(A_MOMENT)
     assert sorted(in_parallel([lambda: lift_expired_bans(scene.context, clock())] * 3), key=str) == [0, 0, 1]
     assert _lifted(scene) == 1
+
+
+def _told(scene: Scene) -> list[tuple[str, str | None]]:
+    """The notices of bans, with the end that each names, oldest first."""
+    of_bans = OutboxMail.notice.in_((Notice.BANNED, Notice.UNBANNED))
+    rows = scene.rows(select(OutboxMail.notice, OutboxMail.details).where(of_bans).order_by(OutboxMail.id))
+    return [(notice, details.get("until")) for notice, details in rows]
+
+
+def test_the_customer_is_told_of_a_ban_and_its_end_but_not_why(scene: Scene, clock: MovableClock) -> None:
+    scene.join()
+    scene.ban(duration=MONTH)
+    until = (clock() + MONTH).isoformat()
+    clock.advance(MONTH)
+    purge(scene.context)
+    assert _told(scene) == [("banned", until), ("unbanned", None)]
+    assert all((mail.recipient, mail.token) == (ADA, None) for mail in scene.mails()[-2:])
+    assert "chargebacks" not in str(scene.rows(select(OutboxMail.__table__)))
+
+
+def test_another_reason_is_not_told_but_another_end_is(scene: Scene) -> None:
+    scene.join()
+    for duration in (None, None, MONTH, MONTH):
+        scene.ban(duration=duration)
+    until = (scene.context.clock() + MONTH).isoformat()
+    assert _told(scene) == [("banned", None), ("banned", until)]
+
+
+def test_lifting_a_ban_by_hand_is_told(scene: Scene) -> None:
+    scene.join()
+    scene.ban()
+    for _ in range(2):
+        ban.unban(scene.context, scene.visitor.organisation_id, parse_email(ADA))
+    assert _told(scene) == [("banned", None), ("unbanned", None)]
+
+
+def test_the_owner_of_an_address_that_nobody_confirmed_is_not_told(scene: Scene) -> None:
+    scene.register()
+    scene.ban()
+    ban.unban(scene.context, scene.visitor.organisation_id, parse_email(ADA))
+    assert _told(scene) == []
+
+
+def test_a_customer_without_an_address_can_be_banned(scene: Scene) -> None:
+    scene.add_guest()
+    scene.change_row(update(Contact).values(email=None, email_key=None, cu_ref_no="A" * 16))
+    assert ban.ban(scene.context, scene.visitor.organisation_id, CustomerReference("A" * 16), "fraud", MONTH)
+    assert _told(scene) == []

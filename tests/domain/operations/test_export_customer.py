@@ -78,14 +78,15 @@ def test_all_events_are_exported(scene: Scene, customer: FullCustomer) -> None:
     first, again = told["registrations"]
     assert (first["returnUrl"], first["groups"], first["referralId"]) == (RETURN_URL, list(GROUPS), customer.referral)
     assert again["email"] == EMAIL
-    assert {link["purpose"] for link in told["links"]} == {"verify", "reset"}
+    assert {link["purpose"] for link in told["links"]} == {"verify", "reset", "not_me"}
     assert [identity["endedAt"] is None for identity in told["identities"]] == [False, True]
     assert {(identity["ip"], identity["userAgent"]) for identity in told["identities"]} == {(IP, USER_AGENT)}
     assert len(told["handovers"]) == 1
     assert [device.keys() for device in told["devices"]] == [{"createdAt", "seenAt", "failedPasswords"}]
     assert {"sign_in", "sign_out", "register", "confirm", "reset"} <= {event["kind"] for event in told["events"]}
     assert "WRONG_PASSWORD" in {event["refusal"] for event in told["events"]}
-    assert {"verify", "reset", "password_changed", "account_exists"} == {mail["notice"] for mail in told["mails"]}
+    notices = {"verify", "reset", "password_changed", "new_sign_in", "account_exists"}
+    assert {mail["notice"] for mail in told["mails"]} == notices
     assert {mail["recipient"] for mail in told["mails"]} == {EMAIL}
     assert {(mail["ip"], mail["userAgent"]) for mail in told["mails"]} == {(IP, USER_AGENT)}
 
