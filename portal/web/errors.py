@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response
 
+from portal.domain.contact_details import CustomerDeleted
 from portal.domain.errors import TOO_MANY, Busy, Failure, Refused, minutes
 from portal.domain.messages import N_
 from portal.domain.one_time_links import LinkUsed
@@ -81,6 +82,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(RateLimitExceeded, _too_many_requests)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NotSignedIn, lambda _error: to_sign_in())
+    app.register_error_handler(CustomerDeleted, lambda _error: to_sign_in())
     app.register_error_handler(NotRecentlyAuthenticated, lambda _error: to_reauthentication())
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(Busy, lambda busy: _unavailable(busy.retry_after))
@@ -161,7 +163,7 @@ def _shown_again() -> ResponseReturnValue:
         return page.show_stale(**(request.view_args or {}))
     except Refused as refusal:
         return _refused(refusal)
-    except NotSignedIn:
+    except (NotSignedIn, CustomerDeleted):
         return to_sign_in()
     except NotRecentlyAuthenticated:
         return to_reauthentication()
