@@ -62,6 +62,9 @@ STATES: dict[str, State] = {
     "set-new-short": states.set_new(NEW_PASSWORD, password="short"),
     "set-new-used": states.reset_used,
     "set-new-unknown": opened(f"/password/reset/{UNKNOWN}"),
+    "not-me": states.not_me,
+    "not-me-done": states.not_me_done,
+    "not-me-used": states.not_me_used,
     "account": signed_in("/account"),
     "account-welcome": states.welcome,
     "change": signed_in("/account/password"),
@@ -106,6 +109,7 @@ STATES: dict[str, State] = {
     "mail-sign-in": states.sign_in_letter,
     "mail-reset": letter_alone("Set a new password"),
     "mail-password-changed": letter_alone("Your password"),
+    "mail-new-sign-in": letter_alone("New sign-in to your"),
     "mail-reauthenticate": letter_alone("Your code for"),
     "mail-account-exists": letter_alone("You already have an account"),
 }

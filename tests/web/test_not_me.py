@@ -1,10 +1,13 @@
 """The page behind "This wasn't me" in a notice, and the story that it is for."""
 
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
+import time_machine
 from sqlalchemy import update
 
+from portal.domain.notices import NOT_ME_LIFETIME
 from portal.domain.outbox import Notice
 from portal.storage.models import OutboxMail
 from tests.api.shop import new_shop
@@ -171,3 +174,18 @@ def test_sign_ins_within_an_hour_are_told_together(site: Site, thief: Browser) -
         )
     _, later = notices(site)
     assert text_of(later).count("Time: ") == 3
+
+
+def test_an_expired_link_shows_the_way(site: Site) -> None:
+    with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False) as clock:
+        site.customer(EMAIL)
+        site.browser().sign_in(EMAIL, PASSWORD)
+        link = not_me(site)
+        clock.shift(NOT_ME_LIFETIME - timedelta(seconds=1))
+        browser = site.browser()
+        form = browser.open(link).form()
+        clock.shift(timedelta(seconds=1))
+        for page in (browser.open(link), browser.post(form)):
+            assert_error_page(page, 410)
+            assert "too old" in page.words
+            assert "/password/reset" in [a.get("href") for a in page.tree.one("main").all("a")]
