@@ -82,7 +82,8 @@ def show(whom: CustomerSelector, slug: str) -> None:
     echo_table(("TIME", "EVENT", "REFUSED", "FROM"), rows)
 
 
-_LOCKED = f"locked after {LOCKING_FAILURES} failures in a row; any link emailed to the customer unlocks it"
+_UNLOCKED = "any link emailed to the customer unlocks it"
+_LOCKED = f"locked after {LOCKING_FAILURES} failures in a row"
 
 
 def _state(record: CustomerRecord, now: datetime) -> str:
@@ -102,8 +103,10 @@ def _fields(record: CustomerRecord, now: datetime) -> list[tuple[str, object]]:
     ]
     if record.state(now) is State.BANNED:
         fields += [("Banned at", record.banned_at), ("Ban reason", record.ban_reason)]
-    counts = (("Password", record.failed_passwords), ("Codes from emails", record.failed_codes))
-    fields += [(name, _LOCKED) for name, failures in counts if failures >= LOCKING_FAILURES]
+    if record.failed_passwords >= LOCKING_FAILURES:
+        fields.append(("Password", f'{_LOCKED}, or by "This wasn\'t me" in an email; {_UNLOCKED}'))
+    if record.failed_codes >= LOCKING_FAILURES:
+        fields.append(("Codes from emails", f"{_LOCKED}; {_UNLOCKED}"))
     return fields
 
 
