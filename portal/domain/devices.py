@@ -41,7 +41,7 @@ _columns = select(Device.id, Device.failed_passwords)
 _find = (
     _columns.join(Contact, Contact.id == Device.contact_id)
     .where(Contact.organisation_id == bindparam("organisation_id"), Contact.email_key == bindparam("email_key"))
-    .where(Device.digest == bindparam("digest"), Device.seen_at > bindparam("oldest"))
+    .where(Device.digest == bindparam("digest"), Device.seen_at > bindparam("oldest"), Contact.erase_at.is_(None))
 )
 _find_by_id = _columns.where(Device.id == bindparam("device_id"))
 _own_devices = exists().where(Device.contact_id == bindparam("of_contact"))

@@ -98,6 +98,7 @@ _find = (
         Identity.digest == bindparam("digest"),
         Identity.ended_at.is_(None),
         Contact.organisation_id == bindparam("organisation_id"),
+        Contact.erase_at.is_(None),
     )
 )
 _family_member = Identity.__table__.alias("bound")

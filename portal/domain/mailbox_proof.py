@@ -14,6 +14,7 @@ from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.one_time_links import REDEMPTIONS, OpenLink
 from portal.domain.pending_registrations import end_open_registrations
+from portal.domain.tokens import Purpose
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ def redeem(
     """
     now, kind = context.clock(), REDEMPTIONS[link.purpose]
     with refusals_recorded(context, visitor, kind, link.contact_id), context.database.write() as connection:
-        contact = contacts.lock(connection, link.contact_id)
+        lock = contacts.lock_closed if link.purpose is Purpose.KEEP else contacts.lock
+        contact = lock(connection, link.contact_id)
         one_time_links.consume(connection, link, now)
         if contact is None or contact.is_banned(now):
             raise Refused(Failure.LINK_ENDED)

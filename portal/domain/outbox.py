@@ -32,6 +32,12 @@ class Notice(StrEnum):
     """The operator ended all sessions."""
     BANNED = "banned"
     UNBANNED = "unbanned"
+    CLOSED = "closed"
+    """The customer has closed the account; a link keeps it."""
+    KEEP = "keep"
+    """Somebody registered the address of a closed account; a link keeps it."""
+    ERASED = "erased"
+    """The last email to a customer who was erased (erasure.py)."""
     TEST = "test"
     """Sent by `portal mail test`, and never queued."""
 
@@ -45,6 +51,8 @@ _NOT_URGENT = frozenset(
         Notice.ALL_SESSIONS_ENDED,
         Notice.BANNED,
         Notice.UNBANNED,
+        Notice.CLOSED,
+        Notice.ERASED,
     }
 )
 """The customer does not wait for these emails; all others are urgent."""

@@ -32,6 +32,8 @@ class Purpose(StrEnum):
     REAUTHENTICATE = "reauthenticate"
     NOT_ME = "not_me"
     """To say of what a notice tells that it was somebody else."""
+    KEEP = "keep"
+    """Keep an account that was closed."""
 
 
 def random_id(length: int = PUBLIC_ID_LENGTH) -> str:

@@ -1,4 +1,4 @@
-"""Mails that nobody asked for: for those who brand them, and to try the settings."""
+"""Sample emails, to preview templates and to test the mail settings."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,22 +19,25 @@ _LIFETIMES: dict[Purpose, Callable[[Rules], timedelta]] = {
     Purpose.RESET: lambda rules: rules.reset_lifetime,
     Purpose.SIGN_IN: lambda rules: rules.magic_lifetime,
     Purpose.REAUTHENTICATE: lambda rules: rules.magic_lifetime,
+    Purpose.KEEP: lambda rules: rules.deletion_grace,
     Purpose.NOT_ME: lambda _rules: NOT_ME_LIFETIME,
 }
-_WITHOUT_LINK = {*WITHOUT_LINK, Notice.ACCOUNT_EXISTS, Notice.TEST}
+_WITHOUT_LINK = {*WITHOUT_LINK, Notice.ACCOUNT_EXISTS, Notice.ERASED, Notice.TEST}
 
 
 def purpose_of(notice: Notice) -> Purpose | None:
     """Return the purpose of the link in a mail of a kind; None for one that carries none."""
     if notice in _WITHOUT_LINK:
         return None
+    if notice is Notice.CLOSED:
+        return Purpose.KEEP
     return {str(purpose): purpose for purpose in Purpose}.get(notice, Purpose.NOT_ME)
 
 
 def sample_mail(
     context: Context, organisation: Organisation, notice: Notice, locale: str | None, recipient: str = RECIPIENT
 ) -> DueMail:
-    """Make a mail to be rendered; nothing of it is stored, so its link and code open nothing."""
+    """Return an email to render. Nothing of it is stored, so its link and code do not work."""
     now = context.clock()
     link = None
     if purpose := purpose_of(notice):

@@ -1,46 +1,50 @@
 """The page behind "This wasn't me" in an email that tells what happened to an account."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from flask import Blueprint, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.app import current_context
 from portal.domain.messages import N_
+from portal.domain.one_time_links import OpenLink
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases.report_not_me import get_not_me_link, report_not_me
 from portal.web import session
 from portal.web.forms import ConfirmForm
-from portal.web.link_page import LinkPage
+from portal.web.link_page import LinkPage, LinkState
 
 _DONE = N_("Everyone is signed out of your account. Now choose a new password.")
 
 pages = Blueprint("not_me", __name__)
 
 
-class NotMePage(LinkPage):
-    """Whose account it is, and a button that shuts everybody out."""
+@dataclass
+class _NotMeState(LinkState):
+    link: OpenLink
+
+
+class NotMePage(LinkPage[ConfirmForm, _NotMeState]):
+    """Show the address of the account, and a button that signs everyone out and leads to setting a new password."""
 
     form_class = ConfirmForm
     template = "not_me.html"
     purpose = Purpose.NOT_ME
-    beginning = "password.request_reset"
-    onward_endpoint = "password.set_new_opened"
+    request_endpoint = "password.request_reset"
+    used_endpoint = "password.set_new_opened"
 
-    def opened(self, **arguments: Any) -> dict[str, Any]:
-        """Whose account it is."""
-        link = get_not_me_link(current_context(), session.current_visitor(), arguments["token"])
-        return {"token": arguments["token"], "email": link.email, "link": link}
+    def load(self, token: str) -> _NotMeState:
+        link = get_not_me_link(current_context(), session.current_visitor(), token)
+        return _NotMeState(token=token, email=link.email, link=link)
 
-    def submitted(self, form: ConfirmForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Shut everybody out, and lead to the page that sets a new password."""
-        customer, link = session.current_customer(), shown["link"]
-        reset = report_not_me(current_context(), session.current_visitor(), link)
-        if customer is not None and customer.id == link.contact_id:
+    def submit(self, form: ConfirmForm, state: _NotMeState) -> ResponseReturnValue:
+        customer = session.current_customer()
+        reset = report_not_me(current_context(), session.current_visitor(), state.link)
+        if customer is not None and customer.id == state.link.contact_id:
             session.sign_out()
-        session.hold_link(Purpose.RESET, reset)
-        session.remember_used_link(link.public_id)
-        session.give_notice(_DONE)
+        session.remember_opened_link(Purpose.RESET, reset)
+        session.remember_used_link(state.link.public_id)
+        session.set_notice(_DONE)
         return redirect(url_for("password.set_new_opened"))
 
 

@@ -208,20 +208,39 @@ def confirms_who_she_is(world: World) -> Act:
     return sending(world.ada(), "/reauthenticate", submit_to="/reauthenticate", password=world.password)
 
 
-def sets_a_first_password(world: World) -> Act:
-    email = world.guest().email
+def signed_in_guest(world: World, email: str) -> Browser:
+    """The browser of somebody who has no password."""
     browser = world.site.browser()
     browser.fill("/login/link", {"email": email})
     browser.fill(world.site.link(email))
+    return browser
+
+
+def sets_a_first_password(world: World) -> Act:
+    browser = signed_in_guest(world, world.guest().email)
     return sending(browser, "/account/password", submit_to="/account/password", password=PASSWORD)
 
 
 def says_it_was_somebody_else(world: World) -> Act:
     email = world.guest().email
-    for browser in (world.site.browser(), world.site.browser()):
-        browser.fill("/login/link", {"email": email})
-        browser.fill(world.site.link(email))
+    for _ in range(2):
+        signed_in_guest(world, email)
     return sending(world.site.browser(), urlsplit(not_me_link_in(world.site.mails(email)[-1])).path)
+
+
+def gets_a_copy_of_the_data(world: World) -> Act:
+    return sending(world.ada(), "/account/data", submit_to="/account/export")
+
+
+def deletes_the_account(world: World) -> Act:
+    browser = signed_in_guest(world, world.guest().email)
+    return sending(browser, "/account/delete", submit_to="/account/delete", confirm="y")
+
+
+def keeps_the_account(world: World) -> Act:
+    email = world.guest().email
+    signed_in_guest(world, email).fill("/account/delete", {"confirm": "y"}, submit_to="/account/delete")
+    return sending(world.site.browser(), world.site.link(email))
 
 
 def goes_back_to_the_shop(world: World) -> Act:
@@ -330,6 +349,7 @@ SINGLE_REQUESTS: list[Callable[[World], Act]] = [
     *(signs_in, mistypes, signs_out, asks_for_a_link, signs_in_by_link, signs_in_by_code),
     *(asks_for_a_reset, resets, changes_the_password, chooses_a_language),
     *(changes_the_profile, ends_a_session, ends_other_sessions, sets_a_first_password, says_it_was_somebody_else),
+    *(gets_a_copy_of_the_data, deletes_the_account, keeps_the_account),
     *(asks_for_a_code, confirms_who_she_is_by_code, confirms_who_she_is),
     *(goes_back_to_the_shop, shop_redeems, shop_signs_in, shop_signs_in_by_magic_auth, shop_registers, shop_confirms),
     *(shop_asks_for_a_reset, shop_resets, shop_signs_out),

@@ -21,8 +21,8 @@ from portal.storage.models import Base
 from tests.api.shop import new_shop
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
+from tests.web.framing import NONCE, SHOP, Framed, allow
 from tests.web.post import code_in, not_me_link_in
-from tests.web.test_embedding import NONCE, SHOP, Framed, allow
 
 pytestmark = pytest.mark.on_sqlite
 
@@ -93,6 +93,7 @@ def do_everything(site: Site) -> None:
     reset(site)
     say_it_was_somebody_else(site)
     use_api(site)
+    close_account(site)
     browser = site.browser()
     pictures = ("/organisation/logo", "/organisation/cover")
     for path in ("/", "/organisation.css", *pictures, "/themed/dark.css", "/readyz", "/healthz"):
@@ -189,6 +190,17 @@ def say_it_was_somebody_else(site: Site) -> None:
     browser = site.browser()
     browser.follow(browser.fill(link))
     assert browser.fill("/password/new", {"password": LAST_PASSWORD}).location == "/account"
+
+
+def close_account(site: Site) -> None:
+    browser = signed_in(site, LAST_PASSWORD)
+    page = browser.open("/account/data")
+    assert browser.send("/account/export").status == 302
+    assert browser.post(page.form("/account/export")).status == 200
+    assert browser.fill("/account/delete", {"confirm": "y"}, submit_to="/account/delete").status == 302
+    site.browser().register(EMAIL, PASSWORD)
+    open_and_reload(site, site.link(EMAIL), "/account/keep")
+    assert site.browser().fill(site.link(EMAIL)).status == 302
 
 
 def use_api(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""The portal's mail, as it arrives: delivered by the real worker over SMTP, read from what was received."""
+"""Read received emails."""
 
 import re
 from email.message import EmailMessage
@@ -10,7 +10,7 @@ _CODE = re.compile(r"[0-9]{6}")
 
 
 def text_of(mail: EmailMessage) -> str:
-    """The plain text part."""
+    """Return the plain text part."""
     part = mail.get_body(("plain",))
     assert part is not None
     content: str = part.get_content()
@@ -18,7 +18,7 @@ def text_of(mail: EmailMessage) -> str:
 
 
 def html_of(mail: EmailMessage) -> str:
-    """The HTML part."""
+    """Return the HTML part."""
     part = mail.get_body(("html",))
     assert part is not None
     content: str = part.get_content()
@@ -51,6 +51,6 @@ def not_me_link_in(mail: EmailMessage) -> str:
 
 
 def code_in(mail: EmailMessage) -> str:
-    """The code beside the link: alone on its line."""
+    """Return the code: the only line of the text part with six digits."""
     (code,) = (line for line in text_of(mail).splitlines() if _CODE.fullmatch(line))
     return code

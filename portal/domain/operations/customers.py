@@ -28,6 +28,8 @@ class State(StrEnum):
     """Known only from a registration whose mailbox is not proven."""
     REGISTERED = "registered"
     BANNED = "banned"
+    CLOSED = "closed"
+    """By the customer: it can be kept until it is erased."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class CustomerRecord:
     banned_at: datetime | None
     banned_until: datetime | None
     ban_reason: str | None
+    erase_at: datetime | None
     failed_passwords: int
     failed_codes: int
 
@@ -79,7 +82,9 @@ class CustomerRecord:
         return whole_name(self.name_as_given, self.first_name, self.last_name)
 
     def state(self, now: datetime) -> State:
-        """Return the state; a ban comes before every other one."""
+        """Return the state; a closed account comes before every other one, then a ban."""
+        if self.erase_at is not None:
+            return State.CLOSED
         if is_ban_in_force(self.banned_at, self.banned_until, now):
             return State.BANNED
         if self.registered_at is not None:
@@ -124,6 +129,7 @@ _records = select(
     Contact.banned_at,
     Contact.banned_until,
     Contact.ban_reason,
+    Contact.erase_at,
     Contact.failed_passwords,
     Contact.failed_codes,
 ).outerjoin(Account, Account.contact_id == Contact.id)
@@ -209,8 +215,9 @@ def last_mail_failure(connection: Connection, contact_id: int) -> str | None:
 
 
 def lock_credentials(connection: Connection, organisation_id: int, selector: CustomerSelector) -> ContactCredentials:
-    """Lock a customer as `lock_customer` does, and return the contact. Raises UnknownCustomer."""
-    contact = contacts.find_by_id(connection, lock_customer(connection, organisation_id, selector))
+    """Lock a customer as `lock_customer` does, and return the contact, closed or not. Raises UnknownCustomer."""
+    contact_id = lock_customer(connection, organisation_id, selector)
+    contact = contacts.find_by_id(connection, contact_id) or contacts.lock_closed(connection, contact_id)
     if contact is None:
         raise UnknownCustomer(selector)
     return contact

@@ -36,6 +36,7 @@ EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
             "banned_at",
             "banned_until",
             "ban_reason",
+            "erase_at",
         ),
     ),
     ContactGroup: ("name",),
