@@ -50,6 +50,8 @@ class EventKind(StrEnum):
     REAUTHENTICATION_REQUEST = "reauthentication_request"
     REAUTHENTICATION = "reauthentication"
     """A proof in a session that it is the customer, by the password or by a code from an email."""
+    NOT_ME = "not_me"
+    """The customer said of what a notice told that it was somebody else; all sessions ended."""
     PROFILE_CHANGE = "profile_change"
     EXPORT = "export"
     """The customer got a copy of their data."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from portal.domain.address_changes import UNDO_LIFETIME
 from portal.domain.context import Context, Rules
+from portal.domain.notices import NOT_ME_LIFETIME
 from portal.domain.operations.mail_delivery import DueMail, MailedLink
 from portal.domain.organisations import Organisation
 from portal.domain.outbox import LINKS, Notice
@@ -22,8 +23,8 @@ _LIFETIMES: dict[Purpose, Callable[[Rules], timedelta]] = {
     Purpose.KEEP: lambda rules: rules.deletion_grace,
     Purpose.ADDRESS_CHANGE: lambda rules: rules.verify_lifetime,
     Purpose.ADDRESS_UNDO: lambda _rules: UNDO_LIFETIME,
+    Purpose.NOT_ME: lambda _rules: NOT_ME_LIFETIME,
 }
-"""The link of each email that has one: its purpose and lifetime."""
 
 
 def sample_mail(
@@ -49,4 +50,5 @@ def sample_mail(
         created_at=now,
         ip=None,
         user_agent=_USER_AGENT,
+        details={"until": (now + timedelta(days=30)).isoformat()} if notice is Notice.BANNED else {},
     )

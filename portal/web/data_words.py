@@ -43,6 +43,7 @@ LABELS: Mapping[str, str] = {
     "failedPasswords": _WRONG_PASSWORDS,
     "failedCodes": N_("Wrong codes in a row"),
     "bannedAt": N_("Closed by the shop or service"),
+    "bannedUntil": N_("Closed until"),
     "banReason": _REASON,
     "eraseAt": N_("To be erased"),
     "passwordSetAt": N_("Password set"),
@@ -76,8 +77,10 @@ LABELS: Mapping[str, str] = {
     "finishedAt": N_("Finished"),
 }
 """The labels of the exported fields, except those of the profile."""
-NOT_SHOWN = frozenset({"organisation", "refusal"})
-"""Fields without a line: the heading names the organisation, and the text of an event has its refusal."""
+NOT_SHOWN = frozenset({"organisation", "refusal", "details"})
+"""Fields without a line: the heading names the organisation, the text of an event has its refusal, and the activity has
+the sign-ins that an email lists.
+"""
 _NUMBERS = frozenset({"cuRefNo", "referralId", "referral", "requestId", "messageId"})
 """Identifiers: never translated, and selected as a whole with one click."""
 _PROFILE = {api_name(name): name for name in (*TEXT_FIELDS, "newsletter")}
@@ -108,6 +111,7 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         Purpose.KEEP: _KEEP,
         Purpose.ADDRESS_CHANGE: _NEW_ADDRESS,
         Purpose.ADDRESS_UNDO: N_("Undo the change of email address"),
+        Purpose.NOT_ME: N_("This wasn't me"),
     },
     "notice": {
         Notice.VERIFY: _CONFIRM,
@@ -116,6 +120,12 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         Notice.SIGN_IN: _SIGN_IN,
         Notice.REAUTHENTICATE: _CONFIRM_YOU,
         Notice.PASSWORD_CHANGED: N_("Your password was changed"),
+        Notice.PASSWORD_SET: N_("A password was set for your account"),
+        Notice.NEW_SIGN_IN: N_("New sign-in to your account"),
+        Notice.SESSIONS_ENDED: N_("You were signed out on your other devices"),
+        Notice.ALL_SESSIONS_ENDED: N_("You were signed out everywhere"),
+        Notice.BANNED: N_("Your account was closed"),
+        Notice.UNBANNED: N_("Your account is open again"),
         Notice.CLOSED: N_("Your account is closed"),
         Notice.KEEP: _KEEP,
         Notice.ADDRESS_CHANGE: _NEW_ADDRESS,
@@ -179,7 +189,7 @@ def _words(name: str, value: Any, record: Mapping[str, Any]) -> str:
         return event_words(value, record.get("refusal"))
     if name == "userAgent":
         return browser(value)
-    if name.endswith("At"):
+    if name.endswith(("At", "Until")):
         return moment(datetime.fromisoformat(value))
     if isinstance(value, list):
         return ", ".join(value)
