@@ -65,6 +65,7 @@ LINKS: Mapping[Notice, Purpose] = {
     Notice.NEW_SIGN_IN: Purpose.NOT_ME,
     Notice.SESSIONS_ENDED: Purpose.NOT_ME,
     Notice.ALL_SESSIONS_ENDED: Purpose.NOT_ME,
+    Notice.ADDRESS_REQUESTED: Purpose.NOT_ME,
     Notice.CLOSED: Purpose.KEEP,
     Notice.KEEP: Purpose.KEEP,
     Notice.ADDRESS_CHANGE: Purpose.ADDRESS_CHANGE,

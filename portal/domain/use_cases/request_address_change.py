@@ -10,6 +10,7 @@ from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer
 from portal.domain.messages import N_
+from portal.domain.notices import notify
 from portal.domain.one_time_links import NewLink
 from portal.domain.outbox import NewMail, Notice
 from portal.domain.rate_limits import attempt, email_limits
@@ -52,8 +53,7 @@ def request_address_change(context: Context, visitor: Visitor, customer: Custome
         else:
             mail = NewMail(Notice.ADDRESS_CHANGE, contact.id, address.email, contact.locale, link_id=link.id)
         outbox.queue(connection, visitor, mail, context.clock)
-        notice = NewMail(Notice.ADDRESS_REQUESTED, contact.id, old.email, contact.locale)
-        outbox.queue(connection, visitor, notice, context.clock)
+        notify(connection, context, visitor, contact, Notice.ADDRESS_REQUESTED)
         record(connection, visitor, kind, contact_id=contact.id, now=now)
 
 

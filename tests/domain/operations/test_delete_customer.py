@@ -79,7 +79,7 @@ def test_the_number_of_deleted_rows_is_reported_by_table(scene: Scene, customer:
     assert removed == {
         "address changes": 1,
         "mails": 8,
-        "links": 7,
+        "links": 8,
         "registrations": 2,
         "handovers": 1,
         "identities": 2,

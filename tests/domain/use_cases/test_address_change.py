@@ -25,6 +25,7 @@ from portal.domain.use_cases.confirm_address_change import (
     get_requested_change,
 )
 from portal.domain.use_cases.log_in_by_email import get_sign_in_link
+from portal.domain.use_cases.report_not_me import get_not_me_link, report_not_me
 from portal.domain.use_cases.request_address_change import (
     cancel_address_change,
     find_pending_change,
@@ -104,7 +105,7 @@ class TestARequest:
         assert address_of(scene, identity) == ADA
         assert [(mail.notice, mail.recipient, bool(mail.token)) for mail in scene.mails()[-2:]] == [
             (Notice.ADDRESS_CHANGE, NEW, True),
-            (Notice.ADDRESS_REQUESTED, ADA, False),
+            (Notice.ADDRESS_REQUESTED, ADA, True),
         ]
         assert pending(scene, identity) == NEW
         assert events(scene) == [("address_change_request", None)]
@@ -535,6 +536,17 @@ class TestTheFormerAddressIsKept:
 class TestAHijack:
     """An attacker with a session changes the address, and whatever else."""
 
+    def test_the_owner_cancels_the_request_by_its_notice(self, scene: Scene) -> None:
+        scene.join()
+        attacker = scene.elsewhere("198.51.100.66")
+        stolen = attacker.log_in()
+        token = ask(attacker, stolen, "eve@example.org")
+        link = get_not_me_link(scene.context, scene.visitor, scene.token(Notice.ADDRESS_REQUESTED))
+        report_not_me(scene.context, scene.visitor, link)
+        assert not scene.is_signed_in(stolen)
+        with refused(Failure.LINK_ENDED):
+            confirm(attacker, token)
+
     def test_the_owner_is_alone_again(self, scene: Scene, clock: MovableClock) -> None:
         owner, attacker = scene.join(), scene.elsewhere("198.51.100.66")
         stolen = attacker.log_in()
@@ -622,7 +634,8 @@ class TestAtTheSameMoment:
         ada, bob = scene.join(), scene.join(BOB)
         leaving = get_requested_change(scene.context, scene.visitor, ask(scene, ada)).link
         request_address_change(scene.context, scene.visitor, scene.get(bob), parse_email(ADA))
-        (guessed,) = scene.rows(select(Link.public_id).order_by(Link.id.desc()).limit(1))
+        issued = select(Link.public_id).where(Link.purpose == Purpose.ADDRESS_CHANGE)
+        (guessed,) = scene.rows(issued.order_by(Link.id.desc()).limit(1))
         token = scene.context.signer.token(Purpose.ADDRESS_CHANGE, guessed.public_id)
         wanting = get_requested_change(scene.context, scene.visitor, token).link
         outcomes = in_parallel(
