@@ -195,13 +195,6 @@ def reset_wrong_codes(connection: Connection, contact_id: int) -> None:
     connection.execute(update(Contact).where(Contact.id == contact_id).values(failed_codes=0))
 
 
-def lock_password(connection: Connection, contact_id: int) -> None:
-    """Lock the password, in known devices (devices.py) too, until a proof of the mailbox."""
-    locked = {"failed_passwords": LOCKING_FAILURES}
-    connection.execute(update(Contact).where(Contact.id == contact_id).values(locked))
-    connection.execute(update(Device).where(Device.contact_id == contact_id).values(locked))
-
-
 def prove_mailbox(connection: Connection, contact_id: int, now: datetime) -> None:
     """Record a proof of the mailbox: confirm the contact and unlock its password and codes.
 
