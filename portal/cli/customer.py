@@ -3,26 +3,30 @@
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import IO
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy import Connection
 
 from portal.app import current_context
-from portal.cli.arguments import Text, with_customer, with_organisation
+from portal.cli.arguments import Duration, Text, with_customer, with_organisation
 from portal.cli.customer_file import read_customers
 from portal.cli.errors import PlainCommand
-from portal.cli.tables import echo_fields, echo_json, echo_table
+from portal.cli.tables import echo_fields, echo_json, echo_table, timestamp
 from portal.domain.contact_details import ContactDetails, get_contact_details
 from portal.domain.contacts import LOCKING_FAILURES
+from portal.domain.customer_data import export_customer
 from portal.domain.geoip import GeoIPDatabase
 from portal.domain.operations import customers
 from portal.domain.operations.ban import ban as ban_customer
 from portal.domain.operations.ban import unban as unban_customer
-from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector
+from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector, State
 from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.end_sessions import end_sessions
-from portal.domain.operations.export_customer import export_customer
 from portal.domain.operations.import_customers import begin_import
 from portal.domain.organisations import get_organisation
 from portal.domain.values.user_agents import read_user_agent
@@ -31,6 +35,19 @@ from portal.domain.values.user_agents import read_user_agent
 @click.group(cls=AppGroup)
 def customer() -> None:
     """Manage the customers of an organisation."""
+
+
+def _organisation_id(slug: str) -> int:
+    with current_context().database.read() as connection:
+        return get_organisation(connection, slug).id
+
+
+@contextmanager
+def _customer_read(whom: CustomerSelector, slug: str) -> Iterator[tuple[Connection, CustomerRecord]]:
+    """Open a read transaction with a customer of an organisation; raises UnknownCustomer."""
+    with current_context().database.read() as connection:
+        organisation = get_organisation(connection, slug)
+        yield connection, customers.get_customer(connection, organisation.id, whom)
 
 
 @customer.command("list", cls=PlainCommand)
@@ -43,13 +60,15 @@ def customer() -> None:
 )
 def list_(slug: str, search: str | None) -> None:
     """List the customers, ordered by address."""
-    with current_context().database.without_time_limit().read() as connection:
+    context = current_context()
+    now = context.clock()
+    with context.database.without_time_limit().read() as connection:
         organisation = get_organisation(connection, slug)
         found = customers.list_customers(connection, organisation.id, search)
     echo_table(
         ("EMAIL", "PHONE", "NAME", "STATE", "REFERENCE", "KNOWN SINCE"),
         (
-            (record.email, record.phone, record.name, record.state, record.cu_ref_no, record.created_at)
+            (record.email, record.phone, record.name, _state(record, now), record.cu_ref_no, record.created_at)
             for record in found
         ),
     )
@@ -62,15 +81,13 @@ def list_(slug: str, search: str | None) -> None:
 def show(whom: CustomerSelector, slug: str) -> None:
     """Show a customer's details and last events."""
     context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-        record = customers.get_customer(connection, organisation.id, whom)
+    with _customer_read(whom, slug) as (connection, record):
         sessions = customers.count_live_identities(connection, context.rules, record.id, context.clock())
         details = get_contact_details(connection, record.id)
         events = customers.recent_events(connection, record.id)
         reason = customers.last_mail_failure(connection, record.id)
     set_aside = [("Last email set aside", reason)] if reason else []
-    echo_fields([*_fields(record), *set_aside, ("Sessions", sessions)])
+    echo_fields([*_fields(record, context.clock()), *set_aside, ("Sessions", sessions)])
     click.echo("\nDetails:")
     registered_from = _with_location(context.geoip, record.ip)
     echo_fields([*_detail_fields(details), ("Registered from", registered_from)])
@@ -79,23 +96,33 @@ def show(whom: CustomerSelector, slug: str) -> None:
     echo_table(("TIME", "EVENT", "REFUSED", "FROM"), rows)
 
 
-_LOCKED = f"locked after {LOCKING_FAILURES} failures in a row; any link emailed to the customer unlocks it"
+_UNLOCKED = "any link emailed to the customer unlocks it"
+_LOCKED = f"locked after {LOCKING_FAILURES} failures in a row"
 
 
-def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
+def _state(record: CustomerRecord, now: datetime) -> str:
+    state = record.state(now)
+    if record.erase_at is not None:
+        return f"{state}, erased on {record.erase_at.astimezone(UTC):%Y-%m-%d}"
+    return f"{state} until {timestamp(record.banned_until)}" if state is State.BANNED and record.banned_until else state
+
+
+def _fields(record: CustomerRecord, now: datetime) -> list[tuple[str, object]]:
     fields: list[tuple[str, object]] = [
         ("Email", record.email),
         ("Name", record.name),
         ("Reference number", record.cu_ref_no),
-        ("State", record.state),
+        ("State", _state(record, now)),
         ("Known since", record.created_at),
         ("Confirmed at", record.confirmed_at),
         ("Registered at", record.registered_at),
     ]
-    if record.banned_at is not None:
+    if record.state(now) is State.BANNED:
         fields += [("Banned at", record.banned_at), ("Ban reason", record.ban_reason)]
-    counts = (("Password", record.failed_passwords), ("Codes from emails", record.failed_codes))
-    fields += [(name, _LOCKED) for name, failures in counts if failures >= LOCKING_FAILURES]
+    if record.failed_passwords >= LOCKING_FAILURES:
+        fields.append(("Password", f'{_LOCKED}, or by "This wasn\'t me" in an email; {_UNLOCKED}'))
+    if record.failed_codes >= LOCKING_FAILURES:
+        fields.append(("Codes from emails", f"{_LOCKED}; {_UNLOCKED}"))
     return fields
 
 
@@ -130,9 +157,7 @@ def _with_location(geoip: GeoIPDatabase, ip: str | None) -> str | None:
 def sessions(whom: CustomerSelector, slug: str) -> None:
     """List where a customer is signed in, the session used last first."""
     context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-        record = customers.get_customer(connection, organisation.id, whom)
+    with _customer_read(whom, slug) as (connection, record):
         found = customers.list_live_identities(connection, context.rules, record.id, context.clock())
     echo_table(
         ("SIGNED IN", "LAST USED", "WHERE", "REMEMBERED", "WITH", "FROM"),
@@ -154,10 +179,7 @@ def sessions(whom: CustomerSelector, slug: str) -> None:
 @with_customer
 def end_sessions_(whom: CustomerSelector, slug: str) -> None:
     """Sign a customer out everywhere, at a shop's server too."""
-    context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-    count = end_sessions(context, organisation.id, whom)
+    count = end_sessions(current_context(), _organisation_id(slug), whom)
     click.echo(f"Sessions ended: {count}.")
 
 
@@ -166,9 +188,7 @@ def end_sessions_(whom: CustomerSelector, slug: str) -> None:
 def events(whom: CustomerSelector, slug: str) -> None:
     """List what happened to a customer, the newest first."""
     context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-        record = customers.get_customer(connection, organisation.id, whom)
+    with _customer_read(whom, slug) as (connection, record):
         found = customers.recent_events(connection, record.id, LIST_LIMIT)
     echo_table(
         ("WHEN", "WHAT", "REFUSED", "WITH", "FROM"),
@@ -194,16 +214,17 @@ def _browser(user_agent: str | None) -> str:
 @customer.command(cls=PlainCommand)
 @with_customer
 @click.option("--reason", type=Text(), metavar="R", required=True, help="The reason, stored with the customer.")
-def ban(whom: CustomerSelector, reason: str, slug: str) -> None:
+@click.option(
+    "--until", "duration", type=Duration(), metavar="DURATION", help="After which time the ban ends by itself: 30d."
+)
+def ban(whom: CustomerSelector, reason: str, duration: timedelta | None, slug: str) -> None:
     """Ban a customer and end all sessions and links.
 
-    Every session and every emailed link ends at once, and a pending registration can no longer be confirmed.
+    Every session and every emailed link ends at once, and a pending registration can no longer be confirmed. Without
+    --until the ban lasts until `portal customer unban`.
     """
-    context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-    ban_customer(context, organisation.id, whom, reason)
-    click.echo(f"{whom} is banned.")
+    until = ban_customer(current_context(), _organisation_id(slug), whom, reason, duration)
+    click.echo(f"{whom} is banned{f' until {timestamp(until)}' if until else ''}.")
 
 
 @customer.command(cls=PlainCommand)
@@ -213,10 +234,7 @@ def unban(whom: CustomerSelector, slug: str) -> None:
 
     Sessions and links that the ban has ended stay ended.
     """
-    context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-    was_banned = unban_customer(context, organisation.id, whom)
+    was_banned = unban_customer(current_context(), _organisation_id(slug), whom)
     click.echo(f"{whom} is {'no longer' if was_banned else 'not'} banned.")
 
 
@@ -227,9 +245,7 @@ def export(whom: CustomerSelector, slug: str) -> None:
 
     Password hashes and other secrets are left out.
     """
-    with current_context().database.read() as connection:
-        organisation = get_organisation(connection, slug)
-        record = customers.get_customer(connection, organisation.id, whom)
+    with _customer_read(whom, slug) as (connection, record):
         exported = export_customer(connection, record.id)
     echo_json(exported)
 
@@ -240,15 +256,14 @@ def export(whom: CustomerSelector, slug: str) -> None:
 def delete(whom: CustomerSelector, yes: bool, slug: str) -> None:
     """Delete a customer and all data about them.
 
-    The customer is signed out everywhere, and emailed links stop working. This cannot be undone.
+    The customer is signed out everywhere, emailed links stop working, and an email says so. This cannot be undone. A
+    customer who has closed the account need not wait for it.
     """
-    context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-        customers.get_customer(connection, organisation.id, whom)
+    with _customer_read(whom, slug):  # fails before the question if there is no such customer
+        pass
     if not yes and sys.stdin.isatty() and not click.confirm(f"Delete {whom} and all data about them?", err=True):
         raise click.ClickException("Nothing was deleted.")
-    deleted = delete_customer(context, organisation.id, whom)
+    deleted = delete_customer(current_context(), _organisation_id(slug), whom)
     click.echo(f"{whom} is deleted. Deleted rows:")
     echo_fields((name.capitalize(), count) for name, count in deleted.items())
 
@@ -265,11 +280,8 @@ def import_(file: IO[bytes], skip_bad: bool, slug: str) -> None:
     FILE is CSV with a header, or JSON Lines, in UTF-8, with the API's field names; "-" reads standard input. Each bad
     row is reported with its line number, and nothing is imported when there is one.
     """
-    context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
     bad = 0
-    with begin_import(context, organisation.id) as created:
+    with begin_import(current_context(), _organisation_id(slug)) as created:
         bar = click.progressbar(length=_size(file), label="Reading", file=sys.stderr, hidden=not _shows_progress(file))
         with bar:
             for row in created.check(read_customers(file, bar.update)):

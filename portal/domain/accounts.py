@@ -4,10 +4,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from portal.domain import identities, one_time_links, outbox
+from portal.domain import identities, one_time_links
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
-from portal.domain.outbox import NewMail, Notice
+from portal.domain.notices import notify
+from portal.domain.outbox import Notice
 from portal.storage.models import Account, FormerPassword
 
 _password_set_at = select(Account.password_set_at).where(Account.contact_id == bindparam("contact_id"))
@@ -60,16 +61,12 @@ def change_password(
     password_hash: str,
     now: datetime,
 ) -> None:
-    """Set a new password, end all identities and open links of the customer, and queue the security notice.
-
-    There is no notice for a first password: the customer sets it by a link from their own mailbox.
-    """
+    """Set a new password, end all identities and open links of the customer, and queue the security notice."""
     set_password(connection, contact, password_hash, now)
     identities.end_all(connection, contact.id, now)
     one_time_links.end_all(connection, contact.id, now)
-    if contact.password_hash is not None:
-        mail = NewMail(Notice.PASSWORD_CHANGED, contact.id, contact.email, contact.locale)
-        outbox.queue(connection, visitor, mail, context.clock)
+    notice = Notice.PASSWORD_SET if contact.password_hash is None else Notice.PASSWORD_CHANGED
+    notify(connection, context, visitor, contact, notice)
 
 
 def keep_password(connection: Connection, contact: ContactCredentials, password_hash: str, now: datetime) -> None:

@@ -7,7 +7,7 @@ it or be given it, so that it can come back.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal.domain import one_time_links
@@ -57,6 +57,12 @@ _is_kept_for_another = _kept.where(
     AddressChange.old_email_key == bindparam("key"), AddressChange.contact_id != bindparam("contact_id")
 ).limit(1)
 _kept_of = _kept.where(AddressChange.old_email_key.in_(bindparam("keys", expanding=True)))
+_undo_until = (
+    select(func.max(Link.expires_at))
+    .join(AddressChange, AddressChange.undo_link_id == Link.id)
+    .where(AddressChange.contact_id == bindparam("contact_id"))
+    .where(one_time_links.is_open(bindparam("now", type_=UtcDateTime())))
+)
 _pending = (
     select(AddressChange.new_email, AddressChange.identity_id, Link.public_id)
     .join(Link, Link.id == AddressChange.link_id)
@@ -79,6 +85,11 @@ def is_kept_for_another(connection: Connection, organisation_id: int, key: str, 
 def kept_addresses(connection: Connection, organisation_id: int, keys: list[str], now: datetime) -> set[str]:
     """Return which of some addresses, by their keys, are kept for customers."""
     return set(connection.scalars(_kept_of, {"organisation_id": organisation_id, "keys": keys, "now": now}))
+
+
+def undo_until(connection: Connection, contact_id: int, now: datetime) -> datetime | None:
+    """Return when the last change of a contact that can still be undone no longer can be; None if there is none."""
+    return connection.execute(_undo_until, {"contact_id": contact_id, "now": now}).scalar_one()
 
 
 def find_pending(connection: Connection, customer: Customer, now: datetime) -> PendingChange | None:

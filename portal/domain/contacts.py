@@ -1,10 +1,16 @@
-"""Find, lock, create and confirm contacts by the canonical key of their email address."""
+"""Find, lock, create and confirm contacts by the canonical key of their email address.
+
+A customer who closes the account is not known any more, until they keep it or are erased. By the key of its address, a
+closed contact is found as one that is known from an unconfirmed registration only: without an account, and answered as
+an unknown address is. By its id it is not found, as if it was deleted (except by `lock_even_closed`).
+"""
 
 from collections.abc import Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Insert, Select, bindparam, func, literal, select, update
+from sqlalchemy import Connection, Insert, Row, Select, bindparam, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.domain.tokens import random_id
@@ -16,6 +22,11 @@ LOCKING_FAILURES = 100
 number of wrong codes locks the codes from emails."""
 NO_CONTACT = 0
 """An id that no contact has: statements run with it for an unknown address, so that the timing is the same."""
+
+
+def is_ban_in_force(banned_at: datetime | None, banned_until: datetime | None, now: datetime) -> bool:
+    """Return whether a contact is banned. A ban with an end is over then, before retention removes it."""
+    return banned_at is not None and (banned_until is None or now < banned_until)
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,21 @@ class ContactCredentials:
     confirmed_at: datetime | None
     proven_at: datetime | None
     banned_at: datetime | None
+    banned_until: datetime | None
+    erase_at: datetime | None
     password_hash: str | None = field(repr=False)
+
+    def is_banned(self, now: datetime) -> bool:
+        return is_ban_in_force(self.banned_at, self.banned_until, now)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the customer has closed the account, which is erased at `erase_at`."""
+        return self.erase_at is not None
+
+    def gets_links(self, now: datetime) -> bool:
+        """Return whether emails with links to sign in are sent: to customers without a ban or a closed account."""
+        return not self.is_banned(now) and not self.is_closed
 
     @property
     def is_locked(self) -> bool:
@@ -70,6 +95,8 @@ _credentials = select(
     Contact.confirmed_at,
     Contact.proven_at,
     Contact.banned_at,
+    Contact.banned_until,
+    Contact.erase_at,
     Account.password_hash,
 ).outerjoin(Account, Account.contact_id == Contact.id)
 _by_key = _credentials.where(
@@ -90,13 +117,18 @@ _reset_failures = update(Contact).where(Contact.id == bindparam("of_contact")).v
 def find(connection: Connection, organisation_id: int, key: str) -> ContactCredentials | None:
     """Return the contact with an address, by its canonical key."""
     row = connection.execute(_by_key, {"organisation_id": organisation_id, "email_key": key}).one_or_none()
-    return ContactCredentials(**row._asdict()) if row else None
+    return _read(row) if row else None
 
 
 def find_by_id(connection: Connection, contact_id: int) -> ContactCredentials | None:
-    """Return a contact by its id; None if it was deleted since the id was read."""
+    """Return a contact by its id; None if it was closed or deleted since the id was read."""
     row = connection.execute(_by_id, {"contact_id": contact_id}).one_or_none()
-    return ContactCredentials(**row._asdict()) if row else None
+    return _read(row) if row and row.erase_at is None else None
+
+
+def _read(row: Row[*tuple[Any, ...]]) -> ContactCredentials:
+    contact = ContactCredentials(**row._asdict())
+    return replace(contact, password_hash=None, confirmed_at=None, proven_at=None) if contact.is_closed else contact
 
 
 def lock(connection: Connection, contact_id: int) -> ContactCredentials | None:
@@ -107,6 +139,18 @@ def lock(connection: Connection, contact_id: int) -> ContactCredentials | None:
     """
     _execute_lock(connection, _lock_by_id, {"contact_id": contact_id})
     return find_by_id(connection, contact_id)
+
+
+def lock_even_closed(connection: Connection, contact_id: int) -> ContactCredentials | None:
+    """Lock and return a contact as `lock` does, but also one that is closed."""
+    _execute_lock(connection, _lock_by_id, {"contact_id": contact_id})
+    row = connection.execute(_by_id, {"contact_id": contact_id}).one_or_none()
+    return _read(row) if row else None
+
+
+def reopen(connection: Connection, contact_id: int) -> None:
+    """Keep a contact that is closed."""
+    connection.execute(update(Contact).where(Contact.id == contact_id).values(erase_at=None))
 
 
 def lock_by_key(connection: Connection, organisation_id: int, key: str) -> ContactCredentials | None:
@@ -193,6 +237,13 @@ def confirm(connection: Connection, contact_id: int, email: str, now: datetime) 
 def reset_wrong_codes(connection: Connection, contact_id: int) -> None:
     """Reset the counter of wrong codes."""
     connection.execute(update(Contact).where(Contact.id == contact_id).values(failed_codes=0))
+
+
+def lock_password(connection: Connection, contact_id: int) -> None:
+    """Lock the password, in known devices (devices.py) too, until a proof of the mailbox."""
+    locked = {"failed_passwords": LOCKING_FAILURES}
+    connection.execute(update(Contact).where(Contact.id == contact_id).values(locked))
+    connection.execute(update(Device).where(Device.contact_id == contact_id).values(locked))
 
 
 def prove_mailbox(connection: Connection, contact_id: int, now: datetime) -> None:

@@ -14,6 +14,10 @@ from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.one_time_links import REDEMPTIONS, OpenLink
 from portal.domain.pending_registrations import end_open_registrations
+from portal.domain.tokens import Purpose
+
+_OF_CLOSED = frozenset({Purpose.KEEP, Purpose.ADDRESS_UNDO})
+"""The purposes of links that work for a closed account: an attacker may have changed its address and closed it."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,10 @@ def use_link(context: Context, visitor: Visitor, link: OpenLink) -> Iterator[Use
     """
     now, kind = context.clock(), REDEMPTIONS[link.purpose]
     with refusals_recorded(context, visitor, kind, link.contact_id), context.database.write() as connection:
-        contact = contacts.lock(connection, link.contact_id)
+        lock = contacts.lock_even_closed if link.purpose in _OF_CLOSED else contacts.lock
+        contact = lock(connection, link.contact_id)
         one_time_links.consume(connection, link, now)
-        if contact is None or contact.banned_at:
+        if contact is None or contact.is_banned(now):
             raise Refused(Failure.LINK_ENDED)
         record(connection, visitor, kind, contact_id=contact.id, now=now)
         yield UsedLink(connection, contact, now)

@@ -40,6 +40,8 @@ REDEMPTIONS = {
     Purpose.RESET: EventKind.RESET,
     Purpose.SIGN_IN: EventKind.SIGN_IN_BY_EMAIL,
     Purpose.REAUTHENTICATE: EventKind.REAUTHENTICATION,
+    Purpose.NOT_ME: EventKind.NOT_ME,
+    Purpose.KEEP: EventKind.KEEP,
     Purpose.ADDRESS_CHANGE: EventKind.ADDRESS_CHANGE,
     Purpose.ADDRESS_UNDO: EventKind.ADDRESS_CHANGE_UNDO,
 }
@@ -105,6 +107,7 @@ _find = (
         Link.expires_at,
         Contact.email.label("contact_email"),
         Contact.banned_at,
+        Contact.banned_until,
         _was_confirmed.label("was_confirmed"),
         _has_ended_registration.label("has_ended_registration"),
     )
@@ -156,19 +159,20 @@ def _check_open(context: Context, visitor: Visitor, purpose: Purpose, public_id:
         ).one_or_none()
     if row is None:
         raise Refused(Failure.NO_SUCH_LINK)
-    link = OpenLink(row.id, public_id, purpose, row.contact_id, row.registration_id, row.email)
+    link, now = OpenLink(row.id, public_id, purpose, row.contact_id, row.registration_id, row.email), context.clock()
     # A link that undoes a change of address is for the former address.
     is_addressed = purpose is Purpose.ADDRESS_UNDO or row.email == row.contact_email
-    if row.used_at or row.ended_at or row.banned_at or not is_addressed:
-        failure = _why_ended(purpose, row)
+    is_withdrawn = contacts.is_ban_in_force(row.banned_at, row.banned_until, now) or not is_addressed
+    if row.used_at or row.ended_at or is_withdrawn:
+        failure = Failure.LINK_ENDED if is_withdrawn else _why_ended(purpose, row)
         raise LinkUsed(failure, link, row.used_at) if row.used_at else Refused(failure)
-    if context.clock() >= row.expires_at:
+    if now >= row.expires_at:
         raise Refused(Failure.LINK_EXPIRED)
     return link
 
 
 def _why_ended(purpose: Purpose, row: Row[*tuple[Any, ...]]) -> Failure:
-    if purpose is not Purpose.VERIFY or row.banned_at or row.email != row.contact_email:
+    if purpose is not Purpose.VERIFY:
         return Failure.LINK_ENDED
     if row.was_confirmed:
         return Failure.ALREADY_CONFIRMED
@@ -187,14 +191,15 @@ def get_open_link_by_code(
     An attempt is counted before the check, on each of the links: after MAX_CODE_ATTEMPTS the code is dead, while its
     link stays valid. It is also counted once on each contact: after LOCKING_FAILURES consecutive wrong codes even the
     right one is refused as wrong, until a link proves the mailbox. Refusals are recorded as events; for a dead code
-    only the first attempt is, so that a flood of attempts is not a flood of rows. Decoys behave in the same way.
+    only the first attempt is, so that a flood of attempts is not a flood of rows. Decoys behave in the same way, and so
+    do links of another purpose, which have no such code (a registration for a closed account has one that keeps it).
     """
     now = context.clock()
     digits = without_separators(code)
     with context.database.write() as connection:
         # Contacts before links, the lock order of every proof of a mailbox, to prevent deadlocks.
-        owner_ids = _lock_owners(connection, visitor, purpose, public_ids)
-        counted = _count_code_attempt(connection, purpose, public_ids)
+        owner_ids = _lock_owners(connection, visitor, public_ids)
+        counted = _count_code_attempt(connection, public_ids)
         usable = [row for row in counted if row.code_tries <= MAX_CODE_ATTEMPTS and row.expires_at > now]
         allowed = contacts.count_code_attempt(connection, owner_ids.intersection(row.contact_id for row in usable))
         matching = [row for row in usable if context.signer.is_code(purpose, row.public_id, digits)]
@@ -216,12 +221,12 @@ def get_open_link_by_code(
         raise Refused(Failure.CODE_ENDED, field="code") from None
 
 
-def _lock_owners(connection: Connection, visitor: Visitor, purpose: Purpose, public_ids: Sequence[str]) -> set[int]:
+def _lock_owners(connection: Connection, visitor: Visitor, public_ids: Sequence[str]) -> set[int]:
     """Lock the contacts of the visitor's organisation that the links belong to; return their ids."""
     rows = (
         select(Contact.id)
         .join(Link, Link.contact_id == Contact.id)
-        .where(Link.public_id.in_(public_ids), Link.purpose == purpose)
+        .where(Link.public_id.in_(public_ids))
         .where(Contact.organisation_id == visitor.organisation_id)
         .order_by(Contact.id)
         .with_for_update(of=Contact, key_share=True)
@@ -229,11 +234,9 @@ def _lock_owners(connection: Connection, visitor: Visitor, purpose: Purpose, pub
     return set(connection.scalars(rows))
 
 
-def _count_code_attempt(
-    connection: Connection, purpose: Purpose, public_ids: Sequence[str]
-) -> Sequence[Row[*tuple[Any, ...]]]:
+def _count_code_attempt(connection: Connection, public_ids: Sequence[str]) -> Sequence[Row[*tuple[Any, ...]]]:
     """Count an attempt on the code of each link; return the links whose code was not dead before."""
-    found = _lock_links(connection, Link.public_id.in_(public_ids), Link.purpose == purpose)
+    found = _lock_links(connection, Link.public_id.in_(public_ids))
     return connection.execute(
         update(Link)
         .where(Link.id.in_(found), Link.code_tries <= MAX_CODE_ATTEMPTS)

@@ -1,10 +1,11 @@
-"""Mails that nobody asked for: for those who brand them, and to try the settings."""
+"""Sample emails, to preview templates and to test the mail settings."""
 
 from collections.abc import Callable
 from datetime import timedelta
 
 from portal.domain.address_changes import UNDO_LIFETIME
 from portal.domain.context import Context, Rules
+from portal.domain.notices import NOT_ME_LIFETIME
 from portal.domain.operations.mail_delivery import DueMail, MailedLink
 from portal.domain.organisations import Organisation
 from portal.domain.outbox import LINKS, Notice
@@ -19,15 +20,17 @@ _LIFETIMES: dict[Purpose, Callable[[Rules], timedelta]] = {
     Purpose.RESET: lambda rules: rules.reset_lifetime,
     Purpose.SIGN_IN: lambda rules: rules.magic_lifetime,
     Purpose.REAUTHENTICATE: lambda rules: rules.magic_lifetime,
+    Purpose.KEEP: lambda rules: rules.deletion_grace,
     Purpose.ADDRESS_CHANGE: lambda rules: rules.verify_lifetime,
     Purpose.ADDRESS_UNDO: lambda _rules: UNDO_LIFETIME,
+    Purpose.NOT_ME: lambda _rules: NOT_ME_LIFETIME,
 }
 
 
 def sample_mail(
     context: Context, organisation: Organisation, notice: Notice, locale: str | None, recipient: str = RECIPIENT
 ) -> DueMail:
-    """Make a mail to be rendered; nothing of it is stored, so its link and code open nothing."""
+    """Return an email to render. Nothing of it is stored, so its link and code do not work."""
     now = context.clock()
     link = None
     if purpose := LINKS.get(notice):
@@ -47,4 +50,5 @@ def sample_mail(
         created_at=now,
         ip=None,
         user_agent=_USER_AGENT,
+        details={"until": (now + timedelta(days=30)).isoformat()} if notice is Notice.BANNED else {},
     )

@@ -1,4 +1,4 @@
-"""What happened to a customer's account, in words."""
+"""The page with the events of a customer's account."""
 
 from flask import Blueprint, render_template, request
 
@@ -32,7 +32,11 @@ DONE: dict[EventKind, str] = {
     EventKind.PASSWORD_SET: N_("Password set"),
     EventKind.REAUTHENTICATION_REQUEST: N_("Code requested to confirm it's you"),
     EventKind.REAUTHENTICATION: N_("Confirmed it's you"),
+    EventKind.NOT_ME: N_("Reported by email link that it wasn't you; all sessions ended"),
     EventKind.PROFILE_CHANGE: N_("Profile changed"),
+    EventKind.EXPORT: N_("Copy of your data requested"),
+    EventKind.CLOSE: N_("Account deletion requested"),
+    EventKind.KEEP: N_("Account kept after all"),
     EventKind.ADDRESS_CHANGE_REQUEST: N_("Change of email address requested"),
     EventKind.ADDRESS_CHANGE_CANCEL: N_("Change of email address cancelled"),
     EventKind.ADDRESS_CHANGE: N_("Email address changed"),
@@ -40,7 +44,7 @@ DONE: dict[EventKind, str] = {
     EventKind.BAN: N_("Account closed by the shop or service"),
     EventKind.UNBAN: N_("Account reopened by the shop or service"),
 }
-"""Every kind of event that has a customer."""
+"""The text of each kind of event that has a customer."""
 REFUSED: dict[EventKind, str] = {
     EventKind.SIGN_IN: N_("Sign-in failed"),
     EventKind.SIGN_IN_BY_EMAIL: N_("Sign-in by email failed"),
@@ -50,6 +54,8 @@ REFUSED: dict[EventKind, str] = {
     EventKind.PASSWORD_CHANGE: N_("Password change failed"),
     EventKind.PASSWORD_SET: N_("Setting a password failed"),
     EventKind.REAUTHENTICATION: N_("Confirming it's you failed"),
+    EventKind.NOT_ME: N_("Reporting that it wasn't you failed"),
+    EventKind.KEEP: N_("Keeping the account failed"),
     EventKind.ADDRESS_CHANGE: N_("Changing the email address failed"),
     EventKind.ADDRESS_CHANGE_UNDO: N_("Undoing the change of email address failed"),
 }
@@ -78,12 +84,12 @@ REASONS: dict[Failure, str] = {
     Failure.LINK_EXPIRED: N_("the link had expired"),
     Failure.WRONG_CODE: N_("wrong code"),
 }
-"""Why, where it says more than that it was refused."""
+"""The text of each failure that says more than that the attempt was refused."""
 
 
 @pages.app_template_global()
 def event_words(kind: str, refusal: str | None) -> str:
-    """What happened; an event of another version of the portal has no words of its own."""
+    """Return the text of an event; one of another version of the portal has a general text."""
     if kind not in set(EventKind):
         return translate(N_("Other activity"))
     found = EventKind(kind)
@@ -96,7 +102,7 @@ def event_words(kind: str, refusal: str | None) -> str:
 
 @pages.get("")
 def index() -> str:
-    """A page of it, the newest first."""
+    """Show a page of events, the newest first."""
     before = request.args.get("before", type=int)
     if before is not None and not 0 < before <= LARGEST_ID:
         before = None

@@ -1,8 +1,8 @@
-"""The names of all states; each is also the name of its screenshots."""
+"""All states of the pages by name, which is also the name of their screenshots."""
 
 from tests.browser import states
-from tests.browser.stage import ADA, MOVED, MOVING, State, opened, signed_in
-from tests.browser.states import LONG_EMAIL, LONG_FIRST, LONG_LAST, UNKNOWN, at_the_shop, failing, letter_alone, stale
+from tests.browser.stage import ADA, CLOSED, MOVED, MOVING, State, opened, signed_in
+from tests.browser.states import LONG_EMAIL, LONG_FIRST, LONG_LAST, UNKNOWN, at_the_shop, email_alone, failing, stale
 from tests.browser.visitor import PASSWORD
 
 NEW_PASSWORD = "Save new password"
@@ -62,6 +62,9 @@ STATES: dict[str, State] = {
     "set-new-short": states.set_new(NEW_PASSWORD, password="short"),
     "set-new-used": states.reset_used,
     "set-new-unknown": opened(f"/password/reset/{UNKNOWN}"),
+    "not-me": states.not_me,
+    "not-me-done": states.not_me_done,
+    "not-me-used": states.not_me_used,
     "account": signed_in("/account"),
     "account-welcome": states.welcome,
     "change": signed_in("/account/password"),
@@ -87,6 +90,12 @@ STATES: dict[str, State] = {
     "undo-email-done": states.undo_email_done,
     "sessions": signed_in("/account/sessions"),
     "activity": signed_in("/account/activity"),
+    "data": signed_in("/account/data"),
+    "data-to-read": signed_in("/account/data", press="Read or print it"),
+    "delete": signed_in("/account/delete"),
+    "delete-empty": signed_in("/account/delete", press="Delete my account"),
+    "delete-done": states.account_deleted,
+    "keep": states.keep_account,
     "reauthenticate": signed_in("/reauthenticate"),
     "reauthenticate-empty": signed_in("/reauthenticate", press="Confirm"),
     "reauthenticate-code": signed_in("/reauthenticate", press="Email me a code"),
@@ -104,25 +113,29 @@ STATES: dict[str, State] = {
     "error-503": failing("/busy", 503),
     "mailbox-empty": failing("/dev/mailbox", 200),
     "mailbox": states.mailbox,
-    "mail": states.letter,
-    "mail-verify": letter_alone("Confirm your email address"),
+    "mail": states.mailbox_email,
+    "mail-verify": email_alone("Confirm your email address"),
     "sign-in-by-mail": opened("/login/link"),
     "sign-in-by-mail-empty": opened("/login/link", press="Email me a sign-in link"),
     "sign-in-code": states.sign_in_code,
     "sign-in-code-wrong": states.sign_in_code_wrong,
     "sign-in-code-unasked": opened("/login/code"),
     "sign-in-link": states.sign_in_link,
-    "mail-sign-in": states.sign_in_letter,
-    "mail-reset": letter_alone("Set a new password"),
-    "mail-password-changed": letter_alone("Your password"),
-    "mail-reauthenticate": letter_alone("Your code for"),
-    "mail-account-exists": letter_alone("You already have an account"),
-    "mail-address-change": letter_alone("Confirm your new email", MOVED),
-    "mail-address-in-use": letter_alone("This address already has", ADA),
-    "mail-address-requested": letter_alone("New email address", MOVING),
-    "mail-address-changed": letter_alone("The email address of your", MOVING),
-    "mail-address-restored": letter_alone("Your former email", MOVING),
-    "mail-address-undone": letter_alone("The change of your email", MOVED),
+    "mail-sign-in": states.sign_in_email,
+    "mail-reset": email_alone("Set a new password"),
+    "mail-password-changed": email_alone("Your password"),
+    "mail-new-sign-in": email_alone("New sign-in to your"),
+    "mail-reauthenticate": email_alone("Your code for"),
+    "mail-account-exists": email_alone("You already have an account"),
+    "mail-closed": email_alone("Your account with", CLOSED),
+    "mail-keep": email_alone("Your closed account", CLOSED),
+    "mail-erased": states.erased_email,
+    "mail-address-change": email_alone("Confirm your new email", MOVED),
+    "mail-address-in-use": email_alone("This address already has", ADA),
+    "mail-address-requested": email_alone("New email address", MOVING),
+    "mail-address-changed": email_alone("The email address of your", MOVING),
+    "mail-address-restored": email_alone("Your former email", MOVING),
+    "mail-address-undone": email_alone("The change of your email", MOVED),
 }
 
 STATES_OF_SCRIPT: dict[str, State] = {
@@ -135,4 +148,4 @@ STATES_OF_SCRIPT: dict[str, State] = {
     ),
     "register-typing-fit": states.typing("/register", "Strong enough.", email="ada@example.com", password=PASSWORD),
 }
-"""What no page shows without script; their HTML is that of others."""
+"""States that only exist with JavaScript; their HTML is that of other states."""

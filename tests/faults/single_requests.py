@@ -24,7 +24,7 @@ from tests.api.shop import Shop
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
-from tests.web.post import code_in
+from tests.web.post import code_in, not_me_link_in
 
 ADA = "ada@example.com"
 PORTAL = Portal(languages=["en"], hostname="portal.example.com")
@@ -208,12 +208,39 @@ def confirms_who_she_is(world: World) -> Act:
     return sending(world.ada(), "/reauthenticate", submit_to="/reauthenticate", password=world.password)
 
 
-def sets_a_first_password(world: World) -> Act:
-    email = world.guest().email
+def signed_in_guest(world: World, email: str) -> Browser:
+    """The browser of somebody who has no password."""
     browser = world.site.browser()
     browser.fill("/login/link", {"email": email})
     browser.fill(world.site.link(email))
+    return browser
+
+
+def sets_a_first_password(world: World) -> Act:
+    browser = signed_in_guest(world, world.guest().email)
     return sending(browser, "/account/password", submit_to="/account/password", password=PASSWORD)
+
+
+def says_it_was_somebody_else(world: World) -> Act:
+    email = world.guest().email
+    for _ in range(2):
+        signed_in_guest(world, email)
+    return sending(world.site.browser(), urlsplit(not_me_link_in(world.site.mails(email)[-1])).path)
+
+
+def gets_a_copy_of_the_data(world: World) -> Act:
+    return sending(world.ada(), "/account/data", submit_to="/account/export")
+
+
+def deletes_the_account(world: World) -> Act:
+    browser = signed_in_guest(world, world.guest().email)
+    return sending(browser, "/account/delete", submit_to="/account/delete", confirm="y")
+
+
+def keeps_the_account(world: World) -> Act:
+    email = world.guest().email
+    signed_in_guest(world, email).fill("/account/delete", {"confirm": "y"}, submit_to="/account/delete")
+    return sending(world.site.browser(), world.site.link(email))
 
 
 def another_customer(world: World) -> tuple[Browser, str]:
@@ -360,7 +387,8 @@ SINGLE_REQUESTS: list[Callable[[World], Act]] = [
     *(registers, asks_for_the_mail_again, confirms, confirms_elsewhere, confirms_by_code),
     *(signs_in, mistypes, signs_out, asks_for_a_link, signs_in_by_link, signs_in_by_code),
     *(asks_for_a_reset, resets, changes_the_password, chooses_a_language),
-    *(changes_the_profile, ends_a_session, ends_other_sessions, sets_a_first_password),
+    *(changes_the_profile, ends_a_session, ends_other_sessions, sets_a_first_password, says_it_was_somebody_else),
+    *(gets_a_copy_of_the_data, deletes_the_account, keeps_the_account),
     *(asks_for_a_code, confirms_who_she_is_by_code, confirms_who_she_is),
     *(asks_for_another_address, cancels_the_change_of_address, changes_the_address, changes_the_address_by_code),
     undoes_the_change_of_address,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from flask import Flask, request, request_started
@@ -21,13 +21,14 @@ from portal.storage.models import Base
 from tests.api.shop import new_shop
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
-from tests.web.post import code_in
-from tests.web.test_embedding import NONCE, SHOP, Framed, allow
+from tests.web.framing import NONCE, SHOP, Framed, allow
+from tests.web.post import code_in, not_me_link_in
 
 pytestmark = pytest.mark.on_sqlite
 
 EMAIL, SECOND, SHOPPER = "ada@example.com", "bob@example.com", "eve@example.com"
 NEW_PASSWORD, NEWEST_PASSWORD = "gravel mitten orchard 87", "cinder ballot marrow 63"
+LAST_PASSWORD = "walnut kettle heron 52"
 FEW = {"organisation", "api_key"}
 """What does not grow with the customers."""
 WHOLE = re.compile(r"(?:SCAN|SEARCH(?=.*\(organisation_id=\?\)$)) (\w+)")
@@ -91,7 +92,9 @@ def do_everything(site: Site) -> None:
     log_in_by_email(site)
     change_address(site)
     reset(site)
+    say_it_was_somebody_else(site)
     use_api(site)
+    close_account(site)
     browser = site.browser()
     pictures = ("/organisation/logo", "/organisation/cover")
     for path in ("/", "/organisation.css", *pictures, "/themed/dark.css", "/readyz", "/healthz"):
@@ -196,6 +199,26 @@ def reset(site: Site) -> None:
     for password, status in ((PASSWORD, 422), (NEWEST_PASSWORD, 302)):
         assert browser.fill(site.link(EMAIL), {"password": password}).status == status
     site.deliver()
+
+
+def say_it_was_somebody_else(site: Site) -> None:
+    site.browser("198.51.100.7").sign_in(EMAIL, NEWEST_PASSWORD)
+    link = urlsplit(not_me_link_in(site.mails(EMAIL)[-1])).path
+    open_and_reload(site, link, "/not-me")
+    browser = site.browser()
+    browser.follow(browser.fill(link))
+    assert browser.fill("/password/new", {"password": LAST_PASSWORD}).location == "/account"
+
+
+def close_account(site: Site) -> None:
+    browser = signed_in(site, LAST_PASSWORD)
+    page = browser.open("/account/data")
+    assert browser.send("/account/export").status == 302
+    assert browser.post(page.form("/account/export")).status == 200
+    assert browser.fill("/account/delete", {"confirm": "y"}, submit_to="/account/delete").status == 302
+    site.browser().register(EMAIL, PASSWORD)
+    open_and_reload(site, site.link(EMAIL), "/account/keep")
+    assert site.browser().fill(site.link(EMAIL)).status == 302
 
 
 def use_api(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""The account's first page: who somebody is, what wants their attention, and the way to the rest."""
+"""The overview of the account."""
 
 from pathlib import Path
 

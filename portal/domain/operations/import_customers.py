@@ -29,6 +29,7 @@ _BATCH = 500
 _keys: BindParameter[Any] = bindparam("keys", expanding=True)
 _of_organisation = Contact.organisation_id == bindparam("organisation_id")
 _known_emails = select(Contact.email_key).where(_of_organisation, Contact.email_key.in_(_keys))
+_closed_emails = _known_emails.where(Contact.erase_at.is_not(None))
 _known_phones = select(Contact.phone).where(_of_organisation, Contact.email_key.is_(None), Contact.phone.in_(_keys))
 _known_references = select(Contact.cu_ref_no).where(Contact.cu_ref_no.in_(_keys))
 
@@ -116,6 +117,7 @@ class CustomerImport:
         kept = address_changes.kept_addresses(self._connection, self._organisation_id, emails, self._clock())
         return _KnownCustomers(
             {key for (key,) in [*self._rows(_known_emails, emails), *self._rows(_known_phones, phones)]},
+            {key for (key,) in self._rows(_closed_emails, emails)},
             kept,
             {reference for (reference,) in self._rows(_known_references, references)},
             import_tables.lines_of_keys(self._connection, [customer.key for customer in customers]),
@@ -143,6 +145,7 @@ class _KnownCustomers:
     """The customers of a batch who exist already, and the earlier lines of the file; extended by each row."""
 
     keys: set[str]
+    closed: set[str]
     kept: set[str]
     """Former addresses that are kept for customers (address_changes.py)."""
     references: set[str]
@@ -153,6 +156,8 @@ class _KnownCustomers:
         """Return the reason to reject a row; remember an accepted one."""
         key, reference = customer.key, customer.cu_ref_no
         name = "email" if customer.address else "phone"
+        if key in self.closed:
+            return f"{name}: This customer has closed the account. Import the row after the account is erased."
         if key in self.keys:
             return f"{name}: This customer exists already."
         if key in self.kept:

@@ -8,15 +8,17 @@ All times are from `Clock.shared`, because the clocks of the workers' machines m
 shared clock that was set back.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, or_, select, update
 
 from portal.domain.organisations import Organisation, columns, read_organisation
-from portal.domain.outbox import MailState
+from portal.domain.outbox import MailState, Notice
+from portal.domain.tokens import Purpose
 from portal.storage.clock import Clock
 from portal.storage.models import Link, OutboxMail
 from portal.storage.models import Organisation as OrganisationRow
@@ -69,14 +71,17 @@ class DueMail:
     created_at: datetime
     ip: str | None
     user_agent: str | None
+    details: Mapping[str, Any]
 
     @property
     def obsolete(self) -> str | None:
         """The reason why the email need not be sent any more (its link cannot be used), or None.
 
+        A notice tells what happened, whatever has become of its link.
+
         Expiry is judged by the time in the queue, on the shared clock; `expires_at` is on the clock of another machine.
         """
-        if self.link is None:
+        if self.link is None or self.link.purpose == Purpose.NOT_ME:
             return None
         if self.link.used_at is not None:
             return "the link was used"
@@ -97,6 +102,7 @@ _mail_by_id = (
         OutboxMail.created_at,
         OutboxMail.ip,
         OutboxMail.user_agent,
+        OutboxMail.details,
         *columns("organisation_"),
         Link.purpose,
         Link.public_id,
@@ -149,6 +155,7 @@ def claim_next(connection: Connection, clock: Clock, claim: str) -> DueMail | No
         created_at=row.created_at,
         ip=row.ip,
         user_agent=row.user_agent,
+        details=row.details,
     )
 
 
@@ -222,13 +229,17 @@ def delay_after(attempts: int) -> timedelta:
 
 
 def _finish(connection: Connection, mail: DueMail, state: MailState, clock: Clock, **values: object) -> bool:
+    if mail.notice == Notice.ERASED:  # nothing is kept of an erased customer, the address included
+        return connection.execute(delete(OutboxMail).where(*_is_claimed(mail))).rowcount > 0
     finished_at = clock.shared(connection)
     return _write(connection, mail, state=state, finished_at=finished_at, claim=None, lease_until=None, **values)
 
 
 def _write(connection: Connection, mail: DueMail, **values: object) -> bool:
     """Update an email if this worker still has the claim; return whether it has."""
-    statement = update(OutboxMail).where(
-        OutboxMail.id == mail.id, OutboxMail.claim == mail.claim, OutboxMail.state == MailState.QUEUED
-    )
-    return connection.execute(statement.values(**values).returning(OutboxMail.id)).one_or_none() is not None
+    statement = update(OutboxMail).where(*_is_claimed(mail)).values(**values)
+    return connection.execute(statement.returning(OutboxMail.id)).one_or_none() is not None
+
+
+def _is_claimed(mail: DueMail) -> tuple[ColumnElement[bool], ...]:
+    return OutboxMail.id == mail.id, OutboxMail.claim == mail.claim, OutboxMail.state == MailState.QUEUED

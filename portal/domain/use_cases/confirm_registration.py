@@ -15,6 +15,7 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.identities import NewIdentity
 from portal.domain.mailbox_proof import RedeemedLink, redeem
 from portal.domain.messages import N_
+from portal.domain.notices import notify_of_sign_in
 from portal.domain.one_time_links import OpenLink
 from portal.domain.rate_limits import attempt, password_limits
 from portal.domain.tokens import Purpose
@@ -112,6 +113,7 @@ def confirm(
     with create_account(context, visitor, confirmation) as created:
         connection, contact_id, now = created.connection, created.contact.id, created.now
         record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=now)
+        notify_of_sign_in(connection, context, visitor, created.contact, now)
         new = NewIdentity(contact_id, remember, replacing, is_proof=True)
         return identities.start(connection, context.rules, visitor, new, now)
 

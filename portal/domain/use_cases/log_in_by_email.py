@@ -8,6 +8,7 @@ from portal.domain.context import Context, Visitor
 from portal.domain.identities import NewIdentity
 from portal.domain.link_requests import email_link
 from portal.domain.mailbox_proof import redeem
+from portal.domain.notices import notify_of_sign_in
 from portal.domain.one_time_links import OpenLink
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
@@ -53,6 +54,7 @@ def log_in_by_email(
     with redeem(context, visitor, link) as redeemed:
         connection, contact_id, now = redeemed.connection, redeemed.contact.id, redeemed.now
         one_time_links.end_all(connection, contact_id, now, Purpose.SIGN_IN)
+        notify_of_sign_in(connection, context, visitor, redeemed.contact, now)
         new = NewIdentity(contact_id, remember, replacing, is_proof=True)
         identity = identities.start(connection, context.rules, visitor, new, now)
     return EmailSignIn(identity, redeemed.dropped_registration)

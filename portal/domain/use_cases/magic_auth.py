@@ -37,8 +37,8 @@ def magic_auth(
     is not changed: a shop's request does not prove the mailbox, so a pending registration stays pending and a locked
     password stays locked.
 
-    Raises Refused: TOO_MANY_LOGINS, BANNED, UNVERIFIED (known from a pending registration only), and if no contact is
-    created UNKNOWN_CONTACT, or NO_ACCOUNT for a contact without a password.
+    Raises Refused: TOO_MANY_LOGINS, BANNED, UNVERIFIED (known from a pending registration only), UNKNOWN_CONTACT for a
+    closed account, and if no contact is created UNKNOWN_CONTACT, or NO_ACCOUNT for a contact without a password.
     """
     limits = magic_auth_limits(context, visitor, address.key)
     counted = attempt(context, visitor, limits, EventKind.MAGIC_AUTH, Failure.TOO_MANY_LOGINS)
@@ -71,11 +71,11 @@ def _lock_admissible_contact(
         if creates
         else contacts.lock_by_key(connection, visitor.organisation_id, address.key)
     )
-    if contact is None:
+    if contact is None or contact.is_closed:
         raise Refused(Failure.UNKNOWN_CONTACT)
     if contact.confirmed_at is None:
         creates &= not is_kept_for_another(connection, visitor.organisation_id, address.key, contact.id, now)
-    if contact.banned_at:
+    if contact.is_banned(now):
         raise Refused(Failure.BANNED)
     if contact.confirmed_at is None and _is_pending(connection, contact, now):
         raise Refused(Failure.UNVERIFIED)

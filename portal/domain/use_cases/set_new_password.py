@@ -11,6 +11,7 @@ from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import NewIdentity
 from portal.domain.mailbox_proof import redeem
+from portal.domain.notices import notify_of_sign_in
 from portal.domain.one_time_links import LinkUsed, OpenLink
 from portal.domain.password_reuse import PasswordChange, hash_new_password
 from portal.domain.rate_limits import account_limit, attempt, device_limit, new_password_limits
@@ -86,6 +87,8 @@ def _reset(context: Context, visitor: Visitor, token: str, password: str, sign_i
         connection, current, now = redeemed.connection, redeemed.contact, redeemed.now
         if new.is_current and current.password_hash == contact.password_hash:
             accounts.keep_password(connection, current, new.hash, now)
+            if sign_in:  # else the notice of the new password tells of it
+                notify_of_sign_in(connection, context, visitor, current, now)
         else:
             accounts.change_password(connection, context, visitor, current, new.hash, now)
         if sign_in:

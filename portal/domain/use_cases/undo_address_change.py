@@ -1,6 +1,6 @@
 """Undo a change of a customer's email address, by the link that was emailed to the former one."""
 
-from portal.domain import accounts, address_changes, devices, identities, one_time_links, outbox
+from portal.domain import accounts, address_changes, contacts, devices, identities, one_time_links, outbox
 from portal.domain.context import Context, Visitor
 from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import NewLink, OpenLink
@@ -18,14 +18,16 @@ def get_undo_link(context: Context, visitor: Visitor, token: str) -> OpenLink:
 def undo_address_change(context: Context, visitor: Visitor, link: OpenLink) -> str:
     """Give the customer the former address again; return the public id of a new link that sets a new password.
 
-    Whoever changed the address may be an attacker. So every session and every open link ends, those that undo later
-    changes too, and what lets somebody in and was added since the change was requested is removed: known devices, and
-    a password that was set since then. The link is emailed to the address as well, and the address that the account
-    loses gets a notice. Raises Refused (LINK_ENDED, LINK_EXPIRED, ALREADY_REGISTERED), which leaves the link unused.
+    An attacker may have changed the address. So an account that was closed since is open again; every session and every
+    open link ends, those that undo later changes too; and what lets somebody in and was added since the change was
+    requested is removed: known devices, and a password that was set since then. The link is emailed to the address as
+    well, and the address that the account loses gets a notice. Raises Refused (LINK_ENDED, LINK_EXPIRED,
+    ALREADY_REGISTERED), which leaves the link unused.
     """
     with redeem(context, visitor, link) as redeemed:
         connection, contact, now = redeemed.connection, redeemed.contact, redeemed.now
         change = address_changes.get_by_link(connection, link)
+        contacts.reopen(connection, contact.id)
         address_changes.give_address(connection, visitor.organisation_id, contact, change.old, now)
         identities.end_all(connection, contact.id, now)
         one_time_links.end_all(connection, contact.id, now)

@@ -556,6 +556,18 @@ class TestAHijack:
         assert scene.log_in(ADA, "ember walnut glacier 58")
         assert scene.count(Device) == 0
 
+    @pytest.mark.parametrize("grace", [timedelta(days=14), timedelta(0)])
+    def test_the_owner_gets_a_closed_account_back(self, scene: Scene, clock: MovableClock, grace: timedelta) -> None:
+        scene = scene.with_rules(deletion_grace=grace)
+        token = change(scene, scene.join())
+        assert scene.close(scene.log_in(NEW))
+        with refused(Failure.UNKNOWN_CONTACT):
+            scene.log_in(NEW)
+        clock.advance(UNDO_LIFETIME - timedelta(seconds=1))
+        purge(scene.context)
+        scene.reset(undo(scene, token), SECOND_PASSWORD)
+        assert scene.get(scene.log_in(ADA, SECOND_PASSWORD)).email == ADA
+
     def test_a_password_that_the_attacker_set_lets_nobody_in_whatever_the_owner_does_next(
         self, scene: Scene, clock: MovableClock
     ) -> None:

@@ -28,7 +28,17 @@ from portal.storage.models import (
 EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
     Contact: (
         *("cu_ref_no", "email", *TEXT_FIELDS, "newsletter", "ip"),
-        *("created_at", "confirmed_at", "proven_at", "failed_passwords", "failed_codes", "banned_at", "ban_reason"),
+        *(
+            "created_at",
+            "confirmed_at",
+            "proven_at",
+            "failed_passwords",
+            "failed_codes",
+            "banned_at",
+            "banned_until",
+            "ban_reason",
+            "erase_at",
+        ),
     ),
     ContactGroup: ("name",),
     Account: ("created_at", "password_set_at"),
@@ -55,7 +65,7 @@ EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
     Event: ("occurred_at", "kind", "refusal", "ip", "user_agent", "request_id"),
     OutboxMail: (
         *("notice", "recipient", "locale", "message_id", "state", "attempts"),
-        *("reason", "created_at", "due_at", "finished_at", "ip", "user_agent"),
+        *("reason", "created_at", "due_at", "finished_at", "ip", "user_agent", "details"),
     ),
 }
 """The exported columns of every table with data of a customer."""
