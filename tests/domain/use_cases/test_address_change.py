@@ -383,7 +383,8 @@ class TestAnUndo:
             (Notice.ADDRESS_RESTORED, ADA),
             (Notice.ADDRESS_UNDONE, NEW),
         ]
-        assert scene.log_in()
+        with refused(Failure.PASSWORD_LOCKED):
+            scene.log_in()
         scene.reset(reset, SECOND_PASSWORD)
         assert scene.log_in(ADA, SECOND_PASSWORD)
         assert events(scene)[-1] == ("address_change_undo", None)
