@@ -144,15 +144,15 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
     }
     if until := mail.details.get("until"):
         values["until"] = moment_text(datetime.fromisoformat(until))
-    if notice in LINKS:
-        if mail.link is None:
-            raise Unmailable("the link is missing")
+    if mail.link is not None:
         purpose, signer = Purpose(mail.link.purpose), context_of(app).signer
         values["code"] = signer.code(purpose, mail.link.public_id)
         if purpose in _LINK_PATHS:
             values["link"] = base_url + _LINK_PATHS[purpose] + signer.token(purpose, mail.link.public_id)
         values["expires"] = duration_text(mail.link.lifetime)
         values["erased_on"] = moment_text(mail.link.expires_at)  # a closed account is erased when its link expires
+    elif LINKS.get(notice) not in (None, Purpose.NOT_ME):  # a notice leads to a reset instead
+        raise Unmailable("the link is missing")
     return values
 
 
