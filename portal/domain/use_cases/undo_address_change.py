@@ -22,7 +22,8 @@ def undo_address_change(context: Context, visitor: Visitor, link: OpenLink) -> s
     open link ends, those that undo later changes too; and what lets somebody in and was added since the change was
     requested is removed: known devices, and a password that was set since then. An older password, which the attacker
     may know, is locked until the next proof of the mailbox. The link is emailed to the address as well, and the address
-    that the account loses gets a notice. Raises Refused (LINK_ENDED, LINK_EXPIRED, ALREADY_REGISTERED), which leaves the link unused.
+    that the account loses gets a notice. Raises Refused (LINK_ENDED, LINK_EXPIRED, ALREADY_REGISTERED), which leaves
+    the link unused.
     """
     with redeem(context, visitor, link) as redeemed:
         connection, contact, now = redeemed.connection, redeemed.contact, redeemed.now
