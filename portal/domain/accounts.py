@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from portal.domain import identities, one_time_links
 from portal.domain.contacts import ContactCredentials
@@ -30,13 +30,27 @@ def set_password(connection: Connection, contact: ContactCredentials, password_h
             {"contact_id": contact.id, "password_hash": password_hash, "password_set_at": now, "created_at": now},
         )
         return
+    _retire(connection, contact, now)
+    connection.execute(
+        update(Account).where(Account.contact_id == contact.id).values(password_hash=password_hash, password_set_at=now)
+    )
+
+
+def _retire(connection: Connection, contact: ContactCredentials, now: datetime) -> None:
     connection.execute(
         insert(FormerPassword),
         {"contact_id": contact.id, "password_hash": contact.password_hash, "retired_at": now},
     )
-    connection.execute(
-        update(Account).where(Account.contact_id == contact.id).values(password_hash=password_hash, password_set_at=now)
-    )
+
+
+def remove_password_set_since(
+    connection: Connection, contact: ContactCredentials, since: datetime, now: datetime
+) -> None:
+    """Remove the password of a contact if it was set after a moment; the customer can sign in by email, and set one."""
+    set_at = password_set_at(connection, contact.id)
+    if set_at is not None and set_at > since:
+        _retire(connection, contact, now)
+        connection.execute(delete(Account).where(Account.contact_id == contact.id))
 
 
 def change_password(
