@@ -24,6 +24,7 @@ from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.end_sessions import end_sessions
 from portal.domain.operations.export_customer import export_customer
 from portal.domain.operations.import_customers import begin_import
+from portal.domain.operations.reset_two_step import reset_two_step
 from portal.domain.organisations import get_organisation
 from portal.domain.values.user_agents import read_user_agent
 
@@ -218,6 +219,23 @@ def unban(whom: CustomerSelector, slug: str) -> None:
         organisation = get_organisation(connection, slug)
     was_banned = unban_customer(context, organisation.id, whom)
     click.echo(f"{whom} is {'no longer' if was_banned else 'not'} banned.")
+
+
+@customer.command("reset-two-step", cls=PlainCommand)
+@with_customer
+@click.option(
+    "--reason", type=Text(), metavar="R", required=True, help="The reason, which is recorded and told to the customer."
+)
+def reset_two_step_(whom: CustomerSelector, reason: str, slug: str) -> None:
+    """Turn two-step verification off for a customer who has lost the app and the recovery codes.
+
+    The customer gets an email. Make sure first that it is the customer who asks.
+    """
+    context = current_context()
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, slug)
+    was_on = reset_two_step(context, organisation.id, whom, reason)
+    click.echo(f"{whom} {'signs in without a second step now' if was_on else 'has no two-step verification'}.")
 
 
 @customer.command(cls=PlainCommand)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from portal.domain import identities, one_time_links, outbox
+from portal.domain import devices, identities, one_time_links, outbox, sign_ins
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.outbox import NewMail, Notice
@@ -51,8 +51,7 @@ def change_password(
     There is no notice for a first password: the customer sets it by a link from their own mailbox.
     """
     set_password(connection, contact, password_hash, now)
-    identities.end_all(connection, contact.id, now)
-    one_time_links.end_all(connection, contact.id, now)
+    _end_access(connection, contact.id, now)
     if contact.password_hash is not None:
         mail = NewMail(Notice.PASSWORD_CHANGED, contact.id, contact.email, contact.locale)
         outbox.queue(connection, visitor, mail, context.clock)
@@ -61,8 +60,15 @@ def change_password(
 def keep_password(connection: Connection, contact: ContactCredentials, password_hash: str, now: datetime) -> None:
     """Set the password that a contact has already, with a hash of today's; all identities and open links end."""
     renew_hash(connection, contact, password_hash)
-    identities.end_all(connection, contact.id, now)
-    one_time_links.end_all(connection, contact.id, now)
+    _end_access(connection, contact.id, now)
+
+
+def _end_access(connection: Connection, contact_id: int, now: datetime) -> None:
+    """End all identities, sign-ins that wait for the second step, open links, and trust in browsers."""
+    identities.end_all(connection, contact_id, now)
+    sign_ins.end_pending(connection, contact_id)
+    one_time_links.end_all(connection, contact_id, now)
+    devices.end_trust(connection, contact_id)
 
 
 def renew_hash(connection: Connection, contact: ContactCredentials, password_hash: str) -> None:

@@ -50,6 +50,20 @@ class EventKind(StrEnum):
     REAUTHENTICATION_REQUEST = "reauthentication_request"
     REAUTHENTICATION = "reauthentication"
     """A proof in a session that it is the customer, by the password or by a code from an email."""
+    SECOND_STEP_ASKED = "second_step_asked"
+    """The first step of a sign-in was right, and the second is asked for."""
+    SECOND_STEP = "second_step"
+    """A code at sign-in; recorded only when it is refused, since a right one is a sign-in."""
+    RECOVERY_CODE = "recovery_code"
+    """A recovery code was used."""
+    RECOVERY_CODES = "recovery_codes"
+    """A new set of recovery codes."""
+    TWO_STEP_ON = "two_step_on"
+    TWO_STEP_OFF = "two_step_off"
+    TWO_STEP_RESET = "two_step_reset"
+    """The operator turned it off."""
+    TRUST_END = "trust_end"
+    """No browser signs in without the second step any more."""
     PROFILE_CHANGE = "profile_change"
     LINK_GUESS = "link_guess"
     BAN = "ban"
@@ -78,7 +92,7 @@ def refusals_recorded(context: Context, visitor: Visitor, kind: EventKind, conta
         raise
 
 
-def record(
+def record(  # noqa: PLR0913 - one column each
     connection: Connection,
     visitor: Visitor,
     kind: EventKind,
@@ -86,8 +100,9 @@ def record(
     contact_id: int | None,
     now: datetime,
     refusal: Failure | None = None,
+    reason: str | None = None,
 ) -> None:
-    """Store one event in the caller's transaction; `refusal` is the reason of a failure.
+    """Store one event in the caller's transaction; `refusal` is why it failed, `reason` why the operator did it.
 
     The event is logged, and so counted in the metrics, after the commit only.
     """
@@ -98,6 +113,7 @@ def record(
             "of_contact": contact_id,
             "kind": kind,
             "refusal": refusal and refusal.name,
+            "reason": reason,
             "ip": visitor.ip,
             "user_agent": visitor.user_agent,
             "request_id": visitor.request_id,

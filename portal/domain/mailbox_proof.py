@@ -14,6 +14,7 @@ from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.one_time_links import REDEMPTIONS, OpenLink
 from portal.domain.pending_registrations import end_open_registrations
+from portal.domain.tokens import Purpose
 
 
 @dataclass(frozen=True)
@@ -51,5 +52,6 @@ def redeem(
         if contact.proven_at is None:
             identities.end_all(connection, contact.id, now)
         dropped = end_open_registrations(connection, contact.id, now)
-        record(connection, visitor, kind, contact_id=contact.id, now=now)
+        if link.purpose is not Purpose.SIGN_IN:  # which is recorded when the customer is signed in (sign_ins.py)
+            record(connection, visitor, kind, contact_id=contact.id, now=now)
         yield RedeemedLink(connection, contact, now, dropped)

@@ -20,11 +20,24 @@ class Notice(StrEnum):
     SIGN_IN = "sign_in"
     REAUTHENTICATE = "reauthenticate"
     PASSWORD_CHANGED = "password_changed"
+    TWO_STEP_ON = "two_step_on"
+    TWO_STEP_OFF = "two_step_off"
+    TWO_STEP_RESET = "two_step_reset"
+    """Turned off by the operator."""
+    RECOVERY_CODE_USED = "recovery_code_used"
     TEST = "test"
     """Sent by `portal mail test`, and never queued."""
 
 
-_NOT_URGENT = frozenset({Notice.PASSWORD_CHANGED})
+_NOT_URGENT = frozenset(
+    {
+        Notice.PASSWORD_CHANGED,
+        Notice.TWO_STEP_ON,
+        Notice.TWO_STEP_OFF,
+        Notice.TWO_STEP_RESET,
+        Notice.RECOVERY_CODE_USED,
+    }
+)
 """The customer does not wait for these emails; all others are urgent."""
 
 
@@ -50,6 +63,8 @@ class NewMail:
     locale: str | None = None
     """The visitor's if None."""
     link_id: int | None = None
+    operator_reason: str | None = None
+    """Why the operator did what the email tells of."""
     wanted: bool = True
     """False for a decoy, which is stored without an address and never sent."""
 
@@ -71,6 +86,7 @@ def queue(connection: Connection, visitor: Visitor, mail: NewMail, clock: Clock)
             locale=mail.locale or visitor.locale,
             ip=visitor.ip if mail.wanted else None,
             user_agent=visitor.user_agent if mail.wanted else None,
+            operator_reason=mail.operator_reason,
             message_id=secrets.token_hex(16),
             state=MailState.QUEUED if mail.wanted else MailState.DECOY,
             due_at=now,

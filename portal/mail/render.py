@@ -136,6 +136,7 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         "reset_url": f"{base_url}/password/reset",
         "occurred_at": moment_text(mail.created_at),
         "asked": _asked(app, mail, language),
+        "operator_reason": mail.operator_reason,
     }
     if notice in _WITH_CODE:
         if mail.link is None:

@@ -13,6 +13,7 @@ RECIPIENT = "customer@example.com"
 _USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 )
+_REASON = "Lost phone, ticket 4711"
 _LIFETIMES: dict[Notice, Callable[[Rules], timedelta]] = {
     Notice.VERIFY: lambda rules: rules.verify_lifetime,
     Notice.RESET: lambda rules: rules.reset_lifetime,
@@ -44,4 +45,5 @@ def sample_mail(
         created_at=now,
         ip=None,
         user_agent=_USER_AGENT,
+        operator_reason=_REASON if notice is Notice.TWO_STEP_RESET else None,
     )

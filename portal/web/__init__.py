@@ -31,6 +31,7 @@ from portal.web import (
     reauthentication,
     registration,
     theme,
+    two_step,
     wording,
 )
 from portal.web.cookies import TwoCookies
@@ -96,6 +97,7 @@ def register(app: Flask) -> None:
         account_sessions,
         activity,
         reauthentication,
+        two_step,
         embedding,
         handover,
         theme,

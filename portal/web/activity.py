@@ -32,6 +32,13 @@ DONE: dict[EventKind, str] = {
     EventKind.PASSWORD_SET: N_("Password set"),
     EventKind.REAUTHENTICATION_REQUEST: N_("Code requested to confirm it's you"),
     EventKind.REAUTHENTICATION: N_("Confirmed it's you"),
+    EventKind.SECOND_STEP_ASKED: N_("Sign-in begun, waiting for a code"),
+    EventKind.RECOVERY_CODE: N_("Recovery code used"),
+    EventKind.RECOVERY_CODES: N_("New recovery codes made"),
+    EventKind.TWO_STEP_ON: N_("Two-step verification turned on"),
+    EventKind.TWO_STEP_OFF: N_("Two-step verification turned off"),
+    EventKind.TWO_STEP_RESET: N_("Two-step verification turned off by the shop or service"),
+    EventKind.TRUST_END: N_("Codes asked for in every browser again"),
     EventKind.PROFILE_CHANGE: N_("Profile changed"),
     EventKind.BAN: N_("Account closed by the shop or service"),
     EventKind.UNBAN: N_("Account reopened by the shop or service"),
@@ -46,6 +53,7 @@ REFUSED: dict[EventKind, str] = {
     EventKind.PASSWORD_CHANGE: N_("Password change failed"),
     EventKind.PASSWORD_SET: N_("Setting a password failed"),
     EventKind.REAUTHENTICATION: N_("Confirming it's you failed"),
+    EventKind.SECOND_STEP: N_("Sign-in with a code failed"),
 }
 _WRONG_PASSWORD = N_("wrong password")
 _TOO_MANY = N_("too many attempts")
@@ -70,6 +78,7 @@ REASONS: dict[Failure, str] = {
     Failure.REGISTRATION_DROPPED: _LINK_ENDED,
     Failure.LINK_EXPIRED: N_("the link had expired"),
     Failure.WRONG_CODE: N_("wrong code"),
+    Failure.TWO_STEP_WRONG: N_("wrong code"),
 }
 """Why, where it says more than that it was refused."""
 

@@ -42,8 +42,13 @@ NEVER_FRAMED = frozenset(
         "reauthentication.ask_code",
         "reauthentication.code",
         "reauthentication.password",
+        "reauthentication.second_step",
         "register.verify",
         "register.verify_opened",
+        "two_step.forget_browsers",
+        "two_step.off",
+        "two_step.recovery_codes",
+        "two_step.settings",
     }
 )
 """Pages that change a credential, hand a customer over, or that a mailed link opens: nobody may be led to press their

@@ -13,6 +13,7 @@ from portal.domain.errors import TOO_MANY, Busy, Failure, Refused, minutes
 from portal.domain.messages import N_
 from portal.domain.one_time_links import LinkUsed
 from portal.domain.recent_authentication import NotRecentlyAuthenticated
+from portal.domain.sign_ins import SignInEnded
 from portal.extensions import form_rate, retry_after
 from portal.i18n import translate
 from portal.storage.backends import DatabaseUnavailable
@@ -23,6 +24,8 @@ from portal.web.session import (
     NotSignedIn,
     Way,
     current_customer,
+    drop_pending_sign_in,
+    give_notice,
     remembered_registration,
     to_reauthentication,
     to_sign_in,
@@ -81,11 +84,18 @@ def register(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NotSignedIn, lambda _error: to_sign_in())
     app.register_error_handler(NotRecentlyAuthenticated, lambda _error: to_reauthentication())
+    app.register_error_handler(SignInEnded, lambda _error: _sign_in_again())
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(Busy, lambda busy: _unavailable(busy.retry_after))
     app.register_error_handler(DatabaseUnavailable, _database_away)
     app.register_error_handler(MemoryError, _no_memory)
     app.register_error_handler(Exception, _unexpected)
+
+
+def _sign_in_again() -> Response:
+    drop_pending_sign_in()
+    give_notice(N_("That took too long, or was done in another tab. Please sign in again."))
+    return redirect(url_for("login.login"))
 
 
 def _page(
@@ -162,6 +172,8 @@ def _shown_again() -> ResponseReturnValue:
         return _refused(refusal)
     except NotSignedIn:
         return to_sign_in()
+    except SignInEnded:
+        return _sign_in_again()
     except NotRecentlyAuthenticated:
         return to_reauthentication()
 

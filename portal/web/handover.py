@@ -20,6 +20,7 @@ from portal.domain.devices import remember_device
 from portal.domain.identities import Customer
 from portal.domain.rate_limiter import RateLimitExceeded
 from portal.domain.return_urls import is_handover_url
+from portal.domain.sign_ins import PendingSignIn, SignIn
 from portal.domain.use_cases.hand_over import hand_over, hand_over_once
 from portal.extensions import form_rate
 from portal.web.cookies import is_framed, keep_device
@@ -28,7 +29,14 @@ from portal.web.form_page import FormPage
 from portal.web.forms import ContinueForm, PortalForm, Problem
 from portal.web.organisation import current_organisation
 from portal.web.redirects import redirect_to, return_target
-from portal.web.session import VISIT, current_customer, current_visitor, sign_in, signed_in_customer
+from portal.web.session import (
+    VISIT,
+    current_customer,
+    current_visitor,
+    hold_pending_sign_in,
+    sign_in,
+    signed_in_customer,
+)
 
 pages = Blueprint("handover", __name__)
 
@@ -52,16 +60,31 @@ def tell_site() -> ResponseReturnValue:
     return {} if code is None else {"code": code}
 
 
-def arrive(identity: str, *, remember: bool, after: str | None, return_url: str | None = None) -> Response:
+def arrive(begun: SignIn, *, remember: bool, after: str | None, return_url: str | None = None) -> Response:
     """Sign the browser in and lead it on: back to the site that it came from, or to a path of our own.
 
-    The browser is one of the customer's known devices from now on. `return_url` is where a shop's server wants its new
-    customer to go on; no code goes there, since this browser need
-    not be the one that the shop knows.
+    A sign-in that waits for its second step leads there first. `return_url` is where a shop's server wants its new
+    customer to go on; no code goes there, since this browser need not be the one that the shop knows.
+    """
+    if isinstance(begun, PendingSignIn):
+        hold_pending_sign_in(begun.value, after)
+        return redirect(url_for("two_step.sign_in"))
+    sign_browser_in(begun, remember=remember)
+    return lead_on(after, return_url)
+
+
+def sign_browser_in(identity: str, *, remember: bool, trust: bool = False) -> None:
+    """Put an identity into the cookie; the browser is one of the customer's known devices from now on.
+
+    With `trust` it signs in without the second step for some time.
     """
     sign_in(identity, remember=remember)
-    if device := remember_device(current_context(), current_visitor(), identity):
+    if device := remember_device(current_context(), current_visitor(), identity, trust=trust):
         keep_device(device)
+
+
+def lead_on(after: str | None, return_url: str | None = None) -> Response:
+    """Lead a browser on that was just signed in."""
     customer, visit = current_customer(), current_visit()
     target = None if is_framed() else return_target(visit.return_url)  # in a frame the next page tells the site
     if customer is not None and target is not None:

@@ -41,10 +41,10 @@ class LoginPage(FormPage):
         form["next"].data = own_path(request.args.get("next"))
 
     def submitted(self, form: LoginForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Start an identity."""
+        """Sign in."""
         remember = form.remember.data
         try:
-            identity = log_in(
+            begun = log_in(
                 current_context(),
                 session.current_visitor(),
                 form.email.address,
@@ -56,7 +56,7 @@ class LoginPage(FormPage):
             session.remember_registration(pending.registration, form.email.address.email)
             shown["unverified"] = True
             raise
-        return arrive(identity, remember=remember, after=form.next.data)
+        return arrive(begun, remember=remember, after=form.next.data)
 
 
 pages.add_url_rule("/login", view_func=LoginPage.as_view("login"))

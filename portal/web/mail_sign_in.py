@@ -98,7 +98,7 @@ def _sign_in(link: OpenLink, *, remember: bool) -> ResponseReturnValue:
     )
     # Only the browser that asked remembers where it wanted to go.
     after = session.wanted_path() if link.public_id in session.sign_in_requests() else None
-    onward = arrive(signed_in.identity, remember=remember, after=after)
+    onward = arrive(signed_in.sign_in, remember=remember, after=after)
     session.remember_used_link(link.public_id)
     if signed_in.dropped_registration:
         session.give_notice(_DROPPED_PASSWORD, ("account.change_password", N_("Set a password")))

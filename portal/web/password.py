@@ -10,6 +10,7 @@ from portal.app import current_context
 from portal.domain.errors import Refused
 from portal.domain.messages import N_
 from portal.domain.one_time_links import LinkUsed, OpenLink
+from portal.domain.sign_ins import PendingSignIn, SignIn
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases.judge_password import judge_password
 from portal.domain.use_cases.request_reset import request_reset
@@ -29,6 +30,7 @@ _SET_INSTEAD = N_(
     "Your email address is confirmed and your new password is set. It replaces the one chosen at registration. You are "
     "signed in."
 )
+_SET_BEFORE_SECOND_STEP = N_("Your new password is set, and all your devices have been signed out.")
 
 pages = Blueprint("password", __name__)
 
@@ -130,14 +132,14 @@ class NewPasswordPage(LinkPage):
             replacing=session.carried_identity(),
         )
         notice = _SET_ALREADY if reset.was_current else _SET_INSTEAD if reset.dropped_registration else _SET
-        return _arrive(reset.identity, shown["link"], notice, remember=remember)
+        return _arrive(reset.sign_in, shown["link"], notice, remember=remember)
 
     def sent_again(self, used: LinkUsed) -> ResponseReturnValue:
         """Give the same answer once more to the browser that did not get it."""
         form = NewPasswordForm(formdata=request.form)
         remember = session.is_remembered()
         if form.check():
-            identity = repeat_reset(
+            begun = repeat_reset(
                 current_context(),
                 session.current_visitor(),
                 used,
@@ -145,15 +147,17 @@ class NewPasswordPage(LinkPage):
                 remember=remember,
                 replacing=session.carried_identity(),
             )
-            if identity is not None:
-                return _arrive(identity, used.link, _SET, remember=remember)
+            if begun is not None:
+                return _arrive(begun, used.link, _SET, remember=remember)
         return super().sent_again(used)
 
 
-def _arrive(identity: str, link: OpenLink, notice: str, *, remember: bool) -> ResponseReturnValue:
-    onward = arrive(identity, remember=remember, after=None)
+def _arrive(begun: SignIn, link: OpenLink, notice: str, *, remember: bool) -> ResponseReturnValue:
+    onward = arrive(begun, remember=remember, after=None)
     session.remember_used_link(link.public_id)
-    if onward.location == url_for("account.home"):
+    if isinstance(begun, PendingSignIn):
+        session.give_notice(_SET_BEFORE_SECOND_STEP)
+    elif onward.location == url_for("account.home"):
         session.give_notice(notice)
     return onward
 

@@ -185,7 +185,7 @@ class VerifyPage(LinkPage):
 
 
 def _confirm(confirmation: Confirmation, password: str | None, *, remember: bool) -> ResponseReturnValue:
-    identity = confirm(
+    begun = confirm(
         current_context(),
         session.current_visitor(),
         confirmation,
@@ -193,7 +193,7 @@ def _confirm(confirmation: Confirmation, password: str | None, *, remember: bool
         remember=remember,
         replacing=session.carried_identity(),
     )
-    onward = arrive(identity, remember=remember, after=None, return_url=confirmation.return_url)
+    onward = arrive(begun, remember=remember, after=None, return_url=confirmation.return_url)
     session.remember_used_link(confirmation.link.public_id)
     if onward.location == url_for("account.home"):
         session.give_notice(N_("Your email address is confirmed. Welcome!"))

@@ -30,6 +30,8 @@ _MAILED_TO = "mailed_to"
 _SIGN_INS = "sign_ins"
 _CODES = "codes"
 _FORM = "form"
+_PENDING = "pending"
+_SET_UP = "set_up"
 _KEPT_FORM_LENGTH = 1000
 """Characters."""
 _WANTED = "next"
@@ -134,6 +136,37 @@ def signed_in_customer() -> Customer:
     if customer is None:
         raise NotSignedIn
     return customer
+
+
+def hold_pending_sign_in(value: str, after: str | None) -> None:
+    """Know this browser as the one whose sign-in waits for the second step, and where it wants to go."""
+    session[_PENDING] = value
+    session[_WANTED] = after if after and len(after) <= STRING_LENGTH else None
+
+
+def pending_sign_in() -> str | None:
+    """What this browser holds of a sign-in that waits for the second step."""
+    return session.get(_PENDING)
+
+
+def drop_pending_sign_in() -> None:
+    """Forget a sign-in that cannot go on."""
+    session.pop(_PENDING, None)
+
+
+def keep_set_up(sealed: str) -> None:
+    """Keep the secret of an app that is being set up, so that the page shows the same one when it is loaded again."""
+    session[_SET_UP] = sealed
+
+
+def kept_set_up() -> str | None:
+    """The secret of an app that is being set up, encrypted."""
+    return session.get(_SET_UP)
+
+
+def forget_set_up() -> None:
+    """Forget the secret of an app that is set up."""
+    session.pop(_SET_UP, None)
 
 
 def renew(identity: str) -> None:

@@ -21,7 +21,7 @@ from portal.storage.backends import DatabaseUnavailable
 from portal.storage.models import Contact, Device
 from tests.conftest import MovableClock
 from tests.domain.instrumentation import HashCounter, in_parallel, statements_of
-from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
+from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, identity_of, refused
 
 EVE = "eve@example.com"
 STRANGERS = "198.51.100.7"
@@ -37,7 +37,7 @@ def spray(scene: Scene, times: int = 15, email: str = ADA) -> None:
 def sign_in_by_link(scene: Scene, email: str = ADA) -> str:
     request_sign_in(scene.context, scene.visitor, parse_email(email))
     link = get_sign_in_link(scene.context, scene.visitor, scene.token(Notice.SIGN_IN))
-    return log_in_by_email(scene.context, scene.visitor, link, remember=False, replacing=None).identity
+    return identity_of(log_in_by_email(scene.context, scene.visitor, link, remember=False, replacing=None).sign_in)
 
 
 def reset(scene: Scene) -> None:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, update
 
-from portal.domain import identities, one_time_links
+from portal.domain import identities, one_time_links, sign_ins
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.operations.customers import CustomerSelector, lock_customer
@@ -27,6 +27,7 @@ def ban(context: Context, organisation_id: int, selector: CustomerSelector, reas
             .values(banned_at=func.coalesce(Contact.banned_at, now), ban_reason=reason)
         )
         identities.end_all(connection, contact_id, now)
+        sign_ins.end_pending(connection, contact_id)
         one_time_links.end_all(connection, contact_id, now)
         make_decoys(connection, contact_id)
         record(connection, Visitor.operator(organisation_id), EventKind.BAN, contact_id=contact_id, now=now)

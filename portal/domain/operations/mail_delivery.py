@@ -69,6 +69,7 @@ class DueMail:
     created_at: datetime
     ip: str | None
     user_agent: str | None
+    operator_reason: str | None
 
     @property
     def obsolete(self) -> str | None:
@@ -97,6 +98,7 @@ _mail_by_id = (
         OutboxMail.created_at,
         OutboxMail.ip,
         OutboxMail.user_agent,
+        OutboxMail.operator_reason,
         *columns("organisation_"),
         Link.purpose,
         Link.public_id,
@@ -149,6 +151,7 @@ def claim_next(connection: Connection, clock: Clock, claim: str) -> DueMail | No
         created_at=row.created_at,
         ip=row.ip,
         user_agent=row.user_agent,
+        operator_reason=row.operator_reason,
     )
 
 

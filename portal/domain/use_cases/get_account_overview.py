@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
-from portal.domain import accounts
+from portal.domain import accounts, second_step
 from portal.domain.contact_details import ContactDetails, get_contact_details
 from portal.domain.context import Context
 from portal.domain.field_rules import ASKED, FieldRule, Rules
@@ -31,6 +31,7 @@ class AccountOverview:
     """None for a customer without a password."""
     missing: list[str]
     """Fields that the organisation wants, and that are empty."""
+    has_second_step: bool
     last_sign_in: SignIn | None
     """The one before this session, as far back as sessions are kept."""
 
@@ -62,5 +63,6 @@ def get_account_overview(context: Context, customer: Customer, rules: Rules) -> 
             details=details,
             missing=sorted(name for name in wanted if not getattr(details, name)),
             password_set_at=accounts.password_set_at(connection, customer.id),
+            has_second_step=second_step.is_on(connection, customer.id),
             last_sign_in=SignIn(**last._asdict()) if last else None,
         )

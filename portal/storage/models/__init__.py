@@ -7,7 +7,7 @@ sign-in except the hash (benchmarks/).
 from portal.storage.models.base import LOCALE_LENGTH, STRING_LENGTH, USER_AGENT_LENGTH, Base, UtcDateTime
 from portal.storage.models.contacts import Account, Contact, ContactGroup, FormerPassword, Registration
 from portal.storage.models.organisations import ApiKey, Organisation
-from portal.storage.models.proofs import Device, Handover, Identity, Link
+from portal.storage.models.proofs import Device, Handover, Identity, Link, PendingSignIn, RecoveryCode, SecondStep
 from portal.storage.models.records import Event, OutboxMail
 
 __all__ = [
@@ -27,6 +27,9 @@ __all__ = [
     "Link",
     "Organisation",
     "OutboxMail",
+    "PendingSignIn",
+    "RecoveryCode",
     "Registration",
+    "SecondStep",
     "UtcDateTime",
 ]

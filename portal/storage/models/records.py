@@ -19,6 +19,8 @@ class Event(Base):
     kind: Mapped[str] = mapped_column(String(40))
     refusal: Mapped[str | None] = mapped_column(String(40))
     """The name of the Failure, or None for a success."""
+    reason: Mapped[str | None]
+    """Why the operator did it, in the operator's words."""
     ip: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[str | None]
     request_id: Mapped[str | None] = mapped_column(String(32))
@@ -44,6 +46,8 @@ class OutboxMail(Base):
     ip: Mapped[str | None] = mapped_column(String(45))
     """Where the request came from that led to the mail, which tells its reader of it; None when that is not known."""
     user_agent: Mapped[str | None]
+    operator_reason: Mapped[str | None]
+    """Why the operator did what the email tells of, in the operator's words."""
     message_id: Mapped[str] = mapped_column(String(64), unique=True)
     """The left part of the Message-ID, the same on every attempt."""
     state: Mapped[str] = mapped_column(String(16))
