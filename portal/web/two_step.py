@@ -1,7 +1,7 @@
 """Two-step verification: the second step of signing in, and its settings in the account."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import segno
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -93,7 +93,6 @@ class SignInPage(FormPage):
 class SettingsPage(FormPage):
     """Set two-step verification up; or see how it stands, where it is on."""
 
-    form_class: ClassVar[type[PortalForm]] = AppCodeForm
     template = "account/two_step.html"
 
     def opened(self, **_arguments: Any) -> dict[str, Any]:
@@ -107,7 +106,11 @@ class SettingsPage(FormPage):
         require_recent_authentication(current_context(), customer)
         return {"security": security, "set_up": _set_up_for(customer.id, customer.email)}
 
-    def submitted(self, form: AppCodeForm, shown: dict[str, Any]) -> ResponseReturnValue:
+    def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
+        """A code to type while it is set up; else only buttons."""
+        return AppCodeForm if shown["set_up"] else ConfirmForm
+
+    def submitted(self, form: Any, shown: dict[str, Any]) -> ResponseReturnValue:
         """Turn it on, and show the recovery codes this once."""
         set_up: SetUp | None = shown["set_up"]
         customer = session.signed_in_customer()
@@ -125,8 +128,6 @@ class SettingsPage(FormPage):
 
 class _ButtonPage(SettingsPage):
     """A button of the settings; the page itself is only seen when the form that was sent had become stale."""
-
-    form_class = ConfirmForm
 
     def get(self, **_arguments: Any) -> ResponseReturnValue:
         """Lead to the settings, where the button is."""
