@@ -19,7 +19,7 @@ from portal.domain.geoip import GeoIPDatabase
 from portal.domain.operations import customers
 from portal.domain.operations.ban import ban as ban_customer
 from portal.domain.operations.ban import unban as unban_customer
-from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector
+from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector, PastEvent
 from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.end_sessions import end_sessions
 from portal.domain.operations.export_customer import export_customer
@@ -76,7 +76,10 @@ def show(whom: CustomerSelector, slug: str) -> None:
     registered_from = _with_location(context.geoip, record.ip)
     echo_fields([*_detail_fields(details), ("Registered from", registered_from)])
     click.echo("\nLast events:")
-    rows = ((event.occurred_at, event.kind, event.refusal, _with_location(context.geoip, event.ip)) for event in events)
+    rows = (
+        (event.occurred_at, _with_reason(event), event.refusal, _with_location(context.geoip, event.ip))
+        for event in events
+    )
     echo_table(("TIME", "EVENT", "REFUSED", "FROM"), rows)
 
 
@@ -176,7 +179,7 @@ def events(whom: CustomerSelector, slug: str) -> None:
         (
             (
                 event.occurred_at,
-                event.kind,
+                _with_reason(event),
                 event.refusal,
                 _browser(event.user_agent),
                 _with_location(context.geoip, event.ip),
@@ -186,6 +189,10 @@ def events(whom: CustomerSelector, slug: str) -> None:
     )
     if len(found) == LIST_LIMIT:
         click.echo(f"Only the last {LIST_LIMIT} are shown.", err=True)
+
+
+def _with_reason(event: PastEvent) -> str:
+    return f"{event.kind}: {event.reason}" if event.reason else event.kind
 
 
 def _browser(user_agent: str | None) -> str:

@@ -170,7 +170,7 @@ def show(slug: str) -> None:
             ("Terms", found.terms_url),
             ("Support", found.support_email),
             ("Fields", " ".join(f"{name}={rule}" for name, rule in sorted(found.field_rules.items()))),
-            ("Two-step verification", found.require_two_step),
+            ("Second step", found.require_two_step),
             ("magic-auth creates", "yes" if found.magic_auth_creates else "no"),
         ]
     )

@@ -104,7 +104,7 @@ LEFT_OUT: Mapping[str, str] = {
     "second_step.contact_id": _INTERNAL_ID,
     "second_step.secret": _SECRET,
     "second_step.key_id": _BOOKKEEPING,
-    "second_step.last_time_step": _SECRET,
+    "second_step.last_time_step": _BOOKKEEPING,
     "recovery_code.id": _INTERNAL_ID,
     "recovery_code.contact_id": _INTERNAL_ID,
     "recovery_code.digest": _SECRET,
