@@ -33,7 +33,7 @@ SCHEMA = {
 }
 BY_OPERATOR = {
     *(EventKind.BAN, EventKind.UNBAN, EventKind.DELETE, EventKind.IMPORT, EventKind.KEY_CREATE, EventKind.KEY_REVOKE),
-    *(EventKind.SESSIONS_END_ALL, EventKind.ORGANISATION_ADD, EventKind.ORGANISATION_CHANGE),
+    *(EventKind.SESSIONS_END_ALL, EventKind.TWO_STEP_RESET, EventKind.ORGANISATION_ADD, EventKind.ORGANISATION_CHANGE),
 }
 """There is no request that they came with."""
 

@@ -1,7 +1,6 @@
 """Two-step verification in the account and at sign-in, as people without script use it."""
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from urllib.parse import unquote
@@ -13,46 +12,14 @@ from sqlalchemy import select, update
 from portal.domain.operations.reset_two_step import reset_two_step
 from portal.domain.recent_authentication import RECENT
 from portal.domain.values.email import parse_email
-from portal.storage.models import Device, Identity, Organisation, PendingSignIn, SecondStep
+from portal.storage.models import Device, Identity, Organisation, PendingSignIn
+from tests.web.authenticator import SETTINGS, SIGN_IN, Phone, codes_on, pass_step, secret_on, set_up
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, in_parallel
 from tests.web.post import code_in
 
 EMAIL = "ada@example.com"
-SETTINGS, SIGN_IN = "/account/two-step", "/login/two-step"
 NEW_PASSWORD = "nine calm otters drift"
-
-
-@dataclass
-class Phone:
-    """The customer's app, and the recovery codes that were shown once."""
-
-    site: Site
-    secret: str
-    recovery_codes: list[str]
-
-    def code(self) -> str:
-        """What it shows; time passes meanwhile, since no code is taken twice."""
-        with self.site.context.database.write() as connection:
-            connection.execute(update(SecondStep).values(last_time_step=0))
-        return pyotp.TOTP(self.secret).now()
-
-
-def secret_on(page: Page) -> str:
-    return page.tree.one("main").one("span", class_="reference").text.replace(" ", "")
-
-
-def codes_on(page: Page) -> list[str]:
-    return page.tree.one("main").one("pre").text.split()
-
-
-def set_up(site: Site, browser: Browser) -> Phone:
-    """Turn it on in a signed-in browser."""
-    page = browser.open(SETTINGS)
-    secret = secret_on(page)
-    codes = browser.post(page.form(SETTINGS), {"code": pyotp.TOTP(secret).now()})
-    assert codes.status == 200, codes.words
-    return Phone(site, secret, codes_on(codes))
 
 
 @pytest.fixture
@@ -69,10 +36,6 @@ def let_ten_minutes_pass(site: Site) -> None:
     past = site.context.clock() - RECENT
     with site.context.database.write() as connection:
         connection.execute(update(Identity).values(proved_at=past, second_step_at=past))
-
-
-def pass_step(browser: Browser, code: str, **fields: str) -> Page:
-    return browser.fill(SIGN_IN, {"code": code, **fields}, submit_to=SIGN_IN)
 
 
 def by_link(site: Site, browser: Browser) -> Page:

@@ -106,7 +106,7 @@ class SecondStep(Base):
     )
     secret: Mapped[str]
     """Encrypted (domain/secret_box.py)."""
-    key_id: Mapped[str] = mapped_column(String(16), index=True)
+    key_id: Mapped[str] = mapped_column(String(16))
     """The key that it is encrypted with."""
     last_time_step: Mapped[int]
     """The time step of the last code that was accepted; only later ones are."""

@@ -23,7 +23,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("contact_id", name=op.f("pk_second_step")),
     )
-    op.create_index(op.f("ix_second_step_key_id"), "second_step", ["key_id"])
     op.create_table(
         "recovery_code",
         sa.Column("id", sa.Integer(), nullable=False),
