@@ -52,8 +52,6 @@ class EventKind(StrEnum):
     """A proof in a session that it is the customer, by the password or by a code from an email."""
     SECOND_STEP_ASKED = "second_step_asked"
     """The first step of a sign-in was right, and the second is asked for."""
-    SECOND_STEP = "second_step"
-    """A code at sign-in; recorded only when it is refused, since a right one is a sign-in."""
     RECOVERY_CODE = "recovery_code"
     """A recovery code was used."""
     RECOVERY_CODES = "recovery_codes"

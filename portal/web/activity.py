@@ -53,7 +53,6 @@ REFUSED: dict[EventKind, str] = {
     EventKind.PASSWORD_CHANGE: N_("Password change failed"),
     EventKind.PASSWORD_SET: N_("Setting a password failed"),
     EventKind.REAUTHENTICATION: N_("Confirming it's you failed"),
-    EventKind.SECOND_STEP: N_("Sign-in with a code failed"),
 }
 _WRONG_PASSWORD = N_("wrong password")
 _TOO_MANY = N_("too many attempts")

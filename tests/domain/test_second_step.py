@@ -43,7 +43,7 @@ def contact_id(scene: Scene) -> int:
 
 def enter(scene: Scene, code: str) -> bool:
     """Whether a code of the customer is accepted."""
-    guess = Guess(scene.visitor, contact_id(scene), code, EventKind.SECOND_STEP)
+    guess = Guess(scene.visitor, contact_id(scene), code, EventKind.SIGN_IN)
     try:
         return second_step.check(scene.context, guess, lambda _connection, _contact, _now: True)
     except Refused as refusal:
@@ -177,7 +177,7 @@ def test_a_secret_that_cannot_be_decrypted_leaves_the_recovery_codes(
 
 
 def test_no_secret_stands_in_a_repr(scene: Scene, app: Authenticator) -> None:
-    set_up = second_step.Guess(scene.visitor, 1, app.code(), EventKind.SECOND_STEP)
+    set_up = second_step.Guess(scene.visitor, 1, app.code(), EventKind.SIGN_IN)
     assert app.code() not in repr(set_up)
     assert "Fernet" not in repr(scene.context.secret_box)
 

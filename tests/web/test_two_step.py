@@ -391,7 +391,7 @@ def test_a_stolen_password_is_not_enough_and_leaves_a_trace(site: Site, phone: P
     pass_step(owner, phone.code())
     words = owner.open("/account/activity").words
     assert "Sign-in begun, waiting for a code" in words
-    assert "Sign-in with a code failed: wrong code" in words
+    assert "Sign-in failed: wrong code" in words
     assert "198.51.100.66" in words
 
 

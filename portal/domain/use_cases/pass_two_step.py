@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from portal.domain import contacts, second_step, sign_ins
-from portal.domain.audit_log import EventKind
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.second_step import Guess
@@ -39,7 +38,7 @@ def pass_two_step(
     def finish(connection: Connection, _contact: ContactCredentials, now: datetime) -> str:
         return sign_ins.finish(connection, context, visitor, pending, replacing, now)
 
-    guess = Guess(visitor, pending.contact_id, code, EventKind.SECOND_STEP)
+    guess = Guess(visitor, pending.contact_id, code, pending.kind)
     return FinishedSignIn(second_step.check(context, guess, finish), pending.remember)
 
 
