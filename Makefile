@@ -69,6 +69,7 @@ coverage: test-programs
 
 audit: $(VENV)/.audit $(CATALOGUES) $(AUDIT)/node_modules/.package-lock.json
 	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m tests.audit.firefox
 	@$(BIN)/python -m tests.audit.spamassassin
 	@$(BIN)/python -m pytest $(AUDIT) $(ARGS)
 

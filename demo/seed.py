@@ -1,4 +1,4 @@
-"""Two organisations and a few customers to try the portal with."""
+"""Create two organisations and a few customers for the demo."""
 
 import json
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 
 Command = Callable[..., str]
-"""Runs a command of the portal, with its standard input if any; what it prints."""
+"""Runs a command of the portal, optionally with standard input, and returns its output."""
 
 
 @dataclass(frozen=True)
 class Customer:
-    """Somebody who has an account; no password means that they have none yet."""
+    """A customer of the demo; None as password for one without a password."""
 
     organisation: str
     email: str
@@ -31,7 +31,7 @@ CUSTOMERS = (
 
 
 def seed(portal: Command, shop_url: str, glass_host: str) -> None:
-    """Make what is not there yet, so that a demo that is started again keeps what was tried."""
+    """Create what does not exist yet: a demo that is started again keeps its data."""
     origins = ("--frame-ancestor", shop_url, "--return-origin", shop_url, "--handover-url", f"{shop_url}/")
     portal("organisation", "set", "default", "--name", "Kettle & Leaf", "--accent", "3f6b35", *origins)
     has_glass = any(line.split()[:1] == [GLASS] for line in portal("organisation", "list").splitlines())

@@ -45,8 +45,8 @@ class Language:
             raise click.ClickException(f"{path}: missing; run `make messages`, or install the project.") from None
 
     @classmethod
-    def own(cls, path: Path, known: Mapping[str, Self]) -> Self:
-        """Read an operator's catalogue; what is not in it is said as before. Raises WrongSetting."""
+    def from_override(cls, path: Path, known: Mapping[str, Self]) -> Self:
+        """Read an operator's catalogue; messages that it lacks come from the known language. Raises WrongSetting."""
         name = path.parents[1].name
         try:
             locale = Locale.parse(name)
@@ -54,8 +54,8 @@ class Language:
             raise WrongSetting("instance_path", f"holds translations/{name}, which is no language") from None
         translations = read_translations(path, name)
         language = cls(locale, translations)
-        if before := known.get(language.tag):
-            translations.add_fallback(before.translations)
+        if shipped := known.get(language.tag):
+            translations.add_fallback(shipped.translations)
         return language
 
     @cached_property
@@ -78,17 +78,17 @@ class Language:
 class Languages:
     """All languages of an app: English, and each that has a catalogue in a folder, by default the portal's own.
 
-    Catalogues in the folder `own` (the operator's, .po) come before them, text by text.
+    The messages in the catalogues of the folder `overrides` (the operator's, .po) come first.
     """
 
-    def __init__(self, folder: Path | None = None, own: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, overrides: Path | None = None) -> None:
         found = sorted((folder or FOLDER).glob("*/LC_MESSAGES"))
-        spoken = [Language(SOURCE, NullTranslations()), *(Language.load(path.parent) for path in found)]
-        self._by_tag = {language.tag: language for language in spoken}
-        for path in sorted(own.glob("*/LC_MESSAGES/messages.po")) if own else ():
-            language = Language.own(path, self._by_tag)
+        shipped = [Language(SOURCE, NullTranslations()), *(Language.load(path.parent) for path in found)]
+        self._by_tag = {language.tag: language for language in shipped}
+        for path in sorted(overrides.glob("*/LC_MESSAGES/messages.po")) if overrides else ():
+            language = Language.from_override(path, self._by_tag)
             self._by_tag[language.tag] = language
-        self.source = self._by_tag[spoken[0].tag]
+        self.source = self._by_tag[shipped[0].tag]
         self.choose: Callable[[], Language] = lambda: self.source
         """Returns the language of a request; set by the pages."""
 
@@ -114,7 +114,7 @@ class Languages:
 
 def register(app: Flask) -> None:
     """Load the languages of an app, and install gettext in its templates."""
-    app.extensions["portal_languages"] = Languages(own=Path(app.instance_path) / TRANSLATIONS)
+    app.extensions["portal_languages"] = Languages(overrides=Path(app.instance_path) / TRANSLATIONS)
 
     def gettext(message: str) -> str:
         return current_language().translations.ugettext(message)

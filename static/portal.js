@@ -132,7 +132,7 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.hasAttribute("data-busy")) return event.preventDefault();
   setBusy(form, true, event.submitter);
-  setTimeout(() => setBusy(form, false), 10_000);
+  setTimeout(() => setBusy(form, false), Number(form.dataset.busyFor ?? 10_000)); // less where the answer may be a file
 });
 
 // A page that comes back out of the browser's memory is ready again; a customer's page is asked

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import hypothesis
 import pytest
 from sqlalchemy import ColumnElement, Connection, Engine, event, literal
+from werkzeug.routing import Rule
 
 from portal.app import build_context
 from portal.domain.context import Context, Visitor
@@ -65,6 +66,24 @@ _compiled = Compiled()
 @event.listens_for(Engine, "engine_connect")
 def _share_compiled(connection: Connection) -> None:
     connection.engine._compiled_cache = _compiled
+
+
+_compile_builder = Rule._compile_builder
+_builders: dict[tuple[str, str, bool], Any] = {}
+
+
+def _share_builder(rule: Rule, append_unknown: bool = True) -> Any:
+    """Compile the function that builds a rule's URLs once a run: three quarters of the time of `create_app`.
+
+    It takes the rule as an argument and depends on nothing but its text and the defaults of its arguments.
+    """
+    key = (rule.rule, repr(rule.defaults), append_unknown)
+    if key not in _builders:
+        _builders[key] = _compile_builder(rule, append_unknown)
+    return _builders[key]
+
+
+setattr(Rule, "_compile_builder", _share_builder)  # noqa: B010 - mypy lets no method be replaced
 
 
 def pytest_collection_finish() -> None:

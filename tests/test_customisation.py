@@ -132,7 +132,7 @@ def test_all_templates_may_be_copied_and_nothing_changes(start: Start, tmp_path:
     before = seen(start())
     shutil.copytree(TEMPLATES, tmp_path / "templates")
     after = start()
-    assert environment_of(after).own
+    assert environment_of(after).overrides
     assert seen(after) == before
 
 

@@ -168,6 +168,7 @@ def test_a_database_readable_by_others_is_made_private(settings: Settings, datab
     assert mode(database_file) == 0o600
 
 
+@pytest.mark.full
 def test_starts_at_once_migrate_one_after_another(settings: Settings) -> None:
     code = "from portal.instance_dir import prepare_database\nprepare_database(settings)\nprint('ready')"
     assert in_processes(4, settings, code) == ["ready\n"] * 4

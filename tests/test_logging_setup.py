@@ -147,6 +147,7 @@ def test_a_line_that_was_cut_off_does_not_spoil_the_next(log: logging.Logger, pi
     assert [json.loads(line)["message"] for line in whole] == ["whole", "1 lines of the log were dropped"]
 
 
+@pytest.mark.full
 def test_a_truncated_line_that_could_only_be_terminated_does_not_spoil_the_next(tmp_path: Path) -> None:
     code = """
 import resource
@@ -179,6 +180,7 @@ def test_the_last_lines_of_a_process_are_written(tmp_path: Path) -> None:
     assert [json.loads(line)["message"] for line in lines] == [str(number) for number in range(1500)]
 
 
+@pytest.mark.full
 def test_a_process_exits_though_its_last_lines_cannot_be_written(tmp_path: Path) -> None:
     code = "for number in range(1500): logging.getLogger('portal').info('x' * 500)"
     with Pipe(tmp_path / "pipe") as pipe, pipe.path.open("wb") as entry:
@@ -192,6 +194,7 @@ def test_a_process_exits_though_its_last_lines_cannot_be_written(tmp_path: Path)
     assert ended.returncode == 0
 
 
+@pytest.mark.full
 def test_a_traceback_that_ends_a_process_is_written(tmp_path: Path) -> None:
     code = """
 try:
@@ -204,6 +207,7 @@ raise SystemExit(3)
     assert "ZeroDivisionError" in json.loads(line)["traceback"]
 
 
+@pytest.mark.full
 def test_each_process_writes_its_own_lines_and_no_others(tmp_path: Path) -> None:
     code = """
 log = logging.getLogger("portal")

@@ -159,6 +159,15 @@ def test_nothing_set_is_a_portal_on_this_machine_with_the_defaults_of_the_contra
     assert (settings.reset_lifetime, settings.verify_lifetime) == (timedelta(minutes=30), timedelta(hours=24))
     assert (settings.identity_lifetime, settings.identity_idle) == (timedelta(days=30), timedelta(days=7))
     assert (settings.reset_lifetime_max, settings.event_retention) == (timedelta(hours=24), timedelta(days=180))
+    assert settings.deletion_grace == timedelta(days=14)
+
+
+@pytest.mark.parametrize(
+    ("text", "grace"), [('"0"', timedelta(0)), ("0", timedelta(0)), ('"36h"', timedelta(hours=36))]
+)
+def test_accounts_can_be_erased_at_once(bare: dict[str, str], tmp_path: Path, text: str, grace: timedelta) -> None:
+    (tmp_path / "portal.toml").write_text(f"deletion_grace = {text}\n")
+    assert load_settings(bare).deletion_grace == grace
 
 
 def test_the_environment_wins_over_the_file(bare: dict[str, str], tmp_path: Path) -> None:

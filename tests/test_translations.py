@@ -116,6 +116,7 @@ def test_czech_keeps_the_word_for_email_whole_at_the_end_of_a_line() -> None:
     ] == []
 
 
+@pytest.mark.full
 def test_a_fuzzy_translation_is_not_shown(own: Path) -> None:
     path = path_of("cs", own)
     path.write_text(path.read_text("utf-8").replace('msgid "Sign in"', '#, fuzzy\nmsgid "Sign in"'), "utf-8")
@@ -124,6 +125,7 @@ def test_a_fuzzy_translation_is_not_shown(own: Path) -> None:
     assert spoken("cs", own).translations.ugettext("Sign in") == "Sign in"
 
 
+@pytest.mark.full
 def test_a_language_begins_with_every_message_and_keeps_what_is_translated(own: Path, in_sources: set[Key]) -> None:
     catalogues.make("language", own, LOCALE="pt-BR")
     path = path_of("pt_BR", own)
@@ -140,6 +142,7 @@ def test_a_language_begins_with_every_message_and_keeps_what_is_translated(own: 
     assert spoken("pt-BR", own).translations.ugettext("Sign in") == "Entrar"
 
 
+@pytest.mark.full
 def test_a_catalogue_that_is_in_line_is_left_as_it_is(own: Path) -> None:
     catalogues.make("messages", own)
     assert path_of("cs", own).read_bytes() == path_of("cs").read_bytes()

@@ -99,6 +99,8 @@ WRONG = [
     ("IDENTITY_LIFETIME", "999999999d", "longer than 100 years"),
     ("IDENTITY_IDLE", "7d 7d", "unit twice"),
     ("EVENT_RETENTION", "forever", "no number"),
+    ("DELETION_GRACE", "0d", "is zero"),
+    ("DELETION_GRACE", "14", "no unit"),
     ("PASSWORD_MIN_LENGTH", "0", "from 1 to 256"),
     ("PASSWORD_MIN_LENGTH", "257", "from 1 to 256"),
     ("ARGON2_TIME_COST", "0", "from 1 to 100"),

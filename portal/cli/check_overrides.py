@@ -20,7 +20,7 @@ _PAGES = ("/login", "/login/link", "/register", "/password/reset", "/nothing-her
 def find_in_overrides(app: Flask, organisations: Sequence[Organisation]) -> Iterator[Finding]:
     """Show the mails and some pages of each organisation, where the instance has templates of its own."""
     environment = environment_of(app)
-    if not environment.own:
+    if not environment.overrides:
         return
     for problem in environment.unused({one.slug for one in organisations}):
         yield "INSTANCE_PATH", f"holds {problem}."

@@ -3,10 +3,14 @@
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC
 from typing import IO
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy import Connection
 
 from portal.app import current_context
 from portal.cli.arguments import Text, with_customer, with_organisation
@@ -15,6 +19,7 @@ from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_json, echo_table
 from portal.domain.contact_details import ContactDetails, get_contact_details
 from portal.domain.contacts import LOCKING_FAILURES
+from portal.domain.customer_data import export_customer
 from portal.domain.geoip import GeoIPDatabase
 from portal.domain.operations import customers
 from portal.domain.operations.ban import ban as ban_customer
@@ -22,7 +27,6 @@ from portal.domain.operations.ban import unban as unban_customer
 from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector, PastEvent
 from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.end_sessions import end_sessions
-from portal.domain.operations.export_customer import export_customer
 from portal.domain.operations.import_customers import begin_import
 from portal.domain.operations.reset_two_step import reset_two_step
 from portal.domain.organisations import get_organisation
@@ -32,6 +36,19 @@ from portal.domain.values.user_agents import read_user_agent
 @click.group(cls=AppGroup)
 def customer() -> None:
     """Manage the customers of an organisation."""
+
+
+def _organisation_id(slug: str) -> int:
+    with current_context().database.read() as connection:
+        return get_organisation(connection, slug).id
+
+
+@contextmanager
+def _customer_read(whom: CustomerSelector, slug: str) -> Iterator[tuple[Connection, CustomerRecord]]:
+    """Open a read transaction with a customer of an organisation; raises UnknownCustomer."""
+    with current_context().database.read() as connection:
+        organisation = get_organisation(connection, slug)
+        yield connection, customers.get_customer(connection, organisation.id, whom)
 
 
 @customer.command("list", cls=PlainCommand)
@@ -50,7 +67,7 @@ def list_(slug: str, search: str | None) -> None:
     echo_table(
         ("EMAIL", "PHONE", "NAME", "STATE", "REFERENCE", "KNOWN SINCE"),
         (
-            (record.email, record.phone, record.name, record.state, record.cu_ref_no, record.created_at)
+            (record.email, record.phone, record.name, _state(record), record.cu_ref_no, record.created_at)
             for record in found
         ),
     )
@@ -63,9 +80,7 @@ def list_(slug: str, search: str | None) -> None:
 def show(whom: CustomerSelector, slug: str) -> None:
     """Show a customer's details and last events."""
     context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-        record = customers.get_customer(connection, organisation.id, whom)
+    with _customer_read(whom, slug) as (connection, record):
         sessions = customers.count_live_identities(connection, context.rules, record.id, context.clock())
         details = get_contact_details(connection, record.id)
         events = customers.recent_events(connection, record.id)
@@ -91,7 +106,7 @@ def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
         ("Email", record.email),
         ("Name", record.name),
         ("Reference number", record.cu_ref_no),
-        ("State", record.state),
+        ("State", _state(record)),
         ("Known since", record.created_at),
         ("Confirmed at", record.confirmed_at),
         ("Registered at", record.registered_at),
@@ -101,6 +116,12 @@ def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
     counts = (("Password", record.failed_passwords), ("Codes from emails", record.failed_codes))
     fields += [(name, _LOCKED) for name, failures in counts if failures >= LOCKING_FAILURES]
     return fields
+
+
+def _state(record: CustomerRecord) -> str:
+    if record.erase_at is None:
+        return record.state
+    return f"{record.state}, erased on {record.erase_at.astimezone(UTC):%Y-%m-%d}"
 
 
 def _detail_fields(details: ContactDetails) -> list[tuple[str, object]]:
@@ -134,9 +155,7 @@ def _with_location(geoip: GeoIPDatabase, ip: str | None) -> str | None:
 def sessions(whom: CustomerSelector, slug: str) -> None:
     """List where a customer is signed in, the session used last first."""
     context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-        record = customers.get_customer(connection, organisation.id, whom)
+    with _customer_read(whom, slug) as (connection, record):
         found = customers.list_live_identities(connection, context.rules, record.id, context.clock())
     echo_table(
         ("SIGNED IN", "LAST USED", "WHERE", "REMEMBERED", "WITH", "FROM"),
@@ -158,10 +177,7 @@ def sessions(whom: CustomerSelector, slug: str) -> None:
 @with_customer
 def end_sessions_(whom: CustomerSelector, slug: str) -> None:
     """Sign a customer out everywhere, at a shop's server too."""
-    context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-    count = end_sessions(context, organisation.id, whom)
+    count = end_sessions(current_context(), _organisation_id(slug), whom)
     click.echo(f"Sessions ended: {count}.")
 
 
@@ -170,9 +186,7 @@ def end_sessions_(whom: CustomerSelector, slug: str) -> None:
 def events(whom: CustomerSelector, slug: str) -> None:
     """List what happened to a customer, the newest first."""
     context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-        record = customers.get_customer(connection, organisation.id, whom)
+    with _customer_read(whom, slug) as (connection, record):
         found = customers.recent_events(connection, record.id, LIST_LIMIT)
     echo_table(
         ("WHEN", "WHAT", "REFUSED", "WITH", "FROM"),
@@ -207,10 +221,7 @@ def ban(whom: CustomerSelector, reason: str, slug: str) -> None:
 
     Every session and every emailed link ends at once, and a pending registration can no longer be confirmed.
     """
-    context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-    ban_customer(context, organisation.id, whom, reason)
+    ban_customer(current_context(), _organisation_id(slug), whom, reason)
     click.echo(f"{whom} is banned.")
 
 
@@ -221,10 +232,7 @@ def unban(whom: CustomerSelector, slug: str) -> None:
 
     Sessions and links that the ban has ended stay ended.
     """
-    context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-    was_banned = unban_customer(context, organisation.id, whom)
+    was_banned = unban_customer(current_context(), _organisation_id(slug), whom)
     click.echo(f"{whom} is {'no longer' if was_banned else 'not'} banned.")
 
 
@@ -252,9 +260,7 @@ def export(whom: CustomerSelector, slug: str) -> None:
 
     Password hashes and other secrets are left out.
     """
-    with current_context().database.read() as connection:
-        organisation = get_organisation(connection, slug)
-        record = customers.get_customer(connection, organisation.id, whom)
+    with _customer_read(whom, slug) as (connection, record):
         exported = export_customer(connection, record.id)
     echo_json(exported)
 
@@ -265,15 +271,14 @@ def export(whom: CustomerSelector, slug: str) -> None:
 def delete(whom: CustomerSelector, yes: bool, slug: str) -> None:
     """Delete a customer and all data about them.
 
-    The customer is signed out everywhere, and emailed links stop working. This cannot be undone.
+    The customer is signed out everywhere, emailed links stop working, and an email says so. This cannot be undone. A
+    customer who has closed the account need not wait for it.
     """
-    context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-        customers.get_customer(connection, organisation.id, whom)
+    with _customer_read(whom, slug):  # fails before the question if there is no such customer
+        pass
     if not yes and sys.stdin.isatty() and not click.confirm(f"Delete {whom} and all data about them?", err=True):
         raise click.ClickException("Nothing was deleted.")
-    deleted = delete_customer(context, organisation.id, whom)
+    deleted = delete_customer(current_context(), _organisation_id(slug), whom)
     click.echo(f"{whom} is deleted. Deleted rows:")
     echo_fields((name.capitalize(), count) for name, count in deleted.items())
 
@@ -290,11 +295,8 @@ def import_(file: IO[bytes], skip_bad: bool, slug: str) -> None:
     FILE is CSV with a header, or JSON Lines, in UTF-8, with the API's field names; "-" reads standard input. Each bad
     row is reported with its line number, and nothing is imported when there is one.
     """
-    context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
     bad = 0
-    with begin_import(context, organisation.id) as created:
+    with begin_import(current_context(), _organisation_id(slug)) as created:
         bar = click.progressbar(length=_size(file), label="Reading", file=sys.stderr, hidden=not _shows_progress(file))
         with bar:
             for row in created.check(read_customers(file, bar.update)):

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.cli.customer_file import UnreadableFile
 from portal.domain.api_keys import UnknownKey
+from portal.domain.contact_details import CustomerDeleted
 from portal.domain.errors import Refused
 from portal.domain.operations.customers import UnknownCustomer
 from portal.domain.operations.import_customers import ImportRefused
@@ -44,7 +45,9 @@ def plain_errors() -> Iterator[None]:
 
 def _one_line(error: Exception) -> str:
     match error:
-        case DatabaseProblem() | UnknownOrganisation() | UnknownCustomer() | UnknownKey() | InvalidOrganisation():
+        case DatabaseProblem() | UnknownOrganisation() | UnknownKey() | InvalidOrganisation():
+            return str(error)
+        case UnknownCustomer() | CustomerDeleted():
             return str(error)
         case UnreadableFile() | ImportRefused():
             return f"Nothing was imported: {error}"

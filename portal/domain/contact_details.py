@@ -66,8 +66,18 @@ _groups = (
 )
 
 
+class CustomerDeleted(LookupError):
+    """The customer was deleted since the request began. The message is one sentence for the operator."""
+
+    def __init__(self) -> None:
+        super().__init__("The customer was deleted meanwhile.")
+
+
 def get_contact_details(connection: Connection, contact_id: int) -> ContactDetails:
-    row = connection.execute(_details, {"contact_id": contact_id}).one()
+    """Return the details of a contact; raises CustomerDeleted."""
+    row = connection.execute(_details, {"contact_id": contact_id}).one_or_none()
+    if row is None:
+        raise CustomerDeleted
     groups = connection.execute(_groups, {"contact_id": contact_id}).scalars()
     return ContactDetails(**row._asdict(), groups=tuple(groups))
 

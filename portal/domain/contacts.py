@@ -1,10 +1,16 @@
-"""Find, lock, create and confirm contacts by the canonical key of their email address."""
+"""Find, lock, create and confirm contacts by the canonical key of their email address.
+
+A customer who closes the account is not known any more, until they keep it or are erased. By the key of its address, a
+closed contact is found as one that is known from an unconfirmed registration only: without an account, and answered as
+an unknown address is. By its id it is not found, as if it was deleted (except by `lock_closed`).
+"""
 
 from collections.abc import Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Insert, Select, bindparam, func, literal, select, update
+from sqlalchemy import Connection, Insert, Row, Select, bindparam, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.domain.tokens import random_id
@@ -34,7 +40,18 @@ class ContactCredentials:
     confirmed_at: datetime | None
     proven_at: datetime | None
     banned_at: datetime | None
+    erase_at: datetime | None
     password_hash: str | None = field(repr=False)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the customer has closed the account, which is erased at `erase_at`."""
+        return self.erase_at is not None
+
+    @property
+    def gets_links(self) -> bool:
+        """Whether emails with links to sign in are sent: the customer is neither banned nor has closed the account."""
+        return self.banned_at is None and not self.is_closed
 
     @property
     def is_locked(self) -> bool:
@@ -65,6 +82,7 @@ _credentials = select(
     Contact.confirmed_at,
     Contact.proven_at,
     Contact.banned_at,
+    Contact.erase_at,
     Account.password_hash,
 ).outerjoin(Account, Account.contact_id == Contact.id)
 _by_key = _credentials.where(
@@ -85,13 +103,18 @@ _reset_failures = update(Contact).where(Contact.id == bindparam("of_contact")).v
 def find(connection: Connection, organisation_id: int, key: str) -> ContactCredentials | None:
     """Return the contact with an address, by its canonical key."""
     row = connection.execute(_by_key, {"organisation_id": organisation_id, "email_key": key}).one_or_none()
-    return ContactCredentials(**row._asdict()) if row else None
+    return _read(row) if row else None
 
 
 def find_by_id(connection: Connection, contact_id: int) -> ContactCredentials | None:
-    """Return a contact by its id; None if it was deleted since the id was read."""
+    """Return a contact by its id; None if it was closed or deleted since the id was read."""
     row = connection.execute(_by_id, {"contact_id": contact_id}).one_or_none()
-    return ContactCredentials(**row._asdict()) if row else None
+    return _read(row) if row and row.erase_at is None else None
+
+
+def _read(row: Row[*tuple[Any, ...]]) -> ContactCredentials:
+    contact = ContactCredentials(**row._asdict())
+    return replace(contact, password_hash=None, confirmed_at=None, proven_at=None) if contact.is_closed else contact
 
 
 def lock(connection: Connection, contact_id: int) -> ContactCredentials | None:
@@ -102,6 +125,13 @@ def lock(connection: Connection, contact_id: int) -> ContactCredentials | None:
     """
     _execute_lock(connection, _lock_by_id, {"contact_id": contact_id})
     return find_by_id(connection, contact_id)
+
+
+def lock_closed(connection: Connection, contact_id: int) -> ContactCredentials | None:
+    """Lock and return a contact that is closed, as `lock` does; None for every other one."""
+    _execute_lock(connection, _lock_by_id, {"contact_id": contact_id})
+    row = connection.execute(_by_id, {"contact_id": contact_id}).one_or_none()
+    return _read(row) if row and row.erase_at is not None else None
 
 
 def lock_by_key(connection: Connection, organisation_id: int, key: str) -> ContactCredentials | None:

@@ -38,6 +38,8 @@ class Rules:
     identity_idle: timedelta
     password_min_length: int
     event_retention: timedelta
+    deletion_grace: timedelta
+    """Zero to erase at once."""
 
 
 @dataclass(frozen=True)

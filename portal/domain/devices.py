@@ -57,7 +57,7 @@ _reset_codes = update(Device).where(Device.id == bindparam("of_device")).values(
 _find = (
     _columns.join(Contact, Contact.id == Device.contact_id)
     .where(Contact.organisation_id == bindparam("organisation_id"), Contact.email_key == bindparam("email_key"))
-    .where(Device.digest == bindparam("digest"), Device.seen_at > bindparam("oldest"))
+    .where(Device.digest == bindparam("digest"), Device.seen_at > bindparam("oldest"), Contact.erase_at.is_(None))
 )
 _find_by_id = _columns.where(Device.id == bindparam("device_id"))
 _of_identity = (

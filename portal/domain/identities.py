@@ -102,6 +102,7 @@ _find = (
         Identity.ended_at.is_(None),
         Contact.organisation_id == bindparam("organisation_id"),
         Contact.banned_at.is_(None),
+        Contact.erase_at.is_(None),
     )
 )
 _family_member = Identity.__table__.alias("bound")

@@ -29,7 +29,7 @@ def email_link(
     purpose: Purpose,
     lifetime: timedelta,
 ) -> str:
-    """Queue an email with a new link to a contact who is not banned; return the link's public id.
+    """Queue an email with a new link to a contact who is neither banned nor closed; return the link's public id.
 
     Earlier links stay valid. For any other address the same statements run and store a decoy. Raises
     Refused(TOO_MANY_MAILS), counted for unknown addresses as for known ones.
@@ -40,7 +40,7 @@ def email_link(
     now = context.clock()
     with counted, context.database.write() as connection:
         contact = contacts.lock_by_key(connection, visitor.organisation_id, address.key)
-        wanted = contact is not None and contact.banned_at is None
+        wanted = contact is not None and contact.gets_links
         contact_id, email, locale = (contact.id, contact.email, contact.locale) if contact else (None, None, None)
         link = one_time_links.issue(
             connection, NewLink(purpose, contact_id, email, expires_at=now + lifetime, usable=wanted), now

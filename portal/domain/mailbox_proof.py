@@ -42,7 +42,8 @@ def redeem(
     """
     now, kind = context.clock(), REDEMPTIONS[link.purpose]
     with refusals_recorded(context, visitor, kind, link.contact_id), context.database.write() as connection:
-        contact = contacts.lock(connection, link.contact_id)
+        lock = contacts.lock_closed if link.purpose is Purpose.KEEP else contacts.lock
+        contact = lock(connection, link.contact_id)
         one_time_links.consume(connection, link, now)
         if contact is None or contact.banned_at:
             raise Refused(Failure.LINK_ENDED)

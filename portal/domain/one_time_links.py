@@ -28,6 +28,7 @@ REDEMPTIONS = {
     Purpose.RESET: EventKind.RESET,
     Purpose.SIGN_IN: EventKind.SIGN_IN_BY_EMAIL,
     Purpose.REAUTHENTICATE: EventKind.REAUTHENTICATION,
+    Purpose.KEEP: EventKind.KEEP,
 }
 """The audit event for the use of a link or its code."""
 
@@ -171,14 +172,15 @@ def get_open_link_by_code(
     An attempt is counted before the check, on each of the links: after MAX_CODE_ATTEMPTS the code is dead, while its
     link stays valid. It is also counted once on each contact: after LOCKING_FAILURES consecutive wrong codes even the
     right one is refused as wrong, until a link proves the mailbox. Refusals are recorded as events; for a dead code
-    only the first attempt is, so that a flood of attempts is not a flood of rows. Decoys behave in the same way.
+    only the first attempt is, so that a flood of attempts is not a flood of rows. Decoys behave in the same way, and so
+    do links of another purpose, which have no such code (a registration for a closed account has one that keeps it).
     """
     now = context.clock()
     digits = without_separators(code)
     with context.database.write() as connection:
         # Contacts before links, the lock order of every proof of a mailbox, to prevent deadlocks.
-        owner_ids = _lock_owners(connection, visitor, purpose, public_ids)
-        counted = _count_code_attempt(connection, purpose, public_ids)
+        owner_ids = _lock_owners(connection, visitor, public_ids)
+        counted = _count_code_attempt(connection, public_ids)
         usable = [row for row in counted if row.code_tries <= MAX_CODE_ATTEMPTS and row.expires_at > now]
         allowed = contacts.count_code_attempt(connection, owner_ids.intersection(row.contact_id for row in usable))
         matching = [row for row in usable if context.signer.is_code(purpose, row.public_id, digits)]
@@ -200,12 +202,12 @@ def get_open_link_by_code(
         raise Refused(Failure.CODE_ENDED, field="code") from None
 
 
-def _lock_owners(connection: Connection, visitor: Visitor, purpose: Purpose, public_ids: Sequence[str]) -> set[int]:
+def _lock_owners(connection: Connection, visitor: Visitor, public_ids: Sequence[str]) -> set[int]:
     """Lock the contacts of the visitor's organisation that the links belong to; return their ids."""
     rows = (
         select(Contact.id)
         .join(Link, Link.contact_id == Contact.id)
-        .where(Link.public_id.in_(public_ids), Link.purpose == purpose)
+        .where(Link.public_id.in_(public_ids))
         .where(Contact.organisation_id == visitor.organisation_id)
         .order_by(Contact.id)
         .with_for_update(of=Contact, key_share=True)
@@ -213,11 +215,9 @@ def _lock_owners(connection: Connection, visitor: Visitor, purpose: Purpose, pub
     return set(connection.scalars(rows))
 
 
-def _count_code_attempt(
-    connection: Connection, purpose: Purpose, public_ids: Sequence[str]
-) -> Sequence[Row[*tuple[Any, ...]]]:
+def _count_code_attempt(connection: Connection, public_ids: Sequence[str]) -> Sequence[Row[*tuple[Any, ...]]]:
     """Count an attempt on the code of each link; return the links whose code was not dead before."""
-    found = _lock_links(connection, Link.public_id.in_(public_ids), Link.purpose == purpose)
+    found = _lock_links(connection, Link.public_id.in_(public_ids))
     return connection.execute(
         update(Link)
         .where(Link.id.in_(found), Link.code_tries <= MAX_CODE_ATTEMPTS)

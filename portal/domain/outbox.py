@@ -25,17 +25,20 @@ class Notice(StrEnum):
     TWO_STEP_RESET = "two_step_reset"
     """Turned off by the operator."""
     RECOVERY_CODE_USED = "recovery_code_used"
+    CLOSED = "closed"
+    """The customer has closed the account; a link keeps it."""
+    KEEP = "keep"
+    """Somebody registered the address of a closed account; a link keeps it."""
+    ERASED = "erased"
+    """The last email to a customer who was erased (erasure.py)."""
     TEST = "test"
     """Sent by `portal mail test`, and never queued."""
 
 
 _NOT_URGENT = frozenset(
     {
-        Notice.PASSWORD_CHANGED,
-        Notice.TWO_STEP_ON,
-        Notice.TWO_STEP_OFF,
-        Notice.TWO_STEP_RESET,
-        Notice.RECOVERY_CODE_USED,
+        *(Notice.PASSWORD_CHANGED, Notice.CLOSED, Notice.ERASED),
+        *(Notice.TWO_STEP_ON, Notice.TWO_STEP_OFF, Notice.TWO_STEP_RESET, Notice.RECOVERY_CODE_USED),
     }
 )
 """The customer does not wait for these emails; all others are urgent."""

@@ -26,8 +26,8 @@ _count_failure = (
 class OpenRegistration:
     """A registration that no proof of the mailbox has ended: pending, or a decoy.
 
-    A decoy is for an address that has an account or is banned. An attacker cannot tell it from a pending one, and it
-    can never be confirmed.
+    A decoy is for an address that has an account, also a closed one, or is banned. An attacker cannot tell it from a
+    pending one, and it can never be confirmed.
     """
 
     public_id: str
@@ -41,9 +41,11 @@ class OpenRegistration:
         return self.failed_passwords >= LOCKING_FAILURES
 
 
-def newest_pending_at(connection: Connection, contact_id: int) -> datetime | None:
-    """Return the time of the newest pending registration of a contact."""
-    newest = select(func.max(Registration.created_at)).where(*_is_open_of_contact, Registration.is_decoy.is_(False))
+def newest_pending_at(connection: Connection, contact_id: int, *, decoys: bool) -> datetime | None:
+    """Return the time of the newest pending registration of a contact, or also of a decoy."""
+    newest = select(func.max(Registration.created_at)).where(*_is_open_of_contact)
+    if not decoys:
+        newest = newest.where(Registration.is_decoy.is_(False))
     return connection.execute(newest, {"of_contact": contact_id}).scalar_one()
 
 

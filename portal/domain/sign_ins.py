@@ -72,7 +72,8 @@ _find = (
     .join(Organisation, Organisation.id == Contact.organisation_id)
     .outerjoin(SecondStep, SecondStep.contact_id == Contact.id)
     .where(PendingSignInRow.digest == bindparam("digest"), PendingSignInRow.expires_at > bindparam("now"))
-    .where(Contact.organisation_id == bindparam("organisation_id"), Contact.banned_at.is_(None))
+    .where(Contact.organisation_id == bindparam("organisation_id"))
+    .where(Contact.banned_at.is_(None), Contact.erase_at.is_(None))
 )
 
 

@@ -30,6 +30,8 @@ class Purpose(StrEnum):
     RESET = "reset"
     SIGN_IN = "sign_in"
     REAUTHENTICATE = "reauthenticate"
+    KEEP = "keep"
+    """Keep an account that was closed."""
 
 
 def random_id(length: int = PUBLIC_ID_LENGTH, alphabet: str = ALPHANUMERICS) -> str:

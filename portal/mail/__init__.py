@@ -1,1 +1,1 @@
-"""Rendering and delivering what the outbox holds."""
+"""Render and deliver the emails of the outbox."""

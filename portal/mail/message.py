@@ -1,4 +1,4 @@
-"""A message as it is handed over: Flask-Mail's, written by the current API of Python's email package."""
+"""An outgoing message: Flask-Mail's, but serialised by the current API of Python's email package."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ import flask_mail
 
 LOGO_ID = "logo"
 _POLICY = SMTP.clone(cte_type="7bit", linesep="\r\n")
-"""Seven bits get through everywhere; what does not fit in them is encoded."""
+"""All servers accept 7-bit messages; other characters are encoded."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class MessageContent:
 
 
 class OutgoingMessage(flask_mail.Message):
-    """An email in the form in which it is delivered.
+    """An email to deliver.
 
-    Flask-Mail would write eight-bit text, attach a logo instead of relating it to the HTML, and let VT, FF, FS, GS and
-    RS in a header begin a header of their own.
+    Flask-Mail itself would write 8-bit text, add the logo as an attachment and not as related to the HTML, and start a
+    new header after VT, FF, FS, GS or RS in a header.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class OutgoingMessage(flask_mail.Message):
         self._from = sender
 
     def as_bytes(self) -> bytes:
-        """Write the message, with CRLF at the end of each line; the same bytes each time but for the boundaries."""
+        """Serialise the message with CRLF line ends; the bytes are always the same, except for the MIME boundaries."""
         written = EmailMessage(_POLICY)
         written["From"] = self._from
         written["To"] = Address(addr_spec=str(self.recipients[0]))
@@ -69,7 +69,7 @@ class OutgoingMessage(flask_mail.Message):
         written.add_alternative(self.html or "", subtype="html")
         for logo in self.attachments:
             _relate(written, logo)
-        # Not before the content: Content-Language would belong to the first part alone.
+        # After the content, since Content-Language would move to the first part with it.
         for name, value in (self.extra_headers or {}).items():
             written[name] = value
         return written.as_bytes()
@@ -77,5 +77,5 @@ class OutgoingMessage(flask_mail.Message):
 
 def _relate(message: EmailMessage, logo: flask_mail.Attachment) -> None:
     html = message.get_body(("html",))
-    assert isinstance(html, EmailMessage)  # noqa: S101 - it was added just now
+    assert isinstance(html, EmailMessage)  # noqa: S101 - added by as_bytes
     html.add_related(logo.data, *logo.content_type.split("/"), cid=f"<{LOGO_ID}>", disposition="inline")

@@ -1,4 +1,4 @@
-"""A mail as it goes out: rendered, and its link signed, only when it is sent. Nothing of it is stored before."""
+"""Render an email of the outbox. This happens when it is sent, so that no link or code is stored."""
 
 import unicodedata
 from datetime import timedelta
@@ -23,20 +23,22 @@ _LINK_PATHS = {
     Notice.VERIFY: "/register/verify/",
     Notice.RESET: "/password/reset/",
     Notice.SIGN_IN: "/login/link/",
+    Notice.CLOSED: "/account/keep/",
+    Notice.KEEP: "/account/keep/",
 }
-"""Where the link of each mail that carries one leads."""
-_WITH_CODE = {*_LINK_PATHS, Notice.REAUTHENTICATE}
-"""The mails that carry a code, with a link or alone."""
+"""The path of the link in each email that has one."""
+_WITH_PROOF = {*_LINK_PATHS, Notice.REAUTHENTICATE}
+"""The emails with a link or a code: proofs of the mailbox."""
 _NAME_LENGTH = 60
-"""How much of the organisation's name stands in From.
+"""The maximum length of the name in From.
 
-Python's email package drops the quotes of a name that it must fold, and a comma in it would begin another address.
+When Python's email package folds a longer name, it drops the quotes, and a comma in the name starts another address.
 """
 _ADDRESS_LENGTH = 254
 _LOGO_TYPES = ("image/png", "image/jpeg")
-"""No mail program shows SVG, and Outlook on Windows no WebP: their organisations have the portal's mark."""
+"""Mail programs do not show SVG, and Outlook on Windows not WebP; these organisations get the portal's own logo."""
 _LOGO_BYTES = 20 * 1024
-"""Of a larger logo, too, the mark stands in its place: it would go out with every mail, and be fetched on phones."""
+"""Instead of a larger logo, the portal's own is used, because each email includes it."""
 # Translators: how long something lasts, as in "The link expires after 24 hours."
 _DAYS = NN_("%(num)d day", "%(num)d days")
 # Translators: how long something lasts, as in "The link expires after 24 hours."
@@ -46,19 +48,18 @@ _MINUTES = NN_("%(num)d minute", "%(num)d minutes")
 
 
 class Unmailable(ValueError):
-    """The row cannot become a mail; says nothing of what is in it."""
+    """The row of the outbox cannot be rendered; the message has no data of it."""
 
 
 def render(app: Flask, mail: DueMail) -> OutgoingMessage:
-    """The mail of a row of the outbox, in its recipient's language, else in the organisation's.
+    """Render an email in the language of its recipient, else of the organisation.
 
-    Every try gives the same Message-ID and the same token. The addresses of its links are made of BASE_URL and the
-    organisation's stored host, whatever host the request behind it named. No header holds anything a customer typed
-    but the address.
+    Each attempt has the same Message-ID and token. Links use BASE_URL and the organisation's stored host, never that of
+    a request. Of what a customer typed, only the address is in a header.
     """
     notice, organisation = Notice(mail.notice), mail.organisation
     with speaking(app, mail.locale, organisation.locale) as language:
-        g.organisation = organisation  # whose templates are taken
+        g.organisation = organisation  # selects the templates (customisation.py)
         logo = _logo(app, organisation)
         values = _values(app, mail, notice, language) | {"logo": f"cid:{LOGO_ID}" if logo else None}
 
@@ -85,7 +86,7 @@ def render(app: Flask, mail: DueMail) -> OutgoingMessage:
 
 
 def _logo(app: Flask, organisation: Organisation) -> Attachment | None:
-    """The logo, to be sent with the mail: nothing is loaded from anywhere when it is read."""
+    """Return the logo to include in the email, so that readers load nothing from a server."""
     if organisation.logo_type not in _LOGO_TYPES:
         return None
     with context_of(app).database.read() as connection:
@@ -96,10 +97,10 @@ def _logo(app: Flask, organisation: Organisation) -> Attachment | None:
 
 
 def one_line(text: str) -> str:
-    """Text that stays within its header.
+    """Return a text for a header without line breaks, to prevent header injection.
 
-    CR and LF, but also VT, FF, FS, GS, RS, NEL, LS and PS end a line for str.splitlines(), by which the email package
-    reads headers; and it decodes "=?utf-8?q?=0a?=" and writes out what comes of it.
+    The email package splits headers with str.splitlines(), which breaks lines also at VT, FF, FS, GS, RS, NEL, LS and
+    PS. It also decodes words such as "=?utf-8?q?=0a?=".
     """
     separators = ("Cc", "Zl", "Zp", "Cs")
     text = "".join(" " if unicodedata.category(character) in separators else character for character in text)
@@ -107,7 +108,7 @@ def one_line(text: str) -> str:
 
 
 def duration_text(duration: timedelta) -> str:
-    """A lifetime in words, such as "24 hours" or "3 hours 20 minutes"; never longer than it is."""
+    """Format a lifetime, rounded down to minutes, such as "24 hours" or "3 hours 20 minutes"."""
     minutes = max(1, int(duration.total_seconds()) // 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24) if hours >= 48 else (0, hours)
@@ -138,7 +139,7 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         "asked": _asked(app, mail, language),
         "operator_reason": mail.operator_reason,
     }
-    if notice in _WITH_CODE:
+    if notice in _WITH_PROOF:
         if mail.link is None:
             raise Unmailable("the link is missing")
         purpose = Purpose(mail.link.purpose)
@@ -146,11 +147,12 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         if notice in _LINK_PATHS:
             values["link"] = base_url + _LINK_PATHS[notice] + context_of(app).signer.token(purpose, mail.link.public_id)
         values["expires"] = duration_text(mail.link.lifetime)
+        values["erased_on"] = moment_text(mail.link.expires_at)  # a closed account is, when the link that keeps it ends
     return values
 
 
 def _asked(app: Flask, mail: DueMail, language: Language) -> list[tuple[str, str]]:
-    """Describe the request that led to a mail, as labels and values; readers can tell whether it was theirs."""
+    """Return labels and values about the request that led to an email, so that readers can recognise it."""
     found = [(translate(N_("Time")), moment_text(mail.created_at))]
     browser, system = read_user_agent(mail.user_agent)
     if browser and system:

@@ -1,4 +1,4 @@
-"""Mails that nobody asked for: for those who brand them, and to try the settings."""
+"""Sample emails, to preview templates and to test the mail settings."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,23 +14,27 @@ _USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 )
 _REASON = "Lost phone, ticket 4711"
-_LIFETIMES: dict[Notice, Callable[[Rules], timedelta]] = {
-    Notice.VERIFY: lambda rules: rules.verify_lifetime,
-    Notice.RESET: lambda rules: rules.reset_lifetime,
-    Notice.SIGN_IN: lambda rules: rules.magic_lifetime,
-    Notice.REAUTHENTICATE: lambda rules: rules.magic_lifetime,
+_LINKS: dict[Notice, tuple[Purpose, Callable[[Rules], timedelta]]] = {
+    Notice.VERIFY: (Purpose.VERIFY, lambda rules: rules.verify_lifetime),
+    Notice.RESET: (Purpose.RESET, lambda rules: rules.reset_lifetime),
+    Notice.SIGN_IN: (Purpose.SIGN_IN, lambda rules: rules.magic_lifetime),
+    Notice.REAUTHENTICATE: (Purpose.REAUTHENTICATE, lambda rules: rules.magic_lifetime),
+    Notice.CLOSED: (Purpose.KEEP, lambda rules: rules.deletion_grace),
+    Notice.KEEP: (Purpose.KEEP, lambda rules: rules.deletion_grace),
 }
+"""The link of each email that has one: its purpose and lifetime."""
 
 
 def sample_mail(
     context: Context, organisation: Organisation, notice: Notice, locale: str | None, recipient: str = RECIPIENT
 ) -> DueMail:
-    """Make a mail to be rendered; nothing of it is stored, so its link and code open nothing."""
+    """Return an email to render. Nothing of it is stored, so its link and code do not work."""
     now = context.clock()
     link = None
-    if notice in _LIFETIMES:
-        lifetime = _LIFETIMES[notice](context.rules)
-        link = MailedLink(Purpose(notice), random_id(), now, now + lifetime, used_at=None, ended_at=None)
+    if notice in _LINKS:
+        purpose, lifetime = _LINKS[notice]
+        expires_at = now + lifetime(context.rules)
+        link = MailedLink(purpose, random_id(), now, expires_at, used_at=None, ended_at=None)
     return DueMail(
         link=link,
         organisation=organisation,

@@ -1,4 +1,4 @@
-"""The mail server: Flask-Mail's connection, with time-outs, verified certificates and sorted failures."""
+"""Send emails to a mail server: Flask-Mail's connection, with timeouts, verified certificates and typed errors."""
 
 import io
 import re
@@ -28,31 +28,32 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 CONNECT_SECONDS = 5
-"""For each address of the server's name."""
+"""The timeout of each IP address of the server."""
 COMMAND_SECONDS = 30
-"""From a command to the end of the answer, however the answer drips; and for a handshake."""
+"""The timeout from a command to the end of its reply, and of a TLS handshake."""
 MAIL_SECONDS = 120
-"""For the opening of a connection, and for a whole mail."""
+"""The timeout of opening a connection, and of a whole email."""
 QUIT_SECONDS = 5
 REASON_LENGTH = 200
 _TOO_LARGE = 552
-_NOT_LET_IN = {530, 534, 535, 538}
-"""Refusals of our login, or of its lack, at whatever stage they come."""
+_AUTHENTICATION_CODES = {530, 534, 535, 538}
+"""Replies that reject the login or require one, to any command."""
 
 
 class _Client(smtplib.SMTP):
-    """smtplib's client that gives up in time.
+    """smtplib's client with a deadline.
 
-    A socket's own time-out counts from byte to byte: a server that sends one a second would hold the worker for ever.
+    The timeout of a socket starts again with each byte, so a server that sends one each second would block the worker
+    for ever.
     """
 
     def __init__(self, host: str, port: int, local_hostname: str) -> None:
-        self.give_up_after(MAIL_SECONDS)
+        self.set_deadline(MAIL_SECONDS)
         super().__init__(host, port, local_hostname, CONNECT_SECONDS)
 
-    def give_up_after(self, seconds: float) -> None:
-        """Begin to count anew for all that follows."""
-        self._end = monotonic() + seconds
+    def set_deadline(self, seconds: float) -> None:
+        """Set the deadline for everything that follows."""
+        self._deadline = monotonic() + seconds
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         connected: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc] # not in its types
@@ -60,30 +61,30 @@ class _Client(smtplib.SMTP):
         return connected
 
     def getreply(self) -> tuple[int, bytes]:
-        """The server's answer; raises SMTPServerDisconnected when it does not come in time."""
-        self._answer_end = min(self._end, monotonic() + COMMAND_SECONDS)
+        """Read a reply; raises SMTPServerDisconnected after the timeout."""
+        self._reply_deadline = min(self._deadline, monotonic() + COMMAND_SECONDS)
         if self.file is None:
-            self.file = io.BufferedReader(_Answers(self))
+            self.file = io.BufferedReader(_Replies(self))
         return super().getreply()
 
-    def wait(self) -> float:
-        """For how many seconds the next bytes may be waited for; raises TimeoutError when it has been long enough."""
-        seconds = self._answer_end - monotonic()
+    def seconds_left(self) -> float:
+        """Return the seconds until the deadline of the reply; raises TimeoutError after it."""
+        seconds = self._reply_deadline - monotonic()
         if seconds <= 0:
             raise TimeoutError("timed out")
         return seconds
 
 
 class _TlsClient(smtplib.SMTP_SSL, _Client):
-    """The same over TLS from the first byte."""
+    """The client for TLS from the first byte."""
 
     def __init__(self, host: str, port: int, local_hostname: str, context: ssl.SSLContext) -> None:
-        self.give_up_after(MAIL_SECONDS)
+        self.set_deadline(MAIL_SECONDS)
         smtplib.SMTP_SSL.__init__(self, host, port, local_hostname, timeout=CONNECT_SECONDS, context=context)
 
 
-class _Answers(io.RawIOBase):
-    """What a server sends."""
+class _Replies(io.RawIOBase):
+    """The replies of a server, read until the deadline of the client."""
 
     def __init__(self, client: _Client) -> None:
         self._client = client
@@ -95,12 +96,12 @@ class _Answers(io.RawIOBase):
         connected = self._client.sock
         if connected is None:
             return 0
-        connected.settimeout(self._client.wait())
+        connected.settimeout(self._client.seconds_left())
         return connected.recv_into(buffer)
 
 
 def mail_config(settings: Settings) -> dict[str, object]:
-    """Flask-Mail's own settings, as the portal's want them."""
+    """Return the configuration of Flask-Mail."""
     return {
         "MAIL_SERVER": settings.mail_server,
         "MAIL_PORT": settings.mail_port,
@@ -113,14 +114,14 @@ def mail_config(settings: Settings) -> dict[str, object]:
 
 
 class SmtpConnection(flask_mail.Connection):
-    """Flask-Mail's connection, which on its own waits for ever and believes any certificate."""
+    """Flask-Mail's connection with timeouts and verified certificates."""
 
     def __init__(self, mail: flask_mail.Mail, local_hostname: str) -> None:
         super().__init__(mail)
         self._local_hostname = local_hostname
 
     def configure_host(self) -> _Client:
-        """Connect, greet, encrypt and log in, as far as the settings want it; raises what smtplib raises."""
+        """Connect, and start TLS and log in if set; raises OSError, as smtplib does, or ValueError."""
         mail = self.mail
         if mail.use_ssl:
             tls = ssl.create_default_context()
@@ -141,7 +142,7 @@ class SmtpConnection(flask_mail.Connection):
 
 
 class SmtpTransport:
-    """A mail server, by one connection that is kept over several mails. For one thread."""
+    """Sends emails to the mail server over one connection, which stays open between emails. Not thread-safe."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -149,22 +150,22 @@ class SmtpTransport:
         self._client: _Client | None = None
 
     def send(self, message: flask_mail.Message, sender: str) -> None:
-        """Send one mail within two minutes; raises NotSent."""
-        client = self._client = self._connection.host = self._still_open() or self._open()
-        client.give_up_after(MAIL_SECONDS)
+        """Send an email within MAIL_SECONDS; raises NotSent."""
+        client = self._client = self._connection.host = self._open_client() or self._open()
+        client.set_deadline(MAIL_SECONDS)
         try:
             with self._app.app_context():
                 self._connection.send(message, envelope_from=sender)
         except Exception as error:
             self._drop()
-            if isinstance(error, OSError):  # as all of smtplib's are
-                raise _failed_sending(error) from None
+            if isinstance(error, OSError):  # includes the exceptions of smtplib
+                raise _sending_error(error) from None
             raise
 
     def close(self) -> None:
-        """Say goodbye. What was sent is sent, whatever the server answers."""
+        """Send QUIT and close the connection; the reply does not matter for the emails that were sent."""
         if self._client is not None:
-            self._client.give_up_after(QUIT_SECONDS)
+            self._client.set_deadline(QUIT_SECONDS)
             try:
                 self._client.quit()
             except OSError:
@@ -176,13 +177,13 @@ class SmtpTransport:
         try:
             return self._connection.configure_host()
         except (OSError, ValueError) as error:
-            raise _failed_opening(error) from None
+            raise _connection_error(error) from None
 
-    def _still_open(self) -> _Client | None:
-        """The kept connection, unless the server has ended it meanwhile: that is no failed try of the next mail."""
+    def _open_client(self) -> _Client | None:
+        """Return the open connection, or None if the server has closed it: that must not count as a failed attempt."""
         if self._client is None:
             return None
-        self._client.give_up_after(COMMAND_SECONDS)
+        self._client.set_deadline(COMMAND_SECONDS)
         try:
             if self._client.rset()[0] == 250:
                 return self._client
@@ -197,8 +198,7 @@ class SmtpTransport:
             self._client = None
 
 
-def _failed_opening(error: OSError | ValueError) -> NotSent:
-    """No mail can be sent: for now, or until the operator does something."""
+def _connection_error(error: OSError | ValueError) -> NotSent:
     if isinstance(error, smtplib.SMTPResponseException):
         kind = Misconfigured if _is_final(error.smtp_code) else ServerUnavailable
         return kind(_reason(error.smtp_error, error.smtp_code))
@@ -206,12 +206,11 @@ def _failed_opening(error: OSError | ValueError) -> NotSent:
         return Misconfigured(_reason(str(error)))  # no STARTTLS, or no way to log in
     if isinstance(error, OSError):
         return ServerUnavailable(_reason(str(error)))
-    # Its text may quote what could not be encoded.
+    # The message is left out, since it may quote the password.
     return Misconfigured("the user name or the password cannot be sent: not ASCII")
 
 
-def _failed_sending(error: OSError) -> NotSent:
-    """Whose fault it was: the server's for now, this mail's, or ours."""
+def _sending_error(error: OSError) -> NotSent:
     text: bytes | str
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, text = next(iter(error.recipients.values()))
@@ -222,7 +221,7 @@ def _failed_sending(error: OSError) -> NotSent:
     reason = _reason(text, code)
     if not _is_final(code):
         return TryLater(reason)
-    if code in _NOT_LET_IN:
+    if code in _AUTHENTICATION_CODES:
         return Misconfigured(reason)
     if isinstance(error, smtplib.SMTPSenderRefused) and code != _TOO_LARGE:
         return SenderRefused(reason)
@@ -234,12 +233,12 @@ def _is_final(code: int) -> bool:
 
 
 def _is_policy(reason: str) -> bool:
-    """RFC 3463, section 3.8: "security or policy status"; without such a code a plain 554 may mean anything."""
+    """Return whether a reply has a policy status (RFC 3463, section 3.8), or is a 554 without an enhanced status."""
     return re.match(r"5\d\d 5\.7\.|554(?! 5\.\d)", reason) is not None
 
 
 def _reason(text: bytes | str, code: int | None = None) -> str:
-    """What the server said, fit to be stored and logged: servers quote addresses, and links out of mails."""
+    """Return the reply without addresses and links of the email, which servers quote, to store and log it."""
     if isinstance(text, bytes):
         text = text.decode("ascii", "replace")
     text = "".join(character if character.isprintable() else " " for character in text[: 10 * REASON_LENGTH])

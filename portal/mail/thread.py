@@ -1,4 +1,4 @@
-"""The mail worker in a thread of its own."""
+"""A mail worker in a thread."""
 
 from threading import Event, Thread
 
@@ -8,7 +8,7 @@ from portal.mail.worker import MailWorker
 
 
 class MailThread(Thread):
-    """The mail worker, beside whatever the main thread does; a process that has to end does not wait for it."""
+    """Runs a mail worker in a daemon thread, so that a process can end without it."""
 
     def __init__(self, app: Flask) -> None:
         super().__init__(name="mail", daemon=True)
@@ -16,10 +16,10 @@ class MailThread(Thread):
         self._stopped = Event()
 
     def run(self) -> None:
-        """Deliver until stopped."""
+        """Deliver emails until `stop` is called."""
         self._worker.run(self._stopped)
 
     def stop(self) -> None:
-        """End after the mail that is being sent."""
+        """End the thread after the current email."""
         self._stopped.set()
         self._worker.wake.set()

@@ -1,4 +1,4 @@
-"""How a mail leaves: what a transport promises, how it fails, and the local mailbox in place of a mail server."""
+"""The interface of mail transports, their errors, and the local mailbox, which replaces a mail server."""
 
 import os
 import time
@@ -18,7 +18,7 @@ _PRIVATE_FILE = 0o600
 
 
 class NotSent(Exception):
-    """A mail did not leave. The reason holds no address, no link and no control character: it is stored and logged."""
+    """An email was not sent. The reason is stored and logged, so it has no address, link or control character."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -26,53 +26,53 @@ class NotSent(Exception):
 
 
 class TryLater(NotSent):
-    """The mail may get through another time."""
+    """A temporary failure of this email; a later attempt may succeed."""
 
 
 class RecipientRefused(NotSent):
-    """The mail will never get through, or not to this recipient."""
+    """A permanent failure of this email, or of its recipient."""
 
 
 class PolicyRefused(RecipientRefused):
-    """A rule of the server's is against the mail: against this one, or against all that we send."""
+    """The server rejected the email by a policy, which may apply to this email or to all emails of the portal."""
 
 
 class ServerUnavailable(NotSent):
-    """No mail can be sent for now; it is not this one's fault."""
+    """No email can be sent now; the cause is not this email."""
 
 
 class Misconfigured(ServerUnavailable):
-    """No mail can be sent until somebody puts right what the server objects to: our login, our sender, our settings."""
+    """No email can be sent until the operator corrects the login, the sender or another setting."""
 
 
 class SenderRefused(Misconfigured):
-    """The server does not let us send in this name; in another it may."""
+    """The server rejected the sender; it may accept another one."""
 
 
 class Transport(Protocol):
-    """Somewhere to send mails to, one after another."""
+    """Sends emails, one at a time."""
 
     def send(self, message: Message, sender: str) -> None:
-        """Hand one mail over, in the name of `sender` (the envelope's); raises NotSent.
+        """Send an email with an envelope sender; raises NotSent.
 
-        When this returns, somebody else is responsible for it.
+        When this returns, the receiver is responsible for the email.
         """
 
     def close(self) -> None:
-        """End what is kept open between mails; another mail opens it again. Never raises."""
+        """Close the connection, if any; the next email opens it again. Never raises."""
 
 
 class MaildirTransport:
-    """The local mailbox: a Maildir that nobody but the portal's own user can read, since its mails open accounts."""
+    """The local mailbox: a Maildir that only the portal's system user can read, since its emails can sign in."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def send(self, message: Message, sender: str) -> None:
-        """Store one mail: it is there whole or not at all."""
+        """Store the email as a whole or not at all."""
         envelope = f"Return-Path: <{sender}>\nDelivered-To: {message.recipients[0]}\n".encode("ascii")
         content = envelope + message.as_bytes().replace(b"\r\n", b"\n")
-        # Names sort by age: the mailbox page shows the newest first.
+        # Names sort by age, for the mailbox page.
         name = f"{time.time_ns()}.{token_hex(8)}.portal"
         unfinished = self._folder / "tmp" / name
         try:
@@ -89,24 +89,24 @@ class MaildirTransport:
             raise ServerUnavailable(f"the local mailbox cannot be written: {error.strerror}") from None
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: there is no connection."""
 
 
 def mailbox_folder(settings: Settings) -> Path:
-    """Where the local mailbox lies."""
+    """Return the folder of the local mailbox."""
     return settings.instance_path / MAILBOX_FOLDER
 
 
 def make_mailbox(folder: Path) -> None:
-    """An empty Maildir, unless it is there."""
+    """Create a Maildir, unless it exists."""
     for part in (folder, folder / "tmp", folder / "new", folder / "cur"):
         part.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
 
 
 def own_host(settings: Settings) -> str:
-    """The portal's host as mails name it: that of BASE_URL, an address in the brackets of RFC 5321, section 4.1.3.
+    """Return the host of BASE_URL as emails name it: an IP address in the brackets of RFC 5321, section 4.1.3.
 
-    Not the machine's name: that may be private or unqualified, and to find it may take a query that hangs.
+    The machine's own name may be private or unqualified, and finding it may take a DNS query that hangs.
     """
     host = urlsplit(settings.base_url).hostname or "localhost"
     try:

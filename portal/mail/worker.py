@@ -1,4 +1,4 @@
-"""The mail worker: takes what is due from the outbox, one mail after another, and cleans up once an hour."""
+"""The mail worker: sends the due emails of the outbox one at a time, and deletes old data each hour."""
 
 import logging
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from portal.domain.operations.clock_steps import bring_forward
 from portal.domain.operations.mail_delivery import DueMail
 from portal.domain.operations.reencrypt import reencrypt
 from portal.domain.operations.retention import purge
+from portal.domain.outbox import Notice
 from portal.domain.tokens import random_id
 from portal.mail.render import render
 from portal.mail.smtp import SmtpTransport
@@ -37,12 +38,12 @@ POLL_SECONDS = 1.0
 RENEW_SECONDS = mail_delivery.LEASE.total_seconds() / 3
 PURGE_SECONDS = 3600.0
 BRING_FORWARD_SECONDS = 10.0
-"""How often, between two mails or when none is due, it looks whether the clock that all go by was set back."""
+"""The interval at which the worker checks whether the clock was set back."""
 PAUSE_SECONDS = (5.0, 10.0, 20.0, 30.0)
-"""How long nothing is sent after one failure of the server, after two in a row, and so on; less a fifth at random."""
-REFUSALS_OF_ALL = 3
-"""So many refusals by policy in a row, with no mail taken in between, are about us and not about the recipients."""
-RECORD_TRIES = 5
+"""The pauses after the first, second, … failure of the mail server in a row, shortened at random by up to a fifth."""
+MAX_POLICY_REFUSALS = 3
+"""After this many policy refusals in a row, the server seems to reject all emails of the portal."""
+RECORD_ATTEMPTS = 5
 RECORD_PAUSE_SECONDS = 1.0
 _Write = Callable[[Connection, Clock], bool]
 _log = logging.getLogger("portal.mail")
@@ -50,10 +51,10 @@ _random = SystemRandom()
 
 
 class MailWorker:
-    """Delivers the outbox of one app. Any number may run, in threads and processes: each mail goes to one of them.
+    """Delivers the outbox of one app. Several may run in threads and processes; one of them sends each email.
 
-    A mail is sent at least once, and not again once its result is stored. One that cannot be built, or is refused,
-    holds nobody else's up; a server that is away or wants another login costs no mail a try.
+    Each email is sent at least once, and not again after its result is stored. An email that cannot be rendered, or is
+    refused, does not delay others. While the server is away or rejects the login, emails lose no attempts.
     """
 
     def __init__(self, app: Flask) -> None:
@@ -66,14 +67,14 @@ class MailWorker:
         self._brought_forward_at: float | None = None
         self._failures = 0
         self._refusals = 0
-        self._has_taken_one = False
+        self._has_delivered = False
         self.wake = Event()
-        """Set it to have the worker look at once, at its outbox or at whether it should stop."""
+        """Set this to have the worker check the outbox and `stop` at once."""
 
     def run(self, stop: Event) -> None:
-        """Work until `stop` is set; the mail that is being sent then is finished."""
+        """Deliver emails until `stop` is set; the current one is finished."""
         ended = Event()
-        renewing = Thread(target=self._keep_leases, args=(ended,), name="mail-lease", daemon=True)
+        renewing = Thread(target=self._renew_leases, args=(ended,), name="mail-lease", daemon=True)
         renewing.start()
         try:
             while not stop.is_set():
@@ -88,7 +89,7 @@ class MailWorker:
             renewing.join()
 
     def work(self, stop: Event) -> float:
-        """Send everything that is due, and purge when it is time; returns for how many seconds to pause then."""
+        """Send all due emails, purge once an hour, and return the seconds to pause."""
         try:
             while not stop.is_set() and self._deliver_next():
                 self._failures = 0
@@ -99,16 +100,16 @@ class MailWorker:
             return self._pause("the mail server cannot be used", error.reason)
         except SQLAlchemyError as error:
             return self._pause("the database does not answer", type(error).__name__)
-        except Exception as error:  # noqa: BLE001 - the worker outlives whatever it was
+        except Exception as error:  # noqa: BLE001 - the worker must not end
             return self._pause("something unexpected", type(error).__name__)
         finally:
-            self._has_taken_one = False
+            self._has_delivered = False
             self._transport.close()
         self._failures = 0
         return 0
 
     def _deliver_next(self) -> bool:
-        """Take the next mail and see it through; whether there was one. Raises ServerUnavailable."""
+        """Send the next due email and store the result; return False if none is due. Raises ServerUnavailable."""
         self._bring_forward()
         with self._context.database.write() as connection:
             mail = mail_delivery.claim_next(connection, self._context.clock, random_id())
@@ -125,47 +126,47 @@ class MailWorker:
         return True
 
     def _send(self, mail: DueMail) -> None:
-        has_just_taken_one, self._has_taken_one = self._has_taken_one, False
+        has_just_delivered, self._has_delivered = self._has_delivered, False
         try:
             message = render(self._app, mail)
             sender = mail.organisation.sender or self._sender
             self._transport.send(message, sender)
         except PolicyRefused as error:
-            self._weigh(mail, error.reason, has_just_taken_one=has_just_taken_one)
+            self._record_policy_refusal(mail, error.reason, has_just_delivered=has_just_delivered)
         except RecipientRefused as error:
             self._record(mail, "refused, set aside", _with_reason(mail_delivery.mark_dead, mail, error.reason))
         except TryLater as error:
             self._record(mail, "put off", _with_reason(mail_delivery.retry_later, mail, error.reason))
         except ServerUnavailable as error:
             if isinstance(error, SenderRefused) and mail.organisation.sender is not None:
-                # Its own sender: the mails of the others are not to wait for that.
+                # Only this organisation has this sender: the emails of others need not wait.
                 _log.error("the mail server refuses the sender of %s (%s)", mail.organisation.slug, error.reason)
                 self._record(mail, "put off", _with_reason(mail_delivery.retry_later, mail, error.reason))
                 return
             self._record(mail, None, lambda connection, _clock: mail_delivery.hand_back(connection, mail))
             raise
-        except Exception as error:  # noqa: BLE001 - a mail that cannot be built must not hold up the others
-            # Only the class: the text of an unknown exception may hold anything.
+        except Exception as error:  # noqa: BLE001 - an email that cannot be rendered must not delay others
+            # Only the class, since the message may contain personal data.
             reason = type(error).__name__
             self._record(mail, f"failed ({reason}), put off", _with_reason(mail_delivery.retry_later, mail, reason))
         else:
             self._refusals = 0
-            self._has_taken_one = True
+            self._has_delivered = True
             self._record(mail, "sent", lambda connection, clock: mail_delivery.mark_sent(connection, mail, clock))
 
-    def _weigh(self, mail: DueMail, reason: str, *, has_just_taken_one: bool) -> None:
-        """A server that refuses us whatever we send (a list of bad senders, say) is to cost no mail its life.
+    def _record_policy_refusal(self, mail: DueMail, reason: str, *, has_just_delivered: bool) -> None:
+        """Retry the email later, or set it aside if its refusal is certainly about the email.
 
-        One that is refused is put off, and set aside when it is refused again by a server that has taken the one before
-        it on the same connection: what it took from another worker, or earlier, says nothing of what it takes now.
-        Raises Misconfigured when several in a row were refused.
+        A server that rejects all emails of the portal (a blocklist, for example) must not make it give up on any. So an
+        email is set aside only at its second refusal, by a server that accepted the previous email on the same
+        connection. Raises Misconfigured after several refusals in a row.
         """
         self._refusals += 1
-        if has_just_taken_one and mail.attempts:
+        if has_just_delivered and mail.attempts:
             self._record(mail, "refused, set aside", _with_reason(mail_delivery.mark_dead, mail, reason))
             return
         self._record(mail, "refused, put off", _with_reason(mail_delivery.retry_later, mail, reason))
-        if self._refusals >= REFUSALS_OF_ALL:
+        if self._refusals >= MAX_POLICY_REFUSALS:
             raise Misconfigured(reason)
 
     def _record(self, mail: DueMail, outcome: str | None, write: _Write) -> None:
@@ -173,27 +174,29 @@ class MailWorker:
             outcome = f"{outcome or 'handed back'}, but another worker has taken it up"
         if outcome:
             _log.info("mail %d %s: %s", mail.id, mail.notice, outcome)
+        if mail.notice == Notice.ERASED:  # its row, with the address of an erased customer, may be gone
+            self._context.database.scrub()
 
     def _write(self, write: _Write) -> bool:
-        """Store a result, patiently: a mail that was sent and is not stored as sent goes out twice."""
-        tries_left = RECORD_TRIES
+        """Store a result, with several attempts: an email that is not stored as sent is sent twice."""
+        attempts_left = RECORD_ATTEMPTS
         while True:
-            tries_left -= 1
+            attempts_left -= 1
             try:
                 with self._context.database.write() as connection:
                     return write(connection, self._context.clock)
             except SQLAlchemyError:
-                if not tries_left:
+                if not attempts_left:
                     raise
             sleep(RECORD_PAUSE_SECONDS)
 
-    def _keep_leases(self, ended: Event) -> None:
-        """While a mail is being sent, however slowly, nobody else takes it up."""
+    def _renew_leases(self, ended: Event) -> None:
+        """Renew the lease of the current email, so that no other worker takes it while a slow server receives it."""
         while not ended.wait(RENEW_SECONDS):
             mail = self._sending
             if mail is None:
                 continue
-            # Without the database there is no other worker either, and the result will say how it went.
+            # Without the database, no other worker can take the email either.
             with suppress(SQLAlchemyError), self._context.database.write() as connection:
                 mail_delivery.renew(connection, mail, self._context.clock)
 
@@ -217,7 +220,7 @@ class MailWorker:
             _log.info("encrypted with the current SECRET_KEY: %d secrets of authenticator apps", count)
 
     def _pause(self, problem: str, reason: str) -> float:
-        """One loud line for each pause, however many mails wait; shorter at random, so that workers spread out."""
+        """Log one line and return the seconds to pause, at random, so that several workers do not retry together."""
         seconds = PAUSE_SECONDS[min(self._failures, len(PAUSE_SECONDS) - 1)] * _random.uniform(0.8, 1)
         self._failures += 1
         _log.error("no mail is sent for %.0f seconds: %s (%s)", seconds, problem, reason)
@@ -229,6 +232,6 @@ def _with_reason(write: Callable[[Connection, DueMail, Clock, str], bool], mail:
 
 
 def transport_of(app: Flask) -> Transport:
-    """Return what the mails of an app leave by: its mail server, else the local mailbox."""
+    """Return the transport of an app: its mail server, else the local mailbox."""
     settings = settings_of(app)
     return MaildirTransport(mailbox_folder(settings)) if settings.mail_server is None else SmtpTransport(app)

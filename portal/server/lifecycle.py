@@ -13,7 +13,7 @@ from portal.app import context_of, settings_of
 from portal.mail.thread import MailThread
 from portal.server.listener import Listener, Sockets
 from portal.server.open_files import max_connections
-from portal.web.health import stop_being_ready
+from portal.web.health import mark_not_ready
 
 GRACEFUL_SECONDS = 30.0
 """Timeout of running requests, and of the email that is being sent, after the first signal."""
@@ -61,7 +61,7 @@ def run(app: Flask, listening: socket.socket, scraped: socket.socket | None, *, 
         mail.start()
     while signals.deadline is None:
         _turn(sockets, listeners, 1.0)
-    stop_being_ready(app)
+    mark_not_ready(app)
     if mail:
         mail.stop()
     listener.end()

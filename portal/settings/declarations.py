@@ -219,6 +219,15 @@ class Settings:
     event_retention: Annotated[
         timedelta, _duration("180d", "How long events (sign-ins and changes of accounts) are kept.")
     ]
+    deletion_grace: Annotated[
+        timedelta,
+        Declaration(
+            values.duration_or_zero,
+            "14d",
+            "How long customers who have deleted their account can change their mind, by a link in an email; then it is"
+            " erased. `0` erases at once.",
+        ),
+    ]
 
     @property
     def is_https(self) -> bool:

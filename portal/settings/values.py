@@ -216,6 +216,16 @@ def duration(text: str) -> timedelta:
     return duration
 
 
+def duration_or_zero(text: str) -> timedelta:
+    """Parse a duration, or a plain 0; every other way to write zero is refused, as for durations elsewhere."""
+    if text == "0":
+        return timedelta(0)
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or 0") from None
+
+
 def whole_number(minimum: int, maximum: float = math.inf) -> Callable[[str], int]:
     """Return a parser of whole numbers between two bounds, both included."""
 

@@ -1,4 +1,4 @@
-"""The HTML face: forms that post to views, views that call one function of the domain."""
+"""The HTML pages: forms, and views that each call one use case of the domain."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from portal.security_headers import MAX_BODY
 from portal.settings import Settings
 from portal.web import (
     account,
+    account_data,
     account_sessions,
     activity,
     embedding,
@@ -41,36 +42,35 @@ if TYPE_CHECKING:
 
 
 def flask_config(settings: Settings, secret_key: str) -> dict[str, Any]:
-    """Flask's own settings, as the portal's want them."""
+    """Return the configuration of Flask and Flask-WTF."""
     return {
         "SECRET_KEY": secret_key,
         "SECRET_KEY_FALLBACKS": list(settings.secret_key_fallbacks),
         "SESSION_COOKIE_NAME": "__Host-portal" if settings.is_https else "portal",
         "SESSION_COOKIE_SECURE": settings.is_https,
         "SESSION_COOKIE_SAMESITE": "Lax",
-        "SESSION_REFRESH_EACH_REQUEST": False,  # the server decides how long an identity lives
+        "SESSION_REFRESH_EACH_REQUEST": False,  # the server decides when an identity expires
         "PERMANENT_SESSION_LIFETIME": max(settings.identity_lifetime, SHORT_LIFETIME),
         "MAX_CONTENT_LENGTH": MAX_BODY,
         "MAX_FORM_MEMORY_SIZE": MAX_BODY,
         "MAX_FORM_PARTS": 100,
-        "WTF_CSRF_TIME_LIMIT": None,  # a form token lasts as long as the cookie that it belongs to
-        "WTF_I18N_ENABLED": False,  # WTForms' own words are never shown, and it would read them anew for each request
-        "WTF_CSRF_SSL_STRICT": False,  # forgery.py looks at Origin, which says more than Referer
+        "WTF_CSRF_TIME_LIMIT": None,  # a form token is valid as long as its session cookie
+        "WTF_I18N_ENABLED": False,  # WTForms' messages are never shown, and it would load them for each request
+        "WTF_CSRF_SSL_STRICT": False,  # forgery.py checks Origin, which is more reliable than Referer
     }
 
 
 class TrustedProxies(ProxyFix):
-    """Take what trusted proxies say of a request for what it was; an address with a port, too (Azure, IPv6)."""
+    """Apply the X-Forwarded headers of trusted proxies, including addresses with a port (Azure, IPv6)."""
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer one request."""
         if forwarded_for := environ.get("HTTP_X_FORWARDED_FOR"):
             environ["HTTP_X_FORWARDED_FOR"] = without_ports(forwarded_for)
         return super().__call__(environ, start_response)
 
 
 def register(app: Flask) -> None:
-    """Give an app its pages, and what happens around each request, in order."""
+    """Add the pages to an app, and the functions around each request, in order."""
     settings: Settings = app.extensions["portal_settings"]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
@@ -95,6 +95,7 @@ def register(app: Flask) -> None:
         account,
         profile,
         account_sessions,
+        account_data,
         activity,
         reauthentication,
         two_step,

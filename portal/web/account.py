@@ -1,6 +1,6 @@
-"""The customer's own pages."""
+"""The account's overview and security pages, and the change of the password."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -14,56 +14,59 @@ from portal.domain.use_cases.get_account_overview import get_account_overview
 from portal.domain.use_cases.get_security import get_security
 from portal.domain.use_cases.set_first_password import set_first_password
 from portal.web import session
-from portal.web.form_page import FormPage
-from portal.web.forms import ChangePasswordForm, NewPasswordForm, PortalForm
+from portal.web.form_page import FormPage, PageState
+from portal.web.forms import ChangePasswordForm, NewPasswordForm
 from portal.web.organisation import current_organisation
-from portal.web.password import judge_typed_password
-from portal.web.profile_forms import label_of
+from portal.web.password import check_typed_password
+from portal.web.profile_forms import field_label
 
 pages = Blueprint("account", __name__, url_prefix="/account")
 
 
 @pages.get("")
 def home() -> str:
-    """Who they are to the organisation, and what wants their attention."""
+    """Show the overview, with the required fields that are empty."""
     rules = profile_rules(current_organisation().field_rules)
     overview = get_account_overview(current_context(), session.signed_in_customer(), rules)
-    missing = [(name, label_of(name)) for name in overview.missing]
+    missing = [(name, field_label(name)) for name in overview.missing]
     return render_template("account/home.html", overview=overview, missing=missing)
 
 
 @pages.get("/security")
 def security() -> str:
-    """How they sign in, and how to change it."""
     return render_template(
         "account/security.html", security=get_security(current_context(), session.signed_in_customer())
     )
 
 
-class ChangePasswordPage(FormPage):
-    """Change the password, knowing the current one; or set a first one."""
+@dataclass
+class _ChangePasswordState(PageState):
+    min_length: int
+    has_password: bool
+
+
+class ChangePasswordPage(FormPage[ChangePasswordForm | NewPasswordForm, _ChangePasswordState]):
+    """Change the password, or set a first one."""
 
     template = "account/change_password.html"
 
-    def opened(self, **_arguments: Any) -> dict[str, Any]:
-        """Only for who is signed in; the rule for passwords is told before it is broken."""
+    def load(self) -> _ChangePasswordState:
+        """Require a signed-in customer; one without a password must also have authenticated recently."""
         customer = session.signed_in_customer()
         has_password = get_security(current_context(), customer).has_password
         if not has_password:
             require_recent_authentication(current_context(), customer)
-        return {"min_length": current_context().rules.password_min_length, "has_password": has_password}
+        return _ChangePasswordState(current_context().rules.password_min_length, has_password)
 
-    def judge(self, form: PortalForm) -> None:
-        """Judge the new password also when the current one is missing."""
+    def validate_more(self, form: ChangePasswordForm | NewPasswordForm) -> None:
         customer = session.signed_in_customer()
-        judge_typed_password(form, customer.email, customer.name, customer.first_name, customer.last_name)
+        check_typed_password(form, customer.email, customer.name, customer.first_name, customer.last_name)
 
-    def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
-        """Without a current password none is asked for."""
-        return ChangePasswordForm if shown["has_password"] else NewPasswordForm
+    def form_for(self, state: _ChangePasswordState) -> type[ChangePasswordForm] | type[NewPasswordForm]:
+        return ChangePasswordForm if state.has_password else NewPasswordForm
 
-    def submitted(self, form: ChangePasswordForm | NewPasswordForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Change it; every other browser is signed out, this one goes on with a new identity."""
+    def submit(self, form: ChangePasswordForm | NewPasswordForm, state: _ChangePasswordState) -> ResponseReturnValue:
+        """Change the password: all other browsers are signed out, and this one gets a new identity."""
         context, visitor, customer = current_context(), session.current_visitor(), session.signed_in_customer()
         remember, password = session.is_remembered(), form.password.text
         if isinstance(form, ChangePasswordForm):
@@ -74,7 +77,7 @@ class ChangePasswordPage(FormPage):
             identity = set_first_password(context, visitor, customer, password, remember=remember)
             notice = N_("Your password is set. All your other devices have been signed out.")
         session.sign_in(identity, remember=remember)
-        session.give_notice(notice)
+        session.set_notice(notice)
         return redirect(url_for("account.home"))
 
 

@@ -1,5 +1,6 @@
-"""Where a customer is signed in, and the buttons that sign them out there."""
+"""The sessions of a customer, and the buttons that end them."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, url_for
@@ -8,9 +9,9 @@ from flask.typing import ResponseReturnValue
 from portal.app import current_context
 from portal.domain.messages import N_
 from portal.domain.use_cases.end_session import UnknownSession, end_other_sessions, end_session
-from portal.domain.use_cases.list_sessions import list_sessions
+from portal.domain.use_cases.list_sessions import Sessions, list_sessions
 from portal.web import session
-from portal.web.form_page import FormPage
+from portal.web.form_page import FormPage, PageState, StateT
 from portal.web.forms import ConfirmForm
 
 pages = Blueprint("account_sessions", __name__, url_prefix="/account/sessions")
@@ -18,47 +19,61 @@ LARGEST_ID = 2**31 - 1
 """Of a row, on every database."""
 
 
-def _list() -> dict[str, Any]:
-    return {"sessions": list_sessions(current_context(), session.signed_in_customer())}
+def _list() -> Sessions:
+    return list_sessions(current_context(), session.signed_in_customer())
 
 
 @pages.get("")
 def index() -> str:
-    """The list."""
-    return render_template("account/sessions.html", **_list())
+    """List the sessions."""
+    return render_template("account/sessions.html", sessions=_list())
 
 
-class EndSessionPage(FormPage):
-    """Sign out one other browser; the page itself is only seen when the form that was sent had become stale."""
+class _ListPage(FormPage[ConfirmForm, StateT]):
+    """A button of the list; the page itself is shown only after an error."""
 
     form_class = ConfirmForm
     template = "account/sessions.html"
 
-    def get(self, **_arguments: Any) -> ResponseReturnValue:
-        """Lead to the list, where the button is."""
+    def get(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
+        """Redirect to the list."""
         return redirect(url_for("account_sessions.index"))
 
-    def opened(self, **arguments: Any) -> dict[str, Any]:
-        """The list, and which of them is meant."""
-        return {**_list(), **arguments}
 
-    def submitted(self, form: ConfirmForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """End it: that browser is out at its next request."""
+@dataclass
+class _ListState(PageState):
+    sessions: Sessions
+
+
+class EndOthersPage(_ListPage[_ListState]):
+    """End all other sessions."""
+
+    def load(self) -> _ListState:
+        return _ListState(_list())
+
+    def submit(self, form: ConfirmForm, state: _ListState) -> ResponseReturnValue:
+        end_other_sessions(current_context(), session.current_visitor(), session.signed_in_customer())
+        session.set_notice(N_("You've been signed out everywhere else."))
+        return redirect(url_for("account_sessions.index"))
+
+
+@dataclass
+class _EndSessionState(_ListState):
+    session_id: int
+
+
+class EndSessionPage(_ListPage[_EndSessionState]):
+    """End one session; its browser is signed out at its next request."""
+
+    def load(self, session_id: int) -> _EndSessionState:
+        return _EndSessionState(_list(), session_id)
+
+    def submit(self, form: ConfirmForm, state: _EndSessionState) -> ResponseReturnValue:
         try:
-            end_session(current_context(), session.current_visitor(), session.signed_in_customer(), shown["session_id"])
+            end_session(current_context(), session.current_visitor(), session.signed_in_customer(), state.session_id)
         except UnknownSession:
             abort(404)
-        session.give_notice(N_("The session has ended."))
-        return redirect(url_for("account_sessions.index"))
-
-
-class EndOthersPage(EndSessionPage):
-    """Sign out every other browser."""
-
-    def submitted(self, form: ConfirmForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """End all of them."""
-        end_other_sessions(current_context(), session.current_visitor(), session.signed_in_customer())
-        session.give_notice(N_("You've been signed out everywhere else."))
+        session.set_notice(N_("The session has ended."))
         return redirect(url_for("account_sessions.index"))
 
 

@@ -1,4 +1,4 @@
-"""What happened to a customer's account, in words."""
+"""The page with the events of a customer's account."""
 
 from flask import Blueprint, render_template, request
 
@@ -40,10 +40,13 @@ DONE: dict[EventKind, str] = {
     EventKind.TWO_STEP_RESET: N_("Two-step verification turned off by the shop or service"),
     EventKind.TRUST_END: N_("Codes asked for in every browser again"),
     EventKind.PROFILE_CHANGE: N_("Profile changed"),
+    EventKind.EXPORT: N_("Copy of your data requested"),
+    EventKind.CLOSE: N_("Account deletion requested"),
+    EventKind.KEEP: N_("Account kept after all"),
     EventKind.BAN: N_("Account closed by the shop or service"),
     EventKind.UNBAN: N_("Account reopened by the shop or service"),
 }
-"""Every kind of event that has a customer."""
+"""The text of each kind of event that has a customer."""
 REFUSED: dict[EventKind, str] = {
     EventKind.SIGN_IN: N_("Sign-in failed"),
     EventKind.SIGN_IN_BY_EMAIL: N_("Sign-in by email failed"),
@@ -53,6 +56,7 @@ REFUSED: dict[EventKind, str] = {
     EventKind.PASSWORD_CHANGE: N_("Password change failed"),
     EventKind.PASSWORD_SET: N_("Setting a password failed"),
     EventKind.REAUTHENTICATION: N_("Confirming it's you failed"),
+    EventKind.KEEP: N_("Keeping the account failed"),
 }
 _WRONG_PASSWORD = N_("wrong password")
 _TOO_MANY = N_("too many attempts")
@@ -79,12 +83,12 @@ REASONS: dict[Failure, str] = {
     Failure.WRONG_CODE: N_("wrong code"),
     Failure.TWO_STEP_WRONG: N_("wrong code"),
 }
-"""Why, where it says more than that it was refused."""
+"""The text of each failure that says more than that the attempt was refused."""
 
 
 @pages.app_template_global()
 def event_words(kind: str, refusal: str | None) -> str:
-    """What happened; an event of another version of the portal has no words of its own."""
+    """Return the text of an event; one of another version of the portal has a general text."""
     if kind not in set(EventKind):
         return translate(N_("Other activity"))
     found = EventKind(kind)
@@ -97,7 +101,7 @@ def event_words(kind: str, refusal: str | None) -> str:
 
 @pages.get("")
 def index() -> str:
-    """A page of it, the newest first."""
+    """Show a page of events, the newest first."""
     before = request.args.get("before", type=int)
     if before is not None and not 0 < before <= LARGEST_ID:
         before = None

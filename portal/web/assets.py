@@ -1,4 +1,4 @@
-"""Assets: files, stylesheets, pictures and health checks, whose responses are the same for every visitor."""
+"""Assets: files, stylesheets, images and health checks, whose responses are the same for every visitor."""
 
 from flask import request
 
@@ -14,7 +14,7 @@ ASSETS = frozenset(
         "theme.stylesheet",
     }
 )
-"""Their endpoints. Only these may be kept by a shared cache, so no cookie is read, changed or set for them."""
+"""Their endpoints. Only these may be stored by a shared cache, so no cookie is read or set for them."""
 
 
 def is_asset() -> bool:

@@ -1,11 +1,11 @@
-"""Two of each cookie: one for pages at top level, one for pages in a frame on somebody's site.
+"""The session and device cookies, each in two variants: for pages at top level, and for pages in a frame.
 
-A browser that blocks third-party cookies loses one with `SameSite=None` alone; with `Partitioned` it keeps it, for this
-one pair of sites. The other cookie stays `Lax`, so no foreign site can make a browser send it. Neither is seen on the
-other side, hence two names.
+In a frame on another site, a browser that blocks third-party cookies accepts `SameSite=None` only with `Partitioned`,
+for this pair of sites. At top level the cookie is `Lax`, so that no other site can make a browser send it. The two have
+different names, because a browser may send both.
 
-Beside the session's there is the one by which a browser is known to the customers who signed in with it
-(domain/devices.py). It stays when a customer signs out, and ends a year after the last sign-in.
+The device cookie makes a browser a known device of the customers who signed in with it (domain/devices.py). It stays
+after a sign-out, and expires a year after the last sign-in.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -23,26 +23,26 @@ from portal.web.assets import is_asset
 from portal.web.organisation import current_organisation
 
 FRAMED_HEADER = "X-Portal-Framed"
-"""What our own script says of requests that it makes in a frame; browsers say it only of pages that are opened."""
+"""The header of requests by the portal's script in a frame; browsers send Sec-Fetch-Dest only for navigation."""
 _CLOCK_STEP = timedelta(days=1)
-"""How far a clock may be set back before cookies of the time after are refused."""
+"""Cookies from the future are accepted up to this: the clock may be set back."""
 
 
 def is_framed() -> bool:
-    """Whether the page that is asked for is to stand in a frame."""
+    """Return whether the request is for a page in a frame, or from one."""
     return request.headers.get("Sec-Fetch-Dest") in ("iframe", "frame") or FRAMED_HEADER in request.headers
 
 
 class TwoCookies(SecureCookieSessionInterface):
-    """Flask's signed cookie, with name and attributes by where the page is shown."""
+    """Flask's signed session cookie, whose name and attributes depend on whether the page is in a frame."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """Read the cookie. Its age is measured here, since Flask's way refuses all cookies when a clock steps back.
+        """Read the cookie and check its age; Flask itself would refuse all cookies after the clock was set back.
 
-        An asset gets an empty session, and its view sees no cookie at all.
+        An asset gets an empty session, and its view gets no cookies.
         """
         if request_ctx.url_adapter is not None:
-            request_ctx.match_request()  # Flask does it after this, which is too late to know the endpoint
+            request_ctx.match_request()  # Flask does it later, but the endpoint is needed now
         if is_asset():
             request.cookies = ImmutableMultiDict()
             return self.session_class()
@@ -58,29 +58,26 @@ class TwoCookies(SecureCookieSessionInterface):
         return self.session_class(content if is_fresh else {})
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Set the session's cookie, and then the device's: simple clients read only the first.
+        """Set the session cookie, and after it the device cookie: simple clients read only the first.
 
-        None is set for an asset, or in a frame that nobody may show the portal in. Nor in answer to another site that
-        made the browser send a form: it leaves the Lax cookie out, and a new one would replace the visitor's own and
-        sign them out.
+        No cookie is set for an asset, in a frame that is not allowed, or in response to a form from another site: for
+        that the browser omits the Lax cookie, and a new one would replace it and sign the visitor out.
         """
-        is_unseen = "sent_from_elsewhere" in g and self.get_cookie_name(app) not in request.cookies
-        if not is_asset() and not is_unseen and (not is_framed() or _may_be_framed()):
+        is_omitted = "sent_from_elsewhere" in g and self.get_cookie_name(app) not in request.cookies
+        if not is_asset() and not is_omitted and (not is_framed() or _may_be_framed()):
             super().save_session(app, session, response)
             if "device" in g:
                 self._save_device(app, g.device, response)
 
     def get_cookie_name(self, app: Flask) -> str:
-        """The name on this side."""
         name = super().get_cookie_name(app)
-        return _on_this_side(name) if has_request_context() else name
+        return _with_suffix(name) if has_request_context() else name
 
     def get_cookie_samesite(self, app: Flask) -> str | None:
-        """`None` in a frame, which browsers take over https only."""
+        """Return `None` in a frame, which browsers accept over https only."""
         return "None" if self.get_cookie_partitioned(app) else super().get_cookie_samesite(app)
 
     def get_cookie_partitioned(self, app: Flask) -> bool:
-        """Only in a frame."""
         return is_framed() and self.get_cookie_secure(app)
 
     def _save_device(self, app: Flask, device: str, response: Response) -> None:
@@ -96,21 +93,21 @@ class TwoCookies(SecureCookieSessionInterface):
 
 
 def presented_device() -> str | None:
-    """What the browser's device cookie holds, known or not; None for what no sign-in can have given out."""
+    """Return the value of the device cookie, of a known device or not; None if it does not have the right form."""
     value = request.cookies.get(_device_name(current_app))
     return value if value is not None and is_cookie(value) else None
 
 
-def keep_device(value: str) -> None:
-    """Set the device cookie with the answer to this request."""
+def set_device_cookie(value: str) -> None:
+    """Set the device cookie with the response to this request."""
     g.device = value
 
 
 def _device_name(app: Flask) -> str:
-    return _on_this_side("__Host-device" if settings_of(app).is_https else "device")
+    return _with_suffix("__Host-device" if settings_of(app).is_https else "device")
 
 
-def _on_this_side(name: str) -> str:
+def _with_suffix(name: str) -> str:
     return f"{name}-frame" if is_framed() else name
 
 

@@ -1,8 +1,7 @@
-"""The portal on somebody's site: shown in a frame there, or visited from there and left again.
+"""The portal in a frame on another site, or linked from it.
 
-With the first page that it opens, a site says where to return to (`return_url`), what it wants to get back (`state`),
-and a `nonce` of its own. They are kept in the cookie of this visit, until the customer has signed in and the site is
-told of it (handover.py).
+The site adds parameters to the first page that it opens: where to return to (`return_url`), a value to get back
+(`state`), and a `nonce`. They stay in the session until the customer has signed in and returns (handover.py).
 """
 
 from dataclasses import asdict, dataclass
@@ -21,13 +20,18 @@ from portal.web.redirects import return_target
 from portal.web.session import VISIT
 from portal.web.theme import THEMES
 
-_SCRIPT_KEPT = 300
+_SCRIPT_MAX_AGE = 300
 """Seconds."""
 _SIGNED_OUT = "signed_out"
 NEVER_FRAMED = frozenset(
     {
         "account.change_password",
         "account.security",
+        "account_data.delete",
+        "account_data.export",
+        "account_data.index",
+        "account_data.keep",
+        "account_data.keep_opened",
         "account_sessions.end",
         "account_sessions.end_others",
         "account_sessions.index",
@@ -51,24 +55,25 @@ NEVER_FRAMED = frozenset(
         "two_step.settings",
     }
 )
-"""Pages that change a credential, hand a customer over, or that a mailed link opens: nobody may be led to press their
-buttons unseen."""
+"""Pages that change a credential, hand a customer over, or are opened by a link from an email: never in a frame, to
+prevent clickjacking.
+"""
 
-_BEGINNINGS = frozenset({"login.login", "register.register", "mail_sign_in.request", "password.request_reset"})
-"""Pages that can be opened without anything before them."""
+_ENTRY_PAGES = frozenset({"login.login", "register.register", "mail_sign_in.request", "password.request_reset"})
+"""Pages that a site can open first."""
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What the site that brought the customer has said."""
+    """The parameters of the site that the customer came from."""
 
     return_url: str | None = None
     state: str | None = None
     nonce: str = ""
     locale: str | None = None
-    """In which language the site around the frame speaks."""
+    """The language of the site around the frame."""
     theme: str | None = None
-    """Whether it is light or dark."""
+    """The colour scheme of the site around the frame, a key of THEMES."""
 
 
 pages = Blueprint("embedding", __name__)
@@ -76,19 +81,19 @@ pages = Blueprint("embedding", __name__)
 
 @pages.get("/embed.js")
 def script() -> Response:
-    """The script for sites that show the portal: one address for good, so it is asked for anew after a few minutes."""
-    response = send_from_directory(str(current_app.static_folder), "embed.js", max_age=_SCRIPT_KEPT)
+    """Return the script for sites that show the portal; its URL has no version, so it is cached for minutes only."""
+    response = send_from_directory(str(current_app.static_folder), "embed.js", max_age=_SCRIPT_MAX_AGE)
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 
 
 def register(app: Flask) -> None:
-    """Note what a site says with the first page, and tell templates how a page is shown."""
+    """Store the visit that a request starts, and tell templates whether a page is in a frame."""
 
     @app.before_request
-    def note_visit() -> None:
-        if _takes_visits() and not {"return_url", "nonce"}.isdisjoint(request.args):
-            session[VISIT] = asdict(named_visit())
+    def store_visit() -> None:
+        if _may_start_visit() and not {"return_url", "nonce"}.isdisjoint(request.args):
+            session[VISIT] = asdict(visit_in_request())
 
     app.jinja_env.globals["framed_visit"] = _framed_visit
 
@@ -99,7 +104,7 @@ def register(app: Flask) -> None:
             g.frame_ancestors = shown_organisation().frame_ancestors
         visit = current_visit()
         if not framed:
-            return_target(visit.return_url)  # its origin joins the page's policy: the form ends up there
+            return_target(visit.return_url)  # adds its origin to the page's policy: the form redirects there
         return {
             "framed": framed,
             "frame_event": "signed-out" if framed and session.pop(_SIGNED_OUT, False) else None,
@@ -108,62 +113,59 @@ def register(app: Flask) -> None:
         }
 
 
-def _takes_visits() -> bool:
-    """Return whether what a site says with this request counts: on pages that begin something.
-
-    In a frame also on the account page, which embed.js can show.
-    """
-    begins = request.endpoint in _BEGINNINGS or (request.endpoint == "account.home" and is_framed())
-    return request.method == "GET" and begins
+def _may_start_visit() -> bool:
+    """Return whether the request may start a visit: on entry pages, in a frame also on the account page (embed.js)."""
+    is_entry = request.endpoint in _ENTRY_PAGES or (request.endpoint == "account.home" and is_framed())
+    return request.method == "GET" and is_entry
 
 
 def current_visit() -> Visit:
-    """What the site that brought the customer has said, if there is one."""
+    """Return the visit in the session, or an empty one."""
     return Visit(**session.get(VISIT, {}))
 
 
-def note_sign_out() -> None:
-    """Have the next page in the frame tell the site around it."""
+def announce_sign_out() -> None:
+    """Have the next page in the frame announce the sign-out to the site around it."""
     if is_framed():
         session[_SIGNED_OUT] = True
 
 
 def _framed_visit() -> dict[str, str]:
-    """What forms in a frame carry beside their token: where the browser keeps no cookie, it says how to go on."""
+    """Return the hidden fields for forms in a frame, needed if the browser blocks the cookie (new_tab_url)."""
     return {name: value for name, value in asdict(current_visit()).items() if value} if is_framed() else {}
 
 
-def new_tab_address() -> str | None:
-    """Where to go on outside the frame, when the browser keeps no cookie in it; None for every other request.
+def new_tab_url() -> str | None:
+    """Return the URL of the same page outside the frame, if the browser blocks cookies in it, else None.
 
-    The page is the same one, and leads back to the site that shows the frame.
+    It has the parameters of the visit, so that the customer returns to the site.
     """
     name = current_app.session_interface.get_cookie_name(current_app)
     if not is_framed() or name in request.cookies:
         return None
-    said = {name: request.form[name] for name in asdict(Visit()) if request.form.get(name)}
-    path = url_for(request.endpoint) if request.endpoint in _BEGINNINGS else url_for("login.login")
-    return f"{path}?{urlencode(said)}" if said else path
+    parameters = {name: request.form[name] for name in asdict(Visit()) if request.form.get(name)}
+    path = url_for(request.endpoint) if request.endpoint in _ENTRY_PAGES else url_for("login.login")
+    return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
-def named_visit() -> Visit:
-    """What the request says of the site; what cannot be used counts as not said."""
+def visit_in_request() -> Visit:
+    """Return the visit in the parameters of the request; invalid ones are ignored."""
     return_url = return_target(request.values.get("return_url"))
     return Visit(
         return_url=return_url,
-        state=_short("state") if return_url else None,
-        nonce=named_nonce(),
-        locale=_short("locale"),
-        theme=theme if (theme := _short("theme")) in THEMES else None,
+        state=_short_text("state") if return_url else None,
+        nonce=nonce_in_request(),
+        locale=_short_text("locale"),
+        theme=theme if (theme := _short_text("theme")) in THEMES else None,
     )
 
 
-def named_nonce() -> str:
-    """The nonce of the request; empty when it is none that a code is given for."""
+def nonce_in_request() -> str:
+    """Return the nonce in the parameters of the request, or an empty string if it is invalid."""
     nonce = request.values.get("nonce", "")
     return nonce if is_nonce(nonce) else ""
 
 
-def _short(name: str) -> str | None:
+def _short_text(name: str) -> str | None:
     value = request.values.get(name, "")
     return value if value and len(value) <= STRING_LENGTH and is_plain(value) else None

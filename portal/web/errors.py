@@ -1,4 +1,4 @@
-"""Every way a request can fail, as a page that says what to do next. Details stay in the log, under its id."""
+"""Error pages, which say what to do next. Details are only in the log, under the request id."""
 
 import logging
 
@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response
 
+from portal.domain.contact_details import CustomerDeleted
 from portal.domain.errors import TOO_MANY, Busy, Failure, Refused, minutes
 from portal.domain.messages import N_
 from portal.domain.one_time_links import LinkUsed
@@ -17,23 +18,24 @@ from portal.domain.sign_ins import SignInEnded
 from portal.extensions import form_rate, retry_after
 from portal.i18n import translate
 from portal.storage.backends import DatabaseUnavailable
-from portal.web.embedding import new_tab_address
-from portal.web.form_page import LINK_STATUS, FormPage, words_of
+from portal.web.embedding import new_tab_url
+from portal.web.form_page import LINK_STATUS, FormPage, PageState, refusal_text
+from portal.web.forms import PortalForm
 from portal.web.redirects import this_page
 from portal.web.session import (
     NotSignedIn,
-    Way,
+    PageLink,
     current_customer,
     drop_pending_sign_in,
-    give_notice,
+    redirect_to_reauthentication,
+    redirect_to_sign_in,
     remembered_registration,
-    to_reauthentication,
-    to_sign_in,
+    set_notice,
 )
 
 _log = logging.getLogger("portal.errors")
 
-_WORDS = {
+_MESSAGES = {
     400: (
         N_("That didn't work"),
         N_("We couldn't read what your browser sent. Nothing was changed. Go back, reload the page and try again."),
@@ -67,60 +69,63 @@ _LINK_TITLES = {
     Failure.ALREADY_CONFIRMED: N_("Your email address is already confirmed"),
     Failure.REGISTRATION_DROPPED: N_("Your email address is already confirmed"),
 }
-_USED_TITLE = N_("This link has already been used")
-_USED_WORDS = {
+_USED_LINK_TITLE = N_("This link has already been used")
+_USED_LINK_MESSAGES = {
     "password": N_("A new password was set with it. Each link works once."),
     "mail_sign_in": N_("It was used to sign in. Each link works once."),
+    "account_data": N_("The account was kept with it. Each link works once."),
 }
-_PASSING = frozenset({429, 500, 503})
-"""What may be gone when the same page is opened again."""
+_ERASED = N_("The time to keep the account is over, or this isn't one of our links. You can create a new account.")
+_TEMPORARY = frozenset({429, 500, 503})
+"""Statuses whose page offers to open the same page again."""
 _RETRY_SECONDS = 2
 
 
 def register(app: Flask) -> None:
-    """Make pages of all failures of an app."""
+    """Add the error pages to an app."""
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(RateLimitExceeded, _too_many_requests)
     app.register_error_handler(CSRFError, _stale_form)
-    app.register_error_handler(NotSignedIn, lambda _error: to_sign_in())
-    app.register_error_handler(NotRecentlyAuthenticated, lambda _error: to_reauthentication())
+    app.register_error_handler(NotSignedIn, lambda _error: redirect_to_sign_in())
+    app.register_error_handler(CustomerDeleted, lambda _error: redirect_to_sign_in())
+    app.register_error_handler(NotRecentlyAuthenticated, lambda _error: redirect_to_reauthentication())
     app.register_error_handler(SignInEnded, lambda _error: _sign_in_again())
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(Busy, lambda busy: _unavailable(busy.retry_after))
-    app.register_error_handler(DatabaseUnavailable, _database_away)
-    app.register_error_handler(MemoryError, _no_memory)
+    app.register_error_handler(DatabaseUnavailable, _database_unavailable)
+    app.register_error_handler(MemoryError, _out_of_memory)
     app.register_error_handler(Exception, _unexpected)
 
 
 def _sign_in_again() -> Response:
     drop_pending_sign_in()
-    give_notice(N_("That took too long, or was done in another tab. Please sign in again."))
+    set_notice(N_("That took too long, or was done in another tab. Please sign in again."))
     return redirect(url_for("login.login"))
 
 
 def _page(
-    status: int, *, title: str | None = None, message: str | None = None, ways_on: list[Way] | None = None
+    status: int, *, title: str | None = None, message: str | None = None, links: list[PageLink] | None = None
 ) -> Response:
-    known_title, words = _WORDS.get(status, _WORDS[400])
+    default_title, default_message = _MESSAGES.get(status, _MESSAGES[400])
     try:
         current_customer()
-    except DatabaseUnavailable:  # the page stands without, and does not wait for the database again and again
+    except DatabaseUnavailable:  # the page needs no customer, and must not wait for the database again
         g.customer = None
     return make_response(
         render_template(
             "errors/error.html",
             status=status,
-            title=translate(title or known_title),
-            message=message or translate(words),
-            ways_on=[(url_for(endpoint), translate(label)) for endpoint, label in ways_on or [_start()]],
-            again=this_page() if status in _PASSING else None,
+            title=translate(title or default_title),
+            message=message or translate(default_message),
+            links=[(url_for(endpoint), translate(label)) for endpoint, label in links or [_home_link()]],
+            retry_url=this_page() if status in _TEMPORARY else None,
             request_id=g.request_id if status >= 500 else None,
         ),
         status,
     )
 
 
-def _start() -> Way:
+def _home_link() -> PageLink:
     return ("account.home", N_("Go to your account")) if g.get("customer") else ("login.login", N_("Go to sign in"))
 
 
@@ -128,10 +133,10 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400:
         return error  # a redirect of the router
     if isinstance(error, MethodNotAllowed) and request.method in ("GET", "HEAD"):
-        # The addresses that the page's script sends to: whoever opens one by hand meant the portal.
+        # A URL that only forms and scripts send to, opened by hand.
         return redirect(url_for("login.home"))
-    if isinstance(error, BadHost):  # no address can be built for a page then
-        return Response(translate(_WORDS[400][1]) + "\n", 400, mimetype="text/plain")
+    if isinstance(error, BadHost):  # a page needs URLs, which need a valid host
+        return Response(translate(_MESSAGES[400][1]) + "\n", 400, mimetype="text/plain")
     page = _page(error.code)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
@@ -150,7 +155,7 @@ def _too_many_requests(error: RateLimitExceeded) -> Response:
 
 def _stale_form(_error: CSRFError) -> ResponseReturnValue:
     try:
-        return _shown_again()
+        return _show_stale_form()
     except RateLimitExceeded as error:
         return _too_many_requests(error)
     except HTTPException as error:
@@ -158,40 +163,43 @@ def _stale_form(_error: CSRFError) -> ResponseReturnValue:
 
 
 @form_rate
-def _shown_again() -> ResponseReturnValue:
-    """The page of a form whose token is of no use: it costs as much as any, so it counts as one that was sent."""
-    if elsewhere := new_tab_address():
-        return render_template("errors/new_tab.html", address=elsewhere), 400
+def _show_stale_form() -> ResponseReturnValue:
+    """Show a form again whose token is invalid; counted like a form that was sent, because it costs as much."""
+    if url := new_tab_url():
+        return render_template("errors/new_tab.html", address=url), 400
     view = getattr(current_app.view_functions.get(request.endpoint or ""), "view_class", None)
     if view is None or not issubclass(view, FormPage):
         return _page(400)
-    page: FormPage = view()
+    page: FormPage[PortalForm, PageState] = view()
     try:
         return page.show_stale(**(request.view_args or {}))
     except Refused as refusal:
         return _refused(refusal)
-    except NotSignedIn:
-        return to_sign_in()
+    except (NotSignedIn, CustomerDeleted):
+        return redirect_to_sign_in()
+    except NotRecentlyAuthenticated:
+        return redirect_to_reauthentication()
     except SignInEnded:
         return _sign_in_again()
-    except NotRecentlyAuthenticated:
-        return to_reauthentication()
 
 
 def _refused(refusal: Refused) -> Response:
-    """A refusal that leaves no form to show: a link that is of no use."""
+    """Show a refusal without a form, such as that of a used link."""
     if refusal.retry_after is not None:
-        page = _page(429, message=words_of(refusal))
+        page = _page(429, message=refusal_text(refusal))
         page.headers["Retry-After"] = str(refusal.retry_after)
         return page
-    status, title, message = LINK_STATUS.get(refusal.failure, 422), _LINK_TITLES.get(refusal.failure), words_of(refusal)
-    if isinstance(refusal, LinkUsed) and request.blueprint in _USED_WORDS:
-        title, message = _USED_TITLE, translate(_USED_WORDS[request.blueprint])
-    return _page(status, title=title, message=message, ways_on=_ways_on(refusal.failure))
+    title, message = _LINK_TITLES.get(refusal.failure), refusal_text(refusal)
+    if isinstance(refusal, LinkUsed) and request.blueprint in _USED_LINK_MESSAGES:
+        title, message = _USED_LINK_TITLE, translate(_USED_LINK_MESSAGES[request.blueprint])
+    elif request.blueprint == "account_data" and refusal.failure in (Failure.LINK_EXPIRED, Failure.NO_SUCH_LINK):
+        message = translate(_ERASED)
+    status = LINK_STATUS.get(refusal.failure, 422)
+    return _page(status, title=title, message=message, links=_links_for(refusal.failure))
 
 
-def _ways_on(failure: Failure) -> list[Way] | None:
-    """How somebody goes on whose mailed link is of no use: by what the link was for; to the account if signed in."""
+def _links_for(failure: Failure) -> list[PageLink] | None:
+    """Return the links for a customer whose link from an email is invalid; None (the account) if signed in."""
     if current_customer() is not None:
         return None
     sign_in = ("login.login", N_("Sign in"))
@@ -199,6 +207,8 @@ def _ways_on(failure: Failure) -> list[Way] | None:
         return [("password.request_reset", N_("Ask for a new link")), sign_in]
     if request.blueprint == "mail_sign_in":
         return [("mail_sign_in.request", N_("Ask for a new link")), ("login.login", N_("Sign in with a password"))]
+    if request.blueprint == "account_data":
+        return [sign_in, ("register.register", N_("Create an account"))]
     if request.blueprint != "register":
         return None
     if failure is Failure.REGISTRATION_DROPPED:
@@ -216,12 +226,12 @@ def _unavailable(retry_after: int) -> Response:
     return page
 
 
-def _database_away(error: DatabaseUnavailable) -> Response:
+def _database_unavailable(error: DatabaseUnavailable) -> Response:
     _log.error("database: %s request=%s", error, g.request_id)
     return _unavailable(_RETRY_SECONDS)
 
 
-def _no_memory(_error: MemoryError) -> Response:
+def _out_of_memory(_error: MemoryError) -> Response:
     _log.error("no memory left request=%s", g.request_id)
     return _unavailable(_RETRY_SECONDS)
 

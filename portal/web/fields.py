@@ -1,4 +1,4 @@
-"""The fields of forms, and the validators that check what is typed into them."""
+"""Form fields and their validators."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -21,9 +21,9 @@ from portal.storage.models import STRING_LENGTH
 from portal.web.session import current_customer
 
 CODE_LENGTH = 40
-"""Characters: six digits and whatever white space was pasted with them."""
+"""Characters: six digits, and white space that was pasted with them."""
 _TOO_LONG = NN_("%(field)s: use at most %(num)d character.", "%(field)s: use at most %(num)d characters.")
-_MISSING_WORDS = {
+_MISSING_MESSAGES = {
     "first_name": N_("Enter your first name."),
     "last_name": N_("Enter your last name."),
     "phone": N_("Enter your phone number."),
@@ -32,8 +32,8 @@ _MISSING_WORDS = {
 Validator = Callable[[BaseForm, Field], None]
 
 
-def typed(message: str) -> Validator:
-    """A password must be typed; white space is as good as any other character in it."""
+def required(message: str) -> Validator:
+    """Return a validator that requires a password, which may consist of white space, or a ticked box."""
 
     def check(form: BaseForm, field: Field) -> None:
         if not field.data:
@@ -43,7 +43,7 @@ def typed(message: str) -> Validator:
 
 
 def plain_text(form: BaseForm, field: Field) -> None:
-    """One line of text within the length that is stored; empty becomes None."""
+    """Require one line of text within the length of its column; turn an empty one into None."""
     text, label = field.data or "", translate(field.label.text)
     if len(text) > STRING_LENGTH:
         raise StopValidation(translate(_TOO_LONG, field=label, num=STRING_LENGTH))
@@ -54,17 +54,17 @@ def plain_text(form: BaseForm, field: Field) -> None:
 
 
 def phone_number(form: BaseForm, field: Field) -> None:
-    """A phone number with its country code or, where the form names a country, as it is dialled there; if any."""
+    """Parse a phone number, if any: with its country code, or a national one of the country in the form."""
     if field.data:
-        named = form["country"].data or "" if "country" in form else ""
+        region = form["country"].data or "" if "country" in form else ""
         try:
-            field.data = parse_phone(field.data, named if named in COUNTRIES else None)
+            field.data = parse_phone(field.data, region if region in COUNTRIES else None)
         except InvalidValue as error:
             raise StopValidation(translate(str(error))) from None
 
 
 def country(form: BaseForm, field: Field) -> None:
-    """A country by its code, if any."""
+    """Parse a country code, if any."""
     if field.data:
         try:
             field.data = parse_country(field.data)
@@ -72,16 +72,16 @@ def country(form: BaseForm, field: Field) -> None:
             raise StopValidation(translate(N_("Choose a country from the list."))) from None
 
 
-def own_language(form: BaseForm, field: Field) -> None:
-    """A language that the portal speaks, or the one the customer had before."""
+def supported_language(form: BaseForm, field: Field) -> None:
+    """Require a language of the portal, or the one that the customer has now."""
     customer = current_customer()
-    kept = customer.locale if customer else None
-    if field.data and field.data != kept and languages_of(current_app).nearest(field.data) is None:
+    current = customer.locale if customer else None
+    if field.data and field.data != current and languages_of(current_app).nearest(field.data) is None:
         raise StopValidation(translate(N_("We don't speak this language yet. Please choose one of these.")))
 
 
-def short_enough(form: BaseForm, field: Field) -> None:
-    """No password is longer than what is hashed."""
+def _password_length(form: BaseForm, field: Field) -> None:
+    """Reject a password that is longer than the hasher accepts."""
     try:
         normalised(field.data)
     except PasswordTooLong:
@@ -90,33 +90,33 @@ def short_enough(form: BaseForm, field: Field) -> None:
 
 
 class Required:
-    """Something must be typed. The flag lets templates say which fields may be left empty."""
+    """Require a value. The flag tells templates which fields are optional."""
 
     field_flags: ClassVar = {"required": True}
 
     def __call__(self, form: BaseForm, field: Field) -> None:
         if not (field.data or "").strip():
-            known = _MISSING_WORDS.get(field.name)
-            words = N_("%(field)s: please fill this in.")
-            raise StopValidation(translate(known) if known else translate(words, field=translate(field.label.text)))
+            own_message = _MISSING_MESSAGES.get(field.name)
+            if own_message:
+                raise StopValidation(translate(own_message))
+            message = N_("%(field)s: please fill this in.")
+            raise StopValidation(translate(message, field=translate(field.label.text)))
 
 
 class TextField(StringField):
-    """A text, as it was meant: see domain/texts.py. Not for passwords."""
+    """A text field whose value is cleaned (domain/values/text.py). Not for passwords."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        """Take what was sent."""
         super().process_formdata(valuelist)
         self.data = cleaned(self.data or "")
 
 
 class EmailField(TextField):
-    """An e-mail address; `address` is what was read."""
+    """An email address; `address` is the parsed one."""
 
     address: Address
 
     def pre_validate(self, form: object) -> None:
-        """Read the address; says what to do when it is none."""
         if not self.data:
             raise StopValidation(translate(N_("Enter your email address.")))
         try:
@@ -126,25 +126,29 @@ class EmailField(TextField):
 
 
 class CheckBox(BooleanField):
-    """Ticked or not, also by programs that say so in words."""
+    """A checkbox that also accepts words such as "false", which programs send."""
 
     false_values = (False, "", "0", "false", "no", "off")
 
 
 class SecretField(PasswordField):
-    """A password, as it was typed."""
+    """A password field."""
 
     @property
     def text(self) -> str:
-        """Every character of it, white space too."""
+        """The password as it was typed, with its white space."""
         return self.data or ""
 
 
+def password_field(label: str, missing_message: str) -> SecretField:
+    """Return a required password field."""
+    return SecretField(label, [required(missing_message), _password_length])
+
+
 class CodeField(TextField):
-    """The code of a mail, as it was pasted."""
+    """The code from an email, with the white space that was pasted with it."""
 
     def pre_validate(self, form: object) -> None:
-        """Something must be typed, and not more than a code with its spaces."""
         if not self.data:
             raise StopValidation(translate(N_("Enter the code from the email.")))
         if len(self.data) > CODE_LENGTH:
@@ -163,12 +167,11 @@ class SecondStepField(TextField):
 
 
 class LanguageField(HiddenField):
-    """The tag of a language that the portal speaks, sent by its button; `language` is which it is."""
+    """The tag of a language, sent by its button; `language` is the language itself."""
 
     language: Language
 
     def pre_validate(self, form: object) -> None:
-        """There must be such a language."""
         found = languages_of(current_app).find(self.data)
         if found is None:
             raise StopValidation(translate(N_("We don't speak this language yet. Please choose one of these.")))

@@ -1,4 +1,4 @@
-"""Requests that another site makes a browser send: refused by where they come from, before the token is looked at."""
+"""Refuse requests that another site made the browser send (CSRF) by their origin, before the token is checked."""
 
 import re
 
@@ -9,24 +9,23 @@ from werkzeug.datastructures import ImmutableMultiDict
 from portal.app import settings_of
 from portal.web.organisation import current_organisation
 
-_OURS = frozenset({"same-origin", "none"})
-"""Sec-Fetch-Site of what our own pages send, and of what the visitor does in the browser itself."""
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_SITES = frozenset({"same-origin", "none"})
+"""Sec-Fetch-Site of requests by the portal's own pages, and by the visitor in the browser itself."""
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ORIGIN = re.compile(r"(https?)://([^/?#@:\[\]\\\s]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII | re.IGNORECASE)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def register(app: Flask) -> None:
-    """Refuse posts from other origins on every page of an app, and drop what they sent.
+    """Refuse POST requests from other origins on all pages of an app, and discard their data.
 
-    A request that no browser sent comes from nobody who could be tricked, and still needs its form token
-    (extensions.py).
+    A request without these headers was not sent by a browser; it still needs a form token (extensions.py).
     """
 
     @app.before_request
     def refuse_foreign_posts() -> None:
-        if request.method not in _READING and sent_from_elsewhere():
-            # The page shows the form again: with the values of another site in it, one click would send them.
+        if request.method not in _SAFE_METHODS and sent_from_elsewhere():
+            # The form is shown again: filled in by another site, it would be sent with one click.
             request.query_string = b""
             request.args = request.form = ImmutableMultiDict()
             g.sent_from_elsewhere = True
@@ -36,21 +35,21 @@ def register(app: Flask) -> None:
 def sent_from_elsewhere() -> bool:
     """Return whether a page of another site made the browser send the current request.
 
-    Sec-Fetch-Site decides where it is present: browsers set it, and no page can. Otherwise Origin does. `Origin: null`
-    alone is foreign, since sandboxed frames send it; our own forms do, too, where a proxy adds `Referrer-Policy:
+    Sec-Fetch-Site decides if present: browsers set it, and no page can. Otherwise Origin does. `Origin: null` alone is
+    foreign, since sandboxed frames send it; the portal's own forms send it too if a proxy adds `Referrer-Policy:
     no-referrer`, but with `Sec-Fetch-Site: same-origin`.
     """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
-        return site not in _OURS
+        return site not in _OWN_SITES
     origin = request.headers.get("Origin")
     return origin is not None and _normalised(origin) not in _own_origins()
 
 
 def _own_origins() -> set[str]:
-    """Return the public origin of this site, and that of the host that was asked for: a proxy may change either.
+    """Return the public origin of this site, and that of the Host header: a proxy may change either.
 
-    Without https in BASE_URL, there may still be a proxy that encrypts.
+    A proxy may terminate TLS even if BASE_URL has no https.
     """
     settings = settings_of(current_app)
     schemes = ("https",) if settings.is_https else ("https", "http")

@@ -1,7 +1,8 @@
-"""The page around a form: shown, sent, shown again with what is wrong."""
+"""The page of a form: shown, submitted, and shown again with its errors."""
 
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from flask import current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -15,17 +16,16 @@ from portal.i18n import translate
 from portal.web.cookies import is_framed
 from portal.web.forgery import sent_from_elsewhere
 from portal.web.forms import PortalForm, Problem
-from portal.web.redirects import this_page
-from portal.web.session import (
-    current_customer,
-    forget_typed,
-    keep_form,
+from portal.web.redirects import own_path, this_page
+from portal.web.saved_input import (
+    delete_input,
     remember_address,
-    take_kept_form,
-    to_reauthentication,
-    typed_address,
-    typed_at,
+    remembered_address,
+    save_form,
+    saved_input,
+    take_saved_form,
 )
+from portal.web.session import current_customer, redirect_to_reauthentication
 
 LINK_STATUS = {
     Failure.NO_SUCH_LINK: 404,
@@ -34,124 +34,143 @@ LINK_STATUS = {
     Failure.ALREADY_CONFIRMED: 410,
     Failure.REGISTRATION_DROPPED: 410,
 }
-"""Refusals that leave no form to show: errors.py makes pages of them."""
+"""The statuses of refusals after which there is no form to show; errors.py shows a page for them."""
 
 _TOKEN = "csrf_token"
 _ADDRESS = "email"
+_NEXT = "next"
 _EXPIRED = N_("Your session on this page expired. Please send the form again.")
 _INCOMPLETE = N_("The form didn't arrive completely. Please send it again.")
 _NO_COOKIES = N_("Your browser didn't send our cookie. Please allow cookies for this website and send the form again.")
 _RECENT = timedelta(minutes=10)
-"""A form that was opened within it has not expired: the browser keeps no cookies."""
+"""A token younger than this has not expired: if its cookie is missing, the browser blocks cookies."""
 _FOREIGN = N_("This form was sent from another website. Nothing was changed. Please fill it in here.")
 
 
-def words_of(refusal: Refused) -> str:
-    """What a page says about a refusal."""
-    return translate(refusal.message, **refusal.values)
+@dataclass
+class PageState:
+    """What a page needs beside its form. The fields of a subclass are variables of the page's template."""
 
 
-class FormPage(MethodView):
-    """One form and its page. A subclass says what is shown and what happens; statuses and errors are decided here."""
+FormT = TypeVar("FormT", bound=PortalForm)
+StateT = TypeVar("StateT", bound=PageState)
+
+
+class FormPage(MethodView, Generic[FormT, StateT]):
+    """A page with a form. A subclass defines its state and what the form does; this class handles errors."""
 
     init_every_request: ClassVar[bool] = False
     decorators: ClassVar = [form_rate]
-    form_class: ClassVar[type[PortalForm]]
+    form_class: type[FormT]
     template: ClassVar[str]
 
-    def opened(self, **arguments: Any) -> dict[str, Any]:
-        """What the template needs beside its form; may raise Refused or abort."""
-        return {}
-
-    def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
-        """The form, where it depends on what is shown."""
-        return self.form_class
-
-    def filled(self, form: PortalForm) -> None:
-        """Fill a form that is opened, not sent."""
-
-    def submitted(self, form: Any, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Do what the form is for, through one function of the domain; may raise Refused."""
+    def load(self, *args: Any, **kwargs: Any) -> StateT:
+        """Return the state for the parameters of the URL; may raise Refused or abort."""
         raise NotImplementedError
 
-    def judge(self, form: Any) -> None:
-        """Say what the domain would refuse next in a form that is refused already, so that one answer names it all."""
+    def form_for(self, state: StateT) -> type[FormT]:
+        """Return the class of the form, if it depends on the state."""
+        return self.form_class
 
-    def onward(self) -> ResponseReturnValue | None:
-        """Where a customer goes on who does not need this page any more; None: it is shown."""
+    def prefill(self, form: FormT) -> None:
+        """Fill in a form that is shown for the first time."""
+
+    def submit(self, form: FormT, state: StateT) -> ResponseReturnValue:
+        """Do what a valid form is for, through one use case of the domain; may raise Refused."""
+        raise NotImplementedError
+
+    def validate_more(self, form: FormT) -> None:
+        """Add the errors of the domain to a form that is invalid anyway, so that the customer sees all at once."""
+
+    def early_redirect(self) -> ResponseReturnValue | None:
+        """Return the redirect of a customer who does not need this page, or None to show it."""
         return None
 
-    def get(self, **arguments: Any) -> ResponseReturnValue:
-        """The empty form."""
-        if (onward := self.onward()) is not None:
-            return onward
-        shown = self.opened(**arguments)
-        form = self.form_for(shown)(formdata=typed_at(request.path))
-        self.filled(form)
-        for name, value in take_kept_form(request.path).items():
+    def get(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
+        """Show the form, filled in with what was saved of it."""
+        if (redirect := self.early_redirect()) is not None:
+            return redirect
+        state = self.load(*args, **kwargs)
+        form = self.form_for(state)(formdata=saved_input(request.path))
+        if _NEXT in form:
+            form[_NEXT].data = own_path(request.args.get("next"))
+        self.prefill(form)
+        for name, value in take_saved_form(request.path).items():
             if name in form:
                 form[name].data = value
         if _ADDRESS in form and not form[_ADDRESS].data:
-            form[_ADDRESS].data = typed_address()
-        return self._page(form, shown, [])
+            form[_ADDRESS].data = remembered_address()
+        return self._page(form, state, [])
 
-    def post(self, **arguments: Any) -> ResponseReturnValue:
-        """The form as it was sent: 422 when something is wrong with it, 429 when there were too many."""
-        shown = self.opened(**arguments)
-        form = self.form_for(shown)(formdata=request.form)
-        forget_typed()
+    def post(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
+        """Submit the form, or show it again with its errors: 422, or 429 for a rate limit."""
+        state = self.load(*args, **kwargs)
+        form = self.form_for(state)(formdata=request.form)
+        delete_input()
         if _ADDRESS in form:
             remember_address(form[_ADDRESS].data)
         if not form.check():
-            self.judge(form)
-            return self._page(form, shown, form.problems), 422
+            self.validate_more(form)
+            return self._page(form, state, form.problems), 422
         try:
-            return self.submitted(form, shown)
+            return self.submit(form, state)
         except NotRecentlyAuthenticated:
-            keep_form(request.path, form.typed)
-            return to_reauthentication()
+            save_form(request.path, form.typed_values)
+            return redirect_to_reauthentication()
         except Refused as refusal:
             if refusal.failure in LINK_STATUS:
                 raise
-            return self.show_refusal(form, shown, refusal)
+            return self._show_refusal(form, state, refusal)
 
-    def show_refusal(self, form: PortalForm, shown: dict[str, Any], refusal: Refused) -> ResponseReturnValue:
-        """The form again, with the domain's words."""
+    def _show_refusal(self, form: FormT, state: StateT, refusal: Refused) -> ResponseReturnValue:
         problems = []
         for each in (refusal, refusal.also):
             if each is not None:
                 field = each.field if each.field and each.field in form else ""
-                form.refuse(field, words_of(each))
-                problems.append(Problem(field, words_of(each)))
-        response = make_response(self._page(form, shown, problems))
+                form.refuse(field, refusal_text(each))
+                problems.append(Problem(field, refusal_text(each)))
+        response = make_response(self._page(form, state, problems))
         response.status_code = 422 if refusal.retry_after is None else 429
         if refusal.retry_after is not None:
             response.headers["Retry-After"] = str(refusal.retry_after)
         return response
 
-    def show_stale(self, **arguments: Any) -> ResponseReturnValue:
-        """The form again with what was typed, because its token was missing, foreign or stale; nothing was done.
+    def show_stale(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
+        """Show a form again whose token is missing or invalid, with what was typed; nothing was done.
 
-        A customer who has signed in meanwhile, in another tab, is led on instead. Of what another site sent nothing is
-        left (forgery.py).
+        A customer who has signed in meanwhile, in another tab, is redirected. The data of a form from another site is
+        discarded (forgery.py).
         """
-        if was_sent_by_our_page() and (onward := self.onward()) is not None:
-            return onward
-        shown = self.opened(**arguments)
-        form = self.form_for(shown)(formdata=request.form)
-        return self._page(form, shown, [Problem("", translate(_why_stale()))]), 400
+        if was_sent_by_our_page() and (redirect := self.early_redirect()) is not None:
+            return redirect
+        state = self.load(*args, **kwargs)
+        form = self.form_for(state)(formdata=request.form)
+        return self._page(form, state, [Problem("", translate(_why_stale()))]), 400
 
-    def _page(self, form: PortalForm, shown: dict[str, Any], problems: list[Problem]) -> str:
-        current_customer()  # the header of every page offers the way out to who is signed in
+    def _page(self, form: FormT, state: StateT, problems: list[Problem]) -> str:
+        current_customer()  # the header of every page shows the signed-in customer
+        variables = vars(state)
         if request.method == "POST":
-            shown = {"here": this_page(form.carried), **shown}
-        if len(problems) == 1 and problems[0].field and not is_framed():  # where browsers forbid it, the script tries
+            variables = {"here": this_page(form.hidden_values), **variables}
+        if len(problems) == 1 and problems[0].field and not is_framed():  # in a frame, browsers ignore autofocus
             form[problems[0].field].render_kw = {"autofocus": True}
-        return render_template(self.template, form=form, problems=problems, **shown)
+        return render_template(self.template, form=form, problems=problems, **variables)
+
+
+class StatelessFormPage(FormPage[FormT, PageState]):
+    """A page that needs nothing beside its form."""
+
+    def load(self) -> PageState:
+        return PageState()
+
+
+def refusal_text(refusal: Refused) -> str:
+    """Return the text of a refusal in the language of the page."""
+    return translate(refusal.message, **refusal.values)
 
 
 def was_sent_by_our_page() -> bool:
-    """Return whether a form that was refused for its token came from one of our pages: it has a token, of no use."""
+    """Return whether a form with an invalid token came from a page of the portal: it has some token."""
     return bool(request.form.get(_TOKEN)) and not sent_from_elsewhere()
 
 

@@ -1,13 +1,13 @@
-"""Forms: shape only. What must be known of the database to say no is the domain's.
+"""Forms: they check the shape of their input only; the domain checks what takes the database.
 
-A field's label stands here, so that what is wrong with it can name it.
+The labels of fields are here and not in templates, because error messages name them.
 """
 
 from dataclasses import dataclass
 
 from flask import request
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, PasswordField, StringField
+from wtforms import BooleanField, HiddenField, PasswordField, StringField
 
 from portal.domain.messages import N_
 from portal.i18n import translate
@@ -19,8 +19,8 @@ from portal.web.fields import (
     SecondStepField,
     SecretField,
     TextField,
-    short_enough,
-    typed,
+    password_field,
+    required,
 )
 
 REMEMBER = N_("Keep me signed in on this device")
@@ -30,39 +30,41 @@ CODE = N_("Code from the email")
 
 @dataclass(frozen=True)
 class Problem:
-    """One line of the summary of what is wrong; `field` is empty when it is about the whole form."""
+    """A line of the error summary; `field` is empty if the error is about the whole form."""
 
     field: str
     message: str
 
 
 class PortalForm(FlaskForm):
-    """A form whose token is checked for the whole app (extensions.py), and whose fields come once each."""
+    """A form of the portal. Its CSRF token is checked for the whole app (extensions.py)."""
 
     class Meta:
         csrf = False
 
     @property
     def holds_text(self) -> bool:
-        """Whether there is anything to type in it, beside boxes to tick and the button."""
+        """Whether the form has a text field."""
         return any(isinstance(field, StringField) and not isinstance(field, HiddenField) for field in self)
 
     @property
-    def carried(self) -> dict[str, str]:
-        """What its hidden fields carry from where the form was opened."""
+    def hidden_values(self) -> dict[str, str]:
+        """The values of the hidden fields, which come from the query of the page."""
         return {field.name: field.data for field in self if isinstance(field, HiddenField) and field.data}
 
     @property
-    def typed(self) -> dict[str, str]:
-        """What was typed into it, but for passwords."""
+    def typed_values(self) -> dict[str, str]:
+        """The values of the text fields and the ticked boxes, except passwords."""
         return {
-            field.name: field.data
+            field.name: "y" if isinstance(field, BooleanField) else field.data
             for field in self
-            if isinstance(field, StringField) and not isinstance(field, PasswordField | HiddenField) and field.data
+            if isinstance(field, StringField | BooleanField)
+            and not isinstance(field, PasswordField | HiddenField)
+            and field.data
         }
 
     def check(self) -> bool:
-        """Validate what was sent; return whether all of it can be used. `problems` then lists what is wrong."""
+        """Validate the form and return whether it is valid; a field sent twice is an error. `problems` lists them."""
         self.validate()
         for name, values in request.form.lists():
             if len(values) > 1:
@@ -75,8 +77,8 @@ class PortalForm(FlaskForm):
 
     @property
     def problems(self) -> list[Problem]:
-        """What was found to be wrong so far: of the whole form first, then in the order of the fields."""
-        # A line of the summary leads to its field, unless that is one which nobody sees.
+        """The errors: those of the whole form first, then in the order of the fields."""
+        # A line of the summary links to its field, unless that is hidden.
         return [Problem("", words) for words in self.form_errors] + [
             Problem("" if isinstance(field, HiddenField) else field.name, field.errors[0])
             for field in self
@@ -84,31 +86,45 @@ class PortalForm(FlaskForm):
         ]
 
     def refuse(self, field: str, message: str) -> None:
-        """Put what the domain says against a field beside it."""
+        """Show an error of the domain at a field."""
         if field in self:
             self[field].errors = [message]
 
 
 class EmailForm(PortalForm):
-    """Just an address."""
+    """Enter an email address."""
 
     email = EmailField(EMAIL)
 
 
 class LoginForm(EmailForm):
-    """Sign in."""
+    """Sign in with a password."""
 
-    password = SecretField(N_("Password"), [typed(N_("Enter your password.")), short_enough])
+    password = password_field(N_("Password"), N_("Enter your password."))
     remember = CheckBox(REMEMBER)
     next = HiddenField()
 
 
 class ConfirmForm(PortalForm):
-    """Nothing to type: a button."""
+    """Press a button."""
+
+
+class ExportForm(PortalForm):
+    """Choose a format: each has a button."""
+
+    format = HiddenField()
+
+
+class DeleteForm(PortalForm):
+    """Delete the account; the box prevents an accident."""
+
+    confirm = CheckBox(
+        N_("I want to delete my account"), [required(N_("Tick the box if you want to delete your account."))]
+    )
 
 
 class ContinueForm(PortalForm):
-    """A button, and where it leads to."""
+    """Continue to the site that the customer came from."""
 
     return_url = HiddenField()
     state = HiddenField()
@@ -116,41 +132,40 @@ class ContinueForm(PortalForm):
 
 
 class SignInByMailForm(EmailForm):
-    """Have a mail sent that signs in."""
+    """Request an email to sign in with."""
 
     next = HiddenField()
 
 
 class LanguageForm(PortalForm):
-    """Choose a language, and go back to where the switch was pressed."""
+    """Choose a language, and return to the page with the language switch."""
 
     locale = LanguageField()
     next = HiddenField()
 
 
 class RememberForm(PortalForm):
-    """A button, and whether to be kept signed in."""
+    """Press a button, and choose whether to stay signed in."""
 
     remember = CheckBox(REMEMBER)
 
 
 class ResendForm(RememberForm):
-    """A button beside the field for the code, which need not be filled in for it."""
+    """Request the email again; the field for the code may be empty."""
 
     code = TextField(CODE)
 
 
 class ChosenPasswordForm(RememberForm):
-    """The password that was chosen at registration, typed again in another browser."""
+    """Enter the password that was chosen at registration, in another browser."""
 
-    password = SecretField(
-        N_("Password you chose when registering"),
-        [typed(N_("Enter the password you chose when registering.")), short_enough],
+    password = password_field(
+        N_("Password you chose when registering"), N_("Enter the password you chose when registering.")
     )
 
 
 class CodeForm(RememberForm):
-    """The code of a mail."""
+    """Enter the code from an email, and choose whether to stay signed in."""
 
     code = CodeField(CODE)
 
@@ -158,11 +173,11 @@ class CodeForm(RememberForm):
 class NewPasswordForm(PortalForm):
     """Set a new password."""
 
-    password = SecretField(N_("New password"), [typed(N_("Choose a new password.")), short_enough])
+    password = password_field(N_("New password"), N_("Choose a new password."))
 
 
 class TypingForm(PortalForm):
-    """A new password that is being typed, and what was typed beside it so far."""
+    """A new password that is being typed, and the other fields that it must not be similar to."""
 
     password = SecretField()
     email = TextField()
@@ -171,30 +186,30 @@ class TypingForm(PortalForm):
 
 
 class ConfirmPasswordForm(PortalForm):
-    """Type the current password, to confirm who sits there."""
+    """Enter the current password to reauthenticate."""
 
-    password = SecretField(N_("Password"), [typed(N_("Enter your password.")), short_enough])
+    password = password_field(N_("Password"), N_("Enter your password."))
     next = HiddenField()
 
 
 class ConfirmCodeForm(PortalForm):
-    """Type a code from an email, to confirm who sits there."""
+    """Enter a code from an email to reauthenticate."""
 
     code = CodeField(CODE)
     next = HiddenField()
 
 
 class AskCodeForm(PortalForm):
-    """A button that has a code sent."""
+    """Request an email with a code to reauthenticate."""
 
     next = HiddenField()
 
 
 class ChangePasswordForm(PortalForm):
-    """Change the password, knowing the current one."""
+    """Change the password; the current one is asked for."""
 
-    current_password = SecretField(N_("Current password"), [typed(N_("Enter your current password.")), short_enough])
-    password = SecretField(N_("New password"), [typed(N_("Choose a new password.")), short_enough])
+    current_password = password_field(N_("Current password"), N_("Enter your current password."))
+    password = password_field(N_("New password"), N_("Choose a new password."))
 
 
 class AppCodeForm(PortalForm):

@@ -1,12 +1,12 @@
-"""Leading a customer on who is signed in: to their account, or back to the site that they came from.
+"""Redirect a signed-in customer to the account, or back to the site that they came from, with a handover code.
 
-Its server learns who they are by a code (use_cases/hand_over.py). In a frame the site gets it in a message. By redirect
-it goes only to a page that the organisation has listed whole, together with a nonce of that site; and for a customer
-who did not just sign in only after they pressed a button that says where it goes to and as whom, since anybody may
-have made the link (RFC 9700, 4.1 and 4.7).
+The site's server redeems the code (use_cases/hand_over.py). In a frame, the site gets it in a message. In a redirect,
+it is sent only to a URL that the organisation has listed in full, if the site gave a nonce. A customer who was signed
+in before must confirm it first, on a page that names the site and the account: anyone may have made the link (RFC 9700,
+4.1 and 4.7).
 """
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import unquote_plus, urlencode, urlsplit
 
@@ -23,10 +23,10 @@ from portal.domain.return_urls import is_handover_url
 from portal.domain.sign_ins import PendingSignIn, SignIn
 from portal.domain.use_cases.hand_over import hand_over, hand_over_once
 from portal.extensions import form_rate
-from portal.web.cookies import is_framed, keep_device
-from portal.web.embedding import Visit, current_visit, named_nonce, named_visit
-from portal.web.form_page import FormPage
-from portal.web.forms import ContinueForm, PortalForm, Problem
+from portal.web.cookies import is_framed, set_device_cookie
+from portal.web.embedding import Visit, current_visit, nonce_in_request, visit_in_request
+from portal.web.form_page import FormPage, PageState
+from portal.web.forms import ContinueForm, Problem
 from portal.web.organisation import current_organisation
 from portal.web.redirects import redirect_to, return_target
 from portal.web.session import (
@@ -44,114 +44,122 @@ pages = Blueprint("handover", __name__)
 @pages.post("/handover")
 @form_rate
 def tell_site() -> ResponseReturnValue:
-    """Tell the site around a frame the code of a customer who is signed in: each sign-in once for each nonce.
+    """Return a handover code for the site around a frame: one for each sign-in and nonce.
 
-    The page's script asks (static/portal.js) and names the nonce: all frames of a site share one cookie, so only the
-    frame itself knows which page it stands in. Nothing is written into that cookie: this may be answered while another
-    page of the frame signs out.
+    The page's script (static/portal.js) sends the nonce: all frames of a site share one cookie, so only the frame
+    itself knows the page that contains it. The response does not change the cookie, because another page of the frame
+    may sign out meanwhile.
     """
-    customer, nonce = current_customer(), named_nonce()
+    customer, nonce = current_customer(), nonce_in_request()
     if customer is None or not nonce or not is_framed():
         return {}
     try:
         code = hand_over_once(current_context(), customer, nonce)
-    except RateLimitExceeded as throttled:
-        return {}, 429, {"Retry-After": str(throttled.retry_after)}
+    except RateLimitExceeded as exceeded:
+        return {}, 429, {"Retry-After": str(exceeded.retry_after)}
     return {} if code is None else {"code": code}
 
 
-def arrive(begun: SignIn, *, remember: bool, after: str | None, return_url: str | None = None) -> Response:
-    """Sign the browser in and lead it on: back to the site that it came from, or to a path of our own.
+def sign_in_and_redirect(
+    begun: SignIn, *, remember: bool, after: str | None, return_url: str | None = None
+) -> Response:
+    """Sign the browser in and redirect it: back to the site that it came from, or to the path `after`.
 
-    A sign-in that waits for its second step leads there first. `return_url` is where a shop's server wants its new
-    customer to go on; no code goes there, since this browser need not be the one that the shop knows.
+    If the sign-in waits for a second step, redirect there first. `return_url` is the URL that a shop's server gave for
+    a new customer; no code is sent there, because the browser may not be the one that the shop knows.
     """
     if isinstance(begun, PendingSignIn):
         hold_pending_sign_in(begun.value, after)
         return redirect(url_for("two_step.sign_in"))
     sign_browser_in(begun, remember=remember)
-    return lead_on(after, return_url)
+    return redirect_after_sign_in(after, return_url)
 
 
 def sign_browser_in(identity: str, *, remember: bool, trust: bool = False) -> None:
-    """Put an identity into the cookie; the browser is one of the customer's known devices from now on.
+    """Put an identity into the cookie; the browser becomes one of the customer's known devices.
 
-    With `trust` it signs in without the second step for some time.
+    With `trust`, it signs in without the second step for some time.
     """
     sign_in(identity, remember=remember)
     if device := remember_device(current_context(), current_visitor(), identity, trust=trust):
-        keep_device(device)
+        set_device_cookie(device)
 
 
-def lead_on(after: str | None, return_url: str | None = None) -> Response:
-    """Lead a browser on that was just signed in."""
+def redirect_after_sign_in(after: str | None, return_url: str | None = None) -> Response:
+    """Redirect a browser that was just signed in."""
     customer, visit = current_customer(), current_visit()
-    target = None if is_framed() else return_target(visit.return_url)  # in a frame the next page tells the site
+    target = None if is_framed() else return_target(visit.return_url)  # in a frame, the script of the next page does it
     if customer is not None and target is not None:
         try:
-            return _return(customer, visit, target)
-        except TooManyRequests:  # for the code, not for signing in
-            return _return(customer, replace(visit, nonce=""), target)
-    onward = None if is_framed() else return_target(return_url)
-    return redirect(onward) if onward else redirect_to(after, url_for("account.home"))
+            return _redirect_back(customer, visit, target)
+        except TooManyRequests:  # too many codes; the sign-in is done
+            return _redirect_back(customer, replace(visit, nonce=""), target)
+    external = None if is_framed() else return_target(return_url)
+    return redirect(external) if external else redirect_to(after, url_for("account.home"))
 
 
-def go_on(after: str | None) -> ResponseReturnValue:
-    """Lead a customer on who was signed in before they came. Nothing is stored: anybody may have made the link."""
+def redirect_signed_in(after: str | None) -> ResponseReturnValue:
+    """Redirect a customer who was signed in before. Stores nothing, because anyone may have made the link."""
     visit = current_visit()
     target = None if is_framed() else return_target(visit.return_url)
     if target is None:
         return redirect_to(after, url_for("account.home"))
     if _gets_code(visit, target):
-        return ContinuePage().ask()
-    return _return(signed_in_customer(), visit, target)
+        return ContinuePage().show()
+    return _redirect_back(signed_in_customer(), visit, target)
 
 
-class ContinuePage(FormPage):
-    """Where a customer goes on to and as whom, and a button. The page itself stands where they came to (go_on)."""
+@dataclass
+class _ContinueState(PageState):
+    site: str = ""
+    """The host of the site; known once the form is filled in."""
+
+
+class ContinuePage(FormPage[ContinueForm, _ContinueState]):
+    """Ask a signed-in customer to confirm the return to a site; shown at the URL they opened (redirect_signed_in)."""
 
     form_class = ContinueForm
     template = "login/continue.html"
 
-    def get(self, **_arguments: Any) -> ResponseReturnValue:
-        """Lead to the page with the button; to the account where there is nothing to go on to."""
+    def get(self) -> ResponseReturnValue:
+        """Redirect to the page with the button, or to the account if there is no site to return to."""
         is_done = current_customer() is not None and current_visit().return_url is None
         return redirect(url_for("account.home" if is_done else "login.login"))
 
-    def ask(self) -> ResponseReturnValue:
-        """The page with the button, for the site that the customer came from last."""
+    def show(self) -> ResponseReturnValue:
+        """Show the page with the button, for the site of the current visit."""
         return super().get()
 
-    def opened(self, **_arguments: Any) -> dict[str, Any]:
-        """Only for a customer who is signed in, and in no frame, where the button could be pressed unseen."""
+    def load(self) -> _ContinueState:
+        """Require a signed-in customer, and allow no frame (clickjacking)."""
         signed_in_customer()
         g.is_never_framed = True
-        return {}
+        return _ContinueState()
 
-    def filled(self, form: PortalForm) -> None:
-        """The form keeps what the page says, whatever site the customer comes from next in another tab."""
+    def prefill(self, form: ContinueForm) -> None:
+        """Put the visit into the form, since another tab may start another visit before the form is sent."""
         visit = asdict(current_visit())
         for name in ("return_url", "state", "nonce"):
             form[name].data = visit[name]
 
-    def submitted(self, form: ContinueForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Hand the customer over."""
-        visit = named_visit()
+    def submit(self, form: ContinueForm, state: _ContinueState) -> ResponseReturnValue:
+        visit = visit_in_request()
         if visit.return_url is None or is_framed():
             return redirect(url_for("account.home"))
-        return _return(signed_in_customer(), visit, visit.return_url)
+        return _redirect_back(signed_in_customer(), visit, visit.return_url)
 
-    def show_stale(self, **arguments: Any) -> ResponseReturnValue:
-        """The page again. Raises BadRequest without an address that may be returned to: nothing to continue to."""
+    def show_stale(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
+        """Show the page again; raises BadRequest without an allowed return URL."""
         if return_target(request.form.get("return_url") or current_visit().return_url) is None:
             raise BadRequest
-        return super().show_stale(**arguments)
+        return super().show_stale(*args, **kwargs)
 
-    def _page(self, form: PortalForm, shown: dict[str, Any], problems: list[Problem]) -> str:
-        if not form["return_url"].data:
-            self.filled(form)
-        target = return_target(form["return_url"].data)  # its origin joins the page's policy
-        return super()._page(form, {"site": urlsplit(target or "").netloc, **shown}, problems)
+    def _page(self, form: ContinueForm, state: _ContinueState, problems: list[Problem]) -> str:
+        if not form.return_url.data:
+            self.prefill(form)
+        target = return_target(form.return_url.data)  # also adds its origin to the page's policy
+        state.site = urlsplit(target or "").netloc
+        return super()._page(form, state, problems)
 
 
 pages.add_url_rule("/continue", view_func=ContinuePage.as_view("continue"))
@@ -161,25 +169,25 @@ def _gets_code(visit: Visit, target: str) -> bool:
     return bool(visit.nonce) and is_handover_url(target, current_organisation().handover_urls)
 
 
-def _return(customer: Customer, visit: Visit, target: str) -> Response:
-    """Lead back to the site, with a code where it gets one; the visit ends with it."""
-    answer: dict[str, str] = {}
+def _redirect_back(customer: Customer, visit: Visit, target: str) -> Response:
+    """Redirect to the site, with a code if it may get one, and end the visit."""
+    added: dict[str, str] = {}
     if _gets_code(visit, target):
         try:
-            answer["code"] = hand_over(current_context(), customer, visit.nonce)
-        except RateLimitExceeded as throttled:
-            raise TooManyRequests(retry_after=throttled.retry_after) from None
+            added["code"] = hand_over(current_context(), customer, visit.nonce)
+        except RateLimitExceeded as exceeded:
+            raise TooManyRequests(retry_after=exceeded.retry_after) from None
     if visit.state is not None:
-        answer["state"] = visit.state
+        added["state"] = visit.state
     if current_visit().return_url == visit.return_url:
         del session[VISIT]
     parts = urlsplit(target)
-    # The page may have been returned to before, and still stand at the address that it got then.
-    said_before = [part for part in parts.query.split("&") if part and _name_of(part) not in ("code", "state")]
-    query = "&".join([*said_before, *([urlencode(answer)] if answer else [])])
+    # The URL may still have the parameters of an earlier return.
+    own = [part for part in parts.query.split("&") if part and _name_of(part) not in ("code", "state")]
+    query = "&".join([*own, *([urlencode(added)] if added else [])])
     return redirect(parts._replace(query=query).geturl())
 
 
 def _name_of(part: str) -> str:
-    """The name of a parameter as the site reads it: `c%6Fde` is `code`."""
+    """Return the decoded name of a query parameter: `c%6Fde` is `code`."""
     return unquote_plus(part.partition("=")[0])

@@ -1,4 +1,4 @@
-"""For whoever watches the portal: alive, and able to serve."""
+"""Health checks: liveness and readiness."""
 
 from flask import Blueprint, Flask, Response, current_app
 
@@ -7,26 +7,28 @@ from portal.storage.backends import DatabaseUnavailable
 from portal.storage.schema import current_problem
 
 pages = Blueprint("health", __name__)
-_ENDING = "portal_ending"
+_NOT_READY = "portal_ending"
 
 
-def stop_being_ready(app: Flask) -> None:
-    """Say from now on that nothing more should be sent here: the process is about to end."""
-    app.extensions[_ENDING] = True
+def mark_not_ready(app: Flask) -> None:
+    """Make the readiness check fail from now on, because the process is about to end."""
+    app.extensions[_NOT_READY] = True
 
 
 @pages.get("/healthz")
 def alive() -> Response:
-    """The process answers."""
+    """Respond to the liveness check."""
     return Response("ok\n", mimetype="text/plain")
 
 
 @pages.get("/readyz")
 def ready() -> Response:
-    """The database answers and takes writes, its schema is the code's, the process is not about to end; else 503."""
+    """Respond 200 if the database accepts writes, its schema is current, and the process is not ending; else 503."""
     database = current_context().database
     try:
-        is_ready = _ENDING not in current_app.extensions and database.accepts_writes() and not current_problem(database)
+        is_ready = (
+            _NOT_READY not in current_app.extensions and database.accepts_writes() and not current_problem(database)
+        )
     except DatabaseUnavailable:
         is_ready = False
     if not is_ready:

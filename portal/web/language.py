@@ -1,10 +1,10 @@
-"""Which language a page speaks, and the switch in its footer.
+"""The language of a page, and the language switch in its footer.
 
-The choice of somebody who is not known yet lives in a cookie of its own: it must outlast the session, which is emptied
-at every sign-in and sign-out, and it is no secret, so that nothing signs it; what it holds counts only if it is the tag
-of a language that there is.
+The choice of a visitor who is not signed in is in a cookie of its own, because the session is cleared at every sign-in
+and sign-out. The cookie is not signed: it is no secret, and is ignored unless it is the tag of an available language.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,10 +19,11 @@ from portal.storage.backends import DatabaseUnavailable
 from portal.web import session
 from portal.web.assets import is_asset
 from portal.web.cookies import is_framed
-from portal.web.form_page import FormPage
+from portal.web.form_page import FormPage, PageState
 from portal.web.forms import LanguageForm
 from portal.web.organisation import current_organisation
 from portal.web.redirects import own_path, redirect_to, this_page
+from portal.web.saved_input import save_input
 
 pages = Blueprint("language", __name__)
 
@@ -30,12 +31,12 @@ _LIFETIME = timedelta(days=365)
 
 
 def register(app: Flask) -> None:
-    """Choose the language of each page of an app, say in its headers which it is, and offer the others."""
+    """Choose the language of each page of an app, set it in the headers, and give templates the others."""
     languages = languages_of(app)
     languages.choose = _choose
 
     @app.after_request
-    def tell(response: Response) -> Response:
+    def set_language_headers(response: Response) -> Response:
         if "language" in g:
             response.vary.add("Accept-Language")
             response.headers["Content-Language"] = g.language.tag
@@ -43,37 +44,37 @@ def register(app: Flask) -> None:
 
     @app.context_processor
     def switch() -> dict[str, Any]:
-        # An asset has no cookie to keep the token of the switch in.
+        # An asset has no session, which the CSRF token of the switch needs.
         return {"languages": () if is_asset() else languages, "here": this_page()}
 
 
 def _choose() -> Language:
-    """What the customer has settled on, else the switch, the site they came from, the browser, the organisation.
+    """Return the language of the customer, else of the switch, the visit, the browser or the organisation.
 
-    In a frame there is no switch, and the site around it comes before one that was pressed elsewhere.
+    A frame has no switch, so the language of the visit comes before one chosen elsewhere.
     """
     languages = languages_of(current_app)
-    site = languages.nearest(session.visited_in())
+    of_visit = languages.nearest(session.visit_locale())
     return (
-        languages.nearest(_customers_own())
-        or (site if is_framed() else None)
+        languages.nearest(_customer_locale())
+        or (of_visit if is_framed() else None)
         or languages.find(request.cookies.get(_cookie_name()))
-        or site
+        or of_visit
         or languages.find(request.accept_languages.best_match(languages.tags))
-        or languages.nearest(_organisations_own())
+        or languages.nearest(_organisation_locale())
         or languages.source
     )
 
 
-def _customers_own() -> str | None:
+def _customer_locale() -> str | None:
     try:
         customer = session.current_customer()
-    except DatabaseUnavailable:  # the page that tells of it has a language, too
+    except DatabaseUnavailable:  # the error page needs a language, too
         return None
     return customer.locale if customer else None
 
 
-def _organisations_own() -> str | None:
+def _organisation_locale() -> str | None:
     try:
         return current_organisation().locale
     except DatabaseUnavailable:
@@ -84,30 +85,34 @@ def _cookie_name() -> str:
     return "__Host-language" if settings_of(current_app).is_https else "language"
 
 
-class LanguagePage(FormPage):
-    """Choose a language; the page itself is only seen when something was wrong with what was sent."""
+@dataclass
+class _LanguageState(PageState):
+    here: str | None
+    """The page with the switch; the switch of this page returns to it, too."""
+
+
+class LanguagePage(FormPage[LanguageForm, _LanguageState]):
+    """Choose a language; the page itself is shown only after an error."""
 
     form_class = LanguageForm
     template = "language.html"
 
-    def get(self, **_arguments: Any) -> ResponseReturnValue:
-        """Lead on to where the switch would have led, in the language of before."""
+    def get(self) -> ResponseReturnValue:
+        """Redirect to the page with the switch, without a change."""
         return redirect_to(request.args.get("next"), url_for("login.home"))
 
-    def opened(self, **_arguments: Any) -> dict[str, Any]:
-        """The switch of this page too leads back to the page where it all began."""
-        return {"here": _where_pressed()}
+    def load(self) -> _LanguageState:
+        return _LanguageState(_page_of_switch())
 
-    def submitted(self, form: LanguageForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Keep it in this browser, and with the customer who is signed in; then back to the same page as it was."""
+    def submit(self, form: LanguageForm, state: _LanguageState) -> ResponseReturnValue:
+        """Store the language in this browser and for the signed-in customer, and redirect to the page as it was."""
         language = form.locale.language
         customer = session.current_customer()
         if customer:
             choose_language(current_context(), customer, language.tag)
-        here = _where_pressed()
-        if here is not None:
-            session.keep_typed(urlsplit(here).path, request.form)
-        response = redirect_to(here, url_for("login.home"))
+        if state.here is not None:
+            save_input(urlsplit(state.here).path, request.form)
+        response = redirect_to(state.here, url_for("login.home"))
         response.set_cookie(
             _cookie_name(),
             language.tag,
@@ -119,8 +124,8 @@ class LanguagePage(FormPage):
         return response
 
 
-def _where_pressed() -> str | None:
-    """The page that the switch stands on: said in the query where it sends what is typed there along, with its own
+def _page_of_switch() -> str | None:
+    """Return the page with the switch: in the query if the switch also sends that page's form, which may have its own
     field `next`.
     """
     return own_path(request.args.get("here") or request.form.get("next"))

@@ -1,6 +1,7 @@
 """The pages that links in emails open."""
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
 
 from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
@@ -9,65 +10,75 @@ from portal.app import current_context
 from portal.domain.one_time_links import LinkUsed
 from portal.domain.tokens import Purpose
 from portal.web import session
-from portal.web.form_page import FormPage, was_sent_by_our_page
+from portal.web.form_page import FormPage, FormT, PageState, was_sent_by_our_page
 
 
-class LinkPage(FormPage):
-    """What a link from an email is for; looking never uses it up.
+@dataclass
+class LinkState(PageState):
+    """A link, and the address that its email was sent to."""
 
-    Two addresses lead to it: that of the link, and one without the token, which the page's script puts in its place in
-    the address bar. The second shows the link that this browser opened last, so that the page can be reloaded.
+    token: str
+    email: str
 
-    A browser that used the link itself is led on when it opens it again.
+
+LinkStateT = TypeVar("LinkStateT", bound=LinkState)
+
+
+class LinkPage(FormPage[FormT, LinkStateT]):
+    """The page of a link from an email. Opening it does not use the link; its form does.
+
+    The page has two URLs: that of the link, and one without the token, by which the page's script replaces it in the
+    address bar. The second shows the link that this browser opened last, so that the page can be reloaded.
+
+    A browser that has used the link is redirected when it opens it again.
     """
 
     purpose: ClassVar[Purpose]
-    beginning: ClassVar[str]
-    """The endpoint where such a link is asked for."""
-    told_again: ClassVar[str | None] = None
-    """What a browser is told that has used the link already."""
+    request_endpoint: ClassVar[str]
+    """The endpoint where a customer requests such a link."""
+    used_notice: ClassVar[str | None] = None
+    """The notice for a browser that has used the link before."""
 
-    def get(self, **arguments: Any) -> ResponseReturnValue:
-        """The page of a link, and of the one opened last where the address names none."""
-        token = arguments.get("token") or self._held_token()
+    def get(self, token: str | None = None) -> ResponseReturnValue:
+        """Show the page of a link, or without a token that of the link opened last."""
+        token = token or self._last_opened_token()
         if token is None:
-            return redirect(url_for(self.beginning))
+            return redirect(url_for(self.request_endpoint))
         try:
             page = super().get(token=token)
         except LinkUsed as used:
-            return self._lead_on(used)
-        session.hold_link(self.purpose, token.partition(".")[0])
+            return self._redirect_used(used)
+        session.remember_opened_link(self.purpose, token.partition(".")[0])
         return page
 
-    def post(self, **arguments: Any) -> ResponseReturnValue:
-        """Use the link."""
+    def post(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
         try:
-            return super().post(**arguments)
+            return super().post(*args, **kwargs)
         except LinkUsed as used:
-            return self.sent_again(used)
+            return self.submit_again(used)
 
-    def show_stale(self, **arguments: Any) -> ResponseReturnValue:
-        """As for every form; a browser that has used the link in another tab is led on."""
+    def show_stale(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
+        """Show the form again, or redirect a browser that has used the link in another tab."""
         try:
-            return super().show_stale(**arguments)
+            return super().show_stale(*args, **kwargs)
         except LinkUsed as used:
             if not was_sent_by_our_page():
                 raise
-            return self._lead_on(used)
+            return self._redirect_used(used)
 
-    def sent_again(self, used: LinkUsed) -> ResponseReturnValue:
-        """Answer a form of a link that was used before. Raises what it is given in any other browser."""
-        return self._lead_on(used)
+    def submit_again(self, used: LinkUsed) -> ResponseReturnValue:
+        """Respond to the form of a link that was used before; raises LinkUsed in another browser."""
+        return self._redirect_used(used)
 
-    def _held_token(self) -> str | None:
-        public_id = session.held_link(self.purpose)
+    def _last_opened_token(self) -> str | None:
+        public_id = session.last_opened_link(self.purpose)
         return public_id and current_context().signer.token(self.purpose, public_id)
 
-    def _lead_on(self, used: LinkUsed) -> ResponseReturnValue:
-        """Lead to what a link has led to, unless another browser used it or another customer is signed in now."""
+    def _redirect_used(self, used: LinkUsed) -> ResponseReturnValue:
+        """Redirect the browser that used the link, unless another customer is signed in now; else raise LinkUsed."""
         customer = session.current_customer()
         if not session.has_used_link(used.link.public_id) or (customer and customer.id != used.link.contact_id):
             raise used
-        if self.told_again:
-            session.give_notice(self.told_again)
+        if self.used_notice:
+            session.set_notice(self.used_notice)
         return redirect(url_for("account.home"))

@@ -1,6 +1,6 @@
-"""Signing in and out."""
+"""Sign in with a password, and sign out."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,37 +11,39 @@ from portal.domain.messages import N_
 from portal.domain.use_cases.log_in import RegistrationPending, log_in
 from portal.domain.use_cases.log_out import log_out
 from portal.web import session
-from portal.web.embedding import note_sign_out
-from portal.web.form_page import FormPage
-from portal.web.forms import ConfirmForm, LoginForm, PortalForm
-from portal.web.handover import arrive, go_on
-from portal.web.redirects import own_path
+from portal.web.embedding import announce_sign_out
+from portal.web.form_page import FormPage, PageState, StatelessFormPage
+from portal.web.forms import ConfirmForm, LoginForm
+from portal.web.handover import redirect_signed_in, sign_in_and_redirect
 
 pages = Blueprint("login", __name__)
 
 
 @pages.get("/")
 def home() -> Response:
-    """The way in."""
+    """Redirect to the account, or to sign in."""
     return redirect(url_for("account.home" if session.current_customer() else "login.login"))
 
 
-class LoginPage(FormPage):
+@dataclass
+class _LoginState(PageState):
+    unverified: bool = False
+    """Whether the password is right, but the address is not confirmed yet."""
+
+
+class LoginPage(FormPage[LoginForm, _LoginState]):
     """Sign in with a password."""
 
     form_class = LoginForm
     template = "login/login.html"
 
-    def onward(self) -> ResponseReturnValue | None:
-        """Lead a customer who is signed in to where they wanted to go."""
-        return go_on(request.values.get("next")) if session.current_customer() else None
+    def load(self) -> _LoginState:
+        return _LoginState()
 
-    def filled(self, form: PortalForm) -> None:
-        """Where to go on afterwards."""
-        form["next"].data = own_path(request.args.get("next"))
+    def early_redirect(self) -> ResponseReturnValue | None:
+        return redirect_signed_in(request.values.get("next")) if session.current_customer() else None
 
-    def submitted(self, form: LoginForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Sign in."""
+    def submit(self, form: LoginForm, state: _LoginState) -> ResponseReturnValue:
         remember = form.remember.data
         try:
             begun = log_in(
@@ -50,36 +52,34 @@ class LoginPage(FormPage):
                 form.email.address,
                 form.password.text,
                 remember=remember,
-                replacing=session.carried_identity(),
+                replacing=session.presented_identity(),
             )
         except RegistrationPending as pending:  # the password is right: this browser may have the email sent again
             session.remember_registration(pending.registration, form.email.address.email)
-            shown["unverified"] = True
+            state.unverified = True
             raise
-        return arrive(begun, remember=remember, after=form.next.data)
+        return sign_in_and_redirect(begun, remember=remember, after=form.next.data)
 
 
 pages.add_url_rule("/login", view_func=LoginPage.as_view("login"))
 
 
-class LogoutPage(FormPage):
-    """Sign out. The page asks with one button; a customer who is not signed in is led to sign in."""
+class LogoutPage(StatelessFormPage[ConfirmForm]):
+    """Sign out with a button; a visitor who is not signed in is redirected to sign in."""
 
     form_class = ConfirmForm
     template = "login/logout.html"
 
-    def onward(self) -> ResponseReturnValue | None:
-        """Lead a customer who is not signed in, or not any more, to the page for it."""
+    def early_redirect(self) -> ResponseReturnValue | None:
         return None if session.current_customer() else redirect(url_for("login.login"))
 
-    def submitted(self, form: ConfirmForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """End the identity on the server, and empty the cookie."""
-        identity = session.carried_identity()
-        if identity:  # first on the server: as long as it lives there, its browser must be able to end it
+    def submit(self, form: ConfirmForm, state: PageState) -> ResponseReturnValue:
+        identity = session.presented_identity()
+        if identity:  # first on the server: if that fails, the browser must keep the cookie to try again
             log_out(current_context(), session.current_visitor(), identity)
         session.sign_out()
-        note_sign_out()
-        session.give_notice(N_("You're signed out."))
+        announce_sign_out()
+        session.set_notice(N_("You're signed out."))
         return redirect(url_for("login.login"))
 
 

@@ -1,7 +1,7 @@
-"""The local mailbox: the mails of a portal that has no mail server yet, readable on this machine only.
+"""The local mailbox: the emails of a portal without a mail server, readable on this machine only.
 
-Its mails open accounts. So the pages exist only where nobody else can ask for them: no mail server set, BASE_URL,
-peer and Host on loopback, no proxy in front. Everywhere else they are a 404 like any unknown address.
+Its emails can sign in to any account. So the pages exist only if no other machine can request them: no mail server is
+set, BASE_URL, client address and Host are loopback, and there is no proxy. Otherwise they respond with 404.
 """
 
 import re
@@ -25,26 +25,27 @@ from portal.settings import is_loopback_host
 
 pages = Blueprint("mailbox", __name__, url_prefix="/dev/mailbox")
 
-NEWEST = 200
+MAX_EMAILS = 200
+"""Emails on the page, the newest ones."""
 _PROXY_HEADERS = (
     *("forwarded", "x-forwarded", "x-original-", "via", "x-real-ip", "client-ip", "x-client-ip", "true-client-ip"),
     *("x-cluster-client-ip", "proxy-client-ip", "wl-proxy-", "x-remote-", "x-proxy", "x-proxied", "x-nginx-"),
     *("x-host", "x-scheme", "x-url-scheme", "front-end-https", "cdn-loop", "x-request-start"),
     *("cf-", "fastly-", "fly-", "x-amzn-", "x-appengine-", "x-arr-", "x-azure-", "x-envoy-", "x-vercel-"),
 )
-"""What the names of the headers begin with that proxies, balancers and tunnels add; browsers and programs do not."""
+"""Prefixes of headers that proxies, load balancers and tunnels add, and browsers do not."""
 _BODY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'; "
     "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
 )
-"""The same origin lets the page around it see how high the mail is; nothing in the mail can run."""
+"""The same origin lets the page around the frame measure its height; no script in the email can run."""
 _LINK = re.compile(r"(https?://[^\s<>\"]+)")
 
 
 @dataclass(frozen=True)
-class Letter:
-    """A mail as the pages show it; parts of its text are ("text", …) or ("link", …)."""
+class Email:
+    """An email to show; parts of its text are ("text", …) or ("link", …)."""
 
     key: str
     subject: str
@@ -55,67 +56,65 @@ class Letter:
 
 
 @pages.before_request
-def exist_here_only() -> None:
-    """Any condition that does not hold makes a 404 of every page here."""
-    if not _exists_here():
+def require_local_request() -> None:
+    if not _is_available():
         abort(404)
 
 
 @pages.app_template_global()
 def local_mailbox() -> str | None:
-    """Return the address of the local mailbox, for pages that lead there; None where it cannot be opened."""
-    return url_for("mailbox.index") if _exists_here() else None
+    """Return the path of the local mailbox for links to it, or None if it is not available."""
+    return url_for("mailbox.index") if _is_available() else None
 
 
-def _exists_here() -> bool:
+def _is_available() -> bool:
     settings = settings_of(current_app)
     if settings.mail_server is not None or not settings.is_loopback or settings.trusted_proxies:
         return False
-    # A foreign name may lead to this machine (DNS rebinding), and a proxy on it may speak for anybody.
+    # Another host name may resolve to this machine (DNS rebinding), and a proxy on it forwards requests of others.
     host = urlsplit(f"//{request.host}").hostname or ""
-    return is_loopback_host(request.remote_addr or "") and is_loopback_host(host) and not _comes_through_a_proxy()
+    return is_loopback_host(request.remote_addr or "") and is_loopback_host(host) and not _is_proxied()
 
 
-def _comes_through_a_proxy() -> bool:
-    """Return whether the request shows that a proxy made it.
+def _is_proxied() -> bool:
+    """Return whether the request has signs of a proxy.
 
-    nginx speaks HTTP/1.0 to what is behind it, adds no header and names the portal's own address as Host, unless its
-    configuration says otherwise; no browser of today speaks HTTP/1.0. A proxy that does none of these cannot be told
-    from a browser on this machine.
+    By default nginx uses HTTP/1.0 for upstream requests, adds no header and sends the portal's own address as Host; no
+    current browser uses HTTP/1.0. A proxy without any of these signs cannot be told from a local browser.
     """
-    added = any(name.lower().startswith(_PROXY_HEADERS) for name, _ in request.headers)
-    return added or request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
+    has_header = any(name.lower().startswith(_PROXY_HEADERS) for name, _ in request.headers)
+    return has_header or request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
 
 
 @pages.get("")
 def index() -> str:
-    """The newest mails first."""
+    """List the newest emails."""
     maildir = _maildir()
-    newest = sorted(maildir.keys(), reverse=True)[:NEWEST]
-    return render_template("mailbox/index.html", messages=[_letter(key, _read(maildir, key)) for key in newest])
+    newest = sorted(maildir.keys(), reverse=True)[:MAX_EMAILS]
+    return render_template("mailbox/index.html", messages=[_parse(key, _read(maildir, key)) for key in newest])
 
 
 @pages.post("")
 @form_rate
 def clear() -> ResponseReturnValue:
-    """Delete the mails that there are."""
+    """Delete all emails."""
     maildir = _maildir()
-    for key in maildir.keys():  # noqa: SIM118 - iterating gives mails
+    for key in maildir.keys():  # noqa: SIM118 - iterating gives messages
         maildir.discard(key)
     return redirect(url_for("mailbox.index"))
 
 
 @pages.get("/<key>")
 def message(key: str) -> Response:
-    """One mail: its HTML in a sandboxed frame, its text beside it."""
-    response = make_response(render_template("mailbox/message.html", mail=_letter(key, _find(key))))
+    """Show an email: its HTML in a sandboxed frame, and its text."""
+    response = make_response(render_template("mailbox/message.html", mail=_parse(key, _find(key))))
     response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; frame-src 'self'"
     return response
 
 
 @pages.get("/<key>/<any(html):part>")
 def body(key: str, part: str) -> Response:
-    """The HTML of one mail, alone: no script runs, nothing is loaded, and links open in the whole window."""
+    """Return the HTML of an email: no script runs, nothing is loaded, and links replace the page around the frame."""
     mail = _find(key)
     found = mail.get_body((part,))
     if found is None:
@@ -136,9 +135,9 @@ def _maildir() -> Maildir:
 
 
 def _find(key: str) -> EmailMessage:
-    """The mail with a key; 404 for any other. The key is looked up among those that there are and makes no path."""
+    """Return the email with a key, or abort with 404. The key is compared, never used as a path."""
     maildir = _maildir()
-    if key not in maildir.keys():  # noqa: SIM118 - `in maildir` would make a path of it
+    if key not in maildir.keys():  # noqa: SIM118 - `in maildir` would build a path with it
         abort(404)
     return _read(maildir, key)
 
@@ -147,15 +146,15 @@ def _read(maildir: Maildir, key: str) -> EmailMessage:
     return message_from_bytes(maildir.get_bytes(key), _class=EmailMessage, policy=default)
 
 
-def _letter(key: str, mail: EmailMessage) -> Letter:
+def _parse(key: str, mail: EmailMessage) -> Email:
     text = mail.get_body(("plain",))
     parts = _LINK.split(str(text.get_content()) if text is not None else "")
-    return Letter(
+    return Email(
         key=key,
         subject=str(mail["Subject"]),
         from_=str(mail["From"]),
         to=str(mail["To"]),
         sent_at=moment_text(mail["Date"].datetime),
-        # The pattern has one group, so that every other part is what it matched.
+        # The pattern has one group, so every other part is a match.
         text_parts=[("link" if number % 2 else "text", part) for number, part in enumerate(parts) if part],
     )

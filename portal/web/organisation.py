@@ -1,4 +1,4 @@
-"""Whose pages are asked for: told by the host, which shows pages and opens nothing. And their looks."""
+"""The organisation of a request, by its host, and its stylesheet and images."""
 
 from functools import lru_cache
 from hashlib import sha256
@@ -15,28 +15,28 @@ from portal.storage.backends import DatabaseUnavailable
 
 pages = Blueprint("organisation", __name__)
 
-_DIRECTORY = "portal_directory"
-_PICTURE_KEPT = 300
-"""Seconds: its address stays the same when it changes."""
-_PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; sandbox"
-"""An SVG may hold script, and styles of its own."""
+_BY_HOST = "portal_directory"
+_IMAGE_MAX_AGE = 300
+"""Seconds; the URL of an image does not change with it."""
+_IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; sandbox"
+"""For SVG, which may contain scripts, and styles of its own."""
 
 
 def register(app: Flask) -> None:
-    """Let an app know its organisations."""
+    """Give an app its organisations by host."""
     context = context_of(app)
-    app.extensions[_DIRECTORY] = OrganisationsByHost(context.database, context.clock, settings_of(app).hostname)
+    app.extensions[_BY_HOST] = OrganisationsByHost(context.database, context.clock, settings_of(app).hostname)
 
 
 def current_organisation() -> Organisation:
-    """The organisation whose host the request names, else the default one; the same during all of a request.
+    """Return the organisation of the request's host, else the default one; looked up once per request.
 
-    Raises DatabaseUnavailable, likewise: a page does not wait for the database again and again.
+    Raises DatabaseUnavailable, again without another query, so that an error page does not wait for the database.
     """
     if "organisation" not in g:
-        directory = cast(OrganisationsByHost, current_app.extensions[_DIRECTORY])
+        by_host = cast(OrganisationsByHost, current_app.extensions[_BY_HOST])
         try:
-            g.organisation = directory.serving(request.host.partition(":")[0].lower())
+            g.organisation = by_host.serving(request.host.partition(":")[0].lower())
         except DatabaseUnavailable as error:
             g.organisation = error
     found: Organisation | DatabaseUnavailable = g.organisation
@@ -47,45 +47,45 @@ def current_organisation() -> Organisation:
 
 @pages.get("/organisation.css")
 def stylesheet() -> Response:
-    """The organisation's accent colour, readable in the light and in the dark; 404 without one."""
+    """Respond with a stylesheet of the accent colour for light and dark mode; 404 without one."""
     accent = current_organisation().accent
     if accent is None:
         abort(404)
     css, version = accent_stylesheet(accent)
     response = Response(css, mimetype="text/css")
-    if request.args.get("v") == version:  # else a page was made before the colour changed, or after
+    if request.args.get("v") == version:  # another version: the colour has changed since the page was rendered
         response.headers["Cache-Control"] = FOR_EVER
     return response
 
 
 @pages.get("/organisation/logo")
 def logo() -> Response:
-    """The organisation's logo; 404 without one. Nothing in it runs or is loaded, should it be opened by itself."""
+    """Respond with the organisation's logo; 404 without one."""
     with current_context().database.read() as connection:
-        return _picture(find_logo(connection, current_organisation().id))
+        return _image_response(find_logo(connection, current_organisation().id))
 
 
 @pages.get("/organisation/cover")
 def cover() -> Response:
-    """Answer with the organisation's cover; 404 without one."""
+    """Respond with the organisation's cover image; 404 without one."""
     with current_context().database.read() as connection:
-        return _picture(find_cover(connection, current_organisation().id))
+        return _image_response(find_cover(connection, current_organisation().id))
 
 
-def _picture(found: tuple[bytes, str] | None) -> Response:
+def _image_response(found: tuple[bytes, str] | None) -> Response:
     if found is None:
         abort(404)
-    picture, media_type = found
-    response = Response(picture, mimetype=media_type)
-    response.headers["Content-Security-Policy"] = _PICTURE_POLICY
-    response.headers["Cache-Control"] = f"public, max-age={_PICTURE_KEPT}"
+    image, media_type = found
+    response = Response(image, mimetype=media_type)
+    response.headers["Content-Security-Policy"] = _IMAGE_POLICY
+    response.headers["Cache-Control"] = f"public, max-age={_IMAGE_MAX_AGE}"
     response.add_etag()
     response.make_conditional(request)
     return response
 
 
 def stylesheet_url(organisation: Organisation) -> str | None:
-    """The address of an organisation's stylesheet, which changes with what is in it; None when it has none."""
+    """Return the URL of an organisation's stylesheet, with its version; None without an accent colour."""
     if organisation.accent is None:
         return None
     return url_for("organisation.stylesheet", v=accent_stylesheet(organisation.accent)[1])
@@ -93,7 +93,7 @@ def stylesheet_url(organisation: Organisation) -> str | None:
 
 @lru_cache(maxsize=1000)
 def accent_stylesheet(accent: str) -> tuple[str, str]:
-    """What sets the accent, readable in each scheme; and its version."""
+    """Return the CSS that sets the accent colour, with enough contrast in each scheme, and its version."""
     light, dark = (
         f":root {{ --accent: {readable(accent, scheme)}; --accent-ink: {scheme.ink}; }}" for scheme in (LIGHT, DARK)
     )

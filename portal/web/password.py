@@ -1,6 +1,6 @@
-"""A new password by mail."""
+"""Reset the password by an email, and check passwords while they are typed."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -19,10 +19,10 @@ from portal.extensions import typing_rate
 from portal.i18n import translate
 from portal.web import session
 from portal.web.cookies import is_framed
-from portal.web.form_page import FormPage, words_of
+from portal.web.form_page import PageState, StatelessFormPage, refusal_text
 from portal.web.forms import EmailForm, NewPasswordForm, PortalForm, TypingForm
-from portal.web.handover import arrive
-from portal.web.link_page import LinkPage
+from portal.web.handover import sign_in_and_redirect
+from portal.web.link_page import LinkPage, LinkState
 
 _SET = N_("Your new password is set and you're signed in. All your other devices have been signed out.")
 _SET_ALREADY = N_("This password is set already. You're signed in, and all your other devices have been signed out.")
@@ -37,24 +37,24 @@ pages = Blueprint("password", __name__)
 
 @pages.get("/.well-known/change-password")
 def change_password() -> Response:
-    """Where password managers look for the page that changes a password (W3C well-known URL)."""
+    """Redirect password managers to the page that changes a password (W3C well-known URL)."""
     return redirect(url_for("account.change_password"), 302)
 
 
-class ResetRequestPage(FormPage):
-    """Ask for a link."""
+class ResetRequestPage(StatelessFormPage[EmailForm]):
+    """Request an email with a link that resets the password."""
 
     form_class = EmailForm
     template = "password/request_reset.html"
 
-    def onward(self) -> ResponseReturnValue | None:
-        """Lead a customer who is signed in to changing the password; that page is never framed."""
+    def early_redirect(self) -> ResponseReturnValue | None:
+        """Redirect a signed-in customer to the page that changes the password; in a frame, it is not allowed."""
         if session.current_customer() is None:
             return None
         return redirect(url_for("account.home" if is_framed() else "account.change_password"))
 
-    def submitted(self, form: EmailForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Have a mail sent; the answer is the same for every address."""
+    def submit(self, form: EmailForm, state: PageState) -> ResponseReturnValue:
+        """Queue the email; the response is the same for every address."""
         address = form.email.address
         request_reset(current_context(), session.current_visitor(), address)
         session.remember_mailed_to(address.email)
@@ -66,7 +66,7 @@ pages.add_url_rule("/password/reset", view_func=ResetRequestPage.as_view("reques
 
 @pages.get("/password/reset-sent")
 def reset_sent() -> str:
-    """What to do now; the same words for every address."""
+    """Say what to do next; the page is the same for every address."""
     session.current_customer()
     return render_template("password/reset_sent.html", email=session.mailed_to())
 
@@ -74,9 +74,9 @@ def reset_sent() -> str:
 @pages.post("/password/strength")
 @typing_rate
 def strength() -> ResponseReturnValue:
-    """What will be said of a new password, while it is typed; `words` are for people, in their language.
+    """Check a new password against the policy while the customer types it, for the page's script (static/portal.js).
 
-    The page's script asks (static/portal.js). The password is not kept, and an answer tells nothing but the policy.
+    The password is not stored. `words` is the text to show, in the customer's language.
     """
     form = TypingForm(formdata=request.form)
     if not form.check():
@@ -84,58 +84,58 @@ def strength() -> ResponseReturnValue:
     personal = [form.email.data, form.first_name.data, form.last_name.data]
     if customer := session.current_customer():
         personal += [customer.email, customer.first_name, customer.last_name]
-    if (is_strong := judge_typed_password(form, *personal)) is None:
+    if (is_strong := check_typed_password(form, *personal)) is None:
         return {"fit": False, "words": form.password.errors[0]}
     words = N_("Strong enough.") if is_strong else N_("It will do. A longer one is safer.")
     return {"fit": True, "words": translate(words)}
 
 
-def judge_typed_password(form: PortalForm, *personal: str | None) -> bool | None:
-    """Judge the field `password` of a form; whether it is strong, None with an error when refused."""
+def check_typed_password(form: PortalForm, *personal: str | None) -> bool | None:
+    """Return whether the field `password` of a form is strong; if it is refused, add the error and return None."""
     if form["password"].errors:
         return None
     try:
         return judge_password(current_context(), session.current_visitor(), form["password"].data or "", personal)
     except Refused as refusal:
-        form.refuse("password", words_of(refusal))
+        form.refuse("password", refusal_text(refusal))
         return None
 
 
-class NewPasswordPage(LinkPage):
-    """Set a new password by a mailed link; looking never uses the link up."""
+@dataclass
+class _NewPasswordState(LinkState):
+    link: OpenLink
+    min_length: int
+
+
+class NewPasswordPage(LinkPage[NewPasswordForm, _NewPasswordState]):
+    """Set a new password by the link of an email."""
 
     form_class = NewPasswordForm
     template = "password/set_new.html"
     purpose = Purpose.RESET
-    beginning = "password.request_reset"
-    told_again = N_("Your new password has been set with this link already.")
+    request_endpoint = "password.request_reset"
+    used_notice = N_("Your new password has been set with this link already.")
 
-    def opened(self, **arguments: Any) -> dict[str, Any]:
-        """Whose password it is."""
-        link = get_reset_link(current_context(), session.current_visitor(), arguments["token"])
-        return {
-            "token": arguments["token"],
-            "email": link.email,
-            "link": link,
-            "min_length": current_context().rules.password_min_length,
-        }
+    def load(self, token: str) -> _NewPasswordState:
+        link = get_reset_link(current_context(), session.current_visitor(), token)
+        return _NewPasswordState(token, link.email, link, current_context().rules.password_min_length)
 
-    def submitted(self, form: NewPasswordForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Set it and sign in; every other browser is signed out."""
+    def submit(self, form: NewPasswordForm, state: _NewPasswordState) -> ResponseReturnValue:
+        """Set the password and sign in; all other browsers are signed out."""
         remember = session.is_remembered()
         reset = reset_and_sign_in(
             current_context(),
             session.current_visitor(),
-            shown["token"],
+            state.token,
             form.password.text,
             remember=remember,
-            replacing=session.carried_identity(),
+            replacing=session.presented_identity(),
         )
         notice = _SET_ALREADY if reset.was_current else _SET_INSTEAD if reset.dropped_registration else _SET
-        return _arrive(reset.sign_in, shown["link"], notice, remember=remember)
+        return _sign_in(reset.sign_in, state.link, notice, remember=remember)
 
-    def sent_again(self, used: LinkUsed) -> ResponseReturnValue:
-        """Give the same answer once more to the browser that did not get it."""
+    def submit_again(self, used: LinkUsed) -> ResponseReturnValue:
+        """Sign in again if the form has the password that was set: its browser may not have received the response."""
         form = NewPasswordForm(formdata=request.form)
         remember = session.is_remembered()
         if form.check():
@@ -145,21 +145,21 @@ class NewPasswordPage(LinkPage):
                 used,
                 form.password.text,
                 remember=remember,
-                replacing=session.carried_identity(),
+                replacing=session.presented_identity(),
             )
             if begun is not None:
-                return _arrive(begun, used.link, _SET, remember=remember)
-        return super().sent_again(used)
+                return _sign_in(begun, used.link, _SET, remember=remember)
+        return super().submit_again(used)
 
 
-def _arrive(begun: SignIn, link: OpenLink, notice: str, *, remember: bool) -> ResponseReturnValue:
-    onward = arrive(begun, remember=remember, after=None)
+def _sign_in(begun: SignIn, link: OpenLink, notice: str, *, remember: bool) -> ResponseReturnValue:
+    response = sign_in_and_redirect(begun, remember=remember, after=None)
     session.remember_used_link(link.public_id)
     if isinstance(begun, PendingSignIn):
-        session.give_notice(_SET_BEFORE_SECOND_STEP)
-    elif onward.location == url_for("account.home"):
-        session.give_notice(notice)
-    return onward
+        session.set_notice(_SET_BEFORE_SECOND_STEP)
+    elif response.location == url_for("account.home"):
+        session.set_notice(notice)
+    return response
 
 
 pages.add_url_rule("/password/reset/<token>", view_func=NewPasswordPage.as_view("set_new"))

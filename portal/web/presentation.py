@@ -1,4 +1,4 @@
-"""What every page is given: its language, the organisation, who is signed in, the addresses of static files."""
+"""The variables of every template: language, organisation, customer, notice and the URLs of static files."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +18,7 @@ from portal.web.session import take_sign_out_notice
 
 
 def shown_organisation() -> Organisation:
-    """The organisation as pages name it; the page that tells of a database that is away must do without it."""
+    """Return the organisation, or a default one for the error page if the database is not available."""
     try:
         return current_organisation()
     except DatabaseUnavailable:
@@ -26,29 +26,29 @@ def shown_organisation() -> Organisation:
 
 
 def register(app: Flask) -> None:
-    """Give an app's templates what they need."""
+    """Add the variables of every template, and the cache headers of responses."""
     static_files = Path(str(app.static_folder))
-    # The addresses of static files. They change with the files, so that browsers may keep them for ever; they are the
-    # same in every request, since BASE_URL has no path.
-    addresses = {
+    # A URL changes with its file, so that browsers may cache it for ever. It is the same for all requests, since
+    # BASE_URL has no path.
+    urls = {
         name: f"{app.static_url_path}/{name}?v={sha256(path.read_bytes()).hexdigest()[:12]}"
         for path in static_files.rglob("*")
         if path.is_file() and (name := path.relative_to(static_files).as_posix())
     }
 
-    environment_of(app).whose = lambda: shown_organisation().slug
-    app.jinja_env.globals["asset"] = addresses.__getitem__
+    environment_of(app).organisation_slug = lambda: shown_organisation().slug
+    app.jinja_env.globals["asset"] = urls.__getitem__
 
-    def has_its_version() -> bool:
-        # During an update another process may already link to a version that this one does not have.
-        return f"{request.path}?v={request.args.get('v')}" in addresses.values()
+    def has_current_version() -> bool:
+        # During an update, another process may already link to a version that this one does not have.
+        return f"{request.path}?v={request.args.get('v')}" in urls.values()
 
     @app.after_request
-    def who_may_keep_it(response: Response) -> Response:
-        if request.endpoint == "static" and response.status_code in (200, 206, 304) and has_its_version():
+    def set_cache_headers(response: Response) -> Response:
+        if request.endpoint == "static" and response.status_code in (200, 206, 304) and has_current_version():
             response.headers["Cache-Control"] = FOR_EVER
         if is_asset():
-            response.headers.remove("Set-Cookie")  # a shared cache would hand it to every visitor
+            response.headers.remove("Set-Cookie")  # a shared cache would send it to every visitor
         elif response.cache_control.public:
             response.headers["Cache-Control"] = "no-store"
         if not response.cache_control.public:
@@ -65,23 +65,23 @@ def register(app: Flask) -> None:
             "organisation": organisation,
             "organisation_stylesheet": stylesheet_url(organisation),
             "customer": g.get("customer"),
-            **_taken_notice(),
+            **_take_notice(),
         }
 
 
-def _taken_notice() -> dict[str, Any]:
-    """Take what `give_notice` (session.py) left for the next page.
+def _take_notice() -> dict[str, Any]:
+    """Return the notice of `set_notice` (session.py) and delete it.
 
-    It stays where there is no page: browsers ask for icons by themselves. If the customer was signed out elsewhere,
-    that is said in its place: what was left for a customer who was signed in is not true any more.
+    It stays for requests without a page, such as a browser's own for an icon. If the session was ended elsewhere, the
+    reason is shown in its place: a notice for a signed-in customer is no longer true.
     """
     if request.endpoint is None:
         return {"notice": None}
     reason = take_sign_out_notice()
-    notice, way = reason or session.get("notice"), None if reason else session.get("notice_way")
+    notice, link = reason or session.get("notice"), None if reason else session.get("notice_way")
     for name in ("notice", "notice_way"):
         session.pop(name, None)
     return {
         "notice": notice and translate(notice),
-        "notice_way": way and (url_for(way[0]), translate(way[1])),
+        "notice_link": link and (url_for(link[0]), translate(link[1])),
     }

@@ -1,8 +1,8 @@
-"""What customers see and change of what is known of them."""
+"""The customer's profile."""
 
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from babel import Locale
 from flask import Blueprint, current_app, redirect, url_for
@@ -17,50 +17,55 @@ from portal.domain.use_cases.change_profile import change_profile, get_profile
 from portal.domain.values.country import COUNTRIES
 from portal.i18n import current_language, languages_of, translate
 from portal.web import session
-from portal.web.form_page import FormPage
-from portal.web.forms import PortalForm
+from portal.web.form_page import FormPage, PageState
 from portal.web.organisation import current_organisation
-from portal.web.profile_forms import PROFILE_ORDER, ProfileForm, asking, label_of
+from portal.web.profile_forms import PROFILE_ORDER, ProfileForm, field_label, with_field_rules
 
 pages = Blueprint("profile", __name__, url_prefix="/account/profile")
 Options = list[tuple[str, str]]
-"""What a menu offers: values, and what people read."""
+"""The options of a menu, as values and labels."""
 
 
-class ProfilePage(FormPage):
+@dataclass
+class _ProfileState(PageState):
+    countries: Options
+    spoken: Options
+    read_only: list[tuple[str, str]]
+    """Labels and values of the fields that only the shop's server changes."""
+
+
+class ProfilePage(FormPage[ProfileForm, _ProfileState]):
     """Change the profile."""
 
     form_class = ProfileForm
     template = "account/profile.html"
 
-    def opened(self, **_arguments: Any) -> dict[str, Any]:
-        """What the menus offer."""
+    def load(self) -> _ProfileState:
         customer = session.signed_in_customer()
-        return {
-            "countries": country_names(current_language().locale),
-            "spoken": _spoken(customer.locale),
-            "read_only": _read_only(customer),
-        }
+        return _ProfileState(
+            countries=country_names(current_language().locale),
+            spoken=_language_options(customer.locale),
+            read_only=_read_only(customer),
+        )
 
-    def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
-        """With the fields that the organisation asks for."""
-        return asking(ProfileForm, profile_rules(current_organisation().field_rules))
+    def form_for(self, state: _ProfileState) -> type[ProfileForm]:
+        """Return the form with the fields that the organisation asks for."""
+        return with_field_rules(ProfileForm, profile_rules(current_organisation().field_rules))
 
-    def filled(self, form: PortalForm) -> None:
-        """What is known so far."""
+    def prefill(self, form: ProfileForm) -> None:
+        """Fill in the stored profile."""
         details = get_profile(current_context(), session.signed_in_customer())
         for field in form:
-            if not field.raw_data:  # nothing was typed before the language was switched
+            if not field.raw_data:  # else the field was saved when the customer switched the language
                 field.data = getattr(details, field.name)
-        if "locale" in form and details.locale is None:  # the menu has no entry for it; the page speaks the likeliest
+        if "locale" in form and details.locale is None:  # the menu has no empty option
             form["locale"].data = current_language().tag
 
-    def submitted(self, form: ProfileForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Save it."""
+    def submit(self, form: ProfileForm, state: _ProfileState) -> ResponseReturnValue:
         customer = session.signed_in_customer()
         rules = profile_rules(current_organisation().field_rules)
         change_profile(current_context(), session.current_visitor(), customer, form.details(), rules)
-        session.give_notice(N_("Your profile is saved."))
+        session.set_notice(N_("Your profile is saved."))
         return redirect(url_for("profile.edit"))
 
 
@@ -69,21 +74,20 @@ pages.add_url_rule("", view_func=ProfilePage.as_view("edit"))
 
 @lru_cache
 def country_names(locale: Locale) -> Options:
-    """All countries by their names in a language."""
+    """Return all countries, sorted by their names in a language."""
     names = {code: locale.territories.get(code, code) for code in COUNTRIES}
     return sorted(names.items(), key=lambda option: _without_accents(option[1]))
 
 
 def _read_only(customer: Customer) -> list[tuple[str, str]]:
-    """The fields that only the shop's server changes, by their labels, and what is known of them."""
     rules = profile_rules(current_organisation().field_rules)
     names = [name for name in PROFILE_ORDER if rules[name] is FieldRule.READ_ONLY]
     details = get_profile(current_context(), customer) if names else ContactDetails()
-    return [(label_of(name), _words(name, getattr(details, name))) for name in names]
+    return [(field_label(name), field_text(name, getattr(details, name))) for name in names]
 
 
-def _words(name: str, value: str | bool | None) -> str:
-    """What is known in a field, as people read it."""
+def field_text(name: str, value: str | bool | None) -> str:
+    """Return the value of a field as the page shows it."""
     language = current_language()
     if isinstance(value, bool):
         return translate(N_("Yes") if value else N_("No"))
@@ -91,7 +95,7 @@ def _words(name: str, value: str | bool | None) -> str:
         return translate(N_("Not given"))
     if name == "country":
         return str(language.locale.territories.get(value, value))
-    return dict(_spoken(value))[value] if name == "locale" else value
+    return dict(_language_options(value))[value] if name == "locale" else value
 
 
 def _without_accents(text: str) -> str:
@@ -99,11 +103,11 @@ def _without_accents(text: str) -> str:
     return "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
 
 
-def _spoken(chosen: str | None) -> Options:
-    """The languages of the portal; of the one that is nearest to the customer's tag, that very tag."""
+def _language_options(chosen: str | None) -> Options:
+    """Return the languages of the portal; the one nearest to the customer's own tag has that tag as its value."""
     languages = languages_of(current_app)
     near = languages.nearest(chosen)
     options = [(chosen if chosen and language is near else language.tag, language.name) for language in languages]
-    if chosen and near is None:  # a shop's server may have named one that the portal does not speak
+    if chosen and near is None:  # set by a shop's server, and not a language of the portal
         options.append((chosen, chosen))
     return options

@@ -1,4 +1,4 @@
-"""The forms of registration and profile: a customer's details, as far as the organisation asks for them."""
+"""The forms of registration and profile, with the fields that the organisation asks for."""
 
 from functools import lru_cache
 from typing import Any, TypeVar, cast
@@ -16,34 +16,32 @@ from portal.web.fields import (
     CheckBox,
     EmailField,
     Required,
-    SecretField,
     TextField,
     country,
-    own_language,
+    password_field,
     phone_number,
     plain_text,
-    short_enough,
-    typed,
+    supported_language,
 )
 from portal.web.forms import EMAIL, PortalForm
 
 
 class _NameForm(PortalForm):
-    """The customer's name: the first fields of registration and profile."""
+    """Enter a name: the first fields of registration and profile."""
 
     first_name = TextField(N_("First name"), [plain_text])
     last_name = TextField(N_("Last name"), [plain_text])
 
 
 class _NewAccountForm(_NameForm):
-    """What an account is created with."""
+    """Enter what every account needs."""
 
     email = EmailField(EMAIL)
-    password = SecretField(N_("Password"), [typed(N_("Choose a password.")), short_enough])
+    password = password_field(N_("Password"), N_("Choose a password."))
 
 
 class ProfileForm(_NameForm):
-    """What customers say of themselves. `asking` makes of it what an organisation asks for."""
+    """Change the profile; `with_field_rules` returns the form with the fields of an organisation."""
 
     phone = TextField(N_("Phone"), [plain_text, phone_number])
     company_name = TextField(N_("Company"), [plain_text])
@@ -55,21 +53,21 @@ class ProfileForm(_NameForm):
     state_region = TextField(N_("State or region"), [plain_text])
     postal_code = TextField(N_("Postal code"), [plain_text])
     country = TextField(N_("Country"), [plain_text, country])
-    locale = TextField(N_("Language"), [plain_text, own_language])
+    locale = TextField(N_("Language"), [plain_text, supported_language])
     newsletter = CheckBox(N_("Email me news now and then"))
 
     def details(self) -> dict[str, Any]:
-        """What was sent; a field that was left out is not there, and a box that is not ticked is not sent."""
+        """Return the values by field name, without fields that were not sent; browsers send no unticked checkbox."""
         sent = (self[name] for name in PROFILE_FIELDS if name in self)
         return {field.name: field.data for field in sent if field.raw_data or field.name == "newsletter"}
 
 
 PROFILE_ORDER = [name for name in (*vars(_NameForm), *vars(ProfileForm)) if name in PROFILE_FIELDS]
-"""The fields of the profile as they stand on the page."""
+"""The fields of the profile, in their order on the page."""
 
 
-def label_of(name: str) -> str:
-    """What the field of this name is called."""
+def field_label(name: str) -> str:
+    """Return the label of a profile field."""
     return translate(getattr(ProfileForm, name).args[0])
 
 
@@ -80,7 +78,7 @@ class RegistrationForm(_NewAccountForm, ProfileForm):
 
     @property
     def referral(self) -> str | None:
-        """Who sent them; a bad number is ignored."""
+        """The reference of the customer who referred this one; an invalid one is ignored."""
         text = cleaned(self.ref.data or request.args.get("ref", ""))
         return text if is_customer_reference(text) else None
 
@@ -88,19 +86,19 @@ class RegistrationForm(_NewAccountForm, ProfileForm):
 _Form = TypeVar("_Form", bound=ProfileForm)
 
 
-def asking(form_class: type[_Form], rules: Rules) -> type[_Form]:
-    """A form that asks for what an organisation asks for."""
+def with_field_rules(form_class: type[_Form], rules: Rules) -> type[_Form]:
+    """Return a form class without the fields that an organisation has switched off, and with those it requires."""
     required = frozenset(name for name, rule in rules.items() if rule is FieldRule.REQUIRED)
     left_out = frozenset(name for name, rule in rules.items() if rule not in ASKED)
-    return cast(type[_Form], _asking(form_class, required, left_out))
+    return cast(type[_Form], _form_class(form_class, required, left_out))
 
 
 @lru_cache(maxsize=200)
-def _asking(form_class: Any, required: frozenset[str], left_out: frozenset[str]) -> Any:
+def _form_class(form_class: Any, required: frozenset[str], left_out: frozenset[str]) -> Any:
     attributes: dict[str, Any] = dict.fromkeys(left_out)
     for name in required:
         field = getattr(form_class, name)
         label, validators = field.args
         attributes[name] = UnboundField(field.field_class, label, [Required(), *validators])
-        attributes[name].creation_counter = field.creation_counter  # the order of fields is that of these
+        attributes[name].creation_counter = field.creation_counter  # WTForms orders the fields by it
     return type(form_class)(form_class.__name__, (form_class,), attributes)

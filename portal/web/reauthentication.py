@@ -1,6 +1,6 @@
-"""Confirming who sits there before something dangerous: by password or emailed code, then by the second step."""
+"""Reauthenticate before a sensitive change: by the password or a code from an email, and by the second step."""
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,81 +16,78 @@ from portal.domain.use_cases.reauthenticate import (
     request_code,
 )
 from portal.web import session
-from portal.web.form_page import FormPage
-from portal.web.forms import AskCodeForm, ConfirmCodeForm, ConfirmPasswordForm, ConfirmSecondStepForm, PortalForm
+from portal.web.form_page import FormPage, FormT, PageState, StatelessFormPage
+from portal.web.forms import AskCodeForm, ConfirmCodeForm, ConfirmPasswordForm, ConfirmSecondStepForm
 from portal.web.redirects import own_path, redirect_to
 
 pages = Blueprint("reauthentication", __name__, url_prefix="/reauthenticate")
 
 
-class PasswordPage(FormPage):
-    """Type the password, or have a code sent."""
+@dataclass
+class _ReauthenticationState(PageState):
+    has_password: bool
 
-    form_class: ClassVar[type[PortalForm]] = ConfirmPasswordForm
+
+class _ReauthenticationPage(FormPage[FormT, _ReauthenticationState]):
+    """The page with both forms: the password, and the button that requests a code."""
+
     template = "account/reauthenticate.html"
 
-    def onward(self) -> ResponseReturnValue | None:
-        """Lead a customer on who only needs to enter a code of the second step."""
+    def load(self) -> _ReauthenticationState:
+        return _ReauthenticationState(get_security(current_context(), session.signed_in_customer()).has_password)
+
+
+class PasswordPage(_ReauthenticationPage[ConfirmPasswordForm]):
+    """Enter the password."""
+
+    form_class = ConfirmPasswordForm
+
+    def early_redirect(self) -> ResponseReturnValue | None:
+        """Redirect a customer of whom only the second step is asked."""
         if is_second_step_due(current_context(), session.signed_in_customer()):
             return redirect(url_for("reauthentication.second_step", next=own_path(request.args.get("next"))))
         return None
 
-    def opened(self, **_arguments: Any) -> dict[str, Any]:
-        """Whether there is a password to type."""
-        return {"has_password": get_security(current_context(), session.signed_in_customer()).has_password}
-
-    def filled(self, form: PortalForm) -> None:
-        """Where to go on afterwards."""
-        form["next"].data = own_path(request.args.get("next"))
-
-    def submitted(self, form: Any, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Check it."""
+    def submit(self, form: ConfirmPasswordForm, state: _ReauthenticationState) -> ResponseReturnValue:
         customer = session.signed_in_customer()
-        return _go_on(
-            reauthenticate(current_context(), session.current_visitor(), customer, form.password.text), form.next.data
-        )
+        identity = reauthenticate(current_context(), session.current_visitor(), customer, form.password.text)
+        return _renew_and_redirect(identity, form.next.data)
 
 
-class AskCodePage(PasswordPage):
-    """Have a code sent; the page itself is only seen when something was wrong with what was sent."""
+class AskCodePage(_ReauthenticationPage[AskCodeForm]):
+    """Request a code; the page itself is shown only after an error."""
 
     form_class = AskCodeForm
 
-    def get(self, **_arguments: Any) -> ResponseReturnValue:
-        """Lead to the page with the button."""
+    def get(self) -> ResponseReturnValue:
+        """Redirect to the page with the button."""
         return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
 
-    def submitted(self, form: Any, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Send it to the customer's own address."""
+    def submit(self, form: AskCodeForm, state: _ReauthenticationState) -> ResponseReturnValue:
         customer = session.signed_in_customer()
         session.remember_code_request(request_code(current_context(), session.current_visitor(), customer))
         return redirect(url_for("reauthentication.code", next=own_path(form.next.data)))
 
 
-class CodePage(FormPage):
-    """Type the code, in the browser that asked."""
+class CodePage(StatelessFormPage[ConfirmCodeForm]):
+    """Enter the code, in the browser that requested it."""
 
     form_class = ConfirmCodeForm
     template = "account/reauthenticate_code.html"
 
-    def onward(self) -> ResponseReturnValue | None:
-        """Lead a customer whose browser has not asked for a code to the page with the button."""
+    def early_redirect(self) -> ResponseReturnValue | None:
+        """Redirect a customer whose browser has not requested a code to the page with the button."""
         session.signed_in_customer()
         if session.code_requests():
             return None
         return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
 
-    def opened(self, **_arguments: Any) -> dict[str, Any]:
-        """For whom."""
+    def load(self) -> PageState:
+        """Require a signed-in customer."""
         session.signed_in_customer()
-        return {}
+        return super().load()
 
-    def filled(self, form: PortalForm) -> None:
-        """Where to go on afterwards."""
-        form["next"].data = own_path(request.args.get("next"))
-
-    def submitted(self, form: ConfirmCodeForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Check it."""
+    def submit(self, form: ConfirmCodeForm, state: PageState) -> ResponseReturnValue:
         identity = reauthenticate_by_code(
             current_context(),
             session.current_visitor(),
@@ -99,47 +96,43 @@ class CodePage(FormPage):
             form.code.data or "",
             remember=session.is_remembered(),
         )
-        return _go_on(identity, form.next.data)
+        return _renew_and_redirect(identity, form.next.data)
 
 
-class SecondStepPage(FormPage):
-    """Type a code of the second step."""
+class SecondStepPage(StatelessFormPage[ConfirmSecondStepForm]):
+    """Enter a code of the second step."""
 
     form_class = ConfirmSecondStepForm
     template = "account/reauthenticate_two_step.html"
 
-    def onward(self) -> ResponseReturnValue | None:
-        """Lead a customer of whom it is not asked now to the other ways."""
+    def early_redirect(self) -> ResponseReturnValue | None:
+        """Redirect a customer of whom it is not asked now to the page with the other ways."""
         if is_second_step_due(current_context(), session.signed_in_customer()):
             return None
         return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
 
-    def opened(self, **_arguments: Any) -> dict[str, Any]:
-        """For whom."""
+    def load(self) -> PageState:
+        """Require a signed-in customer."""
         session.signed_in_customer()
-        return {}
+        return super().load()
 
-    def filled(self, form: PortalForm) -> None:
-        """Where to go on afterwards."""
-        form["next"].data = own_path(request.args.get("next"))
-        form["recovery"].data = request.args.get("recovery") and "y"
+    def prefill(self, form: ConfirmSecondStepForm) -> None:
+        form.recovery.data = request.args.get("recovery") and "y"
 
-    def submitted(self, form: ConfirmSecondStepForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Check it."""
-        customer = session.signed_in_customer()
+    def submit(self, form: ConfirmSecondStepForm, state: PageState) -> ResponseReturnValue:
         identity = reauthenticate_by_second_step(
-            current_context(), session.current_visitor(), customer, form.code.data or ""
+            current_context(), session.current_visitor(), session.signed_in_customer(), form.code.data or ""
         )
-        return _go_on(identity, form.next.data)
+        return _renew_and_redirect(identity, form.next.data)
 
 
-def _go_on(identity: str | None, after: str | None) -> ResponseReturnValue:
+def _renew_and_redirect(identity: str | None, after: str | None) -> ResponseReturnValue:
     if identity is None:
-        return session.to_sign_in()
+        return session.redirect_to_sign_in()
     session.renew(identity)
     if is_second_step_due(current_context(), session.signed_in_customer()):
         return redirect(url_for("reauthentication.second_step", next=own_path(after)))
-    session.give_notice(N_("Thanks, that's confirmed."))
+    session.set_notice(N_("Thanks, that's confirmed."))
     return redirect_to(after, url_for("account.security"))
 
 

@@ -1,6 +1,7 @@
-"""Creating an account, and confirming its address."""
+"""Create an account, and confirm its address."""
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -20,15 +21,16 @@ from portal.domain.use_cases.resend_confirmation import resend
 from portal.i18n import current_language
 from portal.web import session
 from portal.web.embedding import current_visit
-from portal.web.form_page import FormPage
-from portal.web.forms import ChosenPasswordForm, CodeForm, PortalForm, RememberForm, ResendForm
-from portal.web.handover import arrive, go_on
-from portal.web.link_page import LinkPage
+from portal.web.form_page import FormPage, FormT, PageState
+from portal.web.forms import ChosenPasswordForm, CodeForm, RememberForm, ResendForm
+from portal.web.handover import redirect_signed_in, sign_in_and_redirect
+from portal.web.link_page import LinkPage, LinkState
 from portal.web.organisation import current_organisation
-from portal.web.password import judge_typed_password
-from portal.web.profile import country_names
-from portal.web.profile_forms import RegistrationForm, asking
+from portal.web.password import check_typed_password
+from portal.web.profile import Options, country_names
+from portal.web.profile_forms import RegistrationForm, with_field_rules
 from portal.web.redirects import return_target
+from portal.web.saved_input import save_input
 
 _CONFIRMED = N_("Your email address is already confirmed.")
 _CONFIRMED_ELSEWHERE = N_("Your email address is confirmed. Sign in with the password you chose.")
@@ -36,39 +38,41 @@ _CONFIRMED_ELSEWHERE = N_("Your email address is confirmed. Sign in with the pas
 pages = Blueprint("register", __name__)
 
 
-class RegistrationPage(FormPage):
+@dataclass
+class _RegistrationState(PageState):
+    min_length: int
+    countries: Options
+
+
+class RegistrationPage(FormPage[RegistrationForm, _RegistrationState]):
     """Create an account."""
 
     form_class = RegistrationForm
     template = "register/register.html"
 
-    def opened(self, **_arguments: Any) -> dict[str, Any]:
-        """The rule for passwords is told before it is broken."""
-        return {
-            "min_length": current_context().rules.password_min_length,
-            "countries": country_names(current_language().locale),
-        }
+    def load(self) -> _RegistrationState:
+        return _RegistrationState(
+            min_length=current_context().rules.password_min_length,
+            countries=country_names(current_language().locale),
+        )
 
-    def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
-        """With the fields that the organisation asks for."""
-        return asking(RegistrationForm, registration_rules(current_organisation().field_rules))
+    def form_for(self, state: _RegistrationState) -> type[RegistrationForm]:
+        """Return the form with the fields that the organisation asks for."""
+        return with_field_rules(RegistrationForm, registration_rules(current_organisation().field_rules))
 
-    def onward(self) -> ResponseReturnValue | None:
-        """Lead a customer who is signed in to the account, or back to the site that they came from."""
-        return go_on(None) if session.current_customer() else None
+    def early_redirect(self) -> ResponseReturnValue | None:
+        return redirect_signed_in(None) if session.current_customer() else None
 
-    def filled(self, form: PortalForm) -> None:
-        """Who sent them."""
-        form["ref"].data = request.args.get("ref")
+    def prefill(self, form: RegistrationForm) -> None:
+        form.ref.data = request.args.get("ref")
 
-    def judge(self, form: RegistrationForm) -> None:
-        """Judge the password beside what else is wrong."""
-        judge_typed_password(form, form.email.data, form.first_name.data, form.last_name.data)
+    def validate_more(self, form: RegistrationForm) -> None:
+        check_typed_password(form, form.email.data, form.first_name.data, form.last_name.data)
 
-    def submitted(self, form: RegistrationForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Store what was typed and have a mail sent; the answer is the same for every address."""
+    def submit(self, form: RegistrationForm, state: _RegistrationState) -> ResponseReturnValue:
+        """Store the registration and queue an email; the response is the same for every address."""
         address = form.email.address
-        application = RegistrationRequest(
+        registration_request = RegistrationRequest(
             address=address,
             password=form.password.text,
             **form.details(),
@@ -76,71 +80,82 @@ class RegistrationPage(FormPage):
             return_url=current_visit().return_url,
         )
         session.remember_registration(
-            register(current_context(), session.current_visitor(), application), address.email
+            register(current_context(), session.current_visitor(), registration_request), address.email
         )
-        session.keep_typed(request.path, request.form)  # for who has to use another address
+        save_input(request.path, request.form)  # to fill in the form again for another address
         return redirect(url_for("register.code"))
 
 
 pages.add_url_rule("/register", view_func=RegistrationPage.as_view("register"))
 
 
-class CodePage(FormPage):
-    """What to do now: type the code of the mail, or open its link."""
+@dataclass
+class _CodeState(PageState):
+    email: str | None
+    """The address that was typed."""
+    requested_here: bool
+    """Whether this browser made the registration."""
+    here: str
+    """The page that the language switch returns to; ResendPage has the same."""
 
-    form_class: ClassVar[type[PortalForm]] = CodeForm
+
+class _PendingPage(FormPage[FormT, _CodeState]):
+    """The page of a pending registration, with the forms of CodePage and ResendPage."""
+
     template = "register/code.html"
 
-    def onward(self) -> ResponseReturnValue | None:
-        """Lead a customer on whose address is confirmed: to the account in a browser that is signed in."""
+    def early_redirect(self) -> ResponseReturnValue | None:
+        """Redirect if the address is confirmed meanwhile, or if a signed-in browser has no registration."""
         registration, customer = session.remembered_registration(), session.current_customer()
         if registration is None:
-            return go_on(None) if customer else None
+            return redirect_signed_in(None) if customer else None
         if not is_confirmed(current_context(), session.current_visitor(), registration):
             return None
-        session.give_notice(_CONFIRMED if customer else _CONFIRMED_ELSEWHERE)
+        session.set_notice(_CONFIRMED if customer else _CONFIRMED_ELSEWHERE)
         return redirect(url_for("account.home" if customer else "login.login"))
 
-    def post(self, **arguments: Any) -> ResponseReturnValue:
-        """Confirm; where that has happened in another browser there is nothing left to type."""
-        return onward if (onward := self.onward()) is not None else super().post(**arguments)
+    def post(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
+        """Submit the form, unless the address was confirmed in another browser."""
+        return early if (early := self.early_redirect()) is not None else super().post(*args, **kwargs)
 
-    def opened(self, **_arguments: Any) -> dict[str, Any]:
-        """The address as it was typed; whoever changes the language comes back here, also from ResendPage."""
+    def load(self) -> _CodeState:
         registration = session.remembered_registration()
-        if registration is not None:
+        if registration is not None:  # adds the origin to the page's policy
             return_target(return_url_of(current_context(), session.current_visitor(), registration))
-        return {
-            "email": session.mailed_to(),
-            "requested_here": registration is not None,
-            "here": url_for("register.code"),
-        }
+        return _CodeState(
+            email=session.mailed_to(), requested_here=registration is not None, here=url_for("register.code")
+        )
 
-    def submitted(self, form: CodeForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Confirm and sign in."""
+
+class CodePage(_PendingPage[CodeForm]):
+    """Enter the code of the email."""
+
+    form_class = CodeForm
+
+    def submit(self, form: CodeForm, state: _CodeState) -> ResponseReturnValue:
         confirmation = get_confirmation_by_code(
             current_context(), session.current_visitor(), session.remembered_registration(), form.code.data or ""
         )
         return _confirm(confirmation, None, remember=form.remember.data)
 
 
-class ResendPage(CodePage):
-    """Have the mail sent once more; shows the page with the code."""
+class ResendPage(_PendingPage[ResendForm]):
+    """Have the email sent again."""
 
     form_class = ResendForm
 
-    def get(self, **_arguments: Any) -> ResponseReturnValue:
-        """Lead to the page with the button."""
+    def get(self) -> ResponseReturnValue:
+        """Redirect to the page with the button."""
         return redirect(url_for("register.code"))
 
-    def submitted(self, form: PortalForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Send it again; the answer is the same for every address."""
+    def submit(self, form: ResendForm, state: _CodeState) -> ResponseReturnValue:
+        """Queue the email again; the response is the same for every address."""
         registration = session.remembered_registration()
         if registration is None:
             return redirect(url_for("register.register"))
         if resend(current_context(), session.current_visitor(), registration) is None:
             return redirect(url_for("register.register"))
-        session.give_notice(N_("We've sent the email again."))
+        session.set_notice(N_("We've sent the email again."))
         return redirect(url_for("register.code"))
 
 
@@ -148,40 +163,34 @@ pages.add_url_rule("/register/code", view_func=CodePage.as_view("code"))
 pages.add_url_rule("/register/resend", view_func=ResendPage.as_view("resend"))
 
 
-class VerifyPage(LinkPage):
-    """Confirm an address: looking never confirms it, only the button does."""
+@dataclass
+class _VerifyState(LinkState):
+    confirmation: Confirmation
+    same_browser: bool
+    """Whether this browser made the registration; another one must enter the password."""
+
+
+class VerifyPage(LinkPage[RememberForm, _VerifyState]):
+    """Confirm an address with a button; mail scanners open links, but press no button."""
 
     template = "register/verify.html"
     purpose = Purpose.VERIFY
-    beginning = "register.code"
-    told_again = _CONFIRMED
+    request_endpoint = "register.code"
+    used_notice = _CONFIRMED
 
-    def opened(self, **arguments: Any) -> dict[str, Any]:
-        """What the link would confirm, and whether the password must be typed again for it."""
+    def load(self, token: str) -> _VerifyState:
         confirmation = get_confirmation(
-            current_context(),
-            session.current_visitor(),
-            arguments["token"],
-            registration=session.remembered_registration(),
+            current_context(), session.current_visitor(), token, registration=session.remembered_registration()
         )
-        return_target(confirmation.return_url)
-        return {
-            "token": arguments["token"],
-            "email": confirmation.email,
-            "same_browser": not confirmation.needs_password,
-            "confirmation": confirmation,
-        }
+        return_target(confirmation.return_url)  # adds its origin to the page's policy
+        return _VerifyState(token, confirmation.email, confirmation, same_browser=not confirmation.needs_password)
 
-    def form_for(self, shown: dict[str, Any]) -> type[PortalForm]:
-        """A button in the browser that registered, the password elsewhere."""
-        return RememberForm if shown["same_browser"] else ChosenPasswordForm
+    def form_for(self, state: _VerifyState) -> type[RememberForm]:
+        return RememberForm if state.same_browser else ChosenPasswordForm
 
-    def submitted(self, form: PortalForm, shown: dict[str, Any]) -> ResponseReturnValue:
-        """Confirm and sign in."""
-        confirmation: Confirmation = shown["confirmation"]
-        return _confirm(
-            confirmation, form["password"].data if confirmation.needs_password else None, remember=form["remember"].data
-        )
+    def submit(self, form: RememberForm, state: _VerifyState) -> ResponseReturnValue:
+        password = form.password.text if isinstance(form, ChosenPasswordForm) else None
+        return _confirm(state.confirmation, password, remember=form.remember.data)
 
 
 def _confirm(confirmation: Confirmation, password: str | None, *, remember: bool) -> ResponseReturnValue:
@@ -191,13 +200,13 @@ def _confirm(confirmation: Confirmation, password: str | None, *, remember: bool
         confirmation,
         password,
         remember=remember,
-        replacing=session.carried_identity(),
+        replacing=session.presented_identity(),
     )
-    onward = arrive(begun, remember=remember, after=None, return_url=confirmation.return_url)
+    response = sign_in_and_redirect(begun, remember=remember, after=None, return_url=confirmation.return_url)
     session.remember_used_link(confirmation.link.public_id)
-    if onward.location == url_for("account.home"):
-        session.give_notice(N_("Your email address is confirmed. Welcome!"))
-    return onward
+    if response.location == url_for("account.home"):
+        session.set_notice(N_("Your email address is confirmed. Welcome!"))
+    return response
 
 
 pages.add_url_rule("/register/verify/<token>", view_func=VerifyPage.as_view("verify"))

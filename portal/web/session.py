@@ -1,10 +1,6 @@
-"""The browser's cookie: which identity it carries, and what it remembers of a registration."""
-
-import json
-from collections.abc import Mapping
+"""The session cookie: the identity, and the email requests, links and notices of this browser."""
 
 from flask import g, redirect, request, session, url_for
-from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from portal.app import current_context
@@ -20,42 +16,35 @@ from portal.storage.models import STRING_LENGTH, USER_AGENT_LENGTH
 from portal.web.cookies import is_framed, presented_device
 from portal.web.organisation import current_organisation
 
+PageLink = tuple[str, str]
+"""A link on a page: its endpoint and its text (for the translators)."""
+
 VISIT = "visit"
 _IDENTITY = "identity"
-_KEPT = "kept"
-Way = tuple[str, str]
-"""Where a page leads on: an endpoint, and the words of the link."""
+_REMEMBER = "kept"
 _REGISTRATION = "registration"
-_MAILED_TO = "mailed_to"
-_SIGN_INS = "sign_ins"
-_CODES = "codes"
-_FORM = "form"
-_PENDING = "pending"
+_MAILED_ADDRESS = "mailed_to"
+_SIGN_IN_REQUESTS = "sign_ins"
+_CODE_REQUESTS = "codes"
+_REQUESTED_PATH = "next"
+_PENDING_SIGN_IN = "pending"
 _SET_UP = "set_up"
-_KEPT_FORM_LENGTH = 1000
-"""Characters."""
-_WANTED = "next"
-_LINKS = "links"
-_USED = "used"
-_ADDRESS = "address"
-_TYPED = "typed"
-_TYPED_LENGTH = 700
-"""Bytes of what was typed into a form that are kept; a longer form is kept without."""
-_REMEMBERED_LINKS = 5
+_OPENED_LINKS = "links"
+_USED_LINKS = "used"
+_MAX_USED_LINKS = 5
 _LINK_PREFIX = 12
-"""Characters of a link's public id that tell it from all others."""
-_NOT_TYPED = frozenset({"csrf_token", "locale", "next"})
-_SIGNED_OUT = {
+"""Characters of a link's public id: enough to be unique."""
+_SIGN_OUT_NOTICES = {
     SignedOut.PASSWORD_CHANGED: N_("You were signed out because your password was changed. Please sign in again."),
     SignedOut.ENDED: N_("You were signed out, for example from another device. Please sign in again."),
     SignedOut.EXPIRED: N_("Your session has expired. Please sign in again."),
 }
-_REMEMBERED_SIGN_INS = 3
-"""As many mails as somebody may have asked for one after another; the code of each is accepted."""
+_MAX_REQUESTS = 3
+"""Requests for an email with a code that a browser remembers; each of their codes is accepted."""
 
 
 def current_visitor() -> Visitor:
-    """Who is asking, for limits and the record of events."""
+    """Return the sender of the request, for rate limits and the audit log."""
     organisation = current_organisation()
     return Visitor(
         organisation_id=organisation.id,
@@ -74,41 +63,41 @@ def _printable(text: str) -> str:
     return "".join(character for character in text[:USER_AGENT_LENGTH] if character.isprintable())
 
 
-def _clear(*kept: str) -> None:
-    """Forget everything, the form token too, but for which site the customer came from and which links were used."""
-    remembered = {name: session[name] for name in (VISIT, _USED, *kept) if name in session}
+def _clear(*except_for: str) -> None:
+    """Remove everything, including the form token, except the visit, the used links and the keys `except_for`."""
+    rest = {name: session[name] for name in (VISIT, _USED_LINKS, *except_for) if name in session}
     session.clear()
-    session.update(remembered)
+    session.update(rest)
 
 
 def sign_in(identity: str, *, remember: bool) -> None:
-    """Put a new identity into a cookie that holds nothing of before but where the customer wanted to go."""
-    _clear(_WANTED)
+    """Put a new identity into the session; of what was in it, only the requested path stays."""
+    _clear(_REQUESTED_PATH)
     for found in ("customer", "customer_failure"):
         g.pop(found, None)
     session[_IDENTITY] = identity
-    session[_KEPT] = remember
+    session[_REMEMBER] = remember
     session.permanent = remember  # else the cookie ends with the browser
 
 
-def visited_in() -> str | None:
-    """The language of the site that the customer came from, if it said so (embedding.py)."""
+def visit_locale() -> str | None:
+    """Return the language of the site that the customer came from, if it has named one (embedding.py)."""
     locale: str | None = session.get(VISIT, {}).get("locale")
     return locale
 
 
-def carried_identity() -> str | None:
-    """The identity in the cookie, alive or not."""
+def presented_identity() -> str | None:
+    """Return the identity in the cookie, whether it has ended or not."""
     return session.get(_IDENTITY)
 
 
 def sign_out() -> None:
-    """Empty the cookie."""
+    """Remove the identity and the state of this browser from the session."""
     _clear()
 
 
 def current_customer() -> Customer | None:
-    """The customer who is signed in. One query a request, also when it raised DatabaseUnavailable."""
+    """Return the signed-in customer, if any. One query per request, also if it raises DatabaseUnavailable."""
     if "customer" not in g:
         if failure := g.get("customer_failure"):
             raise failure
@@ -127,11 +116,11 @@ def current_customer() -> Customer | None:
 
 
 class NotSignedIn(Exception):
-    """A page was asked for that only a signed-in customer may see; errors.py sends them to sign in."""
+    """The requested page is for signed-in customers only; errors.py redirects to the sign-in page."""
 
 
 def signed_in_customer() -> Customer:
-    """The customer who is signed in; raises NotSignedIn."""
+    """Return the signed-in customer; raises NotSignedIn."""
     customer = current_customer()
     if customer is None:
         raise NotSignedIn
@@ -139,172 +128,124 @@ def signed_in_customer() -> Customer:
 
 
 def hold_pending_sign_in(value: str, after: str | None) -> None:
-    """Know this browser as the one whose sign-in waits for the second step, and where it wants to go."""
-    session[_PENDING] = value
-    session[_WANTED] = after if after and len(after) <= STRING_LENGTH else None
+    """Save a sign-in that waits for the second step, and the path to redirect to afterwards."""
+    session[_PENDING_SIGN_IN] = value
+    session[_REQUESTED_PATH] = after if after and len(after) <= STRING_LENGTH else None
 
 
 def pending_sign_in() -> str | None:
-    """What this browser holds of a sign-in that waits for the second step."""
-    return session.get(_PENDING)
+    """Return the sign-in of this browser that waits for the second step, if any."""
+    return session.get(_PENDING_SIGN_IN)
 
 
 def drop_pending_sign_in() -> None:
-    """Forget a sign-in that cannot go on."""
-    session.pop(_PENDING, None)
+    """Remove a sign-in that cannot be finished."""
+    session.pop(_PENDING_SIGN_IN, None)
 
 
-def keep_set_up(sealed: str) -> None:
-    """Keep the secret of an app that is being set up, so that the page shows the same one when it is loaded again."""
+def save_set_up(sealed: str) -> None:
+    """Save the secret of an app that is being set up, so that the page shows the same one when it is reloaded."""
     session[_SET_UP] = sealed
 
 
-def kept_set_up() -> str | None:
-    """The secret of an app that is being set up, encrypted."""
+def saved_set_up() -> str | None:
+    """Return the secret of an app that is being set up, encrypted."""
     return session.get(_SET_UP)
 
 
-def forget_set_up() -> None:
-    """Forget the secret of an app that is set up."""
+def delete_set_up() -> None:
+    """Remove the secret of an app that is set up."""
     session.pop(_SET_UP, None)
 
 
 def renew(identity: str) -> None:
-    """Go on in the same session under a new identity."""
+    """Replace the identity of the session, after the customer has reauthenticated."""
     for found in ("customer", "customer_failure"):
         g.pop(found, None)
     session[_IDENTITY] = identity
-    session.pop(_CODES, None)
+    session.pop(_CODE_REQUESTS, None)
 
 
 def remember_code_request(public_id: str) -> None:
-    """Know this browser as the one that asked for a code to confirm who sits there."""
-    session[_CODES] = [*code_requests(), public_id][-_REMEMBERED_SIGN_INS:]
+    """Remember that this browser requested a code to reauthenticate."""
+    session[_CODE_REQUESTS] = [*code_requests(), public_id][-_MAX_REQUESTS:]
 
 
 def code_requests() -> list[str]:
-    """The codes that this browser asked for, by their public ids, the newest last."""
-    return list(session.get(_CODES, ()))
-
-
-def keep_form(path: str, fields: dict[str, str]) -> None:
-    """Keep what was typed into a form until the customer has confirmed who they are; too much is not kept.
-
-    The cookie has room for little more than an address.
-    """
-    if sum(map(len, (path, *fields, *fields.values()))) <= _KEPT_FORM_LENGTH:
-        session[_FORM] = [path, fields]
-
-
-def take_kept_form(path: str) -> dict[str, str]:
-    """What was typed into the form of a page before the customer was asked to confirm who they are; once."""
-    kept_path, fields = session.get(_FORM, (None, {}))
-    if kept_path != path:
-        return {}
-    del session[_FORM]
-    return dict(fields)
+    """Return the public ids of the codes that this browser requested, the newest last."""
+    return list(session.get(_CODE_REQUESTS, ()))
 
 
 def is_remembered() -> bool:
-    """Whether the customer asked to be kept signed in."""
-    return bool(session.get(_KEPT))
+    """Return whether the customer chose to stay signed in on this device."""
+    return bool(session.get(_REMEMBER))
 
 
-def to_reauthentication() -> Response:
-    """Where somebody goes who must confirm who they are first; they come back here afterwards."""
+def redirect_to_reauthentication() -> Response:
+    """Redirect to the page that confirms the customer's identity, which returns to this one."""
     return redirect(url_for("reauthentication.password", next=request.path))
 
 
-def to_sign_in() -> Response:
-    """Where somebody goes who must sign in first; they come back here afterwards."""
+def redirect_to_sign_in() -> Response:
+    """Redirect to the sign-in page, which returns to this one."""
     return redirect(url_for("login.login", next=request.path))
 
 
 def remember_registration(public_id: str, email: str) -> None:
-    """Know this browser as the one that registered."""
+    """Remember that this browser made a registration."""
     session[_REGISTRATION] = public_id
-    session[_MAILED_TO] = email
+    session[_MAILED_ADDRESS] = email
 
 
 def remembered_registration() -> str | None:
-    """The registration that this browser made, by its public id."""
+    """Return the public id of the registration that this browser made, if any."""
     return session.get(_REGISTRATION)
 
 
 def remember_sign_in_request(public_id: str, email: str, after: str | None) -> None:
-    """Know this browser as the one that asked for a mail to sign in, and where it wanted to go."""
-    session[_SIGN_INS] = [*sign_in_requests(), public_id][-_REMEMBERED_SIGN_INS:]
-    session[_MAILED_TO] = email
-    # A cookie that grows too large is dropped, and its code with it; no path of ours is that long.
-    session[_WANTED] = after if after and len(after) <= STRING_LENGTH else None
+    """Remember that this browser requested an email to sign in, and the path to redirect to afterwards."""
+    session[_SIGN_IN_REQUESTS] = [*sign_in_requests(), public_id][-_MAX_REQUESTS:]
+    session[_MAILED_ADDRESS] = email
+    # A cookie that is too large is dropped, and the request with it; no path of the portal is that long.
+    session[_REQUESTED_PATH] = after if after and len(after) <= STRING_LENGTH else None
 
 
 def sign_in_requests() -> list[str]:
-    """The mails to sign in that this browser asked for, by their public ids, the newest last."""
-    return list(session.get(_SIGN_INS, ()))
+    """Return the public ids of the sign-in emails that this browser requested, the newest last."""
+    return list(session.get(_SIGN_IN_REQUESTS, ()))
 
 
-def wanted_path() -> str | None:
-    """Where this browser wanted to go when it asked for a mail to sign in."""
-    return session.get(_WANTED)
+def requested_path() -> str | None:
+    """Return the path to redirect to after a sign-in by email or with a second step, if any."""
+    return session.get(_REQUESTED_PATH)
 
 
-def remember_address(text: str | None) -> None:
-    """Keep the address that was typed last, for the other forms that ask for it; of what is none at all nothing."""
-    if text and len(text) <= STRING_LENGTH:
-        session[_ADDRESS] = text
+def remember_opened_link(purpose: Purpose, public_id: str) -> None:
+    """Remember the link that was opened last for a purpose, so that its page can be reloaded without the token."""
+    if session.get(_OPENED_LINKS, {}).get(purpose) != public_id:
+        session[_OPENED_LINKS] = {**session.get(_OPENED_LINKS, {}), purpose: public_id}
 
 
-def typed_address() -> str | None:
-    """The address that was typed last in this browser, since the last sign-in or sign-out."""
-    return session.get(_ADDRESS)
-
-
-def keep_typed(path: str, form: Mapping[str, str]) -> None:
-    """Keep what was typed into the form of a page, but for passwords, to show it there again."""
-    remember_address(form.get("email"))
-    typed = {name: value for name, value in form.items() if value and name not in _NOT_TYPED and "password" not in name}
-    if len(json.dumps(typed)) <= _TYPED_LENGTH:
-        session[_TYPED] = (path, typed)
-
-
-def typed_at(path: str) -> MultiDict[str, str] | None:
-    """What was typed into the form of a page, as the form reads it; None for nothing."""
-    kept_path, typed = session.get(_TYPED, ("", {}))
-    return MultiDict(typed) if kept_path == path and typed else None
-
-
-def forget_typed() -> None:
-    """Forget what was typed: a form was sent since."""
-    session.pop(_TYPED, None)
-
-
-def hold_link(purpose: Purpose, public_id: str) -> None:
-    """Keep the link that was opened last for a purpose: the page stays the same when its address has lost the token."""
-    if session.get(_LINKS, {}).get(purpose) != public_id:
-        session[_LINKS] = {**session.get(_LINKS, {}), purpose: public_id}
-
-
-def held_link(purpose: Purpose) -> str | None:
-    """The public id of the link that was opened last for a purpose."""
-    public_id: str | None = session.get(_LINKS, {}).get(purpose)
+def last_opened_link(purpose: Purpose) -> str | None:
+    """Return the public id of the link that was opened last for a purpose, if any."""
+    public_id: str | None = session.get(_OPENED_LINKS, {}).get(purpose)
     return public_id
 
 
 def remember_used_link(public_id: str) -> None:
-    """Know this browser as the one that used a link."""
-    session[_USED] = [*session.get(_USED, ()), public_id[:_LINK_PREFIX]][-_REMEMBERED_LINKS:]
+    """Remember that this browser used a link."""
+    session[_USED_LINKS] = [*session.get(_USED_LINKS, ()), public_id[:_LINK_PREFIX]][-_MAX_USED_LINKS:]
 
 
 def has_used_link(public_id: str) -> bool:
-    """Return whether this browser used a link and heard of it."""
-    return public_id[:_LINK_PREFIX] in session.get(_USED, ())
+    """Return whether this browser used a link and received the response."""
+    return public_id[:_LINK_PREFIX] in session.get(_USED_LINKS, ())
 
 
 def take_sign_out_notice() -> str | None:
-    """Return why this browser is not signed in any more, once: the message is for the translators.
+    """Return once the message (for the translators) that says why the session of this browser has ended.
 
-    None where nothing has ended, or where the customer was not looked up or could not be.
+    None if no session has ended, or if the customer was not looked up or could not be.
     """
     if g.get("customer") or "customer" not in g or "customer_failure" in g or _IDENTITY not in session:
         return None
@@ -313,25 +254,22 @@ def take_sign_out_notice() -> str | None:
     except DatabaseUnavailable:
         return None
     del session[_IDENTITY]
-    return _SIGNED_OUT[reason]
+    return _SIGN_OUT_NOTICES[reason]
 
 
 def remember_mailed_to(email: str) -> None:
-    """Keep the address that was typed, to show it on the page that follows."""
-    session[_MAILED_TO] = email
+    """Save the address that an email was requested for, to show it on the next page."""
+    session[_MAILED_ADDRESS] = email
 
 
 def mailed_to() -> str | None:
-    """The address that a mail was asked for from this browser."""
-    return session.get(_MAILED_TO)
+    """Return the address that this browser requested an email for, if any."""
+    return session.get(_MAILED_ADDRESS)
 
 
-def give_notice(message: str, way: Way | None = None) -> None:
-    """Show a message (one for the translators), once, on the next page, in the language that page will have.
-
-    `way` is a link after it: an endpoint, and the link's words (for the translators, too).
-    """
+def set_notice(message: str, link: PageLink | None = None) -> None:
+    """Show a message (one for the translators) once, on the next page and in its language, with a link after it."""
     session["notice"] = message
     session.pop("notice_way", None)
-    if way:
-        session["notice_way"] = way
+    if link:
+        session["notice_way"] = link

@@ -1,4 +1,4 @@
-"""Light or dark as the site around a frame wants it, whatever the visitor's system prefers."""
+"""Stylesheets for a fixed colour scheme, which a site around a frame can choose."""
 
 from functools import lru_cache
 from hashlib import sha256
@@ -13,18 +13,18 @@ from portal.web.presentation import shown_organisation
 pages = Blueprint("theme", __name__)
 
 THEMES = {"light": "not all", "dark": "all"}
-"""When what is meant for the dark holds, in each of them."""
+"""The media query that replaces `prefers-color-scheme: dark` in each theme."""
 
 
 def register(app: Flask) -> None:
-    """Let the templates of an app know where a theme's stylesheet is."""
+    """Give the templates of an app the URLs of the themes' stylesheets."""
     app.jinja_env.globals["themed_stylesheet"] = _url
 
 
 @pages.get("/themed/<any(light, dark):theme>.css")
 def stylesheet(theme: str) -> Response:
-    """All that pages load in its place else, with every question for the visitor's preference answered."""
-    css, version = _themed(str(current_app.static_folder), theme, current_organisation().accent)
+    """Respond with the portal's and the organisation's stylesheet, in a fixed colour scheme."""
+    css, version = _themed_css(str(current_app.static_folder), theme, current_organisation().accent)
     response = Response(css, mimetype="text/css")
     if request.args.get("v") == version:
         response.headers["Cache-Control"] = FOR_EVER
@@ -32,13 +32,13 @@ def stylesheet(theme: str) -> Response:
 
 
 def _url(theme: str) -> str:
-    """The address of a theme's stylesheet, which changes with what is in it."""
-    version = _themed(str(current_app.static_folder), theme, shown_organisation().accent)[1]
+    """Return the URL of a theme's stylesheet, with its version."""
+    version = _themed_css(str(current_app.static_folder), theme, shown_organisation().accent)[1]
     return url_for("theme.stylesheet", theme=theme, v=version)
 
 
 @lru_cache(maxsize=1000)
-def _themed(static_folder: str, theme: str, accent: str | None) -> tuple[str, str]:
+def _themed_css(static_folder: str, theme: str, accent: str | None) -> tuple[str, str]:
     css = (Path(static_folder) / "portal.css").read_text("utf-8")
     if accent is not None:
         css += accent_stylesheet(accent)[0]

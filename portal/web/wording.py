@@ -1,4 +1,4 @@
-"""Times, browsers and places as the account's pages name them, in the page's language."""
+"""Template filters that format times, browsers and locations in the language of the page."""
 
 from datetime import UTC, datetime
 
@@ -13,11 +13,11 @@ from portal.domain.values.user_agents import read_user_agent
 from portal.i18n import SOURCE, current_language, translate
 
 _BRITISH = Locale("en", "GB")
-"""English stands here without a country, and CLDR takes that for American."""
+"""English has no country in the portal, and CLDR formats that as American."""
 
 
 def register(app: Flask) -> None:
-    """Give an app's templates these as filters."""
+    """Add the filters to an app."""
     app.jinja_env.filters |= {"moment": moment, "day": day, "browser": browser, "place": place}
 
 
@@ -27,12 +27,12 @@ def _locale() -> Locale:
 
 
 def day(when: datetime) -> str:
-    """A date, such as 29 November 2026."""
+    """Format a date, such as 29 November 2026."""
     return format_date(when.astimezone(UTC), "long", locale=_locale())
 
 
 def moment(when: datetime) -> Markup:
-    """A date and time in UTC, which the page's script turns into the reader's own time zone."""
+    """Format a date and time in UTC; the page's script converts it to the reader's time zone."""
     locale, when = _locale(), when.astimezone(UTC)
     words = locale.datetime_formats["medium"].format(format_time(when, "short", locale=locale), day(when))
     stamp = when.isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -42,7 +42,7 @@ def moment(when: datetime) -> Markup:
 
 
 def browser(user_agent: str | None) -> str:
-    """A browser and its system, such as Chrome on Windows."""
+    """Return browser and system, such as Chrome on Windows."""
     name, system = read_user_agent(user_agent)
     if name and system:
         # Translators: a browser and a system, as in "Chrome on Windows".
@@ -51,6 +51,6 @@ def browser(user_agent: str | None) -> str:
 
 
 def place(ip: str | None) -> str | None:
-    """About where an address is, such as Prague, CZ; None without a GeoIP database, or when it does not know."""
+    """Return the location of an IP address, such as Prague, CZ; None without a GeoIP database or if unknown."""
     found = current_context().geoip.locate(ip)
     return found.place if found else None

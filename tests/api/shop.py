@@ -18,7 +18,7 @@ NETWORK = "198.51.100.7"
 
 
 class Answer:
-    """What the API answered; it is JSON, whatever it is."""
+    """A response of the API, always JSON."""
 
     def __init__(self, response: Response, *, method: str = "POST") -> None:
         self.status = response.status_code
@@ -28,7 +28,7 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The code of a documented failure, or of a platform error."""
+        """The error code of a documented failure or a platform error."""
         if "error" in self.json:
             code: str = self.json["error"]["code"]
             return code
@@ -38,7 +38,7 @@ class Answer:
 
     @property
     def fields(self) -> dict[str, list[str]]:
-        """What is wrong with the fields that were sent."""
+        """The messages about invalid fields."""
         assert (self.status, self.code) == (422, "VALIDATION_FAILED"), self.json
         fields: dict[str, list[str]] = self.json["error"]["fields"]
         return fields
@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass
 class Shop:
-    """A server with a key."""
+    """A shop's server with an API key."""
 
     site: Site
     key: str | None
@@ -91,7 +91,7 @@ class Shop:
         return str(answer.json["identityId"])
 
     def account(self, identity: str) -> dict[str, Any]:
-        """What is known of who is signed in."""
+        """Return the account of an identity."""
         answer = self.ask("GET", "get-account-info", query={"identityId": identity})
         assert answer.status == 200
         found: dict[str, Any] = answer.json

@@ -1,8 +1,8 @@
 """A customer behind a shop's server is known by the network that the server names: it has limits of its own."""
 
 from portal.storage.models import Device
+from tests.api.actions import EMAIL, WRONG_PASSWORD, join
 from tests.api.shop import Answer, Shop, new_shop
-from tests.api.test_answers import EMAIL, WRONG_PASSWORD, join
 from tests.web.conftest import PASSWORD, Site, Start
 
 OWNERS = "203.0.113.5"

@@ -50,7 +50,7 @@ def world(start: Start) -> World:
 
 
 def live(world: World) -> None:
-    """Everything that anybody does, and what is refused."""
+    """Cause each kind of event, done and refused."""
     site = world.site
     for deed in SINGLE_REQUESTS:
         assert deed(world)()[0] != 503

@@ -1,4 +1,4 @@
-"""A shop's server takes over whoever has signed in on the portal's pages."""
+"""A shop's server redeems handover codes of customers who signed in on the portal's pages."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -21,7 +21,7 @@ ANOTHER = "of-another-page-at-all"
 
 @pytest.fixture
 def customer(site: Site) -> Browser:
-    """Somebody who is signed in on the portal's pages."""
+    """A customer who is signed in on the portal's pages."""
     with site.context.database.write() as connection:
         lists = {"return_origins": ["https://shop.example.com"], "handover_urls": [RETURN]}
         connection.execute(update(Organisation).values(lists))

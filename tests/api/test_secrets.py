@@ -1,4 +1,4 @@
-"""What nobody may read in a log: keys, identities, tokens, passwords, addresses, wherever a caller put them."""
+"""Keys, identities, tokens, passwords and addresses are never in a log, wherever a caller put them."""
 
 import http.client
 import json

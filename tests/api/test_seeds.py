@@ -92,7 +92,7 @@ curl -X POST "BASE/api/v1/customer/set-new-password?apiKey=KEY" \\
 
 @dataclass
 class Reader:
-    """Somebody who tries out what the reference pages print."""
+    """A caller who tries the examples of the reference pages."""
 
     served: Served
     sink: Sink

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import update
 
 from portal.storage.models import Organisation
+from tests.api.actions import EMAIL, OTHER_PASSWORD, WRONG_PASSWORD, asked_reset, join, log_in, set_password
 from tests.api.shop import Answer, Shop
-from tests.api.test_answers import EMAIL, OTHER_PASSWORD, WRONG_PASSWORD, asked_reset, join, log_in, set_password
 from tests.web.authenticator import Phone, pass_step, set_up
 from tests.web.conftest import PASSWORD, Site
 from tests.web.test_two_step import by_password, require

@@ -17,8 +17,13 @@ from tests.web.post import html_of
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
 
-# Mails only: Outlook for Windows lays out by these attributes of tables, and knows no style that stands for them.
-OUTLOOKS_OWN = re.compile(r"The “(align|border|cellpadding|cellspacing|width)” attribute on the “(table|td)” element")
+# Emails only: Outlook for Windows lays out by these attributes of tables, and knows no style that stands for them.
+OUTLOOKS_OWN = re.compile(
+    r"The “(align|border|cellpadding|cellspacing|height|valign|width)” attribute on the “(table|td|img)” element"
+    r"|Property “mso-[a-z-]+” doesn't exist"
+)
+# In CSS Working Drafts, and in browsers since 2023, but unknown to the checker.
+NEWER_CSS = re.compile("“@view-transition”|“view-transition-name”")
 
 
 def complaints(files: Iterable[Path], *options: str) -> dict[str, list[str]]:
@@ -65,5 +70,6 @@ def test_each_email_is_valid_html(letters: dict[str, bytes], tmp_path: Path) -> 
 
 
 def test_the_style_sheet_and_the_pictures_are_valid() -> None:
-    assert complaints(STATIC.glob("*.css"), "--css") == {}
+    found = complaints(STATIC.glob("*.css"), "--css")
+    assert [words for said in found.values() for words in said if not NEWER_CSS.search(words)] == []
     assert complaints(STATIC.glob("*.svg"), "--svg") == {}

@@ -1,8 +1,8 @@
-"""The names of all states; each is also the name of its screenshots."""
+"""All states of the pages by name, which is also the name of their screenshots."""
 
 from tests.browser import states
 from tests.browser.stage import State, opened, signed_in
-from tests.browser.states import LONG_EMAIL, LONG_FIRST, LONG_LAST, UNKNOWN, at_the_shop, failing, letter_alone, stale
+from tests.browser.states import LONG_EMAIL, LONG_FIRST, LONG_LAST, UNKNOWN, at_the_shop, email_alone, failing, stale
 from tests.browser.visitor import PASSWORD
 
 NEW_PASSWORD = "Save new password"
@@ -78,6 +78,12 @@ STATES: dict[str, State] = {
     "security": signed_in("/account/security"),
     "sessions": signed_in("/account/sessions"),
     "activity": signed_in("/account/activity"),
+    "data": signed_in("/account/data"),
+    "data-to-read": signed_in("/account/data", press="Read or print it"),
+    "delete": signed_in("/account/delete"),
+    "delete-empty": signed_in("/account/delete", press="Delete my account"),
+    "delete-done": states.account_deleted,
+    "keep": states.keep_account,
     "reauthenticate": signed_in("/reauthenticate"),
     "reauthenticate-empty": signed_in("/reauthenticate", press="Confirm"),
     "reauthenticate-code": signed_in("/reauthenticate", press="Email me a code"),
@@ -105,23 +111,26 @@ STATES: dict[str, State] = {
     "error-503": failing("/busy", 503),
     "mailbox-empty": failing("/dev/mailbox", 200),
     "mailbox": states.mailbox,
-    "mail": states.letter,
-    "mail-verify": letter_alone("Confirm your email address"),
+    "mail": states.mailbox_email,
+    "mail-verify": email_alone("Confirm your email address"),
     "sign-in-by-mail": opened("/login/link"),
     "sign-in-by-mail-empty": opened("/login/link", press="Email me a sign-in link"),
     "sign-in-code": states.sign_in_code,
     "sign-in-code-wrong": states.sign_in_code_wrong,
     "sign-in-code-unasked": opened("/login/code"),
     "sign-in-link": states.sign_in_link,
-    "mail-sign-in": states.sign_in_letter,
-    "mail-reset": letter_alone("Set a new password"),
-    "mail-password-changed": letter_alone("Your password"),
-    "mail-two-step-on": letter_alone("Two-step verification was turned on"),
-    "mail-two-step-off": letter_alone("Two-step verification was turned off"),
-    "mail-two-step-reset": letter_alone("We turned off two-step verification"),
-    "mail-recovery-code-used": letter_alone("A recovery code for"),
-    "mail-reauthenticate": letter_alone("Your code for"),
-    "mail-account-exists": letter_alone("You already have an account"),
+    "mail-sign-in": states.sign_in_email,
+    "mail-reset": email_alone("Set a new password"),
+    "mail-password-changed": email_alone("Your password"),
+    "mail-two-step-on": email_alone("Two-step verification was turned on"),
+    "mail-two-step-off": email_alone("Two-step verification was turned off"),
+    "mail-two-step-reset": email_alone("We turned off two-step verification"),
+    "mail-recovery-code-used": email_alone("A recovery code for"),
+    "mail-reauthenticate": email_alone("Your code for"),
+    "mail-account-exists": email_alone("You already have an account"),
+    "mail-closed": states.closing_email("Your account with"),
+    "mail-keep": states.closing_email("Your closed account"),
+    "mail-erased": states.erased_email,
 }
 
 STATES_OF_SCRIPT: dict[str, State] = {
@@ -134,4 +143,4 @@ STATES_OF_SCRIPT: dict[str, State] = {
     ),
     "register-typing-fit": states.typing("/register", "Strong enough.", email="ada@example.com", password=PASSWORD),
 }
-"""What no page shows without script; their HTML is that of others."""
+"""States that only exist with JavaScript; their HTML is that of other states."""

@@ -1,4 +1,4 @@
-"""Looking at a page: by every width and colour scheme, with axe, and without script."""
+"""Check pages in several widths and colour schemes, with axe, and without JavaScript."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ SCHEMES: Sequence[Scheme] = ("light", "dark")
 ONE_LOOK: Mapping[int, Sequence[Scheme]] = {320: ("light",)}
 OTHER_LOOKS: Mapping[int, Sequence[Scheme]] = {320: ("dark",), 1280: SCHEMES}
 ONCE_EACH: Mapping[int, Sequence[Scheme]] = {320: ("light",), 1280: ("dark",)}
-"""Each width and each scheme once, where the other pairs are looked at by another test of the same page."""
+"""Each width and scheme once, for pages whose other combinations another test checks."""
 _AXE = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
     "resultTypes": ["violations"],
@@ -24,9 +24,9 @@ _AXE = {
 
 
 def looks(page: Page, schemes: Mapping[int, Sequence[Scheme]]) -> Iterator[str]:
-    """Show a page in some widths and colour schemes, one after another; yield the name of each look.
+    """Show a page in some widths and colour schemes, one after another, and yield the name of each combination.
 
-    The screen is as high as the page: Chromium paints no more of a frame than would be on the screen.
+    The viewport is as high as the page, because Chromium paints only the part of a frame inside it.
     """
     for width in schemes:
         page.set_viewport_size({"width": width, "height": WIDTHS[width]})
@@ -38,7 +38,7 @@ def looks(page: Page, schemes: Mapping[int, Sequence[Scheme]]) -> Iterator[str]:
 
 
 def found_by_axe(page: Page | Frame) -> dict[str, list[str]]:
-    """What axe has against a page, or what a frame holds, as it looks now: the HTML of each offender, by rule."""
+    """Return the violations that axe finds in a page or frame, as the HTML of the elements by rule."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
     violations: list[dict[str, Any]] = page.evaluate(
@@ -50,7 +50,7 @@ def found_by_axe(page: Page | Frame) -> dict[str, list[str]]:
 def found_by_axe_in_looks(
     page: Page, schemes: Mapping[int, Sequence[Scheme]], *, pictures: Path | None = None
 ) -> dict[str, dict[str, list[str]]]:
-    """Return the violations that axe finds on a page in some looks, by look. Pictures of them may be kept."""
+    """Return the violations that axe finds in several looks, by look; `pictures` is the path of screenshots."""
     found = {}
     for look in looks(page, schemes):
         if pictures is not None:
@@ -60,20 +60,20 @@ def found_by_axe_in_looks(
 
 
 def sideways_scroll(page: Page) -> int:
-    """By how many pixels a page is wider than the screen."""
+    """Return by how many pixels a page is wider than the viewport."""
     width: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return width
 
 
 class WithoutScript:
-    """A browser whose pages run no script of their own, while a test still can."""
+    """A browser that runs no JavaScript of its pages, but that of tests."""
 
     def __init__(self, visitor: Visitor) -> None:
         self._visitor = visitor
         self._devtools = visitor.context.new_cdp_session(visitor.page)
 
     def show(self, other: Visitor) -> Page:
-        """The page that somebody has reached, made of the very answer that they got; a mail alone has no script."""
+        """Show the response that another visitor received last; the page of an email needs no second browser."""
         if other.page.url == "about:blank":
             return other.page
         answer = other.answer
@@ -89,5 +89,5 @@ class WithoutScript:
 
     @property
     def faults(self) -> list[str]:
-        """What its pages have done that none may."""
+        """The faults of its pages (Visitor.faults)."""
         return self._visitor.faults

@@ -1,7 +1,7 @@
-"""Makes sure that there is a Chromium to test with.
+"""Find or install the Chromium for the browser tests.
 
-``python -m tests.browser.chromium`` looks for one, installs one if it can, and prints its path. It always ends with
-status 0: on a machine where no browser can be had, the browser tests are skipped by name and the others still run.
+``python -m tests.browser.chromium`` finds a Chromium, or installs one if possible, and prints its path. Its status is
+always 0: without a browser, the browser tests are skipped and the others still run.
 """
 
 import functools
@@ -14,8 +14,8 @@ from tests.system_packages import apt_installs, distribution, is_root, runs, say
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-# Chromium's sandbox refuses to work for root, which is whom CI machines run as. The other two keep the browser from
-# asking its maker's hosts, which a machine without a way out refuses many at a time.
+# Chromium's sandbox does not work for root, the user of most CI machines. The other options prevent requests to
+# Google's hosts, which fail on machines without network.
 LAUNCH_ARGUMENTS = (
     *(("--no-sandbox",) if is_root() else ()),
     "--disable-background-networking",
@@ -27,10 +27,10 @@ _DEBIAN_PACKAGES = ("chromium", "fonts-liberation")  # without a font, text has 
 
 @functools.cache
 def find_chromium() -> str | None:
-    """Returns the path of a Chromium that starts, or None: the system's, else the one Playwright downloaded.
+    """Return the path of a Chromium that starts: the system's, else the one that Playwright downloaded, else None.
 
-    The answer is kept for the life of the process. Call it before Playwright is started in the same thread: asking
-    Playwright for its browser starts it for a moment, and it does not start twice.
+    The result is cached. Call this before Playwright is started in the same thread, since it starts Playwright for a
+    moment, which cannot run twice.
     """
     for name in NAMES:
         path = shutil.which(name)
@@ -41,11 +41,10 @@ def find_chromium() -> str | None:
 
 
 def install() -> bool:
-    """Tries to bring a Chromium; True when one starts afterwards.
+    """Install a Chromium, and return whether one starts afterwards.
 
-    On Debian as root its package comes first: the mirror is near, and the package brings the libraries that
-    Playwright's download expects on the machine. Everywhere else Playwright downloads its own. Every step has a
-    time-out, so a machine without a way out costs minutes at worst, and seconds as a rule.
+    As root on Debian this installs the package, which includes the libraries that Playwright's download expects on the
+    machine. Elsewhere Playwright downloads its own Chromium. Every step has a timeout, for machines without network.
     """
     if distribution() == "debian" and apt_installs(*_DEBIAN_PACKAGES) and _found_now():
         return True
@@ -56,7 +55,7 @@ def install() -> bool:
 
 
 def main() -> None:
-    """Prints the path of a Chromium, or says that the browser tests are skipped."""
+    """Print the path of a Chromium, or that the browser tests are skipped."""
     if find_chromium() is None and not install():
         say("no Chromium here, and none could be installed: the browser tests are skipped by name")
         return
@@ -77,7 +76,7 @@ def _found_now() -> bool:
 
 
 def _starts(path: str) -> bool:
-    """True when the browser answers: Ubuntu's ``chromium-browser`` may be a hint at a snap, or libraries may lack."""
+    """Return whether the browser starts: libraries may be missing, and Ubuntu has a placeholder for a snap."""
     try:
         result = subprocess.run([path, "--version"], capture_output=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):

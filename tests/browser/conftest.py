@@ -42,14 +42,15 @@ with_and_without_script = pytest.mark.parametrize(
 
 @pytest.fixture(scope="package")
 def chromium() -> str:
-    """The path of a Chromium; where there is none, each test that asks for it is skipped by name."""
+    """Return the path of a Chromium; without one, the tests that need it are skipped."""
     path = find_chromium()
     if path is None:
         pytest.skip("no Chromium here, and none could be had")
     return path
 
 
-# Playwright's loop runs in this thread as long as it is open: the package's, so that other tests may run loops.
+# While Playwright is open, its event loop runs in this thread; the scope ends with the package, so that other tests can
+# run event loops.
 @pytest.fixture(scope="package")
 def playwright(chromium: str) -> Iterator[Playwright]:
     with sync_playwright() as playwright:
@@ -65,7 +66,7 @@ def browser(chromium: str, playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def portal(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Served]:
-    """A portal as `make run` serves it, only with cheap hashes and other limits."""
+    """Serve a portal as `make run` does, with cheap hashes and other limits."""
     with serving(tmp_path_factory.mktemp("portal") / "instance", **SETTINGS) as served:
         yield served
 
@@ -78,7 +79,7 @@ def failing_url(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iter
 
 @contextmanager
 def failing_portal(instance: Path) -> Iterator[str]:
-    """A portal of its own that nobody has used, whose /fails and /busy do what their names say; its address."""
+    """Serve an unused portal whose /fails raises an error and whose /busy is busy; yield its URL."""
     settings = load_settings({"PORTAL_INSTANCE_PATH": str(instance)})
     upgrade_database(settings)
     app = create_app(settings)
@@ -100,7 +101,7 @@ def failing_portal(instance: Path) -> Iterator[str]:
 
 @contextmanager
 def serving_here(app: Flask) -> Iterator[str]:
-    """An app on a free port, in a thread; its address."""
+    """Serve an app on a free port in a thread, and yield its URL."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -112,7 +113,7 @@ def serving_here(app: Flask) -> Iterator[str]:
 
 @contextmanager
 def visitors(browser: Browser, url: str) -> Iterator[NewVisitor]:
-    """Makes visitors, each with a browser of their own; afterwards none of their pages may have been at fault."""
+    """Yield a function that makes visitors, each with a browser; check afterwards that their pages had no faults."""
     made: list[Visitor] = []
 
     def new_visitor(**options: Any) -> Visitor:
@@ -143,14 +144,14 @@ def visitor(new_visitor: NewVisitor) -> Visitor:
 
 @pytest.fixture(scope="module")
 def without_script(browser: Browser, portal: Served) -> Iterator[WithoutScript]:
-    """A second browser, for a second look at what another has reached."""
+    """A second browser, which shows the pages of another one without JavaScript."""
     with visitors(browser, portal.url) as new_visitor:
         yield WithoutScript(new_visitor())
 
 
 @pytest.fixture(scope="session")
 def screenshots() -> Path:
-    """Where the tests put pictures of every page; git ignores it."""
+    """Return the folder for screenshots of all pages; git ignores it."""
     folder = Path(__file__).resolve().parents[2] / ".screenshots"
     folder.mkdir(exist_ok=True)
     return folder

@@ -1,4 +1,4 @@
-"""Sites around the portal's frame: pages of other hosts, over TLS, that show it as shops do and as thieves would."""
+"""Sites that show the portal in a frame, over TLS: shops that may, and a site that may not."""
 
 import json
 import re
@@ -31,7 +31,7 @@ from tests.mail.smtp_connection import CERTIFICATE
 from tests.web.post import code_in, link_in
 
 PORTAL, SHOP, OTHER, THIEF = "portal.test", "shop.test", "other.test", "thief.test"
-"""The first two others may show the first one's pages; the last one may not."""
+"""The sites SHOP and OTHER may show the portal in a frame; THIEF may not."""
 _NOTE_EVENTS = """
   window.told = []; window.heard = [];
   for (const type of ["portal:resize", "portal:signed-in", "portal:signed-out"])
@@ -41,7 +41,7 @@ _NOTE_EVENTS = """
 COOKIES = {
     "blocked": {"profile": {"cookie_controls_mode": 1}},
     "allowed": {"profile": {"cookie_controls_mode": 0}},
-    # Not even a partitioned one.
+    # Partitioned cookies are blocked, too.
     "refused": {
         "profile": {
             "cookie_controls_mode": 0,
@@ -49,12 +49,12 @@ COOKIES = {
         }
     },
 }
-"""How Chromium treats those of other sites: only a profile's file says so."""
+"""Settings for third-party cookies, which Chromium reads only from a file of the profile."""
 
 
 @dataclass(frozen=True)
 class Parents:
-    """The portal, and the sites that show it."""
+    """The portal, and the sites that show it in a frame."""
 
     front: Front
     sink: Sink
@@ -69,20 +69,20 @@ class Parents:
         return self.front.url(SHOP)
 
     def redeem(self, code: str, nonce: str) -> dict[str, Any]:
-        """What the shop's server is told for a code."""
+        """Redeem a handover code as the shop's server does."""
         return self._ask("redeem-handover", {"code": code, "nonce": nonce})
 
     def _ask(self, endpoint: str, body: Mapping[str, str]) -> dict[str, Any]:
         address = f"https://localhost:{self.front.server_port}/api/v1/customer/{endpoint}"
         headers = {"Host": PORTAL, "Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        trusting = ssl._create_unverified_context()  # noqa: S323 - a certificate that signs itself, of another name
+        trusting = ssl._create_unverified_context()  # noqa: S323 - a self-signed certificate
         asked = urllib.request.Request(address, json.dumps(body).encode(), headers)
         with urllib.request.urlopen(asked, context=trusting) as answer:
             found: dict[str, Any] = json.load(answer)
         return found
 
     def mailed(self, email: str, subject: str) -> tuple[str, str]:
-        """Code and link of the newest such mail."""
+        """Return code and link of the newest email with such a subject."""
 
         def found() -> list[Any]:
             return [mail for mail in self.sink.messages if mail["To"] == email and subject in mail["Subject"]]
@@ -94,7 +94,7 @@ class Parents:
 
 @dataclass
 class Shopper:
-    """Somebody on a page of a site that shows the portal."""
+    """A customer on a page of a site that shows the portal."""
 
     parents: Parents
     page: Page
@@ -109,30 +109,30 @@ class Shopper:
 
     @property
     def height(self) -> float:
-        """Of the frame, as the page shows it."""
+        """The height of the frame on the page."""
         height: float = self.page.locator("iframe").evaluate("frame => frame.getBoundingClientRect().height")
         return height
 
     def fill(self, button: str, /, frame: FrameLocator | None = None, **fields: Any) -> None:
-        """Type into the frame and press, by keyboard."""
+        """Fill in fields in the frame and press a button with the keyboard."""
         frame = frame or self.frame
         for name, text in fields.items():
             frame.locator(f"main [name={name}]").fill(text)
         press_enter(frame.get_by_role("button", name=button, exact=True))
 
     def heading(self, words: str | re.Pattern[str]) -> None:
-        """The page in the frame is this one."""
+        """Check the heading of the page in the frame."""
         expect(self.frame.locator("h1")).to_have_text(words)
 
     def register(self, email: str) -> None:
-        """Become a customer in the frame; it is at the page that asks for the code when this begins to end."""
+        """Register and confirm a customer in the frame."""
         self.fill("Create an account", email=email, password=PASSWORD, first_name="Ada", last_name="Quill")
         self.heading("Check your email")
         self.fill("Confirm email address", code=self.parents.mailed(email, "Confirm")[0])
         self.heading(re.compile("Ada Quill"))
 
     def wait_until(self, is_so: Callable[[], bool]) -> None:
-        """Return as soon as something is so; what the browser has to say is heard meanwhile."""
+        """Wait until a condition holds; the browser's events are processed meanwhile."""
 
         def is_so_by_now() -> bool:
             self.page.wait_for_timeout(10)
@@ -141,7 +141,7 @@ class Shopper:
         wait_until(is_so_by_now)
 
     def told(self, event: str, count: int = 1) -> list[dict[str, Any]]:
-        """Events that the page was told, as soon as there are so many."""
+        """Wait until the page has received a number of events of a type, and return them."""
         self.page.wait_for_function(
             "([type, count]) => told.filter(event => event.type === type).length >= count", arg=[event, count]
         )
@@ -150,7 +150,7 @@ class Shopper:
 
 
 def pages(portal: str) -> Flask:
-    """Every site's pages; which one it is, the host says."""
+    """Create the app with the pages of all sites."""
     site = Flask("sites")
 
     @site.get("/")
@@ -191,7 +191,7 @@ def pages(portal: str) -> Flask:
 
 @contextmanager
 def parents(folder: Path) -> Iterator[Parents]:
-    """The portal as it is served behind a proxy, and the sites."""
+    """Serve the portal behind a proxy, and the sites."""
     instance = folder / "instance"
     with fronting(CERTIFICATE) as front, Sink() as sink, serving_here(pages(front.url(PORTAL))) as sites:
         settings = {
@@ -222,7 +222,7 @@ def parents(folder: Path) -> Iterator[Parents]:
 
 @contextmanager
 def chromium_with(playwright: Playwright, executable: str, folder: Path, cookies: str) -> Iterator[BrowserContext]:
-    """A browser that treats cookies of other sites in one of the ways of COOKIES."""
+    """Start a browser with one of the cookie settings of COOKIES."""
     (folder / "Default").mkdir(parents=True)
     (folder / "Default" / "Preferences").write_text(json.dumps(COOKIES[cookies]))
     context = playwright.chromium.launch_persistent_context(

@@ -1,4 +1,4 @@
-"""Where the states are played: visitors, the customers they are about, and the plainest ways to a page."""
+"""The browser and customers with which the states are reached, and the simplest states."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,16 +13,17 @@ from tests.cli.process import run_portal, wait_until
 SHOP_HOST = "kamen.localhost"
 SHOP_NAME = "Kámen & syn"
 SITE_HOST = f"{'-'.join(['our-little-shop'] * 4)}.example.com"
-"""Of a site that customers come from and go back to."""
+"""The host of a site that customers come from and return to."""
 _LOGO = Path(__file__).resolve().parents[2] / "static" / "favicon.svg"
 ADA = "ada@example.com"
 FORGETFUL = "forgetful@example.com"
+CLOSED = "closed@example.com"
 STEPPING = "stepping@example.com"
 
 
 @dataclass
 class Stage:
-    """One browser, cleared for each state, and the customers whom the first state makes that asks for them."""
+    """One browser, cleared for each state, and customers, each created by the first state that needs it."""
 
     visitor: Visitor
     instance: Path
@@ -30,7 +31,7 @@ class Stage:
     failing_url: str
 
     def cleared(self, cookies: Any = (), *, url: str | None = None) -> Visitor:
-        """The visitor, as somebody who was never here before, or with somebody's cookies."""
+        """Return the visitor without cookies, or with those of a customer."""
         self.visitor.move_to(url or self.url)
         self.visitor.context.clear_cookies()
         self.visitor.context.add_cookies(cookies)
@@ -38,7 +39,7 @@ class Stage:
 
     @cached_property
     def joined(self) -> tuple[str, Any]:
-        """The link that confirmed Ada's address, and the cookies of her browser, signed in."""
+        """The used link that confirmed Ada's address, and the cookies of her signed-in browser."""
         visitor = self.cleared()
         visitor.register(ADA)
         link = visitor.link_to(ADA)
@@ -57,12 +58,12 @@ class Stage:
 
     @property
     def ada(self) -> Any:
-        """The cookies of a customer who is signed in."""
+        """The cookies of a signed-in customer."""
         return self.joined[1]
 
     @cached_property
     def reset_link(self) -> str:
-        """A link that sets Ada's password, not used yet."""
+        """An unused link that resets Ada's password."""
         assert self.ada
         visitor = self.cleared()
         visitor.ask_for_reset(ADA)
@@ -70,14 +71,14 @@ class Stage:
 
     @cached_property
     def waiting(self) -> tuple[str, Any]:
-        """A link that confirms an address, not used yet, and the cookies of the browser that registered it."""
+        """An unused link that confirms an address, and the cookies of the browser that registered."""
         visitor = self.cleared()
         visitor.register("waiting@example.com")
         return visitor.link_to("waiting@example.com"), visitor.context.cookies()
 
     @cached_property
     def shop_url(self) -> str:
-        """The pages of an organisation that says all it can of itself, at a host that leads to this machine."""
+        """The URL of an organisation with all optional settings, at a host that resolves to this machine."""
         added = run_portal(
             self.instance,
             *("organisation", "add", "kamen", "--name", SHOP_NAME, "--hostname", SHOP_HOST, "--accent", "ffcc00"),
@@ -97,7 +98,7 @@ class Stage:
 
     @cached_property
     def handover_url(self) -> str:
-        """A page that gets hand-over codes."""
+        """The URL of a page that gets handover codes."""
         origin = f"https://{SITE_HOST}"
         listed = ("--return-origin", origin, "--handover-url", f"{origin}/in")
         changed = run_portal(self.instance, "organisation", "set", "default", *listed)
@@ -113,7 +114,7 @@ class Stage:
 
     @cached_property
     def forgetful(self) -> str:
-        """A link that has set a new password. The customer has got every kind of mail."""
+        """A used link that has reset a password. Its customer has received every kind of email."""
         visitor = self.cleared()
         visitor.register(FORGETFUL)
         visitor.confirm(FORGETFUL)
@@ -137,9 +138,21 @@ class Stage:
         visitor.press("Save new password")
         return link
 
+    @cached_property
+    def closed(self) -> str:
+        """The link that keeps the account of CLOSED, who has deleted it, and registered again since."""
+        visitor = self.cleared()
+        visitor.register(CLOSED)
+        visitor.confirm(CLOSED)
+        visitor.go("/account/delete")
+        visitor.page.get_by_role("checkbox").check()
+        visitor.press("Delete my account")
+        visitor.register(CLOSED)
+        return visitor.link_to(CLOSED, "Your account with")
+
 
 State = Callable[[Stage], object]
-"""Brings the visitor of a stage to a page."""
+"""A function that brings the visitor of a stage to a page."""
 
 
 def show(visitor: Visitor, path: str, press: str, fields: dict[str, str]) -> Visitor:
@@ -151,10 +164,10 @@ def show(visitor: Visitor, path: str, press: str, fields: dict[str, str]) -> Vis
 
 
 def opened(path: str, *, press: str = "", **fields: str) -> State:
-    """A page, or what it answers to a form."""
+    """Return the state of a page, or of its response to a form."""
     return lambda stage: show(stage.cleared(), path, press, fields)
 
 
 def signed_in(path: str, *, press: str = "", **fields: str) -> State:
-    """A page of a customer, or what it answers to a form."""
+    """Return the state of a page of a signed-in customer, or of its response to a form."""
     return lambda stage: show(stage.cleared(stage.ada), path, press, fields)

@@ -1,4 +1,4 @@
-"""The states that take more than opening a page or sending a form once: how a visitor gets there."""
+"""States that need more steps than to open a page and send its form."""
 
 from itertools import count
 from urllib.parse import urlencode
@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from playwright.sync_api import expect
 
 from tests.browser.conftest import LOGIN_TRIES, MAILS
-from tests.browser.stage import ADA, FORGETFUL, SITE_HOST, STEPPING, Stage, State, show
+from tests.browser.stage import ADA, CLOSED, FORGETFUL, SITE_HOST, STEPPING, Stage, State, show
 from tests.browser.visitor import PASSWORD, Visitor
 from tests.cli.process import run_portal
 
@@ -17,7 +17,7 @@ _numbers = count()
 
 
 def stale(path: str, press: str, **fields: str) -> State:
-    """A form that is sent after its cookie is gone."""
+    """Return the state of a form that was sent without its cookie."""
 
     def open_it(stage: Stage) -> Visitor:
         visitor = stage.cleared()
@@ -31,7 +31,7 @@ def stale(path: str, press: str, **fields: str) -> State:
 
 
 def typing(path: str, verdict: str, **fields: str) -> State:
-    """A form that is being filled in, once the page has said how the password does."""
+    """Return the state of a form that is being filled in, with the verdict on the password."""
 
     def open_it(stage: Stage) -> Visitor:
         visitor = show(stage.cleared(), path, "", fields)
@@ -42,7 +42,7 @@ def typing(path: str, verdict: str, **fields: str) -> State:
 
 
 def login_busy(stage: Stage) -> Visitor:
-    """A form that is on its way; it never arrives."""
+    """A form that is being sent, and never arrives."""
     visitor = show(stage.cleared(), "/login", "", {"email": ADA, "password": PASSWORD})
     visitor.page.evaluate("document.addEventListener('submit', event => event.preventDefault())")
     visitor.page.get_by_role("button", name=visitor.said("Sign in"), exact=True).click()
@@ -129,10 +129,10 @@ def sign_in_link(stage: Stage) -> Visitor:
     return visitor
 
 
-def sign_in_letter(stage: Stage) -> Visitor:
+def sign_in_email(stage: Stage) -> Visitor:
     assert stage.forgetful
     sign_in_code(stage, FORGETFUL)
-    return _letter_alone(stage, "Sign in to")
+    return _email_alone(stage, "Sign in to")
 
 
 def verify(stage: Stage) -> Visitor:
@@ -174,7 +174,7 @@ def set_new(press: str = "", **fields: str) -> State:
 
 
 def _with_reset_link(stage: Stage, *, changed_to: str = "") -> Visitor:
-    """A new customer of no session at the page of their reset link; the password may have been changed before."""
+    """Open the reset link of a new, signed-out customer, who may have changed the password before."""
     visitor = stage.cleared()
     email = f"careless-{next(_numbers)}@example.com"
     visitor.register(email)
@@ -219,7 +219,7 @@ def reset_throttled(stage: Stage) -> Visitor:
 
 
 def at_the_shop(path: str) -> State:
-    """A page of another organisation than the default one."""
+    """Return the state of a page of another organisation than the default one."""
     return lambda stage: show(stage.cleared(url=stage.shop_url), path, "", {})
 
 
@@ -285,7 +285,7 @@ def reauthenticate_two_step(stage: Stage) -> Visitor:
 
 
 def profile_of_company(stage: Stage) -> Visitor:
-    """The profile with the fields that are folded away at first."""
+    """The profile with its collapsed fields open."""
     visitor = show(stage.cleared(stage.ada), "/account/profile", "", {})
     visitor.page.locator("summary").click()
     return visitor
@@ -300,8 +300,35 @@ def failing(path: str, status: int) -> State:
     return open_it
 
 
+def account_deleted(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    visitor.register("leaving@example.com")
+    visitor.confirm("leaving@example.com")
+    visitor.go("/account/delete")
+    visitor.page.get_by_role("checkbox").check()
+    assert visitor.press("Delete my account") == 200
+    return visitor
+
+
+def keep_account(stage: Stage) -> Visitor:
+    link = stage.closed
+    visitor = stage.cleared()
+    visitor.go(link)
+    return visitor
+
+
+def erased_email(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    email = "erased@example.com"
+    visitor.register(email)
+    visitor.confirm(email)
+    deleted = run_portal(stage.instance, "customer", "delete", "--yes", email)
+    assert deleted.returncode == 0, deleted.stderr
+    return _email_alone(stage, "We have erased", email)
+
+
 def continuing(stage: Stage) -> Visitor:
-    """Somebody who was signed in before a site sent them."""
+    """A customer who was signed in before they came from a site."""
     address = stage.handover_url
     visitor = stage.cleared(stage.ada)
     visitor.go(f"/login?{urlencode({'return_url': address, 'nonce': 'made-up-by-the-page_22'})}")
@@ -334,7 +361,7 @@ def language_stale(stage: Stage) -> Visitor:
 
 
 def forged(stage: Stage) -> Visitor:
-    """A form on a page of somebody else."""
+    """A form on a page of another site."""
     visitor = stage.cleared()
     visitor.page.goto("about:blank")
     visitor.page.set_content(f'<form method="post" action="{visitor.url}/logout"><button>Win a prize</button></form>')
@@ -357,23 +384,34 @@ def mailbox(stage: Stage) -> Visitor:
     return visitor
 
 
-def letter(stage: Stage) -> Visitor:
+def mailbox_email(stage: Stage) -> Visitor:
     assert stage.waiting
     visitor = stage.cleared()
     visitor.open_mail("waiting@example.com", "Confirm your email")
     return visitor
 
 
-def letter_alone(subject: str) -> State:
-    return lambda stage: _letter_alone(stage, subject)
+def email_alone(subject: str) -> State:
+    def open_it(stage: Stage) -> Visitor:
+        assert stage.forgetful
+        return _email_alone(stage, subject)
+
+    return open_it
 
 
-def _letter_alone(stage: Stage, subject: str) -> Visitor:
-    """The HTML of a mail, as a mail program shows it: the frame that it has here lets no scanner in."""
-    assert stage.forgetful
+def closing_email(subject: str) -> State:
+    def open_it(stage: Stage) -> Visitor:
+        assert stage.closed
+        return _email_alone(stage, subject, CLOSED)
+
+    return open_it
+
+
+def _email_alone(stage: Stage, subject: str, email: str = FORGETFUL) -> Visitor:
+    """Show the HTML of an email without the frame of the local mailbox, in which axe cannot run."""
     visitor = stage.cleared()
-    letter = visitor.find_mail(FORGETFUL, subject).get_attribute("href")
-    html = visitor.context.request.get(f"{visitor.url}{letter}/html").text()
+    path = visitor.find_mail(email, subject).get_attribute("href")
+    html = visitor.context.request.get(f"{visitor.url}{path}/html").text()
     visitor.page.goto("about:blank")
     visitor.page.set_content(html)
     return visitor

@@ -1,4 +1,4 @@
-"""`make demo`: a shop that shows the portal, as somebody sees it who tries it out."""
+"""`make demo`: a shop that shows the portal, as a visitor of the demo sees it."""
 
 import re
 import shutil

@@ -58,7 +58,7 @@ def test_after_signing_out_the_back_button_shows_nothing_personal(new_visitor: N
     visitor = member(new_visitor, email, script=script)
     visitor.follow("Change password")
     visitor.page.evaluate(_MARK)
-    visitor.follow("Back to your account")
+    visitor.follow("Overview")
     visitor.page.evaluate(_MARK)
     visitor.press("Sign out")
 

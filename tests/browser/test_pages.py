@@ -1,4 +1,4 @@
-"""Every page in every state: what anybody may expect of it, whatever the screen, the colours and the eyes."""
+"""Every page in every state, in several widths and colour schemes, with axe."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ _TOO_SMALL = """[...document.querySelectorAll("a[href], button, input:not([type=
 _LETTER_SIZES = """[...document.querySelectorAll("main input:not([type=hidden], [type=checkbox], .visually-hidden)")]
   .map(input => parseFloat(getComputedStyle(input).fontSize))"""
 
-# Fields whose label nobody sees, for whatever reason.
+# Fields whose label is not visible.
 _UNLABELLED = """[...document.querySelectorAll("main input:not([type=hidden]):not(.visually-hidden)")]
   .filter(input => !input.matches("details:not([open]) *"))
   .filter(input => ![...input.labels].some(label => {

@@ -28,7 +28,7 @@ class Shop:
     key: str
 
     def register(self, email: str, return_url: str) -> None:
-        """What the shop's server does when somebody has filled in its form."""
+        """Register a customer as the shop's server does."""
         body = json.dumps({"email": email, "password": PASSWORD, "returnUrl": return_url}).encode()
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         address = f"{self.portal.url}/api/v1/customer/register-account"

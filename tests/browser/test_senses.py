@@ -1,4 +1,4 @@
-"""How pages serve who has no mouse, other colours, or no liking for motion."""
+"""Pages with a keyboard only, with forced colours, and with reduced motion."""
 
 from collections.abc import Iterator
 

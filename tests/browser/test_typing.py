@@ -21,7 +21,7 @@ def verdict(visitor: Visitor) -> Locator:
 
 
 def typing(visitor: Visitor, text: str) -> None:
-    """Somebody types, letter by letter."""
+    """Type a text letter by letter."""
     field = visitor.page.locator("main [name=password]")
     field.clear()
     field.press_sequentially(text, delay=5)
@@ -35,7 +35,7 @@ def test_the_password_check_is_shown_and_announced_to_screen_readers(visitor: Vi
     expect(verdict(visitor)).to_have_attribute("role", "status")
     expect(verdict(visitor)).to_have_text("")
 
-    visitor.page.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))  # it asks when somebody stops for a moment
+    visitor.page.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))  # the script sends a request after a pause
     typing(visitor, WEAK)
     visitor.page.clock.resume()
     expect(verdict(visitor)).to_have_text(TOO_EASY)

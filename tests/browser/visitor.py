@@ -1,4 +1,4 @@
-"""Somebody at a browser: reads pages, types into fields by their labels, and presses buttons by their names."""
+"""A visitor with a browser, who fills in fields by their names and presses buttons by their texts."""
 
 import re
 from contextlib import suppress
@@ -16,18 +16,18 @@ from tests.cli.process import wait_until
 
 PASSWORD = "seven plain ducks walk"
 PATIENCE_MS = 60_000
-"""How long a page is waited for; it is no promise, and no test measures it."""
+"""The timeout for pages, which no test measures."""
 _KEY_MS = 10_000
 _STATUS_OF_A_PAGE = "Failed to load resource: the server responded with a status of"
-"""Chromium says so of every page that is answered with 4xx or 5xx; the tests look at those themselves."""
+"""What Chromium logs for every page with status 4xx or 5xx, which tests check themselves."""
 _MAILS = Path(__file__).resolve().parents[2] / "templates" / "mail"
 _SUBJECTS = [text for notice in Notice for text in re.findall("'(.*?)'", (_MAILS / notice / "subject.txt").read_text())]
 
 
 def press_enter(element: Locator) -> None:
-    """Press Enter on an element, wherever it moves to meanwhile; what comes of it is for the caller to wait for.
+    """Press Enter on an element, even if it moves. The caller waits for the result.
 
-    Where the key leads to another page, Chromium now and then never says that it has taken the key.
+    If the key opens another page, Chromium sometimes does not confirm that it was pressed.
     """
     expect(element).to_be_visible(timeout=PATIENCE_MS)
     with suppress(TookTooLong):
@@ -36,17 +36,17 @@ def press_enter(element: Locator) -> None:
 
 @dataclass
 class Visitor:
-    """One page of one browser."""
+    """A visitor with one page of a browser."""
 
     context: BrowserContext
     url: str
     translations: NullTranslations = field(default_factory=NullTranslations)
-    """From English, which the tests are written in, into the language of the pages."""
+    """The translations from English, the language of the tests, into that of the pages."""
     page: Page = field(init=False)
     faults: list[str] = field(default_factory=list, init=False)
-    """What a page must never do: say something in the console, fail to load something, ask another host."""
+    """What pages must not do: console messages, failed requests, requests to other hosts."""
     answer: Response | None = field(default=None, init=False)
-    """What the page was made of, as it came from the server."""
+    """The last response to a navigation."""
 
     _hosts: set[str] = field(default_factory=set, init=False)
 
@@ -80,33 +80,33 @@ class Visitor:
             self.faults.append(f"{response.status}: {response.url}")
 
     def move_to(self, url: str) -> None:
-        """Visit another portal. What a page of the one before still loads meanwhile is no fault."""
+        """Visit another portal; requests of the previous one's pages that are still running are no faults."""
         self.url = url
         self._hosts.add(urlsplit(url).netloc)
 
     def go(self, path: str) -> int:
-        """Open an address of the portal; the status of the answer."""
+        """Open a URL of the portal, and return the status."""
         response = self.page.goto(self.url + path if path.startswith("/") else path)
         assert response is not None
         return response.status
 
     @property
     def path(self) -> str:
-        """What the address bar shows, without the host."""
+        """The URL in the address bar, without the host."""
         return self.page.url.removeprefix(self.url)
 
     @property
     def heading(self) -> Locator:
-        """The page's one h1."""
+        """The only h1 of the page."""
         return self.page.locator("h1")
 
     @property
     def summary(self) -> Locator:
-        """What is wrong with a form, where it is said first: in the summary, or at the one field."""
+        """The first error of a form: the summary, or the message at the only invalid field."""
         return self.page.locator(".problems, .field-error").first
 
     def type(self, **fields: str) -> None:
-        """Fill fields, by their names."""
+        """Fill in fields by their names."""
         self._wait_for_focus()
         for name, text in fields.items():
             field = self.page.locator(f"main [name={name}]")
@@ -116,47 +116,47 @@ class Visitor:
             field.fill(text)
 
     def said(self, words: str) -> str:
-        """English words, as the pages say them."""
+        """Return the translation of an English text."""
         text: str = self.translations.ugettext(words)
         return text
 
     def subject(self, beginning: str) -> str:
-        """The subject that begins like this in English, as far as it is the same in every mail of its kind."""
+        """Return the translation of the subject with this beginning, without the parts that vary."""
         whole = next((subject for subject in _SUBJECTS if subject.startswith(beginning)), beginning)
         translated = self.said(whole)
         return beginning if translated == whole else max(translated.split("%(organisation)s"), key=len).strip()
 
     def press(self, button: str) -> int:
-        """Press the button with these words, by keyboard, and wait for the page it leads to; its status."""
+        """Press the button with this text by keyboard, wait for the next page, and return its status."""
         self._wait_for_focus()
         with self.page.expect_navigation() as navigation:
             press_enter(self.page.get_by_role("button", name=self.said(button), exact=True))
         return navigation.value.status
 
     def _wait_for_focus(self) -> None:
-        """Until the page has the field in focus that it wants to: Chromium grumbles at whoever is faster than that."""
+        """Wait until the page has focused its autofocus field; otherwise Chromium logs a message."""
         if self.page.evaluate("document.activeElement === document.body && !!document.querySelector('[autofocus]')"):
             expect(self.page.locator("[autofocus]")).to_be_focused()
 
     def follow(self, link: str) -> int:
-        """Click the link with these words; the status of the page it leads to."""
+        """Click the link with this text, and return the status of the next page."""
         with self.page.expect_navigation() as navigation:
             self.page.get_by_role("link", name=self.said(link), exact=True).click()
         return navigation.value.status
 
     def register(self, email: str, password: str = PASSWORD, first: str = "Ada", last: str = "Quill") -> int:
-        """Create an account, up to the page that says to look for the mail."""
+        """Register, up to the page that asks to check the email."""
         self.go("/register")
         self.type(email=email, password=password, first_name=first, last_name=last)
         return self.press("Create an account")
 
     def confirm(self, email: str) -> int:
-        """Open the link in the newest mail and press its button."""
+        """Open the link in the newest email and press its button."""
         self.go(self.link_to(email))
         return self.press("Confirm email address")
 
     def sign_in(self, email: str, password: str = PASSWORD) -> int:
-        """Sign in by password."""
+        """Sign in with a password."""
         self.go("/login")
         self.type(email=email, password=password)
         return self.press("Sign in")
@@ -182,13 +182,13 @@ class Visitor:
         return self.press("Sign in")
 
     def ask_for_reset(self, email: str) -> int:
-        """Ask for a link to set a new password."""
+        """Request a link to reset the password."""
         self.go("/password/reset")
         self.type(email=email)
         return self.press("Email me a reset link")
 
     def find_mail(self, email: str, subject: str) -> Locator:
-        """Open the local mailbox until it has such a mail; the link to the newest one."""
+        """Open the local mailbox until it has such an email, and return the link to the newest one."""
         letters = self.page.locator("li", has_text=email).get_by_role("link", name=self.subject(subject))
 
         def has_arrived() -> bool:
@@ -199,14 +199,14 @@ class Visitor:
         return letters.first
 
     def open_mail(self, email: str, subject: str) -> None:
-        """Open the newest such mail."""
+        """Open the newest such email."""
         letter = self.find_mail(email, subject)
         with self.page.expect_navigation():
             letter.click()
         expect(self.heading).to_contain_text(self.subject(subject))
 
     def link_to(self, email: str, subject: str = "Confirm your email") -> str:
-        """The link in the newest such mail, without looking at the mail."""
+        """Return the link in the newest such email, without opening the email in the page."""
         letter = self.find_mail(email, subject).get_attribute("href")
         page = self.context.request.get(f"{self.url}{letter}").text()
         link = re.search(r'(?s)<pre.*?<a href="(.*?)"', page)

@@ -24,6 +24,7 @@ def test_a_key_stands_alone_on_the_last_line_and_opens_the_api(run: Run, context
     assert authenticate(context, key, network="192.0.2.1").organisation_id == 1
 
 
+@pytest.mark.full
 def test_a_key_that_could_not_be_printed_is_not_valid(run: Run, context: Context, instance: Path) -> None:
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(

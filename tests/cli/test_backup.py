@@ -52,6 +52,7 @@ def test_a_backup_may_have_any_name(
     assert emails(tmp_path / "copies" / name) == {"ada@example.com"}
 
 
+@pytest.mark.full
 def test_a_backup_is_consistent_while_others_write(context: Context, tmp_path: Path, instance: Path) -> None:
     for number in range(200):
         add_contact(context, f"a{number}@example.com")

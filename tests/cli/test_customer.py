@@ -94,6 +94,25 @@ def test_show_prints_the_state_of_a_customer(
     assert f"State             {state}" in lines
 
 
+def test_a_closed_customer_is_shown_as_such_and_can_still_be_exported_banned_and_deleted(
+    run: Run, context: Context
+) -> None:
+    contact_id = add_contact(context, "jana@example.com", account=True)
+    with context.database.write() as connection:
+        erase_at = datetime(2026, 3, 15, 12, tzinfo=UTC)
+        connection.execute(update(Contact).where(Contact.id == contact_id).values(erase_at=erase_at))
+    state = "closed, erased on 2026-03-15"
+    assert state in run("customer", "list").out
+    assert f"State             {state}" in run("customer", "show", "jana@example.com").out.splitlines()
+    assert '"eraseAt": "2026-03-15T12:00:00Z"' in run("customer", "export", "jana@example.com").out
+    assert run("customer", "ban", "jana@example.com", "--reason", "spam").status == 0
+    assert state in run("customer", "list").out
+    assert run("customer", "unban", "jana@example.com").status == 0
+    assert run("customer", "delete", "--yes", "jana@example.com").status == 0
+    with context.database.read() as connection:
+        assert connection.execute(select(OutboxMail.notice, OutboxMail.contact_id)).all() == [("erased", None)]
+
+
 def test_show_prints_why_the_last_mail_was_given_up_until_one_is_delivered(
     run: Run, context: Context, visitor: Visitor
 ) -> None:

@@ -56,7 +56,16 @@ def test_bad_input_is_one_line(run: Run, arguments: tuple[str, ...]) -> None:
     assert run(*arguments).complaint
 
 
-@pytest.mark.parametrize("command", ["--help", "--version", "customer --help", "customer list"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--help",
+        *(
+            pytest.param(command, marks=pytest.mark.full)
+            for command in ("--version", "customer --help", "customer list")
+        ),
+    ],
+)
 def test_output_that_cannot_be_written_is_one_line(context: Context, instance: Path, command: str) -> None:
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
@@ -65,6 +74,7 @@ def test_output_that_cannot_be_written_is_one_line(context: Context, instance: P
     assert (ended.returncode, ended.stderr) == (1, "Error: No space left on device\n")
 
 
+@pytest.mark.full
 def test_a_letter_that_the_terminal_lacks_is_escaped(context: Context, instance: Path) -> None:
     contact_id = add_contact(context, "jana@example.com")
     with context.database.write() as connection:

@@ -63,6 +63,7 @@ def sign_in_wrongly(served: Served) -> None:
     refused.value.close()
 
 
+@pytest.mark.full
 def test_sign_ins_and_limits_are_counted(tmp_path: Path) -> None:
     port = free_port()
     cheap = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "8", "LOGIN_LIMIT_ACCOUNT": "2 per hour"}
@@ -75,6 +76,7 @@ def test_sign_ins_and_limits_are_counted(tmp_path: Path) -> None:
     assert not [name for name in found if "ada" in name]
 
 
+@pytest.mark.full
 def test_the_mail_queue_and_its_age_are_counted(tmp_path: Path) -> None:
     port = free_port()
     cheap = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "8"}

@@ -100,6 +100,7 @@ def is_locked(served: Served) -> bool:
     return False
 
 
+@pytest.mark.full
 def test_a_taken_port_is_one_line_and_leaves_the_other_alone(instance: Path) -> None:
     with serving(instance) as served:
         line = complaint(instance, "serve", "--port", str(served.port))
@@ -164,6 +165,7 @@ def test_one_process_that_counts_apart_is_warned_of_where_there_may_be_others(
         assert len([line for line in served.complaints() if "RATELIMIT_STORAGE_URI" in line]) == 1
 
 
+@pytest.mark.full
 @pytest.mark.on_postgresql
 def test_a_portal_whose_data_and_key_are_elsewhere_writes_nothing_into_its_folder(
     instance: Path, reusable_database: ReusableDatabase
@@ -188,6 +190,7 @@ def test_it_prints_where_the_portal_and_the_mailbox_are(instance: Path) -> None:
         ]
 
 
+@pytest.mark.full
 def test_a_configured_base_url_is_printed(instance: Path) -> None:
     with serving(instance, BASE_URL="https://portal.example.com") as served:
         served.process.terminate()

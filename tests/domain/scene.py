@@ -22,6 +22,7 @@ from portal.domain.sign_ins import SignIn
 from portal.domain.tokens import Purpose, random_id
 from portal.domain.use_cases import (
     change_password,
+    close_account,
     log_in,
     log_in_by_email,
     log_out,
@@ -69,7 +70,7 @@ class Scene:
     visitor: Visitor
 
     def elsewhere(self, ip: str) -> "Scene":
-        """The same portal, seen by somebody in another network."""
+        """Return the scene with a visitor from another network."""
         return replace(self, visitor=replace(self.visitor, ip=ip))
 
     def via_api(self, ip: str | None = None) -> "Scene":
@@ -160,6 +161,15 @@ class Scene:
 
     def ban(self, email: str = ADA) -> None:
         ban.ban(self.context, self.visitor.organisation_id, parse_email(email), "chargebacks")
+
+    def close(self, identity: str) -> bool:
+        """Close the account of who is signed in."""
+        return close_account.close_account(self.context, self.visitor, self.get(identity))
+
+    def keep(self, token: str | None = None) -> None:
+        """Use a link that keeps a closed account; the one of the closing, if none is given."""
+        link = close_account.get_keep_link(self.context, self.visitor, token or self.token(Notice.CLOSED))
+        close_account.keep_account(self.context, self.visitor, link)
 
     def log_in(
         self, email: str = ADA, password: str = PASSWORD, *, remember: bool = False, replacing: str | None = None

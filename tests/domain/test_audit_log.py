@@ -25,7 +25,7 @@ from tests.domain.instrumentation import lines_of
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene
 
 Row = tuple[str, str | None, bool]
-"""Kind, refusal, and whether it is known about whom."""
+"""Kind, refusal, and whether the customer is known."""
 Act = Callable[[Scene], None]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

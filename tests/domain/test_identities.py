@@ -1,4 +1,4 @@
-"""Identities: who is signed in, for how long, and what ends it."""
+"""Identities: their lifetime, and what ends them."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""How many mails an address may get in an hour, and that nobody elsewhere uses up the last one for its owner."""
+"""The limit of emails to an address in an hour, of which others cannot use up the owner's last."""
 
 from collections.abc import Callable
 from functools import partial

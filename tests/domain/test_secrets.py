@@ -1,4 +1,4 @@
-"""Whoever reads the database can sign in as nobody."""
+"""A copy of the database is not enough to sign in."""
 
 import re
 

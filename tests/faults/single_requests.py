@@ -212,12 +212,32 @@ def confirms_who_she_is(world: World) -> Act:
     return sending(world.ada(), "/reauthenticate", submit_to="/reauthenticate", password=world.password)
 
 
-def sets_a_first_password(world: World) -> Act:
-    email = world.guest().email
+def signed_in_guest(world: World, email: str) -> Browser:
+    """The browser of somebody who has no password."""
     browser = world.site.browser()
     browser.fill("/login/link", {"email": email})
     browser.fill(world.site.link(email))
+    return browser
+
+
+def sets_a_first_password(world: World) -> Act:
+    browser = signed_in_guest(world, world.guest().email)
     return sending(browser, "/account/password", submit_to="/account/password", password=PASSWORD)
+
+
+def gets_a_copy_of_the_data(world: World) -> Act:
+    return sending(world.ada(), "/account/data", submit_to="/account/export")
+
+
+def deletes_the_account(world: World) -> Act:
+    browser = signed_in_guest(world, world.guest().email)
+    return sending(browser, "/account/delete", submit_to="/account/delete", confirm="y")
+
+
+def keeps_the_account(world: World) -> Act:
+    email = world.guest().email
+    signed_in_guest(world, email).fill("/account/delete", {"confirm": "y"}, submit_to="/account/delete")
+    return sending(world.site.browser(), world.site.link(email))
 
 
 def with_a_second_step(world: World) -> tuple[Browser, Phone, str]:
@@ -399,6 +419,7 @@ SINGLE_REQUESTS: list[Callable[[World], Act]] = [
     *(signs_in, mistypes, signs_out, asks_for_a_link, signs_in_by_link, signs_in_by_code),
     *(asks_for_a_reset, resets, changes_the_password, chooses_a_language),
     *(changes_the_profile, ends_a_session, ends_other_sessions, sets_a_first_password),
+    *(gets_a_copy_of_the_data, deletes_the_account, keeps_the_account),
     *(asks_for_a_code, confirms_who_she_is_by_code, confirms_who_she_is),
     *(sets_two_step_up, makes_recovery_codes, turns_two_step_off, asks_for_codes_everywhere_again),
     *(signs_in_with_a_second_step, enters_a_code, mistypes_a_code, enters_a_recovery_code),

@@ -47,6 +47,11 @@ def look_at_account(site: Site, _shop: Shop) -> Send:
     return lambda: mine.send("/account").status
 
 
+def look_at_profile(site: Site, _shop: Shop) -> Send:
+    mine = site.customer(EMAIL)
+    return lambda: mine.send("/account/profile").status
+
+
 def sign_out(site: Site, _shop: Shop) -> Send:
     mine = site.customer(EMAIL)
     form = mine.open("/account").form("/logout")
@@ -124,6 +129,25 @@ def confirm_elsewhere(site: Site, _shop: Shop) -> Send:
     return lambda: browser.post(form, {"password": PASSWORD}).status
 
 
+def get_a_copy_of_the_data(site: Site, _shop: Shop) -> Send:
+    mine = site.customer(EMAIL)
+    form = mine.open("/account/data").form("/account/export")
+    return lambda: mine.post(form).status
+
+
+def delete_the_account(site: Site, _shop: Shop) -> Send:
+    mine = site.customer(EMAIL)
+    form = mine.open("/account/delete").form("/account/delete")
+    return lambda: mine.post(form, {"confirm": "y"}).status
+
+
+def keep_the_account(site: Site, shop: Shop) -> Send:
+    assert delete_the_account(site, shop)() == 302
+    browser = site.browser()
+    form = browser.open(site.link(EMAIL)).form()
+    return lambda: browser.post(form).status
+
+
 def sign_in_at_the_shop(site: Site, shop: Shop) -> Send:
     site.customer(EMAIL)
     return lambda: shop.post("login", email=EMAIL, password=PASSWORD).status
@@ -144,6 +168,7 @@ REQUESTS = (
     sign_in,
     sign_in_in_vain,
     look_at_account,
+    look_at_profile,
     sign_out,
     choose_a_language,
     change_the_password,
@@ -155,6 +180,9 @@ REQUESTS = (
     have_the_mail_sent_again,
     confirm,
     confirm_elsewhere,
+    get_a_copy_of_the_data,
+    delete_the_account,
+    keep_the_account,
     sign_in_at_the_shop,
     be_vouched_for,
     be_looked_up,

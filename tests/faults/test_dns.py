@@ -81,7 +81,13 @@ def test_pages_are_503_while_the_database_host_cannot_be_resolved(
     resolver.leads = {host: failure}
     site = start(DATABASE_URL=renamed(environ["PORTAL_DATABASE_URL"], host))
     browser = site.browser()
-    pages = [browser.sign_in(EMAIL, PASSWORD), browser.register("bob@example.com", PASSWORD)]
+    registration = {"email": "bob@example.com", "password": PASSWORD, "first_name": "Bob", "last_name": "Quill"}
+    token = browser.open("/login").form("/login").token
+    pages = [
+        browser.sign_in(EMAIL, PASSWORD),
+        browser.open("/register"),
+        browser.send("/register", "POST", data={"csrf_token": token, **registration}),
+    ]
     assert browser.send("/readyz").status == 503
     assert browser.send("/healthz").status == 200
     for page in pages:

@@ -24,8 +24,8 @@ from tests.api.shop import new_shop
 from tests.web.authenticator import SETTINGS, pass_step, set_up
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
+from tests.web.framing import NONCE, SHOP, Framed, allow
 from tests.web.post import code_in
-from tests.web.test_embedding import NONCE, SHOP, Framed, allow
 
 pytestmark = pytest.mark.on_sqlite
 
@@ -94,6 +94,7 @@ def do_everything(site: Site) -> None:
     log_in_by_email(site)
     reset(site)
     use_api(site)
+    close_account(site)
     browser = site.browser()
     pictures = ("/organisation/logo", "/organisation/cover")
     for path in ("/", "/organisation.css", *pictures, "/themed/dark.css", "/readyz", "/healthz"):
@@ -197,6 +198,17 @@ def reset(site: Site) -> None:
     for password, status in ((PASSWORD, 422), (NEWEST_PASSWORD, 302)):
         assert browser.fill(site.link(EMAIL), {"password": password}).status == status
     site.deliver()
+
+
+def close_account(site: Site) -> None:
+    browser = signed_in(site, NEWEST_PASSWORD)
+    page = browser.open("/account/data")
+    assert browser.send("/account/export").status == 302
+    assert browser.post(page.form("/account/export")).status == 200
+    assert browser.fill("/account/delete", {"confirm": "y"}, submit_to="/account/delete").status == 302
+    site.browser().register(EMAIL, PASSWORD)
+    open_and_reload(site, site.link(EMAIL), "/account/keep")
+    assert site.browser().fill(site.link(EMAIL)).status == 302
 
 
 def use_api(site: Site) -> None:

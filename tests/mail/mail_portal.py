@@ -65,6 +65,7 @@ class MailPortal:
         """Queue one mail as the domain does, with a link that lasts half an hour where the mail carries one."""
         now = self.context.clock()
         purpose = {str(purpose): purpose for purpose in Purpose}.get(notice)
+        purpose = Purpose.KEEP if notice is Notice.CLOSED else purpose
         with self.context.database.write() as connection:
             link_id = None
             if purpose:

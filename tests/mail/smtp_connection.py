@@ -152,7 +152,7 @@ class SmtpConnection:
         mail.raw = raw
         mail.envelope = Envelope(self._sender, tuple(self._recipients), self._greeting, self._encrypted)
         act = self._sink.script.get(Stage.DOT, Stage.DOT.value)
-        # Kept before it is answered, so that whoever has the answer finds it.
+        # Stored before the reply, so that it is there once the client has the reply.
         self._sink.keep(mail, accepted=act is not Act.CLOSE and (isinstance(act, Act) or act.startswith("2")))
         self._sink.note(".")
         self._answer(Stage.DOT)

@@ -313,3 +313,28 @@ def test_a_row_that_cannot_be_rendered_is_given_up_after_24_hours(mail_portal: M
         clock.advance(timedelta(minutes=13))
     row = mail_portal.row(poisoned)
     assert (row.state, row.reason) == ("dead", "given up after 24 hours: ValueError")
+
+
+@pytest.mark.parametrize("refusal", ["", "550 5.1.1 no such user"])
+def test_the_row_of_an_email_to_an_erased_customer_goes_once_it_is_sent_or_refused(
+    mail_portal: MailPortal, sink: Sink, refusal: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    sink.refused = {ADA: refusal} if refusal else {}
+    mail_portal.queue(ADA, Notice.ERASED)
+    mail_portal.work()
+    assert len(sink.messages) == (0 if refusal else 1)
+    assert mail_portal.states() == []
+    assert ADA not in caplog.text
+
+
+def test_an_email_to_an_erased_customer_is_retried_for_a_day_and_then_forgotten(
+    mail_portal: MailPortal, sink: Sink, clock: MovableClock
+) -> None:
+    mail_portal.queue(ADA, Notice.ERASED)
+    sink.script[Stage.DATA] = "451 later"
+    mail_portal.work()
+    assert mail_portal.states() == ["queued"]
+    clock.advance(timedelta(hours=24))
+    mail_portal.work()
+    assert mail_portal.states() == []

@@ -166,6 +166,7 @@ def test_a_server_silent_in_the_tls_handshake_times_out(send: Send, monkeypatch:
             send(sink, MAIL_USE_SSL="true")
 
 
+@pytest.mark.full
 def test_a_server_that_stops_reading_a_mail_times_out(
     environ: Mapping[str, str], sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:

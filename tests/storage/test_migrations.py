@@ -114,6 +114,7 @@ def test_alembic_sees_the_same_revisions_in_the_same_order() -> None:
     assert [script.revision for script in scripts.walk_revisions()][::-1] == schema.revisions()
 
 
+@pytest.mark.full
 def test_a_portal_on_sqlite_loads_no_library_that_it_does_not_use(tmp_path: Path) -> None:
     code = (
         "from portal.instance_dir import prepare_database\n"

@@ -58,8 +58,17 @@ def test_settings_in_the_url_take_precedence(postgres: Postgres) -> None:
         assert driver_connection.prepare_threshold == 5, "without a pooler, statements are prepared"
 
 
-@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-@pytest.mark.parametrize("command", [("db", "upgrade"), ("db", "check"), ("serve",), ("worker",)])
+@pytest.mark.parametrize("encoding", ["LATIN1", pytest.param("SQL_ASCII", marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("serve",),
+        *(
+            pytest.param(command, marks=pytest.mark.full)
+            for command in (("db", "upgrade"), ("db", "check"), ("worker",))
+        ),
+    ],
+)
 def test_a_database_that_is_not_in_utf_8_is_refused_by_name(
     postgres: Postgres, tmp_path: Path, encoding: str, command: tuple[str, ...]
 ) -> None:

@@ -1,4 +1,4 @@
-"""A browser without script: it keeps cookies, reads pages, and sends the forms that it was shown."""
+"""A browser without JavaScript: it stores cookies, parses pages and submits their forms."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Form:
-    """A form as a page shows it."""
+    """A form of a page."""
 
     action: str
     fields: dict[str, str]
-    """What would be sent if nothing were typed: hidden fields, typed values, ticked boxes."""
+    """The values that a browser would send: of hidden and filled-in fields, and of ticked checkboxes."""
 
     @property
     def token(self) -> str:
@@ -30,7 +30,7 @@ class Form:
 
 
 class Page:
-    """An answer of the portal."""
+    """A response of the portal."""
 
     def __init__(self, response: Response) -> None:
         self.status: int = response.status_code
@@ -43,24 +43,24 @@ class Page:
 
     @property
     def json(self) -> Any:
-        """What a script is told."""
+        """The content of a JSON response."""
         assert self.headers["Content-Type"] == "application/json"
         return json.loads(self.body)
 
     @property
     def location(self) -> str:
-        """Where a redirect leads."""
+        """The target of a redirect."""
         assert 300 <= self.status < 400, f"{self.status} is no redirect"
         return self.headers["Location"]
 
     @property
     def cookies(self) -> dict[str, str]:
-        """Each cookie that is set, with its attributes, by its name."""
+        """The Set-Cookie headers, by the name of the cookie."""
         return {cookie.partition("=")[0]: cookie for cookie in self.headers.getlist("Set-Cookie")}
 
     @property
     def tree(self) -> Element:
-        """The page; its markup must be without a fault."""
+        """The parsed page; its markup must be valid."""
         tree, faults = read(self.text)
         assert faults == []
         return tree
@@ -71,15 +71,20 @@ class Page:
 
     @property
     def words(self) -> str:
-        """What stands between header and footer."""
+        """The text of the main part."""
         return self.tree.one("main").text
+
+    @property
+    def notices(self) -> list[str]:
+        """The texts of the notices."""
+        return [notice.text for notice in self.tree.all("p", role="status")]
 
     @property
     def forms(self) -> list[Form]:
         return [_read_form(element) for element in self.tree.all("form")]
 
     def form(self, path: str | None = None) -> Form:
-        """The only form in the page's main part, or the only one that is sent to a path."""
+        """Return the only form in the page's main part, or the only one that is sent to a path."""
         forms = [_read_form(element) for element in self.tree.one("main").all("form")]
         if path is not None:
             forms = [form for form in self.forms if urlsplit(form.action).path == path]
@@ -88,9 +93,9 @@ class Page:
 
     @property
     def problems(self) -> list[tuple[str, str]]:
-        """What is wrong: the field it is about (or nothing), and the words, in the order of the page.
+        """The errors, as field (or an empty string) and message, in the order of the page.
 
-        With two problems or more these are the lines of the summary; one alone stands at its field, or above the form.
+        Several are the lines of the error summary; a single one is at its field, or above the form.
         """
         summaries = self.tree.all("div", role="alert")
         if not summaries:
@@ -116,7 +121,7 @@ def _read_form(element: Element) -> Form:
 
 
 class Browser:
-    """One browser, with its own cookies, somewhere on the network."""
+    """A browser with its own cookies and IP address."""
 
     def __init__(self, app: Flask, address: str = "192.0.2.10", base_url: str | None = None) -> None:
         self._client = app.test_client()
@@ -132,7 +137,7 @@ class Browser:
         headers: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
         **options: Any,
     ) -> Page:
-        """One request, one answer; no redirect is followed."""
+        """Send one request, without following redirects."""
         with self._client.open(
             path,
             method=method,
@@ -145,7 +150,7 @@ class Browser:
             return Page(response)
 
     def open(self, path: str) -> Page:
-        """Go to an address, and on to wherever it leads."""
+        """Open a page, following redirects."""
         page = self.send(path)
         for _ in range(5):
             if not 300 <= page.status < 400:
@@ -154,21 +159,21 @@ class Browser:
         return page
 
     def follow(self, page: Page) -> Page:
-        """Go where a redirect leads."""
+        """Open the target of a redirect."""
         return self.open(page.location)
 
     def post(self, form: Form, fields: Fields | None = None, **options: Any) -> Page:
-        """Send a form with what was typed into it; a field that is None is left out."""
+        """Submit a form with some values; a field that is None is left out."""
         typed = {**form.fields, **(fields or {})}
         data = {name: value for name, value in typed.items() if value is not None}
         return self.send(form.action, "POST", data=data, **options)
 
     def fill(self, path: str, fields: Fields | None = None, *, submit_to: str | None = None) -> Page:
-        """Open a page and send its form."""
+        """Open a page and submit its form."""
         return self.post(self.open(path).form(submit_to), fields)
 
     def cookie(self, name: str = "portal") -> str | None:
-        """What the portal's cookie holds."""
+        """Return the value of a cookie."""
         host = urlsplit(self._base_url).hostname or ""
         cookie = self._client.get_cookie(name, host)
         return cookie.value if cookie else None
@@ -176,28 +181,28 @@ class Browser:
     def set_cookie(self, value: str, name: str = "portal") -> None:
         self._client.set_cookie(name, value, domain=urlsplit(self._base_url).hostname or "")
 
-    # What people do.
+    # What customers do.
 
     def register(self, email: str, password: str, **fields: Any) -> Page:
-        """Create an account; the answer to the form."""
+        """Create an account, and return the response to the form."""
         names = {"first_name": "Ada", "last_name": "Quill"}
         return self.fill("/register", {"email": email, "password": password, **names, **fields})
 
     def sign_in(self, email: str, password: str, **fields: Any) -> Page:
-        """Sign in; the answer to the form."""
+        """Sign in, and return the response to the form."""
         return self.fill("/login", {"email": email, "password": password, **fields})
 
     def sign_out(self) -> Page:
         return self.post(self.open("/account").form("/logout"))
 
     def ask_for_reset(self, email: str) -> Page:
-        """Ask for the email that sets a new password; a customer who is signed in can do so, too."""
+        """Request an email to reset the password, also for a signed-in customer."""
         token = self.open("/password/reset").forms[0].token
         return self.send("/password/reset", "POST", data={"csrf_token": token, "email": email})
 
     @property
     def is_signed_in(self) -> bool:
-        """Whether the account page is shown, and not the way to sign in."""
+        """Whether the account page is shown, and not a redirect to sign in."""
         page = self.send("/account")
         assert page.status in (200, 302)
         return page.status == 200

@@ -31,8 +31,8 @@ from tests.web.post import last_link
 PASSWORD = "seven tall herons wade"
 
 
-class Compiled(BytecodeCache):
-    """Templates once compiled, for every site of a run: most of the time would go into compiling them anew."""
+class TemplateCache(BytecodeCache):
+    """Shares compiled templates between the sites of a test run, which would spend most of its time compiling them."""
 
     def __init__(self) -> None:
         self._code: dict[str, bytes] = {}
@@ -45,7 +45,7 @@ class Compiled(BytecodeCache):
         self._code[bucket.key] = bucket.bytecode_to_string()
 
 
-COMPILED = Compiled()
+TEMPLATE_CACHE = TemplateCache()
 T = TypeVar("T")
 
 
@@ -54,7 +54,7 @@ class Site:
 
     def __init__(self, settings: Settings, sink: Sink) -> None:
         self.app: Flask = create_app(settings)
-        self.app.jinja_env.bytecode_cache = COMPILED
+        self.app.jinja_env.bytecode_cache = TEMPLATE_CACHE
         self.settings = settings_of(self.app)
         self._sink = sink
         self._worker = MailWorker(self.app)
@@ -70,16 +70,16 @@ class Site:
     def browser(self, address: str = "192.0.2.10") -> Browser:
         return Browser(self.app, address)
 
-    # Mail.
+    # Emails.
 
     def deliver(self) -> None:
-        """Let the worker send all that is due."""
+        """Send all due emails."""
         assert self._worker.work(Event()) == 0, "the mail server was not reached"
 
     def mails(self, email: str | None = None) -> list[EmailMessage]:
-        """Every mail that has arrived, to one address or to all, the one that was due first first.
+        """Deliver, and return the received emails to one address or to all, in the order in which they were queued.
 
-        Urgent ones overtake others on the way; of those of deleted customers, which come first, nothing is known.
+        Urgent emails are sent before others. Those of deleted customers, whose rows are gone, come first.
         """
         self.deliver()
         with self.context.database.read() as connection:
@@ -88,15 +88,15 @@ class Site:
         return [mail for mail in arrived if email in (None, mail["To"])]
 
     def link(self, email: str) -> str:
-        """The path of the one-time link in the last mail to an address."""
+        """Return the path of the one-time link in the last email to an address."""
         link = last_link(self.mails(email))
         assert link.startswith(self.settings.base_url + "/")
         return link.removeprefix(self.settings.base_url)
 
-    # People.
+    # Customers.
 
     def customer(self, email: str, password: str = PASSWORD, **fields: Any) -> Browser:
-        """Somebody who registered and confirmed; their browser, signed in."""
+        """Register and confirm a customer, and return the signed-in browser."""
         browser = self.browser()
         assert browser.register(email, password, **fields).status == 302
         page = browser.fill(self.link(email))
@@ -104,7 +104,7 @@ class Site:
         return browser
 
     def guest(self, email: str) -> None:
-        """Somebody known, for instance from an order, who never chose a password."""
+        """Create a customer without a password, as an order in a shop does."""
         address = parse_email(email)
         now = self.context.clock()
         with self.context.database.write() as connection:
@@ -112,7 +112,7 @@ class Site:
             contacts.confirm(connection, contact.id, address.email, now)
 
     def imported(self, email: str, password: str = PASSWORD) -> None:
-        """A customer with an account out of another system, with the hash that it had there."""
+        """Create a customer with a password hash of another system."""
         self.guest(email)
         now = self.context.clock()
         password_hash = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
@@ -122,13 +122,13 @@ class Site:
             accounts.set_password(connection, known, password_hash, now)
 
     def ban(self, email: str) -> None:
-        """What `portal customer ban` does."""
+        """Ban a customer as `portal customer ban` does."""
         ban.ban(self.context, 1, parse_email(email), "spam")
 
-    # What is stored.
+    # Database.
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
-        """The whole database."""
+        """Return all rows of the database, by table."""
         with self.context.database.read() as connection:
             return {
                 name: sorted((dict(row._mapping) for row in connection.execute(select(table))), key=repr)
@@ -137,23 +137,23 @@ class Site:
 
     @contextmanager
     def statements(self) -> Iterator[list[str]]:
-        """Notes each statement that the database is sent for somebody."""
-        noted: list[str] = []
+        """Record the SQL statements in the block, except the periodic one that reads the organisations."""
+        statements: list[str] = []
 
-        def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        def record(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
             if "FROM organisation ORDER BY" not in statement:  # read every few seconds
-                noted.append(statement)
+                statements.append(statement)
 
-        event.listen(self.context.database.engine, "before_cursor_execute", note)
-        yield noted
-        event.remove(self.context.database.engine, "before_cursor_execute", note)
+        event.listen(self.context.database.engine, "before_cursor_execute", record)
+        yield statements
+        event.remove(self.context.database.engine, "before_cursor_execute", record)
 
 
 Start = Callable[..., Site]
 
 
 def in_parallel(works: Sequence[Callable[[], T]]) -> list[T]:
-    """Do several things at the same moment, each in a thread of its own; what came of each."""
+    """Run functions at the same time, each in a thread, and return their results."""
     barrier = Barrier(len(works))
     results: list[T] = []
 
@@ -172,7 +172,7 @@ def in_parallel(works: Sequence[Callable[[], T]]) -> list[T]:
 
 @pytest.fixture
 def environ(environ: Mapping[str, str], request: pytest.FixtureRequest) -> Mapping[str, str]:
-    """Whoever has PostgreSQL for more than one machine has Redis, too."""
+    """Add Redis to PostgreSQL: an installation on several machines has both."""
     if not environ["PORTAL_DATABASE_URL"].startswith("postgresql"):
         return environ
     redis: Redis = request.getfixturevalue("redis")
@@ -183,7 +183,7 @@ def environ(environ: Mapping[str, str], request: pytest.FixtureRequest) -> Mappi
 
 @pytest.fixture
 def start(environ: Mapping[str, str], tmp_path: Path) -> Iterator[Start]:
-    """Starts portals with settings of their own, on one database."""
+    """Return a function that starts a portal with some settings; all of them share one database."""
     with ExitStack() as stack:
         sink = stack.enter_context(Sink())
 
@@ -201,19 +201,19 @@ def start(environ: Mapping[str, str], tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def site(start: Start) -> Site:
-    """A portal with the default settings."""
+    """Return a portal with the default settings."""
     return start()
 
 
 @pytest.fixture
 def hashes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Every password that Argon2 is given from now on."""
-    given: list[bytes] = []
+    """Return a list to which every password that Argon2 hashes is added."""
+    hashed: list[bytes] = []
     compute = argon2.low_level.hash_secret
 
-    def noted(secret: bytes, *arguments: Any, **options: Any) -> bytes:
-        given.append(secret)
+    def recorded(secret: bytes, *arguments: Any, **options: Any) -> bytes:
+        hashed.append(secret)
         return compute(secret, *arguments, **options)
 
-    monkeypatch.setattr(argon2.low_level, "hash_secret", noted)
-    return given
+    monkeypatch.setattr(argon2.low_level, "hash_secret", recorded)
+    return hashed

@@ -1,4 +1,4 @@
-"""What holds for every answer of the portal."""
+"""Assertions about every response of the portal."""
 
 from tests.web.browser import Page
 
@@ -15,7 +15,7 @@ HEADERS = {
 
 
 def assert_headers(page: Page, *, name: str = "", private: bool = True, https: bool = False) -> None:
-    """The headers of every answer; `private` ones are kept by nobody and differ by cookie."""
+    """Check the headers of a response; a private one must not be cached."""
     for header, value in HEADERS.items():
         assert page.headers.getlist(header) == [value], name
     assert page.headers.get("Strict-Transport-Security") == ("max-age=31536000" if https else None), name
@@ -28,7 +28,7 @@ def assert_headers(page: Page, *, name: str = "", private: bool = True, https: b
 
 
 def assert_page(page: Page, status: int) -> None:
-    """A page like every other: its frame, one heading, a language, nothing of how it was made."""
+    """Check the layout of a page: one heading, header, main and footer, a language, and no internals."""
     assert page.status == status
     tree = page.tree
     assert len(tree.all("h1")) == 1
@@ -41,7 +41,7 @@ def assert_page(page: Page, status: int) -> None:
 
 
 def assert_error_page(page: Page, status: int) -> None:
-    """A page that says what went wrong and how to go on; a reference only where the fault is ours."""
+    """Check that an error page has its status and links, and a reference only for errors of the server."""
     assert_page(page, status)
     assert_headers(page, name=str(status))
     assert str(status) in page.words

@@ -1,4 +1,4 @@
-"""Reads a page as strictly as no browser does: every fault of the markup is found, none is mended."""
+"""A strict HTML parser, which reports every error of the markup instead of correcting it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,36 +31,36 @@ _CHILDREN = {"ul": {"li"}, "ol": {"li"}, "dl": {"div", "dt", "dd"}}
 
 @dataclass
 class Element:
-    """An element with all that is in it."""
+    """An element with its content."""
 
     tag: str
     attributes: dict[str, str]
     children: "list[Element | str]" = field(default_factory=list)
 
     def __iter__(self) -> "Iterator[Element]":
-        """Every element inside, in the order of the page."""
+        """Iterate over all descendants, in document order."""
         for child in self.children:
             if isinstance(child, Element):
                 yield child
                 yield from child
 
     def all(self, tag: str, **attributes: str) -> "list[Element]":
-        """Those inside with a tag and attributes (an underscore stands for a hyphen)."""
+        """Return the descendants with a tag and attributes (an underscore in a name means a hyphen)."""
         wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
         return [e for e in self if e.tag == tag and wanted.items() <= e.attributes.items()]
 
     def one(self, tag: str, **attributes: str) -> "Element":
-        """The only one of them."""
+        """Return the only descendant with a tag and attributes."""
         (found,) = self.all(tag, **attributes)
         return found
 
     def get(self, name: str) -> str:
-        """An attribute; empty when it is not there."""
+        """Return an attribute, or an empty string without one."""
         return self.attributes.get(name, "")
 
     @property
     def text(self) -> str:
-        """All the words inside, one space between them."""
+        """The text of the element, with white space collapsed."""
         return " ".join("".join(self._texts()).split())
 
     def _texts(self) -> Iterator[str]:
@@ -71,8 +71,8 @@ class Element:
                 yield from child._texts()
 
 
-class _Reader(HTMLParser):
-    """Builds the tree and notes each fault."""
+class _Parser(HTMLParser):
+    """Builds the tree and records the errors."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -124,8 +124,8 @@ class _Reader(HTMLParser):
 
 
 def read(text: str) -> tuple[Element, list[str]]:
-    """The tree of a page, and what is wrong with its markup."""
-    reader = _Reader()
+    """Return the tree of a page, and the errors of its markup."""
+    reader = _Parser()
     reader.feed(text)
     reader.close()
     faults = reader.faults

@@ -1,4 +1,4 @@
-"""The account's first page: who somebody is, what wants their attention, and the way to the rest."""
+"""The overview of the account."""
 
 from pathlib import Path
 
@@ -37,4 +37,4 @@ def test_the_sign_in_before_this_one_is_told_with_browser_and_place(start: Start
 
 
 def test_who_never_signed_in_before_is_told_so(site: Site) -> None:
-    assert "This is your first one that we know of." in site.customer(EMAIL).open("/account").words
+    assert "There's no earlier sign-in to show." in site.customer(EMAIL).open("/account").words

@@ -1,7 +1,6 @@
-"""How somebody signs in: the page that says so, confirming who sits there, and a first password."""
+"""The security page, reauthentication, and the first password."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask.typing import ResponseReturnValue
@@ -13,8 +12,8 @@ from portal.domain.recent_authentication import RECENT, require_recent_authentic
 from portal.storage.models import Identity
 from portal.web import session
 from portal.web.fields import SecretField
-from portal.web.form_page import FormPage
-from portal.web.forms import PortalForm
+from portal.web.form_page import PageState, StatelessFormPage
+from portal.web.forms import PortalForm, Problem
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
 from tests.web.post import code_in
@@ -28,28 +27,28 @@ class _NameForm(PortalForm):
     secret = SecretField("Secret")
 
 
-class _NamePage(FormPage):
-    """Something dangerous, as pages yet to come do it: allowed to who proved lately that it is them."""
+class _NamePage(StatelessFormPage[_NameForm]):
+    """A sensitive change, which requires recent authentication."""
 
     form_class = _NameForm
     template = "mailbox/index.html"
 
-    def submitted(self, form: _NameForm, shown: dict[str, Any]) -> ResponseReturnValue:  # noqa: ARG002 - as the pages have it
+    def submit(self, form: _NameForm, state: PageState) -> ResponseReturnValue:  # noqa: ARG002 - the base class has it
         require_recent_authentication(current_context(), session.signed_in_customer())
         return f"{form.nickname.data} {form.secret.text}"
 
-    def _page(self, form: PortalForm, shown: dict[str, Any], problems: list[Any]) -> str:  # noqa: ARG002 - likewise
+    def _page(self, form: _NameForm, state: PageState, problems: list[Problem]) -> str:  # noqa: ARG002 - likewise
         return repr({field.name: field.data for field in form})
 
 
 def forget_proofs(site: Site) -> None:
-    """Let the ten minutes pass."""
+    """Make the last authentication of all sessions ten minutes old."""
     with site.context.database.write() as connection:
         connection.execute(update(Identity).values(proved_at=site.context.clock() - RECENT))
 
 
 def by_email(site: Site) -> Browser:
-    """Somebody who has no password, signed in."""
+    """Sign in a customer without a password."""
     site.guest(EMAIL)
     browser = site.browser()
     browser.follow(browser.fill("/login/link", {"email": EMAIL}))

@@ -8,7 +8,7 @@ from tests.api.shop import new_shop
 from tests.mmdb import write_mmdb
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
-from tests.web.test_embedding import Framed, allow
+from tests.web.framing import Framed, allow
 
 EMAIL, BOB = "ada@example.com", "bob@example.com"
 PATH = "/account/sessions"

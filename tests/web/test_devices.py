@@ -13,8 +13,8 @@ from portal.storage.models import Contact
 from tests.passing_time import passing_time
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
+from tests.web.framing import Framed, allow
 from tests.web.post import code_in
-from tests.web.test_embedding import Framed, allow
 
 EMAIL, SECOND_EMAIL = "ada@example.com", "grace@example.com"
 SECOND = "nine grey otters swim"
@@ -216,7 +216,7 @@ class TestKnownDevices:
             assert browser.sign_in(EMAIL, PASSWORD).status == 429
 
     def test_wrong_passwords_look_the_same_with_a_cookie(self, shop: Site) -> None:
-        """Whoever brings a cookie of another customer cannot tell whether an address is known."""
+        """A device cookie of another customer does not reveal whether an address is known."""
         shop.customer(SECOND_EMAIL)
         browser = shop.browser()
         browser.sign_in(SECOND_EMAIL, PASSWORD)

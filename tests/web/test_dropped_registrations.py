@@ -29,10 +29,6 @@ def reset(site: Site, browser: Browser) -> Page:
     return browser.fill(site.link(EMAIL), {"password": SECOND})
 
 
-def notices(page: Page) -> list[str]:
-    return [notice.text for notice in page.tree.all("p", role="status")]
-
-
 @pytest.mark.parametrize("sign_in", [sign_in_by_link, sign_in_by_code])
 def test_signing_in_by_email_says_that_the_registered_password_was_not_saved(
     site: Site, sign_in: Callable[[Site, Browser], Page]
@@ -41,11 +37,11 @@ def test_signing_in_by_email_says_that_the_registered_password_was_not_saved(
     browser = site.browser()
     page = browser.follow(sign_in(site, browser))
 
-    (notice,) = notices(page)
+    (notice,) = page.notices
     assert NOTICE in notice
     (way,) = page.tree.one("p", role="status").all("a")
     assert way.get("href") == "/account/password"
-    assert notices(browser.open("/account")) == []
+    assert browser.open("/account").notices == []
     assert browser.sign_out().status == 302
     assert NOTICE not in browser.follow(sign_in(site, browser)).words
 
@@ -57,7 +53,7 @@ def test_the_notice_is_in_the_language_of_the_page(site: Site) -> None:
     page = browser.send(signed_in.location, headers={"Accept-Language": "cs"})
 
     assert page.tree.one("html").get("lang") == "cs"
-    (notice,) = notices(page)
+    (notice,) = page.notices
     assert "heslo" in notice
     assert "password" not in notice
 
@@ -66,9 +62,9 @@ def test_a_reset_says_that_the_new_password_replaces_the_registered_one(site: Si
     site.browser().register(EMAIL, PASSWORD)
     browser = site.browser()
 
-    (notice,) = notices(browser.follow(reset(site, browser)))
+    (notice,) = browser.follow(reset(site, browser)).notices
     assert "replaces the one chosen at registration" in notice
-    (notice,) = notices(browser.follow(reset_again(site, browser)))
+    (notice,) = browser.follow(reset_again(site, browser)).notices
     assert notice == "Your new password is set and you're signed in. All your other devices have been signed out."
 
 
@@ -115,6 +111,6 @@ def test_the_owner_is_not_told_of_registrations_by_attackers(site: Site) -> None
     stranger.register(EMAIL, SECOND)
     browser = site.browser()
 
-    assert notices(browser.follow(sign_in_by_link(site, browser))) == []
+    assert browser.follow(sign_in_by_link(site, browser)).notices == []
     page = stranger.fill("/register/code", {"code": "000000"}, submit_to="/register/code")
     assert page.problems == [("code", "This code doesn't work. Check it, or open the link in the same email instead.")]

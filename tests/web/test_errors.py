@@ -150,7 +150,7 @@ def test_a_throttled_form_is_a_429_with_what_was_typed(start: Start) -> None:
 
 @pytest.mark.on_sqlite  # which keeps a value that is no date
 class TestServerErrors:
-    """Stored data that cannot be read: the kind of fault that nobody has thought of."""
+    """Invalid stored data, as an example of an unexpected error."""
 
     @pytest.fixture
     def page(self, site: Site) -> Page:
@@ -225,7 +225,7 @@ def test_a_busy_portal_is_a_503_that_says_when_to_come_back(site: Site, monkeypa
 
 @contextmanager
 def writing(site: Site) -> Iterator[None]:
-    """Somebody else holds the database's write lock; the portal waits for it only shortly."""
+    """Another process holds the database's write lock; the portal waits for it only shortly."""
     engine = site.context.database.engine
 
     def be_impatient(connection: Any, *_rest: Any) -> None:

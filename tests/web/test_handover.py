@@ -8,7 +8,7 @@ from portal.web.embedding import NEVER_FRAMED
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_page
-from tests.web.test_embedding import ANOTHER, EMAIL, FRAME, NONCE, SHOP, allow, ancestors, framed, redeemed
+from tests.web.framing import ANOTHER, EMAIL, FRAME, NONCE, SHOP, allow, ancestors, framed, redeemed
 
 WELCOME = f"{SHOP}/welcome"
 NO_NONCES = ["", "x" * 21, "x" * 129, "made-up-by-the-page 22", "made-up-by-the-page+22", "made-up-by-the-página22"]
@@ -26,7 +26,7 @@ def link(return_url: str = WELCOME, **said: str) -> str:
 
 
 def visit(site: Site, return_url: str = WELCOME, **said: str) -> tuple[Browser, Page]:
-    """Somebody who is not signed in comes from a site."""
+    """A signed-out customer comes from a site."""
     browser = site.browser()
     return browser, browser.open(link(return_url, **said))
 

@@ -1,4 +1,4 @@
-"""Which language a page speaks, and how somebody chooses another."""
+"""The language of a page, and how a visitor chooses another."""
 
 from datetime import timedelta
 from http.cookies import SimpleCookie

@@ -34,6 +34,7 @@ def paths(site_map: Flask) -> Iterator[str]:
             yield start + tail
 
 
+@pytest.mark.full
 def test_no_host_or_path_makes_a_redirect_leave_the_site(site: Site) -> None:
     asked = sorted(set(paths(site.app)))
     seen = set()

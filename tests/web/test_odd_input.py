@@ -1,4 +1,4 @@
-"""Everything that a form field may be sent, and nobody types."""
+"""Form input that programs can send and customers do not type."""
 
 import io
 import json
@@ -52,7 +52,7 @@ def open_site(start: Start) -> Site:
 
 
 def assert_tame(page: Page) -> None:
-    """No fault of ours, and nothing of what was sent has become a part of the page."""
+    """Check that the server has no error, and the page has no markup of the input."""
     assert page.status in (302, 303, 400, 422), page.words
     if page.status != 302:
         assert page.tree.all("xss") == []

@@ -3,7 +3,10 @@
 from functools import partial
 
 import pytest
+from sqlalchemy import update
 
+from portal.domain.operations.retention import purge
+from portal.storage.models import Contact
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start, in_parallel
 from tests.web.post import link_in
@@ -94,7 +97,7 @@ def test_parallel_changes_of_one_password_change_it_once(site: Site) -> None:
     typed = {"current_password": PASSWORD, "password": "nine grey otters swim"}
     pages = in_parallel([partial(browser.post, form, typed) for browser, form in forms])
 
-    # Whoever comes after the change is signed out by it, and led to sign in.
+    # A request after the change is signed out by it, and redirected to sign in.
     assert [page.headers.get("Location") for page in pages].count("/account") == 1
     assert {page.status for page in pages} <= {302, 422, 503}
     assert [browser.is_signed_in for browser in browsers].count(True) == 1
@@ -113,3 +116,89 @@ def test_parallel_attempts_with_one_reset_link_are_counted(site: Site, hashes: l
 
     assert {page.status for page in pages} <= {422, 429, 503}
     assert len(hashes) <= 10
+
+
+def closing(browser: Browser) -> partial[Page]:
+    """The last press of a customer who deletes the account."""
+    form = browser.open("/account/delete").form("/account/delete")
+    return partial(browser.post, form, {"confirm": "y"})
+
+
+def live_identities(site: Site) -> int:
+    return len([row for row in site.rows()["identity"] if row["ended_at"] is None])
+
+
+def is_closed(site: Site) -> bool:
+    (contact,) = site.rows()["contact"]
+    return contact["erase_at"] is not None
+
+
+def test_nobody_stays_signed_in_who_signs_in_while_the_account_is_deleted(site: Site) -> None:
+    owner = site.customer(EMAIL)
+    browsers = [site.browser() for _ in range(8)]
+    forms = [(browser, browser.open("/login").form()) for browser in browsers]
+    typed = {"email": EMAIL, "password": PASSWORD}
+    pages = in_parallel([closing(owner), *(partial(browser.post, form, typed) for browser, form in forms)])
+
+    assert pages[0].status < 500
+    assert {page.status for page in pages} <= {302, 422, 503}
+    assert (is_closed(site), live_identities(site)) == (True, 0)
+    assert not any(browser.is_signed_in for browser in (owner, *browsers))
+
+
+def test_a_deletion_and_a_reset_at_the_same_moment_have_one_outcome(site: Site) -> None:
+    owner, resetting = site.customer(EMAIL), site.browser()
+    resetting.ask_for_reset(EMAIL)
+    form = resetting.open(site.link(EMAIL)).form()
+    reset = partial(resetting.post, form, {"password": "nine grey otters swim"})
+    pages = in_parallel([closing(owner), reset])
+
+    assert {page.status for page in pages} <= {302, 410}
+    assert live_identities(site) == (0 if is_closed(site) else 1)
+    assert resetting.is_signed_in != is_closed(site)
+    assert not owner.is_signed_in
+
+
+def test_a_deletion_and_a_confirmation_at_the_same_moment_close_the_account(site: Site) -> None:
+    site.guest(EMAIL)
+    owner, registering = site.browser(), site.browser()
+    owner.fill("/login/link", {"email": EMAIL})
+    assert owner.fill(site.link(EMAIL)).status == 302
+    registering.register(EMAIL, PASSWORD)
+    form = registering.open(site.link(EMAIL)).form()
+    pages = in_parallel([closing(owner), partial(registering.post, form)])
+
+    assert {page.status for page in pages} <= {302, 410}
+    assert (is_closed(site), live_identities(site)) == (True, 0)
+
+
+def test_parallel_deletions_from_one_browser_close_the_account_once(site: Site) -> None:
+    owner = site.customer(EMAIL)
+    cookie = owner.cookie()
+    assert cookie is not None
+    twins = [site.browser() for _ in range(4)]
+    for twin in twins:
+        twin.set_cookie(cookie)
+    pages = in_parallel([closing(twin) for twin in twins])
+
+    assert {page.status for page in pages} == {302}
+    assert is_closed(site)
+    assert [row["notice"] for row in site.rows()["outbox"]].count("closed") == 1
+
+
+def test_a_keeping_and_the_purge_at_the_same_moment_have_one_outcome(site: Site) -> None:
+    closing(site.customer(EMAIL))()
+    keeping = site.browser()
+    form = keeping.open(site.link(EMAIL)).form()
+    with site.context.database.write() as connection:
+        connection.execute(update(Contact).values(erase_at=site.context.clock()))
+    pages: list[Page] = []
+
+    def keep() -> int:
+        pages.append(keeping.post(form))
+        return 0
+
+    _, erased = sorted(in_parallel([keep, lambda: purge(site.context)["closed account"]]))
+    assert [page.status for page in pages] == [410 if erased else 302]
+    assert len(site.rows()["contact"]) == (0 if erased else 1)
+    assert site.browser().sign_in(EMAIL, PASSWORD).status == (422 if erased else 302)

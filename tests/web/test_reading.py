@@ -8,7 +8,7 @@ import time_machine
 from werkzeug.routing import Rule
 
 from tests.web.conftest import Site
-from tests.web.test_embedding import NONCE, SHOP, allow
+from tests.web.framing import NONCE, SHOP, allow
 
 EMAIL = "ada@example.com"
 

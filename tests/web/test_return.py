@@ -58,7 +58,7 @@ def test_confirming_returns_to_the_shop_signed_in(shop: Site) -> None:
 
 def test_the_emailed_code_returns_to_the_shop_too(shop: Site) -> None:
     browser = registered(shop)
-    told = browser.sign_in(EMAIL, PASSWORD)  # whoever knows the password of what waits may type the code
+    told = browser.sign_in(EMAIL, PASSWORD)  # with the right password, this browser may enter the code
     assert "confirm your email address first" in told.words
 
     assert policy(browser.open("/register/code")) == POLICY_OF_RETURN

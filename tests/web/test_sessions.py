@@ -31,7 +31,7 @@ def twin(site: Site, browser: Browser) -> Browser:
 
 
 def content_of(browser: Browser) -> str:
-    """What anybody can read in a browser's cookie: it is signed, not encrypted."""
+    """Return the content of a session cookie, which is signed and not encrypted."""
     cookie = browser.cookie() or ""
     payload = cookie.lstrip(".").split(".")[0]
     content = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
@@ -217,7 +217,7 @@ def test_the_cookie_is_small_and_holds_no_personal_data(site: Site) -> None:
 
 
 def test_the_cookie_never_exceeds_the_size_that_browsers_accept(start: Start) -> None:
-    """With more than 4096 bytes it is dropped, and whoever asked for a code could not type it (RFC 6265, 6.1)."""
+    """Browsers drop a cookie of more than 4096 bytes (RFC 6265, 6.1), and with it the request for a code."""
     site = start(BASE_URL="https://portal.example.com", MAIL_LIMIT_ADDRESS="100 per hour")
     with site.context.database.write() as connection:
         connection.execute(update(Organisation).values(return_origins=["https://shop.example.com"]))

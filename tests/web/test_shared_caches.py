@@ -65,7 +65,7 @@ def with_query(address: str) -> Iterator[str]:
 
 
 def visitors(site: Site) -> dict[str, Browser]:
-    """Nobody yet, a visitor with a notice waiting, a customer, and a customer with cookies that are none of ours."""
+    """A new visitor, one with a notice, a customer, and a customer with cookies of other applications."""
     stranger = site.browser()
     noticed = site.customer(EMAIL)
     noticed.fill("/account/password", {"current_password": PASSWORD, "password": "nine grey otters swim"})
@@ -135,7 +135,7 @@ def test_a_missing_asset_is_a_404_that_does_not_depend_on_the_visitor(site: Site
 
 
 def test_no_public_response_sets_a_cookie(site: Site) -> None:
-    """A sweep over all routes that a browser can open: whoever adds one that caches may keep is looked at, too."""
+    """Check all routes that a browser can open, so that a new one is checked, too."""
     routes = [_example(rule.rule) for rule in site.app.url_map.iter_rules() if "GET" in (rule.methods or ())]
     public = set()
     for browser in visitors(site).values():
@@ -212,7 +212,7 @@ class TestSiteOptions:
 
     @pytest.mark.parametrize(("headers", "counts"), [({}, False), (FRAME, True)], ids=["top", "frame"])
     def test_counts_on_the_account_page_in_a_frame(self, site: Site, headers: dict[str, str], counts: bool) -> None:
-        """embed.js can show that page, too (data-page); nobody is told to link to it."""
+        """embed.js can show that page, too (data-page), but it is not documented for links."""
         browser = site.browser()
         assert browser.send(f"/account?{self.QUERY}", headers=headers).location.startswith("/login")
         assert kept(browser, headers) is counts

@@ -1,14 +1,11 @@
-"""Every page knows whether its visitor is signed in, has just confirmed or reset, or holds an ended link."""
+"""Pages know whether the visitor is signed in, has just confirmed, or was signed out elsewhere."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pytest
 import time_machine
 
-from tests.web.browser import Browser, Page
-from tests.web.conftest import PASSWORD, Site, in_parallel
+from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
 from tests.web.post import code_in, text_of
 
@@ -18,16 +15,12 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EXPIRED = "Your session on this page expired. Please send the form again."
 
 
-def notices(page: Page) -> list[str]:
-    return [notice.text for notice in page.tree.all("p", role="status")]
-
-
 def code_for(site: Site) -> str:
     return code_in(site.mails(EMAIL)[-1])
 
 
 class TestSignedIn:
-    """Whoever is signed in is taken on to where they wanted to go."""
+    """A signed-in customer is redirected to where they wanted to go."""
 
     @pytest.mark.parametrize(
         ("path", "location"),
@@ -100,7 +93,7 @@ class TestSignedIn:
 
 
 class TestStaleForms:
-    """What is said of a form whose token is of no use is what has happened."""
+    """A form whose token is invalid says why."""
 
     def test_a_form_of_an_ended_session_says_that_it_expired(self, site: Site) -> None:
         with time_machine.travel(NOW, tick=False) as clock:
@@ -138,7 +131,7 @@ class TestConfirming:
             answer = act()
             assert answer.location == "/login"
             page = registering.follow(answer)
-            assert notices(page) == ["Your email address is confirmed. Sign in with the password you chose."]
+            assert page.notices == ["Your email address is confirmed. Sign in with the password you chose."]
         assert len(site.mails()) == mails
         assert registering.sign_in(EMAIL, PASSWORD).status == 302
 
@@ -151,7 +144,7 @@ class TestConfirming:
 
         for page in (browser.open(link), browser.follow(browser.post(form)), browser.open("/account")):
             assert page.status == 200
-        assert notices(browser.open(link)) == ["Your email address is already confirmed."]
+        assert browser.open(link).notices == ["Your email address is already confirmed."]
         browser.sign_out()
         assert browser.send(link).location == "/account"
         assert "already confirmed" in browser.open(link).words
@@ -233,179 +226,6 @@ class TestResending:
         assert len(site.mails(EMAIL)) == mails
 
 
-def confirming(site: Site) -> tuple[Browser, str, str, str]:
-    browser = site.browser()
-    browser.register(EMAIL, PASSWORD)
-    return browser, site.link(EMAIL), "/register/confirm", "/register/code"
-
-
-def resetting(site: Site) -> tuple[Browser, str, str, str]:
-    site.customer(EMAIL)
-    site.browser().ask_for_reset(EMAIL)
-    return site.browser(), site.link(EMAIL), "/password/new", "/password/reset"
-
-
-def signing_in(site: Site) -> tuple[Browser, str, str, str]:
-    site.customer(EMAIL)
-    site.browser().fill("/login/link", {"email": EMAIL})
-    return site.browser(), site.link(EMAIL), "/login/confirm", "/login/link"
-
-
-LINKS = pytest.mark.parametrize("make", [confirming, resetting, signing_in], ids=lambda make: make.__name__)
-Make = Callable[[Site], tuple[Browser, str, str, str]]
-
-
-class TestReloading:
-    """The page's script takes the token out of the address bar; the page can be reloaded all the same."""
-
-    @LINKS
-    def test_the_address_without_the_token_shows_the_page_of_the_link_opened_last(self, site: Site, make: Make) -> None:
-        browser, link, path, request_path = make(site)
-        assert browser.send(path).location == request_path
-        page = browser.open(link)
-        assert page.tree.one("main").get("data-clean-path") == path
-
-        for _ in range(2):
-            again = browser.open(path)
-            assert (again.status, again.words) == (200, page.words)
-            assert again.form().action == link
-        refused = browser.fill(path, {"password": "short"}) if "password" in page.form().fields else None
-        if refused:
-            assert refused.status == 422
-            assert browser.open(path).words == page.words
-        assert browser.fill(path, {"password": SECOND}).location == "/account"
-        assert browser.send(path).location == request_path
-
-    @LINKS
-    def test_reloading_a_link_that_ended_says_so(self, site: Site, make: Make) -> None:
-        browser, link, path, _ = make(site)
-        browser.open(link)
-        site.ban(EMAIL)
-        assert_error_page(browser.open(path), 410)
-        assert "Cookie" in browser.open(path).headers["Vary"]
-
-    @LINKS
-    def test_the_link_page_without_an_opened_link_is_not_found(self, site: Site, make: Make) -> None:
-        _, link, path, request_path = make(site)
-        site.browser().open(link)
-        assert site.browser().send(path).location == request_path
-        assert site.browser().send(path, "POST").status in (400, 405)
-
-
-class TestResetting:
-    def test_a_reset_signs_in_and_signs_out_every_other_browser(self, site: Site) -> None:
-        other = site.customer(EMAIL)
-        browser = site.browser()
-        browser.ask_for_reset(EMAIL)
-        link = site.link(EMAIL)
-        answer = browser.fill(link, {"password": SECOND})
-
-        assert answer.location == "/account"
-        assert notices(browser.follow(answer)) == [
-            "Your new password is set and you're signed in. All your other devices have been signed out."
-        ]
-        assert browser.is_signed_in
-        assert not other.is_signed_in
-        assert site.mails(EMAIL)[-1]["Subject"].endswith("was changed")
-
-    def test_the_same_form_sent_again_by_the_same_browser_gets_the_same_answer(self, site: Site) -> None:
-        browser, link, _, _ = resetting(site)
-        form = browser.open(link).form()
-        before = browser.cookie()
-        assert before is not None
-        first = browser.post(form, {"password": SECOND})
-        rows = site.rows()
-        lost = site.browser()  # with the cookies as they were: the answer never came
-        lost.set_cookie(before)
-        again = lost.post(form, {"password": SECOND})
-
-        assert (again.status, again.location) == (first.status, first.location) == (302, "/account")
-        assert "new password is set" in lost.open("/account").words
-        assert not browser.is_signed_in
-        assert [row["ended_at"] for row in site.rows()["identity"]].count(None) == 1
-        assert (site.rows()["account"], site.rows()["outbox"]) == (rows["account"], rows["outbox"])
-
-    def test_a_reset_form_sent_again_after_its_answer_gets_the_same_answer(self, site: Site) -> None:
-        browser, link, _, _ = resetting(site)
-        form = browser.open(link).form()
-        browser.post(form, {"password": SECOND})
-
-        assert browser.post(form, {"password": SECOND}).location == "/account"
-        assert browser.send(link).location == "/account"
-        assert browser.is_signed_in
-
-    def test_a_different_reset_form_does_not_count_as_a_repeat(self, site: Site) -> None:
-        with time_machine.travel(NOW, tick=False) as clock:
-            browser, link, _, _ = resetting(site)
-            late = site.browser()
-            late_form = late.open(link).form()
-            form = browser.open(link).form()
-            before = browser.cookie() or ""
-            browser.post(form, {"password": SECOND})
-
-            def again(password: str) -> int:
-                lost = site.browser()
-                lost.set_cookie(before)
-                return lost.post(form, {"password": password}).status
-
-            assert late.post(late_form, {"password": SECOND}).status == 410
-            assert [again(password) for password in (THIRD, PASSWORD, "", "short")] == [410] * 4
-            clock.shift(timedelta(minutes=10))
-            assert again(SECOND) == 410
-            assert browser.is_signed_in
-
-    def test_a_reset_form_is_not_repeated_after_its_session_ended(self, site: Site) -> None:
-        browser, link, _, _ = resetting(site)
-        form = browser.open(link).form()
-        before = browser.cookie() or ""
-        browser.post(form, {"password": SECOND})
-        browser.sign_out()
-        lost = site.browser()
-        lost.set_cookie(before)
-
-        assert lost.post(form, {"password": SECOND}).status == 410
-        assert not lost.is_signed_in
-
-    def test_parallel_reset_forms_set_one_password_and_leave_one_session(self, site: Site) -> None:
-        browser, link, _, _ = resetting(site)
-        form = browser.open(link).form()
-        twins = [site.browser() for _ in range(6)]
-        for twin in twins:
-            twin.set_cookie(browser.cookie() or "")
-        pages = in_parallel([partial(twin.post, form, {"password": SECOND}) for twin in twins])
-
-        assert {page.status for page in pages} <= {302, 503}
-        assert [twin.is_signed_in for twin in twins].count(True) == 1
-        assert len(site.rows()["former_password"]) == 1
-
-    def test_a_reset_to_the_current_password_signs_in(self, site: Site) -> None:
-        other = site.customer(EMAIL)
-        browser = site.browser()
-        browser.ask_for_reset(EMAIL)
-        rows, mails = site.rows(), len(site.mails(EMAIL))
-        link = site.link(EMAIL)
-        answer = browser.fill(link, {"password": PASSWORD})
-
-        assert answer.location == "/account"
-        assert notices(browser.follow(answer)) == [
-            "This password is set already. You're signed in, and all your other devices have been signed out."
-        ]
-        assert not other.is_signed_in
-        assert len(site.mails(EMAIL)) == mails
-        assert (site.rows()["account"], site.rows()["former_password"]) == (rows["account"], [])
-        assert_error_page(site.browser().open(link), 410)
-
-    def test_a_former_password_is_refused(self, site: Site) -> None:
-        browser = site.customer(EMAIL)
-        typed = {"current_password": PASSWORD, "password": SECOND}
-        browser.fill("/account/password", typed, submit_to="/account/password")
-        browser.ask_for_reset(EMAIL)
-        page = site.browser().fill(site.link(EMAIL), {"password": PASSWORD})
-
-        assert (page.status, page.problems[0][0]) == (422, "password")
-        assert "used this password before" in page.problems[0][1]
-
-
 class TestSignedOutElsewhere:
     def reset(self, site: Site) -> None:
         site.browser().ask_for_reset(EMAIL)
@@ -417,31 +237,31 @@ class TestSignedOutElsewhere:
 
         page = browser.open("/account")
         assert page.title.startswith("Sign in")
-        assert notices(page) == ["You were signed out because your password was changed. Please sign in again."]
-        assert notices(browser.open("/account")) == notices(browser.open("/login")) == []
+        assert page.notices == ["You were signed out because your password was changed. Please sign in again."]
+        assert browser.open("/account").notices == browser.open("/login").notices == []
 
     @pytest.mark.parametrize("path", ["/login", "/register", "/password/reset/none"])
     def test_the_reason_for_the_sign_out_is_shown_on_the_first_page(self, site: Site, path: str) -> None:
         browser = site.customer(EMAIL)
         self.reset(site)
-        assert "because your password was changed" in notices(browser.open(path))[0]
+        assert "because your password was changed" in browser.open(path).notices[0]
 
     def test_a_ban_is_shown_in_general_words(self, site: Site) -> None:
         browser = site.customer(EMAIL)
         site.ban(EMAIL)
         told = "You were signed out, for example from another device. Please sign in again."
-        assert notices(browser.open("/account")) == [told]
+        assert browser.open("/account").notices == [told]
 
     def test_an_expired_session_is_shown_as_expired(self, site: Site) -> None:
         with time_machine.travel(NOW, tick=False) as clock:
             browser = site.customer(EMAIL)
             clock.shift(timedelta(hours=2))
-            assert notices(browser.open("/account")) == ["Your session has expired. Please sign in again."]
+            assert browser.open("/account").notices == ["Your session has expired. Please sign in again."]
 
     def test_signing_out_shows_no_reason(self, site: Site) -> None:
         browser = site.customer(EMAIL)
-        assert notices(browser.follow(browser.sign_out())) == ["You're signed out."]
-        assert notices(browser.open("/login")) == []
+        assert browser.follow(browser.sign_out()).notices == ["You're signed out."]
+        assert browser.open("/login").notices == []
 
     def test_a_form_sent_after_the_sign_out_leads_to_signing_in_with_the_reason(self, site: Site) -> None:
         browser = site.customer(EMAIL)
@@ -449,4 +269,4 @@ class TestSignedOutElsewhere:
         self.reset(site)
         answer = browser.post(form, {"current_password": PASSWORD, "password": THIRD})
         assert answer.location == "/login?next=/account/password"
-        assert "because your password was changed" in notices(browser.follow(answer))[0]
+        assert "because your password was changed" in browser.follow(answer).notices[0]

@@ -1,4 +1,4 @@
-"""How often anything may be tried, and what is said then. Nobody knows the counters but by trying."""
+"""The rate limits, and what pages say past them. The tests learn the counters only from attempts."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -172,6 +172,7 @@ def test_100_wrong_passwords_in_a_row_lock_the_password_until_the_mailbox_is_pro
     assert site.browser().sign_in(EMAIL, SECOND).status == 302
 
 
+@pytest.mark.full
 def test_a_right_password_resets_the_failed_password_counter(start: Start) -> None:
     site = start(LOGIN_LIMIT_ACCOUNT="1000 per 20 minutes", LOGIN_LIMIT_NETWORK="1000 per 20 minutes")
     site.customer(EMAIL)

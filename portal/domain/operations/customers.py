@@ -28,6 +28,8 @@ class State(StrEnum):
     """Known only from a registration whose mailbox is not proven."""
     REGISTERED = "registered"
     BANNED = "banned"
+    CLOSED = "closed"
+    """By the customer: it can be kept until it is erased."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class CustomerRecord:
     registered_at: datetime | None
     banned_at: datetime | None
     ban_reason: str | None
+    erase_at: datetime | None
     failed_passwords: int
     failed_codes: int
 
@@ -79,7 +82,9 @@ class CustomerRecord:
 
     @property
     def state(self) -> State:
-        """The state; a ban comes before every other one."""
+        """The state; a closed account comes before every other one, then a ban."""
+        if self.erase_at is not None:
+            return State.CLOSED
         if self.banned_at is not None:
             return State.BANNED
         if self.registered_at is not None:
@@ -125,6 +130,7 @@ _records = select(
     Account.created_at.label("registered_at"),
     Contact.banned_at,
     Contact.ban_reason,
+    Contact.erase_at,
     Contact.failed_passwords,
     Contact.failed_codes,
 ).outerjoin(Account, Account.contact_id == Contact.id)

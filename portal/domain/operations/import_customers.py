@@ -28,6 +28,7 @@ _BATCH = 500
 _keys: BindParameter[Any] = bindparam("keys", expanding=True)
 _of_organisation = Contact.organisation_id == bindparam("organisation_id")
 _known_emails = select(Contact.email_key).where(_of_organisation, Contact.email_key.in_(_keys))
+_closed_emails = _known_emails.where(Contact.erase_at.is_not(None))
 _known_phones = select(Contact.phone).where(_of_organisation, Contact.email_key.is_(None), Contact.phone.in_(_keys))
 _known_references = select(Contact.cu_ref_no).where(Contact.cu_ref_no.in_(_keys))
 
@@ -114,6 +115,7 @@ class CustomerImport:
         references = [customer.cu_ref_no for customer in customers if customer.cu_ref_no]
         return _KnownCustomers(
             {key for (key,) in [*self._rows(_known_emails, emails), *self._rows(_known_phones, phones)]},
+            {key for (key,) in self._rows(_closed_emails, emails)},
             {reference for (reference,) in self._rows(_known_references, references)},
             import_tables.lines_of_keys(self._connection, [customer.key for customer in customers]),
             import_tables.lines_of_references(self._connection, references),
@@ -140,6 +142,7 @@ class _KnownCustomers:
     """The customers of a batch who exist already, and the earlier lines of the file; extended by each row."""
 
     keys: set[str]
+    closed: set[str]
     references: set[str]
     lines_of_keys: dict[str, int]
     lines_of_references: dict[str, int]
@@ -148,6 +151,8 @@ class _KnownCustomers:
         """Return the reason to reject a row; remember an accepted one."""
         key, reference = customer.key, customer.cu_ref_no
         name = "email" if customer.address else "phone"
+        if key in self.closed:
+            return f"{name}: This customer has closed the account. Import the row after the account is erased."
         if key in self.keys:
             return f"{name}: This customer exists already."
         if key in self.lines_of_keys:

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, or_, select, update
 
 from portal.domain.organisations import Organisation, columns, read_organisation
-from portal.domain.outbox import MailState
+from portal.domain.outbox import MailState, Notice
 from portal.storage.clock import Clock
 from portal.storage.models import Link, OutboxMail
 from portal.storage.models import Organisation as OrganisationRow
@@ -225,13 +225,17 @@ def delay_after(attempts: int) -> timedelta:
 
 
 def _finish(connection: Connection, mail: DueMail, state: MailState, clock: Clock, **values: object) -> bool:
+    if mail.notice == Notice.ERASED:  # nothing is kept of an erased customer, the address included
+        return connection.execute(delete(OutboxMail).where(*_is_claimed(mail))).rowcount > 0
     finished_at = clock.shared(connection)
     return _write(connection, mail, state=state, finished_at=finished_at, claim=None, lease_until=None, **values)
 
 
 def _write(connection: Connection, mail: DueMail, **values: object) -> bool:
     """Update an email if this worker still has the claim; return whether it has."""
-    statement = update(OutboxMail).where(
-        OutboxMail.id == mail.id, OutboxMail.claim == mail.claim, OutboxMail.state == MailState.QUEUED
-    )
-    return connection.execute(statement.values(**values).returning(OutboxMail.id)).one_or_none() is not None
+    statement = update(OutboxMail).where(*_is_claimed(mail)).values(**values)
+    return connection.execute(statement.returning(OutboxMail.id)).one_or_none() is not None
+
+
+def _is_claimed(mail: DueMail) -> tuple[ColumnElement[bool], ...]:
+    return OutboxMail.id == mail.id, OutboxMail.claim == mail.claim, OutboxMail.state == MailState.QUEUED

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from portal.domain import devices
+from portal.domain import contacts, devices
 from portal.domain.context import Context
+from portal.domain.erasure import erase
 from portal.domain.outbox import MailState
 from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.storage.database import Database, retried
@@ -49,13 +50,14 @@ _MAY_BE_SENT = OutboxMail.state.in_((MailState.QUEUED, MailState.DEAD))
 def purge(context: Context) -> dict[str, int]:
     """Delete all rows past their retention; return the number of deleted rows by table.
 
-    In this order, because emails refer to links, links to registrations, and registrations to contacts; an address that
-    was never confirmed is deleted with its contact. Uses the earlier of the process's and the shared time, because a
-    clock that is far ahead would delete rows too early, for good.
+    First it erases the closed accounts whose time has come. Then in this order, because emails refer to links, links to
+    registrations, and registrations to contacts; an address that was never confirmed is deleted with its contact. Uses
+    the earlier of the process's and the shared time, because a clock that is far ahead would delete rows too early, for
+    good.
     """
     with context.database.read() as connection:
         now = min(context.clock(), connection.execute(select(context.clock.shared(connection))).scalar_one())
-    return {
+    return {"closed account": _erase_closed(context, now)} | {
         table: sum(_batches(context, key, condition))
         for table, key, condition in (
             ("outbox", OutboxMail.id, _finished_mails(now)),
@@ -69,6 +71,27 @@ def purge(context: Context) -> dict[str, int]:
             ("contact", Contact.id, _unconfirmed_contacts()),
         )
     }
+
+
+def _erase_closed(context: Context, now: datetime) -> int:
+    """Erase the closed accounts whose time has come, each in a transaction of its own; return their number."""
+    with context.database.without_time_limit().read() as connection:
+        found = list(connection.scalars(select(Contact.id).where(Contact.erase_at <= now)))
+    erased = sum(_erase_if_closed(context, contact_id, now) for contact_id in found)
+    if erased:
+        context.database.scrub()
+    return erased
+
+
+@retried
+def _erase_if_closed(context: Context, contact_id: int, now: datetime) -> bool:
+    with context.database.write() as connection:
+        # Locked and checked again: the customer may keep the account, and another worker may erase it, meanwhile.
+        contact = contacts.lock_closed(connection, contact_id)
+        if contact is None or contact.erase_at is None or contact.erase_at > now:
+            return False
+        erase(connection, context, contact_id)
+    return True
 
 
 def _finished_mails(now: datetime) -> ColumnElement[bool]:

@@ -35,8 +35,9 @@ def magic_auth(
     create one contact. A known contact is not changed: a shop's request does not prove the mailbox, so a pending
     registration stays pending and a locked password stays locked.
 
-    Raises Refused: TOO_MANY_LOGINS, BANNED, UNVERIFIED (known from a pending registration only), and if the
-    organisation does not create contacts UNKNOWN_CONTACT, or NO_ACCOUNT for a contact without a password.
+    Raises Refused: TOO_MANY_LOGINS, BANNED, UNVERIFIED (known from a pending registration only), UNKNOWN_CONTACT for a
+    closed account, and if the organisation does not create contacts UNKNOWN_CONTACT, or NO_ACCOUNT for a contact
+    without a password.
     """
     limits = magic_auth_limits(context, visitor, address.key)
     counted = attempt(context, visitor, limits, EventKind.MAGIC_AUTH, Failure.TOO_MANY_LOGINS)
@@ -69,7 +70,7 @@ def _lock_admissible_contact(
         if creates
         else contacts.lock_by_key(connection, visitor.organisation_id, address.key)
     )
-    if contact is None:
+    if contact is None or contact.is_closed:
         raise Refused(Failure.UNKNOWN_CONTACT)
     if contact.banned_at:
         raise Refused(Failure.BANNED)

@@ -63,7 +63,8 @@ class StoredRegistration:
 def register(context: Context, visitor: Visitor, request: RegistrationRequest) -> str:
     """Store a registration, queue its email, and return its public id for the registering browser.
 
-    The owner of an existing account gets an email that says so, a banned customer none. The visitor cannot tell the
+    The owner of an existing account gets an email that says so, that of a closed one a link that keeps it, a banned
+    customer none. The visitor cannot tell the
     difference: each case runs the same statements, one hash and one row in the outbox, and a decoy behaves at the
     sign-in like a pending registration. An existing contact is not changed. Raises Busy, and Refused
     (TOO_MANY_REGISTRATIONS, or REGISTRATION_FAILED with the problem of the password).
@@ -119,7 +120,7 @@ def _check_password(context: Context, visitor: Visitor, request: RegistrationReq
 def store(context: Context, visitor: Visitor, request: RegistrationRequest, locked: LockedContact) -> str:
     """Store a registration and queue its email, in the transaction that locks the contact; return its public id."""
     connection, contact, now = locked.connection, locked.contact, locked.now
-    is_pending = contact.password_hash is None and contact.banned_at is None
+    is_pending = contact.password_hash is None and contact.gets_links
     public_id = random_id()
     locale = request.locale or visitor.locale
     registration_id = connection.execute(
@@ -160,7 +161,7 @@ def is_confirmed(context: Context, visitor: Visitor, registration: str) -> bool:
         .join(Registration, Registration.id == Link.registration_id)
         .join(Contact, Contact.id == Registration.contact_id)
         .where(Registration.public_id == registration, Contact.organisation_id == visitor.organisation_id)
-        .where(Link.used_at.is_not(None))
+        .where(Link.purpose == Purpose.VERIFY, Link.used_at.is_not(None))
     )
     with context.database.read() as connection:
         return connection.execute(find).first() is not None
@@ -187,22 +188,28 @@ def queue_mail(
 ) -> None:
     """Queue the email of a registration: a confirmation link if it is pending, or the notice of an existing account.
 
+    For a closed account the link keeps it, in place of the unusable one that goes with the notice.
+
     The notice also goes to a customer without a password, whose address was confirmed in another way, which ended the
     registration.
     """
     is_known = contact.password_hash is not None or contact.confirmed_at is not None
-    is_pending, expires_at = registration.is_pending, now + context.rules.verify_lifetime
+    if contact.is_closed:
+        notice, purpose = Notice.KEEP, Purpose.KEEP
+    else:
+        notice = Notice.VERIFY if registration.is_pending or not is_known else Notice.ACCOUNT_EXISTS
+        purpose = Purpose.VERIFY
+    has_link = registration.is_pending or contact.is_closed
+    expires_at = contact.erase_at or now + context.rules.verify_lifetime
     link = one_time_links.issue(
-        connection,
-        NewLink(Purpose.VERIFY, contact.id, contact.email, expires_at, registration.id, usable=is_pending),
-        now,
+        connection, NewLink(purpose, contact.id, contact.email, expires_at, registration.id, usable=has_link), now
     )
     mail = NewMail(
-        Notice.VERIFY if is_pending or not is_known else Notice.ACCOUNT_EXISTS,
+        notice,
         contact.id,
         contact.email,
         contact.locale or registration.locale,
-        link_id=link.id if is_pending else None,
-        wanted=contact.banned_at is None and (is_pending or is_known),
+        link_id=link.id if has_link else None,
+        wanted=contact.banned_at is None and (has_link or is_known),
     )
     outbox.queue(connection, visitor, mail, context.clock)

@@ -33,7 +33,8 @@ def register_by_api(context: Context, visitor: Visitor, request: RegistrationReq
     Checks in this order: REGISTRATION_BANNED; ALREADY_REGISTERED; TOO_MANY_REGISTRATIONS while a pending registration
     of the address is younger than REGISTER_RETRY, or above the rate limits; REGISTRATION_FAILED with the problem of the
     password. So the answer for an existing account does not depend on the password, and a ban comes before
-    "registered", which would send the customer to a login that refuses them. Raises Busy too.
+    "registered", which would send the customer to a login that refuses them. A closed account is answered as an unknown
+    address is. Raises Busy too.
 
     The contact is checked before the password is hashed, to answer quickly, and again under its lock: of parallel
     registrations of one address one is stored. After REGISTER_RETRY another one is stored beside the earlier one, which
@@ -61,7 +62,7 @@ def _find_refusal(
         return Refused(Failure.REGISTRATION_BANNED)
     if contact.password_hash:
         return Refused(Failure.ALREADY_REGISTERED)
-    newest = newest_pending_at(connection, contact.id)
+    newest = newest_pending_at(connection, contact.id, decoys=contact.is_closed)
     if newest is None or now >= newest + context.rules.register_retry:
         return None
     wait = newest + context.rules.register_retry - now

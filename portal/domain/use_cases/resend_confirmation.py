@@ -23,7 +23,6 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
     find = (
         select(
             Registration.id,
-            Registration.contact_id,
             Registration.locale,
             Registration.ended_at,
             Registration.is_decoy,
@@ -43,7 +42,7 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
     limits = registration_email_limits(context, visitor, row.email_key)
     counted = attempt(context, visitor, limits, EventKind.RESEND, Failure.TOO_MANY_MAILS)
     with counted, context.database.write() as connection:
-        contact = contacts.lock(connection, row.contact_id)
+        contact = contacts.lock_by_key(connection, visitor.organisation_id, row.email_key)
         if contact is None:
             return None
         is_pending = row.ended_at is None and not row.is_decoy

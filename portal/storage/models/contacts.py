@@ -59,6 +59,8 @@ class Contact(DetailColumns, Base):
     """None while the contact is known only from an unconfirmed registration."""
     banned_at: Mapped[datetime | None]
     ban_reason: Mapped[str | None]
+    erase_at: Mapped[datetime | None]
+    """When a closed account is erased; None for one that is not closed (domain/contacts.py)."""
     created_at: Mapped[datetime]
 
 

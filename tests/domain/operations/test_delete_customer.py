@@ -1,19 +1,24 @@
 """A customer who is deleted is gone: from every table, from the file, from every browser."""
 
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.engine import make_url
 
+from portal.domain.customer_data import EXPORTED
 from portal.domain.errors import Failure
+from portal.domain.operations import mail_delivery
 from portal.domain.operations.customers import CustomerReference, UnknownCustomer
 from portal.domain.operations.delete_customer import delete_customer
-from portal.domain.operations.export_customer import EXPORTED
+from portal.domain.operations.restore import end_open_state
+from portal.domain.outbox import Notice
+from portal.domain.tokens import random_id
 from portal.domain.use_cases.set_new_password import get_reset_link
 from portal.domain.values.email import parse_email
-from portal.storage.models import Base, Contact, Event, Identity, Registration
+from portal.storage.models import Base, Contact, Event, Identity, OutboxMail, Registration
 from tests.domain.full_customer import EMAIL, FRIEND, FRIENDS_IP, FullCustomer, create_full_customer
 from tests.domain.instrumentation import HashCounter, wait_until
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
@@ -28,6 +33,15 @@ def delete(scene: Scene, email: str = EMAIL) -> dict[str, int]:
     return delete_customer(scene.context, scene.visitor.organisation_id, parse_email(email))
 
 
+def send_all(scene: Scene) -> None:
+    """What the mail worker does, in short."""
+    context = scene.context
+    with context.database.write() as connection:
+        while mail := mail_delivery.claim_next(connection, context.clock, random_id()):
+            assert mail_delivery.mark_sent(connection, mail, context.clock)
+    context.database.scrub()
+
+
 def everything(scene: Scene) -> str:
     """All that a dump of the database would hold."""
     return "\n".join(str(row) for table in Base.metadata.sorted_tables for row in scene.rows(select(table)))
@@ -36,6 +50,8 @@ def everything(scene: Scene) -> str:
 def test_a_dump_of_the_database_holds_nothing_of_a_deleted_customer(scene: Scene, customer: FullCustomer) -> None:
     assert [trace for trace in customer.traces if trace not in everything(scene)] == []
     delete(scene)
+    assert [trace for trace in customer.traces if trace in everything(scene)] == [EMAIL]  # to be told
+    send_all(scene)
     assert [trace for trace in customer.traces if trace in everything(scene)] == []
 
 
@@ -50,6 +66,8 @@ def test_the_files_of_sqlite_hold_nothing_of_a_deleted_customer(
 
     assert [trace for trace in customer.traces if trace.encode() not in files()] == []
     delete(scene)
+    assert [trace for trace in customer.traces if trace.encode() in files()] == [EMAIL]
+    send_all(scene)
     assert [trace for trace in customer.traces if trace.encode() in files()] == []
     assert FRIEND.encode() in files()
 
@@ -75,7 +93,7 @@ def test_the_number_of_deleted_rows_is_reported_by_table(scene: Scene, customer:
         "contacts": 1,
     }
     gone = sum(before[table] - scene.count(table) for table in tables)
-    assert gone == sum(removed.values()) - removed["contacts"] - 1  # the event of the deletion came
+    assert gone == sum(removed.values()) - removed["contacts"] - 2  # the event of the deletion came, and the notice
 
 
 def test_a_deleted_customer_is_signed_out_and_no_link_works(scene: Scene, customer: FullCustomer) -> None:
@@ -113,13 +131,52 @@ def test_the_deletion_is_an_event_without_personal_data(scene: Scene, customer: 
     assert scene.rows(newest) == [("delete", None, None)]
 
 
+def test_an_erased_customer_is_told_in_their_language(scene: Scene, customer: FullCustomer) -> None:
+    delete(scene)
+    notices = select(OutboxMail.contact_id, OutboxMail.recipient, OutboxMail.locale, OutboxMail.ip).where(
+        OutboxMail.notice == Notice.ERASED
+    )
+    assert scene.rows(notices) == [(None, EMAIL, "cs-CZ", None)]
+
+
+@pytest.mark.parametrize("finish", [mail_delivery.mark_dead, mail_delivery.mark_expired])
+def test_a_notice_that_is_given_up_leaves_no_address(scene: Scene, finish: Callable[..., bool]) -> None:
+    scene.add_guest()
+    delete(scene, ADA)
+    with scene.context.database.write() as connection:
+        mail = mail_delivery.claim_next(connection, scene.context.clock, random_id())
+        assert mail is not None
+        assert mail_delivery.retry_later(connection, mail, scene.context.clock, "451 later")
+    assert scene.count(OutboxMail) == 1
+    scene.change_row(update(OutboxMail).values(claim=mail.claim))
+    with scene.context.database.write() as connection:
+        assert finish(connection, mail, scene.context.clock, "550 never")
+        assert not finish(connection, mail, scene.context.clock, "550 never")
+    assert scene.count(OutboxMail) == 0
+
+
+def test_a_notice_in_a_restored_copy_is_deleted(scene: Scene) -> None:
+    scene.add_guest()
+    delete(scene, ADA)
+    with scene.context.database.write() as connection:
+        end_open_state(connection, scene.context.clock())
+    assert scene.count(OutboxMail) == 0
+
+
+def test_an_address_that_was_never_confirmed_gets_no_notice(scene: Scene) -> None:
+    scene.register()
+    delete(scene, ADA)
+    assert scene.count(OutboxMail) == 0
+
+
 def test_a_customer_without_an_address_is_deleted_by_reference_number(scene: Scene) -> None:
-    scene.add_guest(phone="+420 777123456", cu_ref_no="Abcdefgh12345678")
+    scene.add_guest(phone="+420 777123456", cu_ref_no="Abcdefgh12345678", email_key=None)
+    scene.change_row(update(Contact).values(email=None))
     assert (
         delete_customer(scene.context, scene.visitor.organisation_id, CustomerReference("Abcdefgh12345678"))["contacts"]
         == 1
     )
-    assert scene.count(Contact) == 0
+    assert scene.count(Contact) == scene.count(OutboxMail) == 0
 
 
 def test_a_customer_of_another_organisation_stays(scene: Scene) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.import_customers import BadRow, ImportRefused, Row, begin_import
 from portal.domain.operations.import_tables import ImportCounts
+from portal.domain.values.email import parse_email
 from portal.storage.models import Account, Contact, ContactGroup
 from tests.domain.scene import ADA, Scene
 
@@ -110,3 +112,13 @@ def test_an_import_leaves_no_temporary_data_behind(scene: Scene) -> None:
     with begin_import(scene.context, scene.visitor.organisation_id) as begun:
         assert begun.store() == ImportCounts(0, 0)
     assert scene.rows(select(func.count()).select_from(Contact)) == [(0,)]
+
+
+def test_a_customer_with_a_closed_account_is_refused_until_it_is_erased(scene: Scene) -> None:
+    scene.close(scene.join())
+    with begin_import(scene.context, scene.visitor.organisation_id) as begun:
+        (bad,) = begun.check([Row(2, {"email": ADA})])
+    words = "email: This customer has closed the account. Import the row after the account is erased."
+    assert bad == BadRow(2, words)
+    delete_customer(scene.context, scene.visitor.organisation_id, parse_email(ADA))
+    assert bring_in(scene, {"email": ADA}).customers == 1

@@ -45,9 +45,13 @@ def customer_with_a_locked_password(scene: Scene) -> None:
     scene.change_row(update(Contact).values(failed_passwords=100))
 
 
+def closed_customer(scene: Scene) -> None:
+    scene.close(scene.join())
+
+
 WITH_ACCOUNT = [customer, imported_customer, customer_with_a_locked_password]
 BANNED = [banned_customer, banned_guest, banned_newcomer]
-EVERYBODY = [nobody, guest, guest_with_wrong_passwords, *WITH_ACCOUNT, *BANNED]
+EVERYBODY = [nobody, guest, guest_with_wrong_passwords, closed_customer, *WITH_ACCOUNT, *BANNED]
 
 
 @contextmanager
@@ -91,6 +95,7 @@ def test_signing_in_with_a_decoy_password_is_not_counted(scene: Scene, who: Call
         (customer_with_a_locked_password, Failure.PASSWORD_LOCKED),
         (banned_guest, Failure.NO_ACCOUNT),
         (banned_newcomer, Failure.UNKNOWN_CONTACT),
+        (closed_customer, Failure.UNKNOWN_CONTACT),
     ],
 )
 def test_a_decoy_does_not_change_the_answer_of_the_api(

@@ -50,9 +50,18 @@ def become_banned(scene: Scene) -> None:
     scene.ban()
 
 
-def become_closed(scene: Scene) -> None:
+def become_locked(scene: Scene) -> None:
     scene.join()
     scene.change_row(update(Contact).values(failed_passwords=100))
+
+
+def become_closed(scene: Scene) -> None:
+    scene.close(scene.join())
+
+
+def become_closed_and_banned(scene: Scene) -> None:
+    become_closed(scene)
+    scene.ban()
 
 
 def become_banned_guest(scene: Scene) -> None:
@@ -72,7 +81,9 @@ KNOWN = [
     become_customer,
     become_customer_with_former_passwords,
     become_banned,
+    become_locked,
     become_closed,
+    become_closed_and_banned,
     become_banned_guest,
 ]
 STRANGERS_PASSWORD = "thimble walrus lagoon 29"

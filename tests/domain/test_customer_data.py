@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from portal.domain.operations.export_customer import EXPORTED, LEFT_OUT, export_customer
+from portal.domain.customer_data import EXPORTED, LEFT_OUT, export_customer
 from portal.storage.models import Base, Contact
 from tests.domain.full_customer import (
     BAN_REASON,

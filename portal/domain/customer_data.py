@@ -30,7 +30,16 @@ from portal.storage.models import (
 EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
     Contact: (
         *("cu_ref_no", "email", *TEXT_FIELDS, "newsletter", "ip"),
-        *("created_at", "confirmed_at", "proven_at", "failed_passwords", "failed_codes", "banned_at", "ban_reason"),
+        *(
+            "created_at",
+            "confirmed_at",
+            "proven_at",
+            "failed_passwords",
+            "failed_codes",
+            "banned_at",
+            "ban_reason",
+            "erase_at",
+        ),
     ),
     ContactGroup: ("name",),
     Account: ("created_at", "password_set_at"),

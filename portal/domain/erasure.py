@@ -1,0 +1,76 @@
+"""Erase a customer: delete every row with their data, and tell them by email."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import BindParameter, Connection, Delete, Integer, bindparam, delete, select, update
+
+from portal.domain import outbox
+from portal.domain.audit_log import EventKind, record
+from portal.domain.context import Context, Visitor
+from portal.domain.outbox import NewMail, Notice
+from portal.storage.models import (
+    Account,
+    Contact,
+    ContactGroup,
+    Device,
+    Event,
+    FormerPassword,
+    Handover,
+    Identity,
+    Link,
+    OutboxMail,
+    PendingSignIn,
+    RecoveryCode,
+    Registration,
+    SecondStep,
+)
+
+_id: BindParameter[int] = bindparam("of_contact", type_=Integer)
+_DELETIONS: Mapping[str, Delete] = {
+    "mails": delete(OutboxMail).where(OutboxMail.contact_id == _id),
+    "links": delete(Link).where(Link.contact_id == _id),
+    "registrations": delete(Registration).where(Registration.contact_id == _id),
+    "handovers": delete(Handover).where(
+        Handover.identity_id.in_(select(Identity.id).where(Identity.contact_id == _id))
+    ),
+    "identities": delete(Identity).where(Identity.contact_id == _id),
+    "devices": delete(Device).where(Device.contact_id == _id),
+    "pending sign-ins": delete(PendingSignIn).where(PendingSignIn.contact_id == _id),
+    "recovery codes": delete(RecoveryCode).where(RecoveryCode.contact_id == _id),
+    "second steps": delete(SecondStep).where(SecondStep.contact_id == _id),
+    "events": delete(Event).where(Event.contact_id == _id),
+    "former passwords": delete(FormerPassword).where(FormerPassword.contact_id == _id),
+    "accounts": delete(Account).where(Account.contact_id == _id),
+    "groups": delete(ContactGroup).where(ContactGroup.contact_id == _id),
+    "contacts": delete(Contact).where(Contact.id == _id),
+}
+"""The deletions by the operator's word for the rows, in the order of their foreign keys."""
+_delete_referral = (
+    update(Registration)
+    .where(Registration.referral == select(Contact.cu_ref_no).where(Contact.id == _id).scalar_subquery())
+    .values(referral=None)
+)
+_recipient = select(Contact.organisation_id, Contact.email, Contact.locale, Contact.confirmed_at).where(
+    Contact.id == _id
+)
+
+
+def erase(connection: Connection, context: Context, contact_id: int) -> dict[str, int]:
+    """Delete all data of a contact, whose row the caller has locked; return the number of deleted rows by kind.
+
+    This includes identities, links, registrations, unsent emails, and the events, which contain IP addresses and user
+    agents. One event of the deletion stays, without the contact. The contact is also removed as the referrer of others.
+
+    A confirmed address gets an email that says so. Its row belongs to no contact, and is deleted as soon as it is sent
+    or given up (operations/mail_delivery.py). After the commit the caller scrubs the database (`Database.scrub`).
+    """
+    parameters = {"of_contact": contact_id}
+    contact = connection.execute(_recipient, parameters).one()
+    connection.execute(_delete_referral, parameters)
+    deleted = {kind: connection.execute(statement, parameters).rowcount for kind, statement in _DELETIONS.items()}
+    operator = Visitor.operator(contact.organisation_id)  # not the visitor: nothing of the customer is kept
+    if contact.email is not None and contact.confirmed_at is not None:
+        notice = NewMail(Notice.ERASED, None, contact.email, contact.locale)
+        outbox.queue(connection, operator, notice, context.clock)
+    record(connection, operator, EventKind.DELETE, contact_id=None, now=context.clock())
+    return deleted
