@@ -50,7 +50,7 @@ class _Template(Template):
             place = environment.locate(error)
             if place not in environment.failures:
                 environment.failures.add(place)
-                _log.error("%s fails, the portal's own templates are shown", place)
+                _log.error("%s: fails; the portal's own template is shown", place)
             with _without_overrides():
                 return environment.get_template(environment.overrides.get(self.name or "", self.name or "")).render(
                     *args, **kwargs

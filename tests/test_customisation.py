@@ -176,6 +176,6 @@ def test_a_template_that_fails_to_render_is_logged_once_and_replaced_by_the_port
             assert 'name="password"' in page(app)
             assert "Confirm email address" in mail(app).get_body(("html",)).get_content()
     assert [record.getMessage() for record in caplog.records] == [
-        "templates/login/login.html line 2 (UndefinedError) fails, the portal's own templates are shown",
-        "templates/mail/verify/body.html line 1 (ZeroDivisionError) fails, the portal's own templates are shown",
+        "templates/login/login.html line 2 (UndefinedError): fails; the portal's own template is shown",
+        "templates/mail/verify/body.html line 1 (ZeroDivisionError): fails; the portal's own template is shown",
     ]

@@ -2,7 +2,7 @@
 
 A customer who closes the account is not known any more, until they keep it or are erased. By the key of its address, a
 closed contact is found as one that is known from an unconfirmed registration only: without an account, and answered as
-an unknown address is. By its id it is not found, as if it was deleted (except by `lock_closed`).
+an unknown address is. By its id it is not found, as if it was deleted (except by `lock_even_closed`).
 """
 
 from collections.abc import Set
@@ -57,6 +57,11 @@ class ContactCredentials:
     def is_locked(self) -> bool:
         """Whether too many wrong passwords have locked the password."""
         return self.failed_passwords >= LOCKING_FAILURES
+
+    @property
+    def is_unproven(self) -> bool:
+        """Whether it is known from registrations only whose mailbox nobody has proven."""
+        return self.confirmed_at is None and self.banned_at is None
 
     @property
     def personal(self) -> tuple[str | None, ...]:
@@ -127,11 +132,16 @@ def lock(connection: Connection, contact_id: int) -> ContactCredentials | None:
     return find_by_id(connection, contact_id)
 
 
-def lock_closed(connection: Connection, contact_id: int) -> ContactCredentials | None:
-    """Lock and return a contact that is closed, as `lock` does; None for every other one."""
+def lock_even_closed(connection: Connection, contact_id: int) -> ContactCredentials | None:
+    """Lock and return a contact as `lock` does, but also one that is closed."""
     _execute_lock(connection, _lock_by_id, {"contact_id": contact_id})
     row = connection.execute(_by_id, {"contact_id": contact_id}).one_or_none()
-    return _read(row) if row and row.erase_at is not None else None
+    return _read(row) if row else None
+
+
+def reopen(connection: Connection, contact_id: int) -> None:
+    """Keep a contact that is closed."""
+    connection.execute(update(Contact).where(Contact.id == contact_id).values(erase_at=None))
 
 
 def lock_by_key(connection: Connection, organisation_id: int, key: str) -> ContactCredentials | None:
@@ -195,7 +205,7 @@ def reset_wrong_passwords(connection: Connection, contact_id: int) -> None:
 def count_code_attempt(connection: Connection, contact_ids: Set[int]) -> set[int]:
     """Count an attempt to enter a code, before the check; return the contacts whose codes are not locked.
 
-    A right code proves the mailbox, which resets the counter.
+    A right code proves a mailbox, which resets the counter.
     """
     counted = (
         update(Contact)
@@ -213,6 +223,18 @@ def confirm(connection: Connection, contact_id: int, email: str, now: datetime) 
     """
     unconfirmed = update(Contact).where(Contact.id == contact_id, Contact.confirmed_at.is_(None))
     connection.execute(unconfirmed.values(email=email, confirmed_at=now))
+
+
+def reset_wrong_codes(connection: Connection, contact_id: int) -> None:
+    """Reset the counter of wrong codes."""
+    connection.execute(update(Contact).where(Contact.id == contact_id).values(failed_codes=0))
+
+
+def lock_password(connection: Connection, contact_id: int) -> None:
+    """Lock the password, in known devices (devices.py) too, until a proof of the mailbox."""
+    locked = {"failed_passwords": LOCKING_FAILURES}
+    connection.execute(update(Contact).where(Contact.id == contact_id).values(locked))
+    connection.execute(update(Device).where(Device.contact_id == contact_id).values(locked))
 
 
 def prove_mailbox(connection: Connection, contact_id: int, now: datetime) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 from portal.domain.contact_details import TEXT_FIELDS, api_name
 from portal.storage.models import (
     Account,
+    AddressChange,
     Base,
     Contact,
     ContactGroup,
@@ -49,6 +50,7 @@ EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
         *("return_url", "created_at", "ended_at", "failed_passwords"),
     ),
     Link: ("purpose", "email", "code_tries", "created_at", "expires_at", "used_at", "ended_at"),
+    AddressChange: ("old_email", "new_email", "requested_at", "changed_at"),
     Identity: (
         "remember",
         "ip",
@@ -98,6 +100,13 @@ LEFT_OUT: Mapping[str, str] = {
     "link.public_id": _SECRET,
     "link.contact_id": _INTERNAL_ID,
     "link.registration_id": _INTERNAL_ID,
+    "address_change.id": _INTERNAL_ID,
+    "address_change.contact_id": _INTERNAL_ID,
+    "address_change.identity_id": _INTERNAL_ID,
+    "address_change.link_id": _INTERNAL_ID,
+    "address_change.undo_link_id": _INTERNAL_ID,
+    "address_change.old_email_key": "derived from the address",
+    "address_change.new_email_key": "derived from the address",
     "identity.id": _INTERNAL_ID,
     "identity.contact_id": _INTERNAL_ID,
     "identity.digest": _SECRET,
@@ -166,6 +175,7 @@ _LISTS = {
     "formerPasswords": _select(FormerPassword).where(FormerPassword.contact_id == _id),
     "registrations": _select(Registration).where(Registration.contact_id == _id),
     "links": _select(Link).where(Link.contact_id == _id),
+    "addressChanges": _select(AddressChange).where(AddressChange.contact_id == _id),
     "identities": _select(Identity).where(Identity.contact_id == _id),
     "handovers": _select(Handover)
     .join(Identity, Identity.id == Handover.identity_id)

@@ -249,6 +249,11 @@ def _store(connection: Connection, contact_id: int, digest: bytes, now: datetime
         connection.execute(_update_seen_at, {"of_digest": digest, "of_contact": contact_id, "now": now})
 
 
+def forget_since(connection: Connection, contact_id: int, since: datetime) -> None:
+    """Forget the devices of a customer that became known after a moment."""
+    connection.execute(delete(Device).where(Device.contact_id == contact_id, Device.created_at > since))
+
+
 def _digest_of(visitor: Visitor) -> bytes | None:
     """Return the digest of the visitor's device; a network's never equals that of a cookie value (see `is_cookie`)."""
     if visitor.via_api:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import BindParameter, Connection, Delete, Integer, bindparam, delete, select, update
+from sqlalchemy import BindParameter, Connection, Delete, Integer, bindparam, delete, or_, select, update
+from sqlalchemy.orm import aliased
 
 from portal.domain import outbox
 from portal.domain.audit_log import EventKind, record
@@ -10,6 +11,7 @@ from portal.domain.context import Context, Visitor
 from portal.domain.outbox import NewMail, Notice
 from portal.storage.models import (
     Account,
+    AddressChange,
     Contact,
     ContactGroup,
     Device,
@@ -26,7 +28,17 @@ from portal.storage.models import (
 )
 
 _id: BindParameter[int] = bindparam("of_contact", type_=Integer)
+_owner = aliased(Contact)
+_requested_by_others = (
+    select(AddressChange.id)
+    .join(_owner, _owner.email_key == AddressChange.new_email_key)
+    .join(Contact, Contact.id == AddressChange.contact_id)
+    .where(_owner.id == _id, _owner.organisation_id == Contact.organisation_id)
+)
 _DELETIONS: Mapping[str, Delete] = {
+    "address changes": delete(AddressChange).where(
+        or_(AddressChange.contact_id == _id, AddressChange.id.in_(_requested_by_others))
+    ),
     "mails": delete(OutboxMail).where(OutboxMail.contact_id == _id),
     "links": delete(Link).where(Link.contact_id == _id),
     "registrations": delete(Registration).where(Registration.contact_id == _id),

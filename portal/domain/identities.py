@@ -12,7 +12,8 @@ from enum import Enum, StrEnum, auto
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, not_, or_, select, update
 
-from portal.domain.contacts import whole_name
+from portal.domain import contacts
+from portal.domain.contacts import ContactCredentials, whole_name
 from portal.domain.context import Context, Rules, Visitor
 from portal.domain.tokens import digest_of, random_id
 from portal.storage.backends import DatabaseUnavailable
@@ -55,6 +56,10 @@ class Customer:
     """When they last proved in this session to be the customer (recent_authentication.py)."""
     second_step_at: datetime | None = None
     """When they last entered a code of the second step in this session."""
+
+
+class SessionEnded(Exception):
+    """The customer's session was ended while a request was carried out."""
 
 
 @dataclass(frozen=True)
@@ -234,6 +239,18 @@ def renew(connection: Connection, identity_id: int, now: datetime, *, by_second_
     parameters = {"identity_id": identity_id, "new_digest": digest_of(raw), "now": now}
     statement = _renew_by_second_step if by_second_step else _renew
     return raw if connection.execute(statement, parameters).one_or_none() else None
+
+
+def lock_signed_in(connection: Connection, customer: Customer) -> ContactCredentials:
+    """Lock and return the contact of a customer whose session is still open.
+
+    For what must not be done once more after all sessions have ended. Raises SessionEnded.
+    """
+    contact = contacts.lock(connection, customer.id)
+    is_open = select(Identity.id).where(Identity.id == customer.identity_id, Identity.ended_at.is_(None))
+    if contact is None or connection.execute(is_open).one_or_none() is None:
+        raise SessionEnded
+    return contact
 
 
 def end_one(connection: Connection, contact_id: int, identity_id: int, now: datetime) -> bool | None:

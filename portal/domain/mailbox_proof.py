@@ -16,43 +16,63 @@ from portal.domain.one_time_links import REDEMPTIONS, OpenLink
 from portal.domain.pending_registrations import end_open_registrations
 from portal.domain.tokens import Purpose
 
+_OF_CLOSED = frozenset({Purpose.KEEP, Purpose.ADDRESS_UNDO})
+"""The purposes of links that work for a closed account: an attacker may have changed its address and closed it."""
+
 
 @dataclass(frozen=True)
-class RedeemedLink:
+class UsedLink:
     """A link that was just used, in a transaction that is still open."""
 
     connection: Connection
     contact: ContactCredentials
-    """Locked; as it was before the mailbox was proven."""
+    """Locked; as it was before."""
     now: datetime
+
+
+@dataclass(frozen=True)
+class RedeemedLink(UsedLink):
+    """A link that was just used, and has proven the mailbox."""
+
     dropped_registration: bool
     """Whether this ended a pending registration, and so the password that was chosen for it."""
+
+
+@contextmanager
+def use_link(context: Context, visitor: Visitor, link: OpenLink) -> Iterator[UsedLink]:
+    """Use a link or its code, in one transaction with the block.
+
+    Of any number of parallel uses one succeeds. Raises Refused (LINK_ENDED, LINK_EXPIRED). That, or a Refused of the
+    block, is recorded as an event and leaves the link unused.
+    """
+    now, kind = context.clock(), REDEMPTIONS[link.purpose]
+    with refusals_recorded(context, visitor, kind, link.contact_id), context.database.write() as connection:
+        lock = contacts.lock_even_closed if link.purpose in _OF_CLOSED else contacts.lock
+        contact = lock(connection, link.contact_id)
+        one_time_links.consume(connection, link, now)
+        if contact is None or contact.banned_at:
+            raise Refused(Failure.LINK_ENDED)
+        if link.purpose is not Purpose.SIGN_IN:  # which is recorded when the customer is signed in (sign_ins.py)
+            record(connection, visitor, kind, contact_id=contact.id, now=now)
+        yield UsedLink(connection, contact, now)
 
 
 @contextmanager
 def redeem(
     context: Context, visitor: Visitor, link: OpenLink, *, written_email: str | None = None
 ) -> Iterator[RedeemedLink]:
-    """Use a link or its code, in one transaction with the block.
+    """Use a link or its code as `use_link` does, as a proof of the contact's mailbox.
 
-    Of any number of parallel uses one succeeds. This proves the mailbox: it confirms the address, in the spelling
-    `written_email` if none was confirmed before, unlocks the password, and ends all open registrations and their links.
-    The first proof also ends every identity, because all of them began without a proof (by magic auth). Raises Refused
-    (LINK_ENDED, LINK_EXPIRED), which is recorded as an event and leaves the link unused.
+    This confirms the address, in the spelling `written_email` if none was confirmed before, unlocks the password, and
+    ends all open registrations and their links. The first proof also ends every identity, because all of them began
+    without a proof (by magic auth).
     """
-    now, kind = context.clock(), REDEMPTIONS[link.purpose]
-    with refusals_recorded(context, visitor, kind, link.contact_id), context.database.write() as connection:
-        lock = contacts.lock_closed if link.purpose is Purpose.KEEP else contacts.lock
-        contact = lock(connection, link.contact_id)
-        one_time_links.consume(connection, link, now)
-        if contact is None or contact.banned_at:
-            raise Refused(Failure.LINK_ENDED)
+    with use_link(context, visitor, link) as used:
+        connection, contact, now = used.connection, used.contact, used.now
         if written_email is not None:
             contacts.confirm(connection, contact.id, written_email, now)
         contacts.prove_mailbox(connection, contact.id, now)
         if contact.proven_at is None:
             identities.end_all(connection, contact.id, now)
         dropped = end_open_registrations(connection, contact.id, now)
-        if link.purpose is not Purpose.SIGN_IN:  # which is recorded when the customer is signed in (sign_ins.py)
-            record(connection, visitor, kind, contact_id=contact.id, now=now)
         yield RedeemedLink(connection, contact, now, dropped)

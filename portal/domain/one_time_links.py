@@ -9,7 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, exists, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from portal.domain import contacts
@@ -29,6 +41,8 @@ REDEMPTIONS = {
     Purpose.SIGN_IN: EventKind.SIGN_IN_BY_EMAIL,
     Purpose.REAUTHENTICATE: EventKind.REAUTHENTICATION,
     Purpose.KEEP: EventKind.KEEP,
+    Purpose.ADDRESS_CHANGE: EventKind.ADDRESS_CHANGE,
+    Purpose.ADDRESS_UNDO: EventKind.ADDRESS_CHANGE_UNDO,
 }
 """The audit event for the use of a link or its code."""
 
@@ -144,7 +158,9 @@ def _check_open(context: Context, visitor: Visitor, purpose: Purpose, public_id:
     if row is None:
         raise Refused(Failure.NO_SUCH_LINK)
     link = OpenLink(row.id, public_id, purpose, row.contact_id, row.registration_id, row.email)
-    if row.used_at or row.ended_at or row.banned_at or row.email != row.contact_email:
+    # A link that undoes a change of address is for the former address.
+    is_addressed = purpose is Purpose.ADDRESS_UNDO or row.email == row.contact_email
+    if row.used_at or row.ended_at or row.banned_at or not is_addressed:
         failure = _why_ended(purpose, row)
         raise LinkUsed(failure, link, row.used_at) if row.used_at else Refused(failure)
     if context.clock() >= row.expires_at:
@@ -233,10 +249,7 @@ def consume(connection: Connection, link: OpenLink, now: datetime) -> None:
     link is used if and only if its effect is committed.
     """
     used = connection.execute(
-        update(Link)
-        .where(Link.id == link.id, Link.used_at.is_(None), Link.ended_at.is_(None), Link.expires_at > now)
-        .values(used_at=now)
-        .returning(Link.id)
+        update(Link).where(Link.id == link.id, is_open(now)).values(used_at=now).returning(Link.id)
     ).one_or_none()
     if used is None:
         row = connection.execute(select(Link.used_at, Link.expires_at).where(Link.id == link.id)).first()
@@ -247,12 +260,28 @@ def consume(connection: Connection, link: OpenLink, now: datetime) -> None:
 
 
 def end_all(connection: Connection, contact_id: int, now: datetime, purpose: Purpose | None = None) -> None:
-    """End every open link of a contact, or every one with a purpose."""
-    conditions = [Link.contact_id == contact_id, Link.used_at.is_(None), Link.ended_at.is_(None)]
-    if purpose is not None:
-        conditions.append(Link.purpose == purpose)
-    if found := _lock_links(connection, *conditions):
+    """End every open link of a contact, or every one with a purpose.
+
+    Links that undo a change of address stay open unless their purpose is given: an attacker who changed the address can
+    change it, or the password, once more.
+    """
+    is_meant = Link.purpose != Purpose.ADDRESS_UNDO if purpose is None else Link.purpose == purpose
+    _end(connection, now, Link.contact_id == contact_id, is_meant)
+
+
+def end(connection: Connection, link_ids: Select[Any], now: datetime) -> None:
+    """End those of the links of a query that are open."""
+    _end(connection, now, Link.id.in_(link_ids))
+
+
+def _end(connection: Connection, now: datetime, *conditions: ColumnElement[bool]) -> None:
+    if found := _lock_links(connection, Link.used_at.is_(None), Link.ended_at.is_(None), *conditions):
         connection.execute(update(Link).where(Link.id.in_(found)).values(ended_at=now))
+
+
+def is_open(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    """Whether a link can be used now, as far as the link itself is concerned."""
+    return and_(Link.used_at.is_(None), Link.ended_at.is_(None), Link.expires_at > now)
 
 
 def _lock_links(connection: Connection, *conditions: ColumnElement[bool]) -> list[int]:

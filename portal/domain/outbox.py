@@ -1,12 +1,14 @@
 """Queue emails in the caller's transaction, so that an email is sent if and only if its cause was committed."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Connection, insert
 
 from portal.domain.context import Visitor
+from portal.domain.tokens import Purpose
 from portal.storage.clock import Clock
 from portal.storage.models import OutboxMail
 
@@ -31,13 +33,38 @@ class Notice(StrEnum):
     """Somebody registered the address of a closed account; a link keeps it."""
     ERASED = "erased"
     """The last email to a customer who was erased (erasure.py)."""
+    ADDRESS_CHANGE = "address_change"
+    """To the new address: confirms it."""
+    ADDRESS_IN_USE = "address_in_use"
+    """Instead, if the new address belongs to another account."""
+    ADDRESS_REQUESTED = "address_requested"
+    """To the present address: a change was requested."""
+    ADDRESS_CHANGED = "address_changed"
+    """To the former address: the change was made, and can be undone."""
+    ADDRESS_RESTORED = "address_restored"
+    """To the address that an undone change has brought back: sets a new password."""
+    ADDRESS_UNDONE = "address_undone"
+    """To the address that an undone change has taken from the account."""
     TEST = "test"
     """Sent by `portal mail test`, and never queued."""
 
 
+LINKS: Mapping[Notice, Purpose] = {
+    Notice.VERIFY: Purpose.VERIFY,
+    Notice.RESET: Purpose.RESET,
+    Notice.SIGN_IN: Purpose.SIGN_IN,
+    Notice.REAUTHENTICATE: Purpose.REAUTHENTICATE,
+    Notice.CLOSED: Purpose.KEEP,
+    Notice.KEEP: Purpose.KEEP,
+    Notice.ADDRESS_CHANGE: Purpose.ADDRESS_CHANGE,
+    Notice.ADDRESS_CHANGED: Purpose.ADDRESS_UNDO,
+    Notice.ADDRESS_RESTORED: Purpose.RESET,
+}
+"""The purpose of the one-time link, or of its code alone, in each email that has one."""
 _NOT_URGENT = frozenset(
     {
         *(Notice.PASSWORD_CHANGED, Notice.CLOSED, Notice.ERASED),
+        *(Notice.ADDRESS_REQUESTED, Notice.ADDRESS_CHANGED, Notice.ADDRESS_UNDONE),
         *(Notice.TWO_STEP_ON, Notice.TWO_STEP_OFF, Notice.TWO_STEP_RESET, Notice.RECOVERY_CODE_USED),
     }
 )

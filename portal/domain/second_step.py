@@ -148,6 +148,13 @@ def turn_off(connection: Connection, contact_id: int) -> bool:
     return connection.execute(delete(SecondStep).where(SecondStep.contact_id == contact_id)).rowcount > 0
 
 
+def remove_since(connection: Connection, contact_id: int, moment: datetime) -> None:
+    """Remove the second step, or its recovery codes, if they are newer than a moment; end trust in all browsers."""
+    for table in (SecondStep, RecoveryCode):
+        connection.execute(delete(table).where(table.contact_id == contact_id, table.created_at > moment))
+    devices.end_trust(connection, contact_id)
+
+
 def replace_recovery_codes(connection: Connection, contact_id: int, now: datetime) -> list[str]:
     """Delete the recovery codes of a customer, and return new ones, which cannot be read again."""
     connection.execute(delete(RecoveryCode).where(RecoveryCode.contact_id == contact_id))

@@ -32,6 +32,9 @@ class Purpose(StrEnum):
     REAUTHENTICATE = "reauthenticate"
     KEEP = "keep"
     """Keep an account that was closed."""
+    ADDRESS_CHANGE = "address_change"
+    ADDRESS_UNDO = "address_undo"
+    """Undoes a change of address."""
 
 
 def random_id(length: int = PUBLIC_ID_LENGTH, alphabet: str = ALPHANUMERICS) -> str:

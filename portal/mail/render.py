@@ -11,7 +11,7 @@ from portal.app import context_of, settings_of
 from portal.domain.messages import N_, NN_
 from portal.domain.operations.mail_delivery import DueMail
 from portal.domain.organisations import Organisation, find_logo
-from portal.domain.outbox import Notice
+from portal.domain.outbox import LINKS, Notice
 from portal.domain.tokens import Purpose
 from portal.domain.values.colours import DARK, LIGHT, shown
 from portal.domain.values.user_agents import read_user_agent
@@ -20,15 +20,14 @@ from portal.mail.message import LOGO_ID, MessageContent, OutgoingMessage
 from portal.mail.transport import own_host
 
 _LINK_PATHS = {
-    Notice.VERIFY: "/register/verify/",
-    Notice.RESET: "/password/reset/",
-    Notice.SIGN_IN: "/login/link/",
-    Notice.CLOSED: "/account/keep/",
-    Notice.KEEP: "/account/keep/",
+    Purpose.VERIFY: "/register/verify/",
+    Purpose.RESET: "/password/reset/",
+    Purpose.SIGN_IN: "/login/link/",
+    Purpose.KEEP: "/account/keep/",
+    Purpose.ADDRESS_CHANGE: "/account/email/confirm/",
+    Purpose.ADDRESS_UNDO: "/account/email/undo/",
 }
-"""The path of the link in each email that has one."""
-_WITH_PROOF = {*_LINK_PATHS, Notice.REAUTHENTICATE}
-"""The emails with a link or a code: proofs of the mailbox."""
+"""The path of the links of each purpose; the others have a code only."""
 _NAME_LENGTH = 60
 """The maximum length of the name in From.
 
@@ -139,15 +138,15 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         "asked": _asked(app, mail, language),
         "operator_reason": mail.operator_reason,
     }
-    if notice in _WITH_PROOF:
+    if notice in LINKS:
         if mail.link is None:
             raise Unmailable("the link is missing")
-        purpose = Purpose(mail.link.purpose)
-        values["code"] = context_of(app).signer.code(purpose, mail.link.public_id)
-        if notice in _LINK_PATHS:
-            values["link"] = base_url + _LINK_PATHS[notice] + context_of(app).signer.token(purpose, mail.link.public_id)
+        purpose, signer = Purpose(mail.link.purpose), context_of(app).signer
+        values["code"] = signer.code(purpose, mail.link.public_id)
+        if purpose in _LINK_PATHS:
+            values["link"] = base_url + _LINK_PATHS[purpose] + signer.token(purpose, mail.link.public_id)
         values["expires"] = duration_text(mail.link.lifetime)
-        values["erased_on"] = moment_text(mail.link.expires_at)  # a closed account is, when the link that keeps it ends
+        values["erased_on"] = moment_text(mail.link.expires_at)  # a closed account is erased when its link expires
     return values
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+from portal.domain.address_changes import UNDO_LIFETIME
 from portal.domain.context import Context, Rules
 from portal.domain.operations.mail_delivery import DueMail, MailedLink
 from portal.domain.organisations import Organisation
-from portal.domain.outbox import Notice
+from portal.domain.outbox import LINKS, Notice
 from portal.domain.tokens import Purpose, random_id
 
 RECIPIENT = "customer@example.com"
@@ -14,13 +15,14 @@ _USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 )
 _REASON = "Lost phone, ticket 4711"
-_LINKS: dict[Notice, tuple[Purpose, Callable[[Rules], timedelta]]] = {
-    Notice.VERIFY: (Purpose.VERIFY, lambda rules: rules.verify_lifetime),
-    Notice.RESET: (Purpose.RESET, lambda rules: rules.reset_lifetime),
-    Notice.SIGN_IN: (Purpose.SIGN_IN, lambda rules: rules.magic_lifetime),
-    Notice.REAUTHENTICATE: (Purpose.REAUTHENTICATE, lambda rules: rules.magic_lifetime),
-    Notice.CLOSED: (Purpose.KEEP, lambda rules: rules.deletion_grace),
-    Notice.KEEP: (Purpose.KEEP, lambda rules: rules.deletion_grace),
+_LIFETIMES: dict[Purpose, Callable[[Rules], timedelta]] = {
+    Purpose.VERIFY: lambda rules: rules.verify_lifetime,
+    Purpose.RESET: lambda rules: rules.reset_lifetime,
+    Purpose.SIGN_IN: lambda rules: rules.magic_lifetime,
+    Purpose.REAUTHENTICATE: lambda rules: rules.magic_lifetime,
+    Purpose.KEEP: lambda rules: rules.deletion_grace,
+    Purpose.ADDRESS_CHANGE: lambda rules: rules.verify_lifetime,
+    Purpose.ADDRESS_UNDO: lambda _rules: UNDO_LIFETIME,
 }
 """The link of each email that has one: its purpose and lifetime."""
 
@@ -31,10 +33,9 @@ def sample_mail(
     """Return an email to render. Nothing of it is stored, so its link and code do not work."""
     now = context.clock()
     link = None
-    if notice in _LINKS:
-        purpose, lifetime = _LINKS[notice]
-        expires_at = now + lifetime(context.rules)
-        link = MailedLink(purpose, random_id(), now, expires_at, used_at=None, ended_at=None)
+    if purpose := LINKS.get(notice):
+        lifetime = _LIFETIMES[purpose](context.rules)
+        link = MailedLink(purpose, random_id(), now, now + lifetime, used_at=None, ended_at=None)
     return DueMail(
         link=link,
         organisation=organisation,

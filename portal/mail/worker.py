@@ -95,13 +95,13 @@ class MailWorker:
                 self._failures = 0
             self._purge_hourly()
         except Misconfigured as error:
-            return self._pause("the mail server refuses us", error.reason)
+            return self._pause("the mail server rejects all emails; check MAIL_*", error.reason)
         except ServerUnavailable as error:
-            return self._pause("the mail server cannot be used", error.reason)
+            return self._pause("the mail server is not available", error.reason)
         except SQLAlchemyError as error:
-            return self._pause("the database does not answer", type(error).__name__)
+            return self._pause("the database is not available", type(error).__name__)
         except Exception as error:  # noqa: BLE001 - the worker must not end
-            return self._pause("something unexpected", type(error).__name__)
+            return self._pause("unexpected error", type(error).__name__)
         finally:
             self._has_delivered = False
             self._transport.close()
@@ -140,7 +140,8 @@ class MailWorker:
         except ServerUnavailable as error:
             if isinstance(error, SenderRefused) and mail.organisation.sender is not None:
                 # Only this organisation has this sender: the emails of others need not wait.
-                _log.error("the mail server refuses the sender of %s (%s)", mail.organisation.slug, error.reason)
+                slug = mail.organisation.slug
+                _log.error("mail: the server rejects the sender of %s; change it (%s)", slug, error.reason)
                 self._record(mail, "put off", _with_reason(mail_delivery.retry_later, mail, error.reason))
                 return
             self._record(mail, None, lambda connection, _clock: mail_delivery.hand_back(connection, mail))
@@ -205,7 +206,7 @@ class MailWorker:
         if self._brought_forward_at is not None and now < self._brought_forward_at + BRING_FORWARD_SECONDS:
             return
         if count := bring_forward(self._context.database, self._context.clock):
-            _log.info("the clock was set back, brought forward: %d mails", count)
+            _log.info("mail: the clock was set back; %d emails brought forward", count)
         self._brought_forward_at = now
 
     def _purge_hourly(self) -> None:
@@ -223,7 +224,7 @@ class MailWorker:
         """Log one line and return the seconds to pause, at random, so that several workers do not retry together."""
         seconds = PAUSE_SECONDS[min(self._failures, len(PAUSE_SECONDS) - 1)] * _random.uniform(0.8, 1)
         self._failures += 1
-        _log.error("no mail is sent for %.0f seconds: %s (%s)", seconds, problem, reason)
+        _log.error("mail: nothing is sent for %.0f seconds: %s (%s)", seconds, problem, reason)
         return seconds
 
 

@@ -145,7 +145,8 @@ class Settings:
         timedelta,
         _duration(
             "24h",
-            f"Lifetime of the link and code that confirm a registration, at most {PENDING_LIFETIME.days}d.",
+            "Lifetime of the link and code that confirm a registration or a change of address, at most "
+            f"{PENDING_LIFETIME.days}d.",
         ),
     ]
     reset_lifetime_max: Annotated[

@@ -4,12 +4,11 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.app import current_context
 from portal.domain.messages import N_
-from portal.domain.one_time_links import OpenLink
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases.close_account import close_account, erased_if_closed_now, get_keep_link, keep_account
 from portal.domain.use_cases.export_account import export_account
@@ -38,13 +37,13 @@ class ExportPage(StatelessFormPage[ExportForm]):
     form_class = ExportForm
     template = "account/data.html"
 
-    def early_redirect(self) -> ResponseReturnValue | None:
-        """Redirect a GET to the page with the buttons."""
-        return redirect(url_for("account_data.index")) if request.method == "GET" else None
+    def get(self) -> ResponseReturnValue:
+        """Redirect to the page with the buttons."""
+        return redirect(url_for("account_data.index"))
 
     def load(self) -> PageState:
         session.signed_in_customer()
-        return PageState()
+        return super().load()
 
     def submit(self, form: ExportForm, state: PageState) -> ResponseReturnValue:
         """Respond with JSON, unless the page was requested."""
@@ -69,8 +68,7 @@ class DeletePage(FormPage[DeleteForm, _DeleteState]):
     template = "account/delete.html"
 
     def load(self) -> _DeleteState:
-        session.signed_in_customer()
-        return _DeleteState(erased_if_closed_now(current_context()))
+        return _DeleteState(erased_if_closed_now(current_context(), session.signed_in_customer()))
 
     def submit(self, form: DeleteForm, state: _DeleteState) -> ResponseReturnValue:
         """Close or erase the account, and sign this browser out."""
@@ -85,12 +83,7 @@ class DeletePage(FormPage[DeleteForm, _DeleteState]):
         return redirect(url_for("login.login"))
 
 
-@dataclass
-class _KeepState(LinkState):
-    link: OpenLink
-
-
-class KeepPage(LinkPage[ConfirmForm, _KeepState]):
+class KeepPage(LinkPage[ConfirmForm, LinkState]):
     """Show whose closed account it is, and a button that keeps it."""
 
     form_class = ConfirmForm
@@ -99,11 +92,11 @@ class KeepPage(LinkPage[ConfirmForm, _KeepState]):
     request_endpoint = "login.login"
     used_notice = N_("Your account was kept with this link already.")
 
-    def load(self, token: str) -> _KeepState:
+    def load(self, token: str) -> LinkState:
         link = get_keep_link(current_context(), session.current_visitor(), token)
-        return _KeepState(token, link.email, link)
+        return LinkState(token, link.email, link)
 
-    def submit(self, form: ConfirmForm, state: _KeepState) -> ResponseReturnValue:
+    def submit(self, form: ConfirmForm, state: LinkState) -> ResponseReturnValue:
         keep_account(current_context(), session.current_visitor(), state.link)
         session.remember_used_link(state.link.public_id)
         remember_address(state.email)

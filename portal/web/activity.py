@@ -43,6 +43,10 @@ DONE: dict[EventKind, str] = {
     EventKind.EXPORT: N_("Copy of your data requested"),
     EventKind.CLOSE: N_("Account deletion requested"),
     EventKind.KEEP: N_("Account kept after all"),
+    EventKind.ADDRESS_CHANGE_REQUEST: N_("Change of email address requested"),
+    EventKind.ADDRESS_CHANGE_CANCEL: N_("Change of email address cancelled"),
+    EventKind.ADDRESS_CHANGE: N_("Email address changed"),
+    EventKind.ADDRESS_CHANGE_UNDO: N_("Change of email address undone"),
     EventKind.BAN: N_("Account closed by the shop or service"),
     EventKind.UNBAN: N_("Account reopened by the shop or service"),
 }
@@ -57,6 +61,8 @@ REFUSED: dict[EventKind, str] = {
     EventKind.PASSWORD_SET: N_("Setting a password failed"),
     EventKind.REAUTHENTICATION: N_("Confirming it's you failed"),
     EventKind.KEEP: N_("Keeping the account failed"),
+    EventKind.ADDRESS_CHANGE: N_("Changing the email address failed"),
+    EventKind.ADDRESS_CHANGE_UNDO: N_("Undoing the change of email address failed"),
 }
 _WRONG_PASSWORD = N_("wrong password")
 _TOO_MANY = N_("too many attempts")
@@ -73,6 +79,7 @@ REASONS: dict[Failure, str] = {
     Failure.TOO_MANY_MAILS: _TOO_MANY,
     Failure.BANNED: _CLOSED,
     Failure.REGISTRATION_BANNED: _CLOSED,
+    Failure.ALREADY_REGISTERED: N_("the address already belongs to an account"),
     Failure.UNVERIFIED: _UNCONFIRMED,
     Failure.PASSWORD_REFUSED: N_("the new password was too easy to guess"),
     Failure.PASSWORD_REUSED: N_("the new password had been used before"),

@@ -1,4 +1,4 @@
-"""A customer's exported data as people read it: in sections, with labels, in the page's language."""
+"""Format a customer's exported data for a page: in sections, with labels, in the language of the page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from portal.web.profile_forms import PROFILE_ORDER, field_label
 from portal.web.wording import browser, moment
 
 Field = tuple[str, str]
-"""A label, and what is known."""
+"""A label and a value."""
 
 _IP = N_("IP address")
 _ENDED = N_("Ended")
@@ -74,11 +74,11 @@ LABELS: Mapping[str, str] = {
     "dueAt": N_("Due"),
     "finishedAt": N_("Finished"),
 }
-"""What the exported fields are called, beside those of the profile."""
+"""The labels of the exported fields, except those of the profile."""
 NOT_SHOWN = frozenset({"organisation", "refusal"})
-"""The heading names the organisation; why something was refused stands with what happened."""
+"""Fields without a line: the heading names the organisation, and the text of an event has its refusal."""
 _NUMBERS = frozenset({"cuRefNo", "referralId", "referral", "requestId", "messageId"})
-"""Numbers that are no words in any language; each is selected whole."""
+"""Identifiers: never translated, and selected as a whole with one click."""
 _PROFILE = {api_name(name): name for name in (*TEXT_FIELDS, "newsletter")}
 _SECTIONS: Mapping[str, str] = {
     "account": N_("Password"),
@@ -134,19 +134,19 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         Channel.API: N_("Shop or service"),
     },
 }
-"""Words for stored values."""
+"""The texts of stored values."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: its title, and the fields of each record."""
+    """A section of the page: its title, and the fields of each record."""
 
     title: str
     records: list[list[Field]]
 
 
 def sections_of(exported: Mapping[str, Any]) -> list[Section]:
-    """Return the parts of an export that hold something; in each, only fields that are known."""
+    """Return the sections of an export that have records, without empty fields."""
     details = {name: value for name, value in exported.items() if name not in _SECTIONS}
     found = [Section(translate(N_("Your details")), [_fields(details)])]
     for name, title in _SECTIONS.items():

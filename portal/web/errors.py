@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from portal.domain.contact_details import CustomerDeleted
 from portal.domain.errors import TOO_MANY, Busy, Failure, Refused, minutes
+from portal.domain.identities import SessionEnded
 from portal.domain.messages import N_
 from portal.domain.one_time_links import LinkUsed
 from portal.domain.recent_authentication import NotRecentlyAuthenticated
@@ -74,8 +75,13 @@ _USED_LINK_MESSAGES = {
     "password": N_("A new password was set with it. Each link works once."),
     "mail_sign_in": N_("It was used to sign in. Each link works once."),
     "account_data": N_("The account was kept with it. Each link works once."),
+    "address_change": N_("It was used to change an email address, or to undo that. Each link works once."),
 }
 _ERASED = N_("The time to keep the account is over, or this isn't one of our links. You can create a new account.")
+_UNDO_EXPIRED = N_(
+    "A change of email address can be undone for 72 hours, and that time is over. Please contact the shop or service "
+    "that the account belongs to."
+)
 _TEMPORARY = frozenset({429, 500, 503})
 """Statuses whose page offers to open the same page again."""
 _RETRY_SECONDS = 2
@@ -87,6 +93,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(RateLimitExceeded, _too_many_requests)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NotSignedIn, lambda _error: redirect_to_sign_in())
+    app.register_error_handler(SessionEnded, lambda _error: redirect_to_sign_in())
     app.register_error_handler(CustomerDeleted, lambda _error: redirect_to_sign_in())
     app.register_error_handler(NotRecentlyAuthenticated, lambda _error: redirect_to_reauthentication())
     app.register_error_handler(SignInEnded, lambda _error: _sign_in_again())
@@ -194,6 +201,8 @@ def _refused(refusal: Refused) -> Response:
         title, message = _USED_LINK_TITLE, translate(_USED_LINK_MESSAGES[request.blueprint])
     elif request.blueprint == "account_data" and refusal.failure in (Failure.LINK_EXPIRED, Failure.NO_SUCH_LINK):
         message = translate(_ERASED)
+    elif request.endpoint == "address_change.undo" and refusal.failure is Failure.LINK_EXPIRED:
+        message = translate(_UNDO_EXPIRED)
     status = LINK_STATUS.get(refusal.failure, 422)
     return _page(status, title=title, message=message, links=_links_for(refusal.failure))
 
@@ -232,7 +241,7 @@ def _database_unavailable(error: DatabaseUnavailable) -> Response:
 
 
 def _out_of_memory(_error: MemoryError) -> Response:
-    _log.error("no memory left request=%s", g.request_id)
+    _log.error("memory: none is left request=%s", g.request_id)
     return _unavailable(_RETRY_SECONDS)
 
 

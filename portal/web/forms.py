@@ -185,6 +185,18 @@ class TypingForm(PortalForm):
     last_name = TextField()
 
 
+class NewAddressForm(PortalForm):
+    """Change the email address."""
+
+    email = EmailField(N_("New email address"))
+
+
+class ChangeCodeForm(PortalForm):
+    """Enter the code that confirms the new address."""
+
+    code = CodeField(CODE)
+
+
 class ConfirmPasswordForm(PortalForm):
     """Enter the current password to reauthenticate."""
 

@@ -7,7 +7,7 @@ from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.app import current_context
-from portal.domain.one_time_links import LinkUsed
+from portal.domain.one_time_links import LinkUsed, OpenLink
 from portal.domain.tokens import Purpose
 from portal.web import session
 from portal.web.form_page import FormPage, FormT, PageState, was_sent_by_our_page
@@ -15,10 +15,11 @@ from portal.web.form_page import FormPage, FormT, PageState, was_sent_by_our_pag
 
 @dataclass
 class LinkState(PageState):
-    """A link, and the address that its email was sent to."""
+    """A link with its token, and the address that its email was sent to."""
 
     token: str
     email: str
+    link: OpenLink
 
 
 LinkStateT = TypeVar("LinkStateT", bound=LinkState)

@@ -75,12 +75,7 @@ class CodePage(FormPage[CodeForm, _CodeState]):
         return _sign_in(link, remember=form.remember.data)
 
 
-@dataclass
-class _SignInState(LinkState):
-    link: OpenLink
-
-
-class SignInPage(LinkPage[RememberForm, _SignInState]):
+class SignInPage(LinkPage[RememberForm, LinkState]):
     """Show the address of the account, and a button that signs in."""
 
     form_class = RememberForm
@@ -88,11 +83,11 @@ class SignInPage(LinkPage[RememberForm, _SignInState]):
     purpose = Purpose.SIGN_IN
     request_endpoint = "mail_sign_in.request"
 
-    def load(self, token: str) -> _SignInState:
+    def load(self, token: str) -> LinkState:
         link = get_sign_in_link(current_context(), session.current_visitor(), token)
-        return _SignInState(token=token, email=link.email, link=link)
+        return LinkState(token=token, email=link.email, link=link)
 
-    def submit(self, form: RememberForm, state: _SignInState) -> ResponseReturnValue:
+    def submit(self, form: RememberForm, state: LinkState) -> ResponseReturnValue:
         return _sign_in(state.link, remember=form.remember.data)
 
 

@@ -103,7 +103,6 @@ def check_typed_password(form: PortalForm, *personal: str | None) -> bool | None
 
 @dataclass
 class _NewPasswordState(LinkState):
-    link: OpenLink
     min_length: int
 
 

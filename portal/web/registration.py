@@ -183,7 +183,8 @@ class VerifyPage(LinkPage[RememberForm, _VerifyState]):
             current_context(), session.current_visitor(), token, registration=session.remembered_registration()
         )
         return_target(confirmation.return_url)  # adds its origin to the page's policy
-        return _VerifyState(token, confirmation.email, confirmation, same_browser=not confirmation.needs_password)
+        same_browser = not confirmation.needs_password
+        return _VerifyState(token, confirmation.email, confirmation.link, confirmation, same_browser)
 
     def form_for(self, state: _VerifyState) -> type[RememberForm]:
         return RememberForm if state.same_browser else ChosenPasswordForm

@@ -1,7 +1,7 @@
 """All states of the pages by name, which is also the name of their screenshots."""
 
 from tests.browser import states
-from tests.browser.stage import State, opened, signed_in
+from tests.browser.stage import ADA, CLOSED, MOVED, MOVING, State, opened, signed_in
 from tests.browser.states import LONG_EMAIL, LONG_FIRST, LONG_LAST, UNKNOWN, at_the_shop, email_alone, failing, stale
 from tests.browser.visitor import PASSWORD
 
@@ -76,6 +76,15 @@ STATES: dict[str, State] = {
     "profile-refused": signed_in("/account/profile", first_name="", phone="12", city="C" * 300, press="Save"),
     "profile-company": states.profile_of_company,
     "security": signed_in("/account/security"),
+    "change-email": signed_in("/account/email"),
+    "change-email-refused": signed_in("/account/email", email="ada@@example", press="Continue"),
+    "change-email-pending": states.change_email_pending("/account/email"),
+    "change-email-overview": states.change_email_pending("/account"),
+    "change-email-code": states.change_email_code,
+    "change-email-code-wrong": states.change_email_code_wrong,
+    "confirm-email": states.confirm_email,
+    "undo-email": states.undo_email,
+    "undo-email-done": states.undo_email_done,
     "sessions": signed_in("/account/sessions"),
     "activity": signed_in("/account/activity"),
     "data": signed_in("/account/data"),
@@ -128,9 +137,15 @@ STATES: dict[str, State] = {
     "mail-recovery-code-used": email_alone("A recovery code for"),
     "mail-reauthenticate": email_alone("Your code for"),
     "mail-account-exists": email_alone("You already have an account"),
-    "mail-closed": states.closing_email("Your account with"),
-    "mail-keep": states.closing_email("Your closed account"),
+    "mail-closed": email_alone("Your account with", CLOSED),
+    "mail-keep": email_alone("Your closed account", CLOSED),
     "mail-erased": states.erased_email,
+    "mail-address-change": email_alone("Confirm your new email", MOVED),
+    "mail-address-in-use": email_alone("This address already has", ADA),
+    "mail-address-requested": email_alone("New email address", MOVING),
+    "mail-address-changed": email_alone("The email address of your", MOVING),
+    "mail-address-restored": email_alone("Your former email", MOVING),
+    "mail-address-undone": email_alone("The change of your email", MOVED),
 }
 
 STATES_OF_SCRIPT: dict[str, State] = {

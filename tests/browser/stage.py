@@ -19,6 +19,7 @@ ADA = "ada@example.com"
 FORGETFUL = "forgetful@example.com"
 CLOSED = "closed@example.com"
 STEPPING = "stepping@example.com"
+MOVING, MOVED = "moving@example.com", "moved@example.com"
 
 
 @dataclass
@@ -149,6 +150,23 @@ class Stage:
         visitor.press("Delete my account")
         visitor.register(CLOSED)
         return visitor.link_to(CLOSED, "Your account with")
+
+    @cached_property
+    def moved(self) -> str:
+        """The address of a customer who changed to another one and back, and so got each email about that."""
+        assert self.ada
+        visitor = self.cleared()
+        visitor.register(MOVING)
+        visitor.confirm(MOVING)
+        for email in (ADA, MOVED):
+            visitor.go("/account/email")
+            visitor.type(email=email)
+            visitor.press("Continue")
+        visitor.go(visitor.link_to(MOVED, "Confirm your new email"))
+        visitor.press("Change email address")
+        visitor.go(visitor.link_to(MOVING, "The email address of your"))
+        visitor.press("Undo the change")
+        return MOVING
 
 
 State = Callable[[Stage], object]

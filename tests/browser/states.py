@@ -189,6 +189,67 @@ def _with_reset_link(stage: Stage, *, changed_to: str = "") -> Visitor:
     return visitor
 
 
+def _asking_for(stage: Stage, new: str = "") -> tuple[Visitor, str, str]:
+    """A new customer who has asked for another address; the visitor, the present address, and the new one."""
+    visitor = stage.cleared()
+    number = next(_numbers)
+    email, new = f"moving-{number}@example.com", new or f"moved-{number}@example.com"
+    visitor.register(email)
+    visitor.confirm(email)
+    visitor.go("/account/email")
+    visitor.type(email=new)
+    assert visitor.press("Continue") == 200
+    return visitor, email, new
+
+
+def change_email_code(stage: Stage) -> Visitor:
+    return _asking_for(stage)[0]
+
+
+def change_email_code_wrong(stage: Stage) -> Visitor:
+    visitor = _asking_for(stage)[0]
+    visitor.type(code="12 34-56")
+    assert visitor.press("Change email address") == 422
+    return visitor
+
+
+def change_email_pending(path: str) -> State:
+    """What a page says of a change that waits."""
+
+    def open_it(stage: Stage) -> Visitor:
+        visitor = _asking_for(stage)[0]
+        visitor.go(path)
+        return visitor
+
+    return open_it
+
+
+def confirm_email(stage: Stage) -> Visitor:
+    visitor, _, new = _asking_for(stage)
+    visitor.go(visitor.link_to(new, "Confirm your new email"))
+    return visitor
+
+
+def undo_email(stage: Stage) -> Visitor:
+    visitor, email = _changed(stage)
+    visitor.go(visitor.link_to(email, "The email address of your"))
+    return visitor
+
+
+def _changed(stage: Stage) -> tuple[Visitor, str]:
+    """A new customer who has changed the address; the visitor, and the former one."""
+    visitor, email, new = _asking_for(stage)
+    visitor.go(visitor.link_to(new, "Confirm your new email"))
+    visitor.press("Change email address")
+    return visitor, email
+
+
+def undo_email_done(stage: Stage) -> Visitor:
+    visitor = undo_email(stage)
+    visitor.press("Undo the change")
+    return visitor
+
+
 def set_new_reused(stage: Stage) -> Visitor:
     visitor = _with_reset_link(stage, changed_to="nine grey otters swim")
     visitor.type(password=PASSWORD)
@@ -391,24 +452,14 @@ def mailbox_email(stage: Stage) -> Visitor:
     return visitor
 
 
-def email_alone(subject: str) -> State:
-    def open_it(stage: Stage) -> Visitor:
-        assert stage.forgetful
-        return _email_alone(stage, subject)
-
-    return open_it
-
-
-def closing_email(subject: str) -> State:
-    def open_it(stage: Stage) -> Visitor:
-        assert stage.closed
-        return _email_alone(stage, subject, CLOSED)
-
-    return open_it
+def email_alone(subject: str, email: str = FORGETFUL) -> State:
+    return lambda stage: _email_alone(stage, subject, email)
 
 
 def _email_alone(stage: Stage, subject: str, email: str = FORGETFUL) -> Visitor:
     """Show the HTML of an email without the frame of the local mailbox, in which axe cannot run."""
+    reached = {FORGETFUL: "forgetful", CLOSED: "closed"}
+    assert getattr(stage, reached.get(email, "moved"))
     visitor = stage.cleared()
     path = visitor.find_mail(email, subject).get_attribute("href")
     html = visitor.context.request.get(f"{visitor.url}{path}/html").text()

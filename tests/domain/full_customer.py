@@ -6,12 +6,15 @@ import pyotp
 from sqlalchemy import select, update
 
 from portal.domain.use_cases import hand_over
+from portal.domain.use_cases.request_address_change import request_address_change
 from portal.domain.use_cases.set_up_two_step import begin_set_up, set_up_two_step
+from portal.domain.values.email import parse_email
 from portal.storage.models import Contact
 from tests.domain.scene import PASSWORD, SECOND_PASSWORD, Scene
 
 EMAIL = "jana.novakova+shop@gmail.com"
 KEY = "jananovakova@gmail.com"
+NEW_EMAIL = "jana.after.the.wedding@example.org"
 FRIEND = "petr.dvorak@example.com"
 DETAILS = {
     "name": "Jana Novákobová",
@@ -54,7 +57,7 @@ class FullCustomer:
     def traces(self) -> tuple[str, ...]:
         """Each of them tells of this customer wherever it stands."""
         texts = [text for name, text in DETAILS.items() if name not in ("country", "locale")]
-        return (EMAIL, KEY, self.cu_ref_no, *texts, *GROUPS, IP, USER_AGENT, RETURN_URL, BAN_REASON, NONCE)
+        return (EMAIL, KEY, NEW_EMAIL, self.cu_ref_no, *texts, *GROUPS, IP, USER_AGENT, RETURN_URL, BAN_REASON, NONCE)
 
 
 def create_full_customer(portal: Scene) -> FullCustomer:
@@ -76,6 +79,7 @@ def create_full_customer(portal: Scene) -> FullCustomer:
     jana.register(EMAIL)  # which tells her by mail that she is a customer already
     identity = jana.log_in(EMAIL, SECOND_PASSWORD, remember=True)
     jana.remember(identity)
+    request_address_change(jana.context, jana.visitor, jana.get(identity), parse_email(NEW_EMAIL))
     identity = set_up_two_step_of(jana, identity)
     assert not isinstance(jana.begin_log_in(EMAIL, SECOND_PASSWORD), str)
     hand_over.hand_over(jana.context, jana.get(identity), NONCE)

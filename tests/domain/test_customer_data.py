@@ -15,6 +15,7 @@ from tests.domain.full_customer import (
     EMAIL,
     GROUPS,
     IP,
+    NEW_EMAIL,
     RETURN_URL,
     USER_AGENT,
     FullCustomer,
@@ -78,7 +79,9 @@ def test_all_events_are_exported(scene: Scene, customer: FullCustomer) -> None:
     first, again = told["registrations"]
     assert (first["returnUrl"], first["groups"], first["referralId"]) == (RETURN_URL, list(GROUPS), customer.referral)
     assert again["email"] == EMAIL
-    assert {link["purpose"] for link in told["links"]} == {"verify", "reset"}
+    assert {link["purpose"] for link in told["links"]} == {"verify", "reset", "address_change"}
+    (change,) = told["addressChanges"]
+    assert (change["oldEmail"], change["newEmail"], change["changedAt"]) == (EMAIL, NEW_EMAIL, None)
     assert [identity["endedAt"] is None for identity in told["identities"]] == [False, True]
     assert {(identity["ip"], identity["userAgent"]) for identity in told["identities"]} == {(IP, USER_AGENT)}
     assert len(told["handovers"]) == 1
@@ -90,10 +93,11 @@ def test_all_events_are_exported(scene: Scene, customer: FullCustomer) -> None:
     assert [sign_in["kind"] for sign_in in told["pendingSignIns"]] == ["sign_in"]
     assert {"sign_in", "sign_out", "register", "confirm", "reset"} <= {event["kind"] for event in told["events"]}
     assert "WRONG_PASSWORD" in {event["refusal"] for event in told["events"]}
-    assert {"verify", "reset", "password_changed", "account_exists", "two_step_on"} == {
-        mail["notice"] for mail in told["mails"]
+    assert {mail["notice"] for mail in told["mails"]} == {
+        *("verify", "reset", "password_changed", "account_exists", "address_change", "address_requested"),
+        "two_step_on",
     }
-    assert {mail["recipient"] for mail in told["mails"]} == {EMAIL}
+    assert {mail["recipient"] for mail in told["mails"]} == {EMAIL, NEW_EMAIL}
     assert {(mail["ip"], mail["userAgent"]) for mail in told["mails"]} == {(IP, USER_AGENT)}
 
 

@@ -308,6 +308,45 @@ def confirms_who_she_is_by_the_second_step(world: World) -> Act:
     return sending(browser, "/reauthenticate", submit_to="/reauthenticate/two-step", code=phone.code())
 
 
+def another_customer(world: World) -> tuple[Browser, str]:
+    """Somebody whose address may change."""
+    email = world.address()
+    return world.site.customer(email), email
+
+
+def request_address(world: World, browser: Browser) -> str:
+    email = world.address()
+    assert browser.fill("/account/email", {"email": email}, submit_to="/account/email").status == 302
+    return email
+
+
+def asks_for_another_address(world: World) -> Act:
+    return sending(world.ada(), "/account/email", submit_to="/account/email", email=world.address())
+
+
+def cancels_the_change_of_address(world: World) -> Act:
+    browser, _ = another_customer(world)
+    request_address(world, browser)
+    return sending(browser, "/account/email", submit_to="/account/email/cancel")
+
+
+def changes_the_address(world: World) -> Act:
+    browser, _ = another_customer(world)
+    return sending(world.site.browser(), world.site.link(request_address(world, browser)))
+
+
+def changes_the_address_by_code(world: World) -> Act:
+    browser, _ = another_customer(world)
+    code = code_in(world.site.mails(request_address(world, browser))[-1])
+    return sending(browser, "/account/email/code", submit_to="/account/email/code", code=code)
+
+
+def undoes_the_change_of_address(world: World) -> Act:
+    browser, email = another_customer(world)
+    browser.fill(world.site.link(request_address(world, browser)))
+    return sending(world.site.browser(), world.site.link(email))
+
+
 def goes_back_to_the_shop(world: World) -> Act:
     browser = world.ada()
     form = browser.send(f"/login?{urlencode({'return_url': RETURN, 'nonce': NONCE})}").form("/continue")
@@ -424,6 +463,8 @@ SINGLE_REQUESTS: list[Callable[[World], Act]] = [
     *(sets_two_step_up, makes_recovery_codes, turns_two_step_off, asks_for_codes_everywhere_again),
     *(signs_in_with_a_second_step, enters_a_code, mistypes_a_code, enters_a_recovery_code),
     *(confirms_who_she_is_by_the_second_step, operator_resets_two_step),
+    *(asks_for_another_address, cancels_the_change_of_address, changes_the_address, changes_the_address_by_code),
+    undoes_the_change_of_address,
     *(goes_back_to_the_shop, shop_redeems, shop_signs_in, shop_signs_in_by_magic_auth, shop_registers, shop_confirms),
     *(shop_asks_for_a_reset, shop_resets, shop_signs_out),
     *(operator_bans, operator_lifts_a_ban, operator_deletes, operator_ends_sessions),

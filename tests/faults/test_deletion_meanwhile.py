@@ -11,6 +11,7 @@ from sqlalchemy import event
 from portal.domain.context import Context
 from portal.domain.operations.customers import UnknownCustomer
 from portal.domain.operations.delete_customer import delete_customer
+from portal.domain.tokens import random_id
 from portal.domain.values.email import parse_email
 from portal.storage.backends import DatabaseUnavailable
 from tests.api.shop import Shop, new_shop
@@ -20,6 +21,7 @@ from tests.web.conftest import PASSWORD, Site, Start
 pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]
 
 EMAIL = "ada@example.com"
+OTHER_EMAIL = "ada.new@example.com"
 OTHER_PASSWORD = "nine grey otters swim"
 PATIENT = {"options": "-c lock_timeout=20ms"}
 """The deletion does not wait for a request that waits for the deletion."""
@@ -68,6 +70,41 @@ def change_the_password(site: Site, _shop: Shop) -> Send:
     mine = site.customer(EMAIL)
     form = mine.open("/account/password").form("/account/password")
     return lambda: mine.post(form, {"current_password": PASSWORD, "password": OTHER_PASSWORD}).status
+
+
+def ask_for_another_address(site: Site, _shop: Shop) -> Send:
+    mine = site.customer(EMAIL)
+    form = mine.open("/account/email").form("/account/email")
+    return lambda: mine.post(form, {"email": OTHER_EMAIL}).status
+
+
+def ask_for_the_address(site: Site, _shop: Shop) -> Send:
+    """Somebody else does."""
+    site.customer(EMAIL)
+    other = site.browser()
+    if other.sign_in(OTHER_EMAIL, PASSWORD).status != 302:
+        other = site.customer(OTHER_EMAIL)
+    form = other.open("/account/email").form("/account/email")
+    return lambda: other.post(form, {"email": EMAIL}).status
+
+
+def change_the_address(site: Site, _shop: Shop) -> Send:
+    with suppress(UnknownCustomer):  # whose former address is kept for them, since the last time
+        delete_customer(site.context, 1, parse_email(OTHER_EMAIL))
+    site.customer(EMAIL).fill("/account/email", {"email": OTHER_EMAIL}, submit_to="/account/email")
+    browser = site.browser()
+    form = browser.open(site.link(OTHER_EMAIL)).form()
+    return lambda: browser.post(form).status
+
+
+def undo_a_change_of_address(site: Site, _shop: Shop) -> Send:
+    """Of a customer who has changed to the address that is deleted."""
+    former = f"{random_id()}@example.com".lower()
+    site.customer(former).fill("/account/email", {"email": EMAIL}, submit_to="/account/email")
+    browser = site.browser()
+    browser.fill(site.link(EMAIL))
+    form = browser.open(site.link(former)).form()
+    return lambda: browser.post(form).status
 
 
 def ask_for_a_reset(site: Site, _shop: Shop) -> Send:
@@ -172,6 +209,10 @@ REQUESTS = (
     sign_out,
     choose_a_language,
     change_the_password,
+    ask_for_another_address,
+    ask_for_the_address,
+    change_the_address,
+    undo_a_change_of_address,
     ask_for_a_reset,
     set_a_new_password,
     ask_to_sign_in_by_mail,

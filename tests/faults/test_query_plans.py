@@ -92,6 +92,7 @@ def do_everything(site: Site) -> None:
     register(site)
     sign_in_and_out(site)
     log_in_by_email(site)
+    change_address(site)
     reset(site)
     use_api(site)
     close_account(site)
@@ -188,6 +189,23 @@ def log_in_by_email(site: Site) -> None:
     other.fill("/login/link", {"email": EMAIL})
     open_and_reload(site, site.link(EMAIL), "/login/confirm")
     assert other.fill(site.link(EMAIL)).status == 302
+
+
+def change_address(site: Site) -> None:
+    path, new = "/account/email", "ada.new@example.com"
+    browser = signed_in(site, NEW_PASSWORD)
+    for email in (SECOND, new):  # that of another customer, and one that nobody has
+        assert browser.fill(path, {"email": email}, submit_to=path).status == 302
+    browser.fill(path, submit_to=f"{path}/cancel")
+    for _ in range(2):
+        browser.fill(path, {"email": new}, submit_to=path)
+    assert browser.fill(f"{path}/code", {"code": "000000"}, submit_to=f"{path}/code").status == 422
+    open_and_reload(site, site.link(new), f"{path}/confirm")
+    assert browser.fill(site.link(new)).status == 302
+    assert browser.send(f"{path}/code").location == "/account"
+    site.browser().register(EMAIL, PASSWORD)  # which is kept for its customer
+    open_and_reload(site, site.link(EMAIL), f"{path}/undo")
+    assert browser.fill(site.link(EMAIL)).status == 302
 
 
 def reset(site: Site) -> None:

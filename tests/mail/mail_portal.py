@@ -15,8 +15,8 @@ from portal.app import context_of
 from portal.domain import one_time_links, outbox
 from portal.domain.context import Visitor
 from portal.domain.one_time_links import NewLink
-from portal.domain.outbox import MailState, NewMail, Notice
-from portal.domain.tokens import Purpose, random_id
+from portal.domain.outbox import LINKS, MailState, NewMail, Notice
+from portal.domain.tokens import random_id
 from portal.mail.smtp import mail_config
 from portal.mail.worker import MailWorker
 from portal.settings import Settings, load_settings
@@ -64,11 +64,9 @@ class MailPortal:
     ) -> int:
         """Queue one mail as the domain does, with a link that lasts half an hour where the mail carries one."""
         now = self.context.clock()
-        purpose = {str(purpose): purpose for purpose in Purpose}.get(notice)
-        purpose = Purpose.KEEP if notice is Notice.CLOSED else purpose
         with self.context.database.write() as connection:
             link_id = None
-            if purpose:
+            if purpose := LINKS.get(notice):
                 expires_at = now + timedelta(minutes=30)
                 link_id = one_time_links.issue(connection, NewLink(purpose, None, recipient, expires_at), now).id
             mail = NewMail(notice, None, recipient, locale, link_id)

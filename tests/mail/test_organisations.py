@@ -50,7 +50,7 @@ def test_a_refused_sender_of_one_organisation_delays_no_other(
     assert mail_portal.work() == 0, "the worker pauses for all"
     row = mail_portal.row(refused)
     assert (row.state, row.attempts, row.reason) == ("queued", 1, code)
-    assert "refuses the sender of second" in caplog.text
+    assert "rejects the sender of second" in caplog.text
     assert [record.levelname for record in caplog.records if record.levelno >= logging.ERROR] == ["ERROR"]
     sink.script.clear()
     mail_portal.queue()

@@ -115,7 +115,9 @@ def test_each_mail_says_why_it_came_when_it_ends_and_what_to_do_if_it_was_not_yo
             "Didn't ask for this\\? You can ignore this email\\.|If (this wasn't you|you didn't ask for this), ", words
         )
         assert "Customer portal will never ask for your password by email or phone." in words
-        expiry = r"expires? after 30 minutes|do not expire|was changed on |(were|will be) erased on "
+        expiry = (
+            r"expires? after 30 minutes|do(es)? not expire|was (changed|asked for|undone) on |(were|will be) erased on "
+        )
         assert notice is Notice.TEST or re.search(expiry, words)
     assert tree.one("meta", name="color-scheme").get("content") == "light dark"
 

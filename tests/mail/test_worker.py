@@ -60,9 +60,9 @@ def test_a_woken_worker_sends_what_was_queued_meanwhile(
     [
         (
             OperationalError("SELECT canary", {}, Exception("canary")),
-            "the database does not answer (DatabaseUnavailable)",
+            "the database is not available (DatabaseUnavailable)",
         ),
-        (KeyError("canary"), "something unexpected (KeyError)"),
+        (KeyError("canary"), "unexpected error (KeyError)"),
     ],
 )
 def test_an_error_outside_a_mail_pauses_the_worker_and_loses_nothing(

@@ -10,6 +10,8 @@ from portal.storage.database import retried
 def delete_customer(context: Context, organisation_id: int, selector: CustomerSelector) -> dict[str, int]:
     """Erase a customer at once; return the number of deleted rows by kind. Raises UnknownCustomer.
 
+    Requests of others for the customer's address, which cannot be confirmed, are deleted too.
+
     Sent emails, logs, backups, and the counters of rate limits (until they expire) are not deleted.
     """
     with context.database.write() as connection:

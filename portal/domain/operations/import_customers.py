@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Select, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
+from portal.domain import address_changes
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.operations import import_tables
@@ -113,9 +114,11 @@ class CustomerImport:
         emails = [customer.address.key for customer in customers if customer.address]
         phones = [customer.phone for customer in customers if not customer.address]
         references = [customer.cu_ref_no for customer in customers if customer.cu_ref_no]
+        kept = address_changes.kept_addresses(self._connection, self._organisation_id, emails, self._clock())
         return _KnownCustomers(
             {key for (key,) in [*self._rows(_known_emails, emails), *self._rows(_known_phones, phones)]},
             {key for (key,) in self._rows(_closed_emails, emails)},
+            kept,
             {reference for (reference,) in self._rows(_known_references, references)},
             import_tables.lines_of_keys(self._connection, [customer.key for customer in customers]),
             import_tables.lines_of_references(self._connection, references),
@@ -143,6 +146,8 @@ class _KnownCustomers:
 
     keys: set[str]
     closed: set[str]
+    kept: set[str]
+    """Former addresses that are kept for customers (address_changes.py)."""
     references: set[str]
     lines_of_keys: dict[str, int]
     lines_of_references: dict[str, int]
@@ -155,6 +160,8 @@ class _KnownCustomers:
             return f"{name}: This customer has closed the account. Import the row after the account is erased."
         if key in self.keys:
             return f"{name}: This customer exists already."
+        if key in self.kept:
+            return f"{name}: A customer had this address until lately, and can still go back to it."
         if key in self.lines_of_keys:
             return f"{name}: Line {self.lines_of_keys[key]} has the same customer."
         if reference in self.references:

@@ -87,7 +87,7 @@ def _erase_closed(context: Context, now: datetime) -> int:
 def _erase_if_closed(context: Context, contact_id: int, now: datetime) -> bool:
     with context.database.write() as connection:
         # Locked and checked again: the customer may keep the account, and another worker may erase it, meanwhile.
-        contact = contacts.lock_closed(connection, contact_id)
+        contact = contacts.lock_even_closed(connection, contact_id)
         if contact is None or contact.erase_at is None or contact.erase_at > now:
             return False
         erase(connection, context, contact_id)

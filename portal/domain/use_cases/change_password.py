@@ -1,6 +1,6 @@
 """Change the password of a signed-in customer."""
 
-from portal.domain import accounts, contacts, devices, identities
+from portal.domain import accounts, devices, identities
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
@@ -22,8 +22,8 @@ def change_password(
 
     Ends every identity, including the one in use, and every open link, and queues the security notice. A wrong current
     password is counted as a failed login, on the same counters. Two hashes are computed: of the current password, and
-    of the new one, which is compared with all former ones. Raises Busy, and Refused (WRONG_PASSWORD, TOO_MANY_LOGINS,
-    PASSWORD_REFUSED, PASSWORD_REUSED).
+    of the new one, which is compared with all former ones. Raises Busy, SessionEnded, and Refused
+    (WRONG_PASSWORD, TOO_MANY_LOGINS, PASSWORD_REFUSED, PASSWORD_REUSED).
     """
     contact, device = check_current_password(
         context,
@@ -37,8 +37,8 @@ def change_password(
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_CHANGE, contact.id)
     with refusals, context.database.write() as connection:
-        current = contacts.lock(connection, contact.id)
-        if current is None or current.banned_at or current.password_hash != contact.password_hash:
+        current = identities.lock_signed_in(connection, customer)
+        if current.password_hash != contact.password_hash:
             raise wrong_current_password(_PROMPT.field)
         accounts.change_password(connection, context, visitor, current, new.hash, now)
         devices.reset_wrong_passwords(connection, device, contact.id)

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
-from portal.domain import contacts, identities, one_time_links, outbox, sign_ins
+from portal.domain import address_changes, contacts, identities, one_time_links, outbox, sign_ins
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.erasure import erase
@@ -19,10 +19,21 @@ from portal.storage.database import retried
 from portal.storage.models import Contact
 
 
-def erased_if_closed_now(context: Context) -> datetime | None:
-    """Return when an account that is closed now is erased; None for at once."""
+def erased_if_closed_now(context: Context, customer: Customer) -> datetime | None:
+    """Return when the account of a customer is erased if it is closed now; None for at once."""
+    with context.database.read() as connection:
+        return _erase_at(connection, context, customer.id, context.clock())
+
+
+def _erase_at(connection: Connection, context: Context, contact_id: int, now: datetime) -> datetime | None:
+    """Return the end of the grace, or of the time to undo a change of address if that is later: an attacker may have
+    changed the address and closed the account.
+    """
     grace = context.rules.deletion_grace
-    return context.clock() + grace if grace else None
+    ends = [now + grace] if grace else []
+    if undo_until := address_changes.undo_until(connection, contact_id, now):
+        ends.append(undo_until)
+    return max(ends, default=None)
 
 
 @retried
@@ -35,13 +46,14 @@ def close_account(context: Context, visitor: Visitor, customer: Customer) -> boo
     NotRecentlyAuthenticated.
     """
     require_recent_authentication(context, customer)
-    now, erase_at = context.clock(), erased_if_closed_now(context)
+    now = context.clock()
     with context.database.write() as connection:
         contact = contacts.lock(connection, customer.id)
         if contact is None:
             return True
         if not identities.end_one(connection, contact.id, customer.identity_id, now):
             return False
+        erase_at = _erase_at(connection, context, contact.id, now)
         if erase_at:
             connection.execute(update(Contact).where(Contact.id == contact.id).values(erase_at=erase_at))
             identities.end_all(connection, contact.id, now)
@@ -73,5 +85,5 @@ def keep_account(context: Context, visitor: Visitor, link: OpenLink) -> None:
     """
     with redeem(context, visitor, link) as redeemed:
         connection, contact_id, now = redeemed.connection, redeemed.contact.id, redeemed.now
-        connection.execute(update(Contact).where(Contact.id == contact_id).values(erase_at=None))
+        contacts.reopen(connection, contact_id)
         one_time_links.end_all(connection, contact_id, now, Purpose.KEEP)

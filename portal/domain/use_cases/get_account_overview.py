@@ -5,7 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
-from portal.domain import accounts, second_step
+from portal.domain import accounts, address_changes, second_step
+from portal.domain.address_changes import PendingChange
 from portal.domain.contact_details import ContactDetails, get_contact_details
 from portal.domain.context import Context
 from portal.domain.field_rules import ASKED, FieldRule, Rules
@@ -32,6 +33,8 @@ class AccountOverview:
     missing: list[str]
     """Fields that the organisation wants, and that are empty."""
     has_second_step: bool
+    pending_change: PendingChange | None
+    """The change of address that is not confirmed yet."""
     last_sign_in: SignIn | None
     """The one before this session, as far back as sessions are kept."""
 
@@ -64,5 +67,6 @@ def get_account_overview(context: Context, customer: Customer, rules: Rules) -> 
             missing=sorted(name for name in wanted if not getattr(details, name)),
             password_set_at=accounts.password_set_at(connection, customer.id),
             has_second_step=second_step.is_on(connection, customer.id),
+            pending_change=address_changes.find_pending(connection, customer, context.clock()),
             last_sign_in=SignIn(**last._asdict()) if last else None,
         )

@@ -135,8 +135,9 @@ def _sign_in(
         current = contacts.lock(connection, contact.id)
         device = devices.reload(connection, device)
         current = devices.with_failures_of(device, current)
-        # While the password was hashed, another request may have changed or locked it, or banned the customer.
-        if current is None or current.password_hash != contact.password_hash:
+        # While the password was hashed, another request may have changed or locked it, changed the address, or banned
+        # the customer.
+        if current is None or current.email_key != contact.email_key or current.password_hash != contact.password_hash:
             failure = Failure.WRONG_PASSWORD
         elif (found := _find_failure(current, {contact.password_hash or ""})) is not None:
             failure = found

@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from portal.domain import contacts, one_time_links, outbox
+from portal.domain.address_changes import is_kept_for_another
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.contact_details import ContactDetails
 from portal.domain.contacts import ContactCredentials
@@ -64,7 +65,8 @@ def register(context: Context, visitor: Visitor, request: RegistrationRequest) -
     """Store a registration, queue its email, and return its public id for the registering browser.
 
     The owner of an existing account gets an email that says so, that of a closed one a link that keeps it, a banned
-    customer none. The visitor cannot tell the
+    customer none, and neither does a former address that is kept for its customer (address_changes.py). The visitor
+    cannot tell the
     difference: each case runs the same statements, one hash and one row in the outbox, and a decoy behaves at the
     sign-in like a pending registration. An existing contact is not changed. Raises Busy, and Refused
     (TOO_MANY_REGISTRATIONS, or REGISTRATION_FAILED with the problem of the password).
@@ -120,7 +122,8 @@ def _check_password(context: Context, visitor: Visitor, request: RegistrationReq
 def store(context: Context, visitor: Visitor, request: RegistrationRequest, locked: LockedContact) -> str:
     """Store a registration and queue its email, in the transaction that locks the contact; return its public id."""
     connection, contact, now = locked.connection, locked.contact, locked.now
-    is_pending = contact.password_hash is None and contact.gets_links
+    is_kept = is_kept_for_another(connection, visitor.organisation_id, request.address.key, contact.id, now)
+    is_pending = contact.password_hash is None and contact.gets_links and not is_kept
     public_id = random_id()
     locale = request.locale or visitor.locale
     registration_id = connection.execute(

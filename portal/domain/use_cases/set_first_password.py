@@ -17,8 +17,8 @@ _HAS_ONE = N_("Your account already has a password. Reload this page to change i
 def set_first_password(context: Context, visitor: Visitor, customer: Customer, password: str, *, remember: bool) -> str:
     """Give a password to a customer without one; returns a new identity in place of the one in use.
 
-    Every identity ends, the one in use too, and so do open links. Raises NotRecentlyAuthenticated, Refused
-    (PASSWORD_REFUSED, PASSWORD_REUSED) and Busy.
+    Every identity ends, the one in use too, and so do open links. Raises NotRecentlyAuthenticated,
+    SessionEnded, Refused (PASSWORD_REFUSED, PASSWORD_REUSED) and Busy.
     """
     require_recent_authentication(context, customer)
     with context.database.read() as connection:
@@ -29,8 +29,8 @@ def set_first_password(context: Context, visitor: Visitor, customer: Customer, p
     now = context.clock()
     refusals = refusals_recorded(context, visitor, EventKind.PASSWORD_SET, contact.id)
     with refusals, context.database.write() as connection:
-        current = contacts.lock(connection, contact.id)
-        if current is None or current.banned_at or current.password_hash is not None:
+        current = identities.lock_signed_in(connection, customer)
+        if current.password_hash is not None:
             raise Refused(Failure.PASSWORD_REFUSED, detail=_HAS_ONE)
         accounts.change_password(connection, context, visitor, current, new.hash, now)
         record(connection, visitor, EventKind.PASSWORD_SET, contact_id=contact.id, now=now)

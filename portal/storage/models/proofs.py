@@ -1,4 +1,4 @@
-"""The tables of one-time links, identities, hand-over codes, known devices and the second step of signing in."""
+"""The tables of one-time links, changes of address, identities, hand-over codes, known devices and the second step."""
 
 from datetime import datetime
 
@@ -27,6 +27,29 @@ class Link(Base):
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+
+
+class AddressChange(Base):
+    """A change of a customer's email address: requested, made or undone, as its two links say.
+
+    The link to the new address confirms it, and then the link to the old one undoes it. The row is deleted with the
+    first of them. Until the second has ended, nobody else can claim the old address (domain/address_changes.py).
+    """
+
+    __tablename__ = "address_change"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[int] = contact_key()
+    identity_id: Mapped[int | None] = mapped_column(ForeignKey("identity.id", ondelete="SET NULL"), index=True)
+    """The session that requested it, in which the code can be entered."""
+    link_id: Mapped[int] = mapped_column(ForeignKey("link.id", ondelete="CASCADE"), unique=True)
+    undo_link_id: Mapped[int | None] = mapped_column(ForeignKey("link.id", ondelete="CASCADE"), unique=True)
+    old_email: Mapped[str]
+    old_email_key: Mapped[str] = mapped_column(index=True)
+    new_email: Mapped[str]
+    new_email_key: Mapped[str] = mapped_column(index=True)
+    requested_at: Mapped[datetime]
+    changed_at: Mapped[datetime | None]
 
 
 class Identity(Base):
