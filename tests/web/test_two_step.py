@@ -309,7 +309,7 @@ def test_where_it_is_required_it_is_set_up_at_the_next_sign_in(site: Site) -> No
     assert browser.post(page.form(SIGN_IN), {"code": "12345"}).status == 422
     shown = browser.post(page.form(SIGN_IN), {"code": pyotp.TOTP(secret).now()})
     codes = codes_on(shown)
-    (onward,) = [a.get("href") for a in shown.tree.one("main").all("a", class_="button")]
+    (onward,) = [a.get("href") for a in shown.tree.one("main").all("a", class_="button primary")]
     assert browser.send(onward).location == "/account/profile"
     assert browser.is_signed_in
     other = site.browser()
