@@ -15,6 +15,9 @@ from portal.domain.secret_box import Unreadable
 from portal.domain.tokens import CODE_DIGITS
 from portal.storage.database import retried
 
+_ISSUER_LENGTH = 40
+"""Characters of the organisation's name in a QR code, which holds twice their UTF-8 in percent encoding."""
+
 
 @dataclass(frozen=True)
 class SetUp:
@@ -46,7 +49,8 @@ def begin_set_up(
         secret = second_step.new_secret()
         sealed = context.secret_box.seal(contact_id, secret)
     generator = pyotp.TOTP(secret, digits=CODE_DIGITS, interval=second_step.STEP_SECONDS)
-    uri = generator.provisioning_uri(name=email or "", issuer_name=visitor.organisation_name)
+    issuer = visitor.organisation_name.replace(":", " ")[:_ISSUER_LENGTH]  # a colon ends the issuer for some apps
+    uri = generator.provisioning_uri(name=email or "", issuer_name=issuer)
     return SetUp(secret, sealed, uri)
 
 
