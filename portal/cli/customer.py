@@ -30,6 +30,7 @@ from portal.domain.operations.end_sessions import end_sessions
 from portal.domain.operations.import_customers import begin_import
 from portal.domain.operations.reset_two_step import reset_two_step
 from portal.domain.organisations import get_organisation
+from portal.domain.second_step import find_status
 from portal.domain.values.user_agents import read_user_agent
 
 
@@ -85,8 +86,11 @@ def show(whom: CustomerSelector, slug: str) -> None:
         details = get_contact_details(connection, record.id)
         events = customers.recent_events(connection, record.id)
         reason = customers.last_mail_failure(connection, record.id)
-    set_aside = [("Last email set aside", reason)] if reason else []
-    echo_fields([*_fields(record), *set_aside, ("Sessions", sessions)])
+        second_step = find_status(connection, record.id)
+    fields: list[tuple[str, object]] = [("Last email set aside", reason)] if reason else []
+    if second_step:
+        fields += [("Second step since", second_step.since), ("Recovery codes left", second_step.codes_left)]
+    echo_fields([*_fields(record), *fields, ("Sessions", sessions)])
     click.echo("\nDetails:")
     registered_from = _with_location(context.geoip, record.ip)
     echo_fields([*_detail_fields(details), ("Registered from", registered_from)])

@@ -43,6 +43,14 @@ def test_it_ends_the_second_step_records_the_reason_and_tells_the_customer(
     assert f"two_step_reset: {REASON}" in run("customer", "events", EMAIL).out
 
 
+def test_it_is_shown_whether_there_is_one(run: Run, jana: int) -> None:
+    assert jana
+    shown = run("customer", "show", EMAIL).out
+    assert [line.split()[-1] for line in shown.splitlines() if line.startswith("Recovery codes left")] == ["1"]
+    run("customer", "reset-two-step", EMAIL, "--reason", REASON)
+    assert "Recovery codes" not in run("customer", "show", EMAIL).out
+
+
 def test_a_customer_without_a_second_step_gets_no_email(run: Run, context: Context) -> None:
     add_contact(context, EMAIL)
     outcome = run("customer", "reset-two-step", EMAIL, "--reason", REASON)
