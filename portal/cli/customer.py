@@ -5,7 +5,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import IO
 
 import click
@@ -13,10 +13,10 @@ from flask.cli import AppGroup
 from sqlalchemy import Connection
 
 from portal.app import current_context
-from portal.cli.arguments import Text, with_customer, with_organisation
+from portal.cli.arguments import Duration, Text, with_customer, with_organisation
 from portal.cli.customer_file import read_customers
 from portal.cli.errors import PlainCommand
-from portal.cli.tables import echo_fields, echo_json, echo_table
+from portal.cli.tables import echo_fields, echo_json, echo_table, timestamp
 from portal.domain.contact_details import ContactDetails, get_contact_details
 from portal.domain.contacts import LOCKING_FAILURES
 from portal.domain.customer_data import export_customer
@@ -24,7 +24,7 @@ from portal.domain.geoip import GeoIPDatabase
 from portal.domain.operations import customers
 from portal.domain.operations.ban import ban as ban_customer
 from portal.domain.operations.ban import unban as unban_customer
-from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector, PastEvent
+from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector, PastEvent, State
 from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.end_sessions import end_sessions
 from portal.domain.operations.import_customers import begin_import
@@ -62,13 +62,15 @@ def _customer_read(whom: CustomerSelector, slug: str) -> Iterator[tuple[Connecti
 )
 def list_(slug: str, search: str | None) -> None:
     """List the customers, ordered by address."""
-    with current_context().database.without_time_limit().read() as connection:
+    context = current_context()
+    now = context.clock()
+    with context.database.without_time_limit().read() as connection:
         organisation = get_organisation(connection, slug)
         found = customers.list_customers(connection, organisation.id, search)
     echo_table(
         ("EMAIL", "PHONE", "NAME", "STATE", "REFERENCE", "KNOWN SINCE"),
         (
-            (record.email, record.phone, record.name, _state(record), record.cu_ref_no, record.created_at)
+            (record.email, record.phone, record.name, _state(record, now), record.cu_ref_no, record.created_at)
             for record in found
         ),
     )
@@ -90,7 +92,7 @@ def show(whom: CustomerSelector, slug: str) -> None:
     fields: list[tuple[str, object]] = [("Last email set aside", reason)] if reason else []
     if second_step:
         fields += [("Second step since", second_step.since), ("Recovery codes left", second_step.codes_left)]
-    echo_fields([*_fields(record), *fields, ("Sessions", sessions)])
+    echo_fields([*_fields(record, context.clock()), *fields, ("Sessions", sessions)])
     click.echo("\nDetails:")
     registered_from = _with_location(context.geoip, record.ip)
     echo_fields([*_detail_fields(details), ("Registered from", registered_from)])
@@ -102,30 +104,34 @@ def show(whom: CustomerSelector, slug: str) -> None:
     echo_table(("TIME", "EVENT", "REFUSED", "FROM"), rows)
 
 
-_LOCKED = f"locked after {LOCKING_FAILURES} failures in a row; any link emailed to the customer unlocks it"
+_UNLOCKED = "any link emailed to the customer unlocks it"
+_LOCKED = f"locked after {LOCKING_FAILURES} failures in a row"
 
 
-def _fields(record: CustomerRecord) -> list[tuple[str, object]]:
+def _state(record: CustomerRecord, now: datetime) -> str:
+    state = record.state(now)
+    if record.erase_at is not None:
+        return f"{state}, erased on {record.erase_at.astimezone(UTC):%Y-%m-%d}"
+    return f"{state} until {timestamp(record.banned_until)}" if state is State.BANNED and record.banned_until else state
+
+
+def _fields(record: CustomerRecord, now: datetime) -> list[tuple[str, object]]:
     fields: list[tuple[str, object]] = [
         ("Email", record.email),
         ("Name", record.name),
         ("Reference number", record.cu_ref_no),
-        ("State", _state(record)),
+        ("State", _state(record, now)),
         ("Known since", record.created_at),
         ("Confirmed at", record.confirmed_at),
         ("Registered at", record.registered_at),
     ]
-    if record.banned_at is not None:
+    if record.state(now) is State.BANNED:
         fields += [("Banned at", record.banned_at), ("Ban reason", record.ban_reason)]
-    counts = (("Password", record.failed_passwords), ("Codes from emails", record.failed_codes))
-    fields += [(name, _LOCKED) for name, failures in counts if failures >= LOCKING_FAILURES]
+    if record.failed_passwords >= LOCKING_FAILURES:
+        fields.append(("Password", f'{_LOCKED}, or by "This wasn\'t me" in an email; {_UNLOCKED}'))
+    if record.failed_codes >= LOCKING_FAILURES:
+        fields.append(("Codes from emails", f"{_LOCKED}; {_UNLOCKED}"))
     return fields
-
-
-def _state(record: CustomerRecord) -> str:
-    if record.erase_at is None:
-        return record.state
-    return f"{record.state}, erased on {record.erase_at.astimezone(UTC):%Y-%m-%d}"
 
 
 def _detail_fields(details: ContactDetails) -> list[tuple[str, object]]:
@@ -220,13 +226,17 @@ def _browser(user_agent: str | None) -> str:
 @customer.command(cls=PlainCommand)
 @with_customer
 @click.option("--reason", type=Text(), metavar="R", required=True, help="The reason, stored with the customer.")
-def ban(whom: CustomerSelector, reason: str, slug: str) -> None:
+@click.option(
+    "--until", "duration", type=Duration(), metavar="DURATION", help="After which time the ban ends by itself: 30d."
+)
+def ban(whom: CustomerSelector, reason: str, duration: timedelta | None, slug: str) -> None:
     """Ban a customer and end all sessions and links.
 
-    Every session and every emailed link ends at once, and a pending registration can no longer be confirmed.
+    Every session and every emailed link ends at once, and a pending registration can no longer be confirmed. Without
+    --until the ban lasts until `portal customer unban`.
     """
-    ban_customer(current_context(), _organisation_id(slug), whom, reason)
-    click.echo(f"{whom} is banned.")
+    until = ban_customer(current_context(), _organisation_id(slug), whom, reason, duration)
+    click.echo(f"{whom} is banned{f' until {timestamp(until)}' if until else ''}.")
 
 
 @customer.command(cls=PlainCommand)

@@ -32,9 +32,14 @@ def echo_json(value: object) -> None:
     click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
+def timestamp(moment: datetime) -> str:
+    """Return a time in the form that all commands print."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
 def _cell(value: object) -> str:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return timestamp(value)
     if value is None or value == "":
         return _NOTHING
     # Customers choose names, and mail servers choose their answers: no escape sequence of theirs may reach a terminal.

@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from portal.domain import devices, identities, one_time_links, outbox, sign_ins
+from portal.domain import devices, identities, one_time_links, sign_ins
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
-from portal.domain.outbox import NewMail, Notice
+from portal.domain.notices import notify
+from portal.domain.outbox import Notice
 from portal.storage.models import Account, FormerPassword
 
 _password_set_at = select(Account.password_set_at).where(Account.contact_id == bindparam("contact_id"))
@@ -29,13 +30,27 @@ def set_password(connection: Connection, contact: ContactCredentials, password_h
             {"contact_id": contact.id, "password_hash": password_hash, "password_set_at": now, "created_at": now},
         )
         return
+    _retire(connection, contact, now)
+    connection.execute(
+        update(Account).where(Account.contact_id == contact.id).values(password_hash=password_hash, password_set_at=now)
+    )
+
+
+def _retire(connection: Connection, contact: ContactCredentials, now: datetime) -> None:
     connection.execute(
         insert(FormerPassword),
         {"contact_id": contact.id, "password_hash": contact.password_hash, "retired_at": now},
     )
-    connection.execute(
-        update(Account).where(Account.contact_id == contact.id).values(password_hash=password_hash, password_set_at=now)
-    )
+
+
+def remove_password_set_since(
+    connection: Connection, contact: ContactCredentials, since: datetime, now: datetime
+) -> None:
+    """Remove the password of a contact if it was set after a moment; the customer can sign in by email, and set one."""
+    set_at = password_set_at(connection, contact.id)
+    if set_at is not None and set_at > since:
+        _retire(connection, contact, now)
+        connection.execute(delete(Account).where(Account.contact_id == contact.id))
 
 
 def change_password(
@@ -46,15 +61,11 @@ def change_password(
     password_hash: str,
     now: datetime,
 ) -> None:
-    """Set a new password, end all identities and open links of the customer, and queue the security notice.
-
-    There is no notice for a first password: the customer sets it by a link from their own mailbox.
-    """
+    """Set a new password, end all identities and open links of the customer, and queue the security notice."""
     set_password(connection, contact, password_hash, now)
     _end_access(connection, contact.id, now)
-    if contact.password_hash is not None:
-        mail = NewMail(Notice.PASSWORD_CHANGED, contact.id, contact.email, contact.locale)
-        outbox.queue(connection, visitor, mail, context.clock)
+    notice = Notice.PASSWORD_SET if contact.password_hash is None else Notice.PASSWORD_CHANGED
+    notify(connection, context, visitor, contact, notice)
 
 
 def keep_password(connection: Connection, contact: ContactCredentials, password_hash: str, now: datetime) -> None:

@@ -62,6 +62,8 @@ class EventKind(StrEnum):
     """The operator turned it off."""
     TRUST_END = "trust_end"
     """No browser signs in without the second step any more."""
+    NOT_ME = "not_me"
+    """The customer said of what a notice told that it was somebody else; all sessions ended."""
     PROFILE_CHANGE = "profile_change"
     EXPORT = "export"
     """The customer got a copy of their data."""

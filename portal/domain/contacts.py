@@ -24,6 +24,11 @@ NO_CONTACT = 0
 """An id that no contact has: statements run with it for an unknown address, so that the timing is the same."""
 
 
+def is_ban_in_force(banned_at: datetime | None, banned_until: datetime | None, now: datetime) -> bool:
+    """Return whether a contact is banned. A ban with an end is over then, before retention removes it."""
+    return banned_at is not None and (banned_until is None or now < banned_until)
+
+
 @dataclass(frozen=True)
 class ContactCredentials:
     """The fields of a contact that sign-in and password changes use."""
@@ -40,18 +45,21 @@ class ContactCredentials:
     confirmed_at: datetime | None
     proven_at: datetime | None
     banned_at: datetime | None
+    banned_until: datetime | None
     erase_at: datetime | None
     password_hash: str | None = field(repr=False)
+
+    def is_banned(self, now: datetime) -> bool:
+        return is_ban_in_force(self.banned_at, self.banned_until, now)
 
     @property
     def is_closed(self) -> bool:
         """Whether the customer has closed the account, which is erased at `erase_at`."""
         return self.erase_at is not None
 
-    @property
-    def gets_links(self) -> bool:
-        """Whether emails with links to sign in are sent: the customer is neither banned nor has closed the account."""
-        return self.banned_at is None and not self.is_closed
+    def gets_links(self, now: datetime) -> bool:
+        """Return whether emails with links to sign in are sent: to customers without a ban or a closed account."""
+        return not self.is_banned(now) and not self.is_closed
 
     @property
     def is_locked(self) -> bool:
@@ -87,6 +95,7 @@ _credentials = select(
     Contact.confirmed_at,
     Contact.proven_at,
     Contact.banned_at,
+    Contact.banned_until,
     Contact.erase_at,
     Account.password_hash,
 ).outerjoin(Account, Account.contact_id == Contact.id)

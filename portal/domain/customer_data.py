@@ -38,6 +38,7 @@ EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
             "failed_passwords",
             "failed_codes",
             "banned_at",
+            "banned_until",
             "ban_reason",
             "erase_at",
         ),
@@ -71,7 +72,7 @@ EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
     Event: ("occurred_at", "kind", "refusal", "reason", "ip", "user_agent", "request_id"),
     OutboxMail: (
         *("notice", "recipient", "locale", "message_id", "state", "attempts"),
-        *("reason", "operator_reason", "created_at", "due_at", "finished_at", "ip", "user_agent"),
+        *("reason", "created_at", "due_at", "finished_at", "ip", "user_agent", "details"),
     ),
 }
 """The exported columns of every table with data of a customer."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, update
 
 from portal.domain import contacts
 from portal.domain.contacts import ContactCredentials
@@ -60,6 +60,13 @@ _find = (
     .where(Device.digest == bindparam("digest"), Device.seen_at > bindparam("oldest"), Contact.erase_at.is_(None))
 )
 _find_by_id = _columns.where(Device.id == bindparam("device_id"))
+_own_devices = exists().where(Device.contact_id == bindparam("of_contact"))
+_is_new = select(
+    and_(
+        ~_own_devices.where(Device.digest == bindparam("digest"), Device.seen_at > bindparam("oldest")),
+        or_(_own_devices, exists().where(Identity.contact_id == bindparam("of_contact"))),
+    )
+)
 _of_identity = (
     select(Identity.contact_id, Device.seen_at)
     .outerjoin(Device, and_(Device.contact_id == Identity.contact_id, Device.digest == bindparam("digest")))
@@ -116,6 +123,17 @@ def find(context: Context, visitor: Visitor, key: str) -> KnownDevice | None:
     with context.database.read() as connection:
         row = connection.execute(_find, parameters).one_or_none()
     return KnownDevice(**row._asdict()) if row else None
+
+
+def is_new(connection: Connection, visitor: Visitor, contact_id: int, now: datetime) -> bool:
+    """Return whether the visitor's device is not known for a customer who has signed in before."""
+    parameters = {"of_contact": contact_id, "digest": _digest_of(visitor) or b"", "oldest": now - LIFETIME}
+    return bool(connection.execute(_is_new, parameters).scalar_one())
+
+
+def forget_all(connection: Connection, contact_id: int) -> None:
+    """Forget the known devices of a customer."""
+    connection.execute(delete(Device).where(Device.contact_id == contact_id))
 
 
 def reload(connection: Connection, device: KnownDevice | None) -> KnownDevice | None:

@@ -13,7 +13,7 @@ from enum import Enum, StrEnum, auto
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, not_, or_, select, update
 
 from portal.domain import contacts
-from portal.domain.contacts import ContactCredentials, whole_name
+from portal.domain.contacts import ContactCredentials, is_ban_in_force, whole_name
 from portal.domain.context import Context, Rules, Visitor
 from portal.domain.tokens import digest_of, random_id
 from portal.storage.backends import DatabaseUnavailable
@@ -100,13 +100,14 @@ _find = (
         Identity.remember,
         Identity.seen_at,
         Identity.expires_at,
+        Contact.banned_at,
+        Contact.banned_until,
     )
     .join(Contact, Contact.id == Identity.contact_id)
     .where(
         Identity.digest == bindparam("digest"),
         Identity.ended_at.is_(None),
         Contact.organisation_id == bindparam("organisation_id"),
-        Contact.banned_at.is_(None),
         Contact.erase_at.is_(None),
     )
 )
@@ -202,7 +203,7 @@ def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
     now = context.clock()
     with context.database.read() as connection:
         row = connection.execute(_find, {"digest": digest_of(raw), "organisation_id": organisation_id}).one_or_none()
-    if row is None or now >= row.expires_at:
+    if row is None or now >= row.expires_at or is_ban_in_force(row.banned_at, row.banned_until, now):
         return None
     idle = context.rules.identity_idle if row.remember else SHORT_IDLE
     if now >= row.seen_at + idle:

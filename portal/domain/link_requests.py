@@ -40,7 +40,7 @@ def email_link(
     now = context.clock()
     with counted, context.database.write() as connection:
         contact = contacts.lock_by_key(connection, visitor.organisation_id, address.key)
-        wanted = contact is not None and contact.gets_links
+        wanted = contact is not None and contact.gets_links(now)
         contact_id, email, locale = (contact.id, contact.email, contact.locale) if contact else (None, None, None)
         link = one_time_links.issue(
             connection, NewLink(purpose, contact_id, email, expires_at=now + lifetime, usable=wanted), now

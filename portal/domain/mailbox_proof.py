@@ -50,7 +50,7 @@ def use_link(context: Context, visitor: Visitor, link: OpenLink) -> Iterator[Use
         lock = contacts.lock_even_closed if link.purpose in _OF_CLOSED else contacts.lock
         contact = lock(connection, link.contact_id)
         one_time_links.consume(connection, link, now)
-        if contact is None or contact.banned_at:
+        if contact is None or contact.is_banned(now):
             raise Refused(Failure.LINK_ENDED)
         if link.purpose is not Purpose.SIGN_IN:  # which is recorded when the customer is signed in (sign_ins.py)
             record(connection, visitor, kind, contact_id=contact.id, now=now)

@@ -40,6 +40,7 @@ REDEMPTIONS = {
     Purpose.RESET: EventKind.RESET,
     Purpose.SIGN_IN: EventKind.SIGN_IN_BY_EMAIL,
     Purpose.REAUTHENTICATE: EventKind.REAUTHENTICATION,
+    Purpose.NOT_ME: EventKind.NOT_ME,
     Purpose.KEEP: EventKind.KEEP,
     Purpose.ADDRESS_CHANGE: EventKind.ADDRESS_CHANGE,
     Purpose.ADDRESS_UNDO: EventKind.ADDRESS_CHANGE_UNDO,
@@ -106,6 +107,7 @@ _find = (
         Link.expires_at,
         Contact.email.label("contact_email"),
         Contact.banned_at,
+        Contact.banned_until,
         _was_confirmed.label("was_confirmed"),
         _has_ended_registration.label("has_ended_registration"),
     )
@@ -157,19 +159,20 @@ def _check_open(context: Context, visitor: Visitor, purpose: Purpose, public_id:
         ).one_or_none()
     if row is None:
         raise Refused(Failure.NO_SUCH_LINK)
-    link = OpenLink(row.id, public_id, purpose, row.contact_id, row.registration_id, row.email)
+    link, now = OpenLink(row.id, public_id, purpose, row.contact_id, row.registration_id, row.email), context.clock()
     # A link that undoes a change of address is for the former address.
     is_addressed = purpose is Purpose.ADDRESS_UNDO or row.email == row.contact_email
-    if row.used_at or row.ended_at or row.banned_at or not is_addressed:
-        failure = _why_ended(purpose, row)
+    is_withdrawn = contacts.is_ban_in_force(row.banned_at, row.banned_until, now) or not is_addressed
+    if row.used_at or row.ended_at or is_withdrawn:
+        failure = Failure.LINK_ENDED if is_withdrawn else _why_ended(purpose, row)
         raise LinkUsed(failure, link, row.used_at) if row.used_at else Refused(failure)
-    if context.clock() >= row.expires_at:
+    if now >= row.expires_at:
         raise Refused(Failure.LINK_EXPIRED)
     return link
 
 
 def _why_ended(purpose: Purpose, row: Row[*tuple[Any, ...]]) -> Failure:
-    if purpose is not Purpose.VERIFY or row.banned_at or row.email != row.contact_email:
+    if purpose is not Purpose.VERIFY:
         return Failure.LINK_ENDED
     if row.was_confirmed:
         return Failure.ALREADY_CONFIRMED

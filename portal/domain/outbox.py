@@ -2,8 +2,10 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection, insert
 
@@ -22,6 +24,15 @@ class Notice(StrEnum):
     SIGN_IN = "sign_in"
     REAUTHENTICATE = "reauthenticate"
     PASSWORD_CHANGED = "password_changed"
+    PASSWORD_SET = "password_set"
+    """A first password was set."""
+    NEW_SIGN_IN = "new_sign_in"
+    SESSIONS_ENDED = "sessions_ended"
+    """The customer ended all other sessions."""
+    ALL_SESSIONS_ENDED = "all_sessions_ended"
+    """The operator ended all sessions."""
+    BANNED = "banned"
+    UNBANNED = "unbanned"
     TWO_STEP_ON = "two_step_on"
     TWO_STEP_OFF = "two_step_off"
     TWO_STEP_RESET = "two_step_reset"
@@ -54,6 +65,16 @@ LINKS: Mapping[Notice, Purpose] = {
     Notice.RESET: Purpose.RESET,
     Notice.SIGN_IN: Purpose.SIGN_IN,
     Notice.REAUTHENTICATE: Purpose.REAUTHENTICATE,
+    Notice.PASSWORD_CHANGED: Purpose.NOT_ME,
+    Notice.PASSWORD_SET: Purpose.NOT_ME,
+    Notice.NEW_SIGN_IN: Purpose.NOT_ME,
+    Notice.SESSIONS_ENDED: Purpose.NOT_ME,
+    Notice.ALL_SESSIONS_ENDED: Purpose.NOT_ME,
+    Notice.ADDRESS_REQUESTED: Purpose.NOT_ME,
+    Notice.TWO_STEP_ON: Purpose.NOT_ME,
+    Notice.TWO_STEP_OFF: Purpose.NOT_ME,
+    Notice.TWO_STEP_RESET: Purpose.NOT_ME,
+    Notice.RECOVERY_CODE_USED: Purpose.NOT_ME,
     Notice.CLOSED: Purpose.KEEP,
     Notice.KEEP: Purpose.KEEP,
     Notice.ADDRESS_CHANGE: Purpose.ADDRESS_CHANGE,
@@ -63,12 +84,15 @@ LINKS: Mapping[Notice, Purpose] = {
 """The purpose of the one-time link, or of its code alone, in each email that has one."""
 _NOT_URGENT = frozenset(
     {
-        *(Notice.PASSWORD_CHANGED, Notice.CLOSED, Notice.ERASED),
+        *(Notice.PASSWORD_CHANGED, Notice.PASSWORD_SET, Notice.NEW_SIGN_IN, Notice.SESSIONS_ENDED),
+        *(Notice.ALL_SESSIONS_ENDED, Notice.BANNED, Notice.UNBANNED, Notice.CLOSED, Notice.ERASED),
         *(Notice.ADDRESS_REQUESTED, Notice.ADDRESS_CHANGED, Notice.ADDRESS_UNDONE),
         *(Notice.TWO_STEP_ON, Notice.TWO_STEP_OFF, Notice.TWO_STEP_RESET, Notice.RECOVERY_CODE_USED),
     }
 )
 """The customer does not wait for these emails; all others are urgent."""
+BUNDLING = timedelta(hours=1)
+"""The time in which at most one NEW_SIGN_IN is sent to a customer, and the longest that it is put off for that."""
 
 
 class MailState(StrEnum):
@@ -93,10 +117,11 @@ class NewMail:
     locale: str | None = None
     """The visitor's if None."""
     link_id: int | None = None
-    operator_reason: str | None = None
-    """Why the operator did what the email tells of."""
     wanted: bool = True
     """False for a decoy, which is stored without an address and never sent."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What the email tells beside its kind, as JSON."""
+    delay: timedelta = timedelta(0)
 
 
 def queue(connection: Connection, visitor: Visitor, mail: NewMail, clock: Clock) -> None:
@@ -116,10 +141,10 @@ def queue(connection: Connection, visitor: Visitor, mail: NewMail, clock: Clock)
             locale=mail.locale or visitor.locale,
             ip=visitor.ip if mail.wanted else None,
             user_agent=visitor.user_agent if mail.wanted else None,
-            operator_reason=mail.operator_reason,
             message_id=secrets.token_hex(16),
             state=MailState.QUEUED if mail.wanted else MailState.DECOY,
-            due_at=now,
+            details=dict(mail.details),
+            due_at=clock.shared(connection, mail.delay),
             created_at=now,
         )
     )

@@ -16,14 +16,15 @@ from typing import TypeVar
 import pyotp
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from portal.domain import contacts, devices, outbox
+from portal.domain import contacts, devices
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import LOCKING_FAILURES, ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.devices import KnownDevice
 from portal.domain.errors import Failure, Refused
 from portal.domain.messages import N_
-from portal.domain.outbox import NewMail, Notice
+from portal.domain.notices import notify
+from portal.domain.outbox import Notice
 from portal.domain.rate_limits import attempt, recovery_code_limits, second_step_limits
 from portal.domain.secret_box import Unreadable
 from portal.domain.tokens import CODE_DIGITS, digest_of, random_id
@@ -168,13 +169,6 @@ def _in_groups(code: str) -> str:
     return "-".join(code[start : start + _RECOVERY_GROUP] for start in range(0, len(code), _RECOVERY_GROUP))
 
 
-def notify(
-    connection: Connection, context: Context, visitor: Visitor, contact: ContactCredentials, notice: Notice
-) -> None:
-    """Queue a security notice to a customer."""
-    outbox.queue(connection, visitor, NewMail(notice, contact.id, contact.email, contact.locale), context.clock)
-
-
 @dataclass(frozen=True)
 class Guess:
     """A code that was typed, by whom and for what."""
@@ -204,7 +198,7 @@ def check(context: Context, guess: Guess, then: Callable[[Connection, ContactCre
         now, locked = context.clock(), False
         with context.database.write() as connection:
             contact = contacts.lock(connection, contact_id)
-            if contact is None or contact.banned_at:
+            if contact is None or contact.is_banned(now):
                 is_right = False
             elif is_recovery_code:
                 is_right = _try_recovery_code(connection, context, visitor, contact, typed)

@@ -12,8 +12,10 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from portal.domain import devices, identities
 from portal.domain.audit_log import EventKind, record
+from portal.domain.contacts import ContactCredentials, is_ban_in_force
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import NewIdentity
+from portal.domain.notices import notify_of_sign_in
 from portal.domain.organisations import TwoStepRule
 from portal.domain.tokens import digest_of, random_id
 from portal.storage.models import Contact, Organisation, SecondStep
@@ -34,6 +36,19 @@ class PendingSignIn:
 
 SignIn = str | PendingSignIn
 """The new identity, or what waits for the second step."""
+
+
+@dataclass(frozen=True)
+class FirstStep:
+    """The first step of a sign-in, which was right."""
+
+    contact: ContactCredentials
+    """Locked."""
+    kind: EventKind
+    """The event that the sign-in is recorded as."""
+    identity: NewIdentity
+    is_told: bool = False
+    """Whether another notice tells the customer of the sign-in."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,8 @@ _find = (
         PendingSignInRow.id,
         PendingSignInRow.contact_id,
         Contact.email,
+        Contact.banned_at,
+        Contact.banned_until,
         PendingSignInRow.remember,
         PendingSignInRow.kind,
         SecondStep.contact_id.label("is_on"),
@@ -73,25 +90,26 @@ _find = (
     .outerjoin(SecondStep, SecondStep.contact_id == Contact.id)
     .where(PendingSignInRow.digest == bindparam("digest"), PendingSignInRow.expires_at > bindparam("now"))
     .where(Contact.organisation_id == bindparam("organisation_id"))
-    .where(Contact.banned_at.is_(None), Contact.erase_at.is_(None))
+    .where(Contact.erase_at.is_(None))
 )
 
 
-def begin(
-    connection: Connection, context: Context, visitor: Visitor, new: NewIdentity, kind: EventKind, now: datetime
-) -> SignIn:
-    """Start an identity and record the event, unless a second step is to come first.
+def begin(connection: Connection, context: Context, visitor: Visitor, first: FirstStep, now: datetime) -> SignIn:
+    """Start an identity, record the event and queue the notice of a new device, unless a second step is to come first.
 
     That is so for a customer who has one, except in a browser that they trust; and for every customer of an
-    organisation that requires it. The caller has locked the contact's row.
+    organisation that requires it.
     """
-    parameters = {"contact_id": new.contact_id, "organisation_id": visitor.organisation_id}
+    new, contact_id = first.identity, first.contact.id
+    parameters = {"contact_id": contact_id, "organisation_id": visitor.organisation_id}
     needs = connection.execute(_needs, parameters).one()
     must_set_up = needs.is_on is None and needs.require_two_step == TwoStepRule.REQUIRED
-    if must_set_up or (needs.is_on is not None and not devices.is_trusted(connection, visitor, new.contact_id, now)):
-        record(connection, visitor, EventKind.SECOND_STEP_ASKED, contact_id=new.contact_id, now=now)
-        return PendingSignIn(_store(connection, new, kind, now), must_set_up)
-    record(connection, visitor, kind, contact_id=new.contact_id, now=now)
+    if must_set_up or (needs.is_on is not None and not devices.is_trusted(connection, visitor, contact_id, now)):
+        record(connection, visitor, EventKind.SECOND_STEP_ASKED, contact_id=contact_id, now=now)
+        return PendingSignIn(_store(connection, new, first.kind, now), must_set_up)
+    record(connection, visitor, first.kind, contact_id=contact_id, now=now)
+    if not first.is_told:
+        notify_of_sign_in(connection, context, visitor, first.contact, now)
     return identities.start(connection, context.rules, visitor, new, now)
 
 
@@ -113,14 +131,13 @@ def _store(connection: Connection, new: NewIdentity, kind: EventKind, now: datet
 
 def find(context: Context, visitor: Visitor, value: str) -> OpenSignIn:
     """Return a pending sign-in. Raises SignInEnded, also when no second step is asked of the customer any more."""
-    parameters = {
-        "digest": digest_of(value),
-        "now": context.clock(),
-        "organisation_id": visitor.organisation_id,
-    }
+    now = context.clock()
+    parameters = {"digest": digest_of(value), "now": now, "organisation_id": visitor.organisation_id}
     with context.database.read() as connection:
         row = connection.execute(_find, parameters).one_or_none()
-    if row is None or (row.is_on is None and row.require_two_step != TwoStepRule.REQUIRED):
+    if row is None or is_ban_in_force(row.banned_at, row.banned_until, now):
+        raise SignInEnded
+    if row.is_on is None and row.require_two_step != TwoStepRule.REQUIRED:
         raise SignInEnded
     return OpenSignIn(row.id, row.contact_id, row.email, row.remember, EventKind(row.kind), row.is_on is None)
 
@@ -129,9 +146,9 @@ def finish(
     connection: Connection,
     context: Context,
     visitor: Visitor,
+    contact: ContactCredentials,
     pending: OpenSignIn,
     replacing: str | None,
-    now: datetime,
 ) -> str:
     """Start the identity of a pending sign-in whose second step is done; it ends the one it is `replacing`.
 
@@ -140,7 +157,9 @@ def finish(
     claimed = delete(PendingSignInRow).where(PendingSignInRow.id == pending.id).returning(PendingSignInRow.id)
     if connection.execute(claimed).one_or_none() is None:
         raise SignInEnded
-    record(connection, visitor, pending.kind, contact_id=pending.contact_id, now=now)
+    now = context.clock()
+    record(connection, visitor, pending.kind, contact_id=contact.id, now=now)
+    notify_of_sign_in(connection, context, visitor, contact, now)
     new = NewIdentity(pending.contact_id, pending.remember, replacing, is_proof=True, second_step_at=now)
     return identities.start(connection, context.rules, visitor, new, now)
 

@@ -30,6 +30,8 @@ class Purpose(StrEnum):
     RESET = "reset"
     SIGN_IN = "sign_in"
     REAUTHENTICATE = "reauthenticate"
+    NOT_ME = "not_me"
+    """To say of what a notice tells that it was somebody else."""
     KEEP = "keep"
     """Keep an account that was closed."""
     ADDRESS_CHANGE = "address_change"

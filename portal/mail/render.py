@@ -1,7 +1,7 @@
 """Render an email of the outbox. This happens when it is sent, so that no link or code is stored."""
 
 import unicodedata
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.headerregistry import Address
 
 from flask import Flask, g
@@ -26,6 +26,7 @@ _LINK_PATHS = {
     Purpose.KEEP: "/account/keep/",
     Purpose.ADDRESS_CHANGE: "/account/email/confirm/",
     Purpose.ADDRESS_UNDO: "/account/email/undo/",
+    Purpose.NOT_ME: "/not-me/",
 }
 """The path of the links of each purpose; the others have a code only."""
 _NAME_LENGTH = 60
@@ -135,25 +136,33 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         "login_url": f"{base_url}/login",
         "reset_url": f"{base_url}/password/reset",
         "occurred_at": moment_text(mail.created_at),
-        "asked": _asked(app, mail, language),
-        "operator_reason": mail.operator_reason,
+        "asked": _asked(app, language, mail.created_at, mail.ip, mail.user_agent),
+        "further_sign_ins": [
+            _asked(app, language, datetime.fromisoformat(one["at"]), one["ip"], one["userAgent"])
+            for one in mail.details.get("signIns", ())
+        ],
     }
-    if notice in LINKS:
-        if mail.link is None:
-            raise Unmailable("the link is missing")
+    values["operator_reason"] = mail.details.get("reason")
+    if until := mail.details.get("until"):
+        values["until"] = moment_text(datetime.fromisoformat(until))
+    if mail.link is not None:
         purpose, signer = Purpose(mail.link.purpose), context_of(app).signer
         values["code"] = signer.code(purpose, mail.link.public_id)
         if purpose in _LINK_PATHS:
             values["link"] = base_url + _LINK_PATHS[purpose] + signer.token(purpose, mail.link.public_id)
         values["expires"] = duration_text(mail.link.lifetime)
         values["erased_on"] = moment_text(mail.link.expires_at)  # a closed account is erased when its link expires
+    elif LINKS.get(notice) not in (None, Purpose.NOT_ME):  # a notice leads to a reset instead
+        raise Unmailable("the link is missing")
     return values
 
 
-def _asked(app: Flask, mail: DueMail, language: Language) -> list[tuple[str, str]]:
-    """Return labels and values about the request that led to an email, so that readers can recognise it."""
-    found = [(translate(N_("Time")), moment_text(mail.created_at))]
-    browser, system = read_user_agent(mail.user_agent)
+def _asked(
+    app: Flask, language: Language, moment: datetime, ip: str | None, user_agent: str | None
+) -> list[tuple[str, str]]:
+    """Return labels and values about a request that an email tells of, so that readers can recognise it."""
+    found = [(translate(N_("Time")), moment_text(moment))]
+    browser, system = read_user_agent(user_agent)
     if browser and system:
         # Translators: such as "Chrome on Windows".
         device: str | None = translate(N_("%(browser)s on %(system)s"), browser=browser, system=system)
@@ -161,7 +170,7 @@ def _asked(app: Flask, mail: DueMail, language: Language) -> list[tuple[str, str
         device = browser or system
     if device:
         found.append((translate(N_("Device")), device))
-    place = context_of(app).geoip.locate(mail.ip)
+    place = context_of(app).geoip.locate(ip)
     if place:
         country = language.locale.territories.get(place.country_code, place.country)
         if where := ", ".join(part for part in (place.city, country) if part):

@@ -1,10 +1,11 @@
 """Sample emails, to preview templates and to test the mail settings."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from portal.domain.address_changes import UNDO_LIFETIME
 from portal.domain.context import Context, Rules
+from portal.domain.notices import NOT_ME_LIFETIME
 from portal.domain.operations.mail_delivery import DueMail, MailedLink
 from portal.domain.organisations import Organisation
 from portal.domain.outbox import LINKS, Notice
@@ -14,7 +15,6 @@ RECIPIENT = "customer@example.com"
 _USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 )
-_REASON = "Lost phone, ticket 4711"
 _LIFETIMES: dict[Purpose, Callable[[Rules], timedelta]] = {
     Purpose.VERIFY: lambda rules: rules.verify_lifetime,
     Purpose.RESET: lambda rules: rules.reset_lifetime,
@@ -23,8 +23,14 @@ _LIFETIMES: dict[Purpose, Callable[[Rules], timedelta]] = {
     Purpose.KEEP: lambda rules: rules.deletion_grace,
     Purpose.ADDRESS_CHANGE: lambda rules: rules.verify_lifetime,
     Purpose.ADDRESS_UNDO: lambda _rules: UNDO_LIFETIME,
+    Purpose.NOT_ME: lambda _rules: NOT_ME_LIFETIME,
 }
-"""The link of each email that has one: its purpose and lifetime."""
+
+
+def _details(notice: Notice, now: datetime) -> dict[str, str]:
+    if notice is Notice.BANNED:
+        return {"until": (now + timedelta(days=30)).isoformat()}
+    return {"reason": "Lost phone, ticket 4711"} if notice is Notice.TWO_STEP_RESET else {}
 
 
 def sample_mail(
@@ -50,5 +56,5 @@ def sample_mail(
         created_at=now,
         ip=None,
         user_agent=_USER_AGENT,
-        operator_reason=_REASON if notice is Notice.TWO_STEP_RESET else None,
+        details=_details(notice, now),
     )

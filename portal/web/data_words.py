@@ -43,10 +43,15 @@ LABELS: Mapping[str, str] = {
     "failedPasswords": _WRONG_PASSWORDS,
     "failedCodes": N_("Wrong codes in a row"),
     "bannedAt": N_("Closed by the shop or service"),
+    "bannedUntil": N_("Closed until"),
     "banReason": _REASON,
     "eraseAt": N_("To be erased"),
     "passwordSetAt": N_("Password set"),
     "retiredAt": N_("Replaced"),
+    "oldEmail": N_("Former email address"),
+    "newEmail": N_("New email address"),
+    "requestedAt": N_("Requested"),
+    "changedAt": N_("Changed"),
     "returnUrl": N_("Page to return to"),
     "purpose": N_("Purpose"),
     "codeTries": N_("Attempts to enter the code"),
@@ -70,13 +75,14 @@ LABELS: Mapping[str, str] = {
     "state": N_("State"),
     "attempts": N_("Failed attempts"),
     "reason": _REASON,
-    "operatorReason": _REASON,
     "dueAt": N_("Due"),
     "finishedAt": N_("Finished"),
 }
 """The labels of the exported fields, except those of the profile."""
-NOT_SHOWN = frozenset({"organisation", "refusal"})
-"""Fields without a line: the heading names the organisation, and the text of an event has its refusal."""
+NOT_SHOWN = frozenset({"organisation", "refusal", "details"})
+"""Fields without a line: the heading names the organisation, the text of an event has its refusal, and the activity has
+the sign-ins that an email lists.
+"""
 _NUMBERS = frozenset({"cuRefNo", "referralId", "referral", "requestId", "messageId"})
 """Identifiers: never translated, and selected as a whole with one click."""
 _PROFILE = {api_name(name): name for name in (*TEXT_FIELDS, "newsletter")}
@@ -84,6 +90,7 @@ _SECTIONS: Mapping[str, str] = {
     "account": N_("Password"),
     "formerPasswords": N_("Former passwords"),
     "registrations": N_("Registrations"),
+    "addressChanges": N_("Changes of email address"),
     "identities": N_("Sessions"),
     "handovers": N_("Sign-ins at the shop or service"),
     "devices": N_("Known browsers"),
@@ -99,6 +106,7 @@ _SIGN_IN = N_("Sign in")
 _NEW_PASSWORD = N_("Set a new password")
 _CONFIRM_YOU = N_("Confirm it's you")
 _KEEP = N_("Keep your account")
+_NEW_ADDRESS = N_("Confirm your new email address")
 _VALUES: Mapping[str, Mapping[str, str]] = {
     "purpose": {
         Purpose.VERIFY: _CONFIRM,
@@ -106,6 +114,9 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         Purpose.SIGN_IN: _SIGN_IN,
         Purpose.REAUTHENTICATE: _CONFIRM_YOU,
         Purpose.KEEP: _KEEP,
+        Purpose.ADDRESS_CHANGE: _NEW_ADDRESS,
+        Purpose.ADDRESS_UNDO: N_("Undo the change of email address"),
+        Purpose.NOT_ME: N_("This wasn't me"),
     },
     "notice": {
         Notice.VERIFY: _CONFIRM,
@@ -114,12 +125,24 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         Notice.SIGN_IN: _SIGN_IN,
         Notice.REAUTHENTICATE: _CONFIRM_YOU,
         Notice.PASSWORD_CHANGED: N_("Your password was changed"),
+        Notice.PASSWORD_SET: N_("A password was set for your account"),
+        Notice.NEW_SIGN_IN: N_("New sign-in to your account"),
+        Notice.SESSIONS_ENDED: N_("You were signed out on your other devices"),
+        Notice.ALL_SESSIONS_ENDED: N_("You were signed out everywhere"),
+        Notice.BANNED: N_("Your account was closed"),
+        Notice.UNBANNED: N_("Your account is open again"),
         Notice.TWO_STEP_ON: N_("Two-step verification is on"),
         Notice.TWO_STEP_OFF: N_("Two-step verification is off"),
         Notice.TWO_STEP_RESET: N_("We turned two-step verification off"),
         Notice.RECOVERY_CODE_USED: N_("A recovery code was used"),
         Notice.CLOSED: N_("Your account is closed"),
         Notice.KEEP: _KEEP,
+        Notice.ADDRESS_CHANGE: _NEW_ADDRESS,
+        Notice.ADDRESS_IN_USE: N_("This address already has an account"),
+        Notice.ADDRESS_REQUESTED: N_("New email address requested"),
+        Notice.ADDRESS_CHANGED: N_("Email address changed"),
+        Notice.ADDRESS_RESTORED: N_("Your former email address is back"),
+        Notice.ADDRESS_UNDONE: N_("Change of email address undone"),
     },
     "state": {
         MailState.QUEUED: N_("Waiting"),

@@ -48,6 +48,8 @@ NEVER_FRAMED = frozenset(
         "mailbox.clear",
         "mailbox.index",
         "mailbox.message",
+        "not_me.open",
+        "not_me.opened",
         "password.set_new",
         "password.set_new_opened",
         "reauthentication.ask_code",

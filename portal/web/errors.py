@@ -74,6 +74,7 @@ _USED_LINK_TITLE = N_("This link has already been used")
 _USED_LINK_MESSAGES = {
     "password": N_("A new password was set with it. Each link works once."),
     "mail_sign_in": N_("It was used to sign in. Each link works once."),
+    "not_me": N_("Everyone was signed out with it. Each link works once."),
     "account_data": N_("The account was kept with it. Each link works once."),
     "address_change": N_("It was used to change an email address, or to undo that. Each link works once."),
 }
@@ -209,6 +210,8 @@ def _refused(refusal: Refused) -> Response:
 
 def _links_for(failure: Failure) -> list[PageLink] | None:
     """Return the links for a customer whose link from an email is invalid; None (the account) if signed in."""
+    if request.blueprint == "not_me":
+        return [("password.request_reset", N_("Set a new password")), _home_link()]
     if current_customer() is not None:
         return None
     sign_in = ("login.login", N_("Sign in"))

@@ -37,6 +37,8 @@ class LinkPage(FormPage[FormT, LinkStateT]):
     purpose: ClassVar[Purpose]
     request_endpoint: ClassVar[str]
     """The endpoint where a customer requests such a link."""
+    used_endpoint: ClassVar[str] = "account.home"
+    """The endpoint where a browser is redirected that has used the link before."""
     used_notice: ClassVar[str | None] = None
     """The notice for a browser that has used the link before."""
 
@@ -82,4 +84,4 @@ class LinkPage(FormPage[FormT, LinkStateT]):
             raise used
         if self.used_notice:
             session.set_notice(self.used_notice)
-        return redirect(url_for("account.home"))
+        return redirect(url_for(self.used_endpoint))

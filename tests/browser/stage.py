@@ -137,6 +137,7 @@ class Stage:
         visitor.go(link)
         visitor.type(password="nine grey otters swim")
         visitor.press("Save new password")
+        self.cleared().sign_in(FORGETFUL, "nine grey otters swim")
         return link
 
     @cached_property

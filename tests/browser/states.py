@@ -271,6 +271,35 @@ def reset_used(stage: Stage) -> Visitor:
     return visitor
 
 
+def _link_of_notice(stage: Stage) -> str:
+    """The link in the notice of a sign-in that may have been somebody else's."""
+    email = f"watched-{next(_numbers)}@example.com"
+    visitor = stage.cleared()
+    visitor.register(email)
+    visitor.confirm(email)
+    visitor = stage.cleared()
+    visitor.sign_in(email)
+    return visitor.link_to(email, "New sign-in to your")
+
+
+def not_me(stage: Stage) -> Visitor:
+    link = _link_of_notice(stage)
+    return show(stage.cleared(), link, "", {})
+
+
+def not_me_done(stage: Stage) -> Visitor:
+    link = _link_of_notice(stage)
+    return show(stage.cleared(), link, "Sign everyone out", {})
+
+
+def not_me_used(stage: Stage) -> Visitor:
+    link = _link_of_notice(stage)
+    show(stage.cleared(), link, "Sign everyone out", {})
+    visitor = stage.cleared()
+    assert visitor.go(link) == 410
+    return visitor
+
+
 def reset_throttled(stage: Stage) -> Visitor:
     visitor = stage.cleared()
     for _ in range(MAILS):

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from sqlalchemy import func, select, text, update
 
 from portal.domain import contacts, identities, one_time_links
@@ -277,6 +278,30 @@ def test_a_second_ban_keeps_the_first_date_and_takes_the_new_reason(run: Run, co
     run("customer", "ban", "jana@example.com", "--reason", "second")
     with context.database.read() as connection:
         assert connection.execute(select(Contact.banned_at, Contact.ban_reason)).one() == (before, "second")
+
+
+def test_a_ban_may_end_by_itself(run: Run, context: Context) -> None:
+    add_contact(context, "jana@example.com", account=True)
+    with time_machine.travel("2026-03-01T12:00:00Z", tick=False):
+        outcome = run("customer", "ban", "jana@example.com", "--reason", "fraud", "--until", "30d")
+        assert outcome.out == "jana@example.com is banned until 2026-03-31 12:00:00 UTC.\n"
+        assert (
+            "State             banned until 2026-03-31 12:00:00 UTC" in run("customer", "show", "jana@example.com").out
+        )
+        assert "banned until 2026-03-31 12:00:00 UTC" in run("customer", "list").out
+    with time_machine.travel("2026-03-31T12:00:00Z", tick=False):
+        for command in (("show", "jana@example.com"), ("list",)):
+            out = run("customer", *command).out
+            assert "registered" in out
+            assert "banned" not in out
+
+
+@pytest.mark.parametrize("duration", ["tomorrow", "0d", "-3d", "200000d", ""])
+def test_a_ban_until_no_time_is_refused(run: Run, context: Context, duration: str) -> None:
+    add_contact(context, "jana@example.com")
+    complaint = run("customer", "ban", "jana@example.com", "--reason", "fraud", "--until", duration).complaint
+    assert "--until" in complaint
+    assert "banned" not in run("customer", "list").out
 
 
 def test_unban_restores_the_account_and_is_recorded(run: Run, context: Context) -> None:

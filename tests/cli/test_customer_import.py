@@ -88,6 +88,8 @@ def test_a_row_becomes_a_customer_with_all_fields_in_their_normal_form(import_fi
         "failed_codes": 0,
         "proven_at": None,
         "banned_at": None,
+        "banned_until": None,
+        "erase_at": None,
         "ban_reason": None,
         "created_at": datetime(2019, 5, 6, 10, tzinfo=UTC),
     }

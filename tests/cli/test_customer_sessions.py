@@ -9,7 +9,7 @@ from portal.domain import identities
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import NewIdentity
-from portal.storage.models import Event, Identity
+from portal.storage.models import Event, Identity, OutboxMail
 from tests.cli.conftest import Run, add_contact
 
 NOW = datetime.now(UTC)
@@ -43,8 +43,10 @@ def test_all_sessions_end_and_it_is_recorded(run: Run, context: Context) -> None
     with context.database.read() as connection:
         alive = connection.execute(select(Identity.contact_id).where(Identity.ended_at.is_(None))).scalars().all()
         kinds = connection.execute(select(Event.kind).where(Event.contact_id == jana)).scalars().all()
+        told = connection.execute(select(OutboxMail.notice, OutboxMail.recipient, OutboxMail.ip)).all()
     assert alive == [petr]
     assert kinds == ["sessions_end_all"]
+    assert told == [("all_sessions_ended", "jana@example.com", None)]
     assert len(run("customer", "sessions", "jana@example.com").out.splitlines()) == 1
 
 

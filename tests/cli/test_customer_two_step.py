@@ -37,9 +37,9 @@ def test_it_ends_the_second_step_records_the_reason_and_tells_the_customer(
         assert connection.execute(select(RecoveryCode.id)).all() == []
         assert connection.execute(select(Device.trusted_until)).all() == [(None,)]
         events = connection.execute(select(Event.kind, Event.reason).where(Event.contact_id == jana)).all()
-        mails = connection.execute(select(OutboxMail.notice, OutboxMail.recipient, OutboxMail.operator_reason)).all()
+        mails = connection.execute(select(OutboxMail.notice, OutboxMail.recipient, OutboxMail.details)).all()
     assert events == [("two_step_reset", REASON)]
-    assert mails == [(Notice.TWO_STEP_RESET, EMAIL, REASON)]
+    assert mails == [(Notice.TWO_STEP_RESET, EMAIL, {"reason": REASON})]
     assert f"two_step_reset: {REASON}" in run("customer", "events", EMAIL).out
 
 

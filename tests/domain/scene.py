@@ -15,6 +15,7 @@ from portal.domain import devices, identities
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer
+from portal.domain.one_time_links import OpenLink
 from portal.domain.operations import ban
 from portal.domain.outbox import MailState, Notice
 from portal.domain.passwords.hashing import new_salt
@@ -23,12 +24,14 @@ from portal.domain.tokens import Purpose, random_id
 from portal.domain.use_cases import (
     change_password,
     close_account,
+    end_session,
     log_in,
     log_in_by_email,
     log_out,
     magic_auth,
     register,
     register_by_api,
+    report_not_me,
     request_reset,
     resend_confirmation,
     set_new_password,
@@ -159,8 +162,8 @@ class Scene:
         values = {"contact_id": contact_id, "password_hash": password_hash, "password_set_at": now, "created_at": now}
         self.change_row(insert(Account).values(values))
 
-    def ban(self, email: str = ADA) -> None:
-        ban.ban(self.context, self.visitor.organisation_id, parse_email(email), "chargebacks")
+    def ban(self, email: str = ADA, duration: timedelta | None = None) -> None:
+        ban.ban(self.context, self.visitor.organisation_id, parse_email(email), "chargebacks", duration)
 
     def close(self, identity: str) -> bool:
         """Close the account of who is signed in."""
@@ -227,6 +230,17 @@ class Scene:
         return change_password.change_password(
             self.context, self.visitor, customer, current, password, remember=remember
         )
+
+    def end_others(self, identity: str) -> None:
+        end_session.end_other_sessions(self.context, self.visitor, self.get(identity))
+
+    def open_not_me(self, token: str) -> OpenLink:
+        """Open the link of a notice, without pressing its button."""
+        return report_not_me.get_not_me_link(self.context, self.visitor, token)
+
+    def report_not_me(self, token: str) -> str:
+        """Say that it was somebody else; returns the public id of the link that sets a new password."""
+        return report_not_me.report_not_me(self.context, self.visitor, self.open_not_me(token))
 
     def mails(self, notice: Notice | None = None) -> list[Mail]:
         """What goes out, oldest first.

@@ -79,7 +79,7 @@ def test_all_events_are_exported(scene: Scene, customer: FullCustomer) -> None:
     first, again = told["registrations"]
     assert (first["returnUrl"], first["groups"], first["referralId"]) == (RETURN_URL, list(GROUPS), customer.referral)
     assert again["email"] == EMAIL
-    assert {link["purpose"] for link in told["links"]} == {"verify", "reset", "address_change"}
+    assert {link["purpose"] for link in told["links"]} == {"verify", "reset", "not_me", "address_change"}
     (change,) = told["addressChanges"]
     assert (change["oldEmail"], change["newEmail"], change["changedAt"]) == (EMAIL, NEW_EMAIL, None)
     assert [identity["endedAt"] is None for identity in told["identities"]] == [False, True]
@@ -94,7 +94,8 @@ def test_all_events_are_exported(scene: Scene, customer: FullCustomer) -> None:
     assert {"sign_in", "sign_out", "register", "confirm", "reset"} <= {event["kind"] for event in told["events"]}
     assert "WRONG_PASSWORD" in {event["refusal"] for event in told["events"]}
     assert {mail["notice"] for mail in told["mails"]} == {
-        *("verify", "reset", "password_changed", "account_exists", "address_change", "address_requested"),
+        *("verify", "reset", "password_changed", "new_sign_in", "account_exists"),
+        *("address_change", "address_requested"),
         "two_step_on",
     }
     assert {mail["recipient"] for mail in told["mails"]} == {EMAIL, NEW_EMAIL}

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from tests.cli.process import Served
 from tests.mail.sink import Sink
-from tests.web.post import link_in
+from tests.web.post import links_in
 from tests.web.test_served import Visitor, token_in
 
 _PATIENCE_SECONDS = 300
@@ -192,7 +192,8 @@ class Customer:
         """The path of the newest link that has arrived."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline and not self._journal.closed.is_set():
-            links = [urlsplit(link_in(mail)).path for mail in list(self._sink.messages) if mail["To"] == story.email]
+            mails = [mail for mail in list(self._sink.messages) if mail["To"] == story.email]
+            links = [urlsplit(link).path for mail in mails for link in links_in(mail)]
             fresh = [link for link in links if link.startswith(path) and link not in story.used_links]
             if fresh:
                 return fresh[-1]

@@ -28,7 +28,7 @@ from tests.web.authenticator import SETTINGS, SIGN_IN, Phone, pass_step, secret_
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
-from tests.web.post import code_in
+from tests.web.post import code_in, not_me_link_in
 
 ADA = "ada@example.com"
 PORTAL = Portal(languages=["en"], hostname="portal.example.com")
@@ -223,6 +223,13 @@ def signed_in_guest(world: World, email: str) -> Browser:
 def sets_a_first_password(world: World) -> Act:
     browser = signed_in_guest(world, world.guest().email)
     return sending(browser, "/account/password", submit_to="/account/password", password=PASSWORD)
+
+
+def says_it_was_somebody_else(world: World) -> Act:
+    email = world.guest().email
+    for _ in range(2):
+        signed_in_guest(world, email)
+    return sending(world.site.browser(), urlsplit(not_me_link_in(world.site.mails(email)[-1])).path)
 
 
 def gets_a_copy_of_the_data(world: World) -> Act:
@@ -457,7 +464,7 @@ SINGLE_REQUESTS: list[Callable[[World], Act]] = [
     *(registers, asks_for_the_mail_again, confirms, confirms_elsewhere, confirms_by_code),
     *(signs_in, mistypes, signs_out, asks_for_a_link, signs_in_by_link, signs_in_by_code),
     *(asks_for_a_reset, resets, changes_the_password, chooses_a_language),
-    *(changes_the_profile, ends_a_session, ends_other_sessions, sets_a_first_password),
+    *(changes_the_profile, ends_a_session, ends_other_sessions, sets_a_first_password, says_it_was_somebody_else),
     *(gets_a_copy_of_the_data, deletes_the_account, keeps_the_account),
     *(asks_for_a_code, confirms_who_she_is_by_code, confirms_who_she_is),
     *(sets_two_step_up, makes_recovery_codes, turns_two_step_off, asks_for_codes_everywhere_again),

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pyotp
 import pytest
@@ -25,12 +25,13 @@ from tests.web.authenticator import SETTINGS, pass_step, set_up
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.framing import NONCE, SHOP, Framed, allow
-from tests.web.post import code_in
+from tests.web.post import code_in, not_me_link_in
 
 pytestmark = pytest.mark.on_sqlite
 
 EMAIL, SECOND, SHOPPER = "ada@example.com", "bob@example.com", "eve@example.com"
 NEW_PASSWORD, NEWEST_PASSWORD = "gravel mitten orchard 87", "cinder ballot marrow 63"
+LAST_PASSWORD = "walnut kettle heron 52"
 FEW = {"organisation", "api_key"}
 """What does not grow with the customers."""
 WHOLE = re.compile(r"(?:SCAN|SEARCH(?=.*\(organisation_id=\?\)$)) (\w+)")
@@ -94,6 +95,7 @@ def do_everything(site: Site) -> None:
     log_in_by_email(site)
     change_address(site)
     reset(site)
+    say_it_was_somebody_else(site)
     use_api(site)
     close_account(site)
     browser = site.browser()
@@ -218,8 +220,17 @@ def reset(site: Site) -> None:
     site.deliver()
 
 
+def say_it_was_somebody_else(site: Site) -> None:
+    site.browser("198.51.100.7").sign_in(EMAIL, NEWEST_PASSWORD)
+    link = urlsplit(not_me_link_in(site.mails(EMAIL)[-1])).path
+    open_and_reload(site, link, "/not-me")
+    browser = site.browser()
+    browser.follow(browser.fill(link))
+    assert browser.fill("/password/new", {"password": LAST_PASSWORD}).location == "/account"
+
+
 def close_account(site: Site) -> None:
-    browser = signed_in(site, NEWEST_PASSWORD)
+    browser = signed_in(site, LAST_PASSWORD)
     page = browser.open("/account/data")
     assert browser.send("/account/export").status == 302
     assert browser.post(page.form("/account/export")).status == 200

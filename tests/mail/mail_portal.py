@@ -60,7 +60,12 @@ class MailPortal:
         return self.worker.work(Event())
 
     def queue(
-        self, recipient: str = ADA, notice: Notice = Notice.PASSWORD_CHANGED, *, locale: str | None = None
+        self,
+        recipient: str = ADA,
+        notice: Notice = Notice.PASSWORD_CHANGED,
+        *,
+        locale: str | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> int:
         """Queue one mail as the domain does, with a link that lasts half an hour where the mail carries one."""
         now = self.context.clock()
@@ -69,7 +74,7 @@ class MailPortal:
             if purpose := LINKS.get(notice):
                 expires_at = now + timedelta(minutes=30)
                 link_id = one_time_links.issue(connection, NewLink(purpose, None, recipient, expires_at), now).id
-            mail = NewMail(notice, None, recipient, locale, link_id)
+            mail = NewMail(notice, None, recipient, locale, link_id, details=details or {})
             outbox.queue(connection, self._visitor, mail, self.context.clock)
             return connection.scalars(select(OutboxMail.id).order_by(OutboxMail.id.desc())).first() or 0
 

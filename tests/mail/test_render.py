@@ -30,6 +30,16 @@ CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 )
 Rendered = Callable[..., EmailMessage]
+OF_SECURITY = frozenset(
+    {
+        Notice.PASSWORD_CHANGED,
+        Notice.PASSWORD_SET,
+        Notice.NEW_SIGN_IN,
+        Notice.SESSIONS_ENDED,
+        Notice.ALL_SESSIONS_ENDED,
+    }
+)
+OF_BANS = frozenset({Notice.BANNED, Notice.UNBANNED})
 
 
 @pytest.fixture
@@ -78,6 +88,7 @@ def test_each_mail_is_text_first_then_html_with_every_header(
         (Notice.VERIFY, Purpose.VERIFY, "/register/verify/"),
         (Notice.RESET, Purpose.RESET, "/password/reset/"),
         (Notice.SIGN_IN, Purpose.SIGN_IN, "/login/link/"),
+        *((notice, Purpose.NOT_ME, "/not-me/") for notice in sorted(OF_SECURITY)),
         (Notice.CLOSED, Purpose.KEEP, "/account/keep/"),
         (Notice.KEEP, Purpose.KEEP, "/account/keep/"),
     ],
@@ -111,12 +122,13 @@ def test_each_mail_says_why_it_came_when_it_ends_and_what_to_do_if_it_was_not_yo
         words = " ".join(text.split())
         assert "You received this email because " in words
         assert ADA in words
-        assert re.search(
+        assert notice in OF_BANS or re.search(
             "Didn't ask for this\\? You can ignore this email\\.|If (this wasn't you|you didn't ask for this), ", words
         )
         assert "Customer portal will never ask for your password by email or phone." in words
         expiry = (
-            r"expires? after 30 minutes|do(es)? not expire|was (changed|asked for|undone) on |(were|will be) erased on "
+            r"expires? after 30 minutes|do(es)? not expire|was (changed|asked for|undone) on "
+            r"|your account on 1 March 2026, 12:00 UTC|(were|will be) erased on "
         )
         assert notice is Notice.TEST or re.search(expiry, words)
     assert tree.one("meta", name="color-scheme").get("content") == "light dark"
@@ -191,8 +203,8 @@ def test_the_preview_text_of_a_mail_holds_no_code(open_office: OpenOffice, rende
     assert not re.search(r"\d{6}", shown)
 
 
-WITHOUT_BUTTON = {Notice.REAUTHENTICATE, Notice.ERASED}
-"""The one has a code, for one browser; after the other there is nothing left to do."""
+WITHOUT_BUTTON = {Notice.REAUTHENTICATE, Notice.ERASED} | OF_BANS
+"""The first has a code, for one browser; after the others there is nothing to do."""
 
 
 @pytest.mark.parametrize("notice", sorted(set(Notice) - WITHOUT_BUTTON))
@@ -252,7 +264,7 @@ def test_every_text_in_a_mail_is_translatable(
     tree, faults = read(str(html.get_content()))
     assert faults == []
     parts = [mail["Subject"], _text(mail), tree.one("body").text, tree.one("title").text]
-    data = re.compile(r"https?://\S+|\S+@\S+|Customer portal|UTC")
+    data = re.compile(r"https?://\S+|\S+@\S+|Customer portal|UTC|Lost phone, ticket 4711")
     assert [part for part in parts if re.search("[A-Za-z]", data.sub("", " ".join(part.split())))] == []
 
 
@@ -326,3 +338,73 @@ def test_each_mail_is_rendered_independently(open_office: OpenOffice, rendered: 
     assert first["Message-ID"] != second["Message-ID"]
     assert "grace@example.com" in _text(second)
     assert ADA not in _text(second)
+
+
+def _html(mail: EmailMessage) -> str:
+    part = mail.get_body(("html",))
+    assert part is not None
+    return str(part.get_content())
+
+
+@pytest.mark.parametrize("notice", sorted(OF_SECURITY))
+def test_a_notice_has_a_button_that_says_it_was_somebody_else(
+    open_office: OpenOffice, rendered: Rendered, notice: Notice
+) -> None:
+    tree, _ = read(_html(rendered(open_office(), ADA, notice)))
+    button = tree.one("td", class_="button").one("a")
+    assert button.text == "This wasn't me"
+    assert {link.get("href") for link in tree.all("a")} == {button.get("href")}
+
+
+@pytest.mark.parametrize("notice", sorted(OF_BANS))
+def test_a_notice_of_a_ban_has_no_link(open_office: OpenOffice, rendered: Rendered, notice: Notice) -> None:
+    mail = rendered(open_office(), ADA, notice)
+    assert "http" not in _text(mail)
+    assert "href" not in _html(mail)
+
+
+def test_a_notice_whose_link_is_missing_leads_to_a_reset(open_office: OpenOffice, rendered: Rendered) -> None:
+    mail_portal = open_office(BASE_URL="https://portal.example.com")
+    mail_portal.queue_raw(locale="en")  # as the version before queued it
+    with mail_portal.context.database.write() as connection:
+        mail = mail_delivery.claim_next(connection, mail_portal.context.clock, "c" * 32)
+    assert mail is not None
+    assert "\r\nhttps://portal.example.com/password/reset\r\n" in render(mail_portal.app, mail).as_bytes().decode()
+
+
+@pytest.mark.parametrize(
+    ("locale", "until", "words"),
+    [
+        ("en", "2026-03-31T12:00:00+00:00", "opens again by itself on 31 March 2026, 12:00 UTC."),
+        ("cs", "2026-03-31T12:00:00+00:00", "znovu otevře 31. března 2026 12:00 UTC."),
+        ("en", None, ""),
+    ],
+)
+def test_a_notice_of_a_ban_says_until_when(
+    open_office: OpenOffice, rendered: Rendered, locale: str, until: str | None, words: str
+) -> None:
+    mail = rendered(open_office(), ADA, Notice.BANNED, locale=locale, details={"until": until} if until else None)
+    for part in (_text(mail), read(_html(mail))[0].one("body").text):
+        assert words in " ".join(part.split())
+        assert bool(until) == ("itself" in part or "sám" in part)
+
+
+def test_a_notice_of_several_sign_ins_describes_each(open_office: OpenOffice, rendered: Rendered) -> None:
+    details = {
+        "signIns": [
+            {"at": "2026-03-01T12:10:00+00:00", "ip": "192.0.2.1", "userAgent": "Firefox/140.0"},
+            {"at": "2026-03-01T12:20:00+00:00", "ip": None, "userAgent": None},
+        ]
+    }
+    mail = rendered(open_office().seen_with(CHROME), ADA, Notice.NEW_SIGN_IN, details=details)
+    lines = [line for line in _text(mail).splitlines() if line.startswith(("Time: ", "Device: ", "There were more"))]
+    assert lines == [
+        "Time: 1 March 2026, 12:00 UTC",
+        "Device: Chrome on Windows",
+        "There were more sign-ins from new browsers after that:",
+        "Time: 1 March 2026, 12:10 UTC",
+        "Device: Firefox",
+        "Time: 1 March 2026, 12:20 UTC",
+    ]
+    cells = [cell.text for cell in read(_html(mail))[0].all("td") if cell.text.startswith("1 March")]
+    assert cells == [f"1 March 2026, 12:{minute}0 UTC" for minute in (0, 1, 2)]

@@ -3,7 +3,8 @@
 import re
 from email.message import EmailMessage
 
-_LINK = re.compile(r"https?://\S+/[A-Za-z0-9_.-]{40,}")
+_LINK = re.compile(r"https?://\S+/(?<!/not-me/)[A-Za-z0-9_.-]{40,}")
+_NOT_ME_LINK = re.compile(r"https?://\S+/not-me/[A-Za-z0-9_.-]{40,}")
 
 _CODE = re.compile(r"[0-9]{6}")
 
@@ -24,15 +25,29 @@ def html_of(mail: EmailMessage) -> str:
     return content
 
 
+def links_in(mail: EmailMessage) -> list[str]:
+    """The one-time links: each is the only thing on its line of the text part, an address with a token.
+
+    A notice has none: "This wasn't me" is no link that somebody asked for.
+    """
+    return [line for line in text_of(mail).splitlines() if _LINK.fullmatch(line)]
+
+
 def link_in(mail: EmailMessage) -> str:
-    """Return the one-time link: the only line of the text part that is a URL with a token."""
-    (link,) = (line for line in text_of(mail).splitlines() if _LINK.fullmatch(line))
+    """The only one-time link."""
+    (link,) = links_in(mail)
     return link
 
 
 def last_link(mails: list[EmailMessage]) -> str:
-    """Return the last one-time link of several emails."""
-    return [line for mail in mails for line in text_of(mail).splitlines() if _LINK.fullmatch(line)][-1]
+    """The newest one-time link: of mails that wait together, those that somebody waits for come first."""
+    return [link for mail in mails for link in links_in(mail)][-1]
+
+
+def not_me_link_in(mail: EmailMessage) -> str:
+    """The link "This wasn't me" of a notice."""
+    (link,) = (line for line in text_of(mail).splitlines() if _NOT_ME_LINK.fullmatch(line))
+    return link
 
 
 def code_in(mail: EmailMessage) -> str:

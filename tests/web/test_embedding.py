@@ -9,6 +9,7 @@ from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import CONTENT_SECURITY_POLICY
 from tests.web.framing import EMAIL, FRAME, NONCE, SHOP, allow, ancestors, framed, redeemed
+from tests.web.post import not_me_link_in
 
 NO_PAGES = {
     "embedding.script",
@@ -54,7 +55,9 @@ class TestFrameAncestors:
         assert ancestors(browser.open(shop.link(EMAIL))) == "'none'"
         stranger.register("eve@example.com", PASSWORD)
         assert ancestors(browser.open(shop.link("eve@example.com"))) == "'none'"
-        for path in ("/password/new", "/login/confirm", "/register/confirm"):
+        shop.browser("198.51.100.7").sign_in(EMAIL, PASSWORD)
+        assert ancestors(browser.open(urlsplit(not_me_link_in(shop.mails(EMAIL)[-1])).path)) == "'none'"
+        for path in ("/password/new", "/login/confirm", "/register/confirm", "/not-me"):
             assert ancestors(browser.open(path)) == "'none'"
 
     def test_every_page_is_listed_as_framable_or_not(self, site: Site) -> None:

@@ -58,9 +58,10 @@ def test_a_customer_can_do_everything_by_script(site: Site) -> None:
     assert site.browser().sign_in(EMAIL, SECOND).status == 422
     assert site.browser().sign_in(EMAIL, THIRD).status == 302
 
-    subjects = [mail["Subject"].split(" for ")[0] for mail in site.mails(EMAIL)]
+    *subjects, last = [mail["Subject"].split(" for ")[0] for mail in site.mails(EMAIL)]
     changed_twice = "Your password"
     assert subjects == ["Confirm your email address", changed_twice, "Set a new password", changed_twice]
+    assert last == "New sign-in to your Customer portal account"
 
 
 def _reference(html: str) -> str:
@@ -139,7 +140,7 @@ def test_asking_for_resets_changes_nothing_until_a_link_is_used(site: Site) -> N
 
     assert browser.is_signed_in
     assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
-    links = [urlsplit(link_in(mail)).path for mail in site.mails(EMAIL)[1:]]
+    links = [urlsplit(link_in(mail)).path for mail in site.mails(EMAIL)[1:4]]
     assert len(set(links)) == 3
     assert [site.browser().open(link).status for link in links] == [200, 200, 200]
     assert site.browser().fill(links[1], {"password": SECOND}).status == 302

@@ -111,7 +111,7 @@ def test_a_link_is_refused_for_another_purpose(site: Site) -> None:
     assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
 
 
-@pytest.mark.parametrize("path", ["/password/reset/", "/register/verify/"])
+@pytest.mark.parametrize("path", ["/password/reset/", "/register/verify/", "/not-me/"])
 @pytest.mark.parametrize(
     "token",
     [

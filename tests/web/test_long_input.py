@@ -67,7 +67,9 @@ def test_the_length_of_a_query_parameter_is_checked_before_normalisation(
     assert max(lengths, default=0) <= STRING_LENGTH
 
 
-@pytest.mark.parametrize("path", ["/register/verify/{}", "/password/reset/{}", "/login/link/{}", "/{}", "/static/{}"])
+@pytest.mark.parametrize(
+    "path", ["/register/verify/{}", "/password/reset/{}", "/login/link/{}", "/not-me/{}", "/{}", "/static/{}"]
+)
 def test_the_length_of_a_path_is_checked_before_normalisation(
     site: Site, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

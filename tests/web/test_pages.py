@@ -36,6 +36,8 @@ AUTOCOMPLETE = {
         "postal_code": "postal-code",
     },
     "/account/password": {"current_password": "current-password", "password": "new-password"},
+    "/account/email": {"email": "email"},
+    "/account/email/code": {"code": "one-time-code"},
     "verify": {},
     "verify elsewhere": {"password": "current-password"},
     "reset": {"password": "new-password"},
@@ -54,8 +56,13 @@ def forms(site: Site) -> dict[str, Page]:
     pages |= {"verify": browser.open(link), "verify elsewhere": elsewhere.open(link)}
     browser.fill(link)
     browser.ask_for_reset(EMAIL)
+    reset = site.link(EMAIL)
     pages["/account/profile"] = browser.open("/account/profile")
-    return pages | {"/account/password": browser.open("/account/password"), "reset": elsewhere.open(site.link(EMAIL))}
+    pages["/account/email"] = browser.open("/account/email")
+    pages["/account/email/code"] = browser.follow(
+        browser.post(pages["/account/email"].form("/account/email"), {"email": "ada.new@example.com"})
+    )
+    return pages | {"/account/password": browser.open("/account/password"), "reset": elsewhere.open(reset)}
 
 
 @pytest.fixture
@@ -258,6 +265,8 @@ def test_a_field_is_focused_only_where_nothing_must_be_read_before(site: Site, f
         "/login/code": ["code"],
         "/password/reset": ["email"],
         "/register/code": ["code"],
+        "/account/email": ["email"],
+        "/account/email/code": ["code"],
         "reset": ["password"],
         "verify elsewhere": ["password"],
     }

@@ -9,7 +9,7 @@ from portal.domain.operations.retention import purge
 from portal.storage.models import Contact
 from tests.web.browser import Browser, Page
 from tests.web.conftest import PASSWORD, Site, Start, in_parallel
-from tests.web.post import link_in
+from tests.web.post import code_in, link_in
 
 pytestmark = pytest.mark.differs_on_postgresql
 
@@ -37,10 +37,10 @@ def test_twenty_parallel_uses_of_one_reset_link_set_one_password(start: Start) -
 
     assert sorted(status for status, _ in answers) == [302] + [410] * 19
     (winner,) = (password for status, password in answers if status == 302)
+    assert len(site.mails(EMAIL)) == mails + 1
     signed_in = [password for password in passwords[:8] if site.browser().sign_in(EMAIL, password).status == 302]
     assert signed_in == [password for password in passwords[:8] if password == winner]
     assert site.browser().sign_in(EMAIL, winner).status == 302
-    assert len(site.mails(EMAIL)) == mails + 1
 
 
 def test_of_sixty_parallel_wrong_passwords_at_most_ten_are_checked(site: Site, hashes: list[bytes]) -> None:
@@ -202,3 +202,34 @@ def test_a_keeping_and_the_purge_at_the_same_moment_have_one_outcome(site: Site)
     assert [page.status for page in pages] == [410 if erased else 302]
     assert len(site.rows()["contact"]) == (0 if erased else 1)
     assert site.browser().sign_in(EMAIL, PASSWORD).status == (422 if erased else 302)
+
+
+def test_parallel_confirmations_of_changes_of_address_make_one_change(site: Site) -> None:
+    browser, new = site.customer(EMAIL), "ada.new@example.com"
+    browser.fill("/account/email", {"email": new}, submit_to="/account/email")
+    code = code_in(site.mails(new)[-1])
+    link = site.link(new)
+    code_form = browser.open("/account/email/code").form("/account/email/code")
+    opened = [(other, other.open(link).form()) for other in (site.browser() for _ in range(8))]
+    works = [partial(other.post, form) for other, form in opened]
+    pages = in_parallel([partial(browser.post, code_form, {"code": code}), *works])
+
+    assert {page.status for page in pages} <= {302, 410, 422}  # the code, once it is of no use, is a 422 or leads on
+    assert len([mail for mail in site.mails(EMAIL) if "was changed" in mail["Subject"]]) == 1
+    assert [row["email"] for row in site.rows()["contact"]] == [new]
+
+
+def test_parallel_undoings_of_a_change_of_address_and_sign_ins_leave_nobody_signed_in(site: Site) -> None:
+    browser, new = site.customer(EMAIL), "ada.new@example.com"
+    browser.fill("/account/email", {"email": new}, submit_to="/account/email")
+    browser.fill(site.link(new))
+    link = site.link(EMAIL)
+    browsers = [site.browser() for _ in range(8)]
+    undoing = [(each, each.open(link).form(), dict[str, str]()) for each in browsers[:4]]
+    signing_in = [(each, each.open("/login").form(), {"email": new, "password": PASSWORD}) for each in browsers[4:]]
+    pages = in_parallel([partial(each.post, form, typed) for each, form, typed in undoing + signing_in])
+
+    assert [page.headers.get("Location") for page in pages].count("/password/new") == 1
+    assert {page.status for page in pages} <= {302, 410, 422, 503}
+    assert [row["email"] for row in site.rows()["contact"]] == [EMAIL]
+    assert not any(each.is_signed_in for each in browsers)

@@ -38,6 +38,10 @@ def let_ten_minutes_pass(site: Site) -> None:
         connection.execute(update(Identity).values(proved_at=past, second_step_at=past))
 
 
+def subjects(site: Site) -> list[str]:
+    return [str(mail["Subject"]) for mail in site.mails(EMAIL)]
+
+
 def by_link(site: Site, browser: Browser) -> Page:
     browser.fill("/login/link", {"email": EMAIL})
     return browser.fill(site.link(EMAIL))
@@ -79,7 +83,7 @@ def test_setting_up_shows_a_qr_code_the_key_and_ten_recovery_codes_once(site: Si
     assert "10 codes left" in later.words
     assert all(code not in later.text for code in codes)
     assert browser.is_signed_in
-    assert site.mails(EMAIL)[-1]["Subject"] == "Two-step verification was turned on for Customer portal"
+    assert "Two-step verification was turned on for Customer portal" in subjects(site)
     again = browser.post(wrong.form(SETTINGS), {"code": "123456", "csrf_token": later.forms[0].token})
     assert again.location == SETTINGS
 
@@ -137,8 +141,7 @@ def test_a_recovery_code_signs_in_once_and_is_told_by_email(site: Site, phone: P
     assert page.form(SIGN_IN).fields["recovery"] == "y"
     code = phone.recovery_codes[3]
     assert browser.post(page.form(SIGN_IN), {"code": code.upper()}).location == "/account"
-    mail = site.mails(EMAIL)[-1]
-    assert mail["Subject"] == "A recovery code for Customer portal was used"
+    assert "A recovery code for Customer portal was used" in subjects(site)
     other = site.browser()
     other.sign_in(EMAIL, PASSWORD)
     assert pass_step(other, code).status == 422
@@ -261,7 +264,7 @@ def test_recent_authentication_takes_the_second_step_too(site: Site, phone: Phon
     answer = browser.post(wrong.form("/reauthenticate/two-step"), {"code": phone.code()})
     assert answer.location == f"{SETTINGS}/off"
     assert browser.post(browser.open(SETTINGS).form(f"{SETTINGS}/off")).location == "/account/security"
-    assert site.mails(EMAIL)[-1]["Subject"] == "Two-step verification was turned off for Customer portal"
+    assert "Two-step verification was turned off for Customer portal" in subjects(site)
     assert site.browser().sign_in(EMAIL, PASSWORD).location == "/account"
     stolen = site.browser()
     stolen.set_cookie(before or "")
@@ -378,8 +381,8 @@ def test_a_lost_phone_without_recovery_codes(site: Site, phone: Phone) -> None:
     reset_two_step(site.context, 1, parse_email(EMAIL), "Showed an ID, ticket 4711")
     assert browser.send(SIGN_IN).location == "/login"
     assert browser.sign_in(EMAIL, NEW_PASSWORD).location == "/account"
-    mail = site.mails(EMAIL)[-1]
-    assert "Reason: Showed an ID, ticket 4711" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    texts = [mail.get_body(("plain",)).get_content() for mail in site.mails(EMAIL)]  # type: ignore[union-attr]
+    assert len([text for text in texts if "Reason: Showed an ID, ticket 4711" in text]) == 1
 
 
 def test_a_stolen_password_is_not_enough_and_leaves_a_trace(site: Site, phone: Phone) -> None:

@@ -11,7 +11,7 @@ each second.
 from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, update
 
 from portal.domain.operations.mail_delivery import LEASE, LONGEST_DELAY
-from portal.domain.outbox import MailState
+from portal.domain.outbox import BUNDLING, MailState, Notice
 from portal.storage.clock import Clock
 from portal.storage.database import Database
 from portal.storage.models import OutboxMail
@@ -58,9 +58,11 @@ def _is_stranded(connection: Connection, clock: Clock) -> ColumnElement[bool]:
 
 def _is_due_too_late(connection: Connection, clock: Clock) -> ColumnElement[bool]:
     was_never_put_off = OutboxMail.attempts == 0
+    is_bundled = OutboxMail.notice == Notice.NEW_SIGN_IN
     return or_(
-        and_(was_never_put_off, OutboxMail.due_at > clock.shared(connection)),
-        OutboxMail.due_at > clock.shared(connection, _PLAUSIBLE_DELAY),
+        and_(was_never_put_off, ~is_bundled, OutboxMail.due_at > clock.shared(connection)),
+        and_(~is_bundled, OutboxMail.due_at > clock.shared(connection, _PLAUSIBLE_DELAY)),
+        OutboxMail.due_at > clock.shared(connection, BUNDLING),
     )
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from portal.domain import identities
-from portal.domain.contacts import whole_name
+from portal.domain import contacts, identities
+from portal.domain.contacts import ContactCredentials, is_ban_in_force, whole_name
 from portal.domain.context import Rules
 from portal.domain.outbox import MailState
 from portal.domain.values.email import Address
@@ -71,6 +71,7 @@ class CustomerRecord:
     confirmed_at: datetime | None
     registered_at: datetime | None
     banned_at: datetime | None
+    banned_until: datetime | None
     ban_reason: str | None
     erase_at: datetime | None
     failed_passwords: int
@@ -80,12 +81,11 @@ class CustomerRecord:
     def name(self) -> str:
         return whole_name(self.name_as_given, self.first_name, self.last_name)
 
-    @property
-    def state(self) -> State:
-        """The state; a closed account comes before every other one, then a ban."""
+    def state(self, now: datetime) -> State:
+        """Return the state; a closed account comes before every other one, then a ban."""
         if self.erase_at is not None:
             return State.CLOSED
-        if self.banned_at is not None:
+        if is_ban_in_force(self.banned_at, self.banned_until, now):
             return State.BANNED
         if self.registered_at is not None:
             return State.REGISTERED
@@ -129,6 +129,7 @@ _records = select(
     Contact.confirmed_at,
     Account.created_at.label("registered_at"),
     Contact.banned_at,
+    Contact.banned_until,
     Contact.ban_reason,
     Contact.erase_at,
     Contact.failed_passwords,
@@ -213,6 +214,15 @@ def last_mail_failure(connection: Connection, contact_id: int) -> str | None:
         .limit(1)
     ).one_or_none()
     return last.reason if last is not None and last.state == MailState.DEAD else None
+
+
+def lock_credentials(connection: Connection, organisation_id: int, selector: CustomerSelector) -> ContactCredentials:
+    """Lock a customer as `lock_customer` does, and return the contact, closed or not. Raises UnknownCustomer."""
+    contact_id = lock_customer(connection, organisation_id, selector)
+    contact = contacts.lock_even_closed(connection, contact_id)
+    if contact is None:
+        raise UnknownCustomer(selector)
+    return contact
 
 
 def lock_customer(connection: Connection, organisation_id: int, selector: CustomerSelector) -> int:

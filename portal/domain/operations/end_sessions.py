@@ -3,7 +3,9 @@
 from portal.domain import identities
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
-from portal.domain.operations.customers import CustomerSelector, count_live_identities, lock_customer
+from portal.domain.notices import notify
+from portal.domain.operations.customers import CustomerSelector, count_live_identities, lock_credentials
+from portal.domain.outbox import Notice
 from portal.storage.database import retried
 
 
@@ -11,14 +13,15 @@ from portal.storage.database import retried
 def end_sessions(context: Context, organisation_id: int, whom: CustomerSelector) -> int:
     """End every session of a customer, those at a shop's server too; return how many there were.
 
-    Raises UnknownCustomer.
+    The customer is told by email if there was any. Raises UnknownCustomer.
     """
     now = context.clock()
     with context.database.write() as connection:
-        contact_id = lock_customer(connection, organisation_id, whom)
-        count = count_live_identities(connection, context.rules, contact_id, now)
-        identities.end_all(connection, contact_id, now)
+        contact = lock_credentials(connection, organisation_id, whom)
+        count = count_live_identities(connection, context.rules, contact.id, now)
+        identities.end_all(connection, contact.id, now)
         if count:
             operator = Visitor.operator(organisation_id)
-            record(connection, operator, EventKind.SESSIONS_END_ALL, contact_id=contact_id, now=now)
+            record(connection, operator, EventKind.SESSIONS_END_ALL, contact_id=contact.id, now=now)
+            notify(connection, context, operator, contact, Notice.ALL_SESSIONS_ENDED)
     return count

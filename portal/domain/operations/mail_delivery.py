@@ -8,6 +8,7 @@ All times are from `Clock.shared`, because the clocks of the workers' machines m
 shared clock that was set back.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import SystemRandom
@@ -17,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, or_, s
 
 from portal.domain.organisations import Organisation, columns, read_organisation
 from portal.domain.outbox import MailState, Notice
+from portal.domain.tokens import Purpose
 from portal.storage.clock import Clock
 from portal.storage.models import Link, OutboxMail
 from portal.storage.models import Organisation as OrganisationRow
@@ -69,15 +71,17 @@ class DueMail:
     created_at: datetime
     ip: str | None
     user_agent: str | None
-    operator_reason: str | None
+    details: Mapping[str, Any]
 
     @property
     def obsolete(self) -> str | None:
         """The reason why the email need not be sent any more (its link cannot be used), or None.
 
+        A notice tells what happened, whatever has become of its link.
+
         Expiry is judged by the time in the queue, on the shared clock; `expires_at` is on the clock of another machine.
         """
-        if self.link is None:
+        if self.link is None or self.link.purpose == Purpose.NOT_ME:
             return None
         if self.link.used_at is not None:
             return "the link was used"
@@ -98,7 +102,7 @@ _mail_by_id = (
         OutboxMail.created_at,
         OutboxMail.ip,
         OutboxMail.user_agent,
-        OutboxMail.operator_reason,
+        OutboxMail.details,
         *columns("organisation_"),
         Link.purpose,
         Link.public_id,
@@ -151,7 +155,7 @@ def claim_next(connection: Connection, clock: Clock, claim: str) -> DueMail | No
         created_at=row.created_at,
         ip=row.ip,
         user_agent=row.user_agent,
-        operator_reason=row.operator_reason,
+        details=row.details,
     )
 
 

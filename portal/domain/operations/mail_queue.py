@@ -46,9 +46,12 @@ def list_mails(connection: Connection, organisation_id: int | None, limit: int) 
 
 
 def queued_mails(connection: Connection, clock: Clock) -> tuple[int, timedelta]:
-    """Return the number of queued emails and the age of the oldest."""
-    statement = select(func.count(), func.min(OutboxMail.created_at), clock.shared(connection))
-    count, oldest, now = connection.execute(statement.where(OutboxMail.state == MailState.QUEUED)).one()
+    """Return the number of queued emails and the age of the oldest, without those that are meant to be sent later."""
+    now = clock.shared(connection)
+    waiting_since = case((OutboxMail.attempts == 0, OutboxMail.due_at), else_=OutboxMail.created_at)
+    statement = select(func.count(), func.min(waiting_since), now)
+    statement = statement.where(OutboxMail.state == MailState.QUEUED, waiting_since <= now)
+    count, oldest, now = connection.execute(statement).one()
     return count, now - oldest if count else timedelta(0)
 
 

@@ -1,10 +1,11 @@
 """Turn two-step verification off for a customer who has lost the app and the recovery codes."""
 
-from portal.domain import contacts, outbox, second_step
+from portal.domain import contacts, second_step
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
+from portal.domain.notices import notify
 from portal.domain.operations.customers import CustomerSelector, lock_customer
-from portal.domain.outbox import NewMail, Notice
+from portal.domain.outbox import Notice
 from portal.storage.database import retried
 
 
@@ -20,8 +21,6 @@ def reset_two_step(context: Context, organisation_id: int, selector: CustomerSel
         if not second_step.turn_off(connection, contact_id):
             return False
         record(connection, operator, EventKind.TWO_STEP_RESET, contact_id=contact_id, now=now, reason=reason)
-        contact = contacts.find_by_id(connection, contact_id)
-        if contact is not None and contact.email is not None:
-            mail = NewMail(Notice.TWO_STEP_RESET, contact_id, contact.email, contact.locale, operator_reason=reason)
-            outbox.queue(connection, operator, mail, context.clock)
+        if (contact := contacts.find_by_id(connection, contact_id)) is not None:
+            notify(connection, context, operator, contact, Notice.TWO_STEP_RESET, {"reason": reason})
     return True

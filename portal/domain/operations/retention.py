@@ -17,6 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from portal.domain import contacts, devices
 from portal.domain.context import Context
 from portal.domain.erasure import erase
+from portal.domain.operations.ban import lift_expired_bans
 from portal.domain.outbox import MailState
 from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.storage.database import Database, retried
@@ -48,7 +49,7 @@ _MAY_BE_SENT = OutboxMail.state.in_((MailState.QUEUED, MailState.DEAD))
 
 
 def purge(context: Context) -> dict[str, int]:
-    """Delete all rows past their retention; return the number of deleted rows by table.
+    """Lift the bans that have ended, and delete all rows past their retention; return how many, the rows by table.
 
     First it erases the closed accounts whose time has come. Then in this order, because emails refer to links, links to
     registrations, and registrations to contacts; an address that was never confirmed is deleted with its contact. Uses
@@ -57,7 +58,8 @@ def purge(context: Context) -> dict[str, int]:
     """
     with context.database.read() as connection:
         now = min(context.clock(), connection.execute(select(context.clock.shared(connection))).scalar_one())
-    return {"closed account": _erase_closed(context, now)} | {
+    done = {"closed account": _erase_closed(context, now), "ban": lift_expired_bans(context, now)}
+    return done | {
         table: sum(_batches(context, key, condition))
         for table, key, condition in (
             ("outbox", OutboxMail.id, _finished_mails(now)),
@@ -122,7 +124,7 @@ def _ended_identities(now: datetime) -> ColumnElement[bool]:
 def _unconfirmed_contacts() -> ColumnElement[bool]:
     return and_(
         Contact.confirmed_at.is_(None),
-        Contact.banned_at.is_(None),  # a ban has no expiry
+        Contact.banned_at.is_(None),
         ~exists().where(Account.contact_id == Contact.id),
         ~exists().where(Registration.contact_id == Contact.id),
         ~exists().where(Link.contact_id == Contact.id),

@@ -17,7 +17,7 @@ from portal.domain.mailbox_proof import RedeemedLink, redeem
 from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
 from portal.domain.rate_limits import attempt, password_limits
-from portal.domain.sign_ins import SignIn
+from portal.domain.sign_ins import FirstStep, SignIn
 from portal.domain.tokens import Purpose
 from portal.storage.database import retried
 from portal.storage.models import Contact, Link, Registration
@@ -111,9 +111,9 @@ def confirm(
     if confirmation.needs_password:
         _check_password(context, visitor, confirmation, password or "")
     with create_account(context, visitor, confirmation) as created:
-        connection, contact_id, now = created.connection, created.contact.id, created.now
-        new = NewIdentity(contact_id, remember, replacing, is_proof=True)
-        return sign_ins.begin(connection, context, visitor, new, EventKind.SIGN_IN, now)
+        new = NewIdentity(created.contact.id, remember, replacing, is_proof=True)
+        first = FirstStep(created.contact, EventKind.SIGN_IN, new)
+        return sign_ins.begin(created.connection, context, visitor, first, created.now)
 
 
 @contextmanager

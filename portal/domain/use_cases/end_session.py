@@ -1,9 +1,11 @@
 """End sessions of a customer from another one."""
 
-from portal.domain import identities
+from portal.domain import contacts, identities
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import Customer
+from portal.domain.notices import notify
+from portal.domain.outbox import Notice
 from portal.storage.database import retried
 
 
@@ -28,8 +30,10 @@ def end_session(context: Context, visitor: Visitor, customer: Customer, session_
 
 @retried
 def end_other_sessions(context: Context, visitor: Visitor, customer: Customer) -> None:
-    """End every session of a customer but the one in use."""
+    """End every session of a customer but the one in use; tell them by email if there was any."""
     now = context.clock()
     with context.database.write() as connection:
-        if identities.end_others(connection, customer.id, customer.identity_id, now):
+        contact = contacts.lock(connection, customer.id)
+        if contact is not None and identities.end_others(connection, customer.id, customer.identity_id, now):
             record(connection, visitor, EventKind.SESSIONS_END, contact_id=customer.id, now=now)
+            notify(connection, context, visitor, contact, Notice.SESSIONS_ENDED)

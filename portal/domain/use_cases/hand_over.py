@@ -126,7 +126,7 @@ def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
             raise Refused(Failure.HANDOVER_EXPIRED)
         contact = contacts.lock(connection, row.contact_id)
         family = _use_code(connection, row.id, row.identity_id, now)
-        if contact is None or contact.banned_at or family is None:
+        if contact is None or contact.is_banned(now) or family is None:
             raise Refused(Failure.NO_SUCH_HANDOVER)
         record(connection, visitor, EventKind.HANDOVER, contact_id=contact.id, now=now)
         new = NewIdentity(contact.id, row.remember, family=family)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NoReturn
 
 from portal.domain import accounts, contacts, devices, pending_registrations, sign_ins
@@ -13,7 +14,7 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.identities import NewIdentity
 from portal.domain.pending_registrations import open_registrations
 from portal.domain.rate_limits import attempt, password_limits
-from portal.domain.sign_ins import SignIn
+from portal.domain.sign_ins import FirstStep, SignIn
 from portal.domain.values.email import Address
 from portal.storage.database import retried
 
@@ -62,7 +63,7 @@ def log_in(
         new_hash = None
         if contact and _needs_rehash(context, contact, matching):
             new_hash = context.hasher.hash(password, contact.password_salt)
-        failure = _find_failure(contact, matching, registered, is_known=bool(own or registrations))
+        failure = _find_failure(contact, matching, context.clock(), registered, is_known=bool(own or registrations))
         # A locked password is counted, right or wrong, so that the answers and the timing are the same.
         if failure is None or failure in _PASSWORD_WAS_RIGHT:
             counted.give_back()
@@ -76,6 +77,7 @@ def log_in(
 def _find_failure(
     contact: ContactCredentials | None,
     matching: set[str],
+    now: datetime,
     registered: Collection[str] = (),
     *,
     is_known: bool = True,
@@ -88,7 +90,7 @@ def _find_failure(
     if contact is None or not (is_known or contact.confirmed_at):
         return Failure.UNKNOWN_CONTACT
     if contact.password_hash in matching and not contact.is_locked:
-        return Failure.BANNED if contact.banned_at else None
+        return Failure.BANNED if contact.is_banned(now) else None
     if not matching.isdisjoint(registered):
         return Failure.UNVERIFIED
     if contact.password_hash is not None:
@@ -139,7 +141,7 @@ def _sign_in(
         # the customer.
         if current is None or current.email_key != contact.email_key or current.password_hash != contact.password_hash:
             failure = Failure.WRONG_PASSWORD
-        elif (found := _find_failure(current, {contact.password_hash or ""})) is not None:
+        elif (found := _find_failure(current, {contact.password_hash or ""}, now)) is not None:
             failure = found
         else:
             if current.failed_passwords:
@@ -147,5 +149,6 @@ def _sign_in(
             if checked.new_hash:
                 accounts.renew_hash(connection, contact, checked.new_hash)
             new = NewIdentity(contact.id, remember, replacing, is_proof=True)
-            return sign_ins.begin(connection, context, visitor, new, EventKind.SIGN_IN, now)
+            first = FirstStep(current, EventKind.SIGN_IN, new)
+            return sign_ins.begin(connection, context, visitor, first, now)
     _refuse(context, visitor, contact, device, failure)

@@ -10,7 +10,7 @@ from portal.domain.identities import NewIdentity
 from portal.domain.link_requests import email_link
 from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import OpenLink
-from portal.domain.sign_ins import SignIn
+from portal.domain.sign_ins import FirstStep, SignIn
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
 from portal.storage.database import retried
@@ -56,5 +56,6 @@ def log_in_by_email(
         connection, contact_id, now = redeemed.connection, redeemed.contact.id, redeemed.now
         one_time_links.end_all(connection, contact_id, now, Purpose.SIGN_IN)
         new = NewIdentity(contact_id, remember, replacing, is_proof=True)
-        sign_in = sign_ins.begin(connection, context, visitor, new, EventKind.SIGN_IN_BY_EMAIL, now)
+        first = FirstStep(redeemed.contact, EventKind.SIGN_IN_BY_EMAIL, new)
+        sign_in = sign_ins.begin(connection, context, visitor, first, now)
     return EmailSignIn(sign_in, redeemed.dropped_registration)

@@ -75,7 +75,7 @@ def _lock_admissible_contact(
         raise Refused(Failure.UNKNOWN_CONTACT)
     if contact.confirmed_at is None:
         creates &= not is_kept_for_another(connection, visitor.organisation_id, address.key, contact.id, now)
-    if contact.banned_at:
+    if contact.is_banned(now):
         raise Refused(Failure.BANNED)
     if contact.confirmed_at is None and _is_pending(connection, contact, now):
         raise Refused(Failure.UNVERIFIED)

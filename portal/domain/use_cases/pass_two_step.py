@@ -35,8 +35,8 @@ def pass_two_step(
     """
     pending = sign_ins.find(context, visitor, value)
 
-    def finish(connection: Connection, _contact: ContactCredentials, now: datetime) -> str:
-        return sign_ins.finish(connection, context, visitor, pending, replacing, now)
+    def finish(connection: Connection, contact: ContactCredentials, _now: datetime) -> str:
+        return sign_ins.finish(connection, context, visitor, contact, pending, replacing)
 
     guess = Guess(visitor, pending.contact_id, code, pending.kind)
     return FinishedSignIn(second_step.check(context, guess, finish), pending.remember)
@@ -54,10 +54,10 @@ def set_up_at_sign_in(
     now = context.clock()
     with context.database.write() as connection:
         contact = contacts.lock(connection, pending.contact_id)
-        if contact is None or contact.banned_at:
+        if contact is None or contact.is_banned(now):
             raise SignInEnded
         codes = second_step.turn_on(connection, context, visitor, contact, secret, code)
         if codes is None:  # set up in another browser meanwhile: this sign-in has not passed it
             raise SignInEnded
-        identity = sign_ins.finish(connection, context, visitor, pending, replacing, now)
+        identity = sign_ins.finish(connection, context, visitor, contact, pending, replacing)
     return FinishedSignIn(identity, pending.remember, tuple(codes))

@@ -42,7 +42,7 @@ def reauthenticate(context: Context, visitor: Visitor, customer: Customer, passw
     now = context.clock()
     with context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
-        if current is None or current.banned_at or current.password_hash != contact.password_hash:
+        if current is None or current.is_banned(now) or current.password_hash != contact.password_hash:
             raise wrong_current_password(_PROMPT.field)
         devices.reset_wrong_passwords(connection, device, contact.id)
         identity = identities.renew(connection, customer.identity_id, now)

@@ -123,7 +123,7 @@ def store(context: Context, visitor: Visitor, request: RegistrationRequest, lock
     """Store a registration and queue its email, in the transaction that locks the contact; return its public id."""
     connection, contact, now = locked.connection, locked.contact, locked.now
     is_kept = is_kept_for_another(connection, visitor.organisation_id, request.address.key, contact.id, now)
-    is_pending = contact.password_hash is None and contact.gets_links and not is_kept
+    is_pending = contact.password_hash is None and contact.gets_links(now) and not is_kept
     public_id = random_id()
     locale = request.locale or visitor.locale
     registration_id = connection.execute(
@@ -213,6 +213,6 @@ def queue_mail(
         contact.email,
         contact.locale or registration.locale,
         link_id=link.id if has_link else None,
-        wanted=contact.banned_at is None and (has_link or is_known),
+        wanted=not contact.is_banned(now) and (has_link or is_known),
     )
     outbox.queue(connection, visitor, mail, context.clock)

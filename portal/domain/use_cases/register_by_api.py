@@ -63,7 +63,7 @@ def _find_refusal(
     connection: Connection, context: Context, contact: ContactCredentials, now: datetime
 ) -> Refused | None:
     """Return the reason to refuse another registration of a contact, or None."""
-    if contact.banned_at:
+    if contact.is_banned(now):
         return Refused(Failure.REGISTRATION_BANNED)
     if contact.password_hash:
         return Refused(Failure.ALREADY_REGISTERED)

@@ -1,5 +1,7 @@
 """Request a change of a customer's email address; nothing changes before the new mailbox is proven."""
 
+from datetime import datetime
+
 from portal.domain import address_changes, contacts, identities, one_time_links, outbox
 from portal.domain.address_changes import PendingChange
 from portal.domain.audit_log import EventKind, record
@@ -8,6 +10,7 @@ from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer
 from portal.domain.messages import N_
+from portal.domain.notices import notify
 from portal.domain.one_time_links import NewLink
 from portal.domain.outbox import NewMail, Notice
 from portal.domain.rate_limits import attempt, email_limits
@@ -46,20 +49,19 @@ def request_address_change(context: Context, visitor: Visitor, customer: Custome
         link = one_time_links.issue(connection, NewLink(Purpose.ADDRESS_CHANGE, contact.id, old.email, expires_at), now)
         address_changes.store(connection, link.id, customer, old, address, now)
         if is_kept or (owner is not None and owner.id != contact.id and not owner.is_unproven):
-            mail = _mail_to_owner(owner)
+            mail = _mail_to_owner(owner, now)
         else:
             mail = NewMail(Notice.ADDRESS_CHANGE, contact.id, address.email, contact.locale, link_id=link.id)
         outbox.queue(connection, visitor, mail, context.clock)
-        notice = NewMail(Notice.ADDRESS_REQUESTED, contact.id, old.email, contact.locale)
-        outbox.queue(connection, visitor, notice, context.clock)
+        notify(connection, context, visitor, contact, Notice.ADDRESS_REQUESTED)
         record(connection, visitor, kind, contact_id=contact.id, now=now)
 
 
-def _mail_to_owner(owner: ContactCredentials | None) -> NewMail:
+def _mail_to_owner(owner: ContactCredentials | None, now: datetime) -> NewMail:
     """Return the email for who has the address already; a decoy, which is never sent, if nobody is to be told."""
     if owner is None or owner.is_unproven:
         return NewMail(Notice.ADDRESS_IN_USE, None, None, wanted=False)
-    is_told = owner.banned_at is None
+    is_told = not owner.is_banned(now)
     return NewMail(Notice.ADDRESS_IN_USE, owner.id, owner.email, owner.locale, wanted=is_told)
 
 

@@ -1,12 +1,11 @@
 """Set a new password by a reset link."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-
-from sqlalchemy import Connection
+from datetime import timedelta
 
 from portal.domain import accounts, contacts, devices, identities, one_time_links, sign_ins
 from portal.domain.audit_log import EventKind
+from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import NewIdentity
@@ -14,7 +13,7 @@ from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import LinkUsed, OpenLink
 from portal.domain.password_reuse import PasswordChange, hash_new_password
 from portal.domain.rate_limits import account_limit, attempt, device_limit, new_password_limits
-from portal.domain.sign_ins import SignIn
+from portal.domain.sign_ins import FirstStep, SignIn
 from portal.domain.tokens import Purpose, digest_of
 from portal.storage.database import retried
 
@@ -85,12 +84,14 @@ def _reset(context: Context, visitor: Visitor, token: str, password: str, sign_i
     signed_in: SignIn = ""
     with redeem(context, visitor, link) as redeemed:
         connection, current, now = redeemed.connection, redeemed.contact, redeemed.now
-        if new.is_current and current.password_hash == contact.password_hash:
+        is_kept = new.is_current and current.password_hash == contact.password_hash
+        if is_kept:
             accounts.keep_password(connection, current, new.hash, now)
         else:
             accounts.change_password(connection, context, visitor, current, new.hash, now)
-        if sign_in:
-            signed_in = _begin(connection, context, visitor, link, sign_in, now)
+        if sign_in:  # the notice of a new password tells of it
+            first = _first_step(visitor, link, current, sign_in, is_told=not is_kept)
+            signed_in = sign_ins.begin(connection, context, visitor, first, now)
     # The mailbox is proven and the old password is gone, so an attacker's guesses must not block the customer any more.
     key = contact.email_key or ""  # a link has an address
     context.rate_limiter.forget(account_limit(context, visitor, key))
@@ -129,15 +130,16 @@ def repeat_reset(
             return None
         if not identities.end_started_by(connection, contact.id, started_by, now):
             return None
-        return _begin(connection, context, visitor, link, _SignIn(remember, replacing), now)
+        first = _first_step(visitor, link, current, _SignIn(remember, replacing), is_told=True)
+        return sign_ins.begin(connection, context, visitor, first, now)
 
 
-def _begin(
-    connection: Connection, context: Context, visitor: Visitor, link: OpenLink, sign_in: _SignIn, now: datetime
-) -> SignIn:
+def _first_step(
+    visitor: Visitor, link: OpenLink, contact: ContactCredentials, sign_in: _SignIn, *, is_told: bool
+) -> FirstStep:
     started_by = _form_digest(visitor, link)
-    new = NewIdentity(link.contact_id, sign_in.remember, sign_in.replacing, started_by=started_by)
-    return sign_ins.begin(connection, context, visitor, new, EventKind.SIGN_IN, now)
+    new = NewIdentity(contact.id, sign_in.remember, sign_in.replacing, started_by=started_by)
+    return FirstStep(contact, EventKind.SIGN_IN, new, is_told)
 
 
 def _form_digest(visitor: Visitor, link: OpenLink) -> bytes | None:

@@ -4,6 +4,7 @@ from portal.domain import contacts, second_step
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import Customer
+from portal.domain.notices import notify
 from portal.domain.outbox import Notice
 from portal.domain.recent_authentication import require_recent_authentication
 from portal.storage.database import retried
@@ -21,4 +22,4 @@ def turn_off_two_step(context: Context, visitor: Visitor, customer: Customer) ->
         if contact is not None and second_step.turn_off(connection, contact.id):
             now = context.clock()
             record(connection, visitor, EventKind.TWO_STEP_OFF, contact_id=contact.id, now=now)
-            second_step.notify(connection, context, visitor, contact, Notice.TWO_STEP_OFF)
+            notify(connection, context, visitor, contact, Notice.TWO_STEP_OFF)

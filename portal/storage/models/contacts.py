@@ -58,6 +58,8 @@ class Contact(DetailColumns, Base):
     confirmed_at: Mapped[datetime | None]
     """None while the contact is known only from an unconfirmed registration."""
     banned_at: Mapped[datetime | None]
+    banned_until: Mapped[datetime | None]
+    """When the ban ends by itself; None for one that lasts until it is lifted."""
     ban_reason: Mapped[str | None]
     erase_at: Mapped[datetime | None]
     """When a closed account is erased; None for one that is not closed (domain/contacts.py)."""

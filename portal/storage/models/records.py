@@ -1,8 +1,9 @@
 """The tables of the audit log and the outbox."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.storage.models.base import LOCALE_LENGTH, Base, contact_key
@@ -46,8 +47,8 @@ class OutboxMail(Base):
     ip: Mapped[str | None] = mapped_column(String(45))
     """Where the request came from that led to the mail, which tells its reader of it; None when that is not known."""
     user_agent: Mapped[str | None]
-    operator_reason: Mapped[str | None]
-    """Why the operator did what the email tells of, in the operator's words."""
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
+    """What the email tells beside its kind, as JSON (domain/notices.py)."""
     message_id: Mapped[str] = mapped_column(String(64), unique=True)
     """The left part of the Message-ID, the same on every attempt."""
     state: Mapped[str] = mapped_column(String(16))

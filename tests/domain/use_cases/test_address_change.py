@@ -25,6 +25,7 @@ from portal.domain.use_cases.confirm_address_change import (
     get_requested_change,
 )
 from portal.domain.use_cases.log_in_by_email import get_sign_in_link
+from portal.domain.use_cases.report_not_me import get_not_me_link, report_not_me
 from portal.domain.use_cases.request_address_change import (
     cancel_address_change,
     find_pending_change,
@@ -104,7 +105,7 @@ class TestARequest:
         assert address_of(scene, identity) == ADA
         assert [(mail.notice, mail.recipient, bool(mail.token)) for mail in scene.mails()[-2:]] == [
             (Notice.ADDRESS_CHANGE, NEW, True),
-            (Notice.ADDRESS_REQUESTED, ADA, False),
+            (Notice.ADDRESS_REQUESTED, ADA, True),
         ]
         assert pending(scene, identity) == NEW
         assert events(scene) == [("address_change_request", None)]
@@ -238,10 +239,11 @@ class TestAnAddressThatIsKnown:
 
     def test_a_registration_that_nobody_confirmed_does_not_stand_in_the_way(self, scene: Scene) -> None:
         identity = scene.join()
-        scene.register(NEW, SECOND_PASSWORD)
+        public_id = scene.register(NEW, SECOND_PASSWORD)
         registration = scene.token(Notice.VERIFY)
         change(scene, identity)
         assert address_of(scene, identity) == NEW
+        assert scene.resend(public_id) is None
         with refused(Failure.LINK_ENDED):
             scene.confirm(registration, password=SECOND_PASSWORD)
         assert sorted(filter(None, emails(scene))) == [NEW]
@@ -382,7 +384,8 @@ class TestAnUndo:
             (Notice.ADDRESS_RESTORED, ADA),
             (Notice.ADDRESS_UNDONE, NEW),
         ]
-        assert scene.log_in()
+        with refused(Failure.PASSWORD_LOCKED):
+            scene.log_in()
         scene.reset(reset, SECOND_PASSWORD)
         assert scene.log_in(ADA, SECOND_PASSWORD)
         assert events(scene)[-1] == ("address_change_undo", None)
@@ -534,6 +537,17 @@ class TestTheFormerAddressIsKept:
 class TestAHijack:
     """An attacker with a session changes the address, and whatever else."""
 
+    def test_the_owner_cancels_the_request_by_its_notice(self, scene: Scene) -> None:
+        scene.join()
+        attacker = scene.elsewhere("198.51.100.66")
+        stolen = attacker.log_in()
+        token = ask(attacker, stolen, "eve@example.org")
+        link = get_not_me_link(scene.context, scene.visitor, scene.token(Notice.ADDRESS_REQUESTED))
+        report_not_me(scene.context, scene.visitor, link)
+        assert not scene.is_signed_in(stolen)
+        with refused(Failure.LINK_ENDED):
+            confirm(attacker, token)
+
     def test_the_owner_is_alone_again(self, scene: Scene, clock: MovableClock) -> None:
         owner, attacker = scene.join(), scene.elsewhere("198.51.100.66")
         stolen = attacker.log_in()
@@ -555,7 +569,19 @@ class TestAHijack:
         assert scene.log_in(ADA, "ember walnut glacier 58")
         assert scene.count(Device) == 0
 
-    def test_a_password_that_the_attacker_set_does_not_get_in_from_a_known_device(
+    @pytest.mark.parametrize("grace", [timedelta(days=14), timedelta(0)])
+    def test_the_owner_gets_a_closed_account_back(self, scene: Scene, clock: MovableClock, grace: timedelta) -> None:
+        scene = scene.with_rules(deletion_grace=grace)
+        token = change(scene, scene.join())
+        assert scene.close(scene.log_in(NEW))
+        with refused(Failure.UNKNOWN_CONTACT):
+            scene.log_in(NEW)
+        clock.advance(UNDO_LIFETIME - timedelta(seconds=1))
+        purge(scene.context)
+        scene.reset(undo(scene, token), SECOND_PASSWORD)
+        assert scene.get(scene.log_in(ADA, SECOND_PASSWORD)).email == ADA
+
+    def test_a_password_that_the_attacker_set_lets_nobody_in_whatever_the_owner_does_next(
         self, scene: Scene, clock: MovableClock
     ) -> None:
         scene.join()
@@ -566,8 +592,10 @@ class TestAHijack:
         clock.advance(timedelta(minutes=1))
         attacker.change(stolen, PASSWORD, SECOND_PASSWORD)
         undo(scene, token)
-        with refused(Failure.PASSWORD_LOCKED):
-            attacker.log_in(ADA, SECOND_PASSWORD)
+        assert scene.is_signed_in(scene.log_in_by_email())  # which unlocks a password
+        for password in (PASSWORD, SECOND_PASSWORD):
+            with refused(Failure.NO_ACCOUNT):
+                attacker.log_in(ADA, password)
 
 
 @pytest.mark.differs_on_postgresql
@@ -609,7 +637,8 @@ class TestAtTheSameMoment:
         ada, bob = scene.join(), scene.join(BOB)
         leaving = get_requested_change(scene.context, scene.visitor, ask(scene, ada)).link
         request_address_change(scene.context, scene.visitor, scene.get(bob), parse_email(ADA))
-        (guessed,) = scene.rows(select(Link.public_id).order_by(Link.id.desc()).limit(1))
+        issued = select(Link.public_id).where(Link.purpose == Purpose.ADDRESS_CHANGE)
+        (guessed,) = scene.rows(issued.order_by(Link.id.desc()).limit(1))
         token = scene.context.signer.token(Purpose.ADDRESS_CHANGE, guessed.public_id)
         wanting = get_requested_change(scene.context, scene.visitor, token).link
         outcomes = in_parallel(

@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from portal.domain.errors import Failure
 from portal.domain.outbox import Notice
+from portal.domain.use_cases.report_not_me import get_not_me_link
 from portal.storage.models import Contact
 from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
@@ -30,7 +31,8 @@ def test_a_password_change_ends_open_links_and_emails_the_owner(scene: Scene) ->
     with refused(Failure.LINK_ENDED):
         scene.reset(token)
     [notice] = scene.mails(Notice.PASSWORD_CHANGED)
-    assert (notice.recipient, notice.token) == (ADA, None)
+    assert notice.recipient == ADA
+    assert get_not_me_link(scene.context, scene.visitor, notice.token or "").email == ADA
 
 
 @pytest.mark.parametrize("current", [WRONG_PASSWORD, "", PASSWORD + " ", PASSWORD.upper(), SECOND_PASSWORD])

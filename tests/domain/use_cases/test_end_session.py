@@ -6,12 +6,13 @@ import pytest
 from sqlalchemy import event, insert, select
 
 from portal.domain.identities import SHORT_IDLE, Channel
+from portal.domain.outbox import Notice
 from portal.domain.use_cases.end_session import UnknownSession, end_other_sessions, end_session
 from portal.domain.use_cases.hand_over import hand_over, redeem
 from portal.domain.use_cases.list_sessions import MOST_LISTED, Sessions, list_sessions
 from portal.storage.models import Event, Identity
 from tests.conftest import MovableClock
-from tests.domain.scene import Scene
+from tests.domain.scene import ADA, Scene
 
 BOB = "bob@example.com"
 NONCE = "n" * 22
@@ -81,6 +82,7 @@ def test_all_others_end_at_once(scene: Scene) -> None:
     assert [scene.is_signed_in(identity) for identity in (here, *others)] == [True, False, False]
     end_others(scene, here)
     assert kinds(scene) == ["sessions_end"]
+    assert [mail.recipient for mail in scene.mails(Notice.SESSIONS_ENDED)] == [ADA]
 
 
 def test_what_was_handed_over_belongs_to_the_session_it_came_from(scene: Scene) -> None:

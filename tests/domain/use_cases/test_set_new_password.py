@@ -11,6 +11,7 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.operations import ban
 from portal.domain.outbox import Notice
 from portal.domain.passwords.hashing import Hasher, Parameters
+from portal.domain.use_cases.report_not_me import get_not_me_link
 from portal.domain.use_cases.set_new_password import get_reset_link
 from portal.domain.values.email import parse_email
 from portal.storage.models import Account, Contact, FormerPassword, Identity, Link
@@ -22,11 +23,12 @@ from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
 def test_a_reset_sets_the_password_and_emails_the_owner(scene: Scene) -> None:
     scene.join()
     scene.reset(scene.ask_reset())
+    notice = scene.mails()[-1]
+    assert (notice.notice, notice.recipient) == (Notice.PASSWORD_CHANGED, ADA)
+    assert get_not_me_link(scene.context, scene.visitor, notice.token or "").email == ADA
     assert scene.log_in(ADA, SECOND_PASSWORD)
     with refused(Failure.WRONG_PASSWORD):
         scene.log_in(ADA, PASSWORD)
-    notice = scene.mails()[-1]
-    assert (notice.notice, notice.recipient, notice.token) == (Notice.PASSWORD_CHANGED, ADA, None)
 
 
 @pytest.mark.parametrize("registered", [True, False])
@@ -140,7 +142,8 @@ def test_a_reset_ends_every_identity_link_and_pending_registration(scene: Scene)
     identities = [scene.log_in(ADA, SECOND_PASSWORD), scene.log_in(ADA, SECOND_PASSWORD, remember=True)]
     scene.reset(scene.ask_reset(), "something quite new 77")
     assert [scene.is_signed_in(identity) for identity in identities] == [False, False]
-    assert scene.rows(select(Link.id).where(Link.used_at.is_(None), Link.ended_at.is_(None))) == []
+    open_links = scene.rows(select(Link.purpose).where(Link.used_at.is_(None), Link.ended_at.is_(None)))
+    assert open_links == [("not_me",)]  # of the notice of this reset
 
 
 def test_a_reset_creates_no_session(scene: Scene) -> None:

@@ -22,7 +22,7 @@ from portal.domain.use_cases.reauthenticate import reauthenticate, reauthenticat
 from portal.domain.use_cases.renew_recovery_codes import renew_recovery_codes
 from portal.domain.use_cases.set_up_two_step import begin_set_up, set_up_two_step
 from portal.domain.use_cases.turn_off_two_step import turn_off_two_step
-from portal.storage.models import Device, Identity, Organisation, RecoveryCode, SecondStep
+from portal.storage.models import Device, Identity, Organisation, OutboxMail, RecoveryCode, SecondStep
 from portal.storage.models import PendingSignIn as PendingSignInRow
 from tests.conftest import MovableClock
 from tests.domain.authenticator import Authenticator, turn_on
@@ -229,3 +229,15 @@ def test_each_change_is_told_by_email(scene: Scene, app: Authenticator) -> None:
     turn_off_two_step(scene.context, scene.visitor, scene.get(sign_in(scene, app)))
     told = [mail.notice for mail in scene.mails()][-3:]
     assert told == [Notice.TWO_STEP_ON, Notice.RECOVERY_CODE_USED, Notice.TWO_STEP_OFF]
+
+
+def test_a_new_browser_is_told_of_once_it_is_signed_in(scene: Scene, app: Authenticator) -> None:
+    def told() -> int:
+        ((details,),) = scene.rows(select(OutboxMail.details).where(OutboxMail.notice == Notice.NEW_SIGN_IN))
+        return len(details.get("signIns", ()))
+
+    before = told()
+    pending = begin(scene)
+    assert told() == before
+    finish(scene, pending, app.next_code())
+    assert told() == before + 1

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
-down_revision = "0012"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
@@ -60,4 +60,3 @@ def upgrade() -> None:
         "organisation", sa.Column("require_two_step", sa.String(8), nullable=False, server_default="optional")
     )
     op.add_column("event", sa.Column("reason", sa.String(255), nullable=True))
-    op.add_column("outbox", sa.Column("operator_reason", sa.String(255), nullable=True))
