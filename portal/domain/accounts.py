@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from portal.domain import identities, one_time_links
+from portal.domain import devices, identities, one_time_links, sign_ins
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.notices import notify
@@ -63,8 +63,7 @@ def change_password(
 ) -> None:
     """Set a new password, end all identities and open links of the customer, and queue the security notice."""
     set_password(connection, contact, password_hash, now)
-    identities.end_all(connection, contact.id, now)
-    one_time_links.end_all(connection, contact.id, now)
+    _end_access(connection, contact.id, now)
     notice = Notice.PASSWORD_SET if contact.password_hash is None else Notice.PASSWORD_CHANGED
     notify(connection, context, visitor, contact, notice)
 
@@ -72,8 +71,15 @@ def change_password(
 def keep_password(connection: Connection, contact: ContactCredentials, password_hash: str, now: datetime) -> None:
     """Set the password that a contact has already, with a hash of today's; all identities and open links end."""
     renew_hash(connection, contact, password_hash)
-    identities.end_all(connection, contact.id, now)
-    one_time_links.end_all(connection, contact.id, now)
+    _end_access(connection, contact.id, now)
+
+
+def _end_access(connection: Connection, contact_id: int, now: datetime) -> None:
+    """End all identities, sign-ins that wait for the second step, open links, and trust in browsers."""
+    identities.end_all(connection, contact_id, now)
+    sign_ins.end_pending(connection, contact_id)
+    one_time_links.end_all(connection, contact_id, now)
+    devices.end_trust(connection, contact_id)
 
 
 def renew_hash(connection: Connection, contact: ContactCredentials, password_hash: str) -> None:

@@ -21,7 +21,10 @@ from portal.storage.models import (
     Identity,
     Link,
     OutboxMail,
+    PendingSignIn,
+    RecoveryCode,
     Registration,
+    SecondStep,
 )
 
 _id: BindParameter[int] = bindparam("of_contact", type_=Integer)
@@ -44,6 +47,9 @@ _DELETIONS: Mapping[str, Delete] = {
     ),
     "identities": delete(Identity).where(Identity.contact_id == _id),
     "devices": delete(Device).where(Device.contact_id == _id),
+    "pending sign-ins": delete(PendingSignIn).where(PendingSignIn.contact_id == _id),
+    "recovery codes": delete(RecoveryCode).where(RecoveryCode.contact_id == _id),
+    "second steps": delete(SecondStep).where(SecondStep.contact_id == _id),
     "events": delete(Event).where(Event.contact_id == _id),
     "former passwords": delete(FormerPassword).where(FormerPassword.contact_id == _id),
     "accounts": delete(Account).where(Account.contact_id == _id),

@@ -52,7 +52,8 @@ def use_link(context: Context, visitor: Visitor, link: OpenLink) -> Iterator[Use
         one_time_links.consume(connection, link, now)
         if contact is None or contact.is_banned(now):
             raise Refused(Failure.LINK_ENDED)
-        record(connection, visitor, kind, contact_id=contact.id, now=now)
+        if link.purpose is not Purpose.SIGN_IN:  # which is recorded when the customer is signed in (sign_ins.py)
+            record(connection, visitor, kind, contact_id=contact.id, now=now)
         yield UsedLink(connection, contact, now)
 
 

@@ -1,6 +1,16 @@
 """Undo a change of a customer's email address, by the link that was emailed to the former one."""
 
-from portal.domain import accounts, address_changes, contacts, devices, identities, one_time_links, outbox
+from portal.domain import (
+    accounts,
+    address_changes,
+    contacts,
+    devices,
+    identities,
+    one_time_links,
+    outbox,
+    second_step,
+    sign_ins,
+)
 from portal.domain.context import Context, Visitor
 from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import NewLink, OpenLink
@@ -31,10 +41,12 @@ def undo_address_change(context: Context, visitor: Visitor, link: OpenLink) -> s
         contacts.reopen(connection, contact.id)
         address_changes.give_address(connection, visitor.organisation_id, contact, change.old, now)
         identities.end_all(connection, contact.id, now)
+        sign_ins.end_pending(connection, contact.id)
         one_time_links.end_all(connection, contact.id, now)
         address_changes.end_later(connection, contact.id, change, now)
         # All that lets somebody in and was added since the change was requested is removed here.
         devices.forget_since(connection, contact.id, change.requested_at)
+        second_step.remove_since(connection, contact.id, change.requested_at)
         accounts.remove_password_set_since(connection, contact, change.requested_at, now)
         contacts.lock_password(connection, contact.id)
         expires_at = now + context.rules.reset_lifetime

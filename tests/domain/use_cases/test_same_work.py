@@ -11,6 +11,7 @@ from portal.domain.errors import Refused
 from portal.domain.rate_limits import password_limits, registration_email_limits, registration_limits
 from portal.domain.tokens import random_id
 from portal.storage.models import Base, Contact, Registration
+from tests.domain.full_customer import set_up_two_step_of
 from tests.domain.instrumentation import HashCounter, statements_of
 from tests.domain.scene import ADA, SECOND_PASSWORD, WRONG_PASSWORD, Scene
 
@@ -43,6 +44,10 @@ def become_customer_with_former_passwords(scene: Scene) -> None:
     scene.join()
     for number in range(3):
         scene.reset(scene.ask_reset(), f"{SECOND_PASSWORD} {number}")
+
+
+def become_customer_with_a_second_step(scene: Scene) -> None:
+    set_up_two_step_of(scene, scene.join())
 
 
 def become_banned(scene: Scene) -> None:
@@ -80,6 +85,7 @@ KNOWN = [
     become_guest_who_registers,
     become_customer,
     become_customer_with_former_passwords,
+    become_customer_with_a_second_step,
     become_banned,
     become_locked,
     become_closed,
