@@ -65,6 +65,7 @@ _CUT = """() => {
     const box = range.getBoundingClientRect();
     if (!text.data.trim() || !box.width) continue;
     if (text.parentElement.closest(".visually-hidden, .skip-link, .site-nav span")) continue;
+    if (text.parentElement.matches("body.page > div")) continue;  // the cut preview text of an email
     if (!text.parentElement.checkVisibility()) continue;
     for (let around = text.parentElement; around !== document.documentElement; around = around.parentElement) {
       if (["inline", "contents"].includes(getComputedStyle(around).display)) continue;
