@@ -24,7 +24,7 @@ from portal.domain.use_cases.confirm_address_change import (
     get_change_link_by_code,
     get_requested_change,
 )
-from portal.domain.use_cases.log_in_by_email import get_sign_in_link
+from portal.domain.use_cases.log_in_by_email import get_sign_in_link, request_sign_in
 from portal.domain.use_cases.report_not_me import get_not_me_link, report_not_me
 from portal.domain.use_cases.request_address_change import (
     cancel_address_change,
@@ -86,6 +86,10 @@ def emails(scene: Scene) -> list[str]:
 def events(scene: Scene) -> list[tuple[str, str | None]]:
     kinds = select(Event.kind, Event.refusal).where(Event.kind.startswith("address_")).order_by(Event.id)
     return [tuple(row) for row in scene.rows(kinds)]
+
+
+def request_sign_in_link(scene: Scene) -> None:
+    request_sign_in(scene.context, scene.visitor, parse_email(ADA))
 
 
 def type_code(scene: Scene, identity: str, code: str) -> None:
@@ -474,6 +478,17 @@ class TestTheFormerAddressIsKept:
         token = change(scene, scene.join())
         scene.register(ADA, SECOND_PASSWORD)
         assert len(scene.mails(Notice.VERIFY)) == 1
+        undo(scene, token)
+        assert sorted(filter(None, emails(scene))) == [ADA]
+
+    @pytest.mark.parametrize("ask_for_a_link", [Scene.request_reset, request_sign_in_link])
+    def test_from_links_after_a_registration(self, scene: Scene, ask_for_a_link: Callable[[Scene], None]) -> None:
+        """The registration has left a contact with the address."""
+        token = change(scene, scene.join())
+        scene.register(ADA, SECOND_PASSWORD)
+        before = scene.mails()
+        ask_for_a_link(scene)
+        assert scene.mails() == before
         undo(scene, token)
         assert sorted(filter(None, emails(scene))) == [ADA]
 
