@@ -8,6 +8,7 @@ from sqlalchemy import BindParameter, Connection, Integer, Select, bindparam, fu
 from sqlalchemy.orm import aliased
 
 from portal.domain.contact_details import TEXT_FIELDS, api_name
+from portal.domain.outbox import Notice
 from portal.storage.models import (
     Account,
     AddressChange,
@@ -165,7 +166,8 @@ _LISTS = {
     .where(Identity.contact_id == _id),
     "devices": _select(Device).where(Device.contact_id == _id),
     "events": _select(Event).where(Event.contact_id == _id),
-    "mails": _select(OutboxMail).where(OutboxMail.contact_id == _id),
+    # If the address belongs to another customer, that customer gets an email instead: the absence would reveal it.
+    "mails": _select(OutboxMail).where(OutboxMail.contact_id == _id, OutboxMail.notice != Notice.ADDRESS_CHANGE),
 }
 
 
@@ -173,7 +175,7 @@ def export_customer(connection: Connection, contact_id: int) -> dict[str, object
     """Return all data of a customer under the API's field names, ready for JSON.
 
     Of other customers it contains only the reference number of the referrer, which the customer knows, and the number
-    of customers that this one has referred.
+    of customers that this one has referred. An email to a requested new address is left out: the request is listed.
     """
 
     def rows(statement: _Statement) -> list[dict[str, object]]:
