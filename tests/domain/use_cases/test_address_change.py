@@ -583,6 +583,16 @@ class TestAHijack:
         assert scene.log_in(ADA, "ember walnut glacier 58")
         assert scene.count(Device) == 0
 
+    def test_the_erasure_of_an_address_on_the_way_does_not_end_the_undo(self, scene: Scene) -> None:
+        """The attacker registers the address that the account had in between, and has it erased."""
+        identity = scene.join()
+        first = change(scene, identity, "eve@example.org")
+        change(scene, identity, "eve@example.net")
+        scene.register("eve@example.org", SECOND_PASSWORD)
+        delete_customer(scene.context, scene.visitor.organisation_id, parse_email("eve@example.org"))
+        undo(scene, first)
+        assert emails(scene) == [ADA]
+
     @pytest.mark.parametrize("grace", [timedelta(days=14), timedelta(0)])
     def test_the_owner_gets_a_closed_account_back(self, scene: Scene, clock: MovableClock, grace: timedelta) -> None:
         scene = scene.with_rules(deletion_grace=grace)
