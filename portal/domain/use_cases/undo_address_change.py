@@ -19,8 +19,8 @@ def undo_address_change(context: Context, visitor: Visitor, link: OpenLink) -> s
     """Give the customer the former address again; return the public id of a new link that sets a new password.
 
     An attacker may have changed the address. So an account that was closed since is open again; every session and every
-    open link ends, those that undo later changes too; what was added since the change was requested is removed; and a
-    password that was set since then is locked until the new one. The link is emailed to the address as well, and the
+    open link ends, those that undo later changes too; what was added since the change was requested is removed; and the
+    password is locked until the new one: the attacker may know it. The link is emailed to the address as well, and the
     address that the account loses gets a notice. Raises Refused (LINK_ENDED, LINK_EXPIRED, ALREADY_REGISTERED), which
     leaves the link unused.
     """
@@ -34,8 +34,7 @@ def undo_address_change(context: Context, visitor: Visitor, link: OpenLink) -> s
         address_changes.end_later(connection, contact.id, change, now)
         # All that lets somebody in and was added since the change was requested is removed here.
         devices.forget_since(connection, contact.id, change.requested_at)
-        password_set_at = accounts.password_set_at(connection, contact.id)
-        if password_set_at is not None and password_set_at > change.requested_at:
+        if accounts.password_set_at(connection, contact.id) is not None:
             contacts.lock_password(connection, contact.id)
         expires_at = now + context.rules.reset_lifetime
         reset = one_time_links.issue(connection, NewLink(Purpose.RESET, contact.id, change.old.email, expires_at), now)

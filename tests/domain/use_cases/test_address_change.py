@@ -388,7 +388,6 @@ class TestAnUndo:
             (Notice.ADDRESS_RESTORED, ADA),
             (Notice.ADDRESS_UNDONE, NEW),
         ]
-        assert scene.log_in()
         scene.reset(reset, SECOND_PASSWORD)
         assert scene.log_in(ADA, SECOND_PASSWORD)
         assert events(scene)[-1] == ("address_change_undo", None)
@@ -604,6 +603,16 @@ class TestAHijack:
         purge(scene.context)
         scene.reset(undo(scene, token), SECOND_PASSWORD)
         assert scene.get(scene.log_in(ADA, SECOND_PASSWORD)).email == ADA
+
+    def test_a_password_that_the_attacker_knows_does_not_get_in_again(self, scene: Scene) -> None:
+        scene.join()
+        attacker = scene.in_known_browser()
+        reset = undo(scene, change(attacker, attacker.log_in()))
+        for visitor in (attacker, scene.elsewhere("198.51.100.66")):
+            with refused(Failure.PASSWORD_LOCKED):
+                visitor.log_in(ADA)
+        scene.reset(reset, SECOND_PASSWORD)
+        assert scene.log_in(ADA, SECOND_PASSWORD)
 
     def test_a_password_that_the_attacker_set_does_not_get_in_from_a_known_device(
         self, scene: Scene, clock: MovableClock
