@@ -13,6 +13,7 @@ from portal.domain.address_changes import UNDO_LIFETIME
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import SessionEnded
 from portal.domain.operations.delete_customer import delete_customer
+from portal.domain.operations.end_sessions import end_sessions
 from portal.domain.operations.import_customers import Row, begin_import
 from portal.domain.operations.retention import LINK_RETENTION, purge
 from portal.domain.outbox import MailState, Notice
@@ -24,6 +25,7 @@ from portal.domain.use_cases.confirm_address_change import (
     get_change_link_by_code,
     get_requested_change,
 )
+from portal.domain.use_cases.end_session import end_session
 from portal.domain.use_cases.log_in_by_email import get_sign_in_link, request_sign_in
 from portal.domain.use_cases.report_not_me import get_not_me_link, report_not_me
 from portal.domain.use_cases.request_address_change import (
@@ -547,6 +549,15 @@ class TestTheFormerAddressIsKept:
         assert scene.at_another_organisation().join(ADA)
 
 
+def end_one(scene: Scene, identity: str) -> None:
+    (other,) = scene.rows(select(Identity.id).where(Identity.id != scene.get(identity).identity_id))
+    end_session(scene.context, scene.visitor, scene.get(identity), other.id)
+
+
+def end_all(scene: Scene, identity: str) -> None:
+    end_sessions(scene.context, scene.visitor.organisation_id, parse_email(ADA))
+
+
 class TestAHijack:
     """An attacker with a session changes the address, and whatever else."""
 
@@ -560,6 +571,32 @@ class TestAHijack:
         assert not scene.is_signed_in(stolen)
         with refused(Failure.LINK_ENDED):
             confirm(attacker, token)
+
+    @pytest.mark.parametrize("end", [end_one, Scene.end_others, end_all])
+    def test_the_owner_ends_the_session_and_so_the_request(
+        self, scene: Scene, clock: MovableClock, end: Callable[[Scene, str], None]
+    ) -> None:
+        owner, stolen = scene.join(), scene.elsewhere("198.51.100.66").log_in()
+        token = ask(scene, stolen, "eve@example.org")
+        clock.advance(timedelta(minutes=1))
+        end(scene, owner)
+        with refused(Failure.LINK_ENDED):
+            confirm(scene, token)
+
+    def test_the_end_of_other_sessions_leaves_the_owners_request(self, scene: Scene) -> None:
+        owner = scene.join()
+        scene.log_in()
+        token = ask(scene, owner)
+        scene.end_others(owner)
+        confirm(scene, token)
+        assert address_of(scene, owner) == NEW
+
+    def test_the_first_proof_of_the_mailbox_ends_the_request(self, scene: Scene) -> None:
+        scene.add_imported()
+        token = ask(scene, scene.log_in(), "eve@example.org")
+        scene.log_in_by_email()
+        with refused(Failure.LINK_ENDED):
+            confirm(scene, token)
 
     def test_the_owner_is_alone_again(self, scene: Scene, clock: MovableClock) -> None:
         owner, attacker = scene.join(), scene.elsewhere("198.51.100.66")
