@@ -245,14 +245,28 @@ class TestAnAddressThatIsKnown:
 
     def test_a_registration_that_nobody_confirmed_does_not_stand_in_the_way(self, scene: Scene) -> None:
         identity = scene.join()
-        public_id = scene.register(NEW, SECOND_PASSWORD)
+        scene.register(NEW, SECOND_PASSWORD)
         registration = scene.token(Notice.VERIFY)
         change(scene, identity)
         assert address_of(scene, identity) == NEW
-        assert scene.resend(public_id) is None
         with refused(Failure.LINK_ENDED):
             scene.confirm(registration, password=SECOND_PASSWORD)
         assert sorted(filter(None, emails(scene))) == [NEW]
+
+    def test_a_stranger_who_registered_it_before_does_not_notice(self, scene: Scene) -> None:
+        identity = scene.join()
+        registration = scene.register(NEW, SECOND_PASSWORD)
+        change(scene, identity)
+        assert scene.resend(registration) == NEW
+        assert [mail.recipient for mail in scene.mails(Notice.ACCOUNT_EXISTS)] == [NEW]
+
+    def test_a_stranger_who_registered_the_former_address_does_not_reach_the_new_one(self, scene: Scene) -> None:
+        identity = scene.join()
+        registration = scene.register(ADA, SECOND_PASSWORD)
+        change(scene, identity)
+        before = scene.mails()
+        assert scene.resend(registration) == ADA
+        assert scene.mails() == before
 
     def test_a_registration_that_was_confirmed_meanwhile_does(self, scene: Scene) -> None:
         identity = scene.join()
