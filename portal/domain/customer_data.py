@@ -8,6 +8,7 @@ from sqlalchemy import BindParameter, Connection, Integer, Select, bindparam, fu
 from sqlalchemy.orm import aliased
 
 from portal.domain.contact_details import TEXT_FIELDS, api_name
+from portal.domain.outbox import Notice
 from portal.storage.models import (
     Account,
     AddressChange,
@@ -185,7 +186,8 @@ _LISTS = {
     "recoveryCodes": _select(RecoveryCode).where(RecoveryCode.contact_id == _id),
     "pendingSignIns": _select(PendingSignIn).where(PendingSignIn.contact_id == _id),
     "events": _select(Event).where(Event.contact_id == _id),
-    "mails": _select(OutboxMail).where(OutboxMail.contact_id == _id),
+    # If the address belongs to another customer, that customer gets an email instead: the absence would reveal it.
+    "mails": _select(OutboxMail).where(OutboxMail.contact_id == _id, OutboxMail.notice != Notice.ADDRESS_CHANGE),
 }
 
 
@@ -193,7 +195,7 @@ def export_customer(connection: Connection, contact_id: int) -> dict[str, object
     """Return all data of a customer under the API's field names, ready for JSON.
 
     Of other customers it contains only the reference number of the referrer, which the customer knows, and the number
-    of customers that this one has referred.
+    of customers that this one has referred. An email to a requested new address is left out: the request is listed.
     """
 
     def rows(statement: _Statement) -> list[dict[str, object]]:

@@ -34,6 +34,7 @@ _requested_by_others = (
     .join(_owner, _owner.email_key == AddressChange.new_email_key)
     .join(Contact, Contact.id == AddressChange.contact_id)
     .where(_owner.id == _id, _owner.organisation_id == Contact.organisation_id)
+    .where(AddressChange.changed_at.is_(None))  # a change that was made is undone by its row
 )
 _DELETIONS: Mapping[str, Delete] = {
     "address changes": delete(AddressChange).where(

@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import select, update
 
 from portal.domain.customer_data import EXPORTED, LEFT_OUT, export_customer
+from portal.domain.use_cases.request_address_change import request_address_change
+from portal.domain.values.email import parse_email
 from portal.storage.models import Base, Contact
 from tests.domain.full_customer import (
     BAN_REASON,
@@ -95,10 +97,9 @@ def test_all_events_are_exported(scene: Scene, customer: FullCustomer) -> None:
     assert "WRONG_PASSWORD" in {event["refusal"] for event in told["events"]}
     assert {mail["notice"] for mail in told["mails"]} == {
         *("verify", "reset", "password_changed", "new_sign_in", "account_exists"),
-        *("address_change", "address_requested"),
-        "two_step_on",
+        *("address_requested", "two_step_on"),
     }
-    assert {mail["recipient"] for mail in told["mails"]} == {EMAIL, NEW_EMAIL}
+    assert {mail["recipient"] for mail in told["mails"]} == {EMAIL}
     assert {(mail["ip"], mail["userAgent"]) for mail in told["mails"]} == {(IP, USER_AGENT)}
 
 
@@ -120,6 +121,21 @@ def test_nothing_of_another_customer_is_exported(scene: Scene, customer: FullCus
     text = json.dumps(export(scene, customer.contact_id))
     assert "@example.com" not in text
     assert "198.51.100.5" not in text
+
+
+def test_it_does_not_tell_whether_a_requested_address_belongs_to_another_customer(scene: Scene) -> None:
+    customer = scene.get(scene.join())
+    scene.join("taken@example.com")
+
+    def mails() -> list[str]:
+        return [mail["notice"] for mail in export(scene, customer.id)["mails"]]
+
+    def mails_of_request(email: str) -> list[str]:
+        before = len(mails())
+        request_address_change(scene.context, scene.visitor, customer, parse_email(email))
+        return mails()[before:]
+
+    assert mails_of_request("free@example.com") == mails_of_request("taken@example.com") == ["address_requested"]
 
 
 def test_a_customer_known_by_phone_only_is_exported(scene: Scene) -> None:
