@@ -3,15 +3,36 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.headerregistry import Address
+from email.header import Header
+from email.headerregistry import Address, AddressHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
+from typing import Any
 
 import flask_mail
 
 LOGO_ID = "logo"
-_POLICY = SMTP.clone(cte_type="7bit", linesep="\r\n")
-"""All servers accept 7-bit messages; other characters are encoded."""
+
+
+class _Policy(EmailPolicy):
+    """The current policy of Python's email package, with its older encoding for a subject or name beyond ASCII.
+
+    Where it folds such a line, the current encoding loses the space between two words, or adds one inside a word.
+    """
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if name not in ("Subject", "From") or str(value).isascii():
+            return super().fold_binary(name, value)
+        text, address = str(value), ""
+        if isinstance(value, AddressHeader):
+            (sender,) = value.addresses
+            text, address = sender.display_name, f"{self.linesep} <{sender.addr_spec}>"
+        encoded = Header(text, "utf-8", header_name=name).encode(linesep=self.linesep)
+        return f"{name}: {encoded}{address}{self.linesep}".encode("ascii")
+
+
+# All servers accept 7-bit messages; other characters are encoded.
+_POLICY = _Policy(cte_type="7bit", linesep="\r\n")
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,6 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         "email": mail.recipient,
         "login_url": f"{base_url}/login",
         "reset_url": f"{base_url}/password/reset",
-        "occurred_at": moment_text(mail.created_at),
         "asked": _asked(app, language, mail.created_at, mail.ip, mail.user_agent),
         "further_sign_ins": [
             _asked(app, language, datetime.fromisoformat(one["at"]), one["ip"], one["userAgent"])

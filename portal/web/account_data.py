@@ -90,7 +90,7 @@ class KeepPage(LinkPage[ConfirmForm, LinkState]):
     template = "account/keep.html"
     purpose = Purpose.KEEP
     request_endpoint = "login.login"
-    used_notice = N_("Your account was kept with this link already.")
+    used_notice = N_("You've already kept your account with this link.")
 
     def load(self, token: str) -> LinkState:
         link = get_keep_link(current_context(), session.current_visitor(), token)

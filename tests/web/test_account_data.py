@@ -100,8 +100,8 @@ def test_a_copy_to_read_has_labels_sections_and_times_in_the_readers_language(si
     browser.send("/language", "POST", data={"csrf_token": token, "locale": "cs", "next": DATA})
     czech = export(browser, "page")
     assert tuple(
-        words for words in ("Vaše údaje u", "IP adresa při registraci", "Telefon") if words in czech.words
-    ) == ("Vaše údaje u", "IP adresa při registraci", "Telefon")
+        words for words in ("Údaje ve vašem účtu", "IP adresa při registraci", "Telefon") if words in czech.words
+    ) == ("Údaje ve vašem účtu", "IP adresa při registraci", "Telefon")
 
 
 def test_each_exported_field_has_a_label() -> None:
@@ -246,7 +246,7 @@ def test_an_overdue_account_is_erased_and_its_address_is_new(start: Start, caplo
 def test_without_grace_it_is_erased_at_once(start: Start) -> None:
     site = start(DELETION_GRACE="0")
     browser = site.customer(EMAIL)
-    assert "Your account is erased at once." in browser.open(DELETE).words
+    assert "Your account will be erased at once." in browser.open(DELETE).words
     assert "Your account was erased." in browser.follow(close(browser)).words
     assert {mail["Subject"] for mail in site.mails(EMAIL)} == {
         "Confirm your email address for Customer portal",
