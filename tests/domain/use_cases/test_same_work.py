@@ -8,8 +8,12 @@ import pytest
 from sqlalchemy import select, update
 
 from portal.domain.errors import Refused
+from portal.domain.outbox import Notice
 from portal.domain.rate_limits import password_limits, registration_email_limits, registration_limits
 from portal.domain.tokens import random_id
+from portal.domain.use_cases.confirm_address_change import confirm_address_change, get_requested_change
+from portal.domain.use_cases.request_address_change import request_address_change
+from portal.domain.values.email import parse_email
 from portal.storage.models import Base, Contact, Registration
 from tests.domain.full_customer import set_up_two_step_of
 from tests.domain.instrumentation import HashCounter, statements_of
@@ -78,6 +82,15 @@ def become_imported(scene: Scene) -> None:
     scene.add_imported()
 
 
+def become_former_with_newcomer(scene: Scene) -> None:
+    customer = scene.get(scene.join())
+    request_address_change(scene.context, scene.visitor, customer, parse_email("ada.new@example.com"))
+    requested = get_requested_change(scene.context, scene.visitor, scene.token(Notice.ADDRESS_CHANGE))
+    confirm_address_change(scene.context, scene.visitor, requested.link)
+
+    scene.register(ADA, SECOND_PASSWORD)
+
+
 KNOWN = [
     become_guest,
     become_newcomer,
@@ -91,6 +104,7 @@ KNOWN = [
     become_closed,
     become_closed_and_banned,
     become_banned_guest,
+    become_former_with_newcomer,
 ]
 STRANGERS_PASSWORD = "thimble walrus lagoon 29"
 
