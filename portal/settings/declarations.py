@@ -197,7 +197,8 @@ class Settings:
         Declaration(
             values.geoip_database,
             None,
-            "A `.mmdb` file (MaxMind, DB-IP), with which `portal customer show` adds the location of IP addresses.",
+            "A `.mmdb` file (MaxMind, DB-IP), with which pages, emails and `portal customer show` add the approximate"
+            " place of IP addresses.",
         ),
     ]
     metrics_port: Annotated[

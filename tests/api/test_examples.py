@@ -37,7 +37,7 @@ def commands(tmp_path: Path) -> dict[str, list[str]]:
 
 def run(command: list[str], served: Served, key: str) -> str:
     """What an example prints, on stdout and stderr."""
-    environment = {**os.environ, "PORTAL": served.url, "PORTAL_KEY": key}
+    environment = {**os.environ, "PORTAL": served.url, "API_KEY": key}
     outcome = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
