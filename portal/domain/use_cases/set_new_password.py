@@ -60,7 +60,7 @@ def reset_and_sign_in(
 ) -> Reset:
     """Set a new password by a reset link and sign the customer in; the identity it is `replacing` ends.
 
-    The current password is accepted too. Raises what `_reset` does.
+    The current password is accepted too, unless it is locked: an attacker may know it. Raises what `_reset` does.
     """
     return _reset(context, visitor, token, password, sign_in=_SignIn(remember, replacing))
 
@@ -79,7 +79,7 @@ def _reset(context: Context, visitor: Visitor, token: str, password: str, sign_i
     if contact is None:  # deleted since the link was read
         raise Refused(Failure.NO_SUCH_LINK)
     limits = new_password_limits(context, contact.id)
-    change = PasswordChange(EventKind.RESET, limits, may_be_current=sign_in is not None)
+    change = PasswordChange(EventKind.RESET, limits, may_be_current=sign_in is not None and not contact.is_locked)
     new = hash_new_password(context, visitor, contact, password, change)
     signed_in: SignIn = ""
     with redeem(context, visitor, link) as redeemed:

@@ -482,6 +482,12 @@ class TestAnUndo:
         assert emails(scene) == [ADA]
         assert not scene.is_signed_in(identity)
 
+    def test_leaves_nothing_of_who_gets_the_other_address_and_is_erased(self, scene: Scene) -> None:
+        undo(scene, change(scene, scene.join()))
+        scene.join(NEW)
+        delete_customer(scene.context, scene.visitor.organisation_id, parse_email(NEW))
+        assert scene.count(AddressChange) == 0
+
     def test_says_so_if_the_address_was_taken_by_a_version_that_kept_none(self, scene: Scene) -> None:
         token = change(scene, scene.join())
         scene.add_guest(ADA)
