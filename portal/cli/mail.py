@@ -83,7 +83,7 @@ _with_locale = click.option(
 @_with_locale
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write it.")
 def preview(name: str, slug: str, locale: str | None, output: Path | None) -> None:
-    """Write a mail with made-up data as .eml, as mail programs open it; its link and code open nothing."""
+    """Write an email with made-up data as .eml, as mail programs open it; its link and code open nothing."""
     content = render(_app(), _sample(slug, Notice(name), locale)).as_bytes()
     if output is None:
         click.echo(content, nl=False)
@@ -97,7 +97,7 @@ def preview(name: str, slug: str, locale: str | None, output: Path | None) -> No
 @with_organisation
 @_with_locale
 def test(address: Address, slug: str, locale: str | None) -> None:
-    """Send one mail now, past the outbox, to try the settings; exit status 1 and the server's answer where it fails."""
+    """Send one email at once, to try the settings; the exit status is 1 if the server refuses it."""
     app = _app()
     mail = _sample(slug, Notice.TEST, locale, address.email)
     transport = transport_of(app)
@@ -110,7 +110,7 @@ def test(address: Address, slug: str, locale: str | None) -> None:
     if settings_of(app).mail_server is None:
         click.echo("MAIL_SERVER is not set: the email is in the local mailbox.")
     else:
-        click.echo("The mail server took the email over. Look whether it arrives.")
+        click.echo("The mail server took the email over. Check whether it arrives.")
 
 
 def _app() -> Flask:

@@ -140,7 +140,7 @@ class Failure(Enum):
         "set-new-password",
         "E004",
         "Reset password request has been expired.",
-        N_("The links in our emails work for a short time, and this one is too old. Please ask for a new one."),
+        N_("The links in our emails only work for a short time. Please ask for a new one."),
     )
     WRONG_CODE = Wording(
         "login",

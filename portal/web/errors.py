@@ -66,7 +66,7 @@ _MESSAGES = {
 _LINK_TITLES = {
     Failure.NO_SUCH_LINK: N_("This link doesn't work"),
     Failure.LINK_ENDED: N_("This link no longer works"),
-    Failure.LINK_EXPIRED: N_("This link is too old"),
+    Failure.LINK_EXPIRED: N_("This link has expired"),
     Failure.ALREADY_CONFIRMED: N_("Your email address is already confirmed"),
     Failure.REGISTRATION_DROPPED: N_("Your email address is already confirmed"),
 }

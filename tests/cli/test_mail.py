@@ -127,7 +127,7 @@ def test_a_test_mail_goes_out_at_once_past_the_outbox(
         monkeypatch.setenv("PORTAL_MAIL_PORT", str(sink.port))
         monkeypatch.setenv("PORTAL_MAIL_DEFAULT_SENDER", "portal@example.com")
         sent = run("mail", "test", "ada@example.com")
-        assert (sent.status, sent.out) == (0, "The mail server took the email over. Look whether it arrives.\n")
+        assert (sent.status, sent.out) == (0, "The mail server took the email over. Check whether it arrives.\n")
         (mail,) = sink.messages
         assert (mail["To"], mail["Subject"]) == ("ada@example.com", "Test email from Customer portal")
         assert mail.envelope.sender == "portal@example.com"

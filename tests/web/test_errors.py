@@ -105,7 +105,7 @@ def test_the_page_of_an_expired_confirmation_link_offers_to_resend_the_email(sit
 
         page = browser.open(link)
         assert_error_page(page, 410)
-        assert page.tree.one("h1").text == "This link is too old"
+        assert page.tree.one("h1").text == "This link has expired"
         assert ways_on(page) == ["/register/code", "/login"]
         assert ways_on(site.browser().open(link)) == ["/login", "/register"]
         assert browser.follow(browser.fill("/register/code", submit_to="/register/resend")).status == 200
