@@ -12,6 +12,7 @@ from portal.domain.geoip import GeoIPDatabase
 from portal.domain.passwords.breached import BreachedPasswords
 from portal.domain.passwords.hashing import Hasher
 from portal.domain.rate_limiter import RateLimiter
+from portal.domain.secret_box import SecretBox
 from portal.domain.tokens import LinkSigner
 from portal.settings import Settings, WrongSetting
 from portal.storage.clock import Clock, SystemClock
@@ -22,12 +23,14 @@ from portal.storage.rate_limit_counters import FallbackCounters
 
 def build_context(settings: Settings, secret_key: str, clock: Clock | None = None) -> Context:
     """Build the domain's context from the settings, without connecting to anything yet. Raises WrongSetting."""
+    keys = [*settings.secret_key_fallbacks, secret_key]
     return Context(
         database=open_database(settings.database_url),
         clock=clock or SystemClock(),
         hasher=_hasher(settings),
         rate_limiter=RateLimiter(FallbackCounters(_storage(settings.ratelimit_storage_uri))),
-        signer=LinkSigner([*settings.secret_key_fallbacks, secret_key]),
+        signer=LinkSigner(keys),
+        secret_box=SecretBox(keys),
         geoip=GeoIPDatabase(settings.geoip_database),
         breached=BreachedPasswords(settings.pwned_passwords_file),
         rules=Rules(**{rule.name: getattr(settings, rule.name) for rule in fields(Rules)}),

@@ -164,3 +164,13 @@ for (const number of document.querySelectorAll("[data-copy]")) {
   });
   if (navigator.clipboard) number.after(" ", button, said);
 }
+
+// A button that prints the page.
+for (const printed of document.querySelectorAll("[data-print]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet copy";
+  button.textContent = printed.dataset.print;
+  button.addEventListener("click", () => print());
+  printed.after(" ", button);
+}

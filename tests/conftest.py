@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -34,6 +35,8 @@ give_children_default_signals()
 
 WAITING = ("faults", "deploy", "mail")
 """The folders of tests that wait for servers, for leases, for what must not happen."""
+MOST_CASES = 6
+"""Of a test with a database, `make test` runs this many cases; the others run in `make test-all`."""
 SECRET_KEY = "Xq3vN8rT1yLw6ZkP0sHd5JbG9cFm2AeU-for-tests"
 
 
@@ -154,8 +157,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--without-postgresql", action="store_true", help="leave out tests that need a PostgreSQL server")
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with those that wait for servers, so that others fill their pauses and none is left over at the end."""
+    cases: Counter[str] = Counter()
+    for item in items:
+        if "database_url" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("full"):
+            cases[name := item.nodeid.partition("[")[0]] += 1
+            if cases[name] > MOST_CASES:
+                item.add_marker(pytest.mark.full)
     items.sort(key=lambda item: item.path.parent.name not in WAITING)
     if config.getoption("--without-postgresql"):
         config.hook.pytest_deselected(items=[item for item in items if needs_postgresql(item)])

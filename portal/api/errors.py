@@ -109,7 +109,9 @@ def _refused(failures: Mapping[str, Sequence[Failure]], refusal: Refused) -> Res
     documented = failures[(request.endpoint or "").rpartition(".")[2]]
     failure = refusal.failure if refusal.failure in documented else documented[0]
     content = {"success": False, "errorCode": failure.value.code, "message": failure.value.message}
-    if refusal.detail or failure is not refusal.failure:
+    if failure.value.detail:
+        content["detail"] = failure.value.detail
+    elif refusal.detail or failure is not refusal.failure:
         content["detail"] = refusal.in_english
     return answer(content)
 

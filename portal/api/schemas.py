@@ -110,6 +110,12 @@ class LoginRequest(Request):
 
     email = _email()
     password = _password("The customer's password.")
+    otp = _line(
+        "otp",
+        "Code of the customer's authenticator app, or a recovery code: for a customer who has two-step verification,"
+        " as `detail` says (`two-step-required`, `two-step-wrong`).",
+        "287082",
+    )
     customer_ip = _customer_ip()
 
 

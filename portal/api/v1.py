@@ -27,7 +27,7 @@ from portal.domain.devices import remember_device
 from portal.domain.errors import Failure, Refused, failures_of
 from portal.domain.identities import Customer, find
 from portal.domain.use_cases.hand_over import redeem
-from portal.domain.use_cases.log_in import log_in
+from portal.domain.use_cases.log_in_by_api import log_in_by_api
 from portal.domain.use_cases.log_out import log_out
 from portal.domain.use_cases.magic_auth import magic_auth as sign_in_by_magic_auth
 from portal.domain.use_cases.register import RegistrationRequest
@@ -40,10 +40,10 @@ customer = Endpoints("customer", __name__, url_prefix="/api/v1/customer")
 
 
 @customer.post("/login", LoginRequest, Scope.LOGIN, IDENTITY, failures_of("login"))
-def login(email: Address, password: str, customer_ip: str | None) -> Response:
+def login(email: Address, password: str, otp: str | None, customer_ip: str | None) -> Response:
     """Sign a customer in and return the identity."""
     visitor = current_visitor(customer_ip)
-    identity = log_in(current_context(), visitor, email, password, remember=True)
+    identity = log_in_by_api(current_context(), visitor, email, password, otp)
     remember_device(current_context(), visitor, identity)
     return success(identityId=identity)
 

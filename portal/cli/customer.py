@@ -24,11 +24,13 @@ from portal.domain.geoip import GeoIPDatabase
 from portal.domain.operations import customers
 from portal.domain.operations.ban import ban as ban_customer
 from portal.domain.operations.ban import unban as unban_customer
-from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector, State
+from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector, PastEvent, State
 from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.end_sessions import end_sessions
 from portal.domain.operations.import_customers import begin_import
+from portal.domain.operations.reset_two_step import reset_two_step
 from portal.domain.organisations import get_organisation
+from portal.domain.second_step import find_status
 from portal.domain.values.user_agents import read_user_agent
 
 
@@ -86,13 +88,19 @@ def show(whom: CustomerSelector, slug: str) -> None:
         details = get_contact_details(connection, record.id)
         events = customers.recent_events(connection, record.id)
         reason = customers.last_mail_failure(connection, record.id)
-    set_aside = [("Last email set aside", reason)] if reason else []
-    echo_fields([*_fields(record, context.clock()), *set_aside, ("Sessions", sessions)])
+        second_step = find_status(connection, record.id)
+    fields: list[tuple[str, object]] = [("Last email set aside", reason)] if reason else []
+    if second_step:
+        fields += [("Second step since", second_step.since), ("Recovery codes left", second_step.codes_left)]
+    echo_fields([*_fields(record, context.clock()), *fields, ("Sessions", sessions)])
     click.echo("\nDetails:")
     registered_from = _with_location(context.geoip, record.ip)
     echo_fields([*_detail_fields(details), ("Registered from", registered_from)])
     click.echo("\nLast events:")
-    rows = ((event.occurred_at, event.kind, event.refusal, _with_location(context.geoip, event.ip)) for event in events)
+    rows = (
+        (event.occurred_at, _with_reason(event), event.refusal, _with_location(context.geoip, event.ip))
+        for event in events
+    )
     echo_table(("TIME", "EVENT", "REFUSED", "FROM"), rows)
 
 
@@ -195,7 +203,7 @@ def events(whom: CustomerSelector, slug: str) -> None:
         (
             (
                 event.occurred_at,
-                event.kind,
+                _with_reason(event),
                 event.refusal,
                 _browser(event.user_agent),
                 _with_location(context.geoip, event.ip),
@@ -205,6 +213,10 @@ def events(whom: CustomerSelector, slug: str) -> None:
     )
     if len(found) == LIST_LIMIT:
         click.echo(f"Only the last {LIST_LIMIT} are shown.", err=True)
+
+
+def _with_reason(event: PastEvent) -> str:
+    return f"{event.kind}: {event.reason}" if event.reason else event.kind
 
 
 def _browser(user_agent: str | None) -> str:
@@ -236,6 +248,23 @@ def unban(whom: CustomerSelector, slug: str) -> None:
     """
     was_banned = unban_customer(current_context(), _organisation_id(slug), whom)
     click.echo(f"{whom} is {'no longer' if was_banned else 'not'} banned.")
+
+
+@customer.command("reset-two-step", cls=PlainCommand)
+@with_customer
+@click.option(
+    "--reason", type=Text(), metavar="R", required=True, help="The reason, which is recorded and told to the customer."
+)
+def reset_two_step_(whom: CustomerSelector, reason: str, slug: str) -> None:
+    """Turn two-step verification off for a customer who has lost the app and the recovery codes.
+
+    The customer gets an email. Make sure first that it is the customer who asks.
+    """
+    context = current_context()
+    with context.database.read() as connection:
+        organisation = get_organisation(connection, slug)
+    was_on = reset_two_step(context, organisation.id, whom, reason)
+    click.echo(f"{whom} {'signs in without a second step now' if was_on else 'has no two-step verification'}.")
 
 
 @customer.command(cls=PlainCommand)

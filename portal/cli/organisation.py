@@ -18,7 +18,7 @@ from portal.domain.operations.organisation_settings import (
     add_organisation,
     change_organisation,
 )
-from portal.domain.organisations import DEFAULT, Organisation, get_organisation, list_organisations
+from portal.domain.organisations import DEFAULT, Organisation, TwoStepRule, get_organisation, list_organisations
 from portal.domain.values import images
 from portal.i18n import languages_of
 from portal.settings import PREFIX
@@ -74,6 +74,11 @@ _OPTIONS = (
         multiple=True,
         metavar="NAME=RULE",
         help="Whether registration and profile show a field: hidden, optional, required or read-only. Others stay.",
+    ),
+    click.option(
+        "--require-two-step",
+        type=click.Choice([str(rule) for rule in TwoStepRule]),
+        help="Whether customers sign in with a second step: never offered, optional, or required of each.",
     ),
     click.option(
         "--magic-auth-creates/--no-magic-auth-creates",
@@ -165,6 +170,7 @@ def show(slug: str) -> None:
             ("Terms", found.terms_url),
             ("Support", found.support_email),
             ("Fields", " ".join(f"{name}={rule}" for name, rule in sorted(found.field_rules.items()))),
+            ("Second step", found.require_two_step),
             ("magic-auth creates", "yes" if found.magic_auth_creates else "no"),
         ]
     )

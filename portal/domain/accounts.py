@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from portal.domain import identities, one_time_links
+from portal.domain import devices, identities, one_time_links, sign_ins
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.notices import notify
@@ -30,13 +30,27 @@ def set_password(connection: Connection, contact: ContactCredentials, password_h
             {"contact_id": contact.id, "password_hash": password_hash, "password_set_at": now, "created_at": now},
         )
         return
+    _retire(connection, contact, now)
+    connection.execute(
+        update(Account).where(Account.contact_id == contact.id).values(password_hash=password_hash, password_set_at=now)
+    )
+
+
+def _retire(connection: Connection, contact: ContactCredentials, now: datetime) -> None:
     connection.execute(
         insert(FormerPassword),
         {"contact_id": contact.id, "password_hash": contact.password_hash, "retired_at": now},
     )
-    connection.execute(
-        update(Account).where(Account.contact_id == contact.id).values(password_hash=password_hash, password_set_at=now)
-    )
+
+
+def remove_password_set_since(
+    connection: Connection, contact: ContactCredentials, since: datetime, now: datetime
+) -> None:
+    """Remove the password of a contact if it was set after a moment; the customer can sign in by email, and set one."""
+    set_at = password_set_at(connection, contact.id)
+    if set_at is not None and set_at > since:
+        _retire(connection, contact, now)
+        connection.execute(delete(Account).where(Account.contact_id == contact.id))
 
 
 def change_password(
@@ -49,8 +63,7 @@ def change_password(
 ) -> None:
     """Set a new password, end all identities and open links of the customer, and queue the security notice."""
     set_password(connection, contact, password_hash, now)
-    identities.end_all(connection, contact.id, now)
-    one_time_links.end_all(connection, contact.id, now)
+    _end_access(connection, contact.id, now)
     notice = Notice.PASSWORD_SET if contact.password_hash is None else Notice.PASSWORD_CHANGED
     notify(connection, context, visitor, contact, notice)
 
@@ -58,8 +71,15 @@ def change_password(
 def keep_password(connection: Connection, contact: ContactCredentials, password_hash: str, now: datetime) -> None:
     """Set the password that a contact has already, with a hash of today's; all identities and open links end."""
     renew_hash(connection, contact, password_hash)
-    identities.end_all(connection, contact.id, now)
-    one_time_links.end_all(connection, contact.id, now)
+    _end_access(connection, contact.id, now)
+
+
+def _end_access(connection: Connection, contact_id: int, now: datetime) -> None:
+    """End all identities, sign-ins that wait for the second step, open links, and trust in browsers."""
+    identities.end_all(connection, contact_id, now)
+    sign_ins.end_pending(connection, contact_id)
+    one_time_links.end_all(connection, contact_id, now)
+    devices.end_trust(connection, contact_id)
 
 
 def renew_hash(connection: Connection, contact: ContactCredentials, password_hash: str) -> None:

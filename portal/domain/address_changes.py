@@ -18,7 +18,7 @@ from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
 from portal.domain.pending_registrations import end_open_registrations
 from portal.domain.values.email import Address
-from portal.storage.models import AddressChange, Contact, Link, UtcDateTime
+from portal.storage.models import AddressChange, Contact, Identity, Link, UtcDateTime
 
 UNDO_LIFETIME = timedelta(hours=72)
 _MAX_CODES = 3
@@ -131,6 +131,16 @@ def store(connection: Connection, link_id: int, customer: Customer, old: Address
             "requested_at": now,
         },
     )
+
+
+def end_requests_of_ended_sessions(connection: Connection, contact_id: int, now: datetime) -> None:
+    """End the requests made in the sessions of a contact that have ended at this moment."""
+    requests = (
+        select(AddressChange.link_id)
+        .join(Identity, Identity.id == AddressChange.identity_id)
+        .where(AddressChange.contact_id == contact_id, Identity.ended_at == now)
+    )
+    one_time_links.end(connection, requests, now)
 
 
 def get_by_link(connection: Connection, link: OpenLink) -> StoredChange:

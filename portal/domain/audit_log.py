@@ -50,6 +50,18 @@ class EventKind(StrEnum):
     REAUTHENTICATION_REQUEST = "reauthentication_request"
     REAUTHENTICATION = "reauthentication"
     """A proof in a session that it is the customer, by the password or by a code from an email."""
+    SECOND_STEP_ASKED = "second_step_asked"
+    """The first step of a sign-in was right, and the second is asked for."""
+    RECOVERY_CODE = "recovery_code"
+    """A recovery code was used."""
+    RECOVERY_CODES = "recovery_codes"
+    """A new set of recovery codes."""
+    TWO_STEP_ON = "two_step_on"
+    TWO_STEP_OFF = "two_step_off"
+    TWO_STEP_RESET = "two_step_reset"
+    """The operator turned it off."""
+    TRUST_END = "trust_end"
+    """No browser signs in without the second step any more."""
     NOT_ME = "not_me"
     """The customer said of what a notice told that it was somebody else; all sessions ended."""
     PROFILE_CHANGE = "profile_change"
@@ -90,7 +102,7 @@ def refusals_recorded(context: Context, visitor: Visitor, kind: EventKind, conta
         raise
 
 
-def record(
+def record(  # noqa: PLR0913 - one column each
     connection: Connection,
     visitor: Visitor,
     kind: EventKind,
@@ -98,8 +110,9 @@ def record(
     contact_id: int | None,
     now: datetime,
     refusal: Failure | None = None,
+    reason: str | None = None,
 ) -> None:
-    """Store one event in the caller's transaction; `refusal` is the reason of a failure.
+    """Store one event in the caller's transaction; `refusal` is why it failed, `reason` why the operator did it.
 
     The event is logged, and so counted in the metrics, after the commit only.
     """
@@ -110,6 +123,7 @@ def record(
             "of_contact": contact_id,
             "kind": kind,
             "refusal": refusal and refusal.name,
+            "reason": reason,
             "ip": visitor.ip,
             "user_agent": visitor.user_agent,
             "request_id": visitor.request_id,

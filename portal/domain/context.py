@@ -10,6 +10,7 @@ from portal.domain.geoip import GeoIPDatabase
 from portal.domain.passwords.breached import BreachedPasswords
 from portal.domain.passwords.hashing import Hasher
 from portal.domain.rate_limiter import RateLimiter
+from portal.domain.secret_box import SecretBox
 from portal.domain.tokens import LinkSigner
 from portal.domain.values.ip_addresses import network_of
 from portal.storage.clock import Clock
@@ -50,6 +51,7 @@ class Context:
     hasher: Hasher
     rate_limiter: RateLimiter
     signer: LinkSigner
+    secret_box: SecretBox
     geoip: GeoIPDatabase
     breached: BreachedPasswords
     rules: Rules

@@ -8,6 +8,7 @@ from sqlalchemy import BindParameter, Connection, Integer, Select, bindparam, fu
 from sqlalchemy.orm import aliased
 
 from portal.domain.contact_details import TEXT_FIELDS, api_name
+from portal.domain.outbox import Notice
 from portal.storage.models import (
     Account,
     AddressChange,
@@ -22,7 +23,10 @@ from portal.storage.models import (
     Link,
     Organisation,
     OutboxMail,
+    PendingSignIn,
+    RecoveryCode,
     Registration,
+    SecondStep,
 )
 
 EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
@@ -55,14 +59,18 @@ EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
         "user_agent",
         "channel",
         "proved_at",
+        "second_step_at",
         "created_at",
         "seen_at",
         "expires_at",
         "ended_at",
     ),
     Handover: ("expires_at", "used_at"),
-    Device: ("created_at", "seen_at", "failed_passwords"),
-    Event: ("occurred_at", "kind", "refusal", "ip", "user_agent", "request_id"),
+    Device: ("created_at", "seen_at", "failed_passwords", "failed_codes", "trusted_until"),
+    SecondStep: ("created_at", "failed_codes"),
+    RecoveryCode: ("created_at", "used_at"),
+    PendingSignIn: ("remember", "kind", "created_at", "expires_at"),
+    Event: ("occurred_at", "kind", "refusal", "reason", "ip", "user_agent", "request_id"),
     OutboxMail: (
         *("notice", "recipient", "locale", "message_id", "state", "attempts"),
         *("reason", "created_at", "due_at", "finished_at", "ip", "user_agent", "details"),
@@ -72,7 +80,7 @@ EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
 
 _INTERNAL_ID = "an internal id of the database"
 _SECRET = "a secret, or something that helps to guess one"
-_BOOKKEEPING = "internal state of the mail delivery"
+_BOOKKEEPING = "internal state of the portal"
 LEFT_OUT: Mapping[str, str] = {
     "contact.id": _INTERNAL_ID,
     "contact.organisation_id": "exported as the organisation's slug",
@@ -113,6 +121,16 @@ LEFT_OUT: Mapping[str, str] = {
     "device.id": _INTERNAL_ID,
     "device.contact_id": _INTERNAL_ID,
     "device.digest": _SECRET,
+    "second_step.contact_id": _INTERNAL_ID,
+    "second_step.secret": _SECRET,
+    "second_step.key_id": _BOOKKEEPING,
+    "second_step.last_time_step": _BOOKKEEPING,
+    "recovery_code.id": _INTERNAL_ID,
+    "recovery_code.contact_id": _INTERNAL_ID,
+    "recovery_code.digest": _SECRET,
+    "pending_sign_in.id": _INTERNAL_ID,
+    "pending_sign_in.contact_id": _INTERNAL_ID,
+    "pending_sign_in.digest": _SECRET,
     "event.id": _INTERNAL_ID,
     "event.organisation_id": "is the customer's",
     "event.contact_id": _INTERNAL_ID,
@@ -154,6 +172,7 @@ _references: _Statement = (
 _referred = select(func.count()).where(Contact.referred_by_id == _id)
 _groups = select(ContactGroup.name).where(ContactGroup.contact_id == _id).order_by(ContactGroup.name)
 _account = _select(Account).where(Account.contact_id == _id)
+_second_step = _select(SecondStep).where(SecondStep.contact_id == _id)
 _LISTS = {
     "formerPasswords": _select(FormerPassword).where(FormerPassword.contact_id == _id),
     "registrations": _select(Registration).where(Registration.contact_id == _id),
@@ -164,8 +183,11 @@ _LISTS = {
     .join(Identity, Identity.id == Handover.identity_id)
     .where(Identity.contact_id == _id),
     "devices": _select(Device).where(Device.contact_id == _id),
+    "recoveryCodes": _select(RecoveryCode).where(RecoveryCode.contact_id == _id),
+    "pendingSignIns": _select(PendingSignIn).where(PendingSignIn.contact_id == _id),
     "events": _select(Event).where(Event.contact_id == _id),
-    "mails": _select(OutboxMail).where(OutboxMail.contact_id == _id),
+    # If the address belongs to another customer, that customer gets an email instead: the absence would reveal it.
+    "mails": _select(OutboxMail).where(OutboxMail.contact_id == _id, OutboxMail.notice != Notice.ADDRESS_CHANGE),
 }
 
 
@@ -173,14 +195,15 @@ def export_customer(connection: Connection, contact_id: int) -> dict[str, object
     """Return all data of a customer under the API's field names, ready for JSON.
 
     Of other customers it contains only the reference number of the referrer, which the customer knows, and the number
-    of customers that this one has referred.
+    of customers that this one has referred. An email to a requested new address is left out: the request is listed.
     """
 
     def rows(statement: _Statement) -> list[dict[str, object]]:
         found = connection.execute(statement, {"contact_id": contact_id}).mappings()
         return [{name: _json_value(value) for name, value in row.items()} for row in found]
 
-    (contact,), (references,), account = rows(_contact), rows(_references), rows(_account)
+    (contact,), (references,) = rows(_contact), rows(_references)
+    account, second_step = rows(_account), rows(_second_step)
     return {
         "organisation": references["organisation"],
         **contact,
@@ -188,6 +211,7 @@ def export_customer(connection: Connection, contact_id: int) -> dict[str, object
         "referralId": references["referralId"],
         "customersReferred": connection.execute(_referred, {"contact_id": contact_id}).scalar_one(),
         "account": account[0] if account else None,
+        "secondStep": second_step[0] if second_step else None,
         **{name: rows(statement) for name, statement in _LISTS.items()},
     }
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, update
 
 from portal.domain import contacts
 from portal.domain.contacts import ContactCredentials
@@ -22,6 +22,8 @@ from portal.storage.models import Contact, Device, Identity
 
 LIFETIME = timedelta(days=365)
 """How long a device is known after the last sign-in with it."""
+TRUST_LIFETIME = timedelta(days=30)
+"""How long a browser signs in without the second step, where the customer chose so."""
 MAX_PER_CONTACT = 50
 """Known devices of one customer; the least recently used ones are deleted first."""
 _SEEN_PRECISION = timedelta(days=1)
@@ -38,6 +40,20 @@ class KnownDevice:
 
 
 _columns = select(Device.id, Device.failed_passwords)
+_of_contact = (
+    (Device.contact_id == bindparam("of_contact"))
+    & (Device.digest == bindparam("digest"))
+    & (Device.seen_at > bindparam("oldest"))
+)
+_find_of_contact = _columns.where(_of_contact)
+_find_trusted = select(Device.id).where(_of_contact, Device.trusted_until > bindparam("now"))
+_count_code = (
+    update(Device)
+    .where(Device.id == bindparam("of_device"), Device.failed_codes < contacts.LOCKING_FAILURES)
+    .values(failed_codes=Device.failed_codes + 1)
+    .returning(Device.id)
+)
+_reset_codes = update(Device).where(Device.id == bindparam("of_device")).values(failed_codes=0)
 _find = (
     _columns.join(Contact, Contact.id == Device.contact_id)
     .where(Contact.organisation_id == bindparam("organisation_id"), Contact.email_key == bindparam("email_key"))
@@ -66,6 +82,11 @@ _update_seen_at = (
     update(Device)
     .where(Device.digest == bindparam("of_digest"), Device.contact_id == bindparam("of_contact"))
     .values(seen_at=bindparam("now"))
+)
+_trust = (
+    update(Device)
+    .where(Device.digest == bindparam("of_digest"), Device.contact_id == bindparam("of_contact"))
+    .values(trusted_until=bindparam("until"))
 )
 _newest = (
     select(Device.id)
@@ -144,20 +165,64 @@ def reset_wrong_passwords(connection: Connection, device: KnownDevice | None, co
         connection.execute(_reset_failures, {"of_device": device.id})
 
 
-def remember_device(context: Context, visitor: Visitor, identity: str) -> str | None:
+def find_of_contact(context: Context, visitor: Visitor, contact_id: int) -> KnownDevice | None:
+    """Return the visitor's device if it is known for a customer."""
+    digest = _digest_of(visitor)
+    if digest is None:
+        return None
+    parameters = {"of_contact": contact_id, "digest": digest, "oldest": context.clock() - LIFETIME}
+    with context.database.read() as connection:
+        row = connection.execute(_find_of_contact, parameters).one_or_none()
+    return KnownDevice(**row._asdict()) if row else None
+
+
+def count_code(connection: Connection, device: KnownDevice) -> bool:
+    """Count a code of an authenticator app; return False when there were too many wrong ones in a row."""
+    return connection.execute(_count_code, {"of_device": device.id}).one_or_none() is not None
+
+
+def reset_wrong_codes(connection: Connection, device: KnownDevice) -> None:
+    """Reset the counter of codes of an authenticator app."""
+    connection.execute(_reset_codes, {"of_device": device.id})
+
+
+def is_trusted(connection: Connection, visitor: Visitor, contact_id: int, now: datetime) -> bool:
+    """Return whether a customer chose to sign in in this browser without the second step. Never so behind a shop."""
+    if visitor.via_api or visitor.device is None:
+        return False
+    parameters = {"of_contact": contact_id, "digest": digest_of(visitor.device), "oldest": now - LIFETIME, "now": now}
+    return connection.execute(_find_trusted, parameters).one_or_none() is not None
+
+
+def count_trusted(connection: Connection, contact_id: int, now: datetime) -> int:
+    """Count the browsers in which a customer signs in without the second step."""
+    trusted = select(func.count()).where(Device.contact_id == contact_id, Device.trusted_until > now)
+    return connection.execute(trusted).scalar_one()
+
+
+def end_trust(connection: Connection, contact_id: int) -> bool:
+    """Ask for the second step in every browser of a customer again; return whether it was not asked for in any."""
+    trusted = update(Device).where(Device.contact_id == contact_id, Device.trusted_until.is_not(None))
+    return connection.execute(trusted.values(trusted_until=None)).rowcount > 0
+
+
+def remember_device(context: Context, visitor: Visitor, identity: str, *, trust: bool = False) -> str | None:
     """Store the visitor's device as a known device of the customer of a new identity.
+
+    With `trust`, the customer signs in there without the second step for TRUST_LIFETIME. The value is then a new one,
+    so that an earlier copy of the cookie is not trusted.
 
     Return the value for the browser's cookie: the presented one if it was known for this customer, else a new one, so
     that an attacker cannot plant or copy a value that will belong to another customer. Return None for a shop's
     customers, and if nothing could be written: a sign-in that has succeeded does not fail for this.
     """
     with suppress(DatabaseUnavailable):
-        return _remember_device(context, visitor, identity)
+        return _remember_device(context, visitor, identity, trust=trust)
     return None
 
 
 @retried
-def _remember_device(context: Context, visitor: Visitor, identity: str) -> str | None:
+def _remember_device(context: Context, visitor: Visitor, identity: str, *, trust: bool) -> str | None:
     digest = _digest_of(visitor)
     if digest is None and visitor.via_api:
         return None
@@ -167,18 +232,22 @@ def _remember_device(context: Context, visitor: Visitor, identity: str) -> str |
         row = connection.execute(_of_identity, parameters).one_or_none()
     if row is None:  # the customer was deleted meanwhile
         return None
-    if row.seen_at is not None and now < row.seen_at + _SEEN_PRECISION:
+    if row.seen_at is not None and now < row.seen_at + _SEEN_PRECISION and not trust:
         return visitor.device
     with context.database.write() as connection:
         if contacts.lock(connection, row.contact_id) is None:
             return None
         value = visitor.device
         is_known = row.seen_at is not None and now < row.seen_at + LIFETIME
-        if digest is None or not (is_known or visitor.via_api):
+        if digest is None or trust or not (is_known or visitor.via_api):
             value = random_id()
             _replace_value(connection, visitor, digest, digest_of(value), now)
             digest = digest_of(value)
         _store(connection, row.contact_id, digest, now)
+        if trust:
+            connection.execute(
+                _trust, {"of_contact": row.contact_id, "of_digest": digest, "until": now + TRUST_LIFETIME}
+            )
     return value
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import BindParameter, Connection, Delete, Integer, bindparam, delete, or_, select, update
+from sqlalchemy import BindParameter, Connection, Delete, Integer, bindparam, delete, exists, or_, select, update
 from sqlalchemy.orm import aliased
 
-from portal.domain import outbox
+from portal.domain import one_time_links, outbox
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.outbox import NewMail, Notice
@@ -21,16 +21,25 @@ from portal.storage.models import (
     Identity,
     Link,
     OutboxMail,
+    PendingSignIn,
+    RecoveryCode,
     Registration,
+    SecondStep,
+    UtcDateTime,
 )
 
 _id: BindParameter[int] = bindparam("of_contact", type_=Integer)
 _owner = aliased(Contact)
+_can_be_undone = exists().where(
+    Link.id == AddressChange.undo_link_id, one_time_links.is_open(bindparam("now", type_=UtcDateTime()))
+)
+"""Whether a change of address was made, and its former owner can undo it by the row."""
 _requested_by_others = (
     select(AddressChange.id)
     .join(_owner, _owner.email_key == AddressChange.new_email_key)
     .join(Contact, Contact.id == AddressChange.contact_id)
     .where(_owner.id == _id, _owner.organisation_id == Contact.organisation_id)
+    .where(~_can_be_undone)
 )
 _DELETIONS: Mapping[str, Delete] = {
     "address changes": delete(AddressChange).where(
@@ -44,6 +53,9 @@ _DELETIONS: Mapping[str, Delete] = {
     ),
     "identities": delete(Identity).where(Identity.contact_id == _id),
     "devices": delete(Device).where(Device.contact_id == _id),
+    "pending sign-ins": delete(PendingSignIn).where(PendingSignIn.contact_id == _id),
+    "recovery codes": delete(RecoveryCode).where(RecoveryCode.contact_id == _id),
+    "second steps": delete(SecondStep).where(SecondStep.contact_id == _id),
     "events": delete(Event).where(Event.contact_id == _id),
     "former passwords": delete(FormerPassword).where(FormerPassword.contact_id == _id),
     "accounts": delete(Account).where(Account.contact_id == _id),
@@ -70,13 +82,14 @@ def erase(connection: Connection, context: Context, contact_id: int) -> dict[str
     A confirmed address gets an email that says so. Its row belongs to no contact, and is deleted as soon as it is sent
     or given up (operations/mail_delivery.py). After the commit the caller scrubs the database (`Database.scrub`).
     """
-    parameters = {"of_contact": contact_id}
-    contact = connection.execute(_recipient, parameters).one()
-    connection.execute(_delete_referral, parameters)
+    of_contact, now = {"of_contact": contact_id}, context.clock()
+    contact = connection.execute(_recipient, of_contact).one()
+    connection.execute(_delete_referral, of_contact)
+    parameters = {**of_contact, "now": now}
     deleted = {kind: connection.execute(statement, parameters).rowcount for kind, statement in _DELETIONS.items()}
     operator = Visitor.operator(contact.organisation_id)  # not the visitor: nothing of the customer is kept
     if contact.email is not None and contact.confirmed_at is not None:
         notice = NewMail(Notice.ERASED, None, contact.email, contact.locale)
         outbox.queue(connection, operator, notice, context.clock)
-    record(connection, operator, EventKind.DELETE, contact_id=None, now=context.clock())
+    record(connection, operator, EventKind.DELETE, contact_id=None, now=now)
     return deleted

@@ -19,6 +19,8 @@ class Wording:
     code: str
     message: str
     words: Message
+    detail: str | None = None
+    """What a shop's server gets beside the code, where other failures have the same."""
 
 
 _LOGIN_FAILED = N_("The email or password isn't right. Check both, or set a new password.")
@@ -47,6 +49,28 @@ class Failure(Enum):
         "E007",
         "Customer mail has not been authorized.",
         N_("Please confirm your email address first. Open the link in the email we sent you, or ask us to resend it."),
+    )
+
+    TWO_STEP_REQUIRED = Wording(
+        "login",
+        "E001",
+        "Customer login failed.",
+        N_("Enter a code from your authenticator app to sign in."),
+        "two-step-required",
+    )
+    TWO_STEP_WRONG = Wording(
+        "login",
+        "E001",
+        "Customer login failed.",
+        N_("This code isn't right. Enter the code that your authenticator app shows now, or a recovery code."),
+        "two-step-wrong",
+    )
+    TWO_STEP_SETUP_REQUIRED = Wording(
+        "login",
+        "E001",
+        "Customer login failed.",
+        N_("Set up two-step verification to sign in."),
+        "two-step-setup-required",
     )
 
     REGISTRATION_FAILED = Wording(

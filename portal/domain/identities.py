@@ -54,6 +54,8 @@ class Customer:
     locale: str | None
     proved_at: datetime | None = None
     """When they last proved in this session to be the customer (recent_authentication.py)."""
+    second_step_at: datetime | None = None
+    """When they last entered a code of the second step in this session."""
 
 
 class SessionEnded(Exception):
@@ -74,6 +76,8 @@ class NewIdentity:
     """The digest of the form that starts it (`end_started_by`)."""
     is_proof: bool = False
     """Whether it begins with the password or a proof of the mailbox (recent_authentication.py)."""
+    second_step_at: datetime | None = None
+    """When a code of the second step was entered."""
 
 
 _insert = insert(Identity)
@@ -92,6 +96,7 @@ _find = (
         Contact.phone,
         Contact.company_name,
         Identity.proved_at,
+        Identity.second_step_at,
         Identity.remember,
         Identity.seen_at,
         Identity.expires_at,
@@ -115,6 +120,12 @@ _renew = (
     update(Identity)
     .where(Identity.id == bindparam("identity_id"), Identity.ended_at.is_(None))
     .values(digest=bindparam("new_digest"), proved_at=bindparam("now"))
+    .returning(Identity.id)
+)
+_renew_by_second_step = (
+    update(Identity)
+    .where(Identity.id == bindparam("identity_id"), Identity.ended_at.is_(None))
+    .values(digest=bindparam("new_digest"), second_step_at=bindparam("now"))
     .returning(Identity.id)
 )
 _own = Identity.contact_id == bindparam("of_contact")
@@ -160,6 +171,7 @@ def start(connection: Connection, rules: Rules, visitor: Visitor, new: NewIdenti
             "user_agent": visitor.user_agent,
             "channel": _channel(visitor),
             "proved_at": now if new.is_proof else None,
+            "second_step_at": new.second_step_at,
             "created_at": now,
             "seen_at": now,
             "expires_at": now + (rules.identity_lifetime if new.remember else SHORT_LIFETIME),
@@ -214,17 +226,20 @@ def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
         phone=row.phone,
         locale=row.locale,
         proved_at=row.proved_at,
+        second_step_at=row.second_step_at,
     )
 
 
-def renew(connection: Connection, identity_id: int, now: datetime) -> str | None:
+def renew(connection: Connection, identity_id: int, now: datetime, *, by_second_step: bool = False) -> str | None:
     """Go on with a session under a new identity, as one whose holder has just proved to be the customer.
 
-    Returns it, or None for a session that has ended. When the session began, and its end, stay as they are.
+    By the first step, or by a code of the second. Returns it, or None for a session that has ended. When the session
+    began, and its end, stay as they are.
     """
     raw = random_id()
     parameters = {"identity_id": identity_id, "new_digest": digest_of(raw), "now": now}
-    return raw if connection.execute(_renew, parameters).one_or_none() else None
+    statement = _renew_by_second_step if by_second_step else _renew
+    return raw if connection.execute(statement, parameters).one_or_none() else None
 
 
 def lock_signed_in(connection: Connection, customer: Customer) -> ContactCredentials:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from portal.domain import contacts, identities, one_time_links
+from portal.domain import address_changes, contacts, identities, one_time_links
 from portal.domain.audit_log import record, refusals_recorded
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
@@ -52,7 +52,8 @@ def use_link(context: Context, visitor: Visitor, link: OpenLink) -> Iterator[Use
         one_time_links.consume(connection, link, now)
         if contact is None or contact.is_banned(now):
             raise Refused(Failure.LINK_ENDED)
-        record(connection, visitor, kind, contact_id=contact.id, now=now)
+        if link.purpose is not Purpose.SIGN_IN:  # which is recorded when the customer is signed in (sign_ins.py)
+            record(connection, visitor, kind, contact_id=contact.id, now=now)
         yield UsedLink(connection, contact, now)
 
 
@@ -63,8 +64,8 @@ def redeem(
     """Use a link or its code as `use_link` does, as a proof of the contact's mailbox.
 
     This confirms the address, in the spelling `written_email` if none was confirmed before, unlocks the password, and
-    ends all open registrations and their links. The first proof also ends every identity, because all of them began
-    without a proof (by magic auth).
+    ends all open registrations and their links. The first proof also ends every identity and the changes of address
+    requested in them, because all of them began without a proof (by magic auth, or with an imported password).
     """
     with use_link(context, visitor, link) as used:
         connection, contact, now = used.connection, used.contact, used.now
@@ -73,5 +74,6 @@ def redeem(
         contacts.prove_mailbox(connection, contact.id, now)
         if contact.proven_at is None:
             identities.end_all(connection, contact.id, now)
+            address_changes.end_requests_of_ended_sessions(connection, contact.id, now)
         dropped = end_open_registrations(connection, contact.id, now)
         yield RedeemedLink(connection, contact, now, dropped)

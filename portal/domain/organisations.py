@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -11,6 +12,16 @@ from portal.storage.models import Organisation as OrganisationRow
 
 DEFAULT = "default"
 """The slug of the organisation that every portal has; its pages are at BASE_URL."""
+
+
+class TwoStepRule(StrEnum):
+    """Whether the customers of an organisation sign in with a second step. A customer who has one is always asked."""
+
+    NEVER = "never"
+    """It is not offered."""
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+    """A customer without one must set it up at the next sign-in."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,8 @@ class Organisation:
     terms_url: str | None = None
     support_email: str | None = None
     magic_auth_creates: bool = True
+    require_two_step: str = TwoStepRule.OPTIONAL
+    """A TwoStepRule."""
     field_rules: Mapping[str, str] = field(default_factory=dict, hash=False)
     """What it has chosen of the fields that customers fill in (field_rules.py)."""
 

@@ -33,6 +33,11 @@ class Notice(StrEnum):
     """The operator ended all sessions."""
     BANNED = "banned"
     UNBANNED = "unbanned"
+    TWO_STEP_ON = "two_step_on"
+    TWO_STEP_OFF = "two_step_off"
+    TWO_STEP_RESET = "two_step_reset"
+    """Turned off by the operator."""
+    RECOVERY_CODE_USED = "recovery_code_used"
     CLOSED = "closed"
     """The customer has closed the account; a link keeps it."""
     KEEP = "keep"
@@ -66,6 +71,10 @@ LINKS: Mapping[Notice, Purpose] = {
     Notice.SESSIONS_ENDED: Purpose.NOT_ME,
     Notice.ALL_SESSIONS_ENDED: Purpose.NOT_ME,
     Notice.ADDRESS_REQUESTED: Purpose.NOT_ME,
+    Notice.TWO_STEP_ON: Purpose.NOT_ME,
+    Notice.TWO_STEP_OFF: Purpose.NOT_ME,
+    Notice.TWO_STEP_RESET: Purpose.NOT_ME,
+    Notice.RECOVERY_CODE_USED: Purpose.NOT_ME,
     Notice.CLOSED: Purpose.KEEP,
     Notice.KEEP: Purpose.KEEP,
     Notice.ADDRESS_CHANGE: Purpose.ADDRESS_CHANGE,
@@ -78,6 +87,7 @@ _NOT_URGENT = frozenset(
         *(Notice.PASSWORD_CHANGED, Notice.PASSWORD_SET, Notice.NEW_SIGN_IN, Notice.SESSIONS_ENDED),
         *(Notice.ALL_SESSIONS_ENDED, Notice.BANNED, Notice.UNBANNED, Notice.CLOSED, Notice.ERASED),
         *(Notice.ADDRESS_REQUESTED, Notice.ADDRESS_CHANGED, Notice.ADDRESS_UNDONE),
+        *(Notice.TWO_STEP_ON, Notice.TWO_STEP_OFF, Notice.TWO_STEP_RESET, Notice.RECOVERY_CODE_USED),
     }
 )
 """The customer does not wait for these emails; all others are urgent."""

@@ -6,6 +6,10 @@
 | … from a known device      | login-device            | device instead            | LOGIN_LIMIT_ACCOUNT      |
 | magic auth: refused, first | vouched-network/account | network, address          | LOGIN_LIMIT_*            |
 | tokens never issued        | link                    | network                   | LOGIN_LIMIT_NETWORK      |
+| codes of the second step   | two-step-network/account| network, customer         | LOGIN_LIMIT_*            |
+| … from a known device      | two-step-device         | device instead            | LOGIN_LIMIT_ACCOUNT      |
+| recovery codes             | recovery-network        | network                   | LOGIN_LIMIT_NETWORK      |
+| … from a known device      | recovery-device         | device instead            | LOGIN_LIMIT_ACCOUNT      |
 | passwords used before      | new-password            | contact                   | LOGIN_LIMIT_ACCOUNT      |
 | registrations              | register                | network                   | REGISTER_LIMIT_NETWORK   |
 | requested emails           | mail-network/address    | network, address          | MAIL_LIMIT_*             |
@@ -58,6 +62,34 @@ def account_limit(context: Context, visitor: Visitor, key: str) -> RateLimit:
 def device_limit(context: Context, device: KnownDevice) -> RateLimit:
     """Return the limit of password checks for a known device."""
     return RateLimit("login-device", context.rules.login_limit_account, (str(device.id),))
+
+
+def second_step_limits(
+    context: Context, visitor: Visitor, contact_id: int, device: KnownDevice | None
+) -> list[RateLimit]:
+    """Return the limits of codes of an authenticator app, with the scopes of `password_limits`."""
+    limit = context.rules.login_limit_account
+    if device is None:
+        of_account = RateLimit("two-step-account", limit, (str(contact_id),))
+    else:
+        of_account = RateLimit("two-step-device", limit, (str(device.id),))
+        if not visitor.via_api:
+            return [of_account]
+    return [*_network_limits("two-step-network", context.rules.login_limit_network, visitor), of_account]
+
+
+def recovery_code_limits(
+    context: Context, visitor: Visitor, contact_id: int, device: KnownDevice | None
+) -> list[RateLimit]:
+    """Return the limits of recovery codes.
+
+    None of them is per account, so that an attacker who knows the password cannot block the customer's own codes;
+    unless a shop's server does not report the network.
+    """
+    if device is not None and not visitor.via_api:
+        return [RateLimit("recovery-device", context.rules.login_limit_account, (str(device.id),))]
+    of_network = _network_limits("recovery-network", context.rules.login_limit_network, visitor)
+    return of_network or [RateLimit("recovery-account", context.rules.login_limit_account, (str(contact_id),))]
 
 
 def magic_auth_limits(context: Context, visitor: Visitor, key: str) -> list[RateLimit]:

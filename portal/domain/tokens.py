@@ -39,9 +39,9 @@ class Purpose(StrEnum):
     """Undoes a change of address."""
 
 
-def random_id(length: int = PUBLIC_ID_LENGTH) -> str:
+def random_id(length: int = PUBLIC_ID_LENGTH, alphabet: str = ALPHANUMERICS) -> str:
     """Return random alphanumerics; 32 of them are 190 bits."""
-    return "".join(_random.choices(ALPHANUMERICS, k=length))
+    return "".join(_random.choices(alphabet, k=length))
 
 
 def digest_of(secret: str) -> bytes:

@@ -141,6 +141,7 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
             for one in mail.details.get("signIns", ())
         ],
     }
+    values["operator_reason"] = mail.details.get("reason")
     if until := mail.details.get("until"):
         values["until"] = moment_text(datetime.fromisoformat(until))
     if mail.link is not None:

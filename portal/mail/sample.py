@@ -1,7 +1,7 @@
 """Sample emails, to preview templates and to test the mail settings."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from portal.domain.address_changes import UNDO_LIFETIME
 from portal.domain.context import Context, Rules
@@ -27,6 +27,12 @@ _LIFETIMES: dict[Purpose, Callable[[Rules], timedelta]] = {
 }
 
 
+def _details(notice: Notice, now: datetime) -> dict[str, str]:
+    if notice is Notice.BANNED:
+        return {"until": (now + timedelta(days=30)).isoformat()}
+    return {"reason": "Lost phone, ticket 4711"} if notice is Notice.TWO_STEP_RESET else {}
+
+
 def sample_mail(
     context: Context, organisation: Organisation, notice: Notice, locale: str | None, recipient: str = RECIPIENT
 ) -> DueMail:
@@ -50,5 +56,5 @@ def sample_mail(
         created_at=now,
         ip=None,
         user_agent=_USER_AGENT,
-        details={"until": (now + timedelta(days=30)).isoformat()} if notice is Notice.BANNED else {},
+        details=_details(notice, now),
     )

@@ -15,6 +15,7 @@ from portal.app import context_of, settings_of
 from portal.domain.operations import mail_delivery
 from portal.domain.operations.clock_steps import bring_forward
 from portal.domain.operations.mail_delivery import DueMail
+from portal.domain.operations.reencrypt import reencrypt
 from portal.domain.operations.retention import purge
 from portal.domain.outbox import Notice
 from portal.domain.tokens import random_id
@@ -216,6 +217,8 @@ class MailWorker:
         purged = purge(self._context)
         if any(purged.values()):
             _log.info("purged: %s", ", ".join(f"{count} of {table}" for table, count in purged.items() if count))
+        if count := reencrypt(self._context):
+            _log.info("encrypted with the current SECRET_KEY: %d secrets of authenticator apps", count)
 
     def _pause(self, problem: str, reason: str) -> float:
         """Log one line and return the seconds to pause, at random, so that several workers do not retry together."""

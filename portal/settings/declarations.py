@@ -55,7 +55,8 @@ class Settings:
         Declaration(
             values.secret_keys,
             "",
-            "Earlier keys, separated by commas. Cookies, links and open forms signed with them keep working.",
+            "Earlier keys, separated by commas. Cookies, links and open forms signed with them keep working, and "
+            "secrets of authenticator apps can be read.",
             shown="none",
         ),
     ]

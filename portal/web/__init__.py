@@ -34,6 +34,7 @@ from portal.web import (
     reauthentication,
     registration,
     theme,
+    two_step,
     wording,
 )
 from portal.web.cookies import TwoCookies
@@ -101,6 +102,7 @@ def register(app: Flask) -> None:
         address_change,
         activity,
         reauthentication,
+        two_step,
         embedding,
         handover,
         theme,

@@ -33,6 +33,13 @@ DONE: dict[EventKind, str] = {
     EventKind.REAUTHENTICATION_REQUEST: N_("Code requested to confirm it's you"),
     EventKind.REAUTHENTICATION: N_("Confirmed it's you"),
     EventKind.NOT_ME: N_("Reported by email link that it wasn't you; all sessions ended"),
+    EventKind.SECOND_STEP_ASKED: N_("Sign-in begun, waiting for a code"),
+    EventKind.RECOVERY_CODE: N_("Recovery code used"),
+    EventKind.RECOVERY_CODES: N_("New recovery codes made"),
+    EventKind.TWO_STEP_ON: N_("Two-step verification turned on"),
+    EventKind.TWO_STEP_OFF: N_("Two-step verification turned off"),
+    EventKind.TWO_STEP_RESET: N_("Two-step verification turned off by the shop or service"),
+    EventKind.TRUST_END: N_("Codes asked for in every browser again"),
     EventKind.PROFILE_CHANGE: N_("Profile changed"),
     EventKind.EXPORT: N_("Copy of your data requested"),
     EventKind.CLOSE: N_("Account deletion requested"),
@@ -83,6 +90,7 @@ REASONS: dict[Failure, str] = {
     Failure.REGISTRATION_DROPPED: _LINK_ENDED,
     Failure.LINK_EXPIRED: N_("the link had expired"),
     Failure.WRONG_CODE: N_("wrong code"),
+    Failure.TWO_STEP_WRONG: N_("wrong code"),
 }
 """The text of each failure that says more than that the attempt was refused."""
 

@@ -55,8 +55,13 @@ NEVER_FRAMED = frozenset(
         "reauthentication.ask_code",
         "reauthentication.code",
         "reauthentication.password",
+        "reauthentication.second_step",
         "register.verify",
         "register.verify_opened",
+        "two_step.forget_browsers",
+        "two_step.off",
+        "two_step.recovery_codes",
+        "two_step.settings",
     }
 )
 """Pages that change a credential, hand a customer over, or are opened by a link from an email: never in a frame, to

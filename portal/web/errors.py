@@ -15,6 +15,7 @@ from portal.domain.identities import SessionEnded
 from portal.domain.messages import N_
 from portal.domain.one_time_links import LinkUsed
 from portal.domain.recent_authentication import NotRecentlyAuthenticated
+from portal.domain.sign_ins import SignInEnded
 from portal.extensions import form_rate, retry_after
 from portal.i18n import translate
 from portal.storage.backends import DatabaseUnavailable
@@ -26,9 +27,11 @@ from portal.web.session import (
     NotSignedIn,
     PageLink,
     current_customer,
+    drop_pending_sign_in,
     redirect_to_reauthentication,
     redirect_to_sign_in,
     remembered_registration,
+    set_notice,
 )
 
 _log = logging.getLogger("portal.errors")
@@ -94,11 +97,18 @@ def register(app: Flask) -> None:
     app.register_error_handler(SessionEnded, lambda _error: redirect_to_sign_in())
     app.register_error_handler(CustomerDeleted, lambda _error: redirect_to_sign_in())
     app.register_error_handler(NotRecentlyAuthenticated, lambda _error: redirect_to_reauthentication())
+    app.register_error_handler(SignInEnded, lambda _error: _sign_in_again())
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(Busy, lambda busy: _unavailable(busy.retry_after))
     app.register_error_handler(DatabaseUnavailable, _database_unavailable)
     app.register_error_handler(MemoryError, _out_of_memory)
     app.register_error_handler(Exception, _unexpected)
+
+
+def _sign_in_again() -> Response:
+    drop_pending_sign_in()
+    set_notice(N_("That took too long, or was done in another tab. Please sign in again."))
+    return redirect(url_for("login.login"))
 
 
 def _page(
@@ -177,6 +187,8 @@ def _show_stale_form() -> ResponseReturnValue:
         return redirect_to_sign_in()
     except NotRecentlyAuthenticated:
         return redirect_to_reauthentication()
+    except SignInEnded:
+        return _sign_in_again()
 
 
 def _refused(refusal: Refused) -> Response:

@@ -155,6 +155,17 @@ class CodeField(TextField):
             raise StopValidation(translate(N_("The code has six digits. Please check it.")))
 
 
+class SecondStepField(TextField):
+    """A code of an authenticator app, or a recovery code, as it was typed."""
+
+    def pre_validate(self, form: object) -> None:
+        """Something must be typed, and not more than a recovery code with its hyphens and some spaces."""
+        if not self.data:
+            raise StopValidation(translate(N_("Enter a code.")))
+        if len(self.data) > CODE_LENGTH:
+            raise StopValidation(translate(N_("This is longer than a code. Please check it.")))
+
+
 class LanguageField(HiddenField):
     """The tag of a language, sent by its button; `language` is the language itself."""
 

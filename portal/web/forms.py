@@ -16,6 +16,7 @@ from portal.web.fields import (
     CodeField,
     EmailField,
     LanguageField,
+    SecondStepField,
     SecretField,
     TextField,
     password_field,
@@ -221,3 +222,26 @@ class ChangePasswordForm(PortalForm):
 
     current_password = password_field(N_("Current password"), N_("Enter your current password."))
     password = password_field(N_("New password"), N_("Choose a new password."))
+
+
+class AppCodeForm(PortalForm):
+    """Type the first code of an authenticator app that is being set up."""
+
+    code = SecondStepField(N_("Code from the app"))
+
+
+class SecondStepForm(PortalForm):
+    """Type a code of the second step to sign in."""
+
+    code = SecondStepField(N_("Code"))
+    trust = CheckBox(N_("Don't ask for a code in this browser for 30 days"))
+    recovery = HiddenField()
+    """Set where a recovery code is asked for."""
+
+
+class ConfirmSecondStepForm(PortalForm):
+    """Type a code of the second step, to confirm who sits there."""
+
+    code = SecondStepField(N_("Code"))
+    next = HiddenField()
+    recovery = HiddenField()

@@ -20,6 +20,7 @@ from portal.domain.devices import remember_device
 from portal.domain.identities import Customer
 from portal.domain.rate_limiter import RateLimitExceeded
 from portal.domain.return_urls import is_handover_url
+from portal.domain.sign_ins import PendingSignIn, SignIn
 from portal.domain.use_cases.hand_over import hand_over, hand_over_once
 from portal.extensions import form_rate
 from portal.web.cookies import is_framed, set_device_cookie
@@ -28,7 +29,14 @@ from portal.web.form_page import FormPage, PageState
 from portal.web.forms import ContinueForm, Problem
 from portal.web.organisation import current_organisation
 from portal.web.redirects import redirect_to, return_target
-from portal.web.session import VISIT, current_customer, current_visitor, sign_in, signed_in_customer
+from portal.web.session import (
+    VISIT,
+    current_customer,
+    current_visitor,
+    hold_pending_sign_in,
+    sign_in,
+    signed_in_customer,
+)
 
 pages = Blueprint("handover", __name__)
 
@@ -53,16 +61,32 @@ def tell_site() -> ResponseReturnValue:
 
 
 def sign_in_and_redirect(
-    identity: str, *, remember: bool, after: str | None, return_url: str | None = None
+    begun: SignIn, *, remember: bool, after: str | None, return_url: str | None = None
 ) -> Response:
     """Sign the browser in and redirect it: back to the site that it came from, or to the path `after`.
 
-    The browser becomes one of the customer's known devices. `return_url` is the URL that a shop's server gave for a new
-    customer; no code is sent there, because the browser may not be the one that the shop knows.
+    If the sign-in waits for a second step, redirect there first. `return_url` is the URL that a shop's server gave for
+    a new customer; no code is sent there, because the browser may not be the one that the shop knows.
+    """
+    if isinstance(begun, PendingSignIn):
+        hold_pending_sign_in(begun.value, after)
+        return redirect(url_for("two_step.sign_in"))
+    sign_browser_in(begun, remember=remember)
+    return redirect_after_sign_in(after, return_url)
+
+
+def sign_browser_in(identity: str, *, remember: bool, trust: bool = False) -> None:
+    """Put an identity into the cookie; the browser becomes one of the customer's known devices.
+
+    With `trust`, it signs in without the second step for some time.
     """
     sign_in(identity, remember=remember)
-    if device := remember_device(current_context(), current_visitor(), identity):
+    if device := remember_device(current_context(), current_visitor(), identity, trust=trust):
         set_device_cookie(device)
+
+
+def redirect_after_sign_in(after: str | None, return_url: str | None = None) -> Response:
+    """Redirect a browser that was just signed in."""
     customer, visit = current_customer(), current_visit()
     target = None if is_framed() else return_target(visit.return_url)  # in a frame, the script of the next page does it
     if customer is not None and target is not None:

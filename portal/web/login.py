@@ -46,7 +46,7 @@ class LoginPage(FormPage[LoginForm, _LoginState]):
     def submit(self, form: LoginForm, state: _LoginState) -> ResponseReturnValue:
         remember = form.remember.data
         try:
-            identity = log_in(
+            begun = log_in(
                 current_context(),
                 session.current_visitor(),
                 form.email.address,
@@ -58,7 +58,7 @@ class LoginPage(FormPage[LoginForm, _LoginState]):
             session.remember_registration(pending.registration, form.email.address.email)
             state.unverified = True
             raise
-        return sign_in_and_redirect(identity, remember=remember, after=form.next.data)
+        return sign_in_and_redirect(begun, remember=remember, after=form.next.data)
 
 
 pages.add_url_rule("/login", view_func=LoginPage.as_view("login"))

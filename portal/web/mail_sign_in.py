@@ -97,7 +97,7 @@ def _sign_in(link: OpenLink, *, remember: bool) -> ResponseReturnValue:
     )
     # Another browser than the one that requested the email may have a requested path of its own.
     after = session.requested_path() if link.public_id in session.sign_in_requests() else None
-    response = sign_in_and_redirect(signed_in.identity, remember=remember, after=after)
+    response = sign_in_and_redirect(signed_in.sign_in, remember=remember, after=after)
     session.remember_used_link(link.public_id)
     if signed_in.dropped_registration:
         session.set_notice(_DROPPED_PASSWORD, ("account.change_password", N_("Set a password")))

@@ -10,6 +10,7 @@ from portal.app import current_context
 from portal.domain.errors import Refused
 from portal.domain.messages import N_
 from portal.domain.one_time_links import LinkUsed, OpenLink
+from portal.domain.sign_ins import PendingSignIn, SignIn
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases.judge_password import judge_password
 from portal.domain.use_cases.request_reset import request_reset
@@ -29,6 +30,7 @@ _SET_INSTEAD = N_(
     "Your email address is confirmed and your new password is set. It replaces the one chosen at registration. You are "
     "signed in."
 )
+_SET_BEFORE_SECOND_STEP = N_("Your new password is set, and all your devices have been signed out.")
 
 pages = Blueprint("password", __name__)
 
@@ -129,14 +131,14 @@ class NewPasswordPage(LinkPage[NewPasswordForm, _NewPasswordState]):
             replacing=session.presented_identity(),
         )
         notice = _SET_ALREADY if reset.was_current else _SET_INSTEAD if reset.dropped_registration else _SET
-        return _sign_in(reset.identity, state.link, notice, remember=remember)
+        return _sign_in(reset.sign_in, state.link, notice, remember=remember)
 
     def submit_again(self, used: LinkUsed) -> ResponseReturnValue:
         """Sign in again if the form has the password that was set: its browser may not have received the response."""
         form = NewPasswordForm(formdata=request.form)
         remember = session.is_remembered()
         if form.check():
-            identity = repeat_reset(
+            begun = repeat_reset(
                 current_context(),
                 session.current_visitor(),
                 used,
@@ -144,15 +146,17 @@ class NewPasswordPage(LinkPage[NewPasswordForm, _NewPasswordState]):
                 remember=remember,
                 replacing=session.presented_identity(),
             )
-            if identity is not None:
-                return _sign_in(identity, used.link, _SET, remember=remember)
+            if begun is not None:
+                return _sign_in(begun, used.link, _SET, remember=remember)
         return super().submit_again(used)
 
 
-def _sign_in(identity: str, link: OpenLink, notice: str, *, remember: bool) -> ResponseReturnValue:
-    response = sign_in_and_redirect(identity, remember=remember, after=None)
+def _sign_in(begun: SignIn, link: OpenLink, notice: str, *, remember: bool) -> ResponseReturnValue:
+    response = sign_in_and_redirect(begun, remember=remember, after=None)
     session.remember_used_link(link.public_id)
-    if response.location == url_for("account.home"):
+    if isinstance(begun, PendingSignIn):
+        session.set_notice(_SET_BEFORE_SECOND_STEP)
+    elif response.location == url_for("account.home"):
         session.set_notice(notice)
     return response
 

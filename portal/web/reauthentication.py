@@ -1,4 +1,4 @@
-"""Reauthenticate before a sensitive change: by the password, or by a code from an email."""
+"""Reauthenticate before a sensitive change: by the password or a code from an email, and by the second step."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,17 @@ from flask.typing import ResponseReturnValue
 
 from portal.app import current_context
 from portal.domain.messages import N_
+from portal.domain.recent_authentication import is_second_step_due
 from portal.domain.use_cases.get_security import get_security
-from portal.domain.use_cases.reauthenticate import reauthenticate, reauthenticate_by_code, request_code
+from portal.domain.use_cases.reauthenticate import (
+    reauthenticate,
+    reauthenticate_by_code,
+    reauthenticate_by_second_step,
+    request_code,
+)
 from portal.web import session
 from portal.web.form_page import FormPage, FormT, PageState, StatelessFormPage
-from portal.web.forms import AskCodeForm, ConfirmCodeForm, ConfirmPasswordForm
+from portal.web.forms import AskCodeForm, ConfirmCodeForm, ConfirmPasswordForm, ConfirmSecondStepForm
 from portal.web.redirects import own_path, redirect_to
 
 pages = Blueprint("reauthentication", __name__, url_prefix="/reauthenticate")
@@ -35,6 +41,12 @@ class PasswordPage(_ReauthenticationPage[ConfirmPasswordForm]):
     """Enter the password."""
 
     form_class = ConfirmPasswordForm
+
+    def early_redirect(self) -> ResponseReturnValue | None:
+        """Redirect a customer of whom only the second step is asked."""
+        if is_second_step_due(current_context(), session.signed_in_customer()):
+            return redirect(url_for("reauthentication.second_step", next=own_path(request.args.get("next"))))
+        return None
 
     def submit(self, form: ConfirmPasswordForm, state: _ReauthenticationState) -> ResponseReturnValue:
         customer = session.signed_in_customer()
@@ -87,10 +99,39 @@ class CodePage(StatelessFormPage[ConfirmCodeForm]):
         return _renew_and_redirect(identity, form.next.data)
 
 
+class SecondStepPage(StatelessFormPage[ConfirmSecondStepForm]):
+    """Enter a code of the second step."""
+
+    form_class = ConfirmSecondStepForm
+    template = "account/reauthenticate_two_step.html"
+
+    def early_redirect(self) -> ResponseReturnValue | None:
+        """Redirect a customer of whom it is not asked now to the page with the other ways."""
+        if is_second_step_due(current_context(), session.signed_in_customer()):
+            return None
+        return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
+
+    def load(self) -> PageState:
+        """Require a signed-in customer."""
+        session.signed_in_customer()
+        return super().load()
+
+    def prefill(self, form: ConfirmSecondStepForm) -> None:
+        form.recovery.data = request.args.get("recovery") and "y"
+
+    def submit(self, form: ConfirmSecondStepForm, state: PageState) -> ResponseReturnValue:
+        identity = reauthenticate_by_second_step(
+            current_context(), session.current_visitor(), session.signed_in_customer(), form.code.data or ""
+        )
+        return _renew_and_redirect(identity, form.next.data)
+
+
 def _renew_and_redirect(identity: str | None, after: str | None) -> ResponseReturnValue:
     if identity is None:
         return session.redirect_to_sign_in()
     session.renew(identity)
+    if is_second_step_due(current_context(), session.signed_in_customer()):
+        return redirect(url_for("reauthentication.second_step", next=own_path(after)))
     session.set_notice(N_("Thanks, that's confirmed."))
     return redirect_to(after, url_for("account.security"))
 
@@ -98,3 +139,4 @@ def _renew_and_redirect(identity: str | None, after: str | None) -> ResponseRetu
 pages.add_url_rule("", view_func=PasswordPage.as_view("password"))
 pages.add_url_rule("/email", view_func=AskCodePage.as_view("ask_code"))
 pages.add_url_rule("/code", view_func=CodePage.as_view("code"))
+pages.add_url_rule("/two-step", view_func=SecondStepPage.as_view("second_step"))

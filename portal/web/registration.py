@@ -195,7 +195,7 @@ class VerifyPage(LinkPage[RememberForm, _VerifyState]):
 
 
 def _confirm(confirmation: Confirmation, password: str | None, *, remember: bool) -> ResponseReturnValue:
-    identity = confirm(
+    begun = confirm(
         current_context(),
         session.current_visitor(),
         confirmation,
@@ -203,7 +203,7 @@ def _confirm(confirmation: Confirmation, password: str | None, *, remember: bool
         remember=remember,
         replacing=session.presented_identity(),
     )
-    response = sign_in_and_redirect(identity, remember=remember, after=None, return_url=confirmation.return_url)
+    response = sign_in_and_redirect(begun, remember=remember, after=None, return_url=confirmation.return_url)
     session.remember_used_link(confirmation.link.public_id)
     if response.location == url_for("account.home"):
         session.set_notice(N_("Your email address is confirmed. Welcome!"))

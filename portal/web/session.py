@@ -27,6 +27,8 @@ _MAILED_ADDRESS = "mailed_to"
 _SIGN_IN_REQUESTS = "sign_ins"
 _CODE_REQUESTS = "codes"
 _REQUESTED_PATH = "next"
+_PENDING_SIGN_IN = "pending"
+_SET_UP = "set_up"
 _OPENED_LINKS = "links"
 _USED_LINKS = "used"
 _MAX_USED_LINKS = 5
@@ -125,6 +127,37 @@ def signed_in_customer() -> Customer:
     return customer
 
 
+def hold_pending_sign_in(value: str, after: str | None) -> None:
+    """Save a sign-in that waits for the second step, and the path to redirect to afterwards."""
+    session[_PENDING_SIGN_IN] = value
+    session[_REQUESTED_PATH] = after if after and len(after) <= STRING_LENGTH else None
+
+
+def pending_sign_in() -> str | None:
+    """Return the sign-in of this browser that waits for the second step, if any."""
+    return session.get(_PENDING_SIGN_IN)
+
+
+def drop_pending_sign_in() -> None:
+    """Remove a sign-in that cannot be finished."""
+    session.pop(_PENDING_SIGN_IN, None)
+
+
+def save_set_up(sealed: str) -> None:
+    """Save the secret of an app that is being set up, so that the page shows the same one when it is reloaded."""
+    session[_SET_UP] = sealed
+
+
+def saved_set_up() -> str | None:
+    """Return the secret of an app that is being set up, encrypted."""
+    return session.get(_SET_UP)
+
+
+def delete_set_up() -> None:
+    """Remove the secret of an app that is set up."""
+    session.pop(_SET_UP, None)
+
+
 def renew(identity: str) -> None:
     """Replace the identity of the session, after the customer has reauthenticated."""
     for found in ("customer", "customer_failure"):
@@ -183,7 +216,7 @@ def sign_in_requests() -> list[str]:
 
 
 def requested_path() -> str | None:
-    """Return the path to redirect to after a sign-in by email, if any."""
+    """Return the path to redirect to after a sign-in by email or with a second step, if any."""
     return session.get(_REQUESTED_PATH)
 
 

@@ -33,14 +33,15 @@ SCHEMA = {
 }
 BY_OPERATOR = {
     *(EventKind.BAN, EventKind.UNBAN, EventKind.DELETE, EventKind.IMPORT, EventKind.KEY_CREATE, EventKind.KEY_REVOKE),
-    *(EventKind.SESSIONS_END_ALL, EventKind.ORGANISATION_ADD, EventKind.ORGANISATION_CHANGE),
+    *(EventKind.SESSIONS_END_ALL, EventKind.TWO_STEP_RESET, EventKind.ORGANISATION_ADD, EventKind.ORGANISATION_CHANGE),
 }
 """There is no request that they came with."""
 
 
 @pytest.fixture
 def world(start: Start) -> World:
-    roomy = dict.fromkeys(("LOGIN_LIMIT_ACCOUNT", "MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK"), "1000 per hour")
+    names = ("LOGIN_LIMIT_ACCOUNT", "MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK", "REGISTER_LIMIT_NETWORK")
+    roomy = dict.fromkeys(names, "1000 per hour")
     site = start(**roomy, LOGIN_LIMIT_NETWORK=f"{GUESSES - 1} per hour", API_LIMIT_DEV="1 per hour")
     with site.context.database.write() as connection:
         lists = {"return_origins": ["https://shop.example.com"], "handover_urls": [RETURN]}

@@ -18,6 +18,7 @@ _LOGO = Path(__file__).resolve().parents[2] / "static" / "favicon.svg"
 ADA = "ada@example.com"
 FORGETFUL = "forgetful@example.com"
 CLOSED = "closed@example.com"
+STEPPING = "stepping@example.com"
 MOVING, MOVED = "moving@example.com", "moved@example.com"
 
 
@@ -46,6 +47,15 @@ class Stage:
         visitor.go(link)
         visitor.press("Confirm email address")
         return link, visitor.context.cookies()
+
+    @cached_property
+    def stepping(self) -> tuple[Any, list[str]]:
+        """The cookies of a customer who has two-step verification, signed in by it, and the recovery codes."""
+        visitor = self.cleared()
+        visitor.register(STEPPING)
+        visitor.confirm(STEPPING)
+        codes = visitor.set_up_two_step()
+        return visitor.context.cookies(), codes
 
     @property
     def ada(self) -> Any:
@@ -111,6 +121,15 @@ class Stage:
         visitor.confirm(FORGETFUL)
         visitor.go("/reauthenticate")
         visitor.press("Email me a code")
+        codes = visitor.set_up_two_step()
+        visitor.press("Sign out")
+        visitor.sign_in(FORGETFUL)
+        visitor.enter_recovery_code(codes[0])
+        visitor.go("/account/two-step")
+        visitor.press("Turn off two-step verification")
+        visitor.set_up_two_step()
+        reset = run_portal(self.instance, "customer", "reset-two-step", FORGETFUL, "--reason", "Lost phone")
+        assert reset.returncode == 0, reset.stderr
         visitor.press("Sign out")
         visitor.register(FORGETFUL)
         visitor.ask_for_reset(FORGETFUL)

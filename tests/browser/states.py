@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from playwright.sync_api import expect
 
 from tests.browser.conftest import LOGIN_TRIES, MAILS
-from tests.browser.stage import ADA, CLOSED, FORGETFUL, SITE_HOST, Stage, State, show
+from tests.browser.stage import ADA, CLOSED, FORGETFUL, SITE_HOST, STEPPING, Stage, State, show
 from tests.browser.visitor import PASSWORD, Visitor
 from tests.cli.process import run_portal
 
@@ -311,6 +311,67 @@ def reset_throttled(stage: Stage) -> Visitor:
 def at_the_shop(path: str) -> State:
     """Return the state of a page of another organisation than the default one."""
     return lambda stage: show(stage.cleared(url=stage.shop_url), path, "", {})
+
+
+def two_step_codes(stage: Stage) -> Visitor:
+    """The page that shows the recovery codes once."""
+    visitor = stage.cleared()
+    email = f"coded-{next(_numbers)}@example.com"
+    visitor.register(email)
+    visitor.confirm(email)
+    assert len(visitor.set_up_two_step()) == 10
+    return visitor
+
+
+def two_step(stage: Stage) -> Visitor:
+    return show(stage.cleared(stage.stepping[0]), "/account/two-step", "", {})
+
+
+def login_two_step(press: str = "", *, recovery: bool = False, **fields: str) -> State:
+    """A sign-in that waits for its second step."""
+
+    def open_it(stage: Stage) -> Visitor:
+        assert stage.stepping
+        visitor = stage.cleared()
+        visitor.sign_in(STEPPING)
+        if recovery:
+            visitor.follow("Use a recovery code")
+        visitor.type(**fields)
+        if press:
+            assert visitor.press(press) == 422
+        return visitor
+
+    return open_it
+
+
+def login_set_up(stage: Stage) -> Visitor:
+    """A sign-in at an organisation that requires a second step, of a customer who has none."""
+    assert stage.ada
+    visitor = stage.cleared()
+    email = f"required-{next(_numbers)}@example.com"
+    visitor.register(email)
+    visitor.confirm(email)
+    visitor.press("Sign out")
+    set_rule = ("organisation", "set", "default", "--require-two-step")
+    assert run_portal(stage.instance, *set_rule, "required").returncode == 0
+    try:
+        visitor.sign_in(email)
+    finally:
+        assert run_portal(stage.instance, *set_rule, "optional").returncode == 0
+    return visitor
+
+
+def reauthenticate_two_step(stage: Stage) -> Visitor:
+    """Something dangerous in a browser that signed in without the second step."""
+    codes = stage.stepping[1]
+    visitor = stage.cleared()
+    visitor.sign_in(STEPPING)
+    visitor.enter_recovery_code(codes.pop(), trust=True)
+    visitor.press("Sign out")
+    visitor.sign_in(STEPPING)
+    visitor.go("/account/two-step")
+    visitor.press("Make new codes")
+    return visitor
 
 
 def profile_of_company(stage: Stage) -> Visitor:

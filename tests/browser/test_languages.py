@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.full]
 REACHED = STATES | STATES_OF_SCRIPT
 _DATA = re.compile(
     r"https?://\S+|\S+@\S+"  # links and addresses
+    r"|Lost phone, ticket 4711|Lost phone"  # an operator's own words
     rf"|Customer portal|{SHOP_NAME}|{re.escape(SITE_HOST)}|UTC|HeadlessChrome|Chrome|Linux"
     r"|^\s*[A-Z]\s*$"  # how a name begins, in place of a picture
     rf"|\b(?:Ada|Quill|Dr\. Ada Quill|{LONG_FIRST}|{LONG_LAST})\b"
@@ -64,6 +65,7 @@ _CUT = """() => {
     const box = range.getBoundingClientRect();
     if (!text.data.trim() || !box.width) continue;
     if (text.parentElement.closest(".visually-hidden, .skip-link, .site-nav span")) continue;
+    if (text.parentElement.matches("body.page > div")) continue;  // the cut preview text of an email
     if (!text.parentElement.checkVisibility()) continue;
     for (let around = text.parentElement; around !== document.documentElement; around = around.parentElement) {
       if (["inline", "contents"].includes(getComputedStyle(around).display)) continue;

@@ -80,7 +80,11 @@ def stage(browser: Browser, portal: Served, failing_url: str) -> Iterator[Stage]
         yield Stage(new_visitor(), portal.log.parent / "instance", portal.url, failing_url)
 
 
-@pytest.fixture(scope="module", params=REACHED)
+_PARAMS = [pytest.param(name, marks=pytest.mark.full) if name.startswith("mail-") else name for name in REACHED]
+"""Emails are read in tests/mail, too."""
+
+
+@pytest.fixture(scope="module", params=_PARAMS)
 def shown(request: pytest.FixtureRequest, stage: Stage) -> Shown:
     """The state is reached once, for all tests that look at it."""
     stage.visitor.page.set_viewport_size({"width": 1280, "height": 800})

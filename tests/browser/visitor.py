@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pyotp
 from babel.support import NullTranslations
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response, expect
 from playwright.sync_api import TimeoutError as TookTooLong
@@ -158,6 +159,26 @@ class Visitor:
         """Sign in with a password."""
         self.go("/login")
         self.type(email=email, password=password)
+        return self.press("Sign in")
+
+    def set_up_two_step(self) -> list[str]:
+        """Turn two-step verification on; the recovery codes, which the page shows now."""
+        self.go("/account/two-step")
+        self.type(code=self.app_code())
+        assert self.press("Turn on") == 200
+        return self.page.locator(".recovery-codes").inner_text().split()
+
+    def app_code(self) -> str:
+        """What an app shows that has the key of this page."""
+        key = self.page.locator(".key .reference").text_content() or ""
+        return pyotp.TOTP("".join(key.split())).now()
+
+    def enter_recovery_code(self, code: str, *, trust: bool = False) -> int:
+        """Finish a sign-in by a recovery code."""
+        self.follow("Use a recovery code")
+        self.type(code=code)
+        if trust:
+            self.page.locator("[name=trust]").check()
         return self.press("Sign in")
 
     def ask_for_reset(self, email: str) -> int:

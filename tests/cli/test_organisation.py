@@ -31,7 +31,15 @@ def test_everything_can_be_set_at_once_and_is_shown(
         *("--handover-url", "https://shop.example", "--locale", "en", "--sender", "mail@shop.example.com"),
         *("--accent", "0B5FFF", "--logo", str(logo), "--privacy-url", "https://shop.example/privacy"),
         *("--terms-url", "https://shop.example/terms", "--support-email", "help@shop.example.com"),
-        *("--no-magic-auth-creates", "--field", "phone=required", "--field", "city=hidden"),
+        *(
+            "--require-two-step",
+            "required",
+            "--no-magic-auth-creates",
+            "--field",
+            "phone=required",
+            "--field",
+            "city=hidden",
+        ),
     )
     assert (added.status, added.out, added.err) == (0, "Organisation shop is added.\n", "")
     assert run("organisation", "show", "shop").out.splitlines() == [
@@ -51,6 +59,7 @@ def test_everything_can_be_set_at_once_and_is_shown(
         "Terms               https://shop.example/terms",
         "Support             help@shop.example.com",
         "Fields              city=hidden phone=required",
+        "Second step         required",
         "magic-auth creates  no",
     ]
 

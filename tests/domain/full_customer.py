@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, replace
 
+import pyotp
 from sqlalchemy import select, update
 
 from portal.domain.use_cases import hand_over
 from portal.domain.use_cases.request_address_change import request_address_change
+from portal.domain.use_cases.set_up_two_step import begin_set_up, set_up_two_step
 from portal.domain.values.email import parse_email
 from portal.storage.models import Contact
 from tests.domain.scene import PASSWORD, SECOND_PASSWORD, Scene
@@ -78,10 +80,22 @@ def create_full_customer(portal: Scene) -> FullCustomer:
     identity = jana.log_in(EMAIL, SECOND_PASSWORD, remember=True)
     jana.remember(identity)
     request_address_change(jana.context, jana.visitor, jana.get(identity), parse_email(NEW_EMAIL))
+    identity = set_up_two_step_of(jana, identity)
+    assert not isinstance(jana.begin_log_in(EMAIL, SECOND_PASSWORD), str)
     hand_over.hand_over(jana.context, jana.get(identity), NONCE)
     ((contact_id,),) = jana.rows(select(Contact.id).where(Contact.email == EMAIL))
     jana.change_row(update(Contact).where(Contact.id == contact_id).values(ban_reason=BAN_REASON))
     return FullCustomer(contact_id, cu_ref_no, referral, identity, jana.ask_reset(EMAIL))
+
+
+def set_up_two_step_of(scene: Scene, identity: str) -> str:
+    """Turn two-step verification on in a session; the session's new identity."""
+    context, visitor, customer = scene.context, scene.visitor, scene.get(identity)
+    secret = begin_set_up(context, visitor, customer.id, customer.email, sealed=None).secret
+    on = set_up_two_step(context, visitor, customer, secret, pyotp.TOTP(secret).at(context.clock()))
+    assert on is not None
+    assert on.identity is not None
+    return on.identity
 
 
 def reference_of(scene: Scene, email: str) -> str:

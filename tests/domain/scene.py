@@ -19,6 +19,7 @@ from portal.domain.one_time_links import OpenLink
 from portal.domain.operations import ban
 from portal.domain.outbox import MailState, Notice
 from portal.domain.passwords.hashing import new_salt
+from portal.domain.sign_ins import SignIn
 from portal.domain.tokens import Purpose, random_id
 from portal.domain.use_cases import (
     change_password,
@@ -56,6 +57,12 @@ class Mail:
     notice: Notice
     recipient: str
     token: str | None
+
+
+def identity_of(begun: SignIn) -> str:
+    """The identity of a sign-in that waits for nothing."""
+    assert isinstance(begun, str)
+    return begun
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,7 @@ class Scene:
     ) -> str:
         """Open a verification link; `browser` is the registration that this browser remembers."""
         found = get_confirmation(self.context, self.visitor, token, registration=browser)
-        return confirm(self.context, self.visitor, found, password, remember=False, replacing=replacing)
+        return identity_of(confirm(self.context, self.visitor, found, password, remember=False, replacing=replacing))
 
     def join(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> str:
         """Become a customer: register and confirm in one browser. Returns the identity."""
@@ -170,6 +177,11 @@ class Scene:
     def log_in(
         self, email: str = ADA, password: str = PASSWORD, *, remember: bool = False, replacing: str | None = None
     ) -> str:
+        return identity_of(self.begin_log_in(email, password, remember=remember, replacing=replacing))
+
+    def begin_log_in(
+        self, email: str = ADA, password: str = PASSWORD, *, remember: bool = False, replacing: str | None = None
+    ) -> SignIn:
         address = parse_email(email)
         return log_in.log_in(self.context, self.visitor, address, password, remember=remember, replacing=replacing)
 
@@ -211,7 +223,7 @@ class Scene:
         return log_in_by_email.log_in_by_email(self.context, self.visitor, link, remember=False, replacing=None)
 
     def log_in_by_email(self, email: str = ADA) -> str:
-        return self.use_sign_in_link(email).identity
+        return identity_of(self.use_sign_in_link(email).sign_in)
 
     def change(self, identity: str, current: str, password: str, *, remember: bool = False) -> str:
         customer = self.get(identity)

@@ -21,7 +21,7 @@ from portal.domain.values.email import parse_email
 from portal.storage.models import Contact, Event, Link
 from tests.conftest import MovableClock
 from tests.domain.instrumentation import HashCounter, in_parallel
-from tests.domain.scene import ADA, Scene, refused
+from tests.domain.scene import ADA, Scene, identity_of, refused
 from tests.domain.use_cases.test_same_work import KNOWN, STRANGER, Work, work_of
 
 EVE = "eve@example.com"
@@ -44,12 +44,12 @@ def wrong(scene: Scene, public_id: str, purpose: Purpose = Purpose.SIGN_IN) -> s
 def type_code(scene: Scene, code: str, *public_ids: str) -> str:
     """Type a code into the browser that asked; returns the identity."""
     link = get_sign_in_link_by_code(scene.context, scene.visitor, public_ids, code)
-    return log_in_by_email(scene.context, scene.visitor, link, remember=False, replacing=None).identity
+    return identity_of(log_in_by_email(scene.context, scene.visitor, link, remember=False, replacing=None).sign_in)
 
 
 def open_link(scene: Scene) -> str:
     link = get_sign_in_link(scene.context, scene.visitor, scene.token(Notice.SIGN_IN))
-    return log_in_by_email(scene.context, scene.visitor, link, remember=False, replacing=None).identity
+    return identity_of(log_in_by_email(scene.context, scene.visitor, link, remember=False, replacing=None).sign_in)
 
 
 def guess(scene: Scene, times: int, email: str = ADA) -> list[Failure]:
@@ -149,7 +149,7 @@ def test_wrong_codes_of_registrations_count_on_the_same_contact(portal: Scene) -
 
     def type_registration_code(code: str) -> str:
         found = get_confirmation_by_code(portal.context, portal.visitor, registration, code)
-        return confirm(portal.context, portal.visitor, found, None, remember=False, replacing=None)
+        return identity_of(confirm(portal.context, portal.visitor, found, None, remember=False, replacing=None))
 
     for _ in range(3):
         with refused(Failure.WRONG_CODE):

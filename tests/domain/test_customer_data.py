@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import select, update
 
 from portal.domain.customer_data import EXPORTED, LEFT_OUT, export_customer
+from portal.domain.use_cases.request_address_change import request_address_change
+from portal.domain.values.email import parse_email
 from portal.storage.models import Base, Contact
 from tests.domain.full_customer import (
     BAN_REASON,
@@ -85,21 +87,26 @@ def test_all_events_are_exported(scene: Scene, customer: FullCustomer) -> None:
     assert [identity["endedAt"] is None for identity in told["identities"]] == [False, True]
     assert {(identity["ip"], identity["userAgent"]) for identity in told["identities"]} == {(IP, USER_AGENT)}
     assert len(told["handovers"]) == 1
-    assert [device.keys() for device in told["devices"]] == [{"createdAt", "seenAt", "failedPasswords"}]
+    assert [device.keys() for device in told["devices"]] == [
+        {"createdAt", "seenAt", "failedPasswords", "failedCodes", "trustedUntil"}
+    ]
+    assert told["secondStep"].keys() == {"createdAt", "failedCodes"}
+    assert [code["usedAt"] for code in told["recoveryCodes"]] == [None] * 10
+    assert [sign_in["kind"] for sign_in in told["pendingSignIns"]] == ["sign_in"]
     assert {"sign_in", "sign_out", "register", "confirm", "reset"} <= {event["kind"] for event in told["events"]}
     assert "WRONG_PASSWORD" in {event["refusal"] for event in told["events"]}
     assert {mail["notice"] for mail in told["mails"]} == {
         *("verify", "reset", "password_changed", "new_sign_in", "account_exists"),
-        *("address_change", "address_requested"),
+        *("address_requested", "two_step_on"),
     }
-    assert {mail["recipient"] for mail in told["mails"]} == {EMAIL, NEW_EMAIL}
+    assert {mail["recipient"] for mail in told["mails"]} == {EMAIL}
     assert {(mail["ip"], mail["userAgent"]) for mail in told["mails"]} == {(IP, USER_AGENT)}
 
 
 def test_no_secret_is_exported(scene: Scene, customer: FullCustomer) -> None:
     text = json.dumps(export(scene, customer.contact_id))
     secrets = [name for name, reason in LEFT_OUT.items() if "secret" in reason]
-    assert len(secrets) == 10
+    assert len(secrets) == 13
     for table, column in (name.split(".") for name in secrets):
         values = scene.rows(select(Base.metadata.tables[table].c[column]))
         assert values
@@ -114,6 +121,21 @@ def test_nothing_of_another_customer_is_exported(scene: Scene, customer: FullCus
     text = json.dumps(export(scene, customer.contact_id))
     assert "@example.com" not in text
     assert "198.51.100.5" not in text
+
+
+def test_it_does_not_tell_whether_a_requested_address_belongs_to_another_customer(scene: Scene) -> None:
+    customer = scene.get(scene.join())
+    scene.join("taken@example.com")
+
+    def mails() -> list[str]:
+        return [mail["notice"] for mail in export(scene, customer.id)["mails"]]
+
+    def mails_of_request(email: str) -> list[str]:
+        before = len(mails())
+        request_address_change(scene.context, scene.visitor, customer, parse_email(email))
+        return mails()[before:]
+
+    assert mails_of_request("free@example.com") == mails_of_request("taken@example.com") == ["address_requested"]
 
 
 def test_a_customer_known_by_phone_only_is_exported(scene: Scene) -> None:

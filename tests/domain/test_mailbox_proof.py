@@ -11,7 +11,7 @@ from portal.domain.outbox import Notice
 from portal.domain.use_cases import hand_over
 from portal.storage.models import Account, Contact
 from tests.conftest import MovableClock
-from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
+from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, identity_of, refused
 
 NONCE = "a-nonce-that-the-page-made-up"
 Prove = Callable[[Scene], str | None]
@@ -111,7 +111,7 @@ def test_a_refused_mailbox_proof_ends_nothing(scene: Scene) -> None:
 def test_signing_in_by_email_reports_a_dropped_pending_registration(scene: Scene) -> None:
     scene.register()
     dropping = scene.use_sign_in_link()
-    assert (scene.is_signed_in(dropping.identity), dropping.dropped_registration) == (True, True)
+    assert (scene.is_signed_in(identity_of(dropping.sign_in)), dropping.dropped_registration) == (True, True)
     assert not scene.use_sign_in_link().dropped_registration
 
 

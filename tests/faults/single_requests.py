@@ -7,6 +7,8 @@ from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import pyotp
+
 from portal.domain import api_keys
 from portal.domain.api_keys import KeyKind
 from portal.domain.operations import ban
@@ -18,9 +20,11 @@ from portal.domain.operations.organisation_settings import (
     add_organisation,
     change_organisation,
 )
+from portal.domain.operations.reset_two_step import reset_two_step
 from portal.domain.values.email import Address, parse_email
 from portal.storage.backends import TransactionConflict
 from tests.api.shop import Shop
+from tests.web.authenticator import SETTINGS, SIGN_IN, Phone, pass_step, secret_on, set_up
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
@@ -243,6 +247,74 @@ def keeps_the_account(world: World) -> Act:
     return sending(world.site.browser(), world.site.link(email))
 
 
+def with_a_second_step(world: World) -> tuple[Browser, Phone, str]:
+    """A customer who has just set up two-step verification, with the address."""
+    email = world.address()
+    browser = world.site.customer(email)
+    return browser, set_up(world.site, browser), email
+
+
+def asked_for_a_code(world: World) -> tuple[Browser, Phone]:
+    """A customer whose sign-in waits for the second step."""
+    _, phone, email = with_a_second_step(world)
+    browser = world.site.browser()
+    assert browser.sign_in(email, PASSWORD).location == SIGN_IN
+    return browser, phone
+
+
+def in_a_trusted_browser(world: World) -> tuple[Browser, Phone]:
+    """A customer who is signed in by the password alone."""
+    _, phone, email = with_a_second_step(world)
+    browser = world.site.browser()
+    browser.sign_in(email, PASSWORD)
+    assert pass_step(browser, phone.code(), trust="y").status == 302
+    browser.sign_out()
+    assert browser.sign_in(email, PASSWORD).location == "/account"
+    return browser, phone
+
+
+def sets_two_step_up(world: World) -> Act:
+    browser = world.site.customer(world.address())
+    return sending(browser, SETTINGS, submit_to=SETTINGS, code=pyotp.TOTP(secret_on(browser.open(SETTINGS))).now())
+
+
+def makes_recovery_codes(world: World) -> Act:
+    return sending(with_a_second_step(world)[0], SETTINGS, submit_to=f"{SETTINGS}/recovery-codes")
+
+
+def turns_two_step_off(world: World) -> Act:
+    return sending(with_a_second_step(world)[0], SETTINGS, submit_to=f"{SETTINGS}/off")
+
+
+def asks_for_codes_everywhere_again(world: World) -> Act:
+    browser, _ = in_a_trusted_browser(world)
+    return sending(browser, SETTINGS, submit_to=f"{SETTINGS}/forget-browsers")
+
+
+def signs_in_with_a_second_step(world: World) -> Act:
+    return sending(world.site.browser(), "/login", email=with_a_second_step(world)[2], password=PASSWORD)
+
+
+def enters_a_code(world: World) -> Act:
+    browser, phone = asked_for_a_code(world)
+    return sending(browser, SIGN_IN, submit_to=SIGN_IN, code=phone.code(), trust="y")
+
+
+def mistypes_a_code(world: World) -> Act:
+    browser, _ = asked_for_a_code(world)
+    return sending(browser, SIGN_IN, submit_to=SIGN_IN, code="12345")
+
+
+def enters_a_recovery_code(world: World) -> Act:
+    browser, phone = asked_for_a_code(world)
+    return sending(browser, SIGN_IN, submit_to=SIGN_IN, code=phone.recovery_codes[0])
+
+
+def confirms_who_she_is_by_the_second_step(world: World) -> Act:
+    browser, phone = in_a_trusted_browser(world)
+    return sending(browser, "/reauthenticate", submit_to="/reauthenticate/two-step", code=phone.code())
+
+
 def another_customer(world: World) -> tuple[Browser, str]:
     """Somebody whose address may change."""
     email = world.address()
@@ -383,6 +455,11 @@ def operator_changes_an_organisation(world: World) -> Act:
     return by_operator(partial(change_organisation, world.site.context, "default", given, PORTAL))
 
 
+def operator_resets_two_step(world: World) -> Act:
+    address = parse_email(with_a_second_step(world)[2])
+    return by_operator(partial(reset_two_step, world.site.context, 1, address, "lost phone"))
+
+
 SINGLE_REQUESTS: list[Callable[[World], Act]] = [
     *(registers, asks_for_the_mail_again, confirms, confirms_elsewhere, confirms_by_code),
     *(signs_in, mistypes, signs_out, asks_for_a_link, signs_in_by_link, signs_in_by_code),
@@ -390,6 +467,9 @@ SINGLE_REQUESTS: list[Callable[[World], Act]] = [
     *(changes_the_profile, ends_a_session, ends_other_sessions, sets_a_first_password, says_it_was_somebody_else),
     *(gets_a_copy_of_the_data, deletes_the_account, keeps_the_account),
     *(asks_for_a_code, confirms_who_she_is_by_code, confirms_who_she_is),
+    *(sets_two_step_up, makes_recovery_codes, turns_two_step_off, asks_for_codes_everywhere_again),
+    *(signs_in_with_a_second_step, enters_a_code, mistypes_a_code, enters_a_recovery_code),
+    *(confirms_who_she_is_by_the_second_step, operator_resets_two_step),
     *(asks_for_another_address, cancels_the_change_of_address, changes_the_address, changes_the_address_by_code),
     undoes_the_change_of_address,
     *(goes_back_to_the_shop, shop_redeems, shop_signs_in, shop_signs_in_by_magic_auth, shop_registers, shop_confirms),

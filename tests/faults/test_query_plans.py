@@ -8,10 +8,12 @@ its plans while one customer does everything.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import pyotp
 import pytest
 from flask import Flask, request, request_started
 from sqlalchemy import event
@@ -19,6 +21,7 @@ from sqlalchemy import event
 from portal.domain.operations.mail_queue import queued_mails
 from portal.storage.models import Base
 from tests.api.shop import new_shop
+from tests.web.authenticator import SETTINGS, pass_step, set_up
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.framing import NONCE, SHOP, Framed, allow
@@ -135,6 +138,7 @@ def sign_in_and_out(site: Site) -> None:
     came = browser.open(f"/login?{urlencode({'return_url': f'{SHOP}/welcome', 'nonce': NONCE})}")
     assert browser.post(came.form("/continue")).location.startswith(f"{SHOP}/welcome?code=")
     use_account(site, browser)
+    use_two_step(site)
     typed = {"current_password": PASSWORD, "password": NEW_PASSWORD}
     assert browser.fill("/account/password", typed, submit_to="/account/password").status == 302
 
@@ -155,6 +159,21 @@ def use_account(site: Site, browser: Browser) -> None:
     code = {"code": code_in(site.mails(EMAIL)[-1])}
     assert browser.post(asked.form("/reauthenticate/code"), code).status == 302
     assert browser.post(page.form("/reauthenticate"), {"password": PASSWORD}).status == 302
+
+
+def use_two_step(site: Site) -> None:
+    browser = signed_in(site, PASSWORD)
+    phone = set_up(site, browser)
+    other = signed_in(site, PASSWORD)
+    for code, status in (("12345", 422), (phone.recovery_codes[0], 302)):
+        assert pass_step(other, code, trust="y").status == status
+    other.sign_out()
+    other.sign_in(EMAIL, PASSWORD)
+    step, next_code = "/reauthenticate/two-step", pyotp.TOTP(phone.secret).at(datetime.now(UTC) + timedelta(seconds=30))
+    assert other.fill("/reauthenticate", {"code": next_code}, submit_to=step).status == 302
+    page = other.open(SETTINGS)
+    for action, status in (("forget-browsers", 302), ("recovery-codes", 200), ("off", 302)):
+        assert other.post(page.form(f"{SETTINGS}/{action}")).status == status
 
 
 def signed_in(site: Site, password: str) -> Browser:

@@ -100,10 +100,15 @@ def test_a_full_database_refuses_writes_and_loses_nothing(scene: Scene) -> None:
             scene.add_guest(f"a{number}@example.com")
             told.append(f"a{number}@example.com")
 
+    def register_many() -> None:
+        for number in range(200):  # the first may still fit into pages that are there
+            scene.elsewhere(f"198.51.{number}.1").register(f"b{number}@example.com")
+            told.append(f"b{number}@example.com")
+
     with pytest.raises(DatabaseUnavailable, match="full"):
         add_many()
     with pytest.raises(DatabaseUnavailable, match="full"):
-        scene.register("bob@example.com")
+        register_many()
     assert scene.is_signed_in(identity)
     limit[0] = 1_000_000
     scene.register("bob@example.com")

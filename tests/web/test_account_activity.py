@@ -20,6 +20,7 @@ OF_NOBODY = {
 UNTOLD = {
     *(Failure.LOGIN_FAILED, Failure.UNKNOWN_CONTACT, Failure.REGISTRATION_FAILED),
     *(Failure.NO_SUCH_LINK, Failure.NO_SUCH_HANDOVER, Failure.HANDOVER_EXPIRED),
+    *(Failure.TWO_STEP_REQUIRED, Failure.TWO_STEP_SETUP_REQUIRED),
 }
 """Nothing that a customer could be told, or never recorded with one."""
 
@@ -87,7 +88,7 @@ def test_only_ones_own_is_shown(site: Site) -> None:
 def test_a_page_costs_as_many_statements_however_much_happened(site: Site) -> None:
     browser = site.customer(EMAIL)
     add_events(site, 10_000)
-    for path, count in ((PATH, 2), ("/account", 6)):
+    for path, count in ((PATH, 2), ("/account", 7)):
         with site.statements() as noted:
             browser.send(path)
         assert len([statement for statement in noted if statement.startswith("SELECT")]) == count

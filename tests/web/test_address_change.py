@@ -311,9 +311,8 @@ def test_the_owner_of_a_hijacked_account_is_alone_again(site: Site) -> None:
 def test_a_change_is_told_in_the_activity(site: Site) -> None:
     browser = site.customer(EMAIL)
     undo = change(site, browser)
-    site.browser().fill(undo)
-    site.browser().sign_in(EMAIL, PASSWORD)
-    browser.sign_in(EMAIL, PASSWORD)
+    reset = browser.follow(browser.fill(undo))
+    browser.post(reset.form(), {"password": OTHER_PASSWORD})
     told = [heading.text for heading in browser.open("/account/activity").tree.one("main").all("h2")]
     assert told[2:5] == [
         "Change of email address undone",

@@ -78,6 +78,7 @@ class TestFrameAncestors:
             "register.code",
             "register.register",
             "register.resend",
+            "two_step.sign_in",
         }
 
     def test_a_page_that_cannot_be_framed_opens_in_a_new_tab(self, shop: Site) -> None:

@@ -98,6 +98,8 @@ class PastEvent(NamedTuple):
     occurred_at: datetime
     kind: str
     refusal: str | None
+    reason: str | None
+    """Why the operator did it."""
     ip: str | None
     user_agent: str | None
 
@@ -192,7 +194,7 @@ def list_live_identities(connection: Connection, rules: Rules, contact_id: int, 
 def recent_events(connection: Connection, contact_id: int, limit: int = RECENT_EVENTS) -> list[PastEvent]:
     """Return the last events of a customer, the newest first."""
     rows = connection.execute(
-        select(Event.occurred_at, Event.kind, Event.refusal, Event.ip, Event.user_agent)
+        select(Event.occurred_at, Event.kind, Event.refusal, Event.reason, Event.ip, Event.user_agent)
         .where(Event.contact_id == contact_id)
         .order_by(Event.occurred_at.desc(), Event.id.desc())
         .limit(limit)

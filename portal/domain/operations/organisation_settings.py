@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.field_rules import ALWAYS_ANSWERED, PROFILE_FIELDS, FieldRule
-from portal.domain.organisations import DEFAULT, UnknownOrganisation
+from portal.domain.organisations import DEFAULT, TwoStepRule, UnknownOrganisation
 from portal.domain.return_urls import parse_handover_url
 from portal.domain.values import images
 from portal.domain.values.email import parse_email
@@ -47,6 +47,7 @@ class OrganisationChanges(TypedDict, total=False):
     terms_url: str
     support_email: str
     magic_auth_creates: bool
+    require_two_step: str
     field_rules: Sequence[str]
     """Each as NAME=RULE; fields that are not named keep theirs."""
 
@@ -76,7 +77,7 @@ def add_organisation(context: Context, slug: str, changes: OrganisationChanges, 
         raise InvalidOrganisation("An organisation needs a name.")
     values = {"slug": slug, "created_at": context.clock(), **_columns(slug, changes, portal)}
     values = {"frame_ancestors": [], "return_origins": [], "handover_urls": [], "magic_auth_creates": True, **values}
-    values["field_rules"] = values.get("field_rules", {})
+    values = {"field_rules": {}, "require_two_step": TwoStepRule.OPTIONAL, **values}
     try:
         with context.database.write() as connection:
             row = connection.execute(insert(Organisation).returning(*_CHECKED), values).one()
@@ -232,6 +233,7 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "terms_url": _page_url("terms"),
     "support_email": _email,
     "magic_auth_creates": bool,
+    "require_two_step": TwoStepRule,
     "field_rules": _field_rules,
 }
 """The parser of each value that is not empty; raises ValueError, with a sentence for the operator."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, update
 
 from portal.domain.outbox import MailState, Notice
-from portal.storage.models import Handover, Identity, Link, OutboxMail
+from portal.storage.models import Device, Handover, Identity, Link, OutboxMail, PendingSignIn
 
 HOLD_REASON = "held back after a restore: it may have been sent already"
 
@@ -38,5 +38,7 @@ def end_open_state(connection: Connection, now: datetime) -> RestoreCounts:
         .values(state=MailState.DEAD, finished_at=now, claim=None, lease_until=None, reason=HOLD_REASON)
     )
     connection.execute(delete(Handover))  # they are valid for a minute only
+    connection.execute(delete(PendingSignIn))
+    connection.execute(update(Device).values(trusted_until=None))
     connection.execute(delete(OutboxMail).where(OutboxMail.notice == Notice.ERASED))  # sent by now, and not to be kept
     return RestoreCounts(*(connection.execute(statement).rowcount for statement in (links, identities, mails)))

@@ -30,6 +30,7 @@ from portal.storage.models import (
     Identity,
     Link,
     OutboxMail,
+    PendingSignIn,
     Registration,
 )
 
@@ -66,6 +67,7 @@ def purge(context: Context) -> dict[str, int]:
             ("registration", Registration.id, _stale_registrations(now)),
             ("handover", Handover.id, Handover.expires_at <= now - HANDOVER_RETENTION),
             ("identity", Identity.id, _ended_identities(now)),
+            ("pending_sign_in", PendingSignIn.id, PendingSignIn.expires_at <= now),
             ("device", Device.id, Device.seen_at <= now - devices.LIFETIME),
             ("event", Event.id, Event.occurred_at <= now - context.rules.event_retention),
             ("contact", Contact.id, _unconfirmed_contacts()),

@@ -43,7 +43,7 @@ def change_password(
         accounts.change_password(connection, context, visitor, current, new.hash, now)
         devices.reset_wrong_passwords(connection, device, contact.id)
         record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now)
-        start = NewIdentity(contact.id, remember, is_proof=True)
+        start = NewIdentity(contact.id, remember, is_proof=True, second_step_at=customer.second_step_at)
         return identities.start(connection, context.rules, visitor, start, now)
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, update
 
-from portal.domain import address_changes, contacts, identities, one_time_links, outbox
+from portal.domain import address_changes, contacts, identities, one_time_links, outbox, sign_ins
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.erasure import erase
@@ -57,6 +57,7 @@ def close_account(context: Context, visitor: Visitor, customer: Customer) -> boo
         if erase_at:
             connection.execute(update(Contact).where(Contact.id == contact.id).values(erase_at=erase_at))
             identities.end_all(connection, contact.id, now)
+            sign_ins.end_pending(connection, contact.id)
             one_time_links.end_all(connection, contact.id, now)
             make_decoys(connection, contact.id)
             link = one_time_links.issue(connection, NewLink(Purpose.KEEP, contact.id, contact.email, erase_at), now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
-from portal.domain import accounts, devices, identities, one_time_links, pending_registrations
+from portal.domain import accounts, devices, one_time_links, pending_registrations, sign_ins
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contact_details import TEXT_FIELDS, ContactDetails, fill_empty_fields
 from portal.domain.context import Context, Visitor
@@ -15,9 +15,9 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.identities import NewIdentity
 from portal.domain.mailbox_proof import RedeemedLink, redeem
 from portal.domain.messages import N_
-from portal.domain.notices import notify_of_sign_in
 from portal.domain.one_time_links import OpenLink
 from portal.domain.rate_limits import attempt, password_limits
+from portal.domain.sign_ins import FirstStep, SignIn
 from portal.domain.tokens import Purpose
 from portal.storage.database import retried
 from portal.storage.models import Contact, Link, Registration
@@ -101,8 +101,8 @@ def confirm(
     *,
     remember: bool,
     replacing: str | None,
-) -> str:
-    """Confirm a registration and sign its customer in; return the new identity, which ends the one it is `replacing`.
+) -> SignIn:
+    """Confirm a registration and begin the sign-in of its customer; a new identity ends the one it is `replacing`.
 
     In another browser than the registering one, `password` must be the one chosen there: an attacker may have chosen
     it and wait for the owner of the mailbox to open the link (account pre-hijacking). Of any number of registrations of
@@ -111,11 +111,9 @@ def confirm(
     if confirmation.needs_password:
         _check_password(context, visitor, confirmation, password or "")
     with create_account(context, visitor, confirmation) as created:
-        connection, contact_id, now = created.connection, created.contact.id, created.now
-        record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=now)
-        notify_of_sign_in(connection, context, visitor, created.contact, now)
-        new = NewIdentity(contact_id, remember, replacing, is_proof=True)
-        return identities.start(connection, context.rules, visitor, new, now)
+        new = NewIdentity(created.contact.id, remember, replacing, is_proof=True)
+        first = FirstStep(created.contact, EventKind.SIGN_IN, new)
+        return sign_ins.begin(created.connection, context, visitor, first, created.now)
 
 
 @contextmanager

@@ -1,6 +1,9 @@
-"""End sessions of a customer from another one."""
+"""End sessions of a customer from another one.
 
-from portal.domain import contacts, identities
+The changes of address that were requested in them end too: an attacker may have requested one.
+"""
+
+from portal.domain import address_changes, contacts, identities
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import Customer
@@ -25,6 +28,7 @@ def end_session(context: Context, visitor: Visitor, customer: Customer, session_
         if was_alive is None:
             raise UnknownSession
         if was_alive:
+            address_changes.end_requests_of_ended_sessions(connection, customer.id, now)
             record(connection, visitor, EventKind.SESSION_END, contact_id=customer.id, now=now)
 
 
@@ -35,5 +39,6 @@ def end_other_sessions(context: Context, visitor: Visitor, customer: Customer) -
     with context.database.write() as connection:
         contact = contacts.lock(connection, customer.id)
         if contact is not None and identities.end_others(connection, customer.id, customer.identity_id, now):
+            address_changes.end_requests_of_ended_sessions(connection, customer.id, now)
             record(connection, visitor, EventKind.SESSIONS_END, contact_id=customer.id, now=now)
             notify(connection, context, visitor, contact, Notice.SESSIONS_ENDED)

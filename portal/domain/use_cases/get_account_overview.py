@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
-from portal.domain import accounts, address_changes
+from portal.domain import accounts, address_changes, second_step
 from portal.domain.address_changes import PendingChange
 from portal.domain.contact_details import ContactDetails, get_contact_details
 from portal.domain.context import Context
@@ -32,6 +32,7 @@ class AccountOverview:
     """None for a customer without a password."""
     missing: list[str]
     """Fields that the organisation wants, and that are empty."""
+    has_second_step: bool
     pending_change: PendingChange | None
     """The change of address that is not confirmed yet."""
     last_sign_in: SignIn | None
@@ -65,6 +66,7 @@ def get_account_overview(context: Context, customer: Customer, rules: Rules) -> 
             details=details,
             missing=sorted(name for name in wanted if not getattr(details, name)),
             password_set_at=accounts.password_set_at(connection, customer.id),
+            has_second_step=second_step.is_on(connection, customer.id),
             pending_change=address_changes.find_pending(connection, customer, context.clock()),
             last_sign_in=SignIn(**last._asdict()) if last else None,
         )

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from portal.domain import accounts
+from portal.domain import accounts, devices, second_step
 from portal.domain.context import Context
 from portal.domain.identities import Customer
+from portal.domain.second_step import SecondStepStatus
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,9 @@ class Security:
 
     password_set_at: datetime | None
     """None for a customer without a password, who signs in by email."""
+    second_step: SecondStepStatus | None
+    trusted_browsers: int
+    """Browsers that sign in without the second step."""
 
     @property
     def has_password(self) -> bool:
@@ -24,4 +28,8 @@ class Security:
 def get_security(context: Context, customer: Customer) -> Security:
     """What protects a customer's account."""
     with context.database.read() as connection:
-        return Security(password_set_at=accounts.password_set_at(connection, customer.id))
+        return Security(
+            password_set_at=accounts.password_set_at(connection, customer.id),
+            second_step=second_step.find_status(connection, customer.id),
+            trusted_browsers=devices.count_trusted(connection, customer.id, context.clock()),
+        )

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NoReturn
 
-from portal.domain import accounts, contacts, devices, identities, pending_registrations
+from portal.domain import accounts, contacts, devices, pending_registrations, sign_ins
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import NO_CONTACT, ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.devices import KnownDevice
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import NewIdentity
-from portal.domain.notices import notify_of_sign_in
 from portal.domain.pending_registrations import open_registrations
 from portal.domain.rate_limits import attempt, password_limits
+from portal.domain.sign_ins import FirstStep, SignIn
 from portal.domain.values.email import Address
 from portal.storage.database import retried
 
@@ -40,8 +40,8 @@ class RegistrationPending(Refused):
 @retried
 def log_in(
     context: Context, visitor: Visitor, address: Address, password: str, *, remember: bool, replacing: str | None = None
-) -> str:
-    """Sign a customer in and return the new identity, which ends the one it is `replacing`.
+) -> SignIn:
+    """Begin the sign-in of a customer (sign_ins.py); a new identity ends the one it is `replacing`.
 
     Checks in the order of docs/api.md#login: rate limit (before any hashing, for unknown addresses too), contact,
     account, password, ban, confirmation. Every refusal runs the same statements and computes one hash, so that the
@@ -131,7 +131,7 @@ def _refuse(
 
 def _sign_in(
     context: Context, visitor: Visitor, checked: _CheckedPassword, *, remember: bool, replacing: str | None
-) -> str:
+) -> SignIn:
     contact, device, now = checked.contact, checked.device, context.clock()
     with context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
@@ -148,9 +148,7 @@ def _sign_in(
                 devices.reset_wrong_passwords(connection, device, contact.id)
             if checked.new_hash:
                 accounts.renew_hash(connection, contact, checked.new_hash)
-            notify_of_sign_in(connection, context, visitor, current, now)
             new = NewIdentity(contact.id, remember, replacing, is_proof=True)
-            identity = identities.start(connection, context.rules, visitor, new, now)
-            record(connection, visitor, EventKind.SIGN_IN, contact_id=contact.id, now=now)
-            return identity
+            first = FirstStep(current, EventKind.SIGN_IN, new)
+            return sign_ins.begin(connection, context, visitor, first, now)
     _refuse(context, visitor, contact, device, failure)

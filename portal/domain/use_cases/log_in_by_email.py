@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from portal.domain import identities, one_time_links
+from portal.domain import one_time_links, sign_ins
+from portal.domain.audit_log import EventKind
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import NewIdentity
 from portal.domain.link_requests import email_link
 from portal.domain.mailbox_proof import redeem
-from portal.domain.notices import notify_of_sign_in
 from portal.domain.one_time_links import OpenLink
+from portal.domain.sign_ins import FirstStep, SignIn
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
 from portal.storage.database import retried
@@ -19,7 +20,7 @@ from portal.storage.database import retried
 class EmailSignIn:
     """The result of a sign-in by an emailed link or code."""
 
-    identity: str = field(repr=False)
+    sign_in: SignIn = field(repr=False)
     dropped_registration: bool
     """Whether it ended a pending registration, and so the password that was chosen for it."""
 
@@ -46,7 +47,7 @@ def get_sign_in_link_by_code(context: Context, visitor: Visitor, requests: Seque
 def log_in_by_email(
     context: Context, visitor: Visitor, link: OpenLink, *, remember: bool, replacing: str | None
 ) -> EmailSignIn:
-    """Sign the owner of the mailbox in with a new identity, which ends the one it is `replacing`.
+    """Begin the sign-in of the owner of the mailbox (sign_ins.py); a new identity ends the one it is `replacing`.
 
     Of any number of parallel uses of link and code one succeeds, and ends the customer's other open sign-in links. This
     proves the mailbox (mailbox_proof.py). Raises Refused (LINK_ENDED, LINK_EXPIRED).
@@ -54,7 +55,7 @@ def log_in_by_email(
     with redeem(context, visitor, link) as redeemed:
         connection, contact_id, now = redeemed.connection, redeemed.contact.id, redeemed.now
         one_time_links.end_all(connection, contact_id, now, Purpose.SIGN_IN)
-        notify_of_sign_in(connection, context, visitor, redeemed.contact, now)
         new = NewIdentity(contact_id, remember, replacing, is_proof=True)
-        identity = identities.start(connection, context.rules, visitor, new, now)
-    return EmailSignIn(identity, redeemed.dropped_registration)
+        first = FirstStep(redeemed.contact, EventKind.SIGN_IN_BY_EMAIL, new)
+        sign_in = sign_ins.begin(connection, context, visitor, first, now)
+    return EmailSignIn(sign_in, redeemed.dropped_registration)

@@ -4,9 +4,13 @@ The session goes on under a new identity: whoever copied the old one has not pro
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from portal.domain import contacts, devices, identities, one_time_links
+from sqlalchemy import Connection
+
+from portal.domain import contacts, devices, identities, one_time_links, second_step
 from portal.domain.audit_log import EventKind, record
+from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.current_password import PasswordPrompt, check_current_password, wrong_current_password
 from portal.domain.errors import Failure, Refused
@@ -15,6 +19,7 @@ from portal.domain.link_requests import email_link
 from portal.domain.mailbox_proof import redeem
 from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
+from portal.domain.second_step import Guess
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
 from portal.storage.database import retried
@@ -78,5 +83,19 @@ def _use_link(context: Context, visitor: Visitor, customer: Customer, link: Open
         one_time_links.end_all(connection, contact_id, now, Purpose.REAUTHENTICATE)
         if redeemed.contact.proven_at is not None:
             return identities.renew(connection, customer.identity_id, now)
-        new = NewIdentity(contact_id, remember, is_proof=True)
+        new = NewIdentity(contact_id, remember, is_proof=True, second_step_at=customer.second_step_at)
         return identities.start(connection, context.rules, visitor, new, now)
+
+
+@retried
+def reauthenticate_by_second_step(context: Context, visitor: Visitor, customer: Customer, code: str) -> str | None:
+    """Prove it by a code of the second step, which comes after one of the others; returns what `reauthenticate` does.
+
+    Raises Refused (TWO_STEP_WRONG, TOO_MANY_LOGINS).
+    """
+
+    def renew(connection: Connection, contact: ContactCredentials, now: datetime) -> str | None:
+        record(connection, visitor, EventKind.REAUTHENTICATION, contact_id=contact.id, now=now)
+        return identities.renew(connection, customer.identity_id, now, by_second_step=True)
+
+    return second_step.check(context, Guess(visitor, customer.id, code, EventKind.REAUTHENTICATION), renew)

@@ -6,9 +6,11 @@ from portal.domain import contacts
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure
+from portal.domain.passwords.hashing import new_salt
 from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.domain.rate_limits import attempt, registration_email_limits
 from portal.domain.use_cases.register import StoredRegistration, queue_mail
+from portal.domain.values.email import parse_email
 from portal.storage.database import retried
 from portal.storage.models import Contact, Registration
 
@@ -17,7 +19,9 @@ from portal.storage.models import Contact, Registration
 def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
     """Send the email of a registration again, by its public id, within the rate limits of emails.
 
-    Return the recipient, or None if there is no such registration any more. Earlier links stay valid. Raises Refused.
+    Return its address, or None if there is no such registration any more. Earlier links stay valid. Raises Refused.
+
+    The email goes to who has the address now: since the registration, a customer may have changed to it or from it.
     """
     now = context.clock()
     find = (
@@ -26,7 +30,7 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
             Registration.locale,
             Registration.ended_at,
             Registration.is_decoy,
-            Contact.email_key,
+            Registration.email,
         )
         .join(Contact, Contact.id == Registration.contact_id)
         .where(
@@ -39,13 +43,15 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
         row = connection.execute(find).one_or_none()
     if row is None:
         return None
-    limits = registration_email_limits(context, visitor, row.email_key)
+    address = parse_email(row.email)
+    limits = registration_email_limits(context, visitor, address.key)
     counted = attempt(context, visitor, limits, EventKind.RESEND, Failure.TOO_MANY_MAILS)
     with counted, context.database.write() as connection:
-        contact = contacts.lock_by_key(connection, visitor.organisation_id, row.email_key)
-        if contact is None:
+        row = connection.execute(find.with_for_update(read=True, key_share=True, of=Registration)).one_or_none()
+        if row is None:  # deleted meanwhile with its contact
             return None
+        contact = contacts.get_or_create(connection, visitor.organisation_id, address, salt=new_salt(), now=now)
         is_pending = row.ended_at is None and not row.is_decoy
         queue_mail(connection, context, visitor, contact, StoredRegistration(row.id, row.locale, is_pending), now)
         record(connection, visitor, EventKind.RESEND, contact_id=contact.id, now=now)
-    return contact.email
+    return address.email

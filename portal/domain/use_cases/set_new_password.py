@@ -1,20 +1,19 @@
 """Set a new password by a reset link."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import Connection
-
-from portal.domain import accounts, contacts, devices, identities, one_time_links
-from portal.domain.audit_log import EventKind, record
+from portal.domain import accounts, contacts, devices, identities, one_time_links, sign_ins
+from portal.domain.audit_log import EventKind
+from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import NewIdentity
 from portal.domain.mailbox_proof import redeem
-from portal.domain.notices import notify_of_sign_in
 from portal.domain.one_time_links import LinkUsed, OpenLink
 from portal.domain.password_reuse import PasswordChange, hash_new_password
 from portal.domain.rate_limits import account_limit, attempt, device_limit, new_password_limits
+from portal.domain.sign_ins import FirstStep, SignIn
 from portal.domain.tokens import Purpose, digest_of
 from portal.storage.database import retried
 
@@ -26,8 +25,8 @@ REPEATED_WITHIN = timedelta(minutes=10)
 class Reset:
     """The result of a reset."""
 
-    identity: str = field(repr=False)
-    """The new identity; empty without a sign-in."""
+    sign_in: SignIn = field(repr=False)
+    """Empty without a sign-in."""
     dropped_registration: bool
     """Whether it ended a pending registration, and so the password that was chosen for it."""
     was_current: bool
@@ -61,7 +60,7 @@ def reset_and_sign_in(
 ) -> Reset:
     """Set a new password by a reset link and sign the customer in; the identity it is `replacing` ends.
 
-    The current password is accepted too. Raises what `_reset` does.
+    The current password is accepted too, unless it is locked: an attacker may know it. Raises what `_reset` does.
     """
     return _reset(context, visitor, token, password, sign_in=_SignIn(remember, replacing))
 
@@ -80,32 +79,32 @@ def _reset(context: Context, visitor: Visitor, token: str, password: str, sign_i
     if contact is None:  # deleted since the link was read
         raise Refused(Failure.NO_SUCH_LINK)
     limits = new_password_limits(context, contact.id)
-    change = PasswordChange(EventKind.RESET, limits, may_be_current=sign_in is not None)
+    change = PasswordChange(EventKind.RESET, limits, may_be_current=sign_in is not None and not contact.is_locked)
     new = hash_new_password(context, visitor, contact, password, change)
-    identity = ""
+    signed_in: SignIn = ""
     with redeem(context, visitor, link) as redeemed:
         connection, current, now = redeemed.connection, redeemed.contact, redeemed.now
-        if new.is_current and current.password_hash == contact.password_hash:
+        is_kept = new.is_current and current.password_hash == contact.password_hash
+        if is_kept:
             accounts.keep_password(connection, current, new.hash, now)
-            if sign_in:  # else the notice of the new password tells of it
-                notify_of_sign_in(connection, context, visitor, current, now)
         else:
             accounts.change_password(connection, context, visitor, current, new.hash, now)
-        if sign_in:
-            identity = _start(connection, context, visitor, link, sign_in, now)
+        if sign_in:  # the notice of a new password tells of it
+            first = _first_step(visitor, link, current, sign_in, is_told=not is_kept)
+            signed_in = sign_ins.begin(connection, context, visitor, first, now)
     # The mailbox is proven and the old password is gone, so an attacker's guesses must not block the customer any more.
     key = contact.email_key or ""  # a link has an address
     context.rate_limiter.forget(account_limit(context, visitor, key))
     if device := devices.find(context, visitor, key):
         context.rate_limiter.forget(device_limit(context, device))
-    return Reset(identity, redeemed.dropped_registration, new.is_current)
+    return Reset(signed_in, redeemed.dropped_registration, new.is_current)
 
 
 @retried
 def repeat_reset(
     context: Context, visitor: Visitor, used: LinkUsed, password: str, *, remember: bool, replacing: str | None
-) -> str | None:
-    """Sign in once more the browser whose reset succeeded but whose answer was lost; returns the new identity.
+) -> SignIn | None:
+    """Sign in once more the browser whose reset succeeded but whose answer was lost.
 
     None unless the same browser sends the same password within REPEATED_WITHIN, and the identity that it did not hear
     of is still alive: that one ends. Raises Refused (TOO_MANY_LOGINS) and Busy.
@@ -131,16 +130,16 @@ def repeat_reset(
             return None
         if not identities.end_started_by(connection, contact.id, started_by, now):
             return None
-        return _start(connection, context, visitor, link, _SignIn(remember, replacing), now)
+        first = _first_step(visitor, link, current, _SignIn(remember, replacing), is_told=True)
+        return sign_ins.begin(connection, context, visitor, first, now)
 
 
-def _start(
-    connection: Connection, context: Context, visitor: Visitor, link: OpenLink, sign_in: _SignIn, now: datetime
-) -> str:
-    record(connection, visitor, EventKind.SIGN_IN, contact_id=link.contact_id, now=now)
+def _first_step(
+    visitor: Visitor, link: OpenLink, contact: ContactCredentials, sign_in: _SignIn, *, is_told: bool
+) -> FirstStep:
     started_by = _form_digest(visitor, link)
-    new = NewIdentity(link.contact_id, sign_in.remember, sign_in.replacing, started_by=started_by)
-    return identities.start(connection, context.rules, visitor, new, now)
+    new = NewIdentity(contact.id, sign_in.remember, sign_in.replacing, started_by=started_by)
+    return FirstStep(contact, EventKind.SIGN_IN, new, is_told)
 
 
 def _form_digest(visitor: Visitor, link: OpenLink) -> bytes | None:

@@ -1,6 +1,16 @@
 """Undo a change of a customer's email address, by the link that was emailed to the former one."""
 
-from portal.domain import accounts, address_changes, contacts, devices, identities, one_time_links, outbox
+from portal.domain import (
+    accounts,
+    address_changes,
+    contacts,
+    devices,
+    identities,
+    one_time_links,
+    outbox,
+    second_step,
+    sign_ins,
+)
 from portal.domain.context import Context, Visitor
 from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import NewLink, OpenLink
@@ -19,10 +29,11 @@ def undo_address_change(context: Context, visitor: Visitor, link: OpenLink) -> s
     """Give the customer the former address again; return the public id of a new link that sets a new password.
 
     An attacker may have changed the address. So an account that was closed since is open again; every session and every
-    open link ends, those that undo later changes too; what was added since the change was requested is removed; and a
-    password that was set since then is locked until the new one. The link is emailed to the address as well, and the
-    address that the account loses gets a notice. Raises Refused (LINK_ENDED, LINK_EXPIRED, ALREADY_REGISTERED), which
-    leaves the link unused.
+    open link ends, those that undo later changes too; and what lets somebody in and was added since the change was
+    requested is removed: known devices, and a password that was set since then. An older password, which the attacker
+    may know, is locked until the next proof of the mailbox. The link is emailed to the address as well, and the address
+    that the account loses gets a notice. Raises Refused (LINK_ENDED, LINK_EXPIRED, ALREADY_REGISTERED), which leaves
+    the link unused.
     """
     with redeem(context, visitor, link) as redeemed:
         connection, contact, now = redeemed.connection, redeemed.contact, redeemed.now
@@ -30,13 +41,14 @@ def undo_address_change(context: Context, visitor: Visitor, link: OpenLink) -> s
         contacts.reopen(connection, contact.id)
         address_changes.give_address(connection, visitor.organisation_id, contact, change.old, now)
         identities.end_all(connection, contact.id, now)
+        sign_ins.end_pending(connection, contact.id)
         one_time_links.end_all(connection, contact.id, now)
         address_changes.end_later(connection, contact.id, change, now)
         # All that lets somebody in and was added since the change was requested is removed here.
         devices.forget_since(connection, contact.id, change.requested_at)
-        password_set_at = accounts.password_set_at(connection, contact.id)
-        if password_set_at is not None and password_set_at > change.requested_at:
-            contacts.lock_password(connection, contact.id)
+        second_step.remove_since(connection, contact.id, change.requested_at)
+        accounts.remove_password_set_since(connection, contact, change.requested_at, now)
+        contacts.lock_password(connection, contact.id)
         expires_at = now + context.rules.reset_lifetime
         reset = one_time_links.issue(connection, NewLink(Purpose.RESET, contact.id, change.old.email, expires_at), now)
         mails = [NewMail(Notice.ADDRESS_RESTORED, contact.id, change.old.email, contact.locale, link_id=reset.id)]

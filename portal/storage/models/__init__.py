@@ -7,7 +7,16 @@ sign-in except the hash (benchmarks/).
 from portal.storage.models.base import LOCALE_LENGTH, STRING_LENGTH, USER_AGENT_LENGTH, Base, UtcDateTime
 from portal.storage.models.contacts import Account, Contact, ContactGroup, FormerPassword, Registration
 from portal.storage.models.organisations import ApiKey, Organisation
-from portal.storage.models.proofs import AddressChange, Device, Handover, Identity, Link
+from portal.storage.models.proofs import (
+    AddressChange,
+    Device,
+    Handover,
+    Identity,
+    Link,
+    PendingSignIn,
+    RecoveryCode,
+    SecondStep,
+)
 from portal.storage.models.records import Event, OutboxMail
 
 __all__ = [
@@ -28,6 +37,9 @@ __all__ = [
     "Link",
     "Organisation",
     "OutboxMail",
+    "PendingSignIn",
+    "RecoveryCode",
     "Registration",
+    "SecondStep",
     "UtcDateTime",
 ]

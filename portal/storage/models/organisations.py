@@ -39,6 +39,8 @@ class Organisation(Base):
     support_email: Mapped[str | None]
     magic_auth_creates: Mapped[bool] = mapped_column(default=True)
     """Whether the API's magic-auth creates a contact for an unknown address."""
+    require_two_step: Mapped[str] = mapped_column(String(8), default="optional", server_default="optional")
+    """Whether its customers can, or must, sign in with a second step: never, optional or required."""
     field_rules: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")
     """What it has chosen of the fields that customers fill in, by their names."""
     created_at: Mapped[datetime]

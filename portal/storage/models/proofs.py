@@ -1,4 +1,4 @@
-"""The tables of one-time links, changes of address, identities, hand-over codes and known devices."""
+"""The tables of one-time links, changes of address, identities, hand-over codes, known devices and the second step."""
 
 from datetime import datetime
 
@@ -72,6 +72,8 @@ class Identity(Base):
     """Where it is used: in a browser, in a frame on another site, or by a shop's server."""
     proved_at: Mapped[datetime | None]
     """When its holder last proved to be the customer, by the password or out of the mailbox."""
+    second_step_at: Mapped[datetime | None]
+    """When its holder last entered a code of the second step."""
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
@@ -108,6 +110,56 @@ class Device(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     failed_passwords: Mapped[int] = mapped_column(default=0)
     """Consecutive wrong passwords from this device, over any time."""
+    failed_codes: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Consecutive wrong codes of an authenticator app from this device, over any time."""
+    trusted_until: Mapped[datetime | None]
+    """Until when this browser signs in without the second step."""
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     """The last sign-in with it, to within a day."""
+
+
+class SecondStep(Base):
+    """The authenticator app of a customer. A customer with this row signs in with a second step."""
+
+    __tablename__ = "second_step"
+
+    contact_id: Mapped[int] = mapped_column(
+        ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    secret: Mapped[str]
+    """Encrypted (domain/secret_box.py)."""
+    key_id: Mapped[str] = mapped_column(String(16))
+    """The key that it is encrypted with."""
+    last_time_step: Mapped[int]
+    """The time step of the last code that was accepted; only later ones are."""
+    failed_codes: Mapped[int] = mapped_column(default=0)
+    """Consecutive wrong codes, over any time, from unknown devices."""
+    created_at: Mapped[datetime]
+
+
+class RecoveryCode(Base):
+    """A code that stands in for the authenticator app once, stored as a digest."""
+
+    __tablename__ = "recovery_code"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[int] = contact_key()
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class PendingSignIn(Base):
+    """A sign-in that waits for its second step; the value that the browser holds is stored as a digest."""
+
+    __tablename__ = "pending_sign_in"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[int] = contact_key()
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    remember: Mapped[bool]
+    kind: Mapped[str] = mapped_column(String(40))
+    """The event that the sign-in becomes."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]

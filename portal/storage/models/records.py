@@ -20,6 +20,8 @@ class Event(Base):
     kind: Mapped[str] = mapped_column(String(40))
     refusal: Mapped[str | None] = mapped_column(String(40))
     """The name of the Failure, or None for a success."""
+    reason: Mapped[str | None]
+    """Why the operator did it, in the operator's words."""
     ip: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[str | None]
     request_id: Mapped[str | None] = mapped_column(String(32))

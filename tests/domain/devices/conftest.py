@@ -6,7 +6,7 @@ from portal.domain.outbox import Notice
 from portal.domain.use_cases.log_in_by_email import get_sign_in_link, log_in_by_email, request_sign_in
 from portal.domain.values.email import parse_email
 from portal.storage.models import Contact, Device
-from tests.domain.scene import ADA, Scene
+from tests.domain.scene import ADA, Scene, identity_of
 
 EVE = "eve@example.com"
 STRANGERS = "198.51.100.7"
@@ -22,7 +22,7 @@ def spray(scene: Scene, times: int = 15, email: str = ADA) -> None:
 def sign_in_by_link(scene: Scene, email: str = ADA) -> str:
     request_sign_in(scene.context, scene.visitor, parse_email(email))
     link = get_sign_in_link(scene.context, scene.visitor, scene.token(Notice.SIGN_IN))
-    return log_in_by_email(scene.context, scene.visitor, link, remember=False, replacing=None).identity
+    return identity_of(log_in_by_email(scene.context, scene.visitor, link, remember=False, replacing=None).sign_in)
 
 
 def reset(scene: Scene) -> None:

@@ -34,6 +34,7 @@ EVERYTHING: OrganisationChanges = {
     "terms_url": "http://kamen.example/terms",
     "support_email": "help@kamen.example.com",
     "magic_auth_creates": False,
+    "require_two_step": "required",
 }
 
 
@@ -80,6 +81,7 @@ def test_given_settings_are_stored_in_their_canonical_form(context: Context) -> 
         terms_url="http://kamen.example/terms",
         support_email="help@kamen.example.com",
         magic_auth_creates=False,
+        require_two_step="required",
     )
     assert _logo(context, "kamen") == PNG
 
@@ -114,7 +116,9 @@ def test_an_empty_text_or_list_clears_a_setting(context: Context) -> None:
         },
     )
     found = _get(context, "kamen")
-    assert found == Organisation(id=found.id, slug="kamen", name="Kámen & syn", magic_auth_creates=False)
+    assert found == Organisation(
+        id=found.id, slug="kamen", name="Kámen & syn", magic_auth_creates=False, require_two_step="required"
+    )
     assert _logo(context, "kamen") is None
 
 

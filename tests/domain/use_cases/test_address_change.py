@@ -13,6 +13,7 @@ from portal.domain.address_changes import UNDO_LIFETIME
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import SessionEnded
 from portal.domain.operations.delete_customer import delete_customer
+from portal.domain.operations.end_sessions import end_sessions
 from portal.domain.operations.import_customers import Row, begin_import
 from portal.domain.operations.retention import LINK_RETENTION, purge
 from portal.domain.outbox import MailState, Notice
@@ -24,7 +25,8 @@ from portal.domain.use_cases.confirm_address_change import (
     get_change_link_by_code,
     get_requested_change,
 )
-from portal.domain.use_cases.log_in_by_email import get_sign_in_link
+from portal.domain.use_cases.end_session import end_session
+from portal.domain.use_cases.log_in_by_email import get_sign_in_link, request_sign_in
 from portal.domain.use_cases.report_not_me import get_not_me_link, report_not_me
 from portal.domain.use_cases.request_address_change import (
     cancel_address_change,
@@ -86,6 +88,10 @@ def emails(scene: Scene) -> list[str]:
 def events(scene: Scene) -> list[tuple[str, str | None]]:
     kinds = select(Event.kind, Event.refusal).where(Event.kind.startswith("address_")).order_by(Event.id)
     return [tuple(row) for row in scene.rows(kinds)]
+
+
+def request_sign_in_link(scene: Scene) -> None:
+    request_sign_in(scene.context, scene.visitor, parse_email(ADA))
 
 
 def type_code(scene: Scene, identity: str, code: str) -> None:
@@ -239,14 +245,28 @@ class TestAnAddressThatIsKnown:
 
     def test_a_registration_that_nobody_confirmed_does_not_stand_in_the_way(self, scene: Scene) -> None:
         identity = scene.join()
-        public_id = scene.register(NEW, SECOND_PASSWORD)
+        scene.register(NEW, SECOND_PASSWORD)
         registration = scene.token(Notice.VERIFY)
         change(scene, identity)
         assert address_of(scene, identity) == NEW
-        assert scene.resend(public_id) is None
         with refused(Failure.LINK_ENDED):
             scene.confirm(registration, password=SECOND_PASSWORD)
         assert sorted(filter(None, emails(scene))) == [NEW]
+
+    def test_a_stranger_who_registered_it_before_does_not_notice(self, scene: Scene) -> None:
+        identity = scene.join()
+        registration = scene.register(NEW, SECOND_PASSWORD)
+        change(scene, identity)
+        assert scene.resend(registration) == NEW
+        assert [mail.recipient for mail in scene.mails(Notice.ACCOUNT_EXISTS)] == [NEW]
+
+    def test_a_stranger_who_registered_the_former_address_does_not_reach_the_new_one(self, scene: Scene) -> None:
+        identity = scene.join()
+        registration = scene.register(ADA, SECOND_PASSWORD)
+        change(scene, identity)
+        before = scene.mails()
+        assert scene.resend(registration) == ADA
+        assert scene.mails() == before
 
     def test_a_registration_that_was_confirmed_meanwhile_does(self, scene: Scene) -> None:
         identity = scene.join()
@@ -384,7 +404,8 @@ class TestAnUndo:
             (Notice.ADDRESS_RESTORED, ADA),
             (Notice.ADDRESS_UNDONE, NEW),
         ]
-        assert scene.log_in()
+        with refused(Failure.PASSWORD_LOCKED):
+            scene.log_in()
         scene.reset(reset, SECOND_PASSWORD)
         assert scene.log_in(ADA, SECOND_PASSWORD)
         assert events(scene)[-1] == ("address_change_undo", None)
@@ -461,6 +482,12 @@ class TestAnUndo:
         assert emails(scene) == [ADA]
         assert not scene.is_signed_in(identity)
 
+    def test_leaves_nothing_of_who_gets_the_other_address_and_is_erased(self, scene: Scene) -> None:
+        undo(scene, change(scene, scene.join()))
+        scene.join(NEW)
+        delete_customer(scene.context, scene.visitor.organisation_id, parse_email(NEW))
+        assert scene.count(AddressChange) == 0
+
     def test_says_so_if_the_address_was_taken_by_a_version_that_kept_none(self, scene: Scene) -> None:
         token = change(scene, scene.join())
         scene.add_guest(ADA)
@@ -474,6 +501,17 @@ class TestTheFormerAddressIsKept:
         token = change(scene, scene.join())
         scene.register(ADA, SECOND_PASSWORD)
         assert len(scene.mails(Notice.VERIFY)) == 1
+        undo(scene, token)
+        assert sorted(filter(None, emails(scene))) == [ADA]
+
+    @pytest.mark.parametrize("ask_for_a_link", [Scene.request_reset, request_sign_in_link])
+    def test_from_links_after_a_registration(self, scene: Scene, ask_for_a_link: Callable[[Scene], None]) -> None:
+        """The registration has left a contact with the address."""
+        token = change(scene, scene.join())
+        scene.register(ADA, SECOND_PASSWORD)
+        before = scene.mails()
+        ask_for_a_link(scene)
+        assert scene.mails() == before
         undo(scene, token)
         assert sorted(filter(None, emails(scene))) == [ADA]
 
@@ -533,6 +571,15 @@ class TestTheFormerAddressIsKept:
         assert scene.at_another_organisation().join(ADA)
 
 
+def end_one(scene: Scene, identity: str) -> None:
+    (other,) = scene.rows(select(Identity.id).where(Identity.id != scene.get(identity).identity_id))
+    end_session(scene.context, scene.visitor, scene.get(identity), other.id)
+
+
+def end_all(scene: Scene, identity: str) -> None:
+    end_sessions(scene.context, scene.visitor.organisation_id, parse_email(ADA))
+
+
 class TestAHijack:
     """An attacker with a session changes the address, and whatever else."""
 
@@ -546,6 +593,32 @@ class TestAHijack:
         assert not scene.is_signed_in(stolen)
         with refused(Failure.LINK_ENDED):
             confirm(attacker, token)
+
+    @pytest.mark.parametrize("end", [end_one, Scene.end_others, end_all])
+    def test_the_owner_ends_the_session_and_so_the_request(
+        self, scene: Scene, clock: MovableClock, end: Callable[[Scene, str], None]
+    ) -> None:
+        owner, stolen = scene.join(), scene.elsewhere("198.51.100.66").log_in()
+        token = ask(scene, stolen, "eve@example.org")
+        clock.advance(timedelta(minutes=1))
+        end(scene, owner)
+        with refused(Failure.LINK_ENDED):
+            confirm(scene, token)
+
+    def test_the_end_of_other_sessions_leaves_the_owners_request(self, scene: Scene) -> None:
+        owner = scene.join()
+        scene.log_in()
+        token = ask(scene, owner)
+        scene.end_others(owner)
+        confirm(scene, token)
+        assert address_of(scene, owner) == NEW
+
+    def test_the_first_proof_of_the_mailbox_ends_the_request(self, scene: Scene) -> None:
+        scene.add_imported()
+        token = ask(scene, scene.log_in(), "eve@example.org")
+        scene.log_in_by_email()
+        with refused(Failure.LINK_ENDED):
+            confirm(scene, token)
 
     def test_the_owner_is_alone_again(self, scene: Scene, clock: MovableClock) -> None:
         owner, attacker = scene.join(), scene.elsewhere("198.51.100.66")
@@ -568,6 +641,16 @@ class TestAHijack:
         assert scene.log_in(ADA, "ember walnut glacier 58")
         assert scene.count(Device) == 0
 
+    def test_the_erasure_of_an_address_on_the_way_does_not_end_the_undo(self, scene: Scene) -> None:
+        """The attacker registers the address that the account had in between, and has it erased."""
+        identity = scene.join()
+        first = change(scene, identity, "eve@example.org")
+        change(scene, identity, "eve@example.net")
+        scene.register("eve@example.org", SECOND_PASSWORD)
+        delete_customer(scene.context, scene.visitor.organisation_id, parse_email("eve@example.org"))
+        undo(scene, first)
+        assert emails(scene) == [ADA]
+
     @pytest.mark.parametrize("grace", [timedelta(days=14), timedelta(0)])
     def test_the_owner_gets_a_closed_account_back(self, scene: Scene, clock: MovableClock, grace: timedelta) -> None:
         scene = scene.with_rules(deletion_grace=grace)
@@ -580,7 +663,17 @@ class TestAHijack:
         scene.reset(undo(scene, token), SECOND_PASSWORD)
         assert scene.get(scene.log_in(ADA, SECOND_PASSWORD)).email == ADA
 
-    def test_a_password_that_the_attacker_set_does_not_get_in_from_a_known_device(
+    def test_a_password_that_the_attacker_knows_does_not_get_in_again(self, scene: Scene) -> None:
+        scene.join()
+        attacker = scene.in_known_browser()
+        reset = undo(scene, change(attacker, attacker.log_in()))
+        for visitor in (attacker, scene.elsewhere("198.51.100.66")):
+            with refused(Failure.PASSWORD_LOCKED):
+                visitor.log_in(ADA)
+        scene.reset(reset, SECOND_PASSWORD)
+        assert scene.log_in(ADA, SECOND_PASSWORD)
+
+    def test_a_password_that_the_attacker_set_lets_nobody_in_whatever_the_owner_does_next(
         self, scene: Scene, clock: MovableClock
     ) -> None:
         scene.join()
@@ -591,8 +684,10 @@ class TestAHijack:
         clock.advance(timedelta(minutes=1))
         attacker.change(stolen, PASSWORD, SECOND_PASSWORD)
         undo(scene, token)
-        with refused(Failure.PASSWORD_LOCKED):
-            attacker.log_in(ADA, SECOND_PASSWORD)
+        assert scene.is_signed_in(scene.log_in_by_email())  # which unlocks a password
+        for password in (PASSWORD, SECOND_PASSWORD):
+            with refused(Failure.NO_ACCOUNT):
+                attacker.log_in(ADA, password)
 
 
 @pytest.mark.differs_on_postgresql

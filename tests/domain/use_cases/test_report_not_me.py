@@ -1,6 +1,7 @@
 """The link "This wasn't me": what it ends, and that it works once."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -9,6 +10,7 @@ from portal.domain.errors import Failure
 from portal.domain.notices import NOT_ME_LIFETIME
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
+from portal.domain.use_cases.set_new_password import reset_and_sign_in
 from portal.storage.models import Device, Event
 from tests.conftest import MovableClock
 from tests.domain.instrumentation import in_parallel
@@ -47,6 +49,17 @@ def test_the_password_is_locked_until_the_mailbox_is_proven(attacked: Scene) -> 
             browser.log_in()
     attacked.log_in_by_email()
     assert attacked.log_in()
+
+
+def test_the_password_that_the_attacker_knows_cannot_be_set_again(attacked: Scene) -> None:
+    link = attacked.report_not_me(_token(attacked))
+    token = attacked.context.signer.token(Purpose.RESET, link)
+    reset = partial(reset_and_sign_in, attacked.context, attacked.visitor, token, remember=False, replacing=None)
+    with refused(Failure.PASSWORD_REUSED):
+        reset(PASSWORD)
+    reset(SECOND_PASSWORD)
+    with refused(Failure.WRONG_PASSWORD):
+        attacked.log_in()
 
 
 def test_a_customer_without_a_password_can_set_one(scene: Scene) -> None:

@@ -8,9 +8,14 @@ import pytest
 from sqlalchemy import select, update
 
 from portal.domain.errors import Refused
+from portal.domain.outbox import Notice
 from portal.domain.rate_limits import password_limits, registration_email_limits, registration_limits
 from portal.domain.tokens import random_id
+from portal.domain.use_cases.confirm_address_change import confirm_address_change, get_requested_change
+from portal.domain.use_cases.request_address_change import request_address_change
+from portal.domain.values.email import parse_email
 from portal.storage.models import Base, Contact, Registration
+from tests.domain.full_customer import set_up_two_step_of
 from tests.domain.instrumentation import HashCounter, statements_of
 from tests.domain.scene import ADA, SECOND_PASSWORD, WRONG_PASSWORD, Scene
 
@@ -45,6 +50,10 @@ def become_customer_with_former_passwords(scene: Scene) -> None:
         scene.reset(scene.ask_reset(), f"{SECOND_PASSWORD} {number}")
 
 
+def become_customer_with_a_second_step(scene: Scene) -> None:
+    set_up_two_step_of(scene, scene.join())
+
+
 def become_banned(scene: Scene) -> None:
     scene.join()
     scene.ban()
@@ -73,6 +82,15 @@ def become_imported(scene: Scene) -> None:
     scene.add_imported()
 
 
+def become_former_with_newcomer(scene: Scene) -> None:
+    customer = scene.get(scene.join())
+    request_address_change(scene.context, scene.visitor, customer, parse_email("ada.new@example.com"))
+    requested = get_requested_change(scene.context, scene.visitor, scene.token(Notice.ADDRESS_CHANGE))
+    confirm_address_change(scene.context, scene.visitor, requested.link)
+
+    scene.register(ADA, SECOND_PASSWORD)
+
+
 KNOWN = [
     become_guest,
     become_newcomer,
@@ -80,11 +98,13 @@ KNOWN = [
     become_guest_who_registers,
     become_customer,
     become_customer_with_former_passwords,
+    become_customer_with_a_second_step,
     become_banned,
     become_locked,
     become_closed,
     become_closed_and_banned,
     become_banned_guest,
+    become_former_with_newcomer,
 ]
 STRANGERS_PASSWORD = "thimble walrus lagoon 29"
 

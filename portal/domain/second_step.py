@@ -1,0 +1,260 @@
+"""The second step of signing in: codes of an authenticator app (TOTP, RFC 6238), and recovery codes.
+
+A code of an app is accepted in its time step of 30 seconds and one step before and after it, for clocks that differ;
+and only if its step is later than that of the last accepted code, so none is accepted twice. A recovery code has 80
+random bits, which nobody guesses, so a fast digest of it is stored and no limit per account is needed.
+"""
+
+import hmac
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+import pyotp
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from portal.domain import contacts, devices
+from portal.domain.audit_log import EventKind, record
+from portal.domain.contacts import LOCKING_FAILURES, ContactCredentials
+from portal.domain.context import Context, Visitor
+from portal.domain.devices import KnownDevice
+from portal.domain.errors import Failure, Refused
+from portal.domain.messages import N_
+from portal.domain.notices import notify
+from portal.domain.outbox import Notice
+from portal.domain.rate_limits import attempt, recovery_code_limits, second_step_limits
+from portal.domain.secret_box import Unreadable
+from portal.domain.tokens import CODE_DIGITS, digest_of, random_id
+from portal.domain.values.text import without_separators
+from portal.storage.models import RecoveryCode, SecondStep
+
+STEP_SECONDS = 30
+_TOLERATED_STEPS = (0, -1, 1)
+RECOVERY_CODES = 10
+_RECOVERY_ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"
+"""32 characters, without those that look alike."""
+_RECOVERY_LENGTH = 16
+_RECOVERY_GROUP = 4
+_RECOVERY_CODE = re.compile(rf"[{_RECOVERY_ALPHABET}]{{{_RECOVERY_LENGTH}}}")
+_WRONG_AT_SET_UP = N_("This code isn't right. Check that the time on your phone is set automatically, and try again.")
+_LOCKED = N_("Too many wrong codes were entered. Use a recovery code, or a browser you've signed in with before.")
+
+_log = logging.getLogger("portal.security")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SecondStepStatus:
+    """The second step of a customer who has one."""
+
+    since: datetime
+    codes_left: int
+    """Recovery codes that were not used."""
+
+
+_status = select(
+    SecondStep.created_at.label("since"),
+    select(func.count())
+    .where(RecoveryCode.contact_id == SecondStep.contact_id, RecoveryCode.used_at.is_(None))
+    .scalar_subquery()
+    .label("codes_left"),
+).where(SecondStep.contact_id == bindparam("contact_id"))
+_is_on = select(SecondStep.contact_id).where(SecondStep.contact_id == bindparam("contact_id"))
+_secret = select(SecondStep.secret).where(SecondStep.contact_id == bindparam("contact_id"))
+_of_contact = SecondStep.contact_id == bindparam("of_contact")
+_count_code = (
+    update(SecondStep)
+    .where(_of_contact, SecondStep.failed_codes < LOCKING_FAILURES)
+    .values(failed_codes=SecondStep.failed_codes + 1)
+    .returning(SecondStep.contact_id)
+)
+_reset_failures = update(SecondStep).where(_of_contact).values(failed_codes=0)
+_use_time_step = (
+    update(SecondStep)
+    .where(_of_contact, SecondStep.last_time_step < bindparam("time_step"))
+    .values(last_time_step=bindparam("time_step"))
+    .returning(SecondStep.contact_id)
+)
+_use_recovery_code = (
+    update(RecoveryCode)
+    .where(RecoveryCode.contact_id == bindparam("of_contact"), RecoveryCode.digest == bindparam("of_digest"))
+    .where(RecoveryCode.used_at.is_(None))
+    .values(used_at=bindparam("now"))
+    .returning(RecoveryCode.id)
+)
+
+
+def find_status(connection: Connection, contact_id: int) -> SecondStepStatus | None:
+    """Return the second step of a customer, or None."""
+    row = connection.execute(_status, {"contact_id": contact_id}).one_or_none()
+    return SecondStepStatus(**row._asdict()) if row else None
+
+
+def is_on(connection: Connection, contact_id: int) -> bool:
+    """Return whether a customer signs in with a second step."""
+    return connection.execute(_is_on, {"contact_id": contact_id}).one_or_none() is not None
+
+
+def new_secret() -> str:
+    """Return the base32 of 160 random bits (RFC 4226, 4)."""
+    return pyotp.random_base32()
+
+
+def find_time_step(secret: str, code: str, now: datetime) -> int | None:
+    """Return the time step that a code belongs to; None for a code of no step that is tolerated now."""
+    current = int(now.timestamp()) // STEP_SECONDS
+    generator = pyotp.TOTP(secret, digits=CODE_DIGITS, interval=STEP_SECONDS)
+    typed = without_separators(code).encode("utf-8", "replace")
+    for time_step in (current + offset for offset in _TOLERATED_STEPS):
+        if hmac.compare_digest(generator.generate_otp(time_step).encode(), typed):
+            return time_step
+    return None
+
+
+def turn_on(
+    connection: Connection, context: Context, visitor: Visitor, contact: ContactCredentials, secret: str, code: str
+) -> list[str] | None:
+    """Store the secret of an app that has shown a code, and queue the notice; return the recovery codes.
+
+    None if the customer has a second step already. The caller has locked the contact's row. Raises
+    Refused(TWO_STEP_WRONG).
+    """
+    now = context.clock()
+    if is_on(connection, contact.id):
+        return None
+    time_step = find_time_step(secret, code, now)
+    if time_step is None:
+        raise Refused(Failure.TWO_STEP_WRONG, detail=_WRONG_AT_SET_UP, field="code")
+    values = {
+        "contact_id": contact.id,
+        "secret": context.secret_box.seal(contact.id, secret),
+        "key_id": context.secret_box.key_id,
+        "last_time_step": time_step,
+        "failed_codes": 0,
+        "created_at": now,
+    }
+    connection.execute(insert(SecondStep), values)
+    record(connection, visitor, EventKind.TWO_STEP_ON, contact_id=contact.id, now=now)
+    notify(connection, context, visitor, contact, Notice.TWO_STEP_ON)
+    return replace_recovery_codes(connection, contact.id, now)
+
+
+def turn_off(connection: Connection, contact_id: int) -> bool:
+    """Delete a customer's second step, recovery codes and trust in browsers; return whether there was a second step."""
+    connection.execute(delete(RecoveryCode).where(RecoveryCode.contact_id == contact_id))
+    devices.end_trust(connection, contact_id)
+    return connection.execute(delete(SecondStep).where(SecondStep.contact_id == contact_id)).rowcount > 0
+
+
+def remove_since(connection: Connection, contact_id: int, moment: datetime) -> None:
+    """Remove the second step, or its recovery codes, if they are newer than a moment; end trust in all browsers."""
+    for table in (SecondStep, RecoveryCode):
+        connection.execute(delete(table).where(table.contact_id == contact_id, table.created_at > moment))
+    devices.end_trust(connection, contact_id)
+
+
+def replace_recovery_codes(connection: Connection, contact_id: int, now: datetime) -> list[str]:
+    """Delete the recovery codes of a customer, and return new ones, which cannot be read again."""
+    connection.execute(delete(RecoveryCode).where(RecoveryCode.contact_id == contact_id))
+    codes = [random_id(_RECOVERY_LENGTH, _RECOVERY_ALPHABET) for _ in range(RECOVERY_CODES)]
+    rows = [{"contact_id": contact_id, "digest": digest_of(code), "created_at": now} for code in codes]
+    connection.execute(insert(RecoveryCode), rows)
+    return [_in_groups(code) for code in codes]
+
+
+def _in_groups(code: str) -> str:
+    return "-".join(code[start : start + _RECOVERY_GROUP] for start in range(0, len(code), _RECOVERY_GROUP))
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A code that was typed, by whom and for what."""
+
+    visitor: Visitor
+    contact_id: int
+    text: str = field(repr=False)
+    kind: EventKind
+    """The event that a wrong one is recorded as."""
+
+
+def check(context: Context, guess: Guess, then: Callable[[Connection, ContactCredentials, datetime], T]) -> T:
+    """Check a code of the app or a recovery code, and do what a right one allows, in one transaction.
+
+    Every code is counted before it is checked: against the rate limits, and codes of an app also in the database, where
+    LOCKING_FAILURES in a row are the most (NIST SP 800-63B-4, 3.2.2). Codes of an app and recovery codes have counters
+    of their own, so that guesses at one never block the other; so have known browsers, as at the password. Raises
+    Refused (TWO_STEP_WRONG, TOO_MANY_LOGINS), and what `then` raises, which leaves the code unused.
+    """
+    visitor, contact_id = guess.visitor, guess.contact_id
+    typed = without_separators(guess.text).lower()
+    is_recovery_code = _RECOVERY_CODE.fullmatch(typed) is not None
+    device = devices.find_of_contact(context, visitor, contact_id)
+    limits_of = recovery_code_limits if is_recovery_code else second_step_limits
+    limits = limits_of(context, visitor, contact_id, device)
+    with attempt(context, visitor, limits, guess.kind, Failure.TOO_MANY_LOGINS) as counted:
+        now, locked = context.clock(), False
+        with context.database.write() as connection:
+            contact = contacts.lock(connection, contact_id)
+            if contact is None or contact.is_banned(now):
+                is_right = False
+            elif is_recovery_code:
+                is_right = _try_recovery_code(connection, context, visitor, contact, typed)
+            else:
+                locked = not _count(connection, contact_id, device)
+                is_right = not locked and _try_app_code(connection, context, contact_id, typed)
+            if contact is not None and is_right:
+                _reset_count(connection, contact_id, device)
+                result = then(connection, contact, now)
+                counted.give_back()
+                return result
+            refusal = Failure.TWO_STEP_WRONG
+            record(connection, visitor, guess.kind, contact_id=contact_id, now=now, refusal=refusal)
+        raise Refused(Failure.TWO_STEP_WRONG, detail=_LOCKED if locked else None, field="code")
+
+
+def _count(connection: Connection, contact_id: int, device: KnownDevice | None) -> bool:
+    """Count a code of an app before it is checked; return False when there were too many wrong ones in a row."""
+    if device is not None:
+        return devices.count_code(connection, device)
+    return connection.execute(_count_code, {"of_contact": contact_id}).one_or_none() is not None
+
+
+def _reset_count(connection: Connection, contact_id: int, device: KnownDevice | None) -> None:
+    if device is not None:
+        devices.reset_wrong_codes(connection, device)
+    else:
+        connection.execute(_reset_failures, {"of_contact": contact_id})
+
+
+def _try_app_code(connection: Connection, context: Context, contact_id: int, typed: str) -> bool:
+    sealed = connection.execute(_secret, {"contact_id": contact_id}).scalar_one_or_none()
+    if sealed is None:
+        return False
+    try:
+        secret = context.secret_box.open(contact_id, sealed)
+    except Unreadable:
+        _log.error(
+            "second step of contact %d: cannot be decrypted; add the former SECRET_KEY to SECRET_KEY_FALLBACKS",
+            contact_id,
+        )
+        return False
+    time_step = find_time_step(secret, typed, context.clock())
+    if time_step is None:
+        return False
+    used = connection.execute(_use_time_step, {"of_contact": contact_id, "time_step": time_step})
+    return used.one_or_none() is not None
+
+
+def _try_recovery_code(
+    connection: Connection, context: Context, visitor: Visitor, contact: ContactCredentials, typed: str
+) -> bool:
+    now = context.clock()
+    used = {"of_contact": contact.id, "of_digest": digest_of(typed), "now": now}
+    if connection.execute(_use_recovery_code, used).one_or_none() is None:
+        return False
+    record(connection, visitor, EventKind.RECOVERY_CODE, contact_id=contact.id, now=now)
+    notify(connection, context, visitor, contact, Notice.RECOVERY_CODE_USED)
+    return True

@@ -1,0 +1,169 @@
+"""Begin a sign-in whose first step was right: at once, or after the second step where one is asked for.
+
+Every way in goes through `begin`, so that none gets past the second step: password, emailed link and code, reset, and
+the confirmation of a registration. Until the second step is done there is no identity: the browser holds a value of
+the pending sign-in, which is worth nothing else.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from portal.domain import devices, identities
+from portal.domain.audit_log import EventKind, record
+from portal.domain.contacts import ContactCredentials, is_ban_in_force
+from portal.domain.context import Context, Visitor
+from portal.domain.identities import NewIdentity
+from portal.domain.notices import notify_of_sign_in
+from portal.domain.organisations import TwoStepRule
+from portal.domain.tokens import digest_of, random_id
+from portal.storage.models import Contact, Organisation, SecondStep
+from portal.storage.models import PendingSignIn as PendingSignInRow
+
+PENDING_LIFETIME = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class PendingSignIn:
+    """A sign-in that waits for its second step."""
+
+    value: str = field(repr=False)
+    """What the browser holds of it. A secret."""
+    must_set_up: bool
+    """Whether the customer has no second step yet, and the organisation requires one."""
+
+
+SignIn = str | PendingSignIn
+"""The new identity, or what waits for the second step."""
+
+
+@dataclass(frozen=True)
+class FirstStep:
+    """The first step of a sign-in, which was right."""
+
+    contact: ContactCredentials
+    """Locked."""
+    kind: EventKind
+    """The event that the sign-in is recorded as."""
+    identity: NewIdentity
+    is_told: bool = False
+    """Whether another notice tells the customer of the sign-in."""
+
+
+@dataclass(frozen=True)
+class OpenSignIn:
+    """A pending sign-in that can go on now."""
+
+    id: int
+    contact_id: int
+    email: str | None
+    remember: bool
+    kind: EventKind
+    must_set_up: bool
+
+
+class SignInEnded(Exception):
+    """A pending sign-in took too long, was finished or withdrawn: the customer must sign in again."""
+
+
+_needs = (
+    select(SecondStep.contact_id.label("is_on"), Organisation.require_two_step)
+    .select_from(Organisation)
+    .outerjoin(SecondStep, SecondStep.contact_id == bindparam("contact_id"))
+    .where(Organisation.id == bindparam("organisation_id"))
+)
+_find = (
+    select(
+        PendingSignInRow.id,
+        PendingSignInRow.contact_id,
+        Contact.email,
+        Contact.banned_at,
+        Contact.banned_until,
+        PendingSignInRow.remember,
+        PendingSignInRow.kind,
+        SecondStep.contact_id.label("is_on"),
+        Organisation.require_two_step,
+    )
+    .join(Contact, Contact.id == PendingSignInRow.contact_id)
+    .join(Organisation, Organisation.id == Contact.organisation_id)
+    .outerjoin(SecondStep, SecondStep.contact_id == Contact.id)
+    .where(PendingSignInRow.digest == bindparam("digest"), PendingSignInRow.expires_at > bindparam("now"))
+    .where(Contact.organisation_id == bindparam("organisation_id"))
+    .where(Contact.erase_at.is_(None))
+)
+
+
+def begin(connection: Connection, context: Context, visitor: Visitor, first: FirstStep, now: datetime) -> SignIn:
+    """Start an identity, record the event and queue the notice of a new device, unless a second step is to come first.
+
+    That is so for a customer who has one, except in a browser that they trust; and for every customer of an
+    organisation that requires it.
+    """
+    new, contact_id = first.identity, first.contact.id
+    parameters = {"contact_id": contact_id, "organisation_id": visitor.organisation_id}
+    needs = connection.execute(_needs, parameters).one()
+    must_set_up = needs.is_on is None and needs.require_two_step == TwoStepRule.REQUIRED
+    if must_set_up or (needs.is_on is not None and not devices.is_trusted(connection, visitor, contact_id, now)):
+        record(connection, visitor, EventKind.SECOND_STEP_ASKED, contact_id=contact_id, now=now)
+        return PendingSignIn(_store(connection, new, first.kind, now), must_set_up)
+    record(connection, visitor, first.kind, contact_id=contact_id, now=now)
+    if not first.is_told:
+        notify_of_sign_in(connection, context, visitor, first.contact, now)
+    return identities.start(connection, context.rules, visitor, new, now)
+
+
+def _store(connection: Connection, new: NewIdentity, kind: EventKind, now: datetime) -> str:
+    value = random_id()
+    connection.execute(
+        insert(PendingSignInRow),
+        {
+            "contact_id": new.contact_id,
+            "digest": digest_of(value),
+            "remember": new.remember,
+            "kind": kind,
+            "created_at": now,
+            "expires_at": now + PENDING_LIFETIME,
+        },
+    )
+    return value
+
+
+def find(context: Context, visitor: Visitor, value: str) -> OpenSignIn:
+    """Return a pending sign-in. Raises SignInEnded, also when no second step is asked of the customer any more."""
+    now = context.clock()
+    parameters = {"digest": digest_of(value), "now": now, "organisation_id": visitor.organisation_id}
+    with context.database.read() as connection:
+        row = connection.execute(_find, parameters).one_or_none()
+    if row is None or is_ban_in_force(row.banned_at, row.banned_until, now):
+        raise SignInEnded
+    if row.is_on is None and row.require_two_step != TwoStepRule.REQUIRED:
+        raise SignInEnded
+    return OpenSignIn(row.id, row.contact_id, row.email, row.remember, EventKind(row.kind), row.is_on is None)
+
+
+def finish(
+    connection: Connection,
+    context: Context,
+    visitor: Visitor,
+    contact: ContactCredentials,
+    pending: OpenSignIn,
+    replacing: str | None,
+) -> str:
+    """Start the identity of a pending sign-in whose second step is done; it ends the one it is `replacing`.
+
+    Of any number of parallel calls one succeeds; the others raise SignInEnded. The caller has locked the contact's row.
+    """
+    claimed = delete(PendingSignInRow).where(PendingSignInRow.id == pending.id).returning(PendingSignInRow.id)
+    if connection.execute(claimed).one_or_none() is None:
+        raise SignInEnded
+    now = context.clock()
+    record(connection, visitor, pending.kind, contact_id=contact.id, now=now)
+    notify_of_sign_in(connection, context, visitor, contact, now)
+    new = NewIdentity(pending.contact_id, pending.remember, replacing, is_proof=True, second_step_at=now)
+    return identities.start(connection, context.rules, visitor, new, now)
+
+
+def end_pending(connection: Connection, contact_id: int) -> None:
+    """Withdraw all pending sign-ins of a customer."""
+    connection.execute(delete(PendingSignInRow).where(PendingSignInRow.contact_id == contact_id))
