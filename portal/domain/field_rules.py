@@ -1,6 +1,6 @@
-"""Which fields an organisation asks its customers for, requires, and lets them change.
+"""Decide which fields the pages of an organisation ask for, require and let customers change.
 
-It is about what pages show: the API knows all fields whatever is set here.
+The API accepts all fields, whatever the rules.
 """
 
 from collections.abc import Mapping
@@ -10,34 +10,34 @@ from portal.domain.contact_details import TEXT_FIELDS
 
 
 class FieldRule(StrEnum):
-    """What a page does with a field."""
+    """The rule of a field on the pages."""
 
     HIDDEN = "hidden"
     OPTIONAL = "optional"
     REQUIRED = "required"
     READ_ONLY = "read-only"
-    """Shown in the profile, and changed by the shop's server alone."""
+    """Shown in the profile; only the shop's server changes it."""
 
 
 PROFILE_FIELDS = frozenset({*TEXT_FIELDS, "newsletter"} - {"name"})
-"""What customers see of themselves. The whole name is what a shop's server calls them."""
+"""The fields of the profile. The whole name is not one: only a shop's server sets it."""
 ALWAYS_ANSWERED = frozenset({"locale", "newsletter"})
-"""Fields that cannot be left empty, so that to require them means nothing."""
+"""Fields that are never empty, so that requiring them has no effect."""
 ASKED = frozenset({FieldRule.OPTIONAL, FieldRule.REQUIRED})
 _DEFAULTS = {"first_name": FieldRule.REQUIRED, "last_name": FieldRule.REQUIRED}
 _AT_REGISTRATION = frozenset({"first_name", "last_name", "phone", "company_name", "newsletter"})
-"""Asked for when an account is created even where they are optional."""
+"""Fields that registration asks for even if they are optional."""
 Rules = Mapping[str, FieldRule]
-"""By the names of the fields."""
+"""The rules by the name of the field."""
 
 
 def profile_rules(chosen: Mapping[str, str]) -> Rules:
-    """The rule of each field in the profile; `chosen` are those that the organisation has set."""
+    """Return the rule of each field in the profile; `chosen` are the rules that the organisation has set."""
     return {name: FieldRule(chosen.get(name, _DEFAULTS.get(name, FieldRule.OPTIONAL))) for name in PROFILE_FIELDS}
 
 
 def registration_rules(chosen: Mapping[str, str]) -> Rules:
-    """The rule of each field at registration, which asks for no more than is needed."""
+    """Return the rule of each field at registration, which asks for no more than is needed."""
 
     def rule_of(name: str, rule: FieldRule) -> FieldRule:
         is_asked = name != "locale" and (

@@ -1,4 +1,4 @@
-"""Change what is known of a customer who is signed in."""
+"""Change the details of a signed-in customer."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ _NAMES = ("first_name", "last_name")
 
 
 def get_profile(context: Context, customer: Customer) -> ContactDetails:
-    """What is known of a customer."""
+    """Return the details of a customer; raises CustomerDeleted."""
     with context.database.read() as connection:
         return get_contact_details(connection, customer.id)
 

@@ -13,14 +13,14 @@ from portal.storage.database import retried
 
 
 class UnknownSession(LookupError):
-    """The customer has no session of this id; others' sessions are as unknown as those that never were."""
+    """The customer has no session with this id; sessions of others count as unknown."""
 
 
 @retried
 def end_session(context: Context, visitor: Visitor, customer: Customer, session_id: int) -> None:
     """End one session of a customer, and the one that it was handed over to or from.
 
-    One that has ended already is no failure: the wish is fulfilled. Raises UnknownSession.
+    One that has ended already is no failure. Raises UnknownSession.
     """
     now = context.clock()
     with context.database.write() as connection:

@@ -1,4 +1,4 @@
-"""What a customer sees first in the account."""
+"""Get what the overview of the account shows."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from portal.storage.models import Identity
 
 @dataclass(frozen=True)
 class SignIn:
-    """When, where and with what a customer signed in."""
+    """A sign-in: when, from which address and with which browser."""
 
     occurred_at: datetime
     ip: str | None
@@ -25,13 +25,13 @@ class SignIn:
 
 @dataclass(frozen=True)
 class AccountOverview:
-    """What is known of a customer, at a glance."""
+    """The data of the overview."""
 
     details: ContactDetails
     password_set_at: datetime | None
     """None for a customer without a password."""
     missing: list[str]
-    """Fields that the organisation wants, and that are empty."""
+    """The empty fields that the organisation requires or that are worth asking for."""
     has_second_step: bool
     pending_change: PendingChange | None
     """The change of address that is not confirmed yet."""
@@ -49,11 +49,11 @@ _last_sign_in = (
 
 
 _WANTED = "phone"
-"""A shop reaches nobody without it, so it is missed even where it is optional."""
+"""A field that the overview asks for even if it is optional: the shop calls by phone."""
 
 
 def get_account_overview(context: Context, customer: Customer, rules: Rules) -> AccountOverview:
-    """What the account's first page shows."""
+    """Return the data of the overview; raises CustomerDeleted."""
     with context.database.read() as connection:
         last = connection.execute(
             _last_sign_in, {"contact_id": customer.id, "identity_id": customer.identity_id}

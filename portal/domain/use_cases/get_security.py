@@ -1,4 +1,4 @@
-"""How a customer signs in."""
+"""Get how a customer signs in."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ class Security:
 
 
 def get_security(context: Context, customer: Customer) -> Security:
-    """What protects a customer's account."""
+    """Return what protects a customer's account."""
     with context.database.read() as connection:
         return Security(
             password_set_at=accounts.password_set_at(connection, customer.id),

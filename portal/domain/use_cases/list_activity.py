@@ -1,4 +1,4 @@
-"""What happened to a customer's account, for the customer to read."""
+"""List the events of a customer's account, for the customer."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ class ActivityPage:
 
     events: list[Activity]
     before: int | None
-    """What to ask with for those that are older; None when there are none."""
+    """The `before` of the page with older events; None if there are none."""
 
 
 _columns = (Event.id, Event.kind, Event.refusal, Event.ip, Event.user_agent, Event.occurred_at)
@@ -44,7 +44,7 @@ _older = _newest.where(Event.id < bindparam("before"))
 
 
 def list_activity(context: Context, customer: Customer, before: int | None = None) -> ActivityPage:
-    """A page of the customer's events, or of those that are older than the event `before`."""
+    """Return a page of the customer's events: the newest, or those older than the event with the id `before`."""
     statement, parameters = _newest, {"contact_id": customer.id}
     if before is not None:
         statement, parameters = _older, {**parameters, "before": before}

@@ -1,4 +1,4 @@
-"""Where a customer is signed in."""
+"""List where a customer is signed in."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +11,12 @@ from portal.domain.identities import Channel, Customer
 from portal.storage.models import Identity
 
 MOST_LISTED = 100
-"""More than anybody reads; those that were not used for the longest time are left out."""
+"""The maximum number of listed sessions; those with the oldest use are left out."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """One sign-in that would be accepted now."""
+    """A session that is live."""
 
     id: int
     channel: Channel
@@ -24,7 +24,7 @@ class Session:
     user_agent: str | None
     created_at: datetime
     seen_at: datetime
-    """To the minute."""
+    """The last use, to the minute."""
     is_current: bool
     """Whether it is the one in use."""
     ends_with_current: bool
@@ -52,7 +52,7 @@ _columns = (
 
 
 def list_sessions(context: Context, customer: Customer) -> Sessions:
-    """The sessions of a customer, in one statement however many there are."""
+    """Return the sessions of a customer, in one statement however many there are."""
     statement = (
         select(*_columns, func.count().over().label("total"))
         .where(Identity.contact_id == customer.id, identities.is_live(context.rules, context.clock()))

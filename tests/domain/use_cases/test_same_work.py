@@ -87,7 +87,6 @@ def become_former_with_newcomer(scene: Scene) -> None:
     request_address_change(scene.context, scene.visitor, customer, parse_email("ada.new@example.com"))
     requested = get_requested_change(scene.context, scene.visitor, scene.token(Notice.ADDRESS_CHANGE))
     confirm_address_change(scene.context, scene.visitor, requested.link)
-
     scene.register(ADA, SECOND_PASSWORD)
 
 
