@@ -21,6 +21,8 @@ _AXE = {
     "resultTypes": ["violations"],
     "iframes": False,  # what a frame holds is scanned on its own
 }
+_COLOUR_RULES = {**_AXE, "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+"""In the dark, only colours differ."""
 
 
 def looks(page: Page, schemes: Mapping[int, Sequence[Scheme]]) -> Iterator[str]:
@@ -37,25 +39,28 @@ def looks(page: Page, schemes: Mapping[int, Sequence[Scheme]]) -> Iterator[str]:
             yield f"{width}-{scheme}"
 
 
-def found_by_axe(page: Page | Frame) -> dict[str, list[str]]:
+def found_by_axe(page: Page | Frame, options: Mapping[str, Any] = _AXE) -> dict[str, list[str]]:
     """Return the violations that axe finds in a page or frame, as the HTML of the elements by rule."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
     violations: list[dict[str, Any]] = page.evaluate(
-        "options => axe.run(options).then(found => found.violations)", _AXE
+        "options => axe.run(options).then(found => found.violations)", options
     )
     return {violation["id"]: [node["html"] for node in violation["nodes"]] for violation in violations}
 
 
 def found_by_axe_in_looks(
-    page: Page, schemes: Mapping[int, Sequence[Scheme]], *, pictures: Path | None = None
+    page: Page, schemes: Mapping[int, Sequence[Scheme]], *, pictures: Path | None = None, seen_in_light: bool = False
 ) -> dict[str, dict[str, list[str]]]:
-    """Return the violations that axe finds in several looks, by look; `pictures` is the path of screenshots."""
+    """Return the violations that axe finds in several looks, by look; `pictures` is the path of screenshots.
+
+    If the page is also scanned in light colours at each width, only the rules about colours are applied to dark ones.
+    """
     found = {}
     for look in looks(page, schemes):
         if pictures is not None:
             page.screenshot(path=pictures.with_name(f"{pictures.name}-{look}.png"))
-        found[look] = found_by_axe(page)
+        found[look] = found_by_axe(page, _COLOUR_RULES if seen_in_light and look.endswith("-dark") else _AXE)
     return {look: violations for look, violations in found.items() if violations}
 
 

@@ -114,11 +114,13 @@ def test_the_title_and_the_focus_show_an_error(shown: Shown) -> None:
 def test_axe_finds_nothing_in_any_width_and_scheme_and_a_picture_is_kept(
     shown: Shown, screenshots: Path, schemes: Mapping[int, Sequence[Scheme]]
 ) -> None:
-    assert found_by_axe_in_looks(shown.page, schemes, pictures=screenshots / shown.name) == {}
+    assert found_by_axe_in_looks(shown.page, schemes, pictures=screenshots / shown.name, seen_in_light=True) == {}
 
 
 @pytest.mark.full
 def test_axe_finds_nothing_without_script_either(shown: Shown, without_script: WithoutScript) -> None:
+    if shown.name.startswith("mail-"):
+        pytest.skip("an email has no script")
     page = without_script.show(shown.visitor)
     assert page.locator(".reveal, [data-busy]").count() == 0
     assert found_by_axe_in_looks(page, ONCE_EACH) == {}
