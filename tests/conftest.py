@@ -35,8 +35,10 @@ give_children_default_signals()
 
 WAITING = ("faults", "deploy", "mail")
 """The folders of tests that wait for servers, for leases, for what must not happen."""
-MOST_CASES = 6
+MOST_CASES = 4
 """Of a test with a database, `make test` runs this many cases; the others run in `make test-all`."""
+DATABASES = frozenset({"database_url", "instance", "migrated_file"})
+"""The fixtures of tests with a database."""
 SECRET_KEY = "Xq3vN8rT1yLw6ZkP0sHd5JbG9cFm2AeU-for-tests"
 
 
@@ -162,7 +164,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Begin with those that wait for servers, so that others fill their pauses and none is left over at the end."""
     cases: Counter[str] = Counter()
     for item in items:
-        if "database_url" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("full"):
+        if DATABASES.intersection(getattr(item, "fixturenames", ())) and not item.get_closest_marker("full"):
             cases[name := item.nodeid.partition("[")[0]] += 1
             if cases[name] > MOST_CASES:
                 item.add_marker(pytest.mark.full)

@@ -274,7 +274,7 @@ def test_every_documented_failure_has_its_error_code(site: Site, shop: Shop, act
         (weak_password, "The password needs at least 8 characters."),
         (weak_new_password, "The password needs at least 8 characters."),
         (verify_twice, "There is nothing more to confirm"),
-        (verify_too_late, "The links in our emails work for a short time"),
+        (verify_too_late, "The links in our emails only work for a short time"),
     ],
 )
 def test_detail_says_more_where_there_is_more(site: Site, shop: Shop, act: Act, detail: str) -> None:

@@ -136,6 +136,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 VERIFY = SET_NEW_PASSWORD.replace("set-new-password", "register-account-verify")
 
 
+@pytest.mark.full
 def test_the_commands_of_the_reference_give_its_answers(reader: Reader) -> None:
     assert reader.run(REGISTER_ACCOUNT) == {"success": True}
     assert reader.run(VERIFY, token=reader.token()) == {

@@ -9,6 +9,7 @@ from tests.cli.process import Served
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.full)])
 @pytest.mark.parametrize("width", [320, pytest.param(1280, marks=pytest.mark.full)])
 def test_the_api_page_fits_every_screen_and_axe_finds_nothing(

@@ -77,6 +77,7 @@ def test_a_new_customer_can_do_everything(new_visitor: NewVisitor, script: bool)
     expect(visitor.heading).to_contain_text("Ada Quill")
 
 
+@pytest.mark.full
 @with_and_without_script
 def test_both_views_of_a_mail_lead_to_the_same_page(new_visitor: NewVisitor, script: bool) -> None:
     visitor = new_visitor(java_script_enabled=script)
@@ -93,6 +94,7 @@ def test_both_views_of_a_mail_lead_to_the_same_page(new_visitor: NewVisitor, scr
         expect(visitor.page.locator(".address")).to_have_text(email)
 
 
+@pytest.mark.full
 @with_and_without_script
 def test_another_browser_must_type_the_password_to_confirm(new_visitor: NewVisitor, script: bool) -> None:
     email = f"elsewhere-{script}@example.com".lower()
@@ -112,6 +114,7 @@ def test_another_browser_must_type_the_password_to_confirm(new_visitor: NewVisit
     expect(other.heading).to_contain_text("Ada Quill")
 
 
+@pytest.mark.full
 @with_and_without_script
 def test_an_unconfirmed_customer_can_resend_the_email_from_sign_in(new_visitor: NewVisitor, script: bool) -> None:
     email = f"unconfirmed-{script}@example.com".lower()

@@ -44,6 +44,7 @@ def test_a_first_visit_is_light(visitor: Visitor, path: str) -> None:
     assert sum(sizes.values()) < FIRST_VISIT, sizes
 
 
+@pytest.mark.full
 def test_the_header_of_a_customer_is_one_row_on_a_small_phone(new_visitor: NewVisitor) -> None:
     visitor = new_visitor(viewport={"width": 320, "height": 640})
     visitor.register("narrow@example.com")
@@ -53,6 +54,7 @@ def test_the_header_of_a_customer_is_one_row_on_a_small_phone(new_visitor: NewVi
         assert visitor.page.locator("header").get_by_text(name).count() == 1
 
 
+@pytest.mark.full
 def test_a_cover_is_loaded_where_it_is_shown(new_visitor: NewVisitor, portal: Served, tmp_path: Path) -> None:
     picture = tmp_path / "cover.png"
     picture.write_bytes(PNG)

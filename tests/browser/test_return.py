@@ -55,6 +55,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Sh
             yield Shop(url, portal, made.stdout.splitlines()[-1])
 
 
+@pytest.mark.full
 @with_and_without_script
 def test_confirming_returns_to_the_shop(shop: Shop, browser: Browser, script: bool) -> None:
     email = f"ada-{script}@example.com".lower()

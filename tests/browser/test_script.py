@@ -41,6 +41,7 @@ def test_a_button_shows_the_password_and_says_its_state(visitor: Visitor) -> Non
     expect(show).to_be_visible()
 
 
+@pytest.mark.full
 def test_every_password_has_its_own_button(new_visitor: NewVisitor) -> None:
     visitor = new_visitor()
     visitor.register("two-passwords@example.com")

@@ -46,6 +46,7 @@ def test_the_password_check_is_shown_and_announced_to_screen_readers(visitor: Vi
     expect(verdict(visitor)).to_have_text("")
 
 
+@pytest.mark.full
 def test_values_of_the_other_fields_count_whenever_they_are_typed(visitor: Visitor) -> None:
     visitor.go("/register")
     typing(visitor, "marzipetto77")
@@ -57,6 +58,7 @@ def test_values_of_the_other_fields_count_whenever_they_are_typed(visitor: Visit
     expect(verdict(visitor)).to_have_text(TOO_EASY)
 
 
+@pytest.mark.full
 def test_the_password_check_runs_on_every_new_password_in_the_language_of_the_page(new_visitor: NewVisitor) -> None:
     visitor = new_visitor()
     email = "marzipetto@example.com"
@@ -73,6 +75,7 @@ def test_the_password_check_runs_on_every_new_password_in_the_language_of_the_pa
     expect(verdict(czech)).to_have_text(re.compile(r"vychází\sz\svašeho\sjména"))
 
 
+@pytest.mark.full
 def test_a_late_answer_is_ignored(visitor: Visitor) -> None:
     visitor.go("/register")
     held: list[Route] = []
@@ -91,6 +94,7 @@ def test_a_late_answer_is_ignored(visitor: Visitor) -> None:
     expect(verdict(visitor)).to_have_text(FIT)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("status", [None, 429, 503], ids=["no network", "too often", "busy"])
 def test_a_failed_password_check_shows_nothing(visitor: Visitor, status: int | None) -> None:
     visitor.go("/register")

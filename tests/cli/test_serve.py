@@ -63,6 +63,7 @@ def test_a_signal_to_the_process_group_stops_it_cleanly(instance: Path, number: 
         assert served.complaints() == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.full)])
 def test_a_running_request_is_finished_though_the_signal_comes_twice(instance: Path, number: signal.Signals) -> None:
     with serving(instance) as served:
@@ -76,6 +77,7 @@ def test_a_running_request_is_finished_though_the_signal_comes_twice(instance: P
         assert served.end() == 0
 
 
+@pytest.mark.full
 def test_readiness_is_refused_while_the_server_stops(instance: Path) -> None:
     with serving(instance) as served:
         with begin_request(served, "/readyz") as client:
@@ -214,10 +216,12 @@ def test_answers_do_not_name_the_server(instance: Path) -> None:
         assert answer.headers["Server"] is None
 
 
+@pytest.mark.full
 def test_a_wrong_setting_stops_the_start(instance: Path) -> None:
     assert "PORTAL_TRUSTED_PROXIES" in complaint(instance, "serve", "--port", str(free_port()), TRUSTED_PROXIES="all")
 
 
+@pytest.mark.full
 def test_a_mistyped_setting_is_a_warning(instance: Path) -> None:
     with serving(instance, MAIL_SERVR="mail.example.com") as served:
         (line,) = served.complaints()

@@ -125,6 +125,7 @@ def test_a_demand_for_authentication_at_any_stage_is_a_wrong_setting(
         send(sink)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("stage", "failure"),
     [(Stage.CONNECT, ServerUnavailable), (Stage.EHLO, ServerUnavailable)]

@@ -68,6 +68,7 @@ class TestJourney:
         assert names.keys() == {"__Host-portal", "__Host-portal-frame", "__Host-device-frame"}
         assert (names["__Host-portal"]["sameSite"], names["__Host-portal-frame"]["sameSite"]) == ("Lax", "None")
 
+    @pytest.mark.full
     def test_a_reload_gets_a_code_for_the_next_nonce_only(self, shopper: Shopper) -> None:
         sign_up(shopper, "reload@example.com")
         shopper.told("portal:signed-in")
@@ -78,12 +79,14 @@ class TestJourney:
         shopper.page.wait_for_timeout(300)
         assert [event for event in shopper.page.evaluate("told") if event["type"] == "portal:signed-in"] == []
 
+    @pytest.mark.full
     def test_a_nonce_generated_by_the_script_gets_a_code(self, shopper: Shopper) -> None:
         sign_up(shopper, "own-nonce@example.com")
         detail = shopper.told("portal:signed-in")[0]["detail"]
         assert re.fullmatch(r"[A-Za-z0-9_-]{22,128}", detail["nonce"])
         assert shopper.parents.redeem(**detail)["success"] is True
 
+    @pytest.mark.full
     def test_a_short_nonce_gets_no_code_and_an_error_in_the_console(self, shopper: Shopper) -> None:
         said: list[str] = []
         shopper.page.on("console", lambda message: said.append(message.text))
@@ -97,6 +100,7 @@ class TestJourney:
         assert [event for event in shopper.page.evaluate("told") if event["type"] == "portal:signed-in"] == []
         assert said == ["portal: data-nonce needs 22 to 128 of A-Z a-z 0-9 _ -"]
 
+    @pytest.mark.full
     def test_the_emailed_link_signs_in_no_other_window(self, shopper: Shopper) -> None:
         sign_up(shopper, "link@example.com")
         shopper.fill("Sign out")
@@ -171,6 +175,7 @@ class TestFrameAncestors:
         shopper.page.goto(f"{shopper.parents.shop}/bare?path={path}")
         shopper.wait_until(lambda: is_refused(shopper.page.frames[1]))
 
+    @pytest.mark.full
     def test_each_listed_site_has_a_session_of_its_own(self, shopper: Shopper) -> None:
         sign_up(shopper, "sites@example.com")
         shopper.visit(OTHER)

@@ -30,6 +30,7 @@ SHAPELESS: tuple[Any, ...] = (
 
 
 class TestMessages:
+    @pytest.mark.full
     def test_messages_come_from_the_portal_without_personal_data(self, shopper: Shopper) -> None:
         sign_up(shopper, "messages@example.com")
         shopper.told("portal:signed-in")
@@ -179,6 +180,7 @@ class TestScript:
         expect(shopper.page.locator("iframe")).to_have_count(1)
         shopper.heading("Sign in")
 
+    @pytest.mark.full
     def test_two_frames_on_one_page_are_distinguished(self, shopper: Shopper) -> None:
         sign_up(shopper, "two@example.com")
         shopper.fill("Sign out")
