@@ -34,6 +34,7 @@ def head(key: str, *lines: str) -> bytes:
     return "\r\n".join([f"POST {PATH} HTTP/1.1", *more, "", ""]).encode()
 
 
+@pytest.mark.full
 def test_a_body_in_chunks_is_read_as_one_of_known_length(served: Served, key: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}

@@ -74,6 +74,7 @@ def test_confirming_returns_to_the_shop(shop: Shop, browser: Browser, script: bo
     visitor.context.close()
 
 
+@pytest.mark.full
 @with_and_without_script
 def test_a_signed_in_customer_continues_by_a_button_with_a_code(shop: Shop, browser: Browser, script: bool) -> None:
     email = f"eve-{script}@example.com".lower()

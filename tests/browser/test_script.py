@@ -100,6 +100,7 @@ def test_a_form_from_the_back_forward_cache_can_be_sent_again(visitor: Visitor) 
     expect(visitor.page.locator("form[data-busy]")).to_have_count(0)
 
 
+@pytest.mark.full
 def test_no_token_stays_in_the_address_bar(new_visitor: NewVisitor) -> None:
     visitor = new_visitor()
     email = "hidden@example.com"

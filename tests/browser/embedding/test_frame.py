@@ -56,6 +56,7 @@ class TestJourney:
         assert len(shopper.told("portal:signed-in", 3)) == 3
         assert urlsplit(shopper.page.url).hostname == SHOP
 
+    @pytest.mark.full
     @with_cookies
     def test_sessions_of_the_frame_and_the_top_level_are_separate(
         self, request: pytest.FixtureRequest, shopper: Shopper
@@ -116,6 +117,7 @@ class TestJourney:
         top.goto(f"{shopper.parents.portal}/account")
         expect(top).to_have_url(re.compile("/login"))
 
+    @pytest.mark.full
     def test_a_password_is_changed_in_a_new_tab(self, shopper: Shopper) -> None:
         sign_up(shopper, "change@example.com")
         with shopper.page.context.expect_page() as opened:
@@ -130,6 +132,7 @@ class TestJourney:
 
 
 class TestWithoutCookies:
+    @pytest.mark.full
     @pytest.mark.parametrize("shopper", ["refused"], indirect=True)
     def test_a_new_tab_signs_in_and_returns_to_the_shop_with_a_code(self, shopper: Shopper) -> None:
         email = "refused@example.com"

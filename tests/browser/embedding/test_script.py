@@ -42,6 +42,7 @@ class TestMessages:
             assert (data["source"], data["v"]) == ("portal", 1)
             assert data.keys() == {"source", "v", "type"} | shapes[data["type"]]
 
+    @pytest.mark.full
     def test_forged_messages_are_ignored(self, shopper: Shopper) -> None:
         shopper.visit()
         shopper.heading("Sign in")
@@ -94,6 +95,7 @@ class TestMessages:
 
 
 class TestHeight:
+    @pytest.mark.full
     def test_the_height_follows_the_content_in_both_directions(self, shopper: Shopper) -> None:
         shopper.visit()
         self.fits(shopper)
@@ -199,6 +201,7 @@ class TestScript:
         assert told["nonce"] != first["nonce"]
         assert shopper.parents.redeem(**told)["success"] is True
 
+    @pytest.mark.full
     @pytest.mark.parametrize("how", ["place.portal.remove()", "place.replaceChildren()", "place.remove()"])
     def test_removing_the_frame_removes_its_listeners(self, shopper: Shopper, how: str) -> None:
         shopper.visit(**{"data-element": "#place"})
