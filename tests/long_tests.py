@@ -1,4 +1,4 @@
-"""Whether tests take their long forms: `make soak` sets PORTAL_TESTS_LONG."""
+"""Whether tests take their long forms and keep all screenshots: `make soak` sets PORTAL_TESTS_LONG."""
 
 import os
 
