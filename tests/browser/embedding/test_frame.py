@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Frame, expect
 
+from tests.browser.checks import found_by_axe
 from tests.browser.embedding.conftest import HELLO, NONCE, sign_up
 from tests.browser.parents import OTHER, SHOP, THIEF, Shopper
 from tests.browser.visitor import PASSWORD
@@ -116,6 +117,30 @@ class TestJourney:
         shopper.heading(HELLO)
         top.goto(f"{shopper.parents.portal}/account")
         expect(top).to_have_url(re.compile("/login"))
+
+    @pytest.mark.full
+    @pytest.mark.parametrize("width", [375, 1366])
+    def test_the_account_pages_that_may_be_framed_stay_in_the_frame(self, shopper: Shopper, width: int) -> None:
+        shopper.page.set_viewport_size({"width": width, "height": 800})
+        sign_up(shopper, f"account-{width}@example.com")
+        menu = shopper.frame.get_by_role("navigation", name="Account")
+
+        menu.get_by_role("link", name="Profile").click()
+        shopper.heading("Profile")
+        shopper.fill("Save", first_name="Grace")
+        expect(shopper.frame.get_by_role("status")).to_be_visible()
+        expect(shopper.frame.locator("[name=first_name]")).to_have_value("Grace")
+        for entry, heading in (("Activity", "Activity"), ("Overview", re.compile("Grace Quill"))):
+            assert found_by_axe(shopper.page.frames[1]) == {}
+            menu.get_by_role("link", name=entry).click()
+            shopper.heading(heading)
+        assert found_by_axe(shopper.page.frames[1]) == {}
+
+        for entry in ("Security", "Sessions", "Your data"):
+            with shopper.page.context.expect_page() as opened:
+                menu.get_by_role("link", name=entry).click()
+            expect(opened.value).to_have_url(re.compile("/login"))  # it does not have the session of the frame
+        shopper.heading(re.compile("Grace Quill"))
 
     @pytest.mark.full
     def test_a_password_is_changed_in_a_new_tab(self, shopper: Shopper) -> None:
