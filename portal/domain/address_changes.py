@@ -113,11 +113,7 @@ def was_made_in_session(connection: Connection, customer: Customer) -> bool:
 
 
 def store(connection: Connection, link_id: int, customer: Customer, old: Address, new: Address, now: datetime) -> None:
-    """Store a request; those of the customer for other addresses end."""
-    others = select(AddressChange.link_id).where(
-        AddressChange.contact_id == customer.id, AddressChange.new_email != new.email
-    )
-    one_time_links.end(connection, others, now)
+    """Store a request. Earlier ones stay open until one is confirmed or the customer cancels them."""
     connection.execute(
         insert(AddressChange),
         {

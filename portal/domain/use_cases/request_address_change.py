@@ -26,7 +26,7 @@ _SAME = N_("This is already your email address.")
 def request_address_change(context: Context, visitor: Visitor, customer: Customer, address: Address) -> None:
     """Email a link and a code to the new address, and a notice to the present one.
 
-    Earlier requests for other addresses end: after a typo, a stranger has no link that works. The same statements run
+    Earlier requests stay open until one is confirmed or the customer cancels them. The same statements run
     if the address belongs to another customer, who gets an email that says so and holds no link; a banned customer gets
     none, and neither does a former address that is kept for its customer. Raises NotRecentlyAuthenticated,
     SessionEnded, and Refused (TOO_MANY_MAILS, counted on the new address; ALREADY_REGISTERED for the customer's own
