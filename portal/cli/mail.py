@@ -78,7 +78,7 @@ _with_locale = click.option(
 
 
 @mail.command(cls=PlainCommand)
-@click.argument("name", type=click.Choice([str(notice) for notice in Notice]))
+@click.argument("name", metavar="NAME", type=click.Choice([str(notice) for notice in Notice]))
 @with_organisation
 @_with_locale
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write it.")

@@ -204,9 +204,9 @@ def _field_rules(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         name, _, rule = (part.strip() for part in text.partition("="))
         if name not in PROFILE_FIELDS:
-            raise ValueError(f"There is no field {name[:80]!r}, but: {', '.join(sorted(PROFILE_FIELDS))}.")
+            raise ValueError(f"There is no field {name[:80]!r}. The fields are {', '.join(sorted(PROFILE_FIELDS))}.")
         if rule not in set(FieldRule):
-            raise ValueError(f"{rule[:80]!r} is nothing that a field can be, but: {', '.join(FieldRule)}.")
+            raise ValueError(f"A field cannot be {rule[:80]!r}. It can be {', '.join(FieldRule)}.")
         if rule == FieldRule.REQUIRED and name in ALWAYS_ANSWERED:
             raise ValueError(f"The field {name!r} cannot be required, since it is never empty.")
         if rules.setdefault(name, rule) != rule:

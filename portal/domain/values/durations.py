@@ -77,7 +77,7 @@ def _read_term(text: str, position: int) -> tuple[timedelta, Decimal, int]:
         raise InvalidDuration(f"has no number where one is expected, at {text[position:][:10]!r}")
     number, name = term.groups()
     if not name:
-        raise InvalidDuration(f"has no unit after {number}; write for example {number}m or {number}h")
+        raise InvalidDuration(f"has no unit after {number}; known are s, m, h, d and w")
     unit = _UNITS.get(name.lower()) if name.isascii() else None
     if unit is None:
         raise InvalidDuration(f"has an unknown unit {name!r}; known are s, m, h, d and w")
