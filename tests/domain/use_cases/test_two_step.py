@@ -28,7 +28,7 @@ from tests.conftest import MovableClock
 from tests.domain.authenticator import Authenticator, turn_on
 from tests.domain.instrumentation import in_parallel
 from tests.domain.scene import ADA, PASSWORD, Scene, refused
-from tests.domain.use_cases.test_address_change import change, undo
+from tests.domain.use_cases.address_change import change, undo
 
 
 @pytest.fixture
