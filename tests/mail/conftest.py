@@ -2,15 +2,28 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 
 import pytest
 
 from portal.domain.context import Visitor
+from portal.domain.operations import mail_delivery
+from portal.mail.render import render
 from tests.conftest import MovableClock
 from tests.mail.mail_portal import MailPortal
 from tests.mail.sink import Sink
 
 OpenOffice = Callable[..., MailPortal]
+Rendered = Callable[..., EmailMessage]
+
+
+def text_of(mail: EmailMessage) -> str:
+    """Return the plain text part."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
 
 
 @pytest.fixture
@@ -39,3 +52,20 @@ def open_office(environ: Mapping[str, str], visitor: Visitor, clock: MovableCloc
 def mail_portal(open_office: OpenOffice, sink: Sink) -> MailPortal:
     """The usual one: it delivers to `sink`."""
     return open_office(sink)
+
+
+@pytest.fixture
+def rendered() -> Rendered:
+    """Return a function that queues an email, renders it, and parses its bytes."""
+
+    def render_one(mail_portal: MailPortal, *arguments: object, **options: object) -> EmailMessage:
+        mail_portal.queue(*arguments, **options)  # type: ignore[arg-type] # passed on as they are
+        with mail_portal.context.database.write() as connection:
+            mail = mail_delivery.claim_next(connection, mail_portal.context.clock, "c" * 32)
+        assert mail is not None
+        content = render(mail_portal.app, mail).as_bytes()
+        assert content.isascii()
+        assert content.count(b"\n") == content.count(b"\r\n"), "a bare line feed"
+        return message_from_bytes(content, _class=EmailMessage, policy=default)
+
+    return render_one

@@ -1,26 +1,21 @@
 """What a mail is made of."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import default
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from portal import i18n
-from portal.domain.operations import mail_delivery
-from portal.domain.outbox import Notice
+from portal.domain.outbox import LINKS, Notice
 from portal.domain.tokens import Purpose
 from portal.i18n import speaking
-from portal.mail.render import duration_text, one_line, render
+from portal.mail.render import duration_text, one_line
 from portal.storage.models import Organisation
 from tests import pseudo_locale
-from tests.mail.conftest import OpenOffice
-from tests.mail.mail_portal import ADA, MailPortal
+from tests.mail.conftest import OpenOffice, Rendered, text_of
+from tests.mail.mail_portal import ADA
 from tests.mmdb import write_mmdb
 from tests.web.html import read
 
@@ -29,42 +24,10 @@ LINE_ENDS = "\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 )
-Rendered = Callable[..., EmailMessage]
-OF_SECURITY = frozenset(
-    {
-        Notice.PASSWORD_CHANGED,
-        Notice.PASSWORD_SET,
-        Notice.NEW_SIGN_IN,
-        Notice.SESSIONS_ENDED,
-        Notice.ALL_SESSIONS_ENDED,
-    }
-)
+OF_SECURITY = frozenset(notice for notice, purpose in LINKS.items() if purpose is Purpose.NOT_ME)
 OF_BANS = frozenset({Notice.BANNED, Notice.UNBANNED})
 WITHOUT_LINK = OF_BANS | {Notice.ERASED, Notice.ADDRESS_UNDONE, Notice.TEST}
 """Emails without a link, or with one to the sign-in page only."""
-
-
-@pytest.fixture
-def rendered() -> Rendered:
-    """Queues a mail, claims it, and renders it to what is read from its bytes."""
-
-    def render_one(mail_portal: MailPortal, *arguments: object, **options: object) -> EmailMessage:
-        mail_portal.queue(*arguments, **options)  # type: ignore[arg-type] # passed on as they are
-        with mail_portal.context.database.write() as connection:
-            mail = mail_delivery.claim_next(connection, mail_portal.context.clock, "c" * 32)
-        assert mail is not None
-        content = render(mail_portal.app, mail).as_bytes()
-        assert content.isascii()
-        assert content.count(b"\n") == content.count(b"\r\n"), "a bare line feed"
-        return message_from_bytes(content, _class=EmailMessage, policy=default)
-
-    return render_one
-
-
-def _text(mail: EmailMessage) -> str:
-    part = mail.get_body(("plain",))
-    assert part is not None
-    return str(part.get_content())
 
 
 @pytest.mark.parametrize("notice", Notice)
@@ -80,8 +43,8 @@ def test_each_mail_is_text_first_then_html_with_every_header(
     assert (mail["Content-Language"], mail["Auto-Submitted"]) == ("en", "auto-generated")
     assert mail["Date"].datetime.isoformat() == "2026-03-01T12:00:00+00:00"
     assert mail["Subject"]
-    assert "\n\n\n" not in _text(mail).replace("\r", "")
-    assert "Customer portal" in _text(mail)
+    assert "\n\n\n" not in text_of(mail).replace("\r", "")
+    assert "Customer portal" in text_of(mail)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +65,7 @@ def test_a_link_begins_with_the_base_url_stands_alone_and_has_one_purpose(
     start = "https://portal.example.com" + path
     (token,) = (
         line.removeprefix(start)
-        for line in _text(rendered(mail_portal, ADA, notice)).splitlines()
+        for line in text_of(rendered(mail_portal, ADA, notice)).splitlines()
         if line.startswith(start)
     )
     assert len(mail_portal.context.signer.public_id(purpose, token)) == 32
@@ -120,7 +83,7 @@ def test_each_mail_says_why_it_came_when_it_ends_and_what_to_do_if_it_was_not_yo
     html = mail.get_body(("html",))
     assert html is not None
     tree, _ = read(str(html.get_content()))
-    for text in (_text(mail), tree.one("body").text):
+    for text in (text_of(mail), tree.one("body").text):
         words = " ".join(text.split())
         assert "You received this email because " in words
         assert ADA in words
@@ -139,7 +102,7 @@ def test_a_code_stands_alone_on_its_line_and_not_in_the_subject(
     open_office: OpenOffice, rendered: Rendered, notice: Notice
 ) -> None:
     mail = rendered(open_office(), ADA, notice)
-    (code,) = (line for line in _text(mail).splitlines() if re.fullmatch(r"\d{6}", line))
+    (code,) = (line for line in text_of(mail).splitlines() if re.fullmatch(r"\d{6}", line))
     html = mail.get_body(("html",))
     assert html is not None
     tree, _ = read(str(html.get_content()))
@@ -148,11 +111,11 @@ def test_a_code_stands_alone_on_its_line_and_not_in_the_subject(
 
 
 def test_a_link_says_how_long_it_lasts(open_office: OpenOffice, rendered: Rendered) -> None:
-    assert "expires after 30 minutes" in _text(rendered(open_office(), ADA, Notice.RESET)).replace("\n", " ")
+    assert "expires after 30 minutes" in text_of(rendered(open_office(), ADA, Notice.RESET)).replace("\n", " ")
 
 
 def test_a_notice_has_the_time_with_its_time_zone(open_office: OpenOffice, rendered: Rendered) -> None:
-    assert "Time: 1 March 2026, 12:00 UTC" in " ".join(_text(rendered(open_office())).split())
+    assert "Time: 1 March 2026, 12:00 UTC" in " ".join(text_of(rendered(open_office())).split())
 
 
 @pytest.mark.parametrize("notice", Notice)
@@ -169,7 +132,7 @@ def test_each_mail_says_when_where_and_from_which_device_it_was_requested(
         ("cs", ["Čas: 1. března 2026 12:00 UTC", "Zařízení: Chrome, Windows", "Přibližné místo: Kladno, Česko"]),
     ):
         mail = rendered(mail_portal, ADA, notice, locale=locale)
-        assert [line for line in _text(mail).splitlines() if line in rows] == rows
+        assert [line for line in text_of(mail).splitlines() if line in rows] == rows
         html = mail.get_body(("html",))
         assert html is not None
         tree, _ = read(str(html.get_content()))
@@ -178,7 +141,7 @@ def test_each_mail_says_when_where_and_from_which_device_it_was_requested(
 
 
 def test_unknown_details_of_the_request_are_left_out(open_office: OpenOffice, rendered: Rendered) -> None:
-    text = _text(rendered(open_office().seen_with("Call 0900 123456/1.0")))
+    text = text_of(rendered(open_office().seen_with("Call 0900 123456/1.0")))
     assert "Time: 1 March 2026, 12:00 UTC" in text.splitlines()
     for unknown in ("Device", "location", "192.0.2.10", "0900", "Browser"):
         assert unknown not in text
@@ -188,7 +151,7 @@ def test_unknown_details_of_the_request_are_left_out(open_office: OpenOffice, re
 def test_a_device_is_described_as_far_as_it_is_known(
     open_office: OpenOffice, rendered: Rendered, header: str, words: str
 ) -> None:
-    assert f"Device: {words}" in _text(rendered(open_office().seen_with(header))).splitlines()
+    assert f"Device: {words}" in text_of(rendered(open_office().seen_with(header))).splitlines()
 
 
 @pytest.mark.parametrize("notice", Notice)
@@ -247,7 +210,7 @@ def test_all_parts_of_a_mail_are_in_its_recipients_language(open_office: OpenOff
     html = mail.get_body(("html",))
     assert html is not None
     assert mail["Subject"] == "Nové heslo k účtu Customer portal"
-    for part in (_text(mail), str(html.get_content())):
+    for part in (text_of(mail), str(html.get_content())):
         assert "Odkaz funguje jednou a platí 30 minut." in " ".join(part.split())
     assert '<html lang="cs" dir="ltr">' in str(html.get_content())
 
@@ -263,13 +226,13 @@ def test_every_text_in_a_mail_is_translatable(
     assert html is not None
     tree, faults = read(str(html.get_content()))
     assert faults == []
-    parts = [mail["Subject"], _text(mail), tree.one("body").text, tree.one("title").text]
+    parts = [mail["Subject"], text_of(mail), tree.one("body").text, tree.one("title").text]
     data = re.compile(r"https?://\S+|\S+@\S+|Customer portal|UTC")
     assert [part for part in parts if re.search("[A-Za-z]", data.sub("", " ".join(part.split())))] == []
 
 
 def test_a_date_is_formatted_for_the_language(open_office: OpenOffice, rendered: Rendered) -> None:
-    assert "1. března 2026 12:00 UTC" in " ".join(_text(rendered(open_office(), locale="cs")).split())
+    assert "1. března 2026 12:00 UTC" in " ".join(text_of(rendered(open_office(), locale="cs")).split())
 
 
 @pytest.mark.parametrize(
@@ -336,75 +299,5 @@ def test_each_mail_is_rendered_independently(open_office: OpenOffice, rendered: 
     mail_portal = open_office()
     first, second = rendered(mail_portal, ADA, Notice.VERIFY), rendered(mail_portal, "grace@example.com", Notice.VERIFY)
     assert first["Message-ID"] != second["Message-ID"]
-    assert "grace@example.com" in _text(second)
-    assert ADA not in _text(second)
-
-
-def _html(mail: EmailMessage) -> str:
-    part = mail.get_body(("html",))
-    assert part is not None
-    return str(part.get_content())
-
-
-@pytest.mark.parametrize("notice", sorted(OF_SECURITY))
-def test_a_notice_has_a_button_that_says_it_was_somebody_else(
-    open_office: OpenOffice, rendered: Rendered, notice: Notice
-) -> None:
-    tree, _ = read(_html(rendered(open_office(), ADA, notice)))
-    button = tree.one("td", class_="button").one("a")
-    assert button.text == "This wasn't me"
-    assert {link.get("href") for link in tree.all("a")} == {button.get("href")}
-
-
-@pytest.mark.parametrize("notice", sorted(OF_BANS))
-def test_a_notice_of_a_ban_has_no_link(open_office: OpenOffice, rendered: Rendered, notice: Notice) -> None:
-    mail = rendered(open_office(), ADA, notice)
-    assert "http" not in _text(mail)
-    assert "href" not in _html(mail)
-
-
-def test_a_notice_whose_link_is_missing_leads_to_a_reset(open_office: OpenOffice, rendered: Rendered) -> None:
-    mail_portal = open_office(BASE_URL="https://portal.example.com")
-    mail_portal.queue_raw(locale="en")  # as the version before queued it
-    with mail_portal.context.database.write() as connection:
-        mail = mail_delivery.claim_next(connection, mail_portal.context.clock, "c" * 32)
-    assert mail is not None
-    assert "\r\nhttps://portal.example.com/password/reset\r\n" in render(mail_portal.app, mail).as_bytes().decode()
-
-
-@pytest.mark.parametrize(
-    ("locale", "until", "words"),
-    [
-        ("en", "2026-03-31T12:00:00+00:00", "opens again by itself on 31 March 2026, 12:00 UTC."),
-        ("cs", "2026-03-31T12:00:00+00:00", "znovu otevře 31. března 2026 12:00 UTC."),
-        ("en", None, ""),
-    ],
-)
-def test_a_notice_of_a_ban_says_until_when(
-    open_office: OpenOffice, rendered: Rendered, locale: str, until: str | None, words: str
-) -> None:
-    mail = rendered(open_office(), ADA, Notice.BANNED, locale=locale, details={"until": until} if until else None)
-    for part in (_text(mail), read(_html(mail))[0].one("body").text):
-        assert words in " ".join(part.split())
-        assert bool(until) == ("itself" in part or "sám" in part)
-
-
-def test_a_notice_of_several_sign_ins_describes_each(open_office: OpenOffice, rendered: Rendered) -> None:
-    details = {
-        "signIns": [
-            {"at": "2026-03-01T12:10:00+00:00", "ip": "192.0.2.1", "userAgent": "Firefox/140.0"},
-            {"at": "2026-03-01T12:20:00+00:00", "ip": None, "userAgent": None},
-        ]
-    }
-    mail = rendered(open_office().seen_with(CHROME), ADA, Notice.NEW_SIGN_IN, details=details)
-    lines = [line for line in _text(mail).splitlines() if line.startswith(("Time: ", "Device: ", "There were more"))]
-    assert lines == [
-        "Time: 1 March 2026, 12:00 UTC",
-        "Device: Chrome on Windows",
-        "There were more sign-ins from new browsers after that:",
-        "Time: 1 March 2026, 12:10 UTC",
-        "Device: Firefox",
-        "Time: 1 March 2026, 12:20 UTC",
-    ]
-    cells = [cell.text for cell in read(_html(mail))[0].all("td") if cell.text.startswith("1 March")]
-    assert cells == [f"1 March 2026, 12:{minute}0 UTC" for minute in (0, 1, 2)]
+    assert "grace@example.com" in text_of(second)
+    assert ADA not in text_of(second)
