@@ -28,8 +28,9 @@ from portal.settings import PREFIX, Settings, load_settings
 from portal.storage.models import FormerPassword, Link, Registration
 
 PASSWORD = "tichy velbloud 77"
-CUSTOMERS = 25
+CUSTOMERS = 10
 """Enough that wrong passwords lock no account (contacts.LOCKING_FAILURES)."""
+CHANGING_CUSTOMERS = 20
 FORMER_PASSWORDS = 24
 PORTAL = (sys.executable, "-c", "from portal.cli import main; main()")
 """The command `portal`."""
@@ -54,6 +55,8 @@ class Instance:
     settings: Settings
     context: Context = field(repr=False)
     customers: list[str]
+    changing_customers: list[str]
+    """Those whose passwords a benchmark changes."""
 
     def reset_token(self, email: str) -> str:
         """Return the token of a new reset link of a customer, as an email would contain it."""
@@ -75,6 +78,7 @@ def temporary_instance(imported: int = 0) -> Iterator[Instance]:
     with tempfile.TemporaryDirectory(prefix="portal-bench-") as folder:
         path = Path(folder)
         environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an operator's portal compiles its modules once
         environment |= {PREFIX + "INSTANCE_PATH": folder}
         environment |= {PREFIX + "MAIL_SERVER": "127.0.0.1", PREFIX + "MAIL_PORT": "1"}
         environment |= {PREFIX + name.upper(): "1000000 per hour" for name in _LIMITS}
@@ -83,13 +87,14 @@ def temporary_instance(imported: int = 0) -> Iterator[Instance]:
         if imported:
             import_customers(imported, path, environment)
         context = build_context(settings, secret_key(settings))
-        customers = [f"registered-{number:04}@example.com" for number in range(CUSTOMERS)]
-        for email in customers:
+        customers = [f"steady-{number:04}@example.com" for number in range(CUSTOMERS)]
+        changing = [f"changing-{number:04}@example.com" for number in range(CHANGING_CUSTOMERS)]
+        for email in [*customers, *changing]:
             _register(context, email)
         cost = settings.argon2
         environment["BARE_ARGON2"] = f"{cost.time_cost},{cost.memory_kib},{cost.parallelism}"
         environment["BARE_HASH"] = context.hasher.hash(PASSWORD, b"0" * 16)
-        yield Instance(path, environment, settings, context, customers)
+        yield Instance(path, environment, settings, context, customers, changing)
         context.database.engine.dispose()
 
 

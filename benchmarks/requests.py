@@ -4,13 +4,13 @@ from collections.abc import Callable, Collection, Mapping
 from itertools import count, cycle
 from time import process_time
 
-from benchmarks.instance import PASSWORD, Instance
+from benchmarks.instance import CHANGING_CUSTOMERS, PASSWORD, Instance
 from benchmarks.rows import ROWS, Measured
 from benchmarks.servers import Server, bare_server, portal_server
 from portal.domain.passwords.hashing import new_salt
 
 PAGES = 100
-FORMS = 20
+FORMS = CHANGING_CUSTOMERS
 """Requests of a page, and of a form, in one round."""
 NAMES = ("login-page", "account", "sign-in", "reset-known", "reset-unknown", "new-password", "change-password")
 
@@ -64,7 +64,7 @@ def _bare_page(reference: Server) -> Request:
 
 def _bare_sign_in(reference: Server) -> Request:
     browser = reference.browser()
-    return lambda: browser.send("/login", 302, "/account", email="registered-0000@example.com", password=PASSWORD)
+    return lambda: browser.send("/login", 302, "/account", email="steady-0000@example.com", password=PASSWORD)
 
 
 class _Requests:
@@ -74,10 +74,9 @@ class _Requests:
         self._instance = instance
         self._portal = portal
         self._numbers = count()
-        self._steady = instance.customers[:-FORMS]
-        """Those whose password stays."""
-        self._passwords = dict.fromkeys(instance.customers[-FORMS:], PASSWORD)
-        """The current passwords of the others."""
+        self._steady = instance.customers
+        self._passwords = dict.fromkeys(instance.changing_customers, PASSWORD)
+        """The current passwords of those whose passwords are changed."""
 
     def prepare(self, name: str) -> Request:
         """Return a function that sends the next request of a row, at most FORMS times for a form."""
