@@ -154,8 +154,8 @@ def _is(organisation_id: int, selector: CustomerSelector) -> ColumnElement[bool]
 def list_customers(connection: Connection, organisation_id: int, search: str | None = None) -> list[CustomerRecord]:
     """List the customers of an organisation by address, at most LIST_LIMIT; those without an address come last.
 
-    `search` is the phone number or a part of it, however it is written, or some words in any order: each a case-insensitive
-    part of the address, a name, the company or the customer reference number.
+    `search` is the phone number or a part of it, however it is written, or some words in any order: each a
+    case-insensitive part of the address, a name, the company or the customer reference number.
     """
     statement = _records.where(Contact.organisation_id == organisation_id)
     if search:
