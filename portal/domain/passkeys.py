@@ -54,6 +54,8 @@ class Passkey:
     id: int
     name: str | None
     """The provider's, or what the customer has called it; None if neither is known."""
+    provider: str | None
+    """Where it is saved, if that is known."""
     created_at: datetime
     last_used_at: datetime | None
     is_synced: bool
@@ -69,6 +71,7 @@ _list = (
     select(
         PasskeyRow.id,
         PasskeyRow.name,
+        PasskeyRow.aaguid,
         PasskeyRow.created_at,
         PasskeyRow.last_used_at,
         PasskeyRow.is_synced,
@@ -102,6 +105,7 @@ def list_passkeys(connection: Connection, contact_id: int) -> list[Passkey]:
 
 def _read(row: Row[*tuple[Any, ...]]) -> Passkey:
     values = row._asdict()
+    values["provider"] = _PROVIDERS.get(values.pop("aaguid"))
     for name in ("credential_id", "user_handle"):
         values[name] = bytes_to_base64url(values[name])
     return Passkey(**values)

@@ -62,5 +62,5 @@ def add_passkey(
             if added is None:
                 raise Refused(Failure.PASSKEY_NOT_ADDED)
             record(connection, visitor, EventKind.PASSKEY_ADD, contact_id=contact.id, now=now)
-            notify(connection, context, visitor, contact, Notice.PASSKEY_ADDED, {"name": added.name})
+            notify(connection, context, visitor, contact, Notice.PASSKEY_ADDED, {"provider": added.provider})
     return added

@@ -26,5 +26,5 @@ def remove_passkey(context: Context, visitor: Visitor, customer: Customer, passk
         if removed is not None:
             sign_ins.end_pending(connection, contact.id)
             record(connection, visitor, EventKind.PASSKEY_REMOVE, contact_id=contact.id, now=now)
-            notify(connection, context, visitor, contact, Notice.PASSKEY_REMOVED, {"name": removed.name})
+            notify(connection, context, visitor, contact, Notice.PASSKEY_REMOVED, {"provider": removed.provider})
     return removed
