@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
-from portal.domain import accounts, address_changes, second_step
+from portal.domain import accounts, address_changes, passkeys, second_step
 from portal.domain.address_changes import PendingChange
 from portal.domain.contact_details import ContactDetails, get_contact_details
 from portal.domain.context import Context
@@ -33,6 +33,7 @@ class AccountOverview:
     missing: list[str]
     """The empty fields that the organisation requires or that are worth asking for."""
     has_second_step: bool
+    has_passkey: bool
     pending_change: PendingChange | None
     """The change of address that is not confirmed yet."""
     last_sign_in: SignIn | None
@@ -67,6 +68,7 @@ def get_account_overview(context: Context, customer: Customer, rules: Rules) -> 
             missing=sorted(name for name in wanted if not getattr(details, name)),
             password_set_at=accounts.password_set_at(connection, customer.id),
             has_second_step=second_step.is_on(connection, customer.id),
+            has_passkey=bool(passkeys.list_descriptors(connection, customer.id)),
             pending_change=address_changes.find_pending(connection, customer, context.clock()),
             last_sign_in=SignIn(**last._asdict()) if last else None,
         )
