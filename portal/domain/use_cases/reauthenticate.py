@@ -15,6 +15,7 @@ from portal.domain.context import Context, Visitor
 from portal.domain.current_password import PasswordPrompt, check_current_password, wrong_current_password
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer, NewIdentity, Proof
+from portal.domain.link_codes import get_open_link_by_code
 from portal.domain.link_requests import email_link
 from portal.domain.mailbox_proof import redeem
 from portal.domain.messages import N_
@@ -71,7 +72,7 @@ def reauthenticate_by_code(
     begun anew.
     """
     try:
-        link = one_time_links.get_open_link_by_code(context, visitor, Purpose.REAUTHENTICATE, requests, code)
+        link = get_open_link_by_code(context, visitor, Purpose.REAUTHENTICATE, requests, code)
         if link.contact_id != customer.id:
             raise Refused(Failure.WRONG_CODE)
     except Refused as refusal:
