@@ -99,7 +99,7 @@ def test_all_events_are_exported(scene: Scene, customer: FullCustomer) -> None:
     assert "WRONG_PASSWORD" in {event["refusal"] for event in told["events"]}
     assert {mail["notice"] for mail in told["mails"]} == {
         *("verify", "reset", "password_changed", "new_sign_in", "account_exists"),
-        *("address_requested", "two_step_on"),
+        *("address_requested", "two_step_on", "passkey_added"),
     }
     assert {mail["recipient"] for mail in told["mails"]} == {EMAIL}
     assert {(mail["ip"], mail["userAgent"]) for mail in told["mails"]} == {(IP, USER_AGENT)}
