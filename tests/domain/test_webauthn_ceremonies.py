@@ -202,7 +202,7 @@ def test_what_browsers_and_logs_must_not_show_is_not_in_a_repr() -> None:
     assert "value" not in repr(Challenge.read(request.challenge))
 
 
-def test_a_challenge_comes_back_from_the_cookie_as_it_was() -> None:
+def test_a_challenge_comes_back_as_it_was() -> None:
     kept = Challenge.new(Use.ADD, NOW, b"h" * 32)
     assert Challenge.read(kept.write()) == kept
     assert len(kept.value) == 32
