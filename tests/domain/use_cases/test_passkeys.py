@@ -14,6 +14,7 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.identities import SessionEnded
 from portal.domain.operations.retention import CHALLENGE_RETENTION, purge
 from portal.domain.outbox import Notice
+from portal.domain.passkey_requests import CHALLENGE_LIFETIME
 from portal.domain.passkeys import MAX_PASSKEYS, Passkey, UnknownPasskey
 from portal.domain.recent_authentication import RECENT, NotRecentlyAuthenticated, require_recent_authentication
 from portal.domain.sign_ins import PendingSignIn, SignInEnded
@@ -26,7 +27,6 @@ from portal.domain.use_cases.reauthenticate import reauthenticate_by_passkey, re
 from portal.domain.use_cases.remove_passkey import remove_passkey
 from portal.domain.use_cases.rename_passkey import rename_passkey
 from portal.domain.use_cases.set_first_password import set_first_password
-from portal.domain.webauthn_ceremonies import CHALLENGE_LIFETIME
 from portal.storage.models import Contact, Event, Identity, Organisation, OutboxMail, UsedChallenge
 from portal.storage.models import Passkey as PasskeyRow
 from portal.storage.models import PendingSignIn as PendingSignInRow
