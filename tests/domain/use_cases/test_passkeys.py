@@ -541,6 +541,23 @@ def test_a_change_or_reset_of_the_password_keeps_passkeys(scene: Scene, identity
 # --- the way back
 
 
+def test_a_lost_passkey_is_removed_after_signing_in_by_email(
+    scene: Scene, without_password: str, phone: Authenticator
+) -> None:
+    session = scene.get(scene.log_in_by_email())
+    (lost,) = get_security(scene.context, session).passkeys
+    assert remove_passkey(scene.context, scene.visitor, session, lost.id) == lost
+    with pytest.raises(UnknownPasskey):
+        begin(scene, phone)
+
+
+def test_an_emailed_link_does_not_get_past_a_second_step_for_a_passkey(
+    scene: Scene, identity: str, clock: MovableClock
+) -> None:
+    authenticator_app.turn_on(scene, clock)
+    assert isinstance(scene.use_sign_in_link().sign_in, PendingSignIn)
+
+
 def test_this_was_not_me_removes_all_passkeys(scene: Scene, identity: str, phone: Authenticator) -> None:
     scene.report_not_me(scene.token(Notice.PASSKEY_ADDED))
     assert scene.count(PasskeyRow) == 0
