@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, update
 
-from portal.domain import contacts
+from portal.domain import contacts, failed_attempts
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.tokens import PUBLIC_ID_LENGTH, digest_of, random_id
@@ -152,7 +152,7 @@ def with_failures_of(device: KnownDevice | None, contact: ContactCredentials | N
 def count_wrong_password(connection: Connection, device: KnownDevice | None, contact_id: int) -> None:
     """Count a wrong password: on the known device, else on the contact."""
     if device is None:
-        contacts.count_wrong_password(connection, contact_id)
+        failed_attempts.count_wrong_password(connection, contact_id)
     else:
         connection.execute(_count_failure, {"of_device": device.id})
 
@@ -160,7 +160,7 @@ def count_wrong_password(connection: Connection, device: KnownDevice | None, con
 def reset_wrong_passwords(connection: Connection, device: KnownDevice | None, contact_id: int) -> None:
     """Reset the wrong-password counter: of the known device, else of the contact."""
     if device is None:
-        contacts.reset_wrong_passwords(connection, contact_id)
+        failed_attempts.reset_wrong_passwords(connection, contact_id)
     else:
         connection.execute(_reset_failures, {"of_device": device.id})
 
