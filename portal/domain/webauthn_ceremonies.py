@@ -1,7 +1,7 @@
 """The ceremonies of WebAuthn (level 3, section 7): options for browsers, and checks of what an authenticator answers.
 
-Nothing is stored when options are given out: the browser keeps the challenge in its signed session cookie. A challenge
-that was answered is stored, in the transaction of what it allows, so that no answer is accepted twice.
+Nothing is stored when options are given out: the browser brings the challenge back, signed by the page for its session.
+A challenge that was answered is stored, in the transaction of what it allows, so that no answer is accepted twice.
 """
 
 import hmac
@@ -84,7 +84,7 @@ class Challenge:
         return cls(Use(use), base64url_to_bytes(value), issued, base64url_to_bytes(user_handle))
 
     def write(self) -> str:
-        """Return the text that the session cookie holds."""
+        """Return the text that the browser brings back."""
         parts = (bytes_to_base64url(self.value), bytes_to_base64url(self.user_handle))
         return f"{self.use}.{int(self.issued_at.timestamp())}.{'.'.join(parts)}"
 
@@ -100,7 +100,7 @@ class PasskeyRequest:
     options: dict[str, Any]
     """For `PublicKeyCredential.parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON`."""
     challenge: str = field(repr=False)
-    """What the session cookie keeps, to be given back with the answer."""
+    """What the browser brings back with the answer. The page must sign it for the session, so that it is this one."""
 
 
 @dataclass(frozen=True)

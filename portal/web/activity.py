@@ -98,6 +98,7 @@ REASONS: dict[Failure, str] = {
     Failure.LINK_EXPIRED: N_("the link had expired"),
     Failure.WRONG_CODE: N_("wrong code"),
     Failure.TWO_STEP_WRONG: N_("wrong code"),
+    Failure.PASSKEY_REFUSED: N_("the passkey wasn't accepted"),
     Failure.PASSKEY_EXPIRED: N_("it took too long"),
     Failure.TOO_MANY_PASSKEYS: N_("there were too many passkeys"),
 }

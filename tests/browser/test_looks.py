@@ -83,7 +83,7 @@ def test_a_cover_is_loaded_where_it_is_shown(new_visitor: NewVisitor, portal: Se
     named = ("--name", "With a cover", "--hostname", COVER_HOST, "--cover", str(picture))
     added = run_portal(portal.log.parent / "instance", "organisation", "add", "covered", *named)
     assert added.returncode == 0, added.stderr
-    url = portal.url.replace("127.0.0.1", COVER_HOST)
+    url = portal.url.replace("localhost", COVER_HOST)
     for screen, is_shown in ((LAPTOP, True), (PHONE, False)):
         visitor = new_visitor(url=url, viewport=screen)
         asked: list[Request] = []
