@@ -32,7 +32,7 @@ help:
 	@echo "make audit    run third-party audits (Lighthouse, axe, Nu, SpamAssassin) on pages, headers and emails"
 	@echo "make check    run linters, type checks and import rules"
 	@echo "make format   format the code"
-	@echo "make bench    run the benchmarks"
+	@echo "make bench    measure the rows of docs/performance.md (ARGS=\"--row sign-in\": one of them)"
 	@echo "make soak     kill the portal at random under load, 500 times, and check for lost data; then the long tests"
 	@echo "make messages update the catalogues of all languages from the sources"
 	@echo "make language LOCALE=de   the same, and create a catalogue for another language"

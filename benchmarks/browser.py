@@ -1,8 +1,7 @@
-"""An HTTP client for forms that keeps the connection, the cookie and the CSRF token."""
+"""An HTTP client for pages, forms and the API that keeps the connection, the cookies and the CSRF token."""
 
-import json
 import re
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from time import perf_counter
 from urllib.parse import urlencode
 
@@ -18,56 +17,88 @@ _HEADERS = {
 class Browser:
     """One kept-alive connection to a server on loopback.
 
-    A form may be sent any number of times with the cookie and token of one `open`. Cookies of responses to forms are
+    A form may be sent any number of times with the cookies and token of one `open`: cookies of other responses are
     dropped, so that each request starts from the same state.
     """
 
     def __init__(self, port: int) -> None:
-        self._connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=60)
         self._origin = f"http://127.0.0.1:{port}"
-        self._cookie = self._token = ""
+        self._cookies: dict[str, str] = {}
+        self._token = ""
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
         self._connection.close()
 
-    def get(self, path: str) -> tuple[str, str]:
-        """Get a page without sending a cookie; return its text and its cookie."""
-        self._connection.request("GET", path, headers=_HEADERS)
+    def forget(self, cookie: str) -> None:
+        """Delete a cookie."""
+        self._cookies.pop(cookie, None)
+
+    def get(self, path: str, containing: str) -> float:
+        """Get a page, which must contain a text, and return the seconds until the whole response is read."""
+        start = perf_counter()
+        _, text = self._get(path)
+        seconds = perf_counter() - start
+        assert containing in text, f"GET {path}: no {containing!r}"
+        return seconds
+
+    def open(self, path: str) -> None:
+        """Get a page, and keep its cookies and, if it has a form, the CSRF token for `send`."""
+        response, text = self._get(path)
+        self._keep_cookies(response)
+        found = _TOKEN.search(text)
+        self._token = found[1] if found else ""
+
+    def log_in(self, email: str, password: str) -> None:
+        """Sign in, and keep the cookies."""
+        self.open("/login")
+        response, _ = self._post("/login", {"email": email, "password": password})
+        assert response.status == 302, f"POST /login: {response.status} in place of 302"
+        self._keep_cookies(response)
+
+    def send(self, path: str, expected: int, target: str = "", **fields: str) -> float:
+        """Send the form and return the seconds until the whole response is read.
+
+        Its status must be `expected`, and its redirect lead to `target`.
+        """
+        start = perf_counter()
+        response, _ = self._post(path, fields)
+        seconds = perf_counter() - start
+        location = response.getheader("Location", "")
+        assert (response.status, location if target else "") == (expected, target), (
+            f"POST {path}: {response.status} {location} in place of {expected} {target}"
+        )
+        return seconds
+
+    def status(self, path: str, **fields: str) -> int:
+        """Send the form and return the status of the response."""
+        return self._post(path, fields)[0].status
+
+    def _get(self, path: str) -> tuple[HTTPResponse, str]:
+        self._connection.request("GET", path, headers={**_HEADERS, **self._cookie_header()})
         response = self._connection.getresponse()
         text = response.read().decode()
         assert response.status == 200, f"GET {path}: {response.status}"
-        return text, (response.getheader("Set-Cookie") or "").partition(";")[0]
+        return response, text
 
-    def open(self, path: str) -> None:
-        """Get a page, and keep its cookie and CSRF token for `send`."""
-        text, self._cookie = self.get(path)
-        found = _TOKEN.search(text)
-        assert found, f"GET {path}: no token in the form"
-        self._token = found[1]
-
-    def send(self, path: str, expected: int, **fields: str) -> float:
-        """Send the form and return the seconds until the whole response is read; its status must be `expected`."""
-        body = urlencode({"csrf_token": self._token, **fields})
+    def _post(self, path: str, fields: dict[str, str]) -> tuple[HTTPResponse, bytes]:
         headers = {
             **_HEADERS,
+            **self._cookie_header(),
             "Content-Type": "application/x-www-form-urlencoded",
-            "Cookie": self._cookie,
             "Origin": self._origin,
         }
-        start = perf_counter()
-        self._connection.request("POST", path, body, headers)
+        self._connection.request("POST", path, urlencode({"csrf_token": self._token, **fields}), headers)
         response = self._connection.getresponse()
-        response.read()
-        seconds = perf_counter() - start
-        assert response.status == expected, f"POST {path}: {response.status} in place of {expected}"
-        return seconds
+        return response, response.read()
 
-    def call(self, path: str, key: str, **fields: str) -> None:
-        """Call the API; the call must succeed."""
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
-        self._connection.request("POST", path, json.dumps(fields), headers)
-        response = self._connection.getresponse()
-        text = response.read().decode()
-        assert response.status == 200, f"POST {path}: {response.status}"
-        assert json.loads(text)["success"], f"POST {path}: {text}"
+    def _cookie_header(self) -> dict[str, str]:
+        return (
+            {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())} if self._cookies else {}
+        )
+
+    def _keep_cookies(self, response: HTTPResponse) -> None:
+        for header in response.headers.get_all("Set-Cookie", []):
+            name, _, value = header.partition(";")[0].partition("=")
+            self._cookies[name] = value

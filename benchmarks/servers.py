@@ -1,30 +1,32 @@
-"""Servers on loopback in processes of their own, and their CPU time."""
+"""Servers on loopback in processes of their own, their CPU time and their memory."""
 
-import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.browser import Browser
-from benchmarks.instance import Instance
+from benchmarks.instance import CHECKOUT, PORTAL, Instance
+from portal.cli.serve import serve
 
-THREADS = 16
-_START_SECONDS = 30
+_THREADS = next(option.default for option in serve.params if option.name == "threads")
+"""What `portal serve` takes when it is not told otherwise."""
+_START_SECONDS = 60
 _STOP_SECONDS = 40
-_CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server."""
+    """A running server, which has answered one page."""
 
     port: int
     pid: int
+    start_cpu_seconds: float
+    """The CPU time until the first page was answered."""
 
     def browser(self) -> Browser:
         """Return a client of the server."""
@@ -32,41 +34,40 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return the user and system CPU time of the process, in nanosecond resolution."""
-        # The id of another process's CPU clock, as clock_getcpuclockid(3) computes it; /proc/*/stat has steps of 10 ms,
-        # in which a server renders twenty pages.
-        return time.clock_gettime(~self.pid << 3 | 2)
+        return _cpu_seconds(self.pid)
+
+    def memory_mib(self) -> float:
+        """Return the resident memory of the process in MiB."""
+        lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("Rss:")) / 1024
 
 
 @contextmanager
 def portal_server(instance: Instance) -> Iterator[Server]:
     """Run `portal serve`."""
     port = _free_port()
-    code = "from portal.cli import main; main()"
-    command = [sys.executable, "-c", code, "serve", "--port", str(port), "--threads", str(THREADS)]
-    with _serving(command, port, instance.environment, instance.path) as server:
+    with _serving([*PORTAL, "serve", "--port", str(port)], port, instance) as server:
         yield server
 
 
 @contextmanager
 def bare_server(instance: Instance) -> Iterator[Server]:
-    """Run the reference (bare.py) on the same WSGI server with the same number of threads."""
+    """Run the references (bare.py) on the same WSGI server with the same number of threads."""
     port = _free_port()
-    options = [f"--listen=127.0.0.1:{port}", f"--threads={THREADS}", "--call"]
+    options = [f"--listen=127.0.0.1:{port}", f"--threads={_THREADS}", "--call"]
     command = [sys.executable, "-m", "waitress", *options, "benchmarks.bare:create_app"]
-    with _serving(command, port, instance.environment, instance.path) as server:
+    with _serving(command, port, instance) as server:
         yield server
 
 
 @contextmanager
-def _serving(command: list[str], port: int, environment: Mapping[str, str], folder: Path) -> Iterator[Server]:
-    log = folder / f"server-{port}.log"
+def _serving(command: list[str], port: int, instance: Instance) -> Iterator[Server]:
+    log = instance.path / f"server-{port}.log"
     with log.open("w") as output:
-        process = subprocess.Popen(
-            command, cwd=_CHECKOUT, env={**os.environ, **environment}, stdout=output, stderr=output
-        )
+        process = subprocess.Popen(command, cwd=CHECKOUT, env=instance.environment, stdout=output, stderr=output)
     try:
         _wait_until_it_answers(process, port, log)
-        yield Server(port, process.pid)
+        yield Server(port, process.pid, _cpu_seconds(process.pid))
     finally:
         process.terminate()
         try:
@@ -76,13 +77,19 @@ def _serving(command: list[str], port: int, environment: Mapping[str, str], fold
             process.wait()
 
 
+def _cpu_seconds(pid: int) -> float:
+    # The id of another process's CPU clock, as clock_getcpuclockid(3) computes it; /proc/*/stat has steps of 10 ms,
+    # in which a server renders twenty pages.
+    return time.clock_gettime(~pid << 3 | 2)
+
+
 def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         try:
-            Browser(port).get("/login")
+            Browser(port).get("/login", 'name="password"')
         except ConnectionError:
-            time.sleep(0.1)
+            time.sleep(0.02)
         else:
             return
     raise SystemExit(f"A server for the benchmark did not start:\n{log.read_text()}")

@@ -11,7 +11,7 @@ from portal.domain.values.customer_reference import is_customer_reference
 from portal.domain.values.durations import InvalidDuration, parse_duration
 from portal.domain.values.email import Address, parse_email
 from portal.domain.values.invalid import InvalidValue
-from portal.domain.values.text import cleaned
+from portal.domain.values.text import cleaned, without_separators
 from portal.settings.values import LONGEST
 from portal.storage.models import STRING_LENGTH
 
@@ -56,7 +56,8 @@ class Customer(click.ParamType[CustomerSelector]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CustomerSelector:
         """Refuse any other text, with the message that the pages show for a wrong address."""
         text = Text().convert(value, param, ctx)
-        return CustomerReference(text) if is_customer_reference(text) else Email().convert(text, param, ctx)
+        number = without_separators(text)  # pages show it in groups of four
+        return CustomerReference(number) if is_customer_reference(number) else Email().convert(text, param, ctx)
 
 
 def with_customer(command: CommandFunction) -> CommandFunction:

@@ -30,6 +30,7 @@ from portal.domain.operations.end_sessions import end_sessions
 from portal.domain.operations.import_customers import begin_import
 from portal.domain.operations.reset_two_step import reset_two_step
 from portal.domain.organisations import get_organisation
+from portal.domain.passkeys import list_passkeys
 from portal.domain.second_step import find_status
 from portal.domain.values.user_agents import read_user_agent
 
@@ -89,9 +90,12 @@ def show(whom: CustomerSelector, slug: str) -> None:
         events = customers.recent_events(connection, record.id)
         reason = customers.last_mail_failure(connection, record.id)
         second_step = find_status(connection, record.id)
+        passkeys = list_passkeys(connection, record.id)
     fields: list[tuple[str, object]] = [("Last email set aside", reason)] if reason else []
     if second_step:
         fields += [("Second step since", second_step.since), ("Recovery codes left", second_step.codes_left)]
+    if passkeys:
+        fields.append(("Passkeys", len(passkeys)))
     echo_fields([*_fields(record, context.clock()), *fields, ("Sessions", sessions)])
     click.echo("\nDetails:")
     registered_from = _with_location(context.geoip, record.ip)

@@ -8,10 +8,10 @@ an unknown address is. By its id it is not found, as if it was deleted (except b
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Connection, Insert, Row, Select, bindparam, func, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.domain.tokens import random_id
 from portal.domain.values.email import Address
@@ -191,7 +191,8 @@ def get_or_create(
 
 def insert_unless_there(connection: Connection, table: type[Base], *unique: str) -> Insert:
     """Return an INSERT that does nothing if a row with the same `unique` columns exists."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    # Each dialect is loaded with its driver, and the other one not at all: PostgreSQL's takes 0.02 s.
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
     statement: Insert = dialect.insert(table).on_conflict_do_nothing(index_elements=unique)
     return statement
 

@@ -38,6 +38,8 @@ class Notice(StrEnum):
     TWO_STEP_RESET = "two_step_reset"
     """Turned off by the operator."""
     RECOVERY_CODE_USED = "recovery_code_used"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
     CLOSED = "closed"
     """The customer has closed the account; a link keeps it."""
     KEEP = "keep"
@@ -75,6 +77,8 @@ LINKS: Mapping[Notice, Purpose] = {
     Notice.TWO_STEP_OFF: Purpose.NOT_ME,
     Notice.TWO_STEP_RESET: Purpose.NOT_ME,
     Notice.RECOVERY_CODE_USED: Purpose.NOT_ME,
+    Notice.PASSKEY_ADDED: Purpose.NOT_ME,
+    Notice.PASSKEY_REMOVED: Purpose.NOT_ME,
     Notice.CLOSED: Purpose.KEEP,
     Notice.KEEP: Purpose.KEEP,
     Notice.ADDRESS_CHANGE: Purpose.ADDRESS_CHANGE,
@@ -88,6 +92,7 @@ _NOT_URGENT = frozenset(
         *(Notice.ALL_SESSIONS_ENDED, Notice.BANNED, Notice.UNBANNED, Notice.CLOSED, Notice.ERASED),
         *(Notice.ADDRESS_REQUESTED, Notice.ADDRESS_CHANGED, Notice.ADDRESS_UNDONE),
         *(Notice.TWO_STEP_ON, Notice.TWO_STEP_OFF, Notice.TWO_STEP_RESET, Notice.RECOVERY_CODE_USED),
+        *(Notice.PASSKEY_ADDED, Notice.PASSKEY_REMOVED),
     }
 )
 """The customer does not wait for these emails; all others are urgent."""

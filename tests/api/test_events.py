@@ -42,7 +42,12 @@ BY_OPERATOR = {
 def world(start: Start) -> World:
     names = ("LOGIN_LIMIT_ACCOUNT", "MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK", "REGISTER_LIMIT_NETWORK")
     roomy = dict.fromkeys(names, "1000 per hour")
-    site = start(**roomy, LOGIN_LIMIT_NETWORK=f"{GUESSES - 1} per hour", API_LIMIT_DEV="1 per hour")
+    site = start(
+        **roomy,
+        BASE_URL="https://portal.example.com",  # passkeys need a host name
+        LOGIN_LIMIT_NETWORK=f"{GUESSES - 1} per hour",
+        API_LIMIT_DEV="1 per hour",
+    )
     with site.context.database.write() as connection:
         lists = {"return_origins": ["https://shop.example.com"], "handover_urls": [RETURN]}
         connection.execute(update(Organisation).values(lists))

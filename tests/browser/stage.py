@@ -87,7 +87,7 @@ class Stage:
             *("--support-email", "help@kamen.example.com", "--logo", str(_LOGO)),
         )
         assert added.returncode == 0, added.stderr
-        url = self.url.replace("127.0.0.1", SHOP_HOST)
+        url = self.url.replace("localhost", SHOP_HOST)
         visitor = self.cleared(url=url)
 
         def is_known() -> bool:

@@ -24,11 +24,15 @@ from portal.domain.operations.reset_two_step import reset_two_step
 from portal.domain.values.email import Address, parse_email
 from portal.storage.backends import TransactionConflict
 from tests.api.shop import Shop
+from tests.passkeys import Authenticator
 from tests.web.authenticator import SETTINGS, SIGN_IN, Phone, pass_step, secret_on, set_up
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
 from tests.web.post import code_in, not_me_link_in
+from tests.web.test_passkeys import LIST as PASSKEYS
+from tests.web.test_passkeys import SIGN_IN as SIGN_IN_WITH_PASSKEY
+from tests.web.test_passkeys import add, ask
 
 ADA = "ada@example.com"
 PORTAL = Portal(languages=["en"], hostname="portal.example.com")
@@ -315,6 +319,68 @@ def confirms_who_she_is_by_the_second_step(world: World) -> Act:
     return sending(browser, "/reauthenticate", submit_to="/reauthenticate/two-step", code=phone.code())
 
 
+def with_a_passkey(world: World) -> tuple[Browser, Authenticator]:
+    """A customer who has just added a passkey, and the device with it."""
+    browser, keys = world.site.customer(world.address()), Authenticator(world.site.settings.base_url, counts=True)
+    assert add(browser, keys).status == 302
+    return browser, keys
+
+
+def answering(browser: Browser, path: str, keys: Authenticator, submit_to: str) -> Act:
+    """Ask for options on a page, and send the answer of a passkey later."""
+    page = browser.open(path)
+    asked = ask(browser, submit_to, page)
+    sent = {"credential": keys.get(asked["options"]), "challenge": asked["challenge"]}
+    data = {**page.form(path).fields, **sent}
+
+    def send() -> Answer:
+        answer = browser.send(submit_to, "POST", data=data)
+        return answer.status, answer.headers.get("Location", "").partition("?")[0]
+
+    return send
+
+
+def adds_a_passkey(world: World) -> Act:
+    browser, keys = world.site.customer(world.address()), Authenticator(world.site.settings.base_url)
+    asked = ask(browser, PASSKEYS, browser.open(PASSKEYS))
+    sent = {"credential": keys.create(asked["options"]), "challenge": asked["challenge"]}
+    return sending(browser, PASSKEYS, submit_to=PASSKEYS, **sent)
+
+
+def signs_in_with_a_passkey(world: World) -> Act:
+    _, keys = with_a_passkey(world)
+    return answering(world.site.browser(), "/login", keys, SIGN_IN_WITH_PASSKEY)
+
+
+def signs_in_with_a_copied_passkey(world: World) -> Act:
+    _, keys = with_a_passkey(world)
+    answering(world.site.browser(), "/login", keys, SIGN_IN_WITH_PASSKEY)()
+    keys.credentials[0].sign_count = 0
+    return answering(world.site.browser(), "/login", keys, SIGN_IN_WITH_PASSKEY)
+
+
+def confirms_who_she_is_by_a_passkey(world: World) -> Act:
+    browser, keys = with_a_passkey(world)
+    return answering(browser, "/reauthenticate", keys, "/reauthenticate/passkey")
+
+
+def page_of_passkey(browser: Browser, which: str) -> str:
+    (path,) = (link.get("href") for link in browser.open(PASSKEYS).tree.all("a") if which in link.get("href"))
+    return path
+
+
+def renames_a_passkey(world: World) -> Act:
+    browser, _ = with_a_passkey(world)
+    path = page_of_passkey(browser, "rename")
+    return sending(browser, path, submit_to=path, name="Blue key")
+
+
+def removes_a_passkey(world: World) -> Act:
+    browser, _ = with_a_passkey(world)
+    path = page_of_passkey(browser, "remove")
+    return sending(browser, path, submit_to=path)
+
+
 def another_customer(world: World) -> tuple[Browser, str]:
     """Somebody whose address may change."""
     email = world.address()
@@ -470,6 +536,8 @@ SINGLE_REQUESTS: list[Callable[[World], Act]] = [
     *(sets_two_step_up, makes_recovery_codes, turns_two_step_off, asks_for_codes_everywhere_again),
     *(signs_in_with_a_second_step, enters_a_code, mistypes_a_code, enters_a_recovery_code),
     *(confirms_who_she_is_by_the_second_step, operator_resets_two_step),
+    *(adds_a_passkey, renames_a_passkey, removes_a_passkey, confirms_who_she_is_by_a_passkey),
+    *(signs_in_with_a_passkey, signs_in_with_a_copied_passkey),
     *(asks_for_another_address, cancels_the_change_of_address, changes_the_address, changes_the_address_by_code),
     undoes_the_change_of_address,
     *(goes_back_to_the_shop, shop_redeems, shop_signs_in, shop_signs_in_by_magic_auth, shop_registers, shop_confirms),

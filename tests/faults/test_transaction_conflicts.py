@@ -26,7 +26,11 @@ LIMITS = (
 
 @pytest.fixture
 def world(start: Start) -> World:
-    site = start(**dict.fromkeys(LIMITS, "100000 per hour"), MAIL_DEFAULT_SENDER="portal@example.com")
+    site = start(
+        **dict.fromkeys(LIMITS, "100000 per hour"),
+        BASE_URL="http://localhost:5000",  # passkeys need a host name
+        MAIL_DEFAULT_SENDER="portal@example.com",
+    )
     with site.context.database.write() as connection:
         lists = {"return_origins": ["https://shop.example.com"], "handover_urls": [RETURN]}
         connection.execute(update(Organisation).values(lists))

@@ -6,6 +6,7 @@ from portal.domain import address_changes, contacts, one_time_links, outbox
 from portal.domain.address_changes import UNDO_LIFETIME
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import Customer
+from portal.domain.link_codes import get_open_link_by_code
 from portal.domain.mailbox_proof import use_link
 from portal.domain.one_time_links import NewLink, OpenLink
 from portal.domain.outbox import NewMail, Notice
@@ -34,7 +35,7 @@ def get_change_link_by_code(context: Context, visitor: Visitor, customer: Custom
     """Count an attempt to enter a code, and return its link out of those requested in this session. Raises Refused."""
     with context.database.read() as connection:
         requests = address_changes.links_of_session(connection, customer, context.clock())
-    return one_time_links.get_open_link_by_code(context, visitor, Purpose.ADDRESS_CHANGE, requests, code)
+    return get_open_link_by_code(context, visitor, Purpose.ADDRESS_CHANGE, requests, code)
 
 
 @retried

@@ -11,7 +11,7 @@ from portal.domain.contact_details import CustomerDeleted
 from portal.domain.context import Context
 from portal.domain.field_rules import ASKED, PROFILE_FIELDS, FieldRule, Rules
 from portal.domain.identities import Channel, Customer
-from portal.storage.models import Account, Contact, Identity, SecondStep
+from portal.storage.models import Account, Contact, Identity, Passkey, SecondStep
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class AccountOverview:
     missing: list[str]
     """The empty fields that the organisation requires or that are worth asking for."""
     has_second_step: bool
+    has_passkey: bool
     pending_change: PendingChange | None
     """The change of address that is not confirmed yet."""
     last_sign_in: SignIn | None
@@ -43,6 +44,7 @@ _overview = (
         *(getattr(Contact, name) for name in sorted(PROFILE_FIELDS)),
         Account.password_set_at,
         SecondStep.contact_id.is_not(None).label("has_second_step"),
+        select(Passkey.id).where(Passkey.contact_id == Contact.id).exists().label("has_passkey"),
     )
     .outerjoin(Account, Account.contact_id == Contact.id)
     .outerjoin(SecondStep, SecondStep.contact_id == Contact.id)
@@ -77,6 +79,7 @@ def get_account_overview(context: Context, customer: Customer, rules: Rules) -> 
             missing=sorted(name for name in wanted if not getattr(row, name)),
             password_set_at=row.password_set_at,
             has_second_step=row.has_second_step,
+            has_passkey=row.has_passkey,
             pending_change=address_changes.find_pending(connection, customer, context.clock()),
             last_sign_in=SignIn(**last._asdict()) if last else None,
         )
