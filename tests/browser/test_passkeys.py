@@ -12,19 +12,11 @@ from tests.cli.process import wait_until
 
 pytestmark = pytest.mark.browser
 
-LIST = "/account/passkeys"
-
 
 def new_customer(visitor: Visitor, email: str) -> Keyring:
     visitor.register(email)
     visitor.confirm(email)
     return Keyring(visitor.page)
-
-
-def add(visitor: Visitor) -> None:
-    visitor.go(LIST)
-    assert visitor.press("Add a passkey") == 200
-    expect(visitor.page.get_by_role("status")).to_be_visible()
 
 
 def assert_told(visitor: Visitor, words: str) -> None:
@@ -37,7 +29,7 @@ def assert_told(visitor: Visitor, words: str) -> None:
 def test_a_passkey_is_added_and_offered_by_the_browser(visitor: Visitor) -> None:
     keyring = new_customer(visitor, "offered@example.com")
     keyring.add()
-    add(visitor)
+    visitor.add_passkey()
     visitor.press("Sign out")
     expect(visitor.page).to_have_url(f"{visitor.url}/account")
 
@@ -56,14 +48,14 @@ def test_passkeys_from_the_first_to_the_last(new_visitor: NewVisitor, locale: st
 
     # Adding: no device makes a second one.
     phone = keyring.add()
-    add(visitor)
+    visitor.add_passkey()
     assert_told(visitor, "There is already a passkey for your account on this device.")
     keyring.verify_user(phone, False)
     assert_told(visitor, "No passkey was added. Try again when you're ready.")
     keyring.verify_user(phone, True)
     on_phone = keyring.unplug(phone)
     laptop = keyring.add(is_synced=True)
-    add(visitor)
+    visitor.add_passkey()
     keyring.unplug(laptop)
     expect(visitor.page.locator("[id^=passkey-]")).to_have_count(2)
 
@@ -101,7 +93,7 @@ def test_passkeys_from_the_first_to_the_last(new_visitor: NewVisitor, locale: st
     assert visitor.path == "/account/email"
 
     # A removed one is refused, and the browser forgets it.
-    visitor.go(LIST)
+    visitor.go("/account/passkeys")
     visitor.page.get_by_role("link", name=visitor.said("Remove"), exact=True).last.click()
     visitor.press("Remove the passkey")
     expect(visitor.page.locator("[id^=passkey-]")).to_have_count(1)
