@@ -106,5 +106,5 @@
       tell("signalAllAcceptedCredentials", { userId, allAcceptedCredentialIds });
       tell("signalCurrentUserDetails", { userId, name, displayName });
     }
-  }
+  } else box.remove();
 }

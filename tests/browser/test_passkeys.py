@@ -103,3 +103,31 @@ def test_passkeys_from_the_first_to_the_last(new_visitor: NewVisitor, locale: st
     expect(visitor.page.get_by_role("alert")).to_be_focused()
     assert found_by_axe(visitor.page) == {}
     wait_until(lambda: keyring.credentials(phone) == [])
+
+
+@pytest.mark.full
+def test_older_browsers(new_visitor: NewVisitor) -> None:
+    """One that reads and writes no JSON of passkeys, and one that knows none."""
+    visitor = new_visitor()
+    keyring = new_customer(visitor, "older@example.com")
+    keyring.add()
+    keyring.answer_only_if_pressed()
+    visitor.page.add_init_script(
+        "delete PublicKeyCredential.parseCreationOptionsFromJSON, delete PublicKeyCredential.parseRequestOptionsFromJSON,"
+        " delete PublicKeyCredential.prototype.toJSON"
+    )
+    visitor.add_passkey()
+    expect(visitor.page.get_by_role("status")).to_be_visible()
+    visitor.go("/reauthenticate?next=/account/email")  # with a list of passkeys
+    visitor.press("Use a passkey")
+    assert visitor.path == "/account/email"
+    visitor.press("Sign out")
+    visitor.press("Sign in with a passkey")
+    assert visitor.path == "/account"
+
+    visitor.page.add_init_script("delete window.PublicKeyCredential")
+    visitor.go("/account/passkeys")
+    expect(visitor.page.get_by_text("you need JavaScript and a browser that can use passkeys")).to_be_visible()
+    expect(visitor.page.get_by_role("button", name="Add a passkey")).to_have_count(0)
+    visitor.press("Sign out")
+    expect(visitor.page.locator("main button:visible")).to_have_text(["Show", "Sign in", " Email me a sign-in link"])
