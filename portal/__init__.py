@@ -1,48 +1,22 @@
 """A customer portal: sign-in, registration, password reset and self-service."""
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flask import Flask
+if TYPE_CHECKING:
+    from flask import Flask
 
-from portal import api, customisation, i18n, web
-from portal.app import build_context, context_of
-from portal.extensions import csrf, limiter, mail
-from portal.instance_dir import secret_key
-from portal.mail.smtp import mail_config
-from portal.settings import Settings, load_settings
+    from portal.settings import Settings
 
 # The system's resolver waits half a minute or more for a silent name server, and its callers cannot set a timeout.
 # glibc reads this variable before the first lookup of the process, hence at import.
 os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")
 
-_PACKAGE = Path(__file__).resolve().parent
-# Templates and static files are inside the package in a wheel, and beside it in a checkout.
-_RESOURCES = _PACKAGE if (_PACKAGE / "templates").is_dir() else _PACKAGE.parent
 
-
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: "Settings | None" = None) -> "Flask":
     """Create the portal as a WSGI application, without connecting to anything yet. Raises WrongSetting."""
-    settings = settings or load_settings()
-    key = secret_key(settings)
-    app = Flask(
-        __name__,
-        template_folder=str(_RESOURCES / "templates"),
-        static_folder=str(_RESOURCES / "static"),
-        instance_path=str(settings.instance_path),
-    )
-    app.config.update(web.flask_config(settings, key))
-    app.config.update(mail_config(settings))
-    app.extensions["portal_settings"] = settings
-    app.extensions["portal"] = build_context(settings, key)
-    customisation.register(app, _RESOURCES / "templates")
-    i18n.register(app)
-    # Before web.register, whose ProxyFix middleware is for pages and API alike.
-    json_api = api.create_api(settings, context_of(app), str(_RESOURCES / "templates"))
-    app.wsgi_app = api.ApiDispatcher(app.wsgi_app, json_api)  # type: ignore[method-assign] # Flask's documented way to add middleware
-    web.register(app)
-    csrf.init_app(app)
-    limiter.init_app(app)
-    mail.init_app(app)
-    customisation.read_overrides(app)
-    return app
+    # Loads nearly every module. Imported above, they would be loaded before any module of the portal, such as the one
+    # that pauses the garbage collector meanwhile (cli/loading.py).
+    from portal.composition import compose
+
+    return compose(settings)

@@ -8,45 +8,58 @@ import codecs
 import json
 import os
 import sys
+from importlib import import_module
 from io import TextIOWrapper
 
 import click
 from flask.cli import AppGroup, ScriptInfo
 
 from portal import create_app
-from portal.cli import api_key, backup, check, customer, db, mail, organisation, serve, worker
-from portal.cli.errors import plain_errors
+from portal.cli.loading import loading
 
-COMMANDS: tuple[click.Command, ...] = (
-    serve.serve,
-    worker.worker,
-    db.db,
-    organisation.organisation,
-    api_key.api_key,
-    customer.customer,
-    mail.mail,
-    backup.backup,
-    backup.after_restore,
-    check.check,
-)
+_MODULES = {
+    "after-restore": "backup",
+    "api-key": "api_key",
+    "backup": "backup",
+    "check": "check",
+    "customer": "customer",
+    "db": "db",
+    "mail": "mail",
+    "organisation": "organisation",
+    "serve": "serve",
+    "worker": "worker",
+}
+"""The commands, and their modules in this package."""
 INTERRUPTED = 130
 """Exit status of a command that Ctrl-C has ended (128 + SIGINT)."""
 
 
-@click.group(cls=AppGroup)
+class _Commands(AppGroup):
+    """A group that loads the module of a command when the command is run or listed: `portal serve` needs no other."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(_MODULES)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _MODULES:
+            return None
+        with loading():
+            command: click.Command = getattr(import_module(f"portal.cli.{_MODULES[name]}"), name.replace("-", "_"))
+        return command
+
+
+@click.group(cls=_Commands)
 @click.version_option(package_name="portal", message="portal %(version)s")
 def portal() -> None:
     """Serve the customer portal and administer it."""
-
-
-for _command in COMMANDS:
-    portal.add_command(_command)
 
 
 def main() -> None:
     """Run the console script; each failure is one line on stderr and an exit status other than 0."""
     os.umask(0o077)  # whatever a command writes is its operator's alone
     _escape_unencodable_letters()
+    with loading():
+        from portal.cli.errors import plain_errors  # with the modules of the domain whose exceptions it words
     script = ScriptInfo(create_app=create_app, set_debug_flag=False, load_dotenv_defaults=False)
     try:
         with plain_errors():  # help and version are written by no command

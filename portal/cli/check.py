@@ -10,7 +10,6 @@ from flask import Flask
 from flask.cli import ScriptInfo
 from limits import RateLimitItem
 from limits import parse as parse_limit
-from zxcvbn import zxcvbn
 
 from portal.app import context_of
 from portal.cli.check_organisations import (
@@ -139,6 +138,8 @@ def _keys(settings: Settings) -> Iterator[Finding]:
 
 def _is_guessable(key: str) -> bool:
     """Return whether a key does not look random, by its words and zxcvbn's estimate."""
+    from zxcvbn import zxcvbn  # its word lists take 12 MiB, and `portal serve` loads this module
+
     return any(word in key.lower() for word in _WORDS) or zxcvbn(key[:_MAX_ESTIMATED])["guesses_log10"] < _KEY_MINIMUM
 
 

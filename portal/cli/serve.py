@@ -13,6 +13,7 @@ import click
 
 from portal import create_app
 from portal.cli.errors import PlainCommand
+from portal.cli.loading import loading
 from portal.domain.passwords.hashing import MAX_QUEUED_HASHES
 from portal.instance_dir import prepare_database, secret_key, serves_alone
 from portal.logging_setup import configure_logging
@@ -51,7 +52,8 @@ def serve(host: str, port: int, threads: int) -> None:
     On SQLite this creates the database of a new instance, migrates an older one and delivers email; it refuses an
     instance that has lost its database. With PostgreSQL, use `portal db upgrade` and `portal worker` for that.
     """
-    from portal.server.lifecycle import run  # slow to import, and no other command needs the server
+    with loading():
+        from portal.server.lifecycle import run  # slow to import, and no other command needs the server
 
     settings = _with_base_url(load_settings(), host, port)
     configure_logging(settings)
@@ -68,7 +70,8 @@ def serve(host: str, port: int, threads: int) -> None:
         is_alone = settings.is_embedded and serves_alone(settings)
         if settings.ratelimit_storage_uri == "memory://" and not is_alone:
             _log.warning("%sRATELIMIT_STORAGE_URI: each process counts its own limits; set redis://", PREFIX)
-        app = create_app(settings)
+        with loading():
+            app = create_app(settings)
         _announce(settings)
         run(app, listening, scraped, threads=threads, form_threads=FORM_THREADS)
 

@@ -2,14 +2,17 @@
 
 The keys are derived from SECRET_KEY and SECRET_KEY_FALLBACKS. What was encrypted with a former key can be read as long
 as that is a fallback; operations/reencrypt.py encrypts it with the current one.
+
+The library cryptography is imported where it is used: it takes 7 MiB, and only customers with a second step need it.
 """
 
 import base64
 from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 _KEY_ID_BYTES = 8
 
@@ -22,10 +25,19 @@ class SecretBox:
     """Encrypts texts for one customer each. The newest of the `keys` is the last, and encrypts."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        newest_first = [key.encode() for key in reversed(keys)]
-        self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(key, "key", 32))) for key in newest_first])
-        self.key_id = _derive(newest_first[0], "id", _KEY_ID_BYTES).hex()
+        self._newest_first = [key.encode() for key in reversed(keys)]
+
+    @cached_property
+    def key_id(self) -> str:
         """Identifies the key that encrypts."""
+        return _derive(self._newest_first[0], "id", _KEY_ID_BYTES).hex()
+
+    @cached_property
+    def _fernet(self) -> "MultiFernet":
+        from cryptography.fernet import Fernet, MultiFernet
+
+        keys = [base64.urlsafe_b64encode(_derive(key, "key", 32)) for key in self._newest_first]
+        return MultiFernet([Fernet(key) for key in keys])
 
     def seal(self, contact_id: int, text: str) -> str:
         """Encrypt a text; the same text gives another result each time."""
@@ -33,6 +45,8 @@ class SecretBox:
 
     def open(self, contact_id: int, sealed: str) -> str:
         """Decrypt a text of a customer. Raises Unreadable."""
+        from cryptography.fernet import InvalidToken
+
         try:
             owner, _, text = self._fernet.decrypt(sealed).decode().partition(" ")
         except InvalidToken:
@@ -43,4 +57,7 @@ class SecretBox:
 
 
 def _derive(key: bytes, use: str, length: int) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     return HKDF(SHA256(), length, salt=None, info=f"portal.secret_box.{use}".encode()).derive(key)

@@ -95,7 +95,7 @@ _SECTIONS: Mapping[str, str] = {
     "formerPasswords": N_("Former passwords"),
     "registrations": N_("Registrations"),
     "addressChanges": N_("Changes of email address"),
-    "identities": N_("Sessions"),
+    "identities": N_("Sessions, current and ended"),
     "handovers": N_("Sign-ins at the shop or service"),
     "devices": N_("Known browsers"),
     "secondStep": N_("Two-step verification"),

@@ -29,6 +29,8 @@ def test_forms_that_would_wait_too_long_are_refused_and_pages_do_not_wait(tmp_pa
             refused = second.getresponse()
             assert (refused.status, refused.getheader("Retry-After")) == (503, "2")
             assert b"Wait a few seconds and try again." in refused.read()
+        served.process.terminate()
+        assert served.end() == 0
         assert served.complaints() == []
     lines = [json.loads(line) for line in served.log.read_text().splitlines() if line.startswith("{")]
     answered = [(line["method"], line["route"], line["status"]) for line in lines if line["logger"] == "portal.access"]

@@ -3,8 +3,6 @@
 import re
 from dataclasses import dataclass
 
-from email_validator import EmailNotValidError, validate_email
-
 from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
 from portal.domain.values.text import cleaned
@@ -38,6 +36,8 @@ def parse_email(text: str) -> Address:
     The local part must be ASCII: with look-alikes such as a dotless i, one person could have two addresses, or two
     persons the same one.
     """
+    from email_validator import EmailNotValidError, validate_email  # compiles large patterns, which no start needs
+
     text = _BESIDE_AT.sub("@", cleaned(text))
     if len(text) > STRING_LENGTH:
         raise InvalidValue(N_("This email address is too long. Check that it is only one address."))
