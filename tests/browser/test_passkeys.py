@@ -113,8 +113,9 @@ def test_older_browsers(new_visitor: NewVisitor) -> None:
     keyring.add()
     keyring.answer_only_if_pressed()
     visitor.page.add_init_script(
-        "delete PublicKeyCredential.parseCreationOptionsFromJSON, delete PublicKeyCredential.parseRequestOptionsFromJSON,"
-        " delete PublicKeyCredential.prototype.toJSON"
+        "delete PublicKeyCredential.parseCreationOptionsFromJSON;"
+        "delete PublicKeyCredential.parseRequestOptionsFromJSON;"
+        "delete PublicKeyCredential.prototype.toJSON"
     )
     visitor.add_passkey()
     expect(visitor.page.get_by_role("status")).to_be_visible()
