@@ -1,6 +1,6 @@
 """Send the email of a registration again."""
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from portal.domain import contacts
 from portal.domain.audit_log import EventKind, record
@@ -19,10 +19,10 @@ from portal.storage.models import Contact, Registration
 def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
     """Send the email of a registration again, by its public id, within the rate limits of emails.
 
-    Return its address, or None if there is no such registration any more. Earlier links stay valid. Raises Refused.
+    Return its address, or None if there is no such registration any more: also if a ban ended it and is over. Earlier
+    links stay valid. Raises Refused.
 
-    The email goes to who has the address now: since the registration, a customer may have changed to it or from it. A
-    decoy becomes pending if nothing is against it any more: a ban is over.
+    The email goes to who has the address now: since the registration, a customer may have changed to it or from it.
     """
     now = context.clock()
     find = (
@@ -54,9 +54,10 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
         contact = contacts.get_or_create(connection, visitor.organisation_id, address, salt=new_salt(), now=now)
         # Asked for every registration, so that the timing is the same.
         is_confirmable = can_be_confirmed(connection, visitor, contact, address, now)
-        is_pending = row.ended_at is None and (is_confirmable or not row.is_decoy)
-        if is_pending and row.is_decoy:
-            connection.execute(update(Registration).where(Registration.id == row.id).values(is_decoy=False))
+        is_open = row.ended_at is None
+        if is_open and row.is_decoy and is_confirmable:
+            return None
+        is_pending = is_open and not row.is_decoy
         queue_mail(connection, context, visitor, contact, StoredRegistration(row.id, row.locale, is_pending), now)
         record(connection, visitor, EventKind.RESEND, contact_id=contact.id, now=now)
     return address.email
