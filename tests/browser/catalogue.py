@@ -17,6 +17,7 @@ STATES: dict[str, State] = {
     "login-unverified": states.login_unverified,
     "login-banned": states.login_banned,
     "login-stale": stale("/login", "Sign in", email="ada@example.com", password=PASSWORD),
+    "login-passkey-refused": states.login_passkey_refused,
     "login-signed-out": states.signed_out,
     "account-password-set": states.reset_done,
     "register": opened("/register"),
@@ -99,6 +100,11 @@ STATES: dict[str, State] = {
     "reauthenticate": signed_in("/reauthenticate"),
     "reauthenticate-empty": signed_in("/reauthenticate", press="Confirm"),
     "reauthenticate-code": signed_in("/reauthenticate", press="Email me a code"),
+    "reauthenticate-passkey": states.passkey("/reauthenticate"),
+    "passkeys": states.passkey("/account/passkeys"),
+    "passkeys-none": signed_in("/account/passkeys"),
+    "passkey-rename-empty": states.passkey("/rename", "Save", name=""),
+    "passkey-remove": states.passkey("/remove"),
     "two-step-set-up": signed_in("/account/two-step"),
     "two-step-set-up-wrong": signed_in("/account/two-step", code="12345", press="Turn on"),
     "two-step-codes": states.two_step_codes,
@@ -135,6 +141,8 @@ STATES: dict[str, State] = {
     "mail-reset": email_alone("Set a new password"),
     "mail-password-changed": email_alone("Your password"),
     "mail-new-sign-in": email_alone("New sign-in to your"),
+    "mail-passkey-added": email_alone("A passkey was added"),
+    "mail-passkey-removed": email_alone("A passkey was removed"),
     "mail-two-step-on": email_alone("Two-step verification was turned on"),
     "mail-two-step-off": email_alone("Two-step verification was turned off"),
     "mail-two-step-reset": email_alone("We turned off two-step verification"),
@@ -154,6 +162,7 @@ STATES: dict[str, State] = {
 
 STATES_OF_SCRIPT: dict[str, State] = {
     "login-busy": states.login_busy,
+    "login-passkey-cancelled": states.login_passkey_cancelled,
     "register-typing-easy": states.typing(
         "/register",
         "This password is too easy to guess: it is one of the most common ones. Choose one that others do not use.",

@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 from playwright.sync_api import expect
 
 from tests.browser.conftest import LOGIN_TRIES, MAILS
+from tests.browser.keyring import keyring
 from tests.browser.stage import ADA, CLOSED, FORGETFUL, SITE_HOST, STEPPING, Stage, State, show
-from tests.browser.visitor import PASSWORD, Visitor
+from tests.browser.visitor import PASSWORD, Visitor, press_enter
 from tests.cli.process import run_portal
 
 LONG_EMAIL = "maximiliana.featherstonehaugh-cholmondeley@customers.a-rather-long-company-name.example.com"
@@ -82,6 +83,35 @@ def signed_out(stage: Stage) -> Visitor:
     visitor.sign_in(ADA)
     visitor.press("Sign out")
     return visitor
+
+
+def login_passkey_refused(stage: Stage) -> Visitor:
+    """The answer to a form without a passkey."""
+    visitor = show(stage.cleared(), "/login", "", {"email": ADA})
+    button = visitor.page.locator("[data-passkey] button")
+    with visitor.page.expect_navigation():
+        button.evaluate("button => button.form.requestSubmit(button)")
+    return visitor
+
+
+def login_passkey_cancelled(stage: Stage) -> Visitor:
+    visitor = stage.cleared()
+    with keyring(visitor.page) as keys:
+        keys.add()
+        visitor.go("/login")
+        press_enter(visitor.page.locator("[data-passkey] button"))
+        expect(visitor.page.get_by_role("alert")).to_be_visible()
+    return visitor
+
+
+def passkey(path: str, press: str = "", **fields: str) -> State:
+    """Return the state of a page of a customer with one passkey, or of a page about that passkey."""
+
+    def open_it(stage: Stage) -> Visitor:
+        cookies, about = stage.keyed
+        return show(stage.cleared(cookies), about + path if path in ("/rename", "/remove") else path, press, fields)
+
+    return open_it
 
 
 def sent(stage: Stage) -> Visitor:

@@ -51,7 +51,7 @@ _WORDS = """() => {
     for (const name of ["aria-label", "aria-description", "title", "alt", "placeholder"])
       if (element.hasAttribute(name)) found.push(element.getAttribute(name));
     for (const [name, value] of Object.entries(element.dataset))
-      if (/\\s|^[A-Z]/.test(value) || ["show", "hide"].includes(name)) found.push(value);
+      if (/^[^{]*\\s|^[A-Z]/.test(value) || ["show", "hide"].includes(name)) found.push(value);  // JSON is no words
   }
   return found;
 }"""
