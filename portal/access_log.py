@@ -24,20 +24,20 @@ def register(app: Flask) -> None:
 
     @app.after_request
     def finish(response: Response) -> Response:
-        seconds = perf_counter() - g.started
-        fields = {
-            "method": request.method,
-            "route": str(request.url_rule or "-"),  # not the path, which may contain a token
-            "status": response.status_code,
-            "ms": round(seconds * 1000, 1),
-            "request": g.request_id,
-        }
-        message = "%(method)s %(route)s %(status)d %(ms).1fms request=%(request)s"
-        if "caller" in g:  # the API key of the request (api/keys.py)
-            message += " key=%(key)s"
-            fields["key"] = g.caller.key_id
-        _log.info(message, fields, extra={"fields": fields})
+        key = g.caller.key_id if "caller" in g else None  # the API key of the request (api/keys.py)
+        route = str(request.url_rule or "-")  # not the path, which may contain a token
+        log_request(request.method, route, response.status_code, perf_counter() - g.started, g.request_id, key)
         return response
+
+
+def log_request(method: str, route: str, status: int, seconds: float, request_id: str, key: str | None = None) -> None:
+    """Log an answered request, with the API key that it was made with."""
+    fields = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1), "request": request_id}
+    message = "%(method)s %(route)s %(status)d %(ms).1fms request=%(request)s"
+    if key is not None:
+        message += " key=%(key)s"
+        fields["key"] = key
+    _log.info(message, fields, extra={"fields": fields})
 
 
 def _warn_of_proxies(app: Flask) -> None:

@@ -1,10 +1,12 @@
 """The Flask extensions, one instance each; create_app connects them."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from math import ceil
 from time import time
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from flask import Response, current_app, make_response, request
 from flask_limiter import Limiter, RequestLimit
@@ -18,6 +20,9 @@ from wtforms import ValidationError
 from portal.app import current_context
 from portal.domain.values.ip_addresses import network_of
 from portal.storage.rate_limit_counters import REDUCTION, FallbackCounters
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _throttled = logging.getLogger("portal.throttled")
 """For metrics only, since an attack would fill a log."""
@@ -120,7 +125,15 @@ def _cost() -> int:
     return min(REDUCTION, _form_limit().amount) if _counters().is_degraded else 1
 
 
-limiter = Limiter(_client_network, storage_uri="portal://", strategy="fixed-window", on_breach=_count_breach)
+class _ViewLimiter(Limiter):
+    """Checks limits in the decorated views only; there are none for all views, which it would look for each time."""
+
+    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
+        if not in_middleware:
+            super()._check_request_limit(callable_name, in_middleware)
+
+
+limiter = _ViewLimiter(_client_network, storage_uri="portal://", strategy="fixed-window", on_breach=_count_breach)
 """Limits on the rate of requests, applied in the views; the domain limits attempts (domain/rate_limits.py)."""
 
 
@@ -134,8 +147,20 @@ def _refuse_typing(_limit: RequestLimit) -> Response:
     return make_response({}, 429, {"Retry-After": str(retry_after())})
 
 
-form_rate = limiter.shared_limit(lambda: str(_form_limit()), scope="form", methods=["POST"], cost=_cost)
-"""The limit of all forms of a network."""
+_form_rate = limiter.shared_limit(lambda: str(_form_limit()), scope="form", cost=_cost)
+
+
+def form_rate(view: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a view with the limit of all forms of a network; its GET requests skip the limiter."""
+    limited = _form_rate(view)
+
+    @wraps(view)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        return (limited if request.method == "POST" else view)(*args, **kwargs)
+
+    return run
+
+
 typing_rate = limiter.shared_limit(
     "600 per 10 minutes", scope="typing", methods=["POST"], cost=_cost, on_breach=_refuse_typing
 )

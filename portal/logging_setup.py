@@ -15,6 +15,7 @@ import traceback
 from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener
 from queue import Queue
+from time import sleep
 from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter as JsonLogFormatter
@@ -23,6 +24,8 @@ from portal.settings import Settings
 
 QUEUE_SIZE = 2000
 """Lines that wait while the log cannot be written; a busy portal fills it in some seconds."""
+PAUSE_SECONDS = 0.02
+"""Pause when the queue is empty: to wake a waiting thread for each line costs the requests CPU time."""
 FLUSH_SECONDS = 2.0
 """Timeout for writing the last lines when the process ends."""
 _STDERR = 2
@@ -118,6 +121,12 @@ class _Listener(QueueListener):
         self._descriptor = descriptor
         self._failed = self._reported = 0
         self._is_torn = False
+
+    def dequeue(self, block: bool) -> logging.LogRecord:
+        """Wait for the next line; the first one after a while is written at once."""
+        if self.queue.empty():
+            sleep(PAUSE_SECONDS)
+        return super().dequeue(block)
 
     def handle(self, record: bytes) -> None:  # type: ignore[override] # the queue has formatted lines
         """Write one line, and the number of dropped lines once the queue is empty."""

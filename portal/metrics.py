@@ -4,7 +4,7 @@ Only `portal serve` with METRICS_PORT imports this.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ _seconds = Histogram("portal_request_seconds", "Time to answer a request.", ["ro
 _events = Counter("portal_events", "Events of accounts, by result.", ["kind", "result"], registry=_registry)
 _throttled = Counter("portal_throttled", "Attempts refused by a rate limit.", ["scope"], registry=_registry)
 _hashes = Gauge("portal_hashes_waiting", "Hashes computed or waiting.", registry=_registry)
+_forms = Gauge("portal_forms_waiting", "Forms and API calls that wait for a thread.", registry=_registry)
 
 
 class _Counting(logging.Handler):
@@ -83,7 +84,7 @@ class _Outbox(Collector):
         ]
 
 
-def metrics_app(context: Context) -> "WSGIApplication":
+def metrics_app(context: Context, waiting_forms: Callable[[], int]) -> "WSGIApplication":
     """Start counting, and return the WSGI application that answers scrapes."""
     counting = _Counting()
     for name in ("portal.access", "portal.events"):
@@ -93,5 +94,6 @@ def metrics_app(context: Context) -> "WSGIApplication":
     throttled.propagate = False
     throttled.handlers = [counting]
     _hashes.set_function(lambda: context.hasher.admitted)
+    _forms.set_function(waiting_forms)
     _registry.register(_Outbox(context))
     return make_wsgi_app(_registry)

@@ -81,44 +81,6 @@ for (const box of document.querySelectorAll(".password")) {
   box.append(button);
 }
 
-// While a new password is typed, the server says what it will say of it. Whoever cannot see hears it in a pause.
-const BESIDE = ["csrf_token", "email", "first_name", "last_name"];
-for (const box of document.querySelectorAll("[data-judged-by]")) {
-  const input = box.querySelector("input");
-  const verdict = box.parentElement.querySelector(".verdict");
-  const said = verdict.querySelector("span");
-  let pause = 0;
-  let newest = 0;
-  const say = ({ words = "", fit = false }) => {
-    if (words) verdict.dataset.fit = fit;
-    else delete verdict.dataset.fit;
-    if (said.textContent !== words) said.textContent = words;
-  };
-  const forget = () => {
-    clearTimeout(pause);
-    newest += 1; // an answer that is still on its way comes too late
-  };
-  const ask = async () => {
-    const asked = newest;
-    const typed = new URLSearchParams({ password: input.value });
-    for (const name of BESIDE) typed.set(name, input.form.elements[name]?.value ?? "");
-    if (!typed.get("email")) typed.set("email", input.form.elements.username?.value ?? "");
-    let answer = {}; // of what cannot be asked nothing is said
-    try {
-      const response = await fetch(box.dataset.judgedBy, { method: "POST", body: typed, headers: framed ? { "X-Portal-Framed": "1" } : {} });
-      if (response.ok) answer = await response.json();
-    } catch {}
-    if (asked === newest) say(answer);
-  };
-  input.form.addEventListener("input", (event) => {
-    if (event.target !== input && !BESIDE.includes(event.target.name)) return;
-    forget();
-    if (input.value) pause = setTimeout(ask, 400);
-    else say({});
-  });
-  input.form.addEventListener("submit", forget);
-}
-
 // A form is sent once, however often it is pressed; after a while it may be tried again.
 const setBusy = (form, busy, pressed) => {
   form.toggleAttribute("data-busy", busy);
@@ -142,35 +104,3 @@ window.addEventListener("pageshow", (event) => {
   document.querySelectorAll("form[data-busy]").forEach((form) => setBusy(form, false));
   if ("signedIn" in document.body.dataset) location.replace(location.pathname + location.search);
 });
-
-// Times in the reader's own time zone.
-for (const time of document.querySelectorAll("time[data-local]")) {
-  const format = new Intl.DateTimeFormat(time.dataset.local, { dateStyle: "long", timeStyle: "short" });
-  time.textContent = format.format(new Date(time.dateTime));
-}
-
-// A button beside a number copies it; without one it can be selected.
-for (const number of document.querySelectorAll("[data-copy]")) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "quiet copy";
-  button.textContent = number.dataset.copy;
-  const said = document.createElement("span");
-  said.className = "visually-hidden";
-  said.setAttribute("aria-live", "polite");
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(number.textContent.trim());
-    button.textContent = said.textContent = number.dataset.copied;
-  });
-  if (navigator.clipboard) number.after(" ", button, said);
-}
-
-// A button that prints the page.
-for (const printed of document.querySelectorAll("[data-print]")) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "quiet copy";
-  button.textContent = printed.dataset.print;
-  button.addEventListener("click", () => print());
-  printed.after(" ", button);
-}

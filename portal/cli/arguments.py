@@ -6,12 +6,14 @@ from typing import Any, TypeVar
 
 import click
 
+from portal.app import current_context
 from portal.domain.operations.customers import CustomerReference, CustomerSelector
+from portal.domain.organisations import get_organisation
 from portal.domain.values.customer_reference import is_customer_reference
 from portal.domain.values.durations import InvalidDuration, parse_duration
 from portal.domain.values.email import Address, parse_email
 from portal.domain.values.invalid import InvalidValue
-from portal.domain.values.text import cleaned
+from portal.domain.values.text import cleaned, without_separators
 from portal.settings.values import LONGEST
 from portal.storage.models import STRING_LENGTH
 
@@ -56,7 +58,8 @@ class Customer(click.ParamType[CustomerSelector]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CustomerSelector:
         """Refuse any other text, with the message that the pages show for a wrong address."""
         text = Text().convert(value, param, ctx)
-        return CustomerReference(text) if is_customer_reference(text) else Email().convert(text, param, ctx)
+        number = without_separators(text)  # pages show it in groups of four
+        return CustomerReference(number) if is_customer_reference(number) else Email().convert(text, param, ctx)
 
 
 def with_customer(command: CommandFunction) -> CommandFunction:
@@ -91,3 +94,9 @@ def with_organisation(command: CommandFunction) -> CommandFunction:
         show_default=True,
         help="The slug of the organisation.",
     )(command)
+
+
+def organisation_id(slug: str) -> int:
+    """Return the id of the organisation that `--organisation` names."""
+    with current_context().database.read() as connection:
+        return get_organisation(connection, slug).id

@@ -29,8 +29,9 @@ from portal.threads import CORES
 
 _log = logging.getLogger("portal.serve")
 
-_THREADS_BESIDE_HASHES = 16
-"""Threads for other pages while the allowed number of requests waits for a password hash."""
+_PAGE_THREADS = 16
+FORM_THREADS = CORES + MAX_QUEUED_HASHES
+"""Threads for forms and API calls that change something: as many as may wait for a password hash."""
 
 
 @click.command(cls=PlainCommand)
@@ -39,9 +40,9 @@ _THREADS_BESIDE_HASHES = 16
 @click.option(
     "--threads",
     type=click.IntRange(1, 1024),
-    default=CORES + MAX_QUEUED_HASHES + _THREADS_BESIDE_HASHES,
-    show_default=f"{MAX_QUEUED_HASHES + _THREADS_BESIDE_HASHES} plus one for each core",
-    help="The number of requests that are answered at the same time.",
+    default=_PAGE_THREADS,
+    show_default=True,
+    help="The number of pages that are served at the same time, beside sign-ins and other forms.",
 )
 def serve(host: str, port: int, threads: int) -> None:
     """Serve the portal in one process.
@@ -72,7 +73,7 @@ def serve(host: str, port: int, threads: int) -> None:
         with loading():
             app = create_app(settings)
         _announce(settings)
-        run(app, listening, scraped, threads=threads)
+        run(app, listening, scraped, threads=threads, form_threads=FORM_THREADS)
 
 
 def _announce(settings: Settings) -> None:

@@ -73,6 +73,32 @@ class Failure(Enum):
         "two-step-setup-required",
     )
 
+    PASSKEY_REFUSED = Wording(
+        "login",
+        "E001",
+        "Customer login failed.",
+        N_("We couldn't use this passkey. Try another one, or sign in with your password or by email."),
+    )
+    """Unknown, removed, of another customer or organisation, or with a wrong signature: all alike."""
+    PASSKEY_EXPIRED = Wording(
+        "login",
+        "E001",
+        "Customer login failed.",
+        N_("That took too long, or was done in another tab. Please try your passkey again."),
+    )
+    PASSKEY_NOT_ADDED = Wording(
+        "login",
+        "E001",
+        "Customer login failed.",
+        N_("We couldn't add this passkey. Try again, or save it in another place, such as your phone."),
+    )
+    TOO_MANY_PASSKEYS = Wording(
+        "login",
+        "E001",
+        "Customer login failed.",
+        N_("You have as many passkeys as an account can have. Remove one that you don't use, then add a new one."),
+    )
+
     REGISTRATION_FAILED = Wording(
         "register-account",
         "E001",

@@ -55,7 +55,18 @@ class Customer:
     proved_at: datetime | None = None
     """When they last proved in this session to be the customer (recent_authentication.py)."""
     second_step_at: datetime | None = None
-    """When they last entered a code of the second step in this session."""
+    """When they last passed the second step in this session, by a code or a passkey that verified its user."""
+
+
+class Proof(Enum):
+    """What the holder of a session has just shown of being the customer."""
+
+    FIRST_STEP = auto()
+    """The password, a code from an email, or a passkey."""
+    SECOND_STEP = auto()
+    """A code of the second step."""
+    BOTH = auto()
+    """A passkey whose authenticator has verified its user."""
 
 
 class SessionEnded(Exception):
@@ -75,9 +86,9 @@ class NewIdentity:
     started_by: bytes | None = None
     """The digest of the form that starts it (`end_started_by`)."""
     is_proof: bool = False
-    """Whether it begins with the password or a proof of the mailbox (recent_authentication.py)."""
+    """Whether it begins with the password, a passkey or a proof of the mailbox (recent_authentication.py)."""
     second_step_at: datetime | None = None
-    """When a code of the second step was entered."""
+    """When the second step was passed."""
 
 
 _insert = insert(Identity)
@@ -119,15 +130,14 @@ _update_seen_at = (
 _renew = (
     update(Identity)
     .where(Identity.id == bindparam("identity_id"), Identity.ended_at.is_(None))
-    .values(digest=bindparam("new_digest"), proved_at=bindparam("now"))
+    .values(digest=bindparam("new_digest"))
     .returning(Identity.id)
 )
-_renew_by_second_step = (
-    update(Identity)
-    .where(Identity.id == bindparam("identity_id"), Identity.ended_at.is_(None))
-    .values(digest=bindparam("new_digest"), second_step_at=bindparam("now"))
-    .returning(Identity.id)
-)
+_RENEWALS = {
+    Proof.FIRST_STEP: _renew.values(proved_at=bindparam("now")),
+    Proof.SECOND_STEP: _renew.values(second_step_at=bindparam("now")),
+    Proof.BOTH: _renew.values(proved_at=bindparam("now"), second_step_at=bindparam("now")),
+}
 _own = Identity.contact_id == bindparam("of_contact")
 _family_of = (
     select(_family_member.c.family)
@@ -230,16 +240,14 @@ def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
     )
 
 
-def renew(connection: Connection, identity_id: int, now: datetime, *, by_second_step: bool = False) -> str | None:
+def renew(connection: Connection, identity_id: int, now: datetime, proof: Proof = Proof.FIRST_STEP) -> str | None:
     """Go on with a session under a new identity, as one whose holder has just proved to be the customer.
 
-    By the first step, or by a code of the second. Returns it, or None for a session that has ended. When the session
-    began, and its end, stay as they are.
+    Returns it, or None for a session that has ended. When the session began, and its end, stay as they are.
     """
     raw = random_id()
     parameters = {"identity_id": identity_id, "new_digest": digest_of(raw), "now": now}
-    statement = _renew_by_second_step if by_second_step else _renew
-    return raw if connection.execute(statement, parameters).one_or_none() else None
+    return raw if connection.execute(_RENEWALS[proof], parameters).one_or_none() else None
 
 
 def lock_signed_in(connection: Connection, customer: Customer) -> ContactCredentials:

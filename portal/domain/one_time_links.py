@@ -4,7 +4,6 @@ The row stores purpose, address, expiry and use, so that single use is one UPDAT
 sent (tokens.py), so neither the database nor the outbox contains anything that gives access to an account.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,16 +24,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from portal.domain import contacts
-from portal.domain.audit_log import EventKind, record, refusals_recorded
+from portal.domain.audit_log import EventKind
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.rate_limits import attempt, link_limits
 from portal.domain.tokens import Purpose, random_id
-from portal.domain.values.text import without_separators
-from portal.storage.database import retried
 from portal.storage.models import Contact, Link, Registration
 
-MAX_CODE_ATTEMPTS = 5
 REDEMPTIONS = {
     Purpose.VERIFY: EventKind.CONFIRM,
     Purpose.RESET: EventKind.RESET,
@@ -117,11 +113,14 @@ _find = (
 )
 
 
+_insert = insert(Link).returning(Link.id)
+
+
 def issue(connection: Connection, link: NewLink, now: datetime) -> IssuedLink:
     """Store a new link."""
     public_id = random_id()
     link_id = connection.execute(
-        insert(Link).returning(Link.id),
+        _insert,
         {
             "public_id": public_id,
             "purpose": link.purpose,
@@ -149,10 +148,11 @@ def get_open_link(context: Context, visitor: Visitor, purpose: Purpose, token: s
     except Refused:
         attempt(context, visitor, link_limits(context, visitor), EventKind.LINK_GUESS, Failure.TOO_MANY_LOGINS)
         raise
-    return _check_open(context, visitor, purpose, public_id)
+    return check_open(context, visitor, purpose, public_id)
 
 
-def _check_open(context: Context, visitor: Visitor, purpose: Purpose, public_id: str) -> OpenLink:
+def check_open(context: Context, visitor: Visitor, purpose: Purpose, public_id: str) -> OpenLink:
+    """Return the unused link with a public id. Raises Refused as `get_open_link` does."""
     with context.database.read() as connection:
         row = connection.execute(
             _find, {"public_id": public_id, "purpose": purpose, "organisation_id": visitor.organisation_id}
@@ -177,72 +177,6 @@ def _why_ended(purpose: Purpose, row: Row[*tuple[Any, ...]]) -> Failure:
     if row.was_confirmed:
         return Failure.ALREADY_CONFIRMED
     return Failure.REGISTRATION_DROPPED if row.has_ended_registration else Failure.LINK_ENDED
-
-
-@retried
-def get_open_link_by_code(
-    context: Context, visitor: Visitor, purpose: Purpose, public_ids: Sequence[str], code: str
-) -> OpenLink:
-    """Return the link with a code, out of the links that this browser requested.
-
-    Raises Refused: WRONG_CODE, CODE_ENDED, or for the right code of a registration ALREADY_CONFIRMED or
-    REGISTRATION_DROPPED.
-
-    An attempt is counted before the check, on each of the links: after MAX_CODE_ATTEMPTS the code is dead, while its
-    link stays valid. It is also counted once on each contact: after LOCKING_FAILURES consecutive wrong codes even the
-    right one is refused as wrong, until a link proves the mailbox. Refusals are recorded as events; for a dead code
-    only the first attempt is, so that a flood of attempts is not a flood of rows. Decoys behave in the same way, and so
-    do links of another purpose, which have no such code (a registration for a closed account has one that keeps it).
-    """
-    now = context.clock()
-    digits = without_separators(code)
-    with context.database.write() as connection:
-        # Contacts before links, the lock order of every proof of a mailbox, to prevent deadlocks.
-        owner_ids = _lock_owners(connection, visitor, public_ids)
-        counted = _count_code_attempt(connection, public_ids)
-        usable = [row for row in counted if row.code_tries <= MAX_CODE_ATTEMPTS and row.expires_at > now]
-        allowed = contacts.count_code_attempt(connection, owner_ids.intersection(row.contact_id for row in usable))
-        matching = [row for row in usable if context.signer.is_code(purpose, row.public_id, digits)]
-        matching = [row for row in matching if row.contact_id in allowed]
-        ended = all(row.code_tries >= MAX_CODE_ATTEMPTS for row in usable)
-        failure = Failure.CODE_ENDED if ended else Failure.WRONG_CODE
-        affected = owner_ids.intersection(row.contact_id for row in matching or counted)
-        contact_id = affected.pop() if len(affected) == 1 else None
-        if counted and not matching:
-            record(connection, visitor, REDEMPTIONS[purpose], contact_id=contact_id, now=now, refusal=failure)
-    if not matching:
-        raise Refused(failure, field="code")
-    try:
-        with refusals_recorded(context, visitor, REDEMPTIONS[purpose], contact_id):
-            return _check_open(context, visitor, purpose, matching[0].public_id)
-    except Refused as refusal:
-        if refusal.failure in (Failure.ALREADY_CONFIRMED, Failure.REGISTRATION_DROPPED):
-            raise
-        raise Refused(Failure.CODE_ENDED, field="code") from None
-
-
-def _lock_owners(connection: Connection, visitor: Visitor, public_ids: Sequence[str]) -> set[int]:
-    """Lock the contacts of the visitor's organisation that the links belong to; return their ids."""
-    rows = (
-        select(Contact.id)
-        .join(Link, Link.contact_id == Contact.id)
-        .where(Link.public_id.in_(public_ids))
-        .where(Contact.organisation_id == visitor.organisation_id)
-        .order_by(Contact.id)
-        .with_for_update(of=Contact, key_share=True)
-    )
-    return set(connection.scalars(rows))
-
-
-def _count_code_attempt(connection: Connection, public_ids: Sequence[str]) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Count an attempt on the code of each link; return the links whose code was not dead before."""
-    found = _lock_links(connection, Link.public_id.in_(public_ids))
-    return connection.execute(
-        update(Link)
-        .where(Link.id.in_(found), Link.code_tries <= MAX_CODE_ATTEMPTS)
-        .values(code_tries=Link.code_tries + 1)
-        .returning(Link.public_id, Link.contact_id, Link.code_tries, Link.expires_at)
-    ).all()
 
 
 def consume(connection: Connection, link: OpenLink, now: datetime) -> None:
@@ -278,7 +212,7 @@ def end(connection: Connection, link_ids: Select[Any], now: datetime) -> None:
 
 
 def _end(connection: Connection, now: datetime, *conditions: ColumnElement[bool]) -> None:
-    if found := _lock_links(connection, Link.used_at.is_(None), Link.ended_at.is_(None), *conditions):
+    if found := lock_links(connection, Link.used_at.is_(None), Link.ended_at.is_(None), *conditions):
         connection.execute(update(Link).where(Link.id.in_(found)).values(ended_at=now))
 
 
@@ -287,7 +221,7 @@ def is_open(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     return and_(Link.used_at.is_(None), Link.ended_at.is_(None), Link.expires_at > now)
 
 
-def _lock_links(connection: Connection, *conditions: ColumnElement[bool]) -> list[int]:
+def lock_links(connection: Connection, *conditions: ColumnElement[bool]) -> list[int]:
     """Lock the links that match, always in the order of their ids to prevent deadlocks; return the ids."""
     rows = select(Link.id).where(*conditions).order_by(Link.id).with_for_update(key_share=True)
     return list(connection.scalars(rows))

@@ -38,6 +38,8 @@ class Notice(StrEnum):
     TWO_STEP_RESET = "two_step_reset"
     """Turned off by the operator."""
     RECOVERY_CODE_USED = "recovery_code_used"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
     CLOSED = "closed"
     """The customer has closed the account; a link keeps it."""
     KEEP = "keep"
@@ -75,6 +77,8 @@ LINKS: Mapping[Notice, Purpose] = {
     Notice.TWO_STEP_OFF: Purpose.NOT_ME,
     Notice.TWO_STEP_RESET: Purpose.NOT_ME,
     Notice.RECOVERY_CODE_USED: Purpose.NOT_ME,
+    Notice.PASSKEY_ADDED: Purpose.NOT_ME,
+    Notice.PASSKEY_REMOVED: Purpose.NOT_ME,
     Notice.CLOSED: Purpose.KEEP,
     Notice.KEEP: Purpose.KEEP,
     Notice.ADDRESS_CHANGE: Purpose.ADDRESS_CHANGE,
@@ -88,6 +92,7 @@ _NOT_URGENT = frozenset(
         *(Notice.ALL_SESSIONS_ENDED, Notice.BANNED, Notice.UNBANNED, Notice.CLOSED, Notice.ERASED),
         *(Notice.ADDRESS_REQUESTED, Notice.ADDRESS_CHANGED, Notice.ADDRESS_UNDONE),
         *(Notice.TWO_STEP_ON, Notice.TWO_STEP_OFF, Notice.TWO_STEP_RESET, Notice.RECOVERY_CODE_USED),
+        *(Notice.PASSKEY_ADDED, Notice.PASSKEY_REMOVED),
     }
 )
 """The customer does not wait for these emails; all others are urgent."""
@@ -124,27 +129,28 @@ class NewMail:
     delay: timedelta = timedelta(0)
 
 
+_insert = insert(OutboxMail)
+
+
 def queue(connection: Connection, visitor: Visitor, mail: NewMail, clock: Clock) -> None:
     """Queue an email.
 
     All times are of the clock that all workers share (`Clock.shared`), so that delays do not depend on this machine's.
     """
-    now = clock.shared(connection)
     connection.execute(
-        insert(OutboxMail).values(
-            organisation_id=visitor.organisation_id,
-            contact_id=mail.contact_id,
-            link_id=mail.link_id,
-            notice=mail.notice,
-            is_urgent=mail.notice not in _NOT_URGENT,
-            recipient=mail.recipient if mail.wanted else None,
-            locale=mail.locale or visitor.locale,
-            ip=visitor.ip if mail.wanted else None,
-            user_agent=visitor.user_agent if mail.wanted else None,
-            message_id=secrets.token_hex(16),
-            state=MailState.QUEUED if mail.wanted else MailState.DECOY,
-            details=dict(mail.details),
-            due_at=clock.shared(connection, mail.delay),
-            created_at=now,
-        )
+        _insert.values(due_at=clock.shared(connection, mail.delay), created_at=clock.shared(connection)),
+        {
+            "organisation_id": visitor.organisation_id,
+            "contact_id": mail.contact_id,
+            "link_id": mail.link_id,
+            "notice": mail.notice,
+            "is_urgent": mail.notice not in _NOT_URGENT,
+            "recipient": mail.recipient if mail.wanted else None,
+            "locale": mail.locale or visitor.locale,
+            "ip": visitor.ip if mail.wanted else None,
+            "user_agent": visitor.user_agent if mail.wanted else None,
+            "message_id": secrets.token_hex(16),
+            "state": MailState.QUEUED if mail.wanted else MailState.DECOY,
+            "details": dict(mail.details),
+        },
     )

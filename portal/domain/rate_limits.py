@@ -10,6 +10,8 @@
 | … from a known device      | two-step-device         | device instead            | LOGIN_LIMIT_ACCOUNT      |
 | recovery codes             | recovery-network        | network                   | LOGIN_LIMIT_NETWORK      |
 | … from a known device      | recovery-device         | device instead            | LOGIN_LIMIT_ACCOUNT      |
+| passkeys                   | passkey-network         | network                   | LOGIN_LIMIT_NETWORK      |
+| … from a known device      | passkey-device          | device instead            | LOGIN_LIMIT_ACCOUNT      |
 | passwords used before      | new-password            | contact                   | LOGIN_LIMIT_ACCOUNT      |
 | registrations              | register                | network                   | REGISTER_LIMIT_NETWORK   |
 | requested emails           | mail-network/address    | network, address          | MAIL_LIMIT_*             |
@@ -90,6 +92,16 @@ def recovery_code_limits(
         return [RateLimit("recovery-device", context.rules.login_limit_account, (str(device.id),))]
     of_network = _network_limits("recovery-network", context.rules.login_limit_network, visitor)
     return of_network or [RateLimit("recovery-account", context.rules.login_limit_account, (str(contact_id),))]
+
+
+def passkey_limits(context: Context, visitor: Visitor, device: KnownDevice | None) -> list[RateLimit]:
+    """Return the limits of passkeys.
+
+    None of them is per account: a signature cannot be guessed, and nobody is to keep the customer's own passkeys out.
+    """
+    if device is not None:
+        return [RateLimit("passkey-device", context.rules.login_limit_account, (str(device.id),))]
+    return _network_limits("passkey-network", context.rules.login_limit_network, visitor)
 
 
 def magic_auth_limits(context: Context, visitor: Visitor, key: str) -> list[RateLimit]:

@@ -1,8 +1,8 @@
 """Begin a sign-in whose first step was right: at once, or after the second step where one is asked for.
 
-Every way in goes through `begin`, so that none gets past the second step: password, emailed link and code, reset, and
-the confirmation of a registration. Until the second step is done there is no identity: the browser holds a value of
-the pending sign-in, which is worth nothing else.
+Every way in goes through `begin`, so that none gets past the second step: password, passkey, emailed link and code,
+reset, and the confirmation of a registration. Until the second step is done there is no identity: the browser holds a
+value of the pending sign-in, which is worth nothing else.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from portal.domain import devices, identities
+from portal.domain import identities, trusted_browsers
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import ContactCredentials, is_ban_in_force
 from portal.domain.context import Context, Visitor
@@ -98,19 +98,29 @@ def begin(connection: Connection, context: Context, visitor: Visitor, first: Fir
     """Start an identity, record the event and queue the notice of a new device, unless a second step is to come first.
 
     That is so for a customer who has one, except in a browser that they trust; and for every customer of an
-    organisation that requires it.
+    organisation that requires it. Not after a passkey that was both steps.
     """
-    new, contact_id = first.identity, first.contact.id
+    if first.identity.second_step_at is None and (pending := _begin_second_step(connection, visitor, first, now)):
+        return pending
+    record(connection, visitor, first.kind, contact_id=first.contact.id, now=now)
+    if not first.is_told:
+        notify_of_sign_in(connection, context, visitor, first.contact, now)
+    return identities.start(connection, context.rules, visitor, first.identity, now)
+
+
+def _begin_second_step(
+    connection: Connection, visitor: Visitor, first: FirstStep, now: datetime
+) -> PendingSignIn | None:
+    """Store a sign-in that waits for its second step; return None where none is asked for."""
+    contact_id = first.contact.id
     parameters = {"contact_id": contact_id, "organisation_id": visitor.organisation_id}
     needs = connection.execute(_needs, parameters).one()
     must_set_up = needs.is_on is None and needs.require_two_step == TwoStepRule.REQUIRED
-    if must_set_up or (needs.is_on is not None and not devices.is_trusted(connection, visitor, contact_id, now)):
+    is_asked = needs.is_on is not None and not trusted_browsers.is_trusted(connection, visitor, contact_id, now)
+    if must_set_up or is_asked:
         record(connection, visitor, EventKind.SECOND_STEP_ASKED, contact_id=contact_id, now=now)
-        return PendingSignIn(_store(connection, new, first.kind, now), must_set_up)
-    record(connection, visitor, first.kind, contact_id=contact_id, now=now)
-    if not first.is_told:
-        notify_of_sign_in(connection, context, visitor, first.contact, now)
-    return identities.start(connection, context.rules, visitor, new, now)
+        return PendingSignIn(_store(connection, first.identity, first.kind, now), must_set_up)
+    return None
 
 
 def _store(connection: Connection, new: NewIdentity, kind: EventKind, now: datetime) -> str:

@@ -142,6 +142,7 @@ def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> di
         ],
     }
     values["operator_reason"] = mail.details.get("reason")
+    values["passkey_provider"] = mail.details.get("provider")
     if until := mail.details.get("until"):
         values["until"] = moment_text(datetime.fromisoformat(until))
     if mail.link is not None:

@@ -30,6 +30,8 @@ _LIFETIMES: dict[Purpose, Callable[[Rules], timedelta]] = {
 def _details(notice: Notice, now: datetime) -> dict[str, str]:
     if notice is Notice.BANNED:
         return {"until": (now + timedelta(days=30)).isoformat()}
+    if notice in (Notice.PASSKEY_ADDED, Notice.PASSKEY_REMOVED):
+        return {"provider": "Google Password Manager"}
     return {"reason": "Lost phone, ticket 4711"} if notice is Notice.TWO_STEP_RESET else {}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import secrets
 import socket
 from contextlib import suppress
 from functools import cache
@@ -14,6 +15,7 @@ from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.task import ErrorTask
 from waitress.utilities import Error
 
+from portal.access_log import log_request
 from portal.api.errors import RETRY_SECONDS, platform_error
 from portal.domain.messages import N_
 from portal.i18n import Languages
@@ -36,6 +38,8 @@ _MESSAGES = {
 _UNREADABLE = N_(
     "Your browser sent something that we could not read. Nothing was changed: go back, reload and try again."
 )
+WAIT_SECONDS = 10.0
+"""How long a form may wait for a thread: longer than the listener's bound means, unless the database is slow."""
 CLOSE_SECONDS = 2.0
 """Timeout for a client to close after its last response; during shutdown, also for the request of an idle client."""
 
@@ -51,6 +55,12 @@ def _page(code: int) -> str:
     texts = ((language.tag, escape(language.translations.ugettext(message))) for language in _languages())
     paragraphs = "".join(f'<p lang="{tag}">{text}</p>' for tag, text in texts)
     return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{code}</title>{paragraphs}</html>\n'
+
+
+def _error(code: int) -> Error:
+    error = Error("")
+    error.code = code
+    return error
 
 
 class PlainErrorTask(ErrorTask):
@@ -86,6 +96,8 @@ class Connection(HTTPChannel):
     """Whether its last response was sent."""
     is_held = False
     """Whether its next request waits until the client has read the previous response, so that it occupies no thread."""
+    waiting_since = 0.0
+    """When its next request began to wait for a thread."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.since = monotonic()
@@ -95,6 +107,12 @@ class Connection(HTTPChannel):
     def is_served(self) -> bool:
         """Whether a thread handles a request of it, or will."""
         return bool(self.requests) and not self.is_held
+
+    @property
+    def is_form(self) -> bool:
+        """Whether its next request is a form or an API call that changes something."""
+        request: Any = self.requests[0]
+        return request.error is None and request.command == "POST"
 
     @property
     def is_idle(self) -> bool:
@@ -118,6 +136,17 @@ class Connection(HTTPChannel):
         if self.request is None:
             self.since = monotonic()
         return not self.is_closing and super().received(data)
+
+    def service(self) -> None:
+        """Handle the next request in a thread; refuse a form that has waited for too long."""
+        if self.is_form and monotonic() > self.waiting_since + WAIT_SECONDS:
+            self.refuse()
+        super().service()
+
+    def refuse(self) -> None:
+        """Let the response to the next request be 503, without doing anything for it."""
+        log_request("POST", "-", 503, monotonic() - self.waiting_since, secrets.token_hex(8))
+        self.requests[0].error = _error(503)
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         """Send as much as the client reads, and restart the timeout."""
@@ -153,8 +182,7 @@ class Connection(HTTPChannel):
                 if self.socket.recv(1, socket.MSG_PEEK):
                     return
         elif self.request is not None and not self.total_outbufs_len and not self.is_closing:
-            self.request.error = Error("")
-            self.request.error.code = code
+            self.request.error = _error(code)
             with suppress(ClientDisconnected):
                 self.error_task_class(self, cast(Any, self.request)).service()
         self.is_closing = True

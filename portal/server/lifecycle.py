@@ -11,12 +11,14 @@ from waitress import wasyncore
 
 from portal.app import context_of, settings_of
 from portal.mail.thread import MailThread
-from portal.server.listener import Listener, Sockets
+from portal.server.listener import Capacity, Listener, Sockets
 from portal.server.open_files import max_connections
 from portal.web.health import mark_not_ready
 
 GRACEFUL_SECONDS = 30.0
 """Timeout of running requests, and of the email that is being sent, after the first signal."""
+QUEUE_SECONDS = 2.0
+"""The time in which all forms that wait could be answered if each needed a password hash; more are refused with 503."""
 SECOND_SIGNAL_SECONDS = 3.0
 """The timeout after a second signal. Two signals within a second, as from a terminal and from `make`, count as one."""
 
@@ -42,19 +44,25 @@ class _Signals:
         self._listener.pull_trigger()
 
 
-def run(app: Flask, listening: socket.socket, scraped: socket.socket | None, *, threads: int) -> None:
+def run(
+    app: Flask, listening: socket.socket, scraped: socket.socket | None, *, threads: int, form_threads: int
+) -> None:
     """Serve the app, and its metrics on the socket `scraped`, until a signal; on SQLite also deliver email.
 
     After the signal, new connections are refused, and running requests and the email that is being sent are finished.
     """
     _redirect_waitress_log()
     sockets: Sockets = {}
-    listener = Listener(app, listening, sockets, threads=threads, connections=max_connections(threads))
+    context = context_of(app)
+    waiting = max(1, int(context.hasher.hashes_per_second * QUEUE_SECONDS))
+    capacity = Capacity(threads, form_threads, waiting, max_connections(threads + form_threads))
+    listener = Listener(app, listening, sockets, capacity)
     listeners = [listener]
     if scraped:
         from portal.metrics import metrics_app  # slow to import, and only METRICS_PORT needs it
 
-        listeners.append(Listener(metrics_app(context_of(app)), scraped, sockets, threads=4, connections=20))
+        metrics = metrics_app(context, lambda: listener.waiting_forms)
+        listeners.append(Listener(metrics, scraped, sockets, Capacity(4, 1, 1, connections=20)))
     signals = _Signals(listener)
     mail = MailThread(app) if settings_of(app).is_embedded else None
     if mail:
@@ -67,7 +75,7 @@ def run(app: Flask, listening: socket.socket, scraped: socket.socket | None, *, 
     listener.end()
     while (listener.connections or (mail and mail.is_alive())) and monotonic() < signals.deadline:
         _turn(sockets, listeners, 0.1)
-    listener.task_dispatcher.shutdown(timeout=1)
+    listener.stop_threads()
 
 
 def _turn(sockets: Sockets, listeners: list[Listener], seconds: float) -> None:

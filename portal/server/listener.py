@@ -2,11 +2,13 @@
 
 import logging
 import socket
+from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore
 from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
 
 from portal.security_headers import MAX_BODY
 from portal.server.connection import CLOSE_SECONDS, KEEPALIVE_SECONDS, Connection
@@ -29,8 +31,23 @@ LOG_INTERVAL_SECONDS = 60.0
 """The minimum time between two log lines about that."""
 
 
+@dataclass(frozen=True)
+class Capacity:
+    """How much a listener handles at the same time."""
+
+    page_threads: int
+    form_threads: int
+    waiting_forms: int
+    """Forms that wait for a thread; more are refused."""
+    connections: int
+
+
 class Listener(TcpWSGIServer):
-    """An application on a listening socket, with its own threads; listeners with the same `sockets` share a loop."""
+    """An application on a listening socket, with its own threads; listeners with the same `sockets` share a loop.
+
+    Forms and API calls that change something have threads of their own, because they wait for password hashes and for
+    the write lock of the database: pages must not wait behind them.
+    """
 
     channel_class = Connection
     active_channels: dict[int, Connection]  # type: ignore[assignment] # the stubs have a single channel
@@ -43,9 +60,7 @@ class Listener(TcpWSGIServer):
         application: "WSGIApplication",
         listening: socket.socket,
         sockets: Sockets,
-        *,
-        threads: int,
-        connections: int,
+        capacity: Capacity,
     ) -> None:
         host = listening.getsockname()
         super().__init__(
@@ -54,20 +69,28 @@ class Listener(TcpWSGIServer):
             _sock=listening,
             bind_socket=False,
             sockinfo=(listening.family, listening.type, listening.proto, host),
-            threads=threads,
+            threads=capacity.page_threads,
             backlog=BACKLOG,
-            connection_limit=connections,
+            connection_limit=capacity.connections,
             max_request_header_size=MAX_HEAD,
             max_request_body_size=MAX_BODY + 1,  # waitress refuses a body of exactly this size
             clear_untrusted_proxy_headers=False,  # the application does, by TRUSTED_PROXIES
             ident=None,
             server_name=host[0],
         )
+        self._form_dispatcher = ThreadedTaskDispatcher()
+        self._form_dispatcher.set_thread_count(capacity.form_threads)
+        self._max_waiting_forms = capacity.waiting_forms
 
     @property
     def connections(self) -> list[Connection]:
         """The open connections."""
         return list(self.active_channels.values())
+
+    @property
+    def waiting_forms(self) -> int:
+        """The number of forms and API calls that wait for a thread."""
+        return len(self._form_dispatcher.queue)
 
     def readable(self) -> bool:
         """Return whether to accept a connection."""
@@ -100,8 +123,11 @@ class Listener(TcpWSGIServer):
             _close_afterwards(task)
         if task.total_outbufs_len:
             task.is_held = True
-        else:
-            super().add_task(task)
+            return
+        task.waiting_since = monotonic()
+        if task.is_form and self.waiting_forms >= self._max_waiting_forms:
+            task.refuse()
+        (self._form_dispatcher if task.is_form else self.task_dispatcher).add_task(task)
 
     def close_overdue_connections(self) -> None:
         """Close connections after their timeout, and one more when there is no room; called after each loop turn."""
@@ -126,6 +152,11 @@ class Listener(TcpWSGIServer):
             _close_afterwards(connection)
             if connection.is_idle:
                 connection.since = monotonic()
+
+    def stop_threads(self) -> None:
+        """Stop all threads, within a second each kind."""
+        for dispatcher in (self.task_dispatcher, self._form_dispatcher):
+            dispatcher.shutdown(timeout=1)
 
     def _make_room(self, now: float) -> None:
         """Close the connection that has been inactive for the longest time."""

@@ -18,8 +18,8 @@ from portal.threads import CORES
 POOL_SIZE = 24
 """Connections that stay open."""
 MAX_OVERFLOW = 8 + CORES
-"""Additional connections, closed after use. In total one for each thread of `portal serve` (16 more than can hash at
-the same time), for the mail worker, for its lease, and for a scrape of the metrics.
+"""Additional connections, closed after use. In total one for each thread of `portal serve` (16 for pages, and one for
+each hash that is computed or waits), for the mail worker, for its lease, and for a scrape of the metrics.
 """
 RETRY_SECONDS = 1.0
 """After a timeout of the database, calls fail at once for this time; then one caller tries again."""

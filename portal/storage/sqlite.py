@@ -18,7 +18,8 @@ BUSY_SECONDS = 5
 """Maximum wait of a writer for another one; then the request is answered with 503."""
 LOG_BYTES = 16 * 1024 * 1024
 """The size that a write-ahead log is truncated to after a long read. Normally SQLite restarts the log at 4 MiB."""
-READING: Mapping[str, Any] = {}
+READING: Mapping[str, Any] = {"sqlite_begin": None}
+"""Execution options for reading: without a transaction, as with PostgreSQL."""
 WRITING: Mapping[str, Any] = {"sqlite_begin": "BEGIN IMMEDIATE"}
 WRITING_WITHOUT_WAITING: Mapping[str, Any] = {**WRITING, "sqlite_waits": False}
 _UNUSABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT})
@@ -146,11 +147,14 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
+    begin = options.get("sqlite_begin", "BEGIN")
+    if begin is None:
+        return
     if options.get("sqlite_waits", True):
-        connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
+        connection.exec_driver_sql(begin)
         return
     connection.exec_driver_sql("PRAGMA busy_timeout = 0")
     try:
-        connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
+        connection.exec_driver_sql(begin)
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")

@@ -14,6 +14,7 @@ from portal.settings import Settings
 from portal.web import (
     account,
     account_data,
+    account_passkeys,
     account_sessions,
     activity,
     address_change,
@@ -97,6 +98,7 @@ def register(app: Flask) -> None:
         not_me,
         account,
         profile,
+        account_passkeys,
         account_sessions,
         account_data,
         address_change,

@@ -17,6 +17,7 @@ from portal.web import session
 from portal.web.form_page import FormPage, PageState
 from portal.web.forms import ChangePasswordForm, NewPasswordForm
 from portal.web.organisation import current_organisation
+from portal.web.passkeys import find_party, why_no_passkeys
 from portal.web.password import check_typed_password
 from portal.web.profile_forms import field_label
 
@@ -25,18 +26,18 @@ pages = Blueprint("account", __name__, url_prefix="/account")
 
 @pages.get("")
 def home() -> str:
-    """Show the overview, with the required fields that are empty."""
+    """Show the overview, with what is missing."""
     rules = profile_rules(current_organisation().field_rules)
     overview = get_account_overview(current_context(), session.signed_in_customer(), rules)
     missing = [(name, field_label(name)) for name in overview.missing]
-    return render_template("account/home.html", overview=overview, missing=missing)
+    can_add_passkey = not overview.has_passkey and find_party() is not None
+    return render_template("account/home.html", overview=overview, missing=missing, can_add_passkey=can_add_passkey)
 
 
 @pages.get("/security")
 def security() -> str:
-    return render_template(
-        "account/security.html", security=get_security(current_context(), session.signed_in_customer())
-    )
+    security = get_security(current_context(), session.signed_in_customer())
+    return render_template("account/security.html", security=security, why_no_passkeys=why_no_passkeys())
 
 
 @dataclass

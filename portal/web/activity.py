@@ -17,6 +17,7 @@ DONE: dict[EventKind, str] = {
     EventKind.SIGN_IN: N_("Signed in"),
     EventKind.SIGN_IN_REQUEST: N_("Sign-in email requested"),
     EventKind.SIGN_IN_BY_EMAIL: N_("Signed in by email"),
+    EventKind.SIGN_IN_BY_PASSKEY: N_("Signed in with a passkey"),
     EventKind.MAGIC_AUTH: N_("Signed in through the shop or service"),
     EventKind.SIGN_OUT: N_("Signed out"),
     EventKind.SESSION_END: N_("Another session ended"),
@@ -39,6 +40,10 @@ DONE: dict[EventKind, str] = {
     EventKind.TWO_STEP_ON: N_("Two-step verification turned on"),
     EventKind.TWO_STEP_OFF: N_("Two-step verification turned off"),
     EventKind.TWO_STEP_RESET: N_("Two-step verification turned off by the shop or service"),
+    EventKind.PASSKEY_ADD: N_("Passkey added"),
+    EventKind.PASSKEY_RENAME: N_("Passkey renamed"),
+    EventKind.PASSKEY_REMOVE: N_("Passkey removed"),
+    EventKind.PASSKEY_COUNTER: N_("Passkey used that may have been copied"),
     EventKind.TRUST_END: N_("Codes asked for in every browser again"),
     EventKind.PROFILE_CHANGE: N_("Profile changed"),
     EventKind.EXPORT: N_("Copy of your data requested"),
@@ -55,6 +60,8 @@ DONE: dict[EventKind, str] = {
 REFUSED: dict[EventKind, str] = {
     EventKind.SIGN_IN: N_("Sign-in failed"),
     EventKind.SIGN_IN_BY_EMAIL: N_("Sign-in by email failed"),
+    EventKind.SIGN_IN_BY_PASSKEY: N_("Sign-in with a passkey failed"),
+    EventKind.PASSKEY_ADD: N_("Adding a passkey failed"),
     EventKind.MAGIC_AUTH: N_("Sign-in through the shop or service failed"),
     EventKind.CONFIRM: N_("Email confirmation failed"),
     EventKind.RESET: N_("Password reset failed"),
@@ -91,6 +98,9 @@ REASONS: dict[Failure, str] = {
     Failure.LINK_EXPIRED: N_("the link had expired"),
     Failure.WRONG_CODE: N_("wrong code"),
     Failure.TWO_STEP_WRONG: N_("wrong code"),
+    Failure.PASSKEY_REFUSED: N_("the passkey wasn't accepted"),
+    Failure.PASSKEY_EXPIRED: N_("it took too long"),
+    Failure.TOO_MANY_PASSKEYS: N_("there were too many passkeys"),
 }
 """The text of each failure that says more than that the attempt was refused."""
 

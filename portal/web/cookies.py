@@ -22,7 +22,7 @@ from portal.domain.devices import LIFETIME, is_cookie
 from portal.web.assets import is_asset
 from portal.web.organisation import current_organisation
 
-FRAMED_HEADER = "X-Portal-Framed"
+_FRAMED_HEADER = "HTTP_X_PORTAL_FRAMED"
 """The header of requests by the portal's script in a frame; browsers send Sec-Fetch-Dest only for navigation."""
 _CLOCK_STEP = timedelta(days=1)
 """Cookies from the future are accepted up to this: the clock may be set back."""
@@ -30,7 +30,8 @@ _CLOCK_STEP = timedelta(days=1)
 
 def is_framed() -> bool:
     """Return whether the request is for a page in a frame, or from one."""
-    return request.headers.get("Sec-Fetch-Dest") in ("iframe", "frame") or FRAMED_HEADER in request.headers
+    # From the environment, since this is asked several times for each page.
+    return request.environ.get("HTTP_SEC_FETCH_DEST") in ("iframe", "frame") or _FRAMED_HEADER in request.environ
 
 
 class TwoCookies(SecureCookieSessionInterface):

@@ -63,7 +63,11 @@ LABELS: Mapping[str, str] = {
     "userAgent": N_("Browser"),
     "channel": N_("Where"),
     "provedAt": N_("Last confirmed it's you"),
-    "secondStepAt": N_("Last entered a code"),
+    "secondStepAt": N_("Last passed two-step verification"),
+    "aaguid": N_("Kind of authenticator"),
+    "transports": N_("Connected by"),
+    "isSynced": N_("Saved on several devices"),
+    "lastUsedAt": N_("Last used"),
     "trustedUntil": N_("No code asked for until"),
     "seenAt": N_("Last used"),
     "occurredAt": N_("Time"),
@@ -83,7 +87,7 @@ NOT_SHOWN = frozenset({"organisation", "refusal", "details"})
 """Fields without a line: the heading names the organisation, the text of an event has its refusal, and the activity has
 the sign-ins that an email lists.
 """
-_NUMBERS = frozenset({"cuRefNo", "referralId", "referral", "requestId", "messageId"})
+_NUMBERS = frozenset({"aaguid", "cuRefNo", "referralId", "referral", "requestId", "messageId"})
 """Identifiers: never translated, and selected as a whole with one click."""
 _PROFILE = {api_name(name): name for name in (*TEXT_FIELDS, "newsletter")}
 _SECTIONS: Mapping[str, str] = {
@@ -91,11 +95,12 @@ _SECTIONS: Mapping[str, str] = {
     "formerPasswords": N_("Former passwords"),
     "registrations": N_("Registrations"),
     "addressChanges": N_("Changes of email address"),
-    "identities": N_("Sessions"),
+    "identities": N_("Sessions, current and ended"),
     "handovers": N_("Sign-ins at the shop or service"),
     "devices": N_("Known browsers"),
     "secondStep": N_("Two-step verification"),
     "recoveryCodes": N_("Recovery codes"),
+    "passkeys": N_("Passkeys"),
     "pendingSignIns": N_("Sign-ins that wait for a code"),
     "events": N_("Activity"),
     "mails": N_("Emails"),
@@ -135,6 +140,8 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         Notice.TWO_STEP_OFF: N_("Two-step verification is off"),
         Notice.TWO_STEP_RESET: N_("We turned two-step verification off"),
         Notice.RECOVERY_CODE_USED: N_("A recovery code was used"),
+        Notice.PASSKEY_ADDED: N_("A passkey was added"),
+        Notice.PASSKEY_REMOVED: N_("A passkey was removed"),
         Notice.CLOSED: N_("Your account is closed"),
         Notice.KEEP: _KEEP,
         Notice.ADDRESS_CHANGE: _NEW_ADDRESS,

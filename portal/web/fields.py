@@ -9,6 +9,7 @@ from wtforms.form import BaseForm
 from wtforms.validators import StopValidation
 
 from portal.domain.messages import N_, NN_
+from portal.domain.passkeys import NAME_LENGTH as PASSKEY_NAME_LENGTH
 from portal.domain.passwords.policy import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.passwords.policy import PasswordTooLong, normalised
 from portal.domain.values.country import COUNTRIES, parse_country
@@ -26,6 +27,7 @@ _TOO_LONG = NN_("%(field)s: use at most %(num)d character.", "%(field)s: use at 
 _MISSING_MESSAGES = {
     "first_name": N_("Enter your first name."),
     "last_name": N_("Enter your last name."),
+    "name": N_("Enter a name."),
     "phone": N_("Enter your phone number."),
     "country": N_("Choose a country from the list."),
 }
@@ -51,6 +53,12 @@ def plain_text(form: BaseForm, field: Field) -> None:
         words = N_("%(field)s: it contains a character that can't be used here. Please type it again.")
         raise StopValidation(translate(words, field=label))
     field.data = text or None
+
+
+def passkey_name(form: BaseForm, field: Field) -> None:
+    """Require a name of a passkey that fits into a list."""
+    if len(field.data) > PASSKEY_NAME_LENGTH:
+        raise StopValidation(translate(_TOO_LONG, field=translate(field.label.text), num=PASSKEY_NAME_LENGTH))
 
 
 def phone_number(form: BaseForm, field: Field) -> None:
@@ -164,6 +172,15 @@ class SecondStepField(TextField):
             raise StopValidation(translate(N_("Enter a code.")))
         if len(self.data) > CODE_LENGTH:
             raise StopValidation(translate(N_("This is longer than a code. Please check it.")))
+
+
+class UnseenField(Field):
+    """A value that the page's script sends; it is neither shown again nor saved."""
+
+    @property
+    def text(self) -> str:
+        """The value; empty if the form was sent without the script."""
+        return self.data or ""
 
 
 class LanguageField(HiddenField):

@@ -16,16 +16,21 @@ from portal.web.fields import (
     CodeField,
     EmailField,
     LanguageField,
+    Required,
     SecondStepField,
     SecretField,
     TextField,
+    UnseenField,
+    passkey_name,
     password_field,
+    plain_text,
     required,
 )
 
 REMEMBER = N_("Keep me signed in on this device")
 EMAIL = N_("Email address")
 CODE = N_("Code from the email")
+PASSWORD = N_("Password")
 
 
 @dataclass(frozen=True)
@@ -78,9 +83,9 @@ class PortalForm(FlaskForm):
     @property
     def problems(self) -> list[Problem]:
         """The errors: those of the whole form first, then in the order of the fields."""
-        # A line of the summary links to its field, unless that is hidden.
+        # A line of the summary links to its field, unless that is not visible.
         return [Problem("", words) for words in self.form_errors] + [
-            Problem("" if isinstance(field, HiddenField) else field.name, field.errors[0])
+            Problem("" if isinstance(field, HiddenField | UnseenField) else field.name, field.errors[0])
             for field in self
             if field.errors
         ]
@@ -100,9 +105,31 @@ class EmailForm(PortalForm):
 class LoginForm(EmailForm):
     """Sign in with a password."""
 
-    password = password_field(N_("Password"), N_("Enter your password."))
+    password = password_field(PASSWORD, N_("Enter your password."))
     remember = CheckBox(REMEMBER)
     next = HiddenField()
+
+
+class PasskeyForm(PortalForm):
+    """Send what the browser says of a passkey, and the challenge that it was asked with."""
+
+    credential = UnseenField()
+    challenge = UnseenField()
+
+
+class PasskeySignInForm(PasskeyForm):
+    """Sign in with a passkey. The fields for the other way to sign in stay as they are."""
+
+    email = TextField(EMAIL)
+    password = SecretField(PASSWORD)
+    remember = CheckBox(REMEMBER)
+    next = HiddenField()
+
+
+class RenamePasskeyForm(PortalForm):
+    """Give a passkey a name."""
+
+    name = TextField(N_("Name"), [Required(), plain_text, passkey_name])
 
 
 class ConfirmForm(PortalForm):
@@ -200,7 +227,14 @@ class ChangeCodeForm(PortalForm):
 class ConfirmPasswordForm(PortalForm):
     """Enter the current password to reauthenticate."""
 
-    password = password_field(N_("Password"), N_("Enter your password."))
+    password = password_field(PASSWORD, N_("Enter your password."))
+    next = HiddenField()
+
+
+class ConfirmPasskeyForm(PasskeyForm):
+    """Use a passkey to reauthenticate. The field for the other way stays."""
+
+    password = SecretField(PASSWORD)
     next = HiddenField()
 
 

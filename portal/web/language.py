@@ -6,11 +6,14 @@ and sign-out. The cookie is not signed: it is no secret, and is ignored unless i
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from portal.app import current_context, settings_of
 from portal.domain.use_cases.choose_language import choose_language
@@ -60,10 +63,15 @@ def _choose() -> Language:
         or (of_visit if is_framed() else None)
         or languages.find(request.cookies.get(_cookie_name()))
         or of_visit
-        or languages.find(request.accept_languages.best_match(languages.tags))
+        or languages.find(_best_match(request.headers.get("Accept-Language", ""), tuple(languages.tags)))
         or languages.nearest(_organisation_locale())
         or languages.source
     )
+
+
+@lru_cache(maxsize=100)
+def _best_match(accepted: str, tags: tuple[str, ...]) -> str | None:
+    return parse_accept_header(accepted, LanguageAccept).best_match(tags)
 
 
 def _customer_locale() -> str | None:

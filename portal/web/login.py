@@ -1,4 +1,4 @@
-"""Sign in with a password, and sign out."""
+"""Sign in with a password or a passkey, and sign out."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,19 @@ from werkzeug.wrappers import Response
 
 from portal.app import current_context
 from portal.domain.messages import N_
+from portal.domain.passkeys import UnknownPasskey
+from portal.domain.relying_party import RelyingParty
 from portal.domain.use_cases.log_in import RegistrationPending, log_in
+from portal.domain.use_cases.log_in_by_passkey import log_in_by_passkey, request_passkey
 from portal.domain.use_cases.log_out import log_out
+from portal.extensions import form_rate
 from portal.web import session
 from portal.web.embedding import announce_sign_out
-from portal.web.form_page import FormPage, PageState, StatelessFormPage
-from portal.web.forms import ConfirmForm, LoginForm
+from portal.web.form_page import FormPage, FormT, PageState, StatelessFormPage
+from portal.web.forms import ConfirmForm, LoginForm, PasskeySignInForm
 from portal.web.handover import redirect_signed_in, sign_in_and_redirect
+from portal.web.passkeys import challenges_in, credential_id_in, find_party, get_party, options_for_script
+from portal.web.redirects import own_path
 
 pages = Blueprint("login", __name__)
 
@@ -27,21 +33,30 @@ def home() -> Response:
 
 @dataclass
 class _LoginState(PageState):
+    party: RelyingParty | None
+    """None where passkeys cannot be used."""
     unverified: bool = False
     """Whether the password is right, but the address is not confirmed yet."""
+    unknown_passkey: str | None = None
+    """The id of a passkey that the browser has offered in vain."""
 
 
-class LoginPage(FormPage[LoginForm, _LoginState]):
-    """Sign in with a password."""
+class _LoginPage(FormPage[FormT, _LoginState]):
+    """The page with all ways to sign in."""
 
-    form_class = LoginForm
     template = "login/login.html"
 
     def load(self) -> _LoginState:
-        return _LoginState()
+        return _LoginState(find_party())
 
     def early_redirect(self) -> ResponseReturnValue | None:
         return redirect_signed_in(request.values.get("next")) if session.current_customer() else None
+
+
+class LoginPage(_LoginPage[LoginForm]):
+    """Sign in with a password."""
+
+    form_class = LoginForm
 
     def submit(self, form: LoginForm, state: _LoginState) -> ResponseReturnValue:
         remember = form.remember.data
@@ -61,7 +76,42 @@ class LoginPage(FormPage[LoginForm, _LoginState]):
         return sign_in_and_redirect(begun, remember=remember, after=form.next.data)
 
 
+class PasskeyPage(_LoginPage[PasskeySignInForm]):
+    """Sign in with a passkey; the page itself is shown only after an error."""
+
+    form_class = PasskeySignInForm
+
+    def get(self) -> ResponseReturnValue:
+        """Redirect to the page with all ways to sign in."""
+        return redirect(url_for("login.login", next=own_path(request.args.get("next"))))
+
+    def submit(self, form: PasskeySignInForm, state: _LoginState) -> ResponseReturnValue:
+        remember = form.remember.data
+        try:
+            begun = log_in_by_passkey(
+                current_context(),
+                session.current_visitor(),
+                get_party(),
+                challenges_in(form),
+                form.credential.text,
+                remember=remember,
+                replacing=session.presented_identity(),
+            )
+        except UnknownPasskey:
+            state.unknown_passkey = credential_id_in(form)
+            raise
+        return sign_in_and_redirect(begun, remember=remember, after=form.next.data)
+
+
+@pages.post("/login/passkey/options")
+@form_rate
+def passkey_options() -> ResponseReturnValue:
+    """Return what the page's script asks the browser for (static/passkeys.js)."""
+    return options_for_script(request_passkey(current_context(), get_party()))
+
+
 pages.add_url_rule("/login", view_func=LoginPage.as_view("login"))
+pages.add_url_rule("/login/passkey", view_func=PasskeyPage.as_view("passkey"))
 
 
 class LogoutPage(StatelessFormPage[ConfirmForm]):

@@ -1,5 +1,6 @@
 """The variables of every template: language, organisation, customer, notice and the URLs of static files."""
 
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,10 @@ def register(app: Flask) -> None:
 
     environment_of(app).organisation_slug = lambda: shown_organisation().slug
     app.jinja_env.globals["asset"] = urls.__getitem__
+    path_of = cache(lambda endpoint: url_for(endpoint))  # the same for all requests, for the same reason
+    app.jinja_env.globals["url_for"] = lambda endpoint, **values: (
+        url_for(endpoint, **values) if values else path_of(endpoint)
+    )
 
     def has_current_version() -> bool:
         # During an update, another process may already link to a version that this one does not have.

@@ -1,4 +1,4 @@
-"""Reauthenticate before a sensitive change: by the password or a code from an email, and by the second step."""
+"""Reauthenticate before a sensitive change: by password, passkey or a code from an email, and by the second step."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,27 @@ from flask.typing import ResponseReturnValue
 from portal.app import current_context
 from portal.domain.messages import N_
 from portal.domain.recent_authentication import is_second_step_due
+from portal.domain.relying_party import RelyingParty
 from portal.domain.use_cases.get_security import get_security
 from portal.domain.use_cases.reauthenticate import (
     reauthenticate,
     reauthenticate_by_code,
+    reauthenticate_by_passkey,
     reauthenticate_by_second_step,
     request_code,
+    request_own_passkey,
 )
+from portal.extensions import form_rate
 from portal.web import session
 from portal.web.form_page import FormPage, FormT, PageState, StatelessFormPage
-from portal.web.forms import AskCodeForm, ConfirmCodeForm, ConfirmPasswordForm, ConfirmSecondStepForm
+from portal.web.forms import (
+    AskCodeForm,
+    ConfirmCodeForm,
+    ConfirmPasskeyForm,
+    ConfirmPasswordForm,
+    ConfirmSecondStepForm,
+)
+from portal.web.passkeys import challenges_in, find_party, get_party, options_for_script
 from portal.web.redirects import own_path, redirect_to
 
 pages = Blueprint("reauthentication", __name__, url_prefix="/reauthenticate")
@@ -26,15 +37,18 @@ pages = Blueprint("reauthentication", __name__, url_prefix="/reauthenticate")
 @dataclass
 class _ReauthenticationState(PageState):
     has_password: bool
+    party: RelyingParty | None
+    """None for a customer who has no passkey, or cannot use it at this address."""
 
 
 class _ReauthenticationPage(FormPage[FormT, _ReauthenticationState]):
-    """The page with both forms: the password, and the button that requests a code."""
+    """The page with all ways: the password, a passkey, and the button that requests a code."""
 
     template = "account/reauthenticate.html"
 
     def load(self) -> _ReauthenticationState:
-        return _ReauthenticationState(get_security(current_context(), session.signed_in_customer()).has_password)
+        security = get_security(current_context(), session.signed_in_customer())
+        return _ReauthenticationState(security.has_password, find_party() if security.passkeys else None)
 
 
 class PasswordPage(_ReauthenticationPage[ConfirmPasswordForm]):
@@ -52,6 +66,35 @@ class PasswordPage(_ReauthenticationPage[ConfirmPasswordForm]):
         customer = session.signed_in_customer()
         identity = reauthenticate(current_context(), session.current_visitor(), customer, form.password.text)
         return _renew_and_redirect(identity, form.next.data)
+
+
+class PasskeyPage(_ReauthenticationPage[ConfirmPasskeyForm]):
+    """Use a passkey; the page itself is shown only after an error."""
+
+    form_class = ConfirmPasskeyForm
+
+    def get(self) -> ResponseReturnValue:
+        """Redirect to the page with all ways."""
+        return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
+
+    def submit(self, form: ConfirmPasskeyForm, state: _ReauthenticationState) -> ResponseReturnValue:
+        identity = reauthenticate_by_passkey(
+            current_context(),
+            session.current_visitor(),
+            session.signed_in_customer(),
+            get_party(),
+            challenges_in(form),
+            form.credential.text,
+        )
+        return _renew_and_redirect(identity, form.next.data)
+
+
+@pages.post("/passkey/options")
+@form_rate
+def passkey_options() -> ResponseReturnValue:
+    """Return what the page's script asks the browser for (static/passkeys.js)."""
+    customer = session.signed_in_customer()
+    return options_for_script(request_own_passkey(current_context(), customer, get_party()))
 
 
 class AskCodePage(_ReauthenticationPage[AskCodeForm]):
@@ -99,8 +142,8 @@ class CodePage(StatelessFormPage[ConfirmCodeForm]):
         return _renew_and_redirect(identity, form.next.data)
 
 
-class SecondStepPage(StatelessFormPage[ConfirmSecondStepForm]):
-    """Enter a code of the second step."""
+class SecondStepPage(_ReauthenticationPage[ConfirmSecondStepForm]):
+    """Enter a code of the second step, or use a passkey."""
 
     form_class = ConfirmSecondStepForm
     template = "account/reauthenticate_two_step.html"
@@ -111,15 +154,10 @@ class SecondStepPage(StatelessFormPage[ConfirmSecondStepForm]):
             return None
         return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
 
-    def load(self) -> PageState:
-        """Require a signed-in customer."""
-        session.signed_in_customer()
-        return super().load()
-
     def prefill(self, form: ConfirmSecondStepForm) -> None:
         form.recovery.data = request.args.get("recovery") and "y"
 
-    def submit(self, form: ConfirmSecondStepForm, state: PageState) -> ResponseReturnValue:
+    def submit(self, form: ConfirmSecondStepForm, state: _ReauthenticationState) -> ResponseReturnValue:
         identity = reauthenticate_by_second_step(
             current_context(), session.current_visitor(), session.signed_in_customer(), form.code.data or ""
         )
@@ -137,6 +175,7 @@ def _renew_and_redirect(identity: str | None, after: str | None) -> ResponseRetu
 
 
 pages.add_url_rule("", view_func=PasswordPage.as_view("password"))
+pages.add_url_rule("/passkey", view_func=PasskeyPage.as_view("passkey"))
 pages.add_url_rule("/email", view_func=AskCodePage.as_view("ask_code"))
 pages.add_url_rule("/code", view_func=CodePage.as_view("code"))
 pages.add_url_rule("/two-step", view_func=SecondStepPage.as_view("second_step"))

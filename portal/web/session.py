@@ -29,6 +29,7 @@ _CODE_REQUESTS = "codes"
 _REQUESTED_PATH = "next"
 _PENDING_SIGN_IN = "pending"
 _SET_UP = "set_up"
+_REMOVED_PASSKEY = "removed"
 _OPENED_LINKS = "links"
 _USED_LINKS = "used"
 _MAX_USED_LINKS = 5
@@ -156,6 +157,17 @@ def saved_set_up() -> str | None:
 def delete_set_up() -> None:
     """Remove the secret of an app that is set up."""
     session.pop(_SET_UP, None)
+
+
+def remember_removed_passkey(credential_id: str) -> None:
+    """Save the id of a passkey that was removed, for the next page to tell the browser."""
+    session[_REMOVED_PASSKEY] = credential_id
+
+
+def take_removed_passkey() -> str | None:
+    """Return once the id of the passkey that was removed last."""
+    credential_id: str | None = session.pop(_REMOVED_PASSKEY, None)
+    return credential_id
 
 
 def renew(identity: str) -> None:

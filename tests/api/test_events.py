@@ -15,7 +15,8 @@ from portal.domain.values.email import parse_email
 from portal.storage.models import Organisation
 from tests.api.shop import Shop, new_key, new_shop
 from tests.domain.instrumentation import lines_of
-from tests.faults.single_requests import ADA, RETURN, SINGLE_REQUESTS, World
+from tests.faults.single_requests import SINGLE_REQUESTS
+from tests.faults.single_requests.world import ADA, RETURN, World
 from tests.web.conftest import Site, Start
 
 pytestmark = pytest.mark.on_sqlite
@@ -42,7 +43,12 @@ BY_OPERATOR = {
 def world(start: Start) -> World:
     names = ("LOGIN_LIMIT_ACCOUNT", "MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK", "REGISTER_LIMIT_NETWORK")
     roomy = dict.fromkeys(names, "1000 per hour")
-    site = start(**roomy, LOGIN_LIMIT_NETWORK=f"{GUESSES - 1} per hour", API_LIMIT_DEV="1 per hour")
+    site = start(
+        **roomy,
+        BASE_URL="https://portal.example.com",  # passkeys need a host name
+        LOGIN_LIMIT_NETWORK=f"{GUESSES - 1} per hour",
+        API_LIMIT_DEV="1 per hour",
+    )
     with site.context.database.write() as connection:
         lists = {"return_origins": ["https://shop.example.com"], "handover_urls": [RETURN]}
         connection.execute(update(Organisation).values(lists))

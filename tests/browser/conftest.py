@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from portal.settings import load_settings
 from tests.browser.checks import WithoutScript
 from tests.browser.chromium import LAUNCH_ARGUMENTS, find_chromium
 from tests.browser.visitor import PATIENCE_MS, Visitor
-from tests.cli.process import Served, serving
+from tests.cli.process import PORTAL, Served, serving_at
+from tests.servers.processes import free_port
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -66,8 +67,16 @@ def browser(chromium: str, playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def portal(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Served]:
-    """Serve a portal as `make run` does, with cheap hashes and other limits."""
-    with serving(tmp_path_factory.mktemp("portal") / "instance", **SETTINGS) as served:
+    with serving_by_name(tmp_path_factory.mktemp("portal") / "instance") as served:
+        yield served
+
+
+@contextmanager
+def serving_by_name(instance: Path, program: Sequence[str | Path] = (PORTAL,)) -> Iterator[Served]:
+    """Serve a portal as `make run` does, with cheap hashes and other limits, and at a host name: passkeys need one."""
+    port = free_port()
+    with serving_at(port, instance, program=program, BASE_URL=f"http://localhost:{port}", **SETTINGS) as served:
+        served.host = "localhost"
         yield served
 
 

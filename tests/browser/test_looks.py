@@ -33,6 +33,28 @@ def test_sign_in_and_registration_need_no_scrolling(
         assert visitor.page.evaluate(_BELOW_THE_SCREEN) <= 0, path
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("locale", ["en-GB", "cs-CZ"])
+def test_registration_with_terms_privacy_and_help_needs_no_scrolling_on_a_phone(
+    new_visitor: NewVisitor, portal: Served, locale: str
+) -> None:
+    host = f"terms-{locale}.localhost".lower()
+    named = ("--name", "Kettle & Leaf", "--hostname", host, "--support-email", "help@example.com")
+    links = ("--terms-url", "https://example.com/terms", "--privacy-url", "https://example.com/privacy")
+    added = run_portal(portal.log.parent / "instance", "organisation", "add", host.partition(".")[0], *named, *links)
+    assert added.returncode == 0, added.stderr
+    visitor = new_visitor(url=portal.url.replace("127.0.0.1", host), viewport=PHONE, locale=locale)
+
+    def is_known() -> bool:
+        visitor.go("/register")
+        return "Kettle & Leaf" in visitor.page.title()
+
+    wait_until(is_known)  # the server has read the organisations before
+    assert visitor.page.evaluate(_BELOW_THE_SCREEN) <= 0
+    for words in visitor.page.locator(".small-print, .site-footer").all():
+        assert float(words.evaluate("element => parseFloat(getComputedStyle(element).fontSize)")) >= 13
+
+
 @pytest.mark.parametrize("path", ["/login", "/register"])
 def test_a_first_visit_is_light(visitor: Visitor, path: str) -> None:
     sizes: dict[str, int] = {}
@@ -61,7 +83,7 @@ def test_a_cover_is_loaded_where_it_is_shown(new_visitor: NewVisitor, portal: Se
     named = ("--name", "With a cover", "--hostname", COVER_HOST, "--cover", str(picture))
     added = run_portal(portal.log.parent / "instance", "organisation", "add", "covered", *named)
     assert added.returncode == 0, added.stderr
-    url = portal.url.replace("127.0.0.1", COVER_HOST)
+    url = portal.url.replace("localhost", COVER_HOST)
     for screen, is_shown in ((LAPTOP, True), (PHONE, False)):
         visitor = new_visitor(url=url, viewport=screen)
         asked: list[Request] = []

@@ -49,7 +49,7 @@ _UNLABELLED = """[...document.querySelectorAll("main input:not([type=hidden]):no
 # What password managers need beside each password: whose it is, before it and in the same form; to people it is either
 # a field like every other or nothing at all, and never `display: none`, which managers pass over.
 _NOBODYS_PASSWORDS = """[...document.querySelectorAll("main input[autocomplete$=-password]")].filter(password => {
-  const names = [...password.form.querySelectorAll("[autocomplete=username], [autocomplete=email]")];
+  const names = [...password.form.querySelectorAll("[autocomplete^=username], [autocomplete=email]")];
   const [name] = names, box = name?.getBoundingClientRect();
   const before = name && name.compareDocumentPosition(password) & Node.DOCUMENT_POSITION_FOLLOWING;
   const seen = name && box.width > 1 && name.tabIndex === 0;

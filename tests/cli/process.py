@@ -55,10 +55,11 @@ class Served:
     process: subprocess.Popen[str]
     port: int
     log: Path
+    host: str = "127.0.0.1"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def signal_group(self, number: signal.Signals) -> None:
         """What a terminal does at Ctrl-C: every process gets it."""

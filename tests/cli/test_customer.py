@@ -49,7 +49,18 @@ def test_list_searches_address_name_and_company(run: Run, context: Context, sear
     assert only.startswith("jana@example.com")
 
 
-@pytest.mark.parametrize("search", ["\u202d+420 777 123 456\u202c", "+420\u00a0777", "\tjana@example.com\ufeff"])
+@pytest.mark.parametrize(
+    "search",
+    [
+        "\u202d+420 777 123 456\u202c",
+        "+420\u00a0777",
+        "\tjana@example.com\ufeff",
+        "777-123-456",
+        "(777) 123",
+        "00420 777 123 456",
+        "+420 (0) 777 123 456",
+    ],
+)
 def test_a_search_is_read_however_it_was_pasted(run: Run, context: Context, search: str) -> None:
     jana = add_contact(context, "jana@example.com")
     add_contact(context, "petr@example.com")
@@ -76,6 +87,13 @@ def test_each_command_means_the_customers_of_one_organisation(run: Run, context:
     for command in (("show",), ("ban", "--reason", "spam"), ("unban",)):
         assert "jana@example.com" in run("customer", *command, "jana@example.com", *shop).complaint
     assert "guest" in run("customer", "list").out
+
+
+def test_a_reference_number_may_be_pasted_in_groups(run: Run, context: Context) -> None:
+    add_contact(context, "jana@example.com")
+    number = run("customer", "list").out.split()[-4]
+    groups = "\u00a0".join(number[start : start + 4] for start in range(0, 16, 4))
+    assert "jana@example.com" in run("customer", "show", f" {groups}").out
 
 
 @pytest.mark.parametrize("command", [("show",), ("ban", "--reason", "spam"), ("unban",)])

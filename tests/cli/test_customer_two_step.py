@@ -7,7 +7,7 @@ from sqlalchemy import insert, select
 
 from portal.domain.context import Context
 from portal.domain.outbox import Notice
-from portal.storage.models import Device, Event, OutboxMail, RecoveryCode, SecondStep
+from portal.storage.models import Device, Event, OutboxMail, Passkey, RecoveryCode, SecondStep
 from tests.cli.conftest import Run, add_contact
 
 EMAIL, REASON = "jana@example.com", "Lost her phone, showed an ID"
@@ -49,6 +49,19 @@ def test_it_is_shown_whether_there_is_one(run: Run, jana: int) -> None:
     assert [line.split()[-1] for line in shown.splitlines() if line.startswith("Recovery codes left")] == ["1"]
     run("customer", "reset-two-step", EMAIL, "--reason", REASON)
     assert "Recovery codes" not in run("customer", "show", EMAIL).out
+
+
+def test_the_number_of_passkeys_is_shown(run: Run, context: Context) -> None:
+    contact_id = add_contact(context, EMAIL)
+    assert "Passkeys" not in run("customer", "show", EMAIL).out
+    passkey = {"user_handle": b"h" * 32, "public_key": b"k", "sign_count": 0, "aaguid": "a", "transports": []}
+    flags = {"can_sync": True, "is_synced": True, "created_at": NOW}
+    with context.database.write() as connection:
+        for credential_id in (b"1", b"2"):
+            row = {"contact_id": contact_id, "credential_id": credential_id, **passkey, **flags}
+            connection.execute(insert(Passkey).values(row))
+    shown = run("customer", "show", EMAIL).out
+    assert [line.split() for line in shown.splitlines() if line.startswith("Passkeys")] == [["Passkeys", "2"]]
 
 
 def test_a_customer_without_a_second_step_gets_no_email(run: Run, context: Context) -> None:

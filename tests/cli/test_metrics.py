@@ -49,6 +49,7 @@ def test_requests_are_counted(tmp_path: Path) -> None:
     assert found["portal_outbox_mails"] == 0
     assert found["portal_outbox_age_seconds"] == 0
     assert found["portal_hashes_waiting"] == 0
+    assert found["portal_forms_waiting"] == 0
     assert not [name for name in found if "a-token" in name]
 
 

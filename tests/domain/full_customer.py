@@ -6,11 +6,14 @@ import pyotp
 from sqlalchemy import select, update
 
 from portal.domain.use_cases import hand_over
+from portal.domain.use_cases.rename_passkey import rename_passkey
 from portal.domain.use_cases.request_address_change import request_address_change
 from portal.domain.use_cases.set_up_two_step import begin_set_up, set_up_two_step
 from portal.domain.values.email import parse_email
 from portal.storage.models import Contact
+from tests.domain.passkey_customer import add
 from tests.domain.scene import PASSWORD, SECOND_PASSWORD, Scene
+from tests.passkeys import Authenticator
 
 EMAIL = "jana.novakova+shop@gmail.com"
 KEY = "jananovakova@gmail.com"
@@ -37,6 +40,7 @@ IP, USER_AGENT = "203.0.113.77", "Netscape/4.08 (Jana's own)"
 RETURN_URL = "https://shop.example/jana"
 BAN_REASON = "Jana never paid"
 FRIENDS_IP = "198.51.100.5"
+PASSKEY_NAME = "Jana's blue key"
 NONCE = "janas-page-made-this-one-up"
 
 
@@ -57,7 +61,20 @@ class FullCustomer:
     def traces(self) -> tuple[str, ...]:
         """Each of them tells of this customer wherever it stands."""
         texts = [text for name, text in DETAILS.items() if name not in ("country", "locale")]
-        return (EMAIL, KEY, NEW_EMAIL, self.cu_ref_no, *texts, *GROUPS, IP, USER_AGENT, RETURN_URL, BAN_REASON, NONCE)
+        return (
+            EMAIL,
+            KEY,
+            NEW_EMAIL,
+            self.cu_ref_no,
+            *texts,
+            *GROUPS,
+            IP,
+            USER_AGENT,
+            RETURN_URL,
+            BAN_REASON,
+            PASSKEY_NAME,
+            NONCE,
+        )
 
 
 def create_full_customer(portal: Scene) -> FullCustomer:
@@ -81,6 +98,8 @@ def create_full_customer(portal: Scene) -> FullCustomer:
     jana.remember(identity)
     request_address_change(jana.context, jana.visitor, jana.get(identity), parse_email(NEW_EMAIL))
     identity = set_up_two_step_of(jana, identity)
+    passkey = add(jana, identity, Authenticator())
+    assert rename_passkey(jana.context, jana.visitor, jana.get(identity), passkey.id, PASSKEY_NAME)
     assert not isinstance(jana.begin_log_in(EMAIL, SECOND_PASSWORD), str)
     hand_over.hand_over(jana.context, jana.get(identity), NONCE)
     ((contact_id,),) = jana.rows(select(Contact.id).where(Contact.email == EMAIL))

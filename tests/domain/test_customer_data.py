@@ -18,6 +18,7 @@ from tests.domain.full_customer import (
     GROUPS,
     IP,
     NEW_EMAIL,
+    PASSKEY_NAME,
     RETURN_URL,
     USER_AGENT,
     FullCustomer,
@@ -92,12 +93,13 @@ def test_all_events_are_exported(scene: Scene, customer: FullCustomer) -> None:
     ]
     assert told["secondStep"].keys() == {"createdAt", "failedCodes"}
     assert [code["usedAt"] for code in told["recoveryCodes"]] == [None] * 10
+    assert [passkey["name"] for passkey in told["passkeys"]] == [PASSKEY_NAME]
     assert [sign_in["kind"] for sign_in in told["pendingSignIns"]] == ["sign_in"]
     assert {"sign_in", "sign_out", "register", "confirm", "reset"} <= {event["kind"] for event in told["events"]}
     assert "WRONG_PASSWORD" in {event["refusal"] for event in told["events"]}
     assert {mail["notice"] for mail in told["mails"]} == {
         *("verify", "reset", "password_changed", "new_sign_in", "account_exists"),
-        *("address_requested", "two_step_on"),
+        *("address_requested", "two_step_on", "passkey_added"),
     }
     assert {mail["recipient"] for mail in told["mails"]} == {EMAIL}
     assert {(mail["ip"], mail["userAgent"]) for mail in told["mails"]} == {(IP, USER_AGENT)}

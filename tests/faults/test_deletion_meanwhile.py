@@ -15,7 +15,12 @@ from portal.domain.tokens import random_id
 from portal.domain.values.email import parse_email
 from portal.storage.backends import DatabaseUnavailable
 from tests.api.shop import Shop, new_shop
+from tests.passkeys import Authenticator
+from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
+from tests.web.test_passkeys import LIST as PASSKEYS
+from tests.web.test_passkeys import SIGN_IN as SIGN_IN_WITH_PASSKEY
+from tests.web.test_passkeys import add, ask
 
 # On SQLite nobody gets in between two statements of somebody who writes.
 pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]
@@ -172,6 +177,38 @@ def get_a_copy_of_the_data(site: Site, _shop: Shop) -> Send:
     return lambda: mine.post(form).status
 
 
+def passkey_added(browser: Browser, site: Site) -> Authenticator:
+    keys = Authenticator(site.settings.base_url)
+    assert add(browser, keys).status == 302
+    return keys
+
+
+def add_a_passkey(site: Site, _shop: Shop) -> Send:
+    mine = site.customer(EMAIL)
+    asked = ask(mine, PASSKEYS, mine.open(PASSKEYS))
+    made = Authenticator(site.settings.base_url).create(asked["options"])
+    form = mine.open(PASSKEYS).form(PASSKEYS)
+    return lambda: mine.post(form, {"credential": made, "challenge": asked["challenge"]}).status
+
+
+def remove_a_passkey(site: Site, _shop: Shop) -> Send:
+    mine = site.customer(EMAIL)
+    passkey_added(mine, site)
+    (path,) = (link.get("href") for link in mine.open(PASSKEYS).tree.all("a") if "remove" in link.get("href"))
+    form = mine.open(path).form(path)
+    return lambda: mine.post(form).status
+
+
+def sign_in_with_a_passkey(site: Site, _shop: Shop) -> Send:
+    keys = passkey_added(site.customer(EMAIL), site)
+    browser = site.browser()
+    page = browser.open("/login")
+    asked = ask(browser, SIGN_IN_WITH_PASSKEY, page)
+    sent = {"credential": keys.get(asked["options"]), "challenge": asked["challenge"]}
+    data = {**page.form("/login").fields, **sent}
+    return lambda: browser.send(SIGN_IN_WITH_PASSKEY, "POST", data=data).status
+
+
 def delete_the_account(site: Site, _shop: Shop) -> Send:
     mine = site.customer(EMAIL)
     form = mine.open("/account/delete").form("/account/delete")
@@ -222,6 +259,9 @@ REQUESTS = (
     confirm,
     confirm_elsewhere,
     get_a_copy_of_the_data,
+    add_a_passkey,
+    remove_a_passkey,
+    sign_in_with_a_passkey,
     delete_the_account,
     keep_the_account,
     sign_in_at_the_shop,
@@ -257,7 +297,7 @@ def deleting_before(number: int, site: Site, operator: Context, deletions: list[
 @pytest.mark.parametrize("prepare", REQUESTS, ids=lambda prepare: prepare.__name__)
 def test_a_request_of_a_customer_deleted_meanwhile_gets_an_answer(start: Start, prepare: Callable[..., Send]) -> None:
     roomy = dict.fromkeys(("REGISTER_LIMIT_NETWORK", "MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK"), "100000 per hour")
-    site = start(**roomy)
+    site = start(**roomy, BASE_URL="https://portal.example.com")  # passkeys need a host name
     url = site.context.database.engine.url
     patient = url.update_query_dict(PATIENT).render_as_string(hide_password=False)
     operator = start(DATABASE_URL=patient).context

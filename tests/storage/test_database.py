@@ -27,6 +27,14 @@ def slug_in(context: Context) -> str:
         return connection.execute(select(Organisation.slug)).scalar_one()
 
 
+def test_a_statement_that_reads_sees_what_was_written_since_the_one_before(context: Context) -> None:
+    with context.database.read() as connection:
+        assert connection.execute(select(Organisation.name)).scalar_one() != "Sklo"
+        with context.database.write() as other:
+            other.execute(update(Organisation).values(name="Sklo"))
+        assert connection.execute(select(Organisation.name)).scalar_one() == "Sklo"
+
+
 @pytest.mark.on_sqlite
 def test_a_missing_database_is_not_created(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path}/none.sqlite3")

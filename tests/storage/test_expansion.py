@@ -118,7 +118,7 @@ def test_a_migration_removes_nothing_that_the_previous_version_uses(
         ("ALTER TABLE contact ADD COLUMN nickname VARCHAR(255)", []),
         ("ALTER TABLE contact ADD COLUMN visits INTEGER NOT NULL DEFAULT 0", []),
         ("ALTER TABLE contact ADD COLUMN parent INTEGER REFERENCES contact (id)", []),
-        ("CREATE TABLE passkey (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)", []),
+        ("CREATE TABLE voucher (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)", []),
         ("DROP INDEX ix_outbox_due", []),
     ],
 )

@@ -21,8 +21,9 @@ UNTOLD = {
     *(Failure.LOGIN_FAILED, Failure.UNKNOWN_CONTACT, Failure.REGISTRATION_FAILED),
     *(Failure.NO_SUCH_LINK, Failure.NO_SUCH_HANDOVER, Failure.HANDOVER_EXPIRED),
     *(Failure.TWO_STEP_REQUIRED, Failure.TWO_STEP_SETUP_REQUIRED),
+    Failure.PASSKEY_NOT_ADDED,
 }
-"""Nothing that a customer could be told, or never recorded with one."""
+"""Nothing more that a customer could be told, or never recorded with one."""
 
 
 def told(page: Page) -> list[str]:
@@ -88,7 +89,7 @@ def test_only_ones_own_is_shown(site: Site) -> None:
 def test_a_page_costs_as_many_statements_however_much_happened(site: Site) -> None:
     browser = site.customer(EMAIL)
     add_events(site, 10_000)
-    for path, count in ((PATH, 2), ("/account", 7)):
+    for path, count in ((PATH, 2), ("/account", 8)):
         with site.statements() as noted:
             browser.send(path)
         assert len([statement for statement in noted if statement.startswith("SELECT")]) == count

@@ -16,6 +16,7 @@ NO_PAGES = {
     "handover.tell_site",
     "health.alive",
     "health.ready",
+    "login.passkey_options",
     "mailbox.body",  # an email, with its own policy
     "organisation.cover",
     "organisation.logo",
@@ -70,6 +71,7 @@ class TestFrameAncestors:
             "login.home",
             "login.login",
             "login.logout",
+            "login.passkey",
             "mail_sign_in.code",
             "mail_sign_in.request",
             "password.request_reset",

@@ -5,7 +5,7 @@ import pytest
 from tests.web.conftest import Site
 
 EMAIL = "ada@example.com"
-SCRIPTS = ["/password/strength", "/handover"]
+SCRIPTS = ["/password/strength", "/handover", "/login/passkey/options", "/reauthenticate/passkey/options"]
 """Addresses that the page's script sends to."""
 
 
@@ -14,7 +14,7 @@ def test_a_get_of_a_form_address_redirects_a_signed_out_visitor(site: Site, meth
     browser = site.browser()
     led = {
         path: browser.send(path, method).location
-        for path in ("/logout", "/continue", "/language", "/register/resend", *SCRIPTS)
+        for path in ("/logout", "/continue", "/language", "/register/resend", "/login/passkey", *SCRIPTS)
     }
 
     assert led == {
@@ -22,6 +22,7 @@ def test_a_get_of_a_form_address_redirects_a_signed_out_visitor(site: Site, meth
         "/continue": "/login",
         "/language": "/",
         "/register/resend": "/register/code",
+        "/login/passkey": "/login",
         **dict.fromkeys(SCRIPTS, "/"),
     }
 
@@ -30,7 +31,7 @@ def test_a_get_of_a_form_address_redirects_a_signed_in_customer(site: Site) -> N
     browser = site.customer(EMAIL)
 
     assert browser.open("/register/resend").status == 200
-    for path in ("/continue", "/language", *SCRIPTS):
+    for path in ("/continue", "/language", "/login/passkey", *SCRIPTS):
         assert "Ada Quill" in browser.open(path).words, path
 
 

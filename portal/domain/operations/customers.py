@@ -12,6 +12,7 @@ from portal.domain.contacts import ContactCredentials, is_ban_in_force, whole_na
 from portal.domain.context import Rules
 from portal.domain.outbox import MailState
 from portal.domain.values.email import Address
+from portal.domain.values.phone import searched_phone
 from portal.storage.models import Account, Contact, Event, Identity, OutboxMail
 
 LIST_LIMIT = 1000
@@ -153,15 +154,15 @@ def _is(organisation_id: int, selector: CustomerSelector) -> ColumnElement[bool]
 def list_customers(connection: Connection, organisation_id: int, search: str | None = None) -> list[CustomerRecord]:
     """List the customers of an organisation by address, at most LIST_LIMIT; those without an address come last.
 
-    `search` is a part of the phone number, with or without spaces, or some words in any order: each a case-insensitive
-    part of the address, a name, the company or the customer reference number.
+    `search` is the phone number or a part of it, however it is written, or some words in any order: each a
+    case-insensitive part of the address, a name, the company or the customer reference number.
     """
     statement = _records.where(Contact.organisation_id == organisation_id)
     if search:
         names = (Contact.name, Contact.first_name, Contact.last_name)
         columns = (Contact.email, *names, Contact.company_name, Contact.cu_ref_no)
         words = (or_(*(column.icontains(word, autoescape=True) for column in columns)) for word in search.split())
-        has_number = func.replace(Contact.phone, " ", "").contains(search.replace(" ", ""), autoescape=True)
+        has_number = func.replace(Contact.phone, " ", "").contains(searched_phone(search), autoescape=True)
         statement = statement.where(or_(and_(*words), has_number))
     rows = connection.execute(statement.order_by(Contact.email_key.nulls_last(), Contact.id).limit(LIST_LIMIT))
     return [CustomerRecord(**row._asdict()) for row in rows]

@@ -32,6 +32,7 @@ from portal.storage.models import (
     OutboxMail,
     PendingSignIn,
     Registration,
+    UsedChallenge,
 )
 
 LINK_RETENTION = timedelta(days=7)
@@ -39,6 +40,8 @@ LINK_RETENTION = timedelta(days=7)
 MAIL_RETENTION = timedelta(days=30)
 DECOY_MAIL_RETENTION = timedelta(days=1)
 HANDOVER_RETENTION = timedelta(days=1)
+CHALLENGE_RETENTION = timedelta(days=1)
+"""Longer than the clocks of two servers differ: a challenge that one of them still accepts must be known as used."""
 IDENTITY_RETENTION = timedelta(days=30)
 BATCH = 500
 SEARCH_LIMIT = 50_000
@@ -67,6 +70,7 @@ def purge(context: Context) -> dict[str, int]:
             ("registration", Registration.id, _stale_registrations(now)),
             ("handover", Handover.id, Handover.expires_at <= now - HANDOVER_RETENTION),
             ("identity", Identity.id, _ended_identities(now)),
+            ("used_challenge", UsedChallenge.id, UsedChallenge.expires_at <= now - CHALLENGE_RETENTION),
             ("pending_sign_in", PendingSignIn.id, PendingSignIn.expires_at <= now),
             ("device", Device.id, Device.seen_at <= now - devices.LIFETIME),
             ("event", Event.id, Event.occurred_at <= now - context.rules.event_retention),

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
+from time import process_time
 from typing import TypeVar
 
 import argon2.exceptions
@@ -65,7 +66,10 @@ class Hasher:
         self._pool = started_pool(self._parallel, "hash")
         self._lock = Lock()
         self._admitted = 0
+        started = process_time()
         self._decoy = self.hash(secrets.token_urlsafe(), new_salt())
+        self.hashes_per_second = self._parallel / max(process_time() - started, 1e-6)
+        """As measured with one hash."""
 
     @property
     def admitted(self) -> int:

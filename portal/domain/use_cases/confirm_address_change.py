@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from portal.domain import address_changes, contacts, one_time_links, outbox
+from portal.domain import address_changes, failed_attempts, one_time_links, outbox
 from portal.domain.address_changes import UNDO_LIFETIME
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import Customer
+from portal.domain.link_codes import get_open_link_by_code
 from portal.domain.mailbox_proof import use_link
 from portal.domain.one_time_links import NewLink, OpenLink
 from portal.domain.outbox import NewMail, Notice
@@ -34,7 +35,7 @@ def get_change_link_by_code(context: Context, visitor: Visitor, customer: Custom
     """Count an attempt to enter a code, and return its link out of those requested in this session. Raises Refused."""
     with context.database.read() as connection:
         requests = address_changes.links_of_session(connection, customer, context.clock())
-    return one_time_links.get_open_link_by_code(context, visitor, Purpose.ADDRESS_CHANGE, requests, code)
+    return get_open_link_by_code(context, visitor, Purpose.ADDRESS_CHANGE, requests, code)
 
 
 @retried
@@ -50,7 +51,7 @@ def confirm_address_change(context: Context, visitor: Visitor, link: OpenLink) -
         connection, contact, now = used.connection, used.contact, used.now
         change = address_changes.get_by_link(connection, link)
         address_changes.give_address(connection, visitor.organisation_id, contact, change.new, now)
-        contacts.reset_wrong_codes(connection, contact.id)
+        failed_attempts.reset_wrong_codes(connection, contact.id)
         end_open_registrations(connection, contact.id, now)
         one_time_links.end_all(connection, contact.id, now)
         new = NewLink(Purpose.ADDRESS_UNDO, contact.id, change.old.email, expires_at=now + UNDO_LIFETIME)

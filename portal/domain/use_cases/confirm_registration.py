@@ -13,6 +13,7 @@ from portal.domain.contact_details import TEXT_FIELDS, ContactDetails, fill_empt
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import NewIdentity
+from portal.domain.link_codes import get_open_link_by_code
 from portal.domain.mailbox_proof import RedeemedLink, redeem
 from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
@@ -55,9 +56,7 @@ def get_confirmation_by_code(context: Context, visitor: Visitor, registration: s
     )
     with context.database.read() as connection:
         public_ids = list(connection.execute(find).scalars())
-    return _of_link(
-        context, one_time_links.get_open_link_by_code(context, visitor, Purpose.VERIFY, public_ids, code), registration
-    )
+    return _of_link(context, get_open_link_by_code(context, visitor, Purpose.VERIFY, public_ids, code), registration)
 
 
 def _of_link(context: Context, link: OpenLink, registration: str | None) -> Confirmation:

@@ -5,13 +5,13 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
-from portal.domain import accounts, address_changes, second_step
+from portal.domain import address_changes
 from portal.domain.address_changes import PendingChange
-from portal.domain.contact_details import ContactDetails, get_contact_details
+from portal.domain.contact_details import CustomerDeleted
 from portal.domain.context import Context
-from portal.domain.field_rules import ASKED, FieldRule, Rules
+from portal.domain.field_rules import ASKED, PROFILE_FIELDS, FieldRule, Rules
 from portal.domain.identities import Channel, Customer
-from portal.storage.models import Identity
+from portal.storage.models import Account, Contact, Identity, Passkey, SecondStep
 
 
 @dataclass(frozen=True)
@@ -27,18 +27,29 @@ class SignIn:
 class AccountOverview:
     """The data of the overview."""
 
-    details: ContactDetails
     password_set_at: datetime | None
     """None for a customer without a password."""
     missing: list[str]
     """The empty fields that the organisation requires or that are worth asking for."""
     has_second_step: bool
+    has_passkey: bool
     pending_change: PendingChange | None
     """The change of address that is not confirmed yet."""
     last_sign_in: SignIn | None
     """The one before this session, as far back as sessions are kept."""
 
 
+_overview = (
+    select(
+        *(getattr(Contact, name) for name in sorted(PROFILE_FIELDS)),
+        Account.password_set_at,
+        SecondStep.contact_id.is_not(None).label("has_second_step"),
+        select(Passkey.id).where(Passkey.contact_id == Contact.id).exists().label("has_passkey"),
+    )
+    .outerjoin(Account, Account.contact_id == Contact.id)
+    .outerjoin(SecondStep, SecondStep.contact_id == Contact.id)
+    .where(Contact.id == bindparam("contact_id"))
+)
 _last_sign_in = (
     select(Identity.created_at.label("occurred_at"), Identity.ip, Identity.user_agent)
     .where(Identity.contact_id == bindparam("contact_id"), Identity.id < bindparam("identity_id"))
@@ -55,18 +66,20 @@ _WANTED = "phone"
 def get_account_overview(context: Context, customer: Customer, rules: Rules) -> AccountOverview:
     """Return the data of the overview; raises CustomerDeleted."""
     with context.database.read() as connection:
+        row = connection.execute(_overview, {"contact_id": customer.id}).one_or_none()
+        if row is None:
+            raise CustomerDeleted
         last = connection.execute(
             _last_sign_in, {"contact_id": customer.id, "identity_id": customer.identity_id}
         ).one_or_none()
-        details = get_contact_details(connection, customer.id)
         wanted = {
             name for name, rule in rules.items() if rule is FieldRule.REQUIRED or (name == _WANTED and rule in ASKED)
         }
         return AccountOverview(
-            details=details,
-            missing=sorted(name for name in wanted if not getattr(details, name)),
-            password_set_at=accounts.password_set_at(connection, customer.id),
-            has_second_step=second_step.is_on(connection, customer.id),
+            missing=sorted(name for name in wanted if not getattr(row, name)),
+            password_set_at=row.password_set_at,
+            has_second_step=row.has_second_step,
+            has_passkey=row.has_passkey,
             pending_change=address_changes.find_pending(connection, customer, context.clock()),
             last_sign_in=SignIn(**last._asdict()) if last else None,
         )

@@ -7,6 +7,7 @@ from portal.domain import one_time_links, sign_ins
 from portal.domain.audit_log import EventKind
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import NewIdentity
+from portal.domain.link_codes import get_open_link_by_code
 from portal.domain.link_requests import email_link
 from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import OpenLink
@@ -40,7 +41,7 @@ def get_sign_in_link(context: Context, visitor: Visitor, token: str) -> OpenLink
 
 def get_sign_in_link_by_code(context: Context, visitor: Visitor, requests: Sequence[str], code: str) -> OpenLink:
     """Count an attempt to enter a code, and return its link out of those this browser requested. Raises Refused."""
-    return one_time_links.get_open_link_by_code(context, visitor, Purpose.SIGN_IN, requests, code)
+    return get_open_link_by_code(context, visitor, Purpose.SIGN_IN, requests, code)
 
 
 @retried

@@ -8,17 +8,21 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from portal.domain import contacts, devices, identities, one_time_links, second_step
+from portal.domain import contacts, devices, identities, one_time_links, passkeys, second_step
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.current_password import PasswordPrompt, check_current_password, wrong_current_password
 from portal.domain.errors import Failure, Refused
-from portal.domain.identities import Customer, NewIdentity
+from portal.domain.identities import Customer, NewIdentity, Proof
+from portal.domain.link_codes import get_open_link_by_code
 from portal.domain.link_requests import email_link
 from portal.domain.mailbox_proof import redeem
 from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
+from portal.domain.passkey_requests import PasskeyRequest, Use, request_answer
+from portal.domain.passkeys import Presented
+from portal.domain.relying_party import RelyingParty
 from portal.domain.second_step import Guess
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
@@ -68,7 +72,7 @@ def reauthenticate_by_code(
     begun anew.
     """
     try:
-        link = one_time_links.get_open_link_by_code(context, visitor, Purpose.REAUTHENTICATE, requests, code)
+        link = get_open_link_by_code(context, visitor, Purpose.REAUTHENTICATE, requests, code)
         if link.contact_id != customer.id:
             raise Refused(Failure.WRONG_CODE)
     except Refused as refusal:
@@ -96,6 +100,37 @@ def reauthenticate_by_second_step(context: Context, visitor: Visitor, customer: 
 
     def renew(connection: Connection, contact: ContactCredentials, now: datetime) -> str | None:
         record(connection, visitor, EventKind.REAUTHENTICATION, contact_id=contact.id, now=now)
-        return identities.renew(connection, customer.identity_id, now, by_second_step=True)
+        return identities.renew(connection, customer.identity_id, now, Proof.SECOND_STEP)
 
     return second_step.check(context, Guess(visitor, customer.id, code, EventKind.REAUTHENTICATION), renew)
+
+
+def request_own_passkey(context: Context, customer: Customer, party: RelyingParty) -> PasskeyRequest:
+    """Return what asks a browser for one of the customer's own passkeys. Nothing is stored."""
+    with context.database.read() as connection:
+        own = passkeys.list_descriptors(connection, customer.id)
+    return request_answer(party, Use.REAUTHENTICATE, context.clock(), own)
+
+
+@retried
+def reauthenticate_by_passkey(
+    context: Context,
+    visitor: Visitor,
+    customer: Customer,
+    party: RelyingParty,
+    challenges: Sequence[str],
+    credential: str,
+) -> str | None:
+    """Prove it by a passkey of the customer; returns what `reauthenticate` does.
+
+    One whose authenticator has verified its user proves the second step as well. Raises what `passkeys.check` does.
+    """
+
+    def renew(connection: Connection, contact: ContactCredentials, user_verified: bool, now: datetime) -> str | None:
+        record(connection, visitor, EventKind.REAUTHENTICATION, contact_id=contact.id, now=now)
+        proof = Proof.BOTH if user_verified else Proof.FIRST_STEP
+        return identities.renew(connection, customer.identity_id, now, proof)
+
+    kind, use = EventKind.REAUTHENTICATION, Use.REAUTHENTICATE
+    presented = Presented(visitor, party, use, challenges, credential, kind, customer.id)
+    return passkeys.check(context, presented, renew)

@@ -9,7 +9,7 @@ import pyotp
 
 from portal.domain import contacts, identities, second_step
 from portal.domain.context import Context, Visitor
-from portal.domain.identities import Customer
+from portal.domain.identities import Customer, Proof
 from portal.domain.recent_authentication import require_recent_authentication
 from portal.domain.secret_box import Unreadable
 from portal.domain.tokens import CODE_DIGITS
@@ -78,4 +78,4 @@ def set_up_two_step(
         codes = second_step.turn_on(connection, context, visitor, contact, secret, code)
         if codes is None:
             return None
-        return TwoStepIsOn(tuple(codes), identities.renew(connection, customer.identity_id, now, by_second_step=True))
+        return TwoStepIsOn(tuple(codes), identities.renew(connection, customer.identity_id, now, Proof.SECOND_STEP))

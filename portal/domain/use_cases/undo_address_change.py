@@ -5,9 +5,11 @@ from portal.domain import (
     address_changes,
     contacts,
     devices,
+    failed_attempts,
     identities,
     one_time_links,
     outbox,
+    passkeys,
     second_step,
     sign_ins,
 )
@@ -30,10 +32,10 @@ def undo_address_change(context: Context, visitor: Visitor, link: OpenLink) -> s
 
     An attacker may have changed the address. So an account that was closed since is open again; every session and every
     open link ends, those that undo later changes too; and what lets somebody in and was added since the change was
-    requested is removed: known devices, and a password that was set since then. An older password, which the attacker
-    may know, is locked until the next proof of the mailbox. The link is emailed to the address as well, and the address
-    that the account loses gets a notice. Raises Refused (LINK_ENDED, LINK_EXPIRED, ALREADY_REGISTERED), which leaves
-    the link unused.
+    requested is removed: known devices, passkeys, a second step, and a password that was set since then. An older
+    password, which the attacker may know, is locked until the next proof of the mailbox. The link is emailed to the
+    address as well, and the address that the account loses gets a notice. Raises Refused (LINK_ENDED, LINK_EXPIRED,
+    ALREADY_REGISTERED), which leaves the link unused.
     """
     with redeem(context, visitor, link) as redeemed:
         connection, contact, now = redeemed.connection, redeemed.contact, redeemed.now
@@ -46,9 +48,10 @@ def undo_address_change(context: Context, visitor: Visitor, link: OpenLink) -> s
         address_changes.end_later(connection, contact.id, change, now)
         # All that lets somebody in and was added since the change was requested is removed here.
         devices.forget_since(connection, contact.id, change.requested_at)
+        passkeys.remove_since(connection, contact.id, change.requested_at)
         second_step.remove_since(connection, contact.id, change.requested_at)
         accounts.remove_password_set_since(connection, contact, change.requested_at, now)
-        contacts.lock_password(connection, contact.id)
+        failed_attempts.lock_password(connection, contact.id)
         expires_at = now + context.rules.reset_lifetime
         reset = one_time_links.issue(connection, NewLink(Purpose.RESET, contact.id, change.old.email, expires_at), now)
         mails = [NewMail(Notice.ADDRESS_RESTORED, contact.id, change.old.email, contact.locale, link_id=reset.id)]

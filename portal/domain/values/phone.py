@@ -4,7 +4,7 @@ import phonenumbers
 
 from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
-from portal.domain.values.text import cleaned
+from portal.domain.values.text import cleaned, without_separators
 
 
 def parse_phone(text: str, country: str | None = None) -> str:
@@ -36,3 +36,12 @@ def parse_phone(text: str, country: str | None = None) -> str:
     if not has_code or not phonenumbers.is_possible_number(number) or number.extension:
         raise InvalidValue(message)
     return f"+{number.country_code} {national}"
+
+
+def searched_phone(text: str) -> str:
+    """Return a phone number, or a part of one, as it is searched in stored ones without their spaces: "777123456"."""
+    try:
+        text = parse_phone(text)
+    except InvalidValue:  # only a part, or no number at all
+        text = text.replace("(", "").replace(")", "")
+    return without_separators(text)

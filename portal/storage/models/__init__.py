@@ -8,18 +8,22 @@ from portal.storage.models.base import LOCALE_LENGTH, STRING_LENGTH, USER_AGENT_
 from portal.storage.models.contacts import Account, Contact, ContactGroup, FormerPassword, Registration
 from portal.storage.models.organisations import ApiKey, Organisation
 from portal.storage.models.proofs import (
+    CREDENTIAL_ID_LENGTH,
     AddressChange,
     Device,
     Handover,
     Identity,
     Link,
+    Passkey,
     PendingSignIn,
     RecoveryCode,
     SecondStep,
+    UsedChallenge,
 )
 from portal.storage.models.records import Event, OutboxMail
 
 __all__ = [
+    "CREDENTIAL_ID_LENGTH",
     "LOCALE_LENGTH",
     "STRING_LENGTH",
     "USER_AGENT_LENGTH",
@@ -37,9 +41,11 @@ __all__ = [
     "Link",
     "Organisation",
     "OutboxMail",
+    "Passkey",
     "PendingSignIn",
     "RecoveryCode",
     "Registration",
     "SecondStep",
+    "UsedChallenge",
     "UtcDateTime",
 ]

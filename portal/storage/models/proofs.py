@@ -1,11 +1,14 @@
-"""The tables of one-time links, changes of address, identities, hand-over codes, known devices and the second step."""
+"""The tables of one-time links, changes of address, identities, hand-over codes, devices, second step and passkeys."""
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.storage.models.base import Base, contact_key
+
+CREDENTIAL_ID_LENGTH = 1023
+"""Bytes; the most that WebAuthn allows."""
 
 
 class Link(Base):
@@ -71,9 +74,9 @@ class Identity(Base):
     channel: Mapped[str] = mapped_column(String(8), server_default="browser")
     """Where it is used: in a browser, in a frame on another site, or by a shop's server."""
     proved_at: Mapped[datetime | None]
-    """When its holder last proved to be the customer, by the password or out of the mailbox."""
+    """When its holder last proved to be the customer, by the password, a passkey or out of the mailbox."""
     second_step_at: Mapped[datetime | None]
-    """When its holder last entered a code of the second step."""
+    """When its holder last passed the second step."""
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
@@ -162,4 +165,40 @@ class PendingSignIn(Base):
     kind: Mapped[str] = mapped_column(String(40))
     """The event that the sign-in becomes."""
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class Passkey(Base):
+    """A passkey of a customer (WebAuthn): the public key, and what the authenticator told of it."""
+
+    __tablename__ = "passkey"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[int] = contact_key()
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary(CREDENTIAL_ID_LENGTH), unique=True)
+    user_handle: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """Random, and the same in all passkeys of a customer: authenticators keep it, and tell the account by it."""
+    public_key: Mapped[bytes]
+    """A COSE key."""
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    """The highest counter that the authenticator has sent; 0 for one that does not count."""
+    aaguid: Mapped[str] = mapped_column(String(36))
+    """The kind of authenticator."""
+    name: Mapped[str | None]
+    transports: Mapped[list[str]] = mapped_column(JSON)
+    can_sync: Mapped[bool]
+    """Whether it may be copied to other devices (backup eligibility), which never changes."""
+    is_synced: Mapped[bool]
+    """Whether it was copied (backup state), as of its last use."""
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+
+
+class UsedChallenge(Base):
+    """A challenge that a passkey has answered, by its digest, so that no answer is accepted twice."""
+
+    __tablename__ = "used_challenge"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     expires_at: Mapped[datetime]

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from portal.domain.errors import Failure, Refused
-from portal.domain.one_time_links import MAX_CODE_ATTEMPTS
+from portal.domain.link_codes import MAX_CODE_ATTEMPTS
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases.confirm_registration import confirm, get_confirmation_by_code

@@ -1,0 +1,278 @@
+"""The passkeys of customers: store, list and remove them, and check what an authenticator answers with one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
+
+from portal.domain import contacts, devices
+from portal.domain.audit_log import EventKind, record, refusals_recorded
+from portal.domain.contacts import ContactCredentials, insert_unless_there
+from portal.domain.context import Context, Visitor
+from portal.domain.errors import Failure, Refused
+from portal.domain.passkey_requests import Descriptor, Use, base64url, use_challenge
+from portal.domain.rate_limits import attempt, passkey_limits
+from portal.domain.relying_party import RelyingParty
+from portal.storage.models import Contact
+from portal.storage.models import Passkey as PasskeyRow
+
+if TYPE_CHECKING:
+    from portal.domain.webauthn_ceremonies import NewCredential, VerifiedAnswer
+
+MAX_PASSKEYS = 20
+"""Passkeys of one customer."""
+NAME_LENGTH = 64
+"""Characters of a name."""
+_PROVIDERS = {
+    "ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4": "Google Password Manager",
+    "fbfc3007-154e-4ecc-8c0b-6e020557d7bd": "Apple Passwords",
+    "dd4ec289-e01d-41c9-bb89-70fa845d4bf2": "Apple Passwords",
+    "08987058-cadc-4b81-b6e1-30de50dcbe96": "Windows Hello",
+    "6028b017-b1d4-4c02-b4b3-afcdafc96bb2": "Windows Hello",
+    "9ddd1817-af5a-4672-a2b9-3e3dd95000a9": "Windows Hello",
+    "d3452668-01fd-4c12-926c-83a4204853aa": "Microsoft Password Manager",
+    "53414d53-554e-4700-0000-000000000000": "Samsung Pass",
+    "adce0002-35bc-c60a-648b-0b25f1f05503": "Chrome",
+    "771b48fd-d3d4-4f74-9232-fc157ab0507a": "Edge",
+    "bada5566-a7aa-401f-bd96-45619a55120d": "1Password",
+    "d548826e-79b4-db40-a3d8-11116f7e8349": "Bitwarden",
+    "531126d6-e717-415c-9320-3d9aa6981239": "Dashlane",
+    "f3809540-7f14-49c1-a8b3-8f813b225541": "Enpass",
+    "0ea242b4-43c4-4a1b-8b17-dd6d0b6baec6": "Keeper",
+    "b84e4048-15dc-4dd0-8640-f4f60813c8af": "NordPass",
+    "50726f74-6f6e-5061-7373-50726f746f6e": "Proton Pass",
+}
+"""The names of common providers, by AAGUID. A provider that is not among them, or does not tell, has none."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Passkey:
+    """A passkey, as its customer sees it."""
+
+    id: int
+    name: str | None
+    """The provider's, or what the customer has called it; None if neither is known."""
+    provider: str | None
+    """Where it is saved, if that is known."""
+    created_at: datetime
+    last_used_at: datetime | None
+    is_synced: bool
+    """Whether it was copied to other devices; else it is on one."""
+    credential_id: str
+    """In base64url, as browsers know it."""
+    user_handle: str = field(repr=False)
+    """In base64url: the account, as browsers know it."""
+
+
+_of_contact = PasskeyRow.contact_id == bindparam("of_contact")
+_list = (
+    select(
+        PasskeyRow.id,
+        PasskeyRow.name,
+        PasskeyRow.aaguid,
+        PasskeyRow.created_at,
+        PasskeyRow.last_used_at,
+        PasskeyRow.is_synced,
+        PasskeyRow.credential_id,
+        PasskeyRow.user_handle,
+    )
+    .where(_of_contact)
+    .order_by(PasskeyRow.id.desc())
+)
+_descriptors = select(PasskeyRow.credential_id, PasskeyRow.transports).where(_of_contact).order_by(PasskeyRow.id)
+_user_handles = select(PasskeyRow.user_handle).where(_of_contact)
+_find = (
+    select(
+        PasskeyRow.id,
+        PasskeyRow.contact_id,
+        PasskeyRow.user_handle,
+        PasskeyRow.public_key,
+        PasskeyRow.can_sync,
+    )
+    .join(Contact, Contact.id == PasskeyRow.contact_id)
+    .where(PasskeyRow.credential_id == bindparam("credential_id"))
+    .where(Contact.organisation_id == bindparam("organisation_id"))
+)
+_sign_count = select(PasskeyRow.sign_count).where(PasskeyRow.id == bindparam("passkey_id"))
+
+
+def list_passkeys(connection: Connection, contact_id: int) -> list[Passkey]:
+    """Return the passkeys of a customer, the newest first."""
+    return [_read(row) for row in connection.execute(_list, {"of_contact": contact_id})]
+
+
+def _read(row: Row[*tuple[Any, ...]]) -> Passkey:
+    values = row._asdict()
+    values["provider"] = _PROVIDERS.get(values.pop("aaguid"))
+    for name in ("credential_id", "user_handle"):
+        values[name] = base64url(values[name])
+    return Passkey(**values)
+
+
+def list_descriptors(connection: Connection, contact_id: int) -> list[Descriptor]:
+    """Return the passkeys of a customer, as browsers are told of them."""
+    return [Descriptor(**row._asdict()) for row in connection.execute(_descriptors, {"of_contact": contact_id})]
+
+
+def find_user_handle(connection: Connection, contact_id: int) -> bytes | None:
+    """Return what authenticators know a customer by; None for one without passkeys."""
+    return connection.execute(_user_handles, {"of_contact": contact_id}).scalars().first()
+
+
+def add(connection: Connection, contact_id: int, new: "NewCredential", now: datetime) -> Passkey | None:
+    """Store a passkey; return None if a customer has it already. The caller has locked the contact's row."""
+    row = {
+        "contact_id": contact_id,
+        "credential_id": new.credential_id,
+        "user_handle": new.challenge.user_handle,
+        "public_key": new.public_key,
+        "sign_count": new.sign_count,
+        "aaguid": new.aaguid,
+        "name": _PROVIDERS.get(new.aaguid),
+        "transports": new.transports,
+        "can_sync": new.can_sync,
+        "is_synced": new.is_synced,
+        "created_at": now,
+    }
+    statement = insert_unless_there(connection, PasskeyRow, "credential_id").returning(PasskeyRow.id)
+    passkey_id = connection.execute(statement, row).scalar_one_or_none()
+    return next((one for one in list_passkeys(connection, contact_id) if one.id == passkey_id), None)
+
+
+def rename(connection: Connection, contact_id: int, passkey_id: int, name: str) -> bool:
+    """Name a passkey of a customer; return whether there is one with this id."""
+    named = update(PasskeyRow).where(PasskeyRow.id == passkey_id, PasskeyRow.contact_id == contact_id)
+    return connection.execute(named.values(name=name)).rowcount > 0
+
+
+def remove(connection: Connection, contact_id: int, passkey_id: int) -> Passkey | None:
+    """Delete a passkey of a customer, and return it; None if there is none with this id."""
+    found = next((one for one in list_passkeys(connection, contact_id) if one.id == passkey_id), None)
+    if found is not None:
+        connection.execute(delete(PasskeyRow).where(PasskeyRow.id == passkey_id))
+    return found
+
+
+def remove_all(connection: Connection, contact_id: int) -> None:
+    """Delete the passkeys of a customer."""
+    connection.execute(delete(PasskeyRow).where(PasskeyRow.contact_id == contact_id))
+
+
+def remove_since(connection: Connection, contact_id: int, moment: datetime) -> None:
+    """Delete the passkeys of a customer that are newer than a moment."""
+    connection.execute(delete(PasskeyRow).where(PasskeyRow.contact_id == contact_id, PasskeyRow.created_at > moment))
+
+
+@dataclass(frozen=True)
+class _StoredPasskey:
+    """A passkey, as an answer of its authenticator is verified with."""
+
+    id: int
+    contact_id: int
+    user_handle: bytes = field(repr=False)
+    public_key: bytes = field(repr=False)
+    can_sync: bool
+
+
+class UnknownPasskey(Refused):
+    """The organisation has no such passkey, so the browser can forget it. It says what every other refusal says."""
+
+    def __init__(self) -> None:
+        super().__init__(Failure.PASSKEY_REFUSED)
+
+
+@dataclass(frozen=True)
+class Presented:
+    """What a browser has sent to show a passkey, and what for."""
+
+    visitor: Visitor
+    party: RelyingParty
+    use: Use
+    challenges: Sequence[str] = field(repr=False)
+    """Those that the browser holds."""
+    credential: str = field(repr=False)
+    """The authenticator's answer to one of them, as JSON."""
+    kind: EventKind
+    """The event that a refusal is recorded as."""
+    contact_id: int | None = None
+    """Whose passkey it must be; None for that of any customer, which then names its customer."""
+
+
+def check(
+    context: Context,
+    presented: Presented,
+    then: Callable[[Connection, ContactCredentials, bool, datetime], T],
+) -> T:
+    """Check an answer of an authenticator, and do what a right one allows, in one transaction.
+
+    `then` is told whether the authenticator has verified its user. The answer is counted against the rate limits before
+    it is verified, and accepted once. Raises Refused (PASSKEY_REFUSED, PASSKEY_EXPIRED, TOO_MANY_LOGINS, and after a
+    right signature BANNED and UNVERIFIED), and what `then` raises, which leaves the challenge unused. A passkey that is
+    unknown, removed or of another organisation is an UnknownPasskey.
+    """
+    from portal.domain import webauthn_ceremonies
+
+    visitor = presented.visitor
+    answer = webauthn_ceremonies.read_answer(presented.use, presented.challenges, presented.credential, context.clock())
+    with context.database.read() as connection:
+        passkey = _find_stored(connection, visitor.organisation_id, answer.credential_id)
+    owner = passkey.contact_id if passkey else None
+    device = devices.find_of_contact(context, visitor, owner) if owner is not None else None
+    counted = attempt(
+        context, visitor, passkey_limits(context, visitor, device), presented.kind, Failure.TOO_MANY_LOGINS
+    )
+    with counted, refusals_recorded(context, visitor, presented.kind, owner):
+        if passkey is None:
+            raise UnknownPasskey
+        verified = webauthn_ceremonies.verify_answer(presented.party, answer, passkey.public_key)
+        _check_owner(presented, passkey, verified)
+        with context.database.write() as connection:
+            now = context.clock()
+            contact = _use(connection, visitor, passkey, verified, now)
+            result = then(connection, contact, verified.user_verified, now)
+        counted.give_back()
+    return result
+
+
+def _find_stored(connection: Connection, organisation_id: int, credential_id: bytes) -> _StoredPasskey | None:
+    parameters = {"credential_id": credential_id, "organisation_id": organisation_id}
+    row = connection.execute(_find, parameters).one_or_none()
+    return _StoredPasskey(**row._asdict()) if row else None
+
+
+def _check_owner(presented: Presented, passkey: _StoredPasskey, verified: "VerifiedAnswer") -> None:
+    """Check that a passkey is of the customer that its authenticator names, and of the kind that it was."""
+    handle = verified.user_handle
+    if presented.contact_id is not None:
+        if presented.contact_id != passkey.contact_id:
+            raise Refused(Failure.PASSKEY_REFUSED)
+        handle = handle or passkey.user_handle  # a passkey that was asked for by its id need not tell it
+    if handle != passkey.user_handle or verified.can_sync != passkey.can_sync:
+        raise Refused(Failure.PASSKEY_REFUSED)
+
+
+def _use(
+    connection: Connection, visitor: Visitor, passkey: _StoredPasskey, verified: "VerifiedAnswer", now: datetime
+) -> ContactCredentials:
+    """Lock and return the owner of a passkey, and store that it was used. Raises Refused."""
+    contact = contacts.lock(connection, passkey.contact_id)
+    if contact is None:  # closed or erased
+        raise Refused(Failure.PASSKEY_REFUSED)
+    sign_count = connection.execute(_sign_count, {"passkey_id": passkey.id}).scalar_one_or_none()
+    if sign_count is None:  # removed meanwhile
+        raise UnknownPasskey
+    if contact.is_banned(now):
+        raise Refused(Failure.BANNED)
+    if contact.confirmed_at is None:
+        raise Refused(Failure.UNVERIFIED)
+    if not use_challenge(connection, verified.challenge):
+        raise Refused(Failure.PASSKEY_EXPIRED)
+    if 0 < max(sign_count, verified.sign_count) == sign_count:
+        record(connection, visitor, EventKind.PASSKEY_COUNTER, contact_id=contact.id, now=now)
+    used = {"last_used_at": now, "is_synced": verified.is_synced, "sign_count": max(sign_count, verified.sign_count)}
+    connection.execute(update(PasskeyRow).where(PasskeyRow.id == passkey.id).values(used))
+    return contact

@@ -1,0 +1,163 @@
+"""Verify what an authenticator answers, as WebAuthn level 3, section 7 says.
+
+The library that does it takes 13 MiB with all that it loads, so this module is imported where a passkey is verified.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from webauthn import verify_authentication_response, verify_registration_response
+from webauthn.helpers import (
+    parse_authentication_credential_json,
+    parse_client_data_json,
+    parse_registration_credential_json,
+)
+from webauthn.helpers.cose import COSEAlgorithmIdentifier
+from webauthn.helpers.structs import AuthenticationCredential, CredentialDeviceType, RegistrationCredential
+
+from portal.domain.errors import Failure, Refused
+from portal.domain.passkey_requests import ALGORITHMS, Challenge, Use, find_challenge
+from portal.domain.relying_party import RelyingParty
+from portal.storage.models import CREDENTIAL_ID_LENGTH
+
+CREDENTIAL_MAX_LENGTH = 16_384
+"""Characters of an authenticator's answer as JSON."""
+
+
+@dataclass(frozen=True)
+class NewCredential:
+    """A passkey that an authenticator has just made."""
+
+    credential_id: bytes
+    public_key: bytes = field(repr=False)
+    sign_count: int
+    aaguid: str
+    transports: list[str]
+    can_sync: bool
+    is_synced: bool
+    challenge: Challenge
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An authenticator's answer to a challenge, which is not verified yet."""
+
+    credential: AuthenticationCredential = field(repr=False)
+    challenge: Challenge
+
+    @property
+    def credential_id(self) -> bytes:
+        return self.credential.raw_id
+
+
+@dataclass(frozen=True)
+class VerifiedAnswer:
+    """An answer whose signature is right."""
+
+    challenge: Challenge
+    user_handle: bytes | None = field(repr=False)
+    """Whom the authenticator takes for the owner."""
+    sign_count: int
+    can_sync: bool
+    is_synced: bool
+    user_verified: bool
+    """Whether the authenticator has verified its user, by a PIN or biometrics."""
+
+
+def read_answer(use: Use, challenges: Sequence[str], credential: str, now: datetime) -> Answer:
+    """Return an authenticator's answer, and the challenge of this browser that it is for.
+
+    Raises Refused (PASSKEY_REFUSED, PASSKEY_EXPIRED).
+    """
+    with _hostile_input(Failure.PASSKEY_REFUSED):
+        parsed = parse_authentication_credential_json(_limited(credential))
+        answered = parse_client_data_json(parsed.response.client_data_json).challenge
+    return Answer(parsed, find_challenge(use, challenges, answered, now))
+
+
+def verify_answer(party: RelyingParty, answer: Answer, public_key: bytes) -> VerifiedAnswer:
+    """Verify an answer, but for its user handle and counter. Raises Refused(PASSKEY_REFUSED)."""
+    with _hostile_input(Failure.PASSKEY_REFUSED):
+        verified = verify_authentication_response(
+            credential=answer.credential,
+            expected_challenge=answer.challenge.value,
+            expected_rp_id=party.id,
+            expected_origin=party.origin,
+            credential_public_key=public_key,
+            credential_current_sign_count=0,  # else the library would refuse a counter that went back
+        )
+        _check_frame(party.frame_ancestors, answer.credential.response.client_data_json)
+    return VerifiedAnswer(
+        challenge=answer.challenge,
+        user_handle=answer.credential.response.user_handle,
+        sign_count=verified.new_sign_count,
+        can_sync=verified.credential_device_type is CredentialDeviceType.MULTI_DEVICE,
+        is_synced=verified.credential_backed_up,
+        user_verified=verified.user_verified,
+    )
+
+
+def verify_credential(party: RelyingParty, challenges: Sequence[str], credential: str, now: datetime) -> NewCredential:
+    """Verify a passkey that an authenticator has just made.
+
+    Its attestation is not asked for, so it proves nothing about the authenticator. Raises Refused (PASSKEY_NOT_ADDED,
+    PASSKEY_EXPIRED).
+    """
+    with _hostile_input(Failure.PASSKEY_NOT_ADDED):
+        parsed = parse_registration_credential_json(_limited(credential))
+        answered = parse_client_data_json(parsed.response.client_data_json).challenge
+    challenge = find_challenge(Use.ADD, challenges, answered, now)
+    with _hostile_input(Failure.PASSKEY_NOT_ADDED):
+        return _verify_new(party, challenge, parsed)
+
+
+def _verify_new(party: RelyingParty, challenge: Challenge, parsed: RegistrationCredential) -> NewCredential:
+    verified = verify_registration_response(
+        credential=parsed,
+        expected_challenge=challenge.value,
+        expected_rp_id=party.id,
+        expected_origin=party.origin,
+        supported_pub_key_algs=list(map(COSEAlgorithmIdentifier, ALGORITHMS)),
+    )
+    _check_frame((), parsed.response.client_data_json)
+    if verified.credential_id != parsed.raw_id or len(verified.credential_id) > CREDENTIAL_ID_LENGTH:
+        raise ValueError("not a credential id")
+    return NewCredential(
+        credential_id=verified.credential_id,
+        public_key=verified.credential_public_key,
+        sign_count=verified.sign_count,
+        aaguid=verified.aaguid,
+        transports=[transport.value for transport in parsed.response.transports or ()],
+        can_sync=verified.credential_device_type is CredentialDeviceType.MULTI_DEVICE,
+        is_synced=verified.credential_backed_up,
+        challenge=challenge,
+    )
+
+
+@contextmanager
+def _hostile_input(failure: Failure) -> Iterator[None]:
+    """Refuse what the library cannot read or verify."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - the library raises nearly anything for JSON and CBOR that are not what they should be
+        raise Refused(failure) from None
+
+
+def _limited(credential: str) -> str:
+    if len(credential) > CREDENTIAL_MAX_LENGTH:
+        raise ValueError("too long")
+    return credential
+
+
+def _check_frame(frame_ancestors: Sequence[str], client_data: bytes) -> None:
+    """Check that the browser has asked in no frame on another site, or on a listed one. The library does not.
+
+    Older browsers do not name the site.
+    """
+    said = json.loads(client_data)
+    top = said.get("topOrigin")
+    if (said.get("crossOrigin") and not frame_ancestors) or (top is not None and top not in frame_ancestors):
+        raise ValueError("in a frame on another site")

@@ -1,0 +1,71 @@
+"""Customers who add passkeys and sign in with them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from portal.domain.passkey_requests import PasskeyRequest
+from portal.domain.passkeys import Passkey
+from portal.domain.relying_party import RelyingParty
+from portal.domain.sign_ins import SignIn
+from portal.domain.use_cases import add_passkey, log_in_by_passkey, reauthenticate
+from tests.domain.scene import Scene, identity_of
+from tests.passkeys import Authenticator
+
+PARTY = RelyingParty("portal.example.com", "Example shop", "https://portal.example.com", ())
+SHOP = "https://shop.example.com"
+FRAMED_PARTY = RelyingParty("portal.example.com", "Example shop", "https://portal.example.com", (SHOP,))
+
+
+def add(scene: Scene, identity: str, authenticator: Authenticator, party: RelyingParty = PARTY) -> Passkey:
+    """Add a passkey in a session."""
+    request = add_passkey.request_new_passkey(scene.context, scene.get(identity), party)
+    return finish_adding(scene, identity, request, authenticator.create(request.options), party)
+
+
+def finish_adding(
+    scene: Scene, identity: str, request: PasskeyRequest, credential: str, party: RelyingParty = PARTY
+) -> Passkey:
+    customer = scene.get(identity)
+    return add_passkey.add_passkey(scene.context, scene.visitor, customer, party, [request.challenge], credential)
+
+
+def ask(scene: Scene, party: RelyingParty = PARTY) -> PasskeyRequest:
+    """Ask for any passkey, to sign in."""
+    return log_in_by_passkey.request_passkey(scene.context, party)
+
+
+def finish(
+    scene: Scene, request: PasskeyRequest, credential: str, party: RelyingParty = PARTY, **options: Any
+) -> SignIn:
+    """Sign in with the answer to a request."""
+    return log_in_by_passkey.log_in_by_passkey(
+        scene.context,
+        scene.visitor,
+        party,
+        [request.challenge],
+        credential,
+        **{"remember": False, "replacing": None, **options},
+    )
+
+
+def begin(scene: Scene, authenticator: Authenticator, party: RelyingParty = PARTY) -> SignIn:
+    """Sign in with a passkey, up to the second step if one is asked for."""
+    request = ask(scene, party)
+    return finish(scene, request, authenticator.get(request.options), party)
+
+
+def log_in(scene: Scene, authenticator: Authenticator, party: RelyingParty = PARTY) -> str:
+    """Sign in with a passkey; returns the identity."""
+    return identity_of(begin(scene, authenticator, party))
+
+
+def prove(
+    scene: Scene, identity: str, authenticator: Authenticator, options: Mapping[str, Any] | None = None
+) -> str | None:
+    """Prove in a session with a passkey that it is the customer."""
+    customer = scene.get(identity)
+    request = reauthenticate.request_own_passkey(scene.context, customer, PARTY)
+    credential = authenticator.get(options or request.options)
+    return reauthenticate.reauthenticate_by_passkey(
+        scene.context, scene.visitor, customer, PARTY, [request.challenge], credential
+    )

@@ -1,0 +1,40 @@
+"""More forms at once than the portal can handle: pages do not wait behind them, and no form waits for long."""
+
+import http.client
+import json
+from contextlib import closing
+from pathlib import Path
+
+from tests.cli.process import PATIENCE_SECONDS, serving
+from tests.server.test_ending import COSTLY, patched, signing_in
+
+ONE_THREAD = patched(
+    "from portal.cli import serve; from portal.server import connection, lifecycle\n"
+    "serve.FORM_THREADS = 1; lifecycle.QUEUE_SECONDS = 0; connection.WAIT_SECONDS = 0.3"
+)
+"""One form is handled, and one waits, but not as long as the first takes."""
+SECOND_HASH = {**COSTLY, "ARGON2_TIME_COST": "100"}
+"""A hash takes about a second."""
+
+
+def test_forms_that_would_wait_too_long_are_refused_and_pages_do_not_wait(tmp_path: Path) -> None:
+    with serving(tmp_path / "instance", program=ONE_THREAD, **SECOND_HASH) as served:
+        shop = http.client.HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE_SECONDS)
+        with signing_in(served, 1) as (first,), closing(shop), signing_in(served, 1) as (second,):
+            shop.request("POST", "/api/v1/customer/login", "{}", {"Content-Type": "application/json"})
+            told = shop.getresponse()
+            assert (told.status, told.getheader("Retry-After")) == (503, "2")
+            assert json.loads(told.read())["error"]["code"] == "SERVICE_UNAVAILABLE"
+            assert first.getresponse().status == 422
+            refused = second.getresponse()
+            assert (refused.status, refused.getheader("Retry-After")) == (503, "2")
+            assert b"Wait a few seconds and try again." in refused.read()
+        served.process.terminate()
+        assert served.end() == 0
+        assert served.complaints() == []
+    lines = [json.loads(line) for line in served.log.read_text().splitlines() if line.startswith("{")]
+    answered = [(line["method"], line["route"], line["status"]) for line in lines if line["logger"] == "portal.access"]
+    page, refusal = ("GET", "/login", 200), ("POST", "-", 503)
+    assert answered[-5:] == [page, page, refusal, ("POST", "/login", 422), refusal]
+    assert [line["ms"] > 300 for line in lines if line.get("status") == 503] == [False, True]
+    assert len([line for line in lines if line["logger"] == "portal.events"]) == 1, "nothing else was done"
