@@ -72,7 +72,7 @@
     if (pressed) return;
     pressed = true;
     offer?.abort();
-    box.querySelector(".problems")?.remove();
+    for (const old of button.form.querySelectorAll(".problems, .notice")) old.remove();
     try {
       // Without an answer the form is sent as it is, and the server says what is wrong.
       send((await ask()) && (await navigator.credentials[task]({ publicKey })));
@@ -106,5 +106,5 @@
       tell("signalAllAcceptedCredentials", { userId, allAcceptedCredentialIds });
       tell("signalCurrentUserDetails", { userId, name, displayName });
     }
-  }
+  } else box.remove();
 }

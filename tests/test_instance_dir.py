@@ -191,10 +191,9 @@ def put_other_database(path: Path) -> None:
 
 @pytest.mark.parametrize("lose", [lose_file, empty_file, put_other_database])
 def test_a_lost_database_is_refused_until_the_operator_creates_a_new_one(
-    settings: Settings, database_file: Path, lose: object
+    settings: Settings, database_file: Path, lose: Callable[[Path], None]
 ) -> None:
     prepare_database(settings)
-    assert callable(lose)
     lose(database_file)
     for _ in range(2):
         with pytest.raises(DatabaseProblem, match="is missing or empty"):

@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 import click
 
+from portal.app import current_context
 from portal.domain.operations.customers import CustomerReference, CustomerSelector
+from portal.domain.organisations import get_organisation
 from portal.domain.values.customer_reference import is_customer_reference
 from portal.domain.values.durations import InvalidDuration, parse_duration
 from portal.domain.values.email import Address, parse_email
@@ -92,3 +94,9 @@ def with_organisation(command: CommandFunction) -> CommandFunction:
         show_default=True,
         help="The slug of the organisation.",
     )(command)
+
+
+def organisation_id(slug: str) -> int:
+    """Return the id of the organisation that `--organisation` names."""
+    with current_context().database.read() as connection:
+        return get_organisation(connection, slug).id

@@ -1,38 +1,32 @@
 """`portal customer`: the customers of an organisation."""
 
-import os
-import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import IO
+from datetime import timedelta
 
 import click
 from flask.cli import AppGroup
 from sqlalchemy import Connection
 
 from portal.app import current_context
-from portal.cli.arguments import Duration, Text, with_customer, with_organisation
-from portal.cli.customer_file import read_customers
+from portal.cli.arguments import Duration, Text, organisation_id, with_customer, with_organisation
+from portal.cli.customer_fields import browser_of, detail_fields, record_fields, state_of, with_location, with_reason
+from portal.cli.customer_import import import_customers
 from portal.cli.errors import PlainCommand
 from portal.cli.tables import echo_fields, echo_json, echo_table, timestamp
-from portal.domain.contact_details import ContactDetails, get_contact_details
-from portal.domain.contacts import LOCKING_FAILURES
+from portal.domain.contact_details import get_contact_details
 from portal.domain.customer_data import export_customer
-from portal.domain.geoip import GeoIPDatabase
 from portal.domain.operations import customers
 from portal.domain.operations.ban import ban as ban_customer
 from portal.domain.operations.ban import unban as unban_customer
-from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector, PastEvent, State
+from portal.domain.operations.customers import LIST_LIMIT, CustomerRecord, CustomerSelector
 from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.end_sessions import end_sessions
-from portal.domain.operations.import_customers import begin_import
 from portal.domain.operations.reset_two_step import reset_two_step
 from portal.domain.organisations import get_organisation
 from portal.domain.passkeys import list_passkeys
 from portal.domain.second_step import find_status
-from portal.domain.values.user_agents import read_user_agent
 
 
 @click.group(cls=AppGroup)
@@ -40,9 +34,7 @@ def customer() -> None:
     """Manage the customers of an organisation."""
 
 
-def _organisation_id(slug: str) -> int:
-    with current_context().database.read() as connection:
-        return get_organisation(connection, slug).id
+customer.add_command(import_customers)
 
 
 @contextmanager
@@ -71,7 +63,7 @@ def list_(slug: str, search: str | None) -> None:
     echo_table(
         ("EMAIL", "PHONE", "NAME", "STATE", "REFERENCE", "KNOWN SINCE"),
         (
-            (record.email, record.phone, record.name, _state(record, now), record.cu_ref_no, record.created_at)
+            (record.email, record.phone, record.name, state_of(record, now), record.cu_ref_no, record.created_at)
             for record in found
         ),
     )
@@ -96,72 +88,16 @@ def show(whom: CustomerSelector, slug: str) -> None:
         fields += [("Second step since", second_step.since), ("Recovery codes left", second_step.codes_left)]
     if passkeys:
         fields.append(("Passkeys", len(passkeys)))
-    echo_fields([*_fields(record, context.clock()), *fields, ("Sessions", sessions)])
+    echo_fields([*record_fields(record, context.clock()), *fields, ("Sessions", sessions)])
     click.echo("\nDetails:")
-    registered_from = _with_location(context.geoip, record.ip)
-    echo_fields([*_detail_fields(details), ("Registered from", registered_from)])
+    registered_from = with_location(context.geoip, record.ip)
+    echo_fields([*detail_fields(details), ("Registered from", registered_from)])
     click.echo("\nLast events:")
     rows = (
-        (event.occurred_at, _with_reason(event), event.refusal, _with_location(context.geoip, event.ip))
+        (event.occurred_at, with_reason(event), event.refusal, with_location(context.geoip, event.ip))
         for event in events
     )
     echo_table(("TIME", "EVENT", "REFUSED", "FROM"), rows)
-
-
-_UNLOCKED = "any link emailed to the customer unlocks it"
-_LOCKED = f"locked after {LOCKING_FAILURES} failures in a row"
-
-
-def _state(record: CustomerRecord, now: datetime) -> str:
-    state = record.state(now)
-    if record.erase_at is not None:
-        return f"{state}, erased on {record.erase_at.astimezone(UTC):%Y-%m-%d}"
-    return f"{state} until {timestamp(record.banned_until)}" if state is State.BANNED and record.banned_until else state
-
-
-def _fields(record: CustomerRecord, now: datetime) -> list[tuple[str, object]]:
-    fields: list[tuple[str, object]] = [
-        ("Email", record.email),
-        ("Name", record.name),
-        ("Reference number", record.cu_ref_no),
-        ("State", _state(record, now)),
-        ("Known since", record.created_at),
-        ("Confirmed at", record.confirmed_at),
-        ("Registered at", record.registered_at),
-    ]
-    if record.state(now) is State.BANNED:
-        fields += [("Banned at", record.banned_at), ("Ban reason", record.ban_reason)]
-    if record.failed_passwords >= LOCKING_FAILURES:
-        fields.append(("Password", f'{_LOCKED}, or by "This wasn\'t me" in an email; {_UNLOCKED}'))
-    if record.failed_codes >= LOCKING_FAILURES:
-        fields.append(("Codes from emails", f"{_LOCKED}; {_UNLOCKED}"))
-    return fields
-
-
-def _detail_fields(details: ContactDetails) -> list[tuple[str, object]]:
-    return [
-        ("First name", details.first_name),
-        ("Last name", details.last_name),
-        ("Phone", details.phone),
-        ("Company", details.company_name),
-        ("Company registration number", details.company_registration_number),
-        ("Tax identification number", details.tax_identification_number),
-        ("Street", details.street_address),
-        ("City", details.city),
-        ("Part of the city", details.city_part),
-        ("State or region", details.state_region),
-        ("Postal code", details.postal_code),
-        ("Country", details.country),
-        ("Language", details.locale),
-        ("Newsletter", "yes" if details.newsletter else "no"),
-        ("Groups", ", ".join(details.groups)),
-        ("Referred by", details.referral),
-    ]
-
-
-def _with_location(geoip: GeoIPDatabase, ip: str | None) -> str | None:
-    location = geoip.locate(ip)
-    return f"{ip}, {location}" if location else ip
 
 
 @customer.command(cls=PlainCommand)
@@ -179,8 +115,8 @@ def sessions(whom: CustomerSelector, slug: str) -> None:
                 one.seen_at,
                 one.channel,
                 "yes" if one.remember else "no",
-                _browser(one.user_agent),
-                _with_location(context.geoip, one.ip),
+                browser_of(one.user_agent),
+                with_location(context.geoip, one.ip),
             )
             for one in found
         ),
@@ -191,7 +127,7 @@ def sessions(whom: CustomerSelector, slug: str) -> None:
 @with_customer
 def end_sessions_(whom: CustomerSelector, slug: str) -> None:
     """Sign a customer out everywhere, at a shop's server too."""
-    count = end_sessions(current_context(), _organisation_id(slug), whom)
+    count = end_sessions(current_context(), organisation_id(slug), whom)
     click.echo(f"Sessions ended: {count}.")
 
 
@@ -207,24 +143,16 @@ def events(whom: CustomerSelector, slug: str) -> None:
         (
             (
                 event.occurred_at,
-                _with_reason(event),
+                with_reason(event),
                 event.refusal,
-                _browser(event.user_agent),
-                _with_location(context.geoip, event.ip),
+                browser_of(event.user_agent),
+                with_location(context.geoip, event.ip),
             )
             for event in found
         ),
     )
     if len(found) == LIST_LIMIT:
         click.echo(f"Only the last {LIST_LIMIT} are shown.", err=True)
-
-
-def _with_reason(event: PastEvent) -> str:
-    return f"{event.kind}: {event.reason}" if event.reason else event.kind
-
-
-def _browser(user_agent: str | None) -> str:
-    return ", ".join(part for part in read_user_agent(user_agent) if part)
 
 
 @customer.command(cls=PlainCommand)
@@ -239,7 +167,7 @@ def ban(whom: CustomerSelector, reason: str, duration: timedelta | None, slug: s
     Every session and every emailed link ends at once, and a pending registration can no longer be confirmed. Without
     --until the ban lasts until `portal customer unban`.
     """
-    until = ban_customer(current_context(), _organisation_id(slug), whom, reason, duration)
+    until = ban_customer(current_context(), organisation_id(slug), whom, reason, duration)
     click.echo(f"{whom} is banned{f' until {timestamp(until)}' if until else ''}.")
 
 
@@ -250,7 +178,7 @@ def unban(whom: CustomerSelector, slug: str) -> None:
 
     Sessions and links that the ban has ended stay ended.
     """
-    was_banned = unban_customer(current_context(), _organisation_id(slug), whom)
+    was_banned = unban_customer(current_context(), organisation_id(slug), whom)
     click.echo(f"{whom} is {'no longer' if was_banned else 'not'} banned.")
 
 
@@ -264,10 +192,7 @@ def reset_two_step_(whom: CustomerSelector, reason: str, slug: str) -> None:
 
     The customer gets an email. Make sure first that it is the customer who asks.
     """
-    context = current_context()
-    with context.database.read() as connection:
-        organisation = get_organisation(connection, slug)
-    was_on = reset_two_step(context, organisation.id, whom, reason)
+    was_on = reset_two_step(current_context(), organisation_id(slug), whom, reason)
     click.echo(f"{whom} {'signs in without a second step now' if was_on else 'has no two-step verification'}.")
 
 
@@ -296,48 +221,6 @@ def delete(whom: CustomerSelector, yes: bool, slug: str) -> None:
         pass
     if not yes and sys.stdin.isatty() and not click.confirm(f"Delete {whom} and all data about them?", err=True):
         raise click.ClickException("Nothing was deleted.")
-    deleted = delete_customer(current_context(), _organisation_id(slug), whom)
+    deleted = delete_customer(current_context(), organisation_id(slug), whom)
     click.echo(f"{whom} is deleted. Deleted rows:")
     echo_fields((name.capitalize(), count) for name, count in deleted.items())
-
-
-@customer.command("import", cls=PlainCommand)
-@click.argument("file", type=click.File("rb"))
-@click.option(
-    "--skip-bad", is_flag=True, help="Import the other rows when some are bad; by default nothing is imported."
-)
-@with_organisation
-def import_(file: IO[bytes], skip_bad: bool, slug: str) -> None:
-    """Import customers from CSV or JSON Lines.
-
-    FILE is CSV with a header, or JSON Lines, in UTF-8, with the API's field names; "-" reads standard input. Each bad
-    row is reported with its line number, and nothing is imported when there is one.
-    """
-    bad = 0
-    with begin_import(current_context(), _organisation_id(slug)) as created:
-        bar = click.progressbar(length=_size(file), label="Reading", file=sys.stderr, hidden=not _shows_progress(file))
-        with bar:
-            for row in created.check(read_customers(file, bar.update)):
-                bad += 1
-                click.echo(f"{'' if bar.hidden else _CLEAR_LINE}Line {row.line}: {row.problem}", err=True)
-        if bad and not skip_bad:
-            raise click.ClickException(
-                f"Nothing was imported: {bad} {'row is' if bad == 1 else 'rows are'} bad;"
-                " correct them, or leave them out with --skip-bad."
-            )
-        imported = created.store()
-    click.echo(f"Imported customers: {imported.customers}, with an account: {imported.accounts}, left out: {bad}.")
-
-
-_CLEAR_LINE = "\r\x1b[K"
-
-
-def _shows_progress(file: IO[bytes]) -> bool:
-    """Return whether there is a terminal for a progress bar, and the file's size is known."""
-    return sys.stderr.isatty() and _size(file) > 0
-
-
-def _size(file: IO[bytes]) -> int:
-    """Return the size of a regular file in bytes; 0 for a pipe and the like."""
-    status = os.fstat(file.fileno())
-    return status.st_size if stat.S_ISREG(status.st_mode) else 0

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from portal.domain import devices, identities, one_time_links, sign_ins
+from portal.domain import identities, one_time_links, sign_ins, trusted_browsers
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.notices import notify
@@ -79,7 +79,7 @@ def _end_access(connection: Connection, contact_id: int, now: datetime) -> None:
     identities.end_all(connection, contact_id, now)
     sign_ins.end_pending(connection, contact_id)
     one_time_links.end_all(connection, contact_id, now)
-    devices.end_trust(connection, contact_id)
+    trusted_browsers.end_all(connection, contact_id)
 
 
 def renew_hash(connection: Connection, contact: ContactCredentials, password_hash: str) -> None:

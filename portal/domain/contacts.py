@@ -5,7 +5,6 @@ closed contact is found as one that is known from an unconfirmed registration on
 an unknown address is. By its id it is not found, as if it was deleted (except by `lock_even_closed`).
 """
 
-from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib import import_module
@@ -108,10 +107,6 @@ _lock_by_id = _lock.where(Contact.id == bindparam("contact_id"))
 _lock_by_key = _lock.where(
     Contact.organisation_id == bindparam("organisation_id"), Contact.email_key == bindparam("email_key")
 )
-_count_failure = (
-    update(Contact).where(Contact.id == bindparam("of_contact")).values(failed_passwords=Contact.failed_passwords + 1)
-)
-_reset_failures = update(Contact).where(Contact.id == bindparam("of_contact")).values(failed_passwords=0)
 
 
 def find(connection: Connection, organisation_id: int, key: str) -> ContactCredentials | None:
@@ -202,30 +197,6 @@ def former_passwords(connection: Connection, contact_id: int) -> list[str]:
     return list(connection.scalars(select(FormerPassword.password_hash).where(FormerPassword.contact_id == contact_id)))
 
 
-def count_wrong_password(connection: Connection, contact_id: int) -> None:
-    """Count a wrong password."""
-    connection.execute(_count_failure, {"of_contact": contact_id})
-
-
-def reset_wrong_passwords(connection: Connection, contact_id: int) -> None:
-    """Reset the counter of wrong passwords."""
-    connection.execute(_reset_failures, {"of_contact": contact_id})
-
-
-def count_code_attempt(connection: Connection, contact_ids: Set[int]) -> set[int]:
-    """Count an attempt to enter a code, before the check; return the contacts whose codes are not locked.
-
-    A right code proves a mailbox, which resets the counter.
-    """
-    counted = (
-        update(Contact)
-        .where(Contact.id.in_(sorted(contact_ids) or [NO_CONTACT]), Contact.failed_codes < LOCKING_FAILURES)
-        .values(failed_codes=Contact.failed_codes + 1)
-        .returning(Contact.id)
-    )
-    return set(connection.scalars(counted))
-
-
 def confirm(connection: Connection, contact_id: int, email: str, now: datetime) -> None:
     """Confirm a contact and store this spelling of its address.
 
@@ -233,18 +204,6 @@ def confirm(connection: Connection, contact_id: int, email: str, now: datetime) 
     """
     unconfirmed = update(Contact).where(Contact.id == contact_id, Contact.confirmed_at.is_(None))
     connection.execute(unconfirmed.values(email=email, confirmed_at=now))
-
-
-def reset_wrong_codes(connection: Connection, contact_id: int) -> None:
-    """Reset the counter of wrong codes."""
-    connection.execute(update(Contact).where(Contact.id == contact_id).values(failed_codes=0))
-
-
-def lock_password(connection: Connection, contact_id: int) -> None:
-    """Lock the password, in known devices (devices.py) too, until a proof of the mailbox."""
-    locked = {"failed_passwords": LOCKING_FAILURES}
-    connection.execute(update(Contact).where(Contact.id == contact_id).values(locked))
-    connection.execute(update(Device).where(Device.contact_id == contact_id).values(locked))
 
 
 def prove_mailbox(connection: Connection, contact_id: int, now: datetime) -> None:

@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, or_, select, update
 
-from portal.domain import contacts
+from portal.domain import contacts, failed_attempts, trusted_browsers
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.tokens import PUBLIC_ID_LENGTH, digest_of, random_id
@@ -22,8 +22,6 @@ from portal.storage.models import Contact, Device, Identity
 
 LIFETIME = timedelta(days=365)
 """How long a device is known after the last sign-in with it."""
-TRUST_LIFETIME = timedelta(days=30)
-"""How long a browser signs in without the second step, where the customer chose so."""
 MAX_PER_CONTACT = 50
 """Known devices of one customer; the least recently used ones are deleted first."""
 _SEEN_PRECISION = timedelta(days=1)
@@ -46,7 +44,6 @@ _of_contact = (
     & (Device.seen_at > bindparam("oldest"))
 )
 _find_of_contact = _columns.where(_of_contact)
-_find_trusted = select(Device.id).where(_of_contact, Device.trusted_until > bindparam("now"))
 _count_code = (
     update(Device)
     .where(Device.id == bindparam("of_device"), Device.failed_codes < contacts.LOCKING_FAILURES)
@@ -82,11 +79,6 @@ _update_seen_at = (
     update(Device)
     .where(Device.digest == bindparam("of_digest"), Device.contact_id == bindparam("of_contact"))
     .values(seen_at=bindparam("now"))
-)
-_trust = (
-    update(Device)
-    .where(Device.digest == bindparam("of_digest"), Device.contact_id == bindparam("of_contact"))
-    .values(trusted_until=bindparam("until"))
 )
 _newest = (
     select(Device.id)
@@ -152,7 +144,7 @@ def with_failures_of(device: KnownDevice | None, contact: ContactCredentials | N
 def count_wrong_password(connection: Connection, device: KnownDevice | None, contact_id: int) -> None:
     """Count a wrong password: on the known device, else on the contact."""
     if device is None:
-        contacts.count_wrong_password(connection, contact_id)
+        failed_attempts.count_wrong_password(connection, contact_id)
     else:
         connection.execute(_count_failure, {"of_device": device.id})
 
@@ -160,7 +152,7 @@ def count_wrong_password(connection: Connection, device: KnownDevice | None, con
 def reset_wrong_passwords(connection: Connection, device: KnownDevice | None, contact_id: int) -> None:
     """Reset the wrong-password counter: of the known device, else of the contact."""
     if device is None:
-        contacts.reset_wrong_passwords(connection, contact_id)
+        failed_attempts.reset_wrong_passwords(connection, contact_id)
     else:
         connection.execute(_reset_failures, {"of_device": device.id})
 
@@ -186,31 +178,11 @@ def reset_wrong_codes(connection: Connection, device: KnownDevice) -> None:
     connection.execute(_reset_codes, {"of_device": device.id})
 
 
-def is_trusted(connection: Connection, visitor: Visitor, contact_id: int, now: datetime) -> bool:
-    """Return whether a customer chose to sign in in this browser without the second step. Never so behind a shop."""
-    if visitor.via_api or visitor.device is None:
-        return False
-    parameters = {"of_contact": contact_id, "digest": digest_of(visitor.device), "oldest": now - LIFETIME, "now": now}
-    return connection.execute(_find_trusted, parameters).one_or_none() is not None
-
-
-def count_trusted(connection: Connection, contact_id: int, now: datetime) -> int:
-    """Count the browsers in which a customer signs in without the second step."""
-    trusted = select(func.count()).where(Device.contact_id == contact_id, Device.trusted_until > now)
-    return connection.execute(trusted).scalar_one()
-
-
-def end_trust(connection: Connection, contact_id: int) -> bool:
-    """Ask for the second step in every browser of a customer again; return whether it was not asked for in any."""
-    trusted = update(Device).where(Device.contact_id == contact_id, Device.trusted_until.is_not(None))
-    return connection.execute(trusted.values(trusted_until=None)).rowcount > 0
-
-
 def remember_device(context: Context, visitor: Visitor, identity: str, *, trust: bool = False) -> str | None:
     """Store the visitor's device as a known device of the customer of a new identity.
 
-    With `trust`, the customer signs in there without the second step for TRUST_LIFETIME. The value is then a new one,
-    so that an earlier copy of the cookie is not trusted.
+    With `trust`, it becomes a trusted browser (trusted_browsers.py). The value is then a new one, so that an earlier
+    copy of the cookie is not trusted.
 
     Return the value for the browser's cookie: the presented one if it was known for this customer, else a new one, so
     that an attacker cannot plant or copy a value that will belong to another customer. Return None for a shop's
@@ -245,9 +217,7 @@ def _remember_device(context: Context, visitor: Visitor, identity: str, *, trust
             digest = digest_of(value)
         _store(connection, row.contact_id, digest, now)
         if trust:
-            connection.execute(
-                _trust, {"of_contact": row.contact_id, "of_digest": digest, "until": now + TRUST_LIFETIME}
-            )
+            trusted_browsers.trust(connection, row.contact_id, digest, now)
     return value
 
 

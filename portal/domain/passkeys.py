@@ -3,21 +3,23 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
-from webauthn.helpers import bytes_to_base64url
 
-from portal.domain import contacts, devices, webauthn_ceremonies
+from portal.domain import contacts, devices
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.contacts import ContactCredentials, insert_unless_there
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
+from portal.domain.passkey_requests import Descriptor, Use, base64url, use_challenge
 from portal.domain.rate_limits import attempt, passkey_limits
 from portal.domain.relying_party import RelyingParty
-from portal.domain.webauthn_ceremonies import Answer, Descriptor, NewCredential, Use, VerifiedAnswer
 from portal.storage.models import Contact
 from portal.storage.models import Passkey as PasskeyRow
+
+if TYPE_CHECKING:
+    from portal.domain.webauthn_ceremonies import NewCredential, VerifiedAnswer
 
 MAX_PASSKEYS = 20
 """Passkeys of one customer."""
@@ -107,7 +109,7 @@ def _read(row: Row[*tuple[Any, ...]]) -> Passkey:
     values = row._asdict()
     values["provider"] = _PROVIDERS.get(values.pop("aaguid"))
     for name in ("credential_id", "user_handle"):
-        values[name] = bytes_to_base64url(values[name])
+        values[name] = base64url(values[name])
     return Passkey(**values)
 
 
@@ -121,12 +123,12 @@ def find_user_handle(connection: Connection, contact_id: int) -> bytes | None:
     return connection.execute(_user_handles, {"of_contact": contact_id}).scalars().first()
 
 
-def add(connection: Connection, contact_id: int, new: NewCredential, now: datetime) -> Passkey | None:
+def add(connection: Connection, contact_id: int, new: "NewCredential", now: datetime) -> Passkey | None:
     """Store a passkey; return None if a customer has it already. The caller has locked the contact's row."""
     row = {
         "contact_id": contact_id,
         "credential_id": new.credential_id,
-        "user_handle": new.user_handle,
+        "user_handle": new.challenge.user_handle,
         "public_key": new.public_key,
         "sign_count": new.sign_count,
         "aaguid": new.aaguid,
@@ -203,14 +205,17 @@ class Presented:
 def check(
     context: Context,
     presented: Presented,
-    then: Callable[[Connection, ContactCredentials, VerifiedAnswer, datetime], T],
+    then: Callable[[Connection, ContactCredentials, bool, datetime], T],
 ) -> T:
     """Check an answer of an authenticator, and do what a right one allows, in one transaction.
 
-    It is counted against the rate limits before it is verified, and accepted once. Raises Refused (PASSKEY_REFUSED,
-    PASSKEY_EXPIRED, TOO_MANY_LOGINS, and after a right signature BANNED and UNVERIFIED), and what `then` raises, which
-    leaves the challenge unused. A passkey that is unknown, removed or of another organisation is an UnknownPasskey.
+    `then` is told whether the authenticator has verified its user. The answer is counted against the rate limits before
+    it is verified, and accepted once. Raises Refused (PASSKEY_REFUSED, PASSKEY_EXPIRED, TOO_MANY_LOGINS, and after a
+    right signature BANNED and UNVERIFIED), and what `then` raises, which leaves the challenge unused. A passkey that is
+    unknown, removed or of another organisation is an UnknownPasskey.
     """
+    from portal.domain import webauthn_ceremonies
+
     visitor = presented.visitor
     answer = webauthn_ceremonies.read_answer(presented.use, presented.challenges, presented.credential, context.clock())
     with context.database.read() as connection:
@@ -223,11 +228,12 @@ def check(
     with counted, refusals_recorded(context, visitor, presented.kind, owner):
         if passkey is None:
             raise UnknownPasskey
-        verified = _verify(presented, passkey, answer)
+        verified = webauthn_ceremonies.verify_answer(presented.party, answer, passkey.public_key)
+        _check_owner(presented, passkey, verified)
         with context.database.write() as connection:
             now = context.clock()
             contact = _use(connection, visitor, passkey, verified, now)
-            result = then(connection, contact, verified, now)
+            result = then(connection, contact, verified.user_verified, now)
         counted.give_back()
     return result
 
@@ -238,20 +244,19 @@ def _find_stored(connection: Connection, organisation_id: int, credential_id: by
     return _StoredPasskey(**row._asdict()) if row else None
 
 
-def _verify(presented: Presented, passkey: _StoredPasskey, answer: Answer) -> VerifiedAnswer:
-    verified = webauthn_ceremonies.verify_answer(presented.party, answer, passkey.public_key)
-    handle = answer.user_handle
+def _check_owner(presented: Presented, passkey: _StoredPasskey, verified: "VerifiedAnswer") -> None:
+    """Check that a passkey is of the customer that its authenticator names, and of the kind that it was."""
+    handle = verified.user_handle
     if presented.contact_id is not None:
         if presented.contact_id != passkey.contact_id:
             raise Refused(Failure.PASSKEY_REFUSED)
         handle = handle or passkey.user_handle  # a passkey that was asked for by its id need not tell it
     if handle != passkey.user_handle or verified.can_sync != passkey.can_sync:
         raise Refused(Failure.PASSKEY_REFUSED)
-    return verified
 
 
 def _use(
-    connection: Connection, visitor: Visitor, passkey: _StoredPasskey, verified: VerifiedAnswer, now: datetime
+    connection: Connection, visitor: Visitor, passkey: _StoredPasskey, verified: "VerifiedAnswer", now: datetime
 ) -> ContactCredentials:
     """Lock and return the owner of a passkey, and store that it was used. Raises Refused."""
     contact = contacts.lock(connection, passkey.contact_id)
@@ -264,7 +269,7 @@ def _use(
         raise Refused(Failure.BANNED)
     if contact.confirmed_at is None:
         raise Refused(Failure.UNVERIFIED)
-    if not webauthn_ceremonies.use_challenge(connection, verified.challenge):
+    if not use_challenge(connection, verified.challenge):
         raise Refused(Failure.PASSKEY_EXPIRED)
     if 0 < max(sign_count, verified.sign_count) == sign_count:
         record(connection, visitor, EventKind.PASSKEY_COUNTER, contact_id=contact.id, now=now)

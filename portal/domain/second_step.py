@@ -16,7 +16,7 @@ from typing import TypeVar
 import pyotp
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from portal.domain import contacts, devices
+from portal.domain import contacts, devices, trusted_browsers
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import LOCKING_FAILURES, ContactCredentials
 from portal.domain.context import Context, Visitor
@@ -145,7 +145,7 @@ def turn_on(
 def turn_off(connection: Connection, contact_id: int) -> bool:
     """Delete a customer's second step, recovery codes and trust in browsers; return whether there was a second step."""
     connection.execute(delete(RecoveryCode).where(RecoveryCode.contact_id == contact_id))
-    devices.end_trust(connection, contact_id)
+    trusted_browsers.end_all(connection, contact_id)
     return connection.execute(delete(SecondStep).where(SecondStep.contact_id == contact_id)).rowcount > 0
 
 
@@ -153,7 +153,7 @@ def remove_since(connection: Connection, contact_id: int, moment: datetime) -> N
     """Remove the second step, or its recovery codes, if they are newer than a moment; end trust in all browsers."""
     for table in (SecondStep, RecoveryCode):
         connection.execute(delete(table).where(table.contact_id == contact_id, table.created_at > moment))
-    devices.end_trust(connection, contact_id)
+    trusted_browsers.end_all(connection, contact_id)
 
 
 def replace_recovery_codes(connection: Connection, contact_id: int, now: datetime) -> list[str]:

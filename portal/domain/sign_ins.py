@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from portal.domain import devices, identities
+from portal.domain import identities, trusted_browsers
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import ContactCredentials, is_ban_in_force
 from portal.domain.context import Context, Visitor
@@ -116,7 +116,8 @@ def _begin_second_step(
     parameters = {"contact_id": contact_id, "organisation_id": visitor.organisation_id}
     needs = connection.execute(_needs, parameters).one()
     must_set_up = needs.is_on is None and needs.require_two_step == TwoStepRule.REQUIRED
-    if must_set_up or (needs.is_on is not None and not devices.is_trusted(connection, visitor, contact_id, now)):
+    is_asked = needs.is_on is not None and not trusted_browsers.is_trusted(connection, visitor, contact_id, now)
+    if must_set_up or is_asked:
         record(connection, visitor, EventKind.SECOND_STEP_ASKED, contact_id=contact_id, now=now)
         return PendingSignIn(_store(connection, first.identity, first.kind, now), must_set_up)
     return None

@@ -83,9 +83,9 @@ class PortalForm(FlaskForm):
     @property
     def problems(self) -> list[Problem]:
         """The errors: those of the whole form first, then in the order of the fields."""
-        # A line of the summary links to its field, unless that is hidden.
+        # A line of the summary links to its field, unless that is not visible.
         return [Problem("", words) for words in self.form_errors] + [
-            Problem("" if isinstance(field, HiddenField) else field.name, field.errors[0])
+            Problem("" if isinstance(field, HiddenField | UnseenField) else field.name, field.errors[0])
             for field in self
             if field.errors
         ]

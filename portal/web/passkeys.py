@@ -10,8 +10,8 @@ from itsdangerous import BadData, URLSafeSerializer
 from portal.app import settings_of
 from portal.domain.errors import Failure, Refused
 from portal.domain.messages import N_
+from portal.domain.passkey_requests import PasskeyRequest
 from portal.domain.relying_party import NoPasskeys, RelyingParty, find_relying_party
-from portal.domain.webauthn_ceremonies import PasskeyRequest
 from portal.i18n import translate
 from portal.web.forms import PasskeyForm
 from portal.web.organisation import current_organisation

@@ -15,7 +15,8 @@ from portal.domain.values.email import parse_email
 from portal.storage.models import Organisation
 from tests.api.shop import Shop, new_key, new_shop
 from tests.domain.instrumentation import lines_of
-from tests.faults.single_requests import ADA, RETURN, SINGLE_REQUESTS, World
+from tests.faults.single_requests import SINGLE_REQUESTS
+from tests.faults.single_requests.world import ADA, RETURN, World
 from tests.web.conftest import Site, Start
 
 pytestmark = pytest.mark.on_sqlite

@@ -8,7 +8,7 @@ from tests.api.actions import EMAIL, OTHER_PASSWORD, WRONG_PASSWORD, asked_reset
 from tests.api.shop import Answer, Shop
 from tests.web.authenticator import Phone, pass_step, set_up
 from tests.web.conftest import PASSWORD, Site
-from tests.web.test_two_step import by_password, require
+from tests.web.two_step.ways_in import by_password, require
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Chromium's virtual authenticator: makes passkeys, and answers with them at once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,3 +67,11 @@ class Keyring:
         """Remove all authenticators."""
         self._devtools.send("WebAuthn.disable")
         self._devtools.detach()
+
+
+@contextmanager
+def keyring(page: Page) -> Iterator[Keyring]:
+    """Give a page authenticators for the time of a block."""
+    made = Keyring(page)
+    yield made
+    made.detach()

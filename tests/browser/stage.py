@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.browser.keyring import keyring
 from tests.browser.visitor import Visitor
 from tests.cli.process import run_portal, wait_until
 
@@ -19,6 +20,7 @@ ADA = "ada@example.com"
 FORGETFUL = "forgetful@example.com"
 CLOSED = "closed@example.com"
 STEPPING = "stepping@example.com"
+KEYED = "keyed@example.com"
 MOVING, MOVED = "moving@example.com", "moved@example.com"
 
 
@@ -56,6 +58,19 @@ class Stage:
         visitor.confirm(STEPPING)
         codes = visitor.set_up_two_step()
         return visitor.context.cookies(), codes
+
+    @cached_property
+    def keyed(self) -> tuple[Any, str]:
+        """The cookies of a customer with a passkey, and the path of the passkey's pages."""
+        visitor = self.cleared()
+        visitor.register(KEYED)
+        visitor.confirm(KEYED)
+        with keyring(visitor.page) as keys:
+            keys.add()
+            visitor.add_passkey()
+        rename = visitor.page.get_by_role("link", name=visitor.said("Rename"), exact=True).get_attribute("href")
+        assert rename is not None
+        return visitor.context.cookies(), rename.removesuffix("/rename")
 
     @property
     def ada(self) -> Any:
@@ -121,6 +136,11 @@ class Stage:
         visitor.confirm(FORGETFUL)
         visitor.go("/reauthenticate")
         visitor.press("Email me a code")
+        with keyring(visitor.page) as keys:
+            keys.add()
+            visitor.add_passkey()
+            visitor.follow("Remove")
+            visitor.press("Remove the passkey")
         codes = visitor.set_up_two_step()
         visitor.press("Sign out")
         visitor.sign_in(FORGETFUL)

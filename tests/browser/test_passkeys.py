@@ -12,19 +12,11 @@ from tests.cli.process import wait_until
 
 pytestmark = pytest.mark.browser
 
-LIST = "/account/passkeys"
-
 
 def new_customer(visitor: Visitor, email: str) -> Keyring:
     visitor.register(email)
     visitor.confirm(email)
     return Keyring(visitor.page)
-
-
-def add(visitor: Visitor) -> None:
-    visitor.go(LIST)
-    assert visitor.press("Add a passkey") == 200
-    expect(visitor.page.get_by_role("status")).to_be_visible()
 
 
 def assert_told(visitor: Visitor, words: str) -> None:
@@ -37,7 +29,7 @@ def assert_told(visitor: Visitor, words: str) -> None:
 def test_a_passkey_is_added_and_offered_by_the_browser(visitor: Visitor) -> None:
     keyring = new_customer(visitor, "offered@example.com")
     keyring.add()
-    add(visitor)
+    visitor.add_passkey()
     visitor.press("Sign out")
     expect(visitor.page).to_have_url(f"{visitor.url}/account")
 
@@ -56,14 +48,14 @@ def test_passkeys_from_the_first_to_the_last(new_visitor: NewVisitor, locale: st
 
     # Adding: no device makes a second one.
     phone = keyring.add()
-    add(visitor)
+    visitor.add_passkey()
     assert_told(visitor, "There is already a passkey for your account on this device.")
     keyring.verify_user(phone, False)
     assert_told(visitor, "No passkey was added. Try again when you're ready.")
     keyring.verify_user(phone, True)
     on_phone = keyring.unplug(phone)
     laptop = keyring.add(is_synced=True)
-    add(visitor)
+    visitor.add_passkey()
     keyring.unplug(laptop)
     expect(visitor.page.locator("[id^=passkey-]")).to_have_count(2)
 
@@ -101,7 +93,7 @@ def test_passkeys_from_the_first_to_the_last(new_visitor: NewVisitor, locale: st
     assert visitor.path == "/account/email"
 
     # A removed one is refused, and the browser forgets it.
-    visitor.go(LIST)
+    visitor.go("/account/passkeys")
     visitor.page.get_by_role("link", name=visitor.said("Remove"), exact=True).last.click()
     visitor.press("Remove the passkey")
     expect(visitor.page.locator("[id^=passkey-]")).to_have_count(1)
@@ -111,3 +103,32 @@ def test_passkeys_from_the_first_to_the_last(new_visitor: NewVisitor, locale: st
     expect(visitor.page.get_by_role("alert")).to_be_focused()
     assert found_by_axe(visitor.page) == {}
     wait_until(lambda: keyring.credentials(phone) == [])
+
+
+@pytest.mark.full
+def test_older_browsers(new_visitor: NewVisitor) -> None:
+    """One that reads and writes no JSON of passkeys, and one that knows none."""
+    visitor = new_visitor()
+    keyring = new_customer(visitor, "older@example.com")
+    keyring.add()
+    keyring.answer_only_if_pressed()
+    visitor.page.add_init_script(
+        "delete PublicKeyCredential.parseCreationOptionsFromJSON;"
+        "delete PublicKeyCredential.parseRequestOptionsFromJSON;"
+        "delete PublicKeyCredential.prototype.toJSON"
+    )
+    visitor.add_passkey()
+    expect(visitor.page.get_by_role("status")).to_be_visible()
+    visitor.go("/reauthenticate?next=/account/email")  # with a list of passkeys
+    visitor.press("Use a passkey")
+    assert visitor.path == "/account/email"
+    visitor.press("Sign out")
+    visitor.press("Sign in with a passkey")
+    assert visitor.path == "/account"
+
+    visitor.page.add_init_script("delete window.PublicKeyCredential")
+    visitor.go("/account/passkeys")
+    expect(visitor.page.get_by_text("you need JavaScript and a browser that can use passkeys")).to_be_visible()
+    expect(visitor.page.get_by_role("button", name="Add a passkey")).to_have_count(0)
+    visitor.press("Sign out")
+    expect(visitor.page.locator("main button:visible")).to_have_text(["Show", "Sign in", " Email me a sign-in link"])

@@ -161,6 +161,11 @@ class Visitor:
         self.type(email=email, password=password)
         return self.press("Sign in")
 
+    def add_passkey(self) -> None:
+        """Add a passkey; the page needs an authenticator (keyring.py)."""
+        self.go("/account/passkeys")
+        assert self.press("Add a passkey") == 200
+
     def set_up_two_step(self) -> list[str]:
         """Turn two-step verification on; the recovery codes, which the page shows now."""
         self.go("/account/two-step")

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from portal.domain.passkey_requests import PasskeyRequest
 from portal.domain.passkeys import Passkey
 from portal.domain.relying_party import RelyingParty
 from portal.domain.sign_ins import SignIn
 from portal.domain.use_cases import add_passkey, log_in_by_passkey, reauthenticate
-from portal.domain.webauthn_ceremonies import PasskeyRequest
 from tests.domain.scene import Scene, identity_of
 from tests.passkeys import Authenticator
 

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, event, update
 from portal.storage.models import Organisation
 from tests.api.shop import new_shop
 from tests.domain.instrumentation import lines_of
-from tests.faults.single_requests import ADA, RETURN, SINGLE_REQUESTS, Act, World
+from tests.faults.single_requests import SINGLE_REQUESTS
+from tests.faults.single_requests.world import ADA, RETURN, Act, World
 from tests.web.conftest import PASSWORD, Site, Start
 
 pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]

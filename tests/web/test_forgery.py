@@ -7,6 +7,8 @@ import pytest
 from tests.web.browser import Browser, Fields, Form
 from tests.web.conftest import PASSWORD, Site, Start
 
+pytestmark = pytest.mark.on_sqlite  # not about the database
+
 EMAIL = "ada@example.com"
 SECOND = "nine grey otters swim"
 Opened = tuple[Browser, Form, Fields]

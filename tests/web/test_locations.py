@@ -12,6 +12,8 @@ from tests.web.conftest import PASSWORD, Site
 from tests.web.test_redirects import HERE, where_a_browser_goes
 from tests.web.test_served import CHEAP, raw
 
+pytestmark = pytest.mark.on_sqlite  # not about the database
+
 EMAIL = "ada@example.com"
 SHOP = "https://shop.example.com"
 EVIL = "evil.example"
@@ -40,7 +42,7 @@ def test_no_host_or_path_makes_a_redirect_leave_the_site(site: Site) -> None:
     seen = set()
     for browser in (site.browser(), site.customer(EMAIL)):
         for path in asked:
-            for method in ("GET", "POST", "HEAD"):
+            for method in ("GET", "POST"):  # Flask answers HEAD as it does GET
                 plain, _, query = path.partition("?")
                 environ = {"HTTP_HOST": EVIL, "PATH_INFO": plain, "QUERY_STRING": query}
                 page = browser.send("/", method, environ_overrides=environ)

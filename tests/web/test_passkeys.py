@@ -202,6 +202,12 @@ class TestSignIn:
         assert browser.send(f"{SIGN_IN}?next=/account/profile").location == "/login?next=/account/profile"
         assert browser.send(SIGN_IN).status == 302
 
+    def test_a_field_sent_twice_is_refused(self, site: Site) -> None:
+        browser = site.browser()
+        form = browser.open("/login").form("/login")
+        answer = browser.send(SIGN_IN, "POST", data={**form.fields, "credential": ["{}", "{}"]})
+        assert (answer.status, answer.problems[0][1][:35]) == (422, "A field was sent more than once. Pl")
+
     def test_an_answer_gets_into_no_address(self, site: Site) -> None:
         browser = site.browser()
         form = browser.open("/login").form("/login")

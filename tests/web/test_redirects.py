@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from tests.web.conftest import PASSWORD, Site
 
+pytestmark = pytest.mark.on_sqlite  # not about the database
+
 EMAIL = "ada@example.com"
 HERE = ("http", "127.0.0.1:5000")
 EVIL = "evil.example"

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-from portal.domain import identities, passkeys, webauthn_ceremonies
+from portal.domain import identities, passkeys
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer
 from portal.domain.notices import notify
 from portal.domain.outbox import Notice
+from portal.domain.passkey_requests import PasskeyRequest, User, new_user_handle, request_credential, use_challenge
 from portal.domain.passkeys import MAX_PASSKEYS, Passkey
 from portal.domain.recent_authentication import require_recent_authentication
 from portal.domain.relying_party import RelyingParty
-from portal.domain.webauthn_ceremonies import PasskeyRequest, User
 from portal.storage.database import retried
 
 
@@ -28,8 +28,8 @@ def request_new_passkey(context: Context, customer: Customer, party: RelyingPart
     if len(known) >= MAX_PASSKEYS:
         raise Refused(Failure.TOO_MANY_PASSKEYS)
     name = customer.email or customer.cu_ref_no
-    user = User(handle or webauthn_ceremonies.new_user_handle(), name, customer.name or name)
-    return webauthn_ceremonies.request_credential(party, user, context.clock(), known)
+    user = User(handle or new_user_handle(), name, customer.name or name)
+    return request_credential(party, user, context.clock(), known)
 
 
 @retried
@@ -46,17 +46,19 @@ def add_passkey(
     Of two first passkeys at once one is stored, so that all of a customer's have one user handle. Raises
     NotRecentlyAuthenticated, SessionEnded and Refused (PASSKEY_NOT_ADDED, PASSKEY_EXPIRED, TOO_MANY_PASSKEYS).
     """
+    from portal.domain.webauthn_ceremonies import verify_credential
+
     require_recent_authentication(context, customer)
     now = context.clock()
     with refusals_recorded(context, visitor, EventKind.PASSKEY_ADD, customer.id):
-        new = webauthn_ceremonies.verify_credential(party, challenges, credential, now)
+        new = verify_credential(party, challenges, credential, now)
         with context.database.write() as connection:
             contact = identities.lock_signed_in(connection, customer)
             if len(passkeys.list_descriptors(connection, contact.id)) >= MAX_PASSKEYS:
                 raise Refused(Failure.TOO_MANY_PASSKEYS)
-            if passkeys.find_user_handle(connection, contact.id) not in (None, new.user_handle):
+            if passkeys.find_user_handle(connection, contact.id) not in (None, new.challenge.user_handle):
                 raise Refused(Failure.PASSKEY_NOT_ADDED)
-            if not webauthn_ceremonies.use_challenge(connection, new.challenge):
+            if not use_challenge(connection, new.challenge):
                 raise Refused(Failure.PASSKEY_EXPIRED)
             added = passkeys.add(connection, contact.id, new, now)
             if added is None:

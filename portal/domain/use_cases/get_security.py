@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from portal.domain import accounts, devices, passkeys, second_step
+from portal.domain import accounts, passkeys, second_step, trusted_browsers
 from portal.domain.context import Context
 from portal.domain.identities import Customer
 from portal.domain.passkeys import Passkey
@@ -34,6 +34,6 @@ def get_security(context: Context, customer: Customer) -> Security:
         return Security(
             password_set_at=accounts.password_set_at(connection, customer.id),
             second_step=second_step.find_status(connection, customer.id),
-            trusted_browsers=devices.count_trusted(connection, customer.id, context.clock()),
+            trusted_browsers=trusted_browsers.count(connection, customer.id, context.clock()),
             passkeys=tuple(passkeys.list_passkeys(connection, customer.id)),
         )

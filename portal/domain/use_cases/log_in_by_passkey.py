@@ -5,21 +5,21 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from portal.domain import passkeys, sign_ins, webauthn_ceremonies
+from portal.domain import passkeys, sign_ins
 from portal.domain.audit_log import EventKind
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import NewIdentity
+from portal.domain.passkey_requests import PasskeyRequest, Use, request_answer
 from portal.domain.passkeys import Presented
 from portal.domain.relying_party import RelyingParty
 from portal.domain.sign_ins import FirstStep, SignIn
-from portal.domain.webauthn_ceremonies import PasskeyRequest, Use, VerifiedAnswer
 from portal.storage.database import retried
 
 
 def request_passkey(context: Context, party: RelyingParty) -> PasskeyRequest:
     """Return what asks a browser for any passkey of this host. Nothing is stored."""
-    return webauthn_ceremonies.request_answer(party, Use.SIGN_IN, context.clock())
+    return request_answer(party, Use.SIGN_IN, context.clock())
 
 
 @retried
@@ -39,8 +39,8 @@ def log_in_by_passkey(  # noqa: PLR0913 - what the browser has sent, and what it
     Raises what `passkeys.check` does.
     """
 
-    def begin(connection: Connection, contact: ContactCredentials, verified: VerifiedAnswer, now: datetime) -> SignIn:
-        second_step_at = now if verified.user_verified else None
+    def begin(connection: Connection, contact: ContactCredentials, user_verified: bool, now: datetime) -> SignIn:
+        second_step_at = now if user_verified else None
         new = NewIdentity(contact.id, remember, replacing, is_proof=True, second_step_at=second_step_at)
         first = FirstStep(contact, EventKind.SIGN_IN_BY_PASSKEY, new)
         return sign_ins.begin(connection, context, visitor, first, now)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from portal.domain import contacts, devices, identities, one_time_links, passkeys, second_step, webauthn_ceremonies
+from portal.domain import contacts, devices, identities, one_time_links, passkeys, second_step
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
@@ -20,12 +20,12 @@ from portal.domain.link_requests import email_link
 from portal.domain.mailbox_proof import redeem
 from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
+from portal.domain.passkey_requests import PasskeyRequest, Use, request_answer
 from portal.domain.passkeys import Presented
 from portal.domain.relying_party import RelyingParty
 from portal.domain.second_step import Guess
 from portal.domain.tokens import Purpose
 from portal.domain.values.email import Address
-from portal.domain.webauthn_ceremonies import PasskeyRequest, Use, VerifiedAnswer
 from portal.storage.database import retried
 
 _CODE_WORDS = {
@@ -109,7 +109,7 @@ def request_own_passkey(context: Context, customer: Customer, party: RelyingPart
     """Return what asks a browser for one of the customer's own passkeys. Nothing is stored."""
     with context.database.read() as connection:
         own = passkeys.list_descriptors(connection, customer.id)
-    return webauthn_ceremonies.request_answer(party, Use.REAUTHENTICATE, context.clock(), own)
+    return request_answer(party, Use.REAUTHENTICATE, context.clock(), own)
 
 
 @retried
@@ -126,11 +126,9 @@ def reauthenticate_by_passkey(
     One whose authenticator has verified its user proves the second step as well. Raises what `passkeys.check` does.
     """
 
-    def renew(
-        connection: Connection, contact: ContactCredentials, verified: VerifiedAnswer, now: datetime
-    ) -> str | None:
+    def renew(connection: Connection, contact: ContactCredentials, user_verified: bool, now: datetime) -> str | None:
         record(connection, visitor, EventKind.REAUTHENTICATION, contact_id=contact.id, now=now)
-        proof = Proof.BOTH if verified.user_verified else Proof.FIRST_STEP
+        proof = Proof.BOTH if user_verified else Proof.FIRST_STEP
         return identities.renew(connection, customer.identity_id, now, proof)
 
     kind, use = EventKind.REAUTHENTICATION, Use.REAUTHENTICATE

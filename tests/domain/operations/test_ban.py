@@ -64,25 +64,6 @@ def test_what_a_ban_has_ended_stays_ended_after_it(scene: Scene, clock: MovableC
         scene.reset(token)
 
 
-@pytest.mark.parametrize("registered", ["before the ban", "during the ban"])
-def test_a_registration_can_be_confirmed_after_a_ban_by_the_email_that_is_sent_again(
-    scene: Scene, clock: MovableClock, registered: str
-) -> None:
-    public_id = scene.register()
-    scene.ban(duration=MONTH)
-    if registered == "during the ban":
-        public_id = scene.register()
-    before = len(scene.mails(Notice.VERIFY))
-    clock.advance(A_MOMENT)
-    assert scene.resend(public_id) == ADA
-    assert len(scene.mails(Notice.VERIFY)) == before
-    assert ban.unban(scene.context, scene.visitor.organisation_id, parse_email(ADA))
-
-    assert scene.resend(public_id) == ADA
-    assert len(scene.mails(Notice.VERIFY)) == before + 1
-    assert scene.is_signed_in(scene.confirm(scene.token(Notice.VERIFY), browser=public_id))
-
-
 def test_retention_removes_bans_that_have_ended_and_no_others(scene: Scene, clock: MovableClock) -> None:
     scene.join()
     scene.ban(duration=MONTH)

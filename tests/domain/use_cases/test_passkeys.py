@@ -14,6 +14,7 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.identities import SessionEnded
 from portal.domain.operations.retention import CHALLENGE_RETENTION, purge
 from portal.domain.outbox import Notice
+from portal.domain.passkey_requests import CHALLENGE_LIFETIME
 from portal.domain.passkeys import MAX_PASSKEYS, Passkey, UnknownPasskey
 from portal.domain.recent_authentication import RECENT, NotRecentlyAuthenticated, require_recent_authentication
 from portal.domain.sign_ins import PendingSignIn, SignInEnded
@@ -26,7 +27,6 @@ from portal.domain.use_cases.reauthenticate import reauthenticate_by_passkey, re
 from portal.domain.use_cases.remove_passkey import remove_passkey
 from portal.domain.use_cases.rename_passkey import rename_passkey
 from portal.domain.use_cases.set_first_password import set_first_password
-from portal.domain.webauthn_ceremonies import CHALLENGE_LIFETIME
 from portal.storage.models import Contact, Event, Identity, Organisation, OutboxMail, UsedChallenge
 from portal.storage.models import Passkey as PasskeyRow
 from portal.storage.models import PendingSignIn as PendingSignInRow
@@ -539,6 +539,23 @@ def test_a_change_or_reset_of_the_password_keeps_passkeys(scene: Scene, identity
 
 
 # --- the way back
+
+
+def test_a_lost_passkey_is_removed_after_signing_in_by_email(
+    scene: Scene, without_password: str, phone: Authenticator
+) -> None:
+    session = scene.get(scene.log_in_by_email())
+    (lost,) = get_security(scene.context, session).passkeys
+    assert remove_passkey(scene.context, scene.visitor, session, lost.id) == lost
+    with pytest.raises(UnknownPasskey):
+        begin(scene, phone)
+
+
+def test_an_emailed_link_does_not_get_past_a_second_step_for_a_passkey(
+    scene: Scene, identity: str, clock: MovableClock
+) -> None:
+    authenticator_app.turn_on(scene, clock)
+    assert isinstance(scene.use_sign_in_link().sign_in, PendingSignIn)
 
 
 def test_this_was_not_me_removes_all_passkeys(scene: Scene, identity: str, phone: Authenticator) -> None:

@@ -1,5 +1,6 @@
 """A second step is set up, asked for, and ended: what stays and what goes with it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -9,6 +10,7 @@ import segno
 from sqlalchemy import func, select, update
 
 from portal.domain import devices
+from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure
 from portal.domain.identities import Customer
 from portal.domain.operations.restore import end_open_state
@@ -133,11 +135,10 @@ def test_a_change_of_password_keeps_what_the_session_has_proved(scene: Scene, ap
 
 @pytest.mark.parametrize("do", [turn_off_two_step, renew_recovery_codes])
 def test_without_a_recent_proof_nothing_changes(
-    scene: Scene, app: Authenticator, clock: MovableClock, do: object
+    scene: Scene, app: Authenticator, clock: MovableClock, do: Callable[[Context, Visitor, Customer], object]
 ) -> None:
     customer = scene.get(sign_in(scene, app))
     clock.advance(RECENT)
-    assert callable(do)
     with pytest.raises(NotRecentlyAuthenticated):
         do(scene.context, scene.visitor, customer)
     assert scene.count(SecondStep) == 1

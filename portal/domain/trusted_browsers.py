@@ -1,0 +1,41 @@
+"""Trusted browsers: known devices (devices.py) in which a customer chose to sign in without the second step."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from portal.domain.context import Visitor
+from portal.domain.tokens import digest_of
+from portal.storage.models import Device
+
+LIFETIME = timedelta(days=30)
+"""How long a browser is trusted."""
+
+_of_contact = (Device.contact_id == bindparam("of_contact")) & (Device.digest == bindparam("of_digest"))
+_find_trusted = select(Device.id).where(_of_contact, Device.trusted_until > bindparam("now"))
+_trust = update(Device).where(_of_contact).values(trusted_until=bindparam("until"))
+
+
+def trust(connection: Connection, contact_id: int, digest: bytes, now: datetime) -> None:
+    """Trust a known device of a customer."""
+    connection.execute(_trust, {"of_contact": contact_id, "of_digest": digest, "until": now + LIFETIME})
+
+
+def is_trusted(connection: Connection, visitor: Visitor, contact_id: int, now: datetime) -> bool:
+    """Return whether a customer chose to sign in in this browser without the second step. Never so behind a shop."""
+    if visitor.via_api or visitor.device is None:
+        return False
+    parameters = {"of_contact": contact_id, "of_digest": digest_of(visitor.device), "now": now}
+    return connection.execute(_find_trusted, parameters).one_or_none() is not None
+
+
+def count(connection: Connection, contact_id: int, now: datetime) -> int:
+    """Count the browsers in which a customer signs in without the second step."""
+    trusted = select(func.count()).where(Device.contact_id == contact_id, Device.trusted_until > now)
+    return connection.execute(trusted).scalar_one()
+
+
+def end_all(connection: Connection, contact_id: int) -> bool:
+    """Ask for the second step in every browser of a customer again; return whether it was not asked for in any."""
+    trusted = update(Device).where(Device.contact_id == contact_id, Device.trusted_until.is_not(None))
+    return connection.execute(trusted.values(trusted_until=None)).rowcount > 0

@@ -1,0 +1,172 @@
+"""The second step of a sign-in, as people without script use it."""
+
+from datetime import timedelta
+from functools import partial
+
+import pyotp
+import pytest
+from sqlalchemy import select, update
+
+from portal.storage.models import Identity, Organisation, PendingSignIn
+from tests.web.authenticator import SIGN_IN, Phone, codes_on, pass_step, secret_on, set_up
+from tests.web.conftest import PASSWORD, Site, in_parallel
+from tests.web.two_step.ways_in import EMAIL, WAYS, Way, by_code, by_reset, require, subjects
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_in_leads_through_the_second_step(site: Site, phone: Phone, way: Way) -> None:
+    browser = site.browser()
+    assert way(site, browser).location == SIGN_IN
+    assert not browser.is_signed_in
+    page = browser.open(SIGN_IN)
+    wrong = browser.post(page.form(SIGN_IN), {"code": "12345"})
+    assert (wrong.status, wrong.problems[0][0]) == (422, "code")
+    assert not browser.is_signed_in
+    assert pass_step(browser, phone.code()).location == "/account"
+    assert browser.is_signed_in
+
+
+def test_a_link_is_used_up_and_the_second_step_still_asked(site: Site, phone: Phone) -> None:
+    browser = site.browser()
+    browser.fill("/login/link", {"email": EMAIL})
+    link = site.link(EMAIL)
+    assert browser.fill(link).location == SIGN_IN
+    assert site.browser().send(link).status == 410
+    assert pass_step(browser, phone.recovery_codes[0]).location == "/account"
+
+
+def test_it_leads_on_to_where_the_customer_wanted_to_go(site: Site, phone: Phone) -> None:
+    browser = site.browser()
+    browser.fill("/login?next=/account/profile", {"email": EMAIL, "password": PASSWORD, "remember": "y"})
+    assert pass_step(browser, phone.code()).location == "/account/profile"
+    with site.context.database.read() as connection:
+        newest = select(Identity.remember).order_by(Identity.id.desc()).limit(1)
+        assert connection.execute(newest).scalar_one() is True
+
+
+def test_a_recovery_code_signs_in_once_and_is_told_by_email(site: Site, phone: Phone) -> None:
+    browser = site.browser()
+    browser.sign_in(EMAIL, PASSWORD)
+    page = browser.open(f"{SIGN_IN}?recovery=y")
+    assert page.form(SIGN_IN).fields["recovery"] == "y"
+    code = phone.recovery_codes[3]
+    assert browser.post(page.form(SIGN_IN), {"code": code.upper()}).location == "/account"
+    assert "A recovery code for Customer portal was used" in subjects(site)
+    other = site.browser()
+    other.sign_in(EMAIL, PASSWORD)
+    assert pass_step(other, code).status == 422
+
+
+def test_one_recovery_code_in_parallel_signs_in_once(site: Site, phone: Phone) -> None:
+    browsers = [site.browser(f"192.0.2.{number}") for number in range(20, 26)]
+    forms = []
+    for browser in browsers:
+        browser.sign_in(EMAIL, PASSWORD)
+        forms.append(browser.open(SIGN_IN).form(SIGN_IN))
+    pairs = zip(browsers, forms, strict=True)
+    answers = in_parallel([partial(browser.post, form, {"code": phone.recovery_codes[0]}) for browser, form in pairs])
+    assert sorted(answer.status for answer in answers) == [302, *[422] * 5]
+
+
+def test_a_pending_sign_in_belongs_to_its_browser_and_ends_after_ten_minutes(site: Site, phone: Phone) -> None:
+    browser = site.browser()
+    browser.sign_in(EMAIL, PASSWORD)
+    assert site.browser().send(SIGN_IN).location == "/login"
+    form = browser.open(SIGN_IN).form(SIGN_IN)
+    with site.context.database.write() as connection:
+        connection.execute(update(PendingSignIn).values(expires_at=site.context.clock() - timedelta(seconds=1)))
+    answer = browser.post(form, {"code": phone.code()})
+    assert answer.location == "/login"
+    assert "Please sign in again." in browser.follow(answer).words
+    assert browser.send(SIGN_IN).location == "/login"
+
+
+def test_the_form_sent_twice_signs_in_once(site: Site, phone: Phone) -> None:
+    browser = site.browser()
+    browser.sign_in(EMAIL, PASSWORD)
+    form = browser.open(SIGN_IN).form(SIGN_IN)
+    assert browser.post(form, {"code": phone.code()}).location == "/account"
+    again = browser.post(form, {"code": phone.code()})
+    assert again.location == "/account"
+    with site.context.database.read() as connection:
+        assert connection.execute(select(PendingSignIn.id)).all() == []
+
+
+def test_a_change_of_password_ends_pending_sign_ins(site: Site, phone: Phone) -> None:
+    thief = site.browser()
+    thief.sign_in(EMAIL, PASSWORD)
+    by_reset(site, site.browser())
+    assert thief.open(SIGN_IN).status == 200
+    assert thief.send("/account").location.startswith("/login")
+    with site.context.database.read() as connection:
+        assert len(connection.execute(select(PendingSignIn.id)).all()) == 1
+
+
+def test_guesses_are_throttled_and_recovery_codes_are_not(site: Site, phone: Phone) -> None:
+    browser = site.browser("198.51.100.7")
+    browser.sign_in(EMAIL, PASSWORD)
+    for _ in range(10):
+        assert pass_step(browser, "12345").status == 422
+    throttled = pass_step(browser, phone.code())
+    assert throttled.status == 429
+    assert int(throttled.headers["Retry-After"]) > 0
+    assert pass_step(browser, phone.recovery_codes[0]).location == "/account"
+
+
+def test_where_it_is_required_it_is_set_up_at_the_next_sign_in(site: Site) -> None:
+    site.customer(EMAIL).sign_out()
+    require(site, "required")
+    browser = site.browser()
+    answer = browser.fill("/login?next=/account/profile", {"email": EMAIL, "password": PASSWORD})
+    assert answer.location == SIGN_IN
+    page = browser.open(SIGN_IN)
+    secret = secret_on(page)
+    assert not browser.is_signed_in
+    assert browser.post(page.form(SIGN_IN), {"code": "12345"}).status == 422
+    shown = browser.post(page.form(SIGN_IN), {"code": pyotp.TOTP(secret).now()})
+    codes = codes_on(shown)
+    (onward,) = [a.get("href") for a in shown.tree.one("main").all("a", class_="button primary")]
+    assert browser.send(onward).location == "/account/profile"
+    assert browser.is_signed_in
+    other = site.browser()
+    other.sign_in(EMAIL, PASSWORD)
+    assert pass_step(other, codes[0]).location == "/account"
+
+
+def test_who_came_by_magic_auth_sets_it_up_only_where_it_is_required(site: Site) -> None:
+    site.guest(EMAIL)
+    browser = site.browser()
+    assert by_code(site, browser).location == "/account"
+    browser.sign_out()
+    require(site, "required")
+    assert by_code(site, browser).location == SIGN_IN
+    assert "Set up two-step verification" in browser.open(SIGN_IN).words
+
+
+def test_registering_does_not_lead_past_the_second_step_of_a_guest(site: Site) -> None:
+    site.guest(EMAIL)
+    owner = site.browser()
+    by_code(site, owner)
+    phone = set_up(site, owner)
+    browser = site.browser()
+    browser.register(EMAIL, PASSWORD)
+    assert browser.fill(site.link(EMAIL)).location == SIGN_IN
+    assert not browser.is_signed_in
+    assert pass_step(browser, phone.code()).location == "/account"
+
+
+def test_it_is_asked_in_a_frame_too(site: Site, phone: Phone) -> None:
+    change_organisation_frames(site)
+    framed = {"Sec-Fetch-Dest": "iframe"}
+    browser = site.browser()
+    form = browser.send("/login", headers=framed).form("/login")
+    assert browser.post(form, {"email": EMAIL, "password": PASSWORD}, headers=framed).location == SIGN_IN
+    page = browser.send(SIGN_IN, headers=framed)
+    assert "frame-ancestors https://shop.example" in page.headers["Content-Security-Policy"]
+    assert browser.post(page.form(SIGN_IN), {"code": phone.code()}, headers=framed).location == "/account"
+
+
+def change_organisation_frames(site: Site) -> None:
+    with site.context.database.write() as connection:
+        connection.execute(update(Organisation).values(frame_ancestors=["https://shop.example"]))
+    site.app.extensions["portal_directory"]._snapshot = None
