@@ -154,7 +154,6 @@ class ResendPage(_PendingPage[ResendForm]):
         if registration is None:
             return redirect(url_for("register.register"))
         if resend(current_context(), session.current_visitor(), registration) is None:
-            session.set_notice(N_("This registration has ended. Please create your account again."))
             return redirect(url_for("register.register"))
         session.set_notice(N_("We've sent the email again."))
         return redirect(url_for("register.code"))

@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from portal.domain.operations.ban import unban
-from portal.domain.values.email import parse_email
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
 from tests.web.post import code_in, text_of
@@ -228,16 +226,6 @@ class TestResending:
             "sent the email again" in browser.follow(browser.fill("/register/code", submit_to="/register/resend")).words
         )
         assert len(site.mails(EMAIL)) == mails
-
-    def test_after_a_ban_the_customer_registers_again(self, site: Site) -> None:
-        browser = site.browser()
-        browser.register(EMAIL, PASSWORD)
-        site.ban(EMAIL)
-        unban(site.context, 1, parse_email(EMAIL))
-        page = browser.follow(browser.fill("/register/code", submit_to="/register/resend"))
-
-        assert page.notices[0] == "This registration has ended. Please create your account again."
-        assert page.form("/register").fields["email"] == EMAIL
 
 
 class TestSignedOutElsewhere:

@@ -122,7 +122,8 @@ def _check_password(context: Context, visitor: Visitor, request: RegistrationReq
 def store(context: Context, visitor: Visitor, request: RegistrationRequest, locked: LockedContact) -> str:
     """Store a registration and queue its email, in the transaction that locks the contact; return its public id."""
     connection, contact, now = locked.connection, locked.contact, locked.now
-    is_pending = can_be_confirmed(connection, visitor, contact, request.address, now)
+    is_kept = is_kept_for_another(connection, visitor.organisation_id, request.address.key, contact.id, now)
+    is_pending = contact.password_hash is None and contact.gets_links(now) and not is_kept
     public_id = random_id()
     locale = request.locale or visitor.locale
     registration_id = connection.execute(
@@ -151,14 +152,6 @@ def store(context: Context, visitor: Visitor, request: RegistrationRequest, lock
     queue_mail(connection, context, visitor, contact, StoredRegistration(registration_id, locale, is_pending), now)
     record(connection, visitor, EventKind.REGISTER, contact_id=contact.id, now=now)
     return public_id
-
-
-def can_be_confirmed(
-    connection: Connection, visitor: Visitor, contact: ContactCredentials, address: Address, now: datetime
-) -> bool:
-    """Return whether a registration of an address, which the contact has, is a pending one; else it is a decoy."""
-    is_kept = is_kept_for_another(connection, visitor.organisation_id, address.key, contact.id, now)
-    return contact.password_hash is None and contact.gets_links(now) and not is_kept
 
 
 def is_confirmed(context: Context, visitor: Visitor, registration: str) -> bool:

@@ -9,7 +9,7 @@ from portal.domain.errors import Failure
 from portal.domain.passwords.hashing import new_salt
 from portal.domain.pending_registrations import PENDING_LIFETIME
 from portal.domain.rate_limits import attempt, registration_email_limits
-from portal.domain.use_cases.register import StoredRegistration, can_be_confirmed, queue_mail
+from portal.domain.use_cases.register import StoredRegistration, queue_mail
 from portal.domain.values.email import parse_email
 from portal.storage.database import retried
 from portal.storage.models import Contact, Registration
@@ -19,8 +19,7 @@ from portal.storage.models import Contact, Registration
 def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
     """Send the email of a registration again, by its public id, within the rate limits of emails.
 
-    Return its address, or None if there is no such registration any more: also if a ban ended it and is over. Earlier
-    links stay valid. Raises Refused.
+    Return its address, or None if there is no such registration any more. Earlier links stay valid. Raises Refused.
 
     The email goes to who has the address now: since the registration, a customer may have changed to it or from it.
     """
@@ -52,12 +51,7 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
         if row is None:  # deleted meanwhile with its contact
             return None
         contact = contacts.get_or_create(connection, visitor.organisation_id, address, salt=new_salt(), now=now)
-        # Asked for every registration, so that the timing is the same.
-        is_confirmable = can_be_confirmed(connection, visitor, contact, address, now)
-        is_open = row.ended_at is None
-        if is_open and row.is_decoy and is_confirmable:
-            return None
-        is_pending = is_open and not row.is_decoy
+        is_pending = row.ended_at is None and not row.is_decoy
         queue_mail(connection, context, visitor, contact, StoredRegistration(row.id, row.locale, is_pending), now)
         record(connection, visitor, EventKind.RESEND, contact_id=contact.id, now=now)
     return address.email

@@ -64,20 +64,6 @@ def test_what_a_ban_has_ended_stays_ended_after_it(scene: Scene, clock: MovableC
         scene.reset(token)
 
 
-@pytest.mark.parametrize("registered", ["before the ban", "during the ban"])
-def test_after_a_ban_no_email_of_a_registration_that_it_ended_is_said_to_be_sent(scene: Scene, registered: str) -> None:
-    public_id = scene.register()
-    scene.ban()
-    if registered == "during the ban":
-        public_id = scene.register()
-    mails = scene.mails()
-    assert scene.resend(public_id) == ADA  # a ban is not revealed
-    ban.unban(scene.context, scene.visitor.organisation_id, parse_email(ADA))
-    assert scene.resend(public_id) is None
-    assert scene.mails() == mails
-    assert scene.is_signed_in(scene.join())
-
-
 def test_retention_removes_bans_that_have_ended_and_no_others(scene: Scene, clock: MovableClock) -> None:
     scene.join()
     scene.ban(duration=MONTH)
