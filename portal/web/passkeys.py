@@ -10,11 +10,13 @@ from itsdangerous import BadData, URLSafeSerializer
 from portal.app import settings_of
 from portal.domain.errors import Failure, Refused
 from portal.domain.messages import N_
+from portal.domain.organisations import Organisation
 from portal.domain.passkey_requests import PasskeyRequest
 from portal.domain.relying_party import NoPasskeys, RelyingParty, find_relying_party
 from portal.i18n import translate
 from portal.web.forms import PasskeyForm
 from portal.web.organisation import current_organisation
+from portal.web.presentation import shown_organisation
 
 _WHY_NONE = {
     NoPasskeys.IP_ADDRESS: N_(
@@ -26,14 +28,17 @@ _WHY_NONE = {
 
 
 def find_party() -> RelyingParty | None:
-    """Return the relying party of the current organisation, or None if its address can have no passkeys."""
-    party = _current()
+    """Return the relying party of the current organisation, or None if its address can have no passkeys.
+
+    For pages that are shown even if the database is not available.
+    """
+    party = _party_of(shown_organisation())
     return party if isinstance(party, RelyingParty) else None
 
 
 def get_party() -> RelyingParty:
     """Return the relying party of the current organisation; raises Refused with the reason if it can have none."""
-    party = _current()
+    party = _party_of(current_organisation())
     if isinstance(party, NoPasskeys):
         raise Refused(Failure.PASSKEY_REFUSED, detail=_WHY_NONE[party])
     return party
@@ -41,12 +46,12 @@ def get_party() -> RelyingParty:
 
 def why_no_passkeys() -> str | None:
     """Return why the address of the current organisation can have no passkeys, in the customer's language."""
-    party = _current()
+    party = _party_of(current_organisation())
     return translate(_WHY_NONE[party]) if isinstance(party, NoPasskeys) else None
 
 
-def _current() -> RelyingParty | NoPasskeys:
-    return find_relying_party(current_organisation(), settings_of(current_app).base_url)
+def _party_of(organisation: Organisation) -> RelyingParty | NoPasskeys:
+    return find_relying_party(organisation, settings_of(current_app).base_url)
 
 
 def options_for_script(request: PasskeyRequest) -> dict[str, Any]:
