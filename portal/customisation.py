@@ -83,6 +83,10 @@ class OwnEnvironment(Environment):
             name = self._resolve(name)
         return super().get_template(name, parent, globals)
 
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Return the globals of a template: the environment's own dict, which each import searches fast."""
+        return super().make_globals(d) if d else self.globals
+
     def _resolve(self, name: str) -> str:
         if name.startswith(SHIPPED) or not has_app_context():
             return name

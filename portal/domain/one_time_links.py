@@ -113,11 +113,14 @@ _find = (
 )
 
 
+_insert = insert(Link).returning(Link.id)
+
+
 def issue(connection: Connection, link: NewLink, now: datetime) -> IssuedLink:
     """Store a new link."""
     public_id = random_id()
     link_id = connection.execute(
-        insert(Link).returning(Link.id),
+        _insert,
         {
             "public_id": public_id,
             "purpose": link.purpose,

@@ -129,27 +129,28 @@ class NewMail:
     delay: timedelta = timedelta(0)
 
 
+_insert = insert(OutboxMail)
+
+
 def queue(connection: Connection, visitor: Visitor, mail: NewMail, clock: Clock) -> None:
     """Queue an email.
 
     All times are of the clock that all workers share (`Clock.shared`), so that delays do not depend on this machine's.
     """
-    now = clock.shared(connection)
     connection.execute(
-        insert(OutboxMail).values(
-            organisation_id=visitor.organisation_id,
-            contact_id=mail.contact_id,
-            link_id=mail.link_id,
-            notice=mail.notice,
-            is_urgent=mail.notice not in _NOT_URGENT,
-            recipient=mail.recipient if mail.wanted else None,
-            locale=mail.locale or visitor.locale,
-            ip=visitor.ip if mail.wanted else None,
-            user_agent=visitor.user_agent if mail.wanted else None,
-            message_id=secrets.token_hex(16),
-            state=MailState.QUEUED if mail.wanted else MailState.DECOY,
-            details=dict(mail.details),
-            due_at=clock.shared(connection, mail.delay),
-            created_at=now,
-        )
+        _insert.values(due_at=clock.shared(connection, mail.delay), created_at=clock.shared(connection)),
+        {
+            "organisation_id": visitor.organisation_id,
+            "contact_id": mail.contact_id,
+            "link_id": mail.link_id,
+            "notice": mail.notice,
+            "is_urgent": mail.notice not in _NOT_URGENT,
+            "recipient": mail.recipient if mail.wanted else None,
+            "locale": mail.locale or visitor.locale,
+            "ip": visitor.ip if mail.wanted else None,
+            "user_agent": visitor.user_agent if mail.wanted else None,
+            "message_id": secrets.token_hex(16),
+            "state": MailState.QUEUED if mail.wanted else MailState.DECOY,
+            "details": dict(mail.details),
+        },
     )

@@ -87,9 +87,9 @@ def sign_browser_in(identity: str, *, remember: bool, trust: bool = False) -> No
 
 def redirect_after_sign_in(after: str | None, return_url: str | None = None) -> Response:
     """Redirect a browser that was just signed in."""
-    customer, visit = current_customer(), current_visit()
+    visit = current_visit()
     target = None if is_framed() else return_target(visit.return_url)  # in a frame, the script of the next page does it
-    if customer is not None and target is not None:
+    if target is not None and (customer := current_customer()) is not None:
         try:
             return _redirect_back(customer, visit, target)
         except TooManyRequests:  # too many codes; the sign-in is done

@@ -12,8 +12,8 @@ import pytest
 
 from portal.domain.api_keys import Scope
 from portal.domain.errors import Failure
+from tests.api.fields.bodies import NEEDED
 from tests.api.shop import Answer, Shop
-from tests.api.test_fields import NEEDED
 from tests.cli.process import run_portal, serving
 from tests.web.conftest import Site
 

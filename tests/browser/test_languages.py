@@ -20,7 +20,7 @@ from tests.browser.checks import (
 )
 from tests.browser.conftest import failing_portal, serving_by_name, visitors
 from tests.browser.stage import SHOP_NAME, SITE_HOST, Stage
-from tests.browser.states import LONG_FIRST, LONG_LAST
+from tests.browser.states.values import LONG_FIRST, LONG_LAST
 from tests.cli.process import PORTAL
 from tests.long_tests import LONG
 

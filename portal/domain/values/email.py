@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
@@ -9,6 +10,10 @@ from portal.domain.values.text import cleaned
 from portal.storage.models import STRING_LENGTH
 
 _BESIDE_AT = re.compile(r" ?@ ?")
+_PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
+"""Of most addresses; any other local part is checked by the library."""
+_MAX_LOCAL, _MAX_ADDRESS = 64, 254
+"""Characters (RFC 5321, 4.5.3.1)."""
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 
 
@@ -36,8 +41,6 @@ def parse_email(text: str) -> Address:
     The local part must be ASCII: with look-alikes such as a dotless i, one person could have two addresses, or two
     persons the same one.
     """
-    from email_validator import EmailNotValidError, validate_email  # compiles large patterns, which no start needs
-
     text = _BESIDE_AT.sub("@", cleaned(text))
     if len(text) > STRING_LENGTH:
         raise InvalidValue(N_("This email address is too long. Check that it is only one address."))
@@ -48,13 +51,35 @@ def parse_email(text: str) -> Address:
         )
     if "=?" in local:  # email clients would decode it into another address (RFC 2047)
         raise InvalidValue(N_("Enter an email address in the correct format, like name@example.com."))
+    local, domain = _validated(text)
+    return Address(email=f"{local}@{domain}", key=_canonical(local, domain))
+
+
+def _validated(text: str) -> tuple[str, str]:
+    """Return local part and ASCII domain of an address in lower case; raises InvalidValue."""
+    local, _, domain = text.rpartition("@")
+    if len(local) <= _MAX_LOCAL and _PLAIN_LOCAL.fullmatch(local):
+        ascii_domain = _ascii_domain(domain)
+        if len(local) + 1 + max(len(domain), len(ascii_domain)) <= _MAX_ADDRESS:
+            return local.lower(), ascii_domain
+    return _validated_by_library(text)
+
+
+@lru_cache(maxsize=1024)
+def _ascii_domain(domain: str) -> str:
+    """Return a domain in ASCII; cached, since the customers of an import share few, and each takes 0.04 ms."""
+    return _validated_by_library(f"a@{domain}")[1]
+
+
+def _validated_by_library(text: str) -> tuple[str, str]:
+    from email_validator import EmailNotValidError, validate_email  # compiles large patterns, which no start needs
+
     try:
         # test_environment accepts the reserved domain .test; every other special domain is rejected.
         found = validate_email(text, check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError:
         raise InvalidValue(N_("Enter an email address in the correct format, like name@example.com.")) from None
-    local, domain = found.local_part.lower(), found.ascii_domain.lower()
-    return Address(email=f"{local}@{domain}", key=_canonical(local, domain))
+    return found.local_part.lower(), found.ascii_domain.lower()
 
 
 def _canonical(local: str, domain: str) -> str:

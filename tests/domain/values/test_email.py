@@ -1,6 +1,7 @@
 """Email addresses have one canonical form, and a key that spellings of one mailbox share."""
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -170,3 +171,29 @@ def test_a_pasted_address_is_cleaned(pasted: str) -> None:
 def test_50_000_characters_are_refused_for_their_length(text: str) -> None:
     with pytest.raises(InvalidValue, match="too long"):
         parse_email(text)
+
+
+@given(
+    st.from_regex(r"[A-Za-z0-9._+-]{0,70}", fullmatch=True),
+    st.one_of(
+        DOMAIN, st.from_regex(r"[A-Za-z0-9.\u00fc>-]{0,30}", fullmatch=True), st.just("long." * 40 + "example.com")
+    ),
+)
+def test_plain_addresses_are_those_of_the_library(local: str, domain: str) -> None:
+    try:
+        found = validate_email(f"{local}@{domain}", check_deliverability=False, test_environment=True, strict=True)
+    except EmailNotValidError:
+        with pytest.raises(InvalidValue):
+            parse_email(f"{local}@{domain}")
+    else:
+        assert parse_email(f"{local}@{domain}").email == f"{found.local_part}@{found.ascii_domain}".lower()
+
+
+@pytest.mark.parametrize("length", [64, 65])
+def test_a_local_part_has_at_most_64_characters(length: int) -> None:
+    address = "a" * length + "@example.com"
+    if length == 64:
+        assert parse_email(address).email == address
+    else:
+        with pytest.raises(InvalidValue):
+            parse_email(address)
