@@ -168,9 +168,7 @@ class TestSignIn:
         assert (answer.status, answer.problems[0][1][: len(REFUSED)]) == (422, REFUSED)
         assert box(answer)["data-unknown"] == json.loads(keys.describe(keys.credentials[0], ""))["id"]
 
-    def test_an_id_that_cannot_be_encoded_is_not_shown(
-        self, site: Site, keyed: Browser, keys: Authenticator
-    ) -> None:
+    def test_an_id_that_cannot_be_encoded_is_not_shown(self, site: Site, keyed: Browser, keys: Authenticator) -> None:
         stranger = site.browser()
         asked = ask(stranger, SIGN_IN, stranger.open("/login"))
         sent = json.loads(keys.get(asked["options"]))
