@@ -79,7 +79,7 @@ def credential_id_in(form: PasskeyForm) -> str | None:
         found = json.loads(form.credential.text)["id"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    return found if isinstance(found, str) else None
+    return found if isinstance(found, str) and found.isascii() else None  # no lone surrogate, which no page can show
 
 
 def _serializer() -> URLSafeSerializer:
