@@ -27,9 +27,9 @@ _WHY_NONE = {
 
 
 def find_party() -> RelyingParty | None:
-    """Return the relying party of the current organisation; None if its address can have no passkeys.
+    """Return the relying party of the current organisation, or None if its address can have no passkeys.
 
-    None as well while the database is unavailable: the sign-in page is shown without it.
+    None while the database is unavailable, too: the sign-in page is shown without it.
     """
     try:
         party = _current()
@@ -79,7 +79,7 @@ def credential_id_in(form: PasskeyForm) -> str | None:
         found = json.loads(form.credential.text)["id"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    return found if isinstance(found, str) else None
+    return found if isinstance(found, str) and found.isascii() else None  # no lone surrogate, which no page can show
 
 
 def _serializer() -> URLSafeSerializer:
