@@ -12,6 +12,7 @@ from datetime import datetime
 from webauthn import verify_authentication_response, verify_registration_response
 from webauthn.helpers import (
     parse_authentication_credential_json,
+    parse_cbor,
     parse_client_data_json,
     parse_registration_credential_json,
 )
@@ -81,6 +82,7 @@ def read_answer(use: Use, challenges: Sequence[str], credential: str, now: datet
 def verify_answer(party: RelyingParty, answer: Answer, public_key: bytes) -> VerifiedAnswer:
     """Verify an answer, but for its user handle and counter. Raises Refused(PASSKEY_REFUSED)."""
     with _hostile_input(Failure.PASSKEY_REFUSED):
+        _refuse_tags_in(answer.credential.response.authenticator_data)
         verified = verify_authentication_response(
             credential=answer.credential,
             expected_challenge=answer.challenge.value,
@@ -111,6 +113,8 @@ def verify_credential(party: RelyingParty, challenges: Sequence[str], credential
         answered = parse_client_data_json(parsed.response.client_data_json).challenge
     challenge = find_challenge(Use.ADD, challenges, answered, now)
     with _hostile_input(Failure.PASSKEY_NOT_ADDED):
+        _refuse_tags(parsed.response.attestation_object)
+        _refuse_tags_in(parse_cbor(parsed.response.attestation_object)["authData"])
         return _verify_new(party, challenge, parsed)
 
 
@@ -150,6 +154,35 @@ def _limited(credential: str) -> str:
     if len(credential) > CREDENTIAL_MAX_LENGTH:
         raise ValueError("too long")
     return credential
+
+
+def _refuse_tags_in(authenticator_data: bytes) -> None:
+    """Refuse CBOR tags in the public key and the extensions of authenticator data."""
+    start = 37  # after the hash of the host, the flags and the counter
+    if authenticator_data[32] & 0x40:  # the AAGUID of a passkey, the length of its id, and the id
+        start += 18 + int.from_bytes(authenticator_data[start + 16 : start + 18])
+    _refuse_tags(authenticator_data[start:])
+
+
+def _refuse_tags(cbor: bytes) -> None:
+    """Refuse CBOR with tags, which authenticators never send (CTAP 2.1, section 8).
+
+    The library makes the object that a tag names: a regular expression of 2 kB keeps it busy for seconds.
+    """
+    position = 0
+    while position < len(cbor):
+        kind, value = cbor[position] >> 5, cbor[position] & 31  # RFC 8949, section 3
+        position += 1
+        if 24 <= value < 28:
+            size = 1 << (value - 24)
+            value = int.from_bytes(cbor[position : position + size])
+            position += size
+        elif value == 31:  # of unknown length: its parts follow, each with its own
+            value = 0
+        if kind == 6:
+            raise ValueError("a tag")
+        if kind in (2, 3):
+            position += value
 
 
 def _check_frame(frame_ancestors: Sequence[str], client_data: bytes) -> None:

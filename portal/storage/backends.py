@@ -1,10 +1,10 @@
 """The interface of a database system, implemented for SQLite (sqlite.py) and PostgreSQL (postgresql.py)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, Table
 from sqlalchemy.exc import SQLAlchemyError
 
 
@@ -48,6 +48,9 @@ class Backend(Protocol):
 
     def disable_time_limit(self, connection: Connection, /) -> None:
         """Disable the time limit of statements of a connection for good."""
+
+    def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Sequence[Any]], /) -> None:
+        """Insert many rows, each with the values of all columns in the table's order, as fast as the driver can."""
 
     def accepts_writes(self, connection: Connection, /) -> bool:
         """Return whether the server accepts writes."""

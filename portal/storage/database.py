@@ -1,11 +1,11 @@
 """Open transactions on the database, commit them in one place, and translate the driver's errors."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine
+from sqlalchemy import URL, Connection, Engine, Table, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -110,6 +110,10 @@ class Database:
                 yield connection
             finally:
                 connection.invalidate()
+
+    def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert many rows, each with the values of all columns in the table's order."""
+        self._backend.insert_rows(connection, table, rows)
 
     def accepts_writes(self) -> bool:
         """Return whether the server accepts writes: a PostgreSQL standby (after a failover) does not.

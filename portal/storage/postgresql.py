@@ -10,7 +10,7 @@
 """
 
 import select
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Self, TypeVar
@@ -19,7 +19,7 @@ import psycopg
 from psycopg.abc import PQGen, PQGenConn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
-from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, Table, event
 from sqlalchemy.exc import DisconnectionError
 
 from portal.storage.backends import DatabaseTimeout, DatabaseUnavailable, TransactionConflict
@@ -153,6 +153,16 @@ def disable_time_limit(connection: Connection) -> None:
     connection.exec_driver_sql("SET statement_timeout = 0")
     connection.commit()
     driver_connection.answer_seconds = None
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    """Insert by COPY."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - SQLAlchemy's driver for PostgreSQL
+    names = ", ".join(f'"{column.name}"' for column in table.c)
+    with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def accepts_writes(connection: Connection) -> bool:

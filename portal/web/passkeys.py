@@ -13,6 +13,7 @@ from portal.domain.messages import N_
 from portal.domain.passkey_requests import PasskeyRequest
 from portal.domain.relying_party import NoPasskeys, RelyingParty, find_relying_party
 from portal.i18n import translate
+from portal.storage.backends import DatabaseUnavailable
 from portal.web.forms import PasskeyForm
 from portal.web.organisation import current_organisation
 
@@ -26,8 +27,14 @@ _WHY_NONE = {
 
 
 def find_party() -> RelyingParty | None:
-    """Return the relying party of the current organisation, or None if its address can have no passkeys."""
-    party = _current()
+    """Return the relying party of the current organisation, or None if its address can have no passkeys.
+
+    None while the database is unavailable, too: the sign-in page is shown without it.
+    """
+    try:
+        party = _current()
+    except DatabaseUnavailable:
+        return None
     return party if isinstance(party, RelyingParty) else None
 
 
@@ -72,7 +79,7 @@ def credential_id_in(form: PasskeyForm) -> str | None:
         found = json.loads(form.credential.text)["id"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    return found if isinstance(found, str) else None
+    return found if isinstance(found, str) and found.isascii() else None  # no lone surrogate, which no page can show
 
 
 def _serializer() -> URLSafeSerializer:

@@ -125,7 +125,7 @@ class NewPasswordPage(LinkPage[NewPasswordForm, _NewPasswordState]):
         reset = reset_and_sign_in(
             current_context(),
             session.current_visitor(),
-            state.token,
+            state.link,
             form.password.text,
             remember=remember,
             replacing=session.presented_identity(),

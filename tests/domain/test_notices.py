@@ -13,7 +13,7 @@ from portal.domain.operations.clock_steps import bring_forward
 from portal.domain.operations.mail_queue import queued_mails
 from portal.domain.outbox import BUNDLING, Notice
 from portal.domain.use_cases.confirm_registration import confirm, get_confirmation
-from portal.domain.use_cases.set_new_password import reset_and_sign_in
+from portal.domain.use_cases.set_new_password import get_reset_link, reset_and_sign_in
 from portal.storage.models import Contact, Link, OutboxMail
 from tests.conftest import MovableClock
 from tests.domain.instrumentation import in_parallel
@@ -118,9 +118,9 @@ class TestNewSignIns:
     )
     def test_a_reset_is_told_once(self, scene: Scene, password: str, notice: Notice) -> None:
         scene.join()
-        token = scene.ask_reset()
+        link = get_reset_link(scene.context, scene.visitor, scene.ask_reset())
         send_all(scene)
-        reset_and_sign_in(scene.context, scene.visitor, token, password, remember=False, replacing=None)
+        reset_and_sign_in(scene.context, scene.visitor, link, password, remember=False, replacing=None)
         assert [mail.notice for mail in scene.mails()] == [notice]
 
     def test_it_counts_against_no_limit(self, scene: Scene, clock: MovableClock) -> None:

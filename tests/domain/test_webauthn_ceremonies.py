@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from portal.domain.webauthn_ceremonies import (
 )
 from portal.storage.models import CREDENTIAL_ID_LENGTH
 from tests.domain.scene import refused
-from tests.passkeys import Authenticator
+from tests.passkeys import Authenticator, Credential
 
 VECTORS: Mapping[str, Any] = json.loads((Path(__file__).parent / "webauthn_vectors.json").read_text("utf-8"))
 """WebAuthn level 3, "Test vectors": those whose algorithms are offered, and ES384, which is not."""
@@ -190,6 +191,48 @@ def test_a_credential_with_a_wrong_part_is_refused(field: str, value: object) ->
         answer["response"][field] = value
         with refused(Failure.PASSKEY_REFUSED):
             verify_answer(PARTY, read_answer(Use.SIGN_IN, [request.challenge], json.dumps(answer), NOW), key)
+
+
+class Extending(Authenticator):
+    """An authenticator that adds extensions to what it signs."""
+
+    extensions: object = None
+
+    def _authenticator_data(self, credential: Credential, attested: bytes = b"") -> bytes:
+        data = super()._authenticator_data(credential, attested)
+        if self.extensions is None:
+            return data
+        return data[:32] + bytes([data[32] | 0x80]) + data[33:] + cbor2.dumps(self.extensions)
+
+
+def test_extensions_are_accepted_but_without_cbor_tags() -> None:
+    """For a tag the library makes an object: regular expressions, for example, that take seconds to compile."""
+    phone = Extending(origin=PARTY.origin)
+    adding = request_credential(PARTY, User(b"handle", "ada", "Ada"), NOW, [])
+    key = verify_credential(PARTY, [adding.challenge], phone.create(adding.options), NOW).public_key
+    request = request_answer(PARTY, Use.SIGN_IN, NOW)
+    for extensions, is_accepted in (
+        ({"hmac-secret": b"\xc0" * 300, "text": "\u00c0", "numbers": [-1.5, 2**40, None]}, True),
+        ({"pattern": cbor2.CBORTag(35, "(?i)a")}, False),
+        ({"numbers": [1, {"deep": [b"x", cbor2.CBORTag(70_000, 1)]}]}, False),
+    ):
+        phone.extensions = extensions
+        with nullcontext() if is_accepted else refused(Failure.PASSKEY_NOT_ADDED):
+            verify_credential(PARTY, [adding.challenge], phone.create(adding.options), NOW)
+        with nullcontext() if is_accepted else refused(Failure.PASSKEY_REFUSED):
+            answer = phone.answer(phone.credentials[0], request.options["challenge"])
+            verify_answer(PARTY, read_answer(Use.SIGN_IN, [request.challenge], answer, NOW), key)
+
+
+def test_an_attestation_with_a_cbor_tag_is_refused() -> None:
+    phone = Authenticator(origin=PARTY.origin)
+    adding = request_credential(PARTY, User(b"handle", "ada", "Ada"), NOW, [])
+    made = json.loads(phone.create(adding.options))
+    attestation = cbor2.loads(base64url_to_bytes(made["response"]["attestationObject"]))
+    tagged = cbor2.dumps({**attestation, "more": cbor2.CBORTag(35, "(?i)a")})
+    made["response"]["attestationObject"] = bytes_to_base64url(tagged)
+    with refused(Failure.PASSKEY_NOT_ADDED):
+        verify_credential(PARTY, [adding.challenge], json.dumps(made), NOW)
 
 
 def test_what_browsers_and_logs_must_not_show_is_not_in_a_repr() -> None:

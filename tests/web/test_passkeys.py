@@ -168,6 +168,18 @@ class TestSignIn:
         assert (answer.status, answer.problems[0][1][: len(REFUSED)]) == (422, REFUSED)
         assert box(answer)["data-unknown"] == json.loads(keys.describe(keys.credentials[0], ""))["id"]
 
+    def test_an_id_that_cannot_be_encoded_is_not_shown(self, site: Site, keyed: Browser, keys: Authenticator) -> None:
+        stranger = site.browser()
+        asked = ask(stranger, SIGN_IN, stranger.open("/login"))
+        sent = json.loads(keys.get(asked["options"]))
+        credential = json.dumps({**sent, "id": "\ud800", "rawId": "AAAA"})
+        for answer in (
+            sign_in(stranger, keys, credential=credential, challenge=asked["challenge"]),
+            keyed.post(keyed.open(LIST).form(LIST), {"credential": credential}),
+        ):
+            assert answer.status == 422
+            assert "data-unknown" not in box(answer)
+
     @pytest.mark.usefixtures("keyed")
     def test_a_challenge_is_worth_nothing_in_another_session_nor_twice(self, site: Site, keys: Authenticator) -> None:
         browser = site.browser()

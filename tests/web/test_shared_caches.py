@@ -53,7 +53,7 @@ def assets(site: Site) -> list[str]:
     framed = Browser(site.app).send("/login?nonce=n&theme=dark", headers=FRAME).tree
     themed = [link.get("href") for link in framed.all("link") if "themed" in link.get("href")]
     versioned = [*linked, *themed]
-    assert len(versioned) == 5
+    assert len(versioned) == 6
     plain = [address.partition("?")[0] for address in versioned]
     return [*versioned, *plain, "/embed.js", "/organisation/logo", "/organisation/cover", "/healthz", "/readyz"]
 

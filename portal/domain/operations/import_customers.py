@@ -28,8 +28,9 @@ _BATCH = 500
 
 _keys: BindParameter[Any] = bindparam("keys", expanding=True)
 _of_organisation = Contact.organisation_id == bindparam("organisation_id")
-_known_emails = select(Contact.email_key).where(_of_organisation, Contact.email_key.in_(_keys))
-_closed_emails = _known_emails.where(Contact.erase_at.is_not(None))
+_known_emails = select(Contact.email_key, Contact.erase_at.is_not(None)).where(
+    _of_organisation, Contact.email_key.in_(_keys)
+)
 _known_phones = select(Contact.phone).where(_of_organisation, Contact.email_key.is_(None), Contact.phone.in_(_keys))
 _known_references = select(Contact.cu_ref_no).where(Contact.cu_ref_no.in_(_keys))
 
@@ -60,6 +61,7 @@ class CustomerImport:
 
     def __init__(self, context: Context, organisation_id: int, connection: Connection) -> None:
         self._clock = context.clock
+        self._database = context.database
         self._organisation_id = organisation_id
         self._connection = connection
 
@@ -86,7 +88,7 @@ class CustomerImport:
                         bad.append(BadRow(row.line, objection))
                     else:
                         good.append((row.line, customer))
-                import_tables.stage(self._connection, good, now)
+                import_tables.stage(self._database, self._connection, good, now)
                 batches += 1
                 if batches.bit_count() == 1:  # 1, 2, 4, 8 and so on
                     import_tables.count_rows(self._connection)
@@ -115,16 +117,17 @@ class CustomerImport:
         phones = [customer.phone for customer in customers if not customer.address]
         references = [customer.cu_ref_no for customer in customers if customer.cu_ref_no]
         kept = address_changes.kept_addresses(self._connection, self._organisation_id, emails, self._clock())
+        known_emails = self._rows(_known_emails, emails)
         return _KnownCustomers(
-            {key for (key,) in [*self._rows(_known_emails, emails), *self._rows(_known_phones, phones)]},
-            {key for (key,) in self._rows(_closed_emails, emails)},
+            {key for key, *_ in [*known_emails, *self._rows(_known_phones, phones)]},
+            {key for key, is_closed in known_emails if is_closed},
             kept,
             {reference for (reference,) in self._rows(_known_references, references)},
             import_tables.lines_of_keys(self._connection, [customer.key for customer in customers]),
             import_tables.lines_of_references(self._connection, references),
         )
 
-    def _rows(self, statement: Select[Any], keys: list[Any]) -> list[Any]:
+    def _rows(self, statement: Select[*tuple[Any, ...]], keys: list[Any]) -> list[Any]:
         if not keys:
             return []
         parameters = {"keys": keys, "organisation_id": self._organisation_id}

@@ -6,6 +6,7 @@ The tables belong to one connection, are on disk, and are dropped when it is clo
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -28,6 +29,7 @@ from portal.domain.contact_details import TEXT_FIELDS
 from portal.domain.operations.import_fields import ImportedCustomer
 from portal.domain.passwords.hashing import new_salt
 from portal.domain.tokens import random_id
+from portal.storage.database import Database
 from portal.storage.models import Account, Contact, ContactGroup
 
 _COPIED_COLUMNS = ("email", "email_key", "cu_ref_no", "password_salt", "newsletter", "ip", "created_at", *TEXT_FIELDS)
@@ -40,7 +42,8 @@ _staged = Table(
     Column("key", String, unique=True),
     Column("password_hash", Account.__table__.c.password_hash.type),
     Column("referral", Contact.__table__.c.cu_ref_no.type),
-    *(Column(name, Contact.__table__.c[name].type, unique=name == "cu_ref_no") for name in _COPIED_COLUMNS),
+    Column("given_reference", Contact.__table__.c.cu_ref_no.type, unique=True),
+    *(Column(name, Contact.__table__.c[name].type) for name in _COPIED_COLUMNS),
     prefixes=["TEMPORARY"],
 )
 _staged_groups = Table(
@@ -53,7 +56,8 @@ _staged_groups = Table(
 
 _keys: BindParameter[Any] = bindparam("keys", expanding=True)
 _staged_keys = select(_staged.c.key, _staged.c.line).where(_staged.c.key.in_(_keys))
-_staged_references = select(_staged.c.cu_ref_no, _staged.c.line).where(_staged.c.cu_ref_no.in_(_keys))
+_staged_references = select(_staged.c.given_reference, _staged.c.line).where(_staged.c.given_reference.in_(_keys))
+_texts = attrgetter(*TEXT_FIELDS)
 
 _stored = Contact.cu_ref_no == _staged.c.cu_ref_no
 _store_contacts = (
@@ -119,34 +123,41 @@ def lines_of_keys(connection: Connection, keys: Sequence[str]) -> dict[str, int]
 
 def lines_of_references(connection: Connection, references: Sequence[str]) -> dict[str, int]:
     """Return the line of each staged customer with one of the customer reference numbers."""
+    if not references:
+        return {}
     return dict(tuple(row) for row in connection.execute(_staged_references, {"keys": references}))
 
 
-def stage(connection: Connection, customers: Sequence[tuple[int, ImportedCustomer]], now: datetime) -> None:
+def stage(
+    database: Database, connection: Connection, customers: Sequence[tuple[int, ImportedCustomer]], now: datetime
+) -> None:
     """Add customers, each with its line in the file."""
-    contacts, groups = [], []
+    contacts: list[Sequence[object]] = []
+    groups: list[Sequence[object]] = []
     for line, customer in customers:
         address, reference = customer.address, customer.cu_ref_no or random_id(16)
         contacts.append(
-            {
-                **customer.texts(),
-                "line": line,
-                "key": customer.key,
-                "email": address and address.email,
-                "email_key": address and address.key,
-                "cu_ref_no": reference,
-                "password_salt": new_salt(),
-                "newsletter": customer.newsletter,
-                "ip": customer.ip,
-                "created_at": customer.created_at or now,
-                "password_hash": customer.password_hash,
-                "referral": customer.referral,
-            }
+            (
+                line,
+                customer.key,
+                customer.password_hash,
+                customer.referral,
+                customer.cu_ref_no,
+                # _COPIED_COLUMNS
+                address and address.email,
+                address and address.key,
+                reference,
+                new_salt(),
+                customer.newsletter,
+                customer.ip,
+                customer.created_at or now,
+                *_texts(customer),
+            )
         )
-        groups += [{"cu_ref_no": reference, "name": name} for name in customer.groups]
+        groups += [(reference, name) for name in customer.groups]
     for table, rows in ((_staged, contacts), (_staged_groups, groups)):
         if rows:
-            connection.execute(insert(table), rows)
+            database.insert_rows(connection, table, rows)
 
 
 def store(connection: Connection, organisation_id: int, now: datetime) -> ImportCounts:

@@ -50,30 +50,31 @@ def get_reset_link(context: Context, visitor: Visitor, token: str) -> OpenLink:
 def set_new_password(context: Context, visitor: Visitor, token: str, password: str) -> bool:
     """Set a new password by a reset link; return whether that ended a pending registration.
 
-    Does not sign the customer in, and the current password counts as used before. Raises what `_reset` does.
+    Does not sign the customer in, and the current password counts as used before. Raises what `get_reset_link` and
+    `_reset` do.
     """
-    return _reset(context, visitor, token, password, sign_in=None).dropped_registration
+    link = get_reset_link(context, visitor, token)
+    return _reset(context, visitor, link, password, sign_in=None).dropped_registration
 
 
 def reset_and_sign_in(
-    context: Context, visitor: Visitor, token: str, password: str, *, remember: bool, replacing: str | None
+    context: Context, visitor: Visitor, link: OpenLink, password: str, *, remember: bool, replacing: str | None
 ) -> Reset:
     """Set a new password by a reset link and sign the customer in; the identity it is `replacing` ends.
 
     The current password is accepted too, unless it is locked: an attacker may know it. Raises what `_reset` does.
     """
-    return _reset(context, visitor, token, password, sign_in=_SignIn(remember, replacing))
+    return _reset(context, visitor, link, password, sign_in=_SignIn(remember, replacing))
 
 
 @retried
-def _reset(context: Context, visitor: Visitor, token: str, password: str, sign_in: _SignIn | None) -> Reset:
+def _reset(context: Context, visitor: Visitor, link: OpenLink, password: str, sign_in: _SignIn | None) -> Reset:
     """Set a new password by a reset link.
 
     Of any number of parallel uses one succeeds. It ends every identity, open link and pending registration, unlocks the
     account, and queues the security notice if the password has changed. A refusal leaves the link unused. Raises Busy,
     and Refused (NO_SUCH_LINK, LINK_ENDED, LINK_EXPIRED, and what hash_new_password raises).
     """
-    link = get_reset_link(context, visitor, token)
     with context.database.read() as connection:
         contact = contacts.find_by_id(connection, link.contact_id)
     if contact is None:  # deleted since the link was read

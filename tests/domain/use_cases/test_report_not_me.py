@@ -10,7 +10,7 @@ from portal.domain.errors import Failure
 from portal.domain.notices import NOT_ME_LIFETIME
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
-from portal.domain.use_cases.set_new_password import reset_and_sign_in
+from portal.domain.use_cases.set_new_password import get_reset_link, reset_and_sign_in
 from portal.storage.models import Device, Event
 from tests.conftest import MovableClock
 from tests.domain.instrumentation import in_parallel
@@ -52,9 +52,9 @@ def test_the_password_is_locked_until_the_mailbox_is_proven(attacked: Scene) -> 
 
 
 def test_the_password_that_the_attacker_knows_cannot_be_set_again(attacked: Scene) -> None:
-    link = attacked.report_not_me(_token(attacked))
-    token = attacked.context.signer.token(Purpose.RESET, link)
-    reset = partial(reset_and_sign_in, attacked.context, attacked.visitor, token, remember=False, replacing=None)
+    token = attacked.context.signer.token(Purpose.RESET, attacked.report_not_me(_token(attacked)))
+    link = get_reset_link(attacked.context, attacked.visitor, token)
+    reset = partial(reset_and_sign_in, attacked.context, attacked.visitor, link, remember=False, replacing=None)
     with refused(Failure.PASSWORD_REUSED):
         reset(PASSWORD)
     reset(SECOND_PASSWORD)
