@@ -5,7 +5,7 @@ from pathlib import Path
 from flask import Flask
 
 from portal import api, customisation, i18n, web
-from portal.app import build_context, context_of
+from portal.app import build_context, context_of, settings_of
 from portal.extensions import csrf, limiter, mail
 from portal.instance_dir import secret_key
 from portal.mail.smtp import mail_config
@@ -33,11 +33,16 @@ def compose(settings: Settings | None) -> Flask:
     customisation.register(app, _RESOURCES / "templates")
     i18n.register(app)
     # Before web.register, whose ProxyFix middleware is for pages and API alike.
-    json_api = api.create_api(settings, context_of(app), str(_RESOURCES / "templates"))
-    app.wsgi_app = api.ApiDispatcher(app.wsgi_app, json_api)  # type: ignore[method-assign] # Flask's documented way to add middleware
+    app.wsgi_app = api.ApiDispatcher(app.wsgi_app, lambda: _create_api(app))  # type: ignore[method-assign] # Flask's documented way to add middleware
     web.register(app)
     csrf.init_app(app)
     limiter.init_app(app)
     mail.init_app(app)
     customisation.read_overrides(app)
     return app
+
+
+def _create_api(app: Flask) -> Flask:
+    from portal.api.application import create_api  # loads its libraries, at the first request
+
+    return create_api(settings_of(app), context_of(app), str(_RESOURCES / "templates"))

@@ -13,6 +13,12 @@ from portal.storage.models import Account, FormerPassword
 
 _password_set_at = select(Account.password_set_at).where(Account.contact_id == bindparam("contact_id"))
 
+_replace_password = (
+    update(Account)
+    .where(Account.contact_id == bindparam("of_contact"))
+    .values(password_hash=bindparam("new_hash"), password_set_at=bindparam("now"))
+)
+
 
 def password_set_at(connection: Connection, contact_id: int) -> datetime | None:
     """When a contact's password was set; None for one without."""
@@ -31,9 +37,7 @@ def set_password(connection: Connection, contact: ContactCredentials, password_h
         )
         return
     _retire(connection, contact, now)
-    connection.execute(
-        update(Account).where(Account.contact_id == contact.id).values(password_hash=password_hash, password_set_at=now)
-    )
+    connection.execute(_replace_password, {"of_contact": contact.id, "new_hash": password_hash, "now": now})
 
 
 def _retire(connection: Connection, contact: ContactCredentials, now: datetime) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, Select, bindparam, func, literal, select, update
+from sqlalchemy import Connection, Insert, Row, Select, bindparam, func, select, update
 
 from portal.domain.tokens import random_id
 from portal.domain.values.email import Address
@@ -109,6 +109,25 @@ _lock_by_key = _lock.where(
 )
 
 
+_now = bindparam("now", type_=UtcDateTime())  # COALESCE does not infer the type of its arguments
+_prove_mailbox = (
+    update(Contact)
+    .where(Contact.id == bindparam("of_contact"))
+    .values(
+        failed_passwords=0,
+        failed_codes=0,
+        confirmed_at=func.coalesce(Contact.confirmed_at, _now),
+        proven_at=func.coalesce(Contact.proven_at, _now),
+    )
+)
+_unlock_devices = (
+    update(Device)
+    .where(Device.contact_id == bindparam("of_contact"), Device.failed_passwords > 0)
+    .values(failed_passwords=0)
+)
+_former_passwords = select(FormerPassword.password_hash).where(FormerPassword.contact_id == bindparam("contact_id"))
+
+
 def find(connection: Connection, organisation_id: int, key: str) -> ContactCredentials | None:
     """Return the contact with an address, by its canonical key."""
     row = connection.execute(_by_key, {"organisation_id": organisation_id, "email_key": key}).one_or_none()
@@ -194,7 +213,7 @@ def insert_unless_there(connection: Connection, table: type[Base], *unique: str)
 
 def former_passwords(connection: Connection, contact_id: int) -> list[str]:
     """Return the hashes of all former passwords of a contact."""
-    return list(connection.scalars(select(FormerPassword.password_hash).where(FormerPassword.contact_id == contact_id)))
+    return list(connection.scalars(_former_passwords, {"contact_id": contact_id}))
 
 
 def confirm(connection: Connection, contact_id: int, email: str, now: datetime) -> None:
@@ -212,17 +231,5 @@ def prove_mailbox(connection: Connection, contact_id: int, now: datetime) -> Non
     Part of `mailbox_proof.redeem`. The password is unlocked for known devices (devices.py) too. The caller has locked
     the contact's row.
     """
-    proven_at = literal(now, UtcDateTime())  # COALESCE does not infer the type of its arguments
-    connection.execute(
-        update(Contact)
-        .where(Contact.id == contact_id)
-        .values(
-            failed_passwords=0,
-            failed_codes=0,
-            confirmed_at=func.coalesce(Contact.confirmed_at, proven_at),
-            proven_at=func.coalesce(Contact.proven_at, proven_at),
-        )
-    )
-    connection.execute(
-        update(Device).where(Device.contact_id == contact_id, Device.failed_passwords > 0).values(failed_passwords=0)
-    )
+    connection.execute(_prove_mailbox, {"of_contact": contact_id, "now": now})
+    connection.execute(_unlock_devices, {"of_contact": contact_id})

@@ -139,6 +139,7 @@ _RENEWALS = {
     Proof.BOTH: _renew.values(proved_at=bindparam("now"), second_step_at=bindparam("now")),
 }
 _own = Identity.contact_id == bindparam("of_contact")
+_end_all = update(Identity).where(_own, Identity.ended_at.is_(None)).values(ended_at=bindparam("now"))
 _family_of = (
     select(_family_member.c.family)
     .where(_family_member.c.id == bindparam("identity_id"), _family_member.c.contact_id == bindparam("of_contact"))
@@ -345,6 +346,4 @@ def why_ended(context: Context, organisation_id: int, raw: str) -> SignedOut:
 
 
 def end_all(connection: Connection, contact_id: int, now: datetime) -> None:
-    connection.execute(
-        update(Identity).where(Identity.contact_id == contact_id, Identity.ended_at.is_(None)).values(ended_at=now)
-    )
+    connection.execute(_end_all, {"of_contact": contact_id, "now": now})

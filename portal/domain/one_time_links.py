@@ -4,6 +4,7 @@ The row stores purpose, address, expiry and use, so that single use is one UPDAT
 sent (tokens.py), so neither the database nor the outbox contains anything that gives access to an account.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,7 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.rate_limits import attempt, link_limits
 from portal.domain.tokens import Purpose, random_id
 from portal.storage.models import Contact, Link, Registration
+from portal.storage.models.base import UtcDateTime
 
 REDEMPTIONS = {
     Purpose.VERIFY: EventKind.CONFIRM,
@@ -86,6 +88,7 @@ class LinkUsed(Refused):
         self.used_at = used_at
 
 
+_is_unended = (Link.used_at.is_(None), Link.ended_at.is_(None))
 _used = aliased(Link)
 _was_confirmed = exists().where(
     _used.contact_id == Link.contact_id, _used.purpose == Purpose.VERIFY, _used.used_at.is_not(None)
@@ -113,7 +116,22 @@ _find = (
 )
 
 
+def is_open(now: BindParameter[datetime]) -> ColumnElement[bool]:
+    """Whether a link can be used now, as far as the link itself is concerned."""
+    return and_(*_is_unended, Link.expires_at > now)
+
+
 _insert = insert(Link).returning(Link.id)
+_locking = select(Link.id).order_by(Link.id).with_for_update(key_share=True)
+_unended = _locking.where(*_is_unended, Link.contact_id == bindparam("contact_id"))
+_unended_of_contact = _unended.where(Link.purpose != Purpose.ADDRESS_UNDO)
+_unended_of_purpose = _unended.where(Link.purpose == bindparam("purpose"))
+_use = (
+    update(Link)
+    .where(Link.id == bindparam("link_id"), is_open(bindparam("now", type_=UtcDateTime())))
+    .values(used_at=bindparam("now", type_=UtcDateTime()))
+    .returning(Link.id)
+)
 
 
 def issue(connection: Connection, link: NewLink, now: datetime) -> IssuedLink:
@@ -185,9 +203,7 @@ def consume(connection: Connection, link: OpenLink, now: datetime) -> None:
     The others raise LinkUsed, or Refused (LINK_ENDED or LINK_EXPIRED). Runs in the caller's transaction, so that the
     link is used if and only if its effect is committed.
     """
-    used = connection.execute(
-        update(Link).where(Link.id == link.id, is_open(now)).values(used_at=now).returning(Link.id)
-    ).one_or_none()
+    used = connection.execute(_use, {"link_id": link.id, "now": now}).one_or_none()
     if used is None:
         row = connection.execute(select(Link.used_at, Link.expires_at).where(Link.id == link.id)).first()
         if row is not None and row.used_at:
@@ -202,26 +218,23 @@ def end_all(connection: Connection, contact_id: int, now: datetime, purpose: Pur
     Links that undo a change of address stay open unless their purpose is given: an attacker who changed the address can
     change it, or the password, once more.
     """
-    is_meant = Link.purpose != Purpose.ADDRESS_UNDO if purpose is None else Link.purpose == purpose
-    _end(connection, now, Link.contact_id == contact_id, is_meant)
+    if purpose is None:
+        found = connection.scalars(_unended_of_contact, {"contact_id": contact_id}).all()
+    else:
+        found = connection.scalars(_unended_of_purpose, {"contact_id": contact_id, "purpose": purpose}).all()
+    _end(connection, found, now)
 
 
 def end(connection: Connection, link_ids: Select[Any], now: datetime) -> None:
     """End those of the links of a query that are open."""
-    _end(connection, now, Link.id.in_(link_ids))
+    _end(connection, lock_links(connection, *_is_unended, Link.id.in_(link_ids)), now)
 
 
-def _end(connection: Connection, now: datetime, *conditions: ColumnElement[bool]) -> None:
-    if found := lock_links(connection, Link.used_at.is_(None), Link.ended_at.is_(None), *conditions):
-        connection.execute(update(Link).where(Link.id.in_(found)).values(ended_at=now))
-
-
-def is_open(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
-    """Whether a link can be used now, as far as the link itself is concerned."""
-    return and_(Link.used_at.is_(None), Link.ended_at.is_(None), Link.expires_at > now)
+def _end(connection: Connection, link_ids: Sequence[int], now: datetime) -> None:
+    if link_ids:
+        connection.execute(update(Link).where(Link.id.in_(link_ids)).values(ended_at=now))
 
 
 def lock_links(connection: Connection, *conditions: ColumnElement[bool]) -> list[int]:
     """Lock the links that match, always in the order of their ids to prevent deadlocks; return the ids."""
-    rows = select(Link.id).where(*conditions).order_by(Link.id).with_for_update(key_share=True)
-    return list(connection.scalars(rows))
+    return list(connection.scalars(_locking.where(*conditions)))

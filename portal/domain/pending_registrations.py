@@ -21,6 +21,10 @@ _count_failure = (
     update(Registration).where(*_is_open_of_contact).values(failed_passwords=Registration.failed_passwords + 1)
 )
 
+_end_open = (
+    update(Registration).where(*_is_open_of_contact).values(ended_at=bindparam("now")).returning(Registration.is_decoy)
+)
+
 
 @dataclass(frozen=True)
 class OpenRegistration:
@@ -68,7 +72,6 @@ def make_decoys(connection: Connection, contact_id: int) -> None:
 
 def end_open_registrations(connection: Connection, contact_id: int, now: datetime) -> bool:
     """End all open registrations of a contact and their links; return whether one of them was pending."""
-    ended = update(Registration).where(*_is_open_of_contact).values(ended_at=now).returning(Registration.is_decoy)
-    was_pending = not all(connection.scalars(ended, {"of_contact": contact_id}))
+    was_pending = not all(connection.scalars(_end_open, {"of_contact": contact_id, "now": now}))
     one_time_links.end_all(connection, contact_id, now, Purpose.VERIFY)
     return was_pending
