@@ -14,6 +14,7 @@ Finding = tuple[str, str]
 """The name of a setting or an organisation, and a message: what is wrong with it; what to do."""
 
 _TLS_PORT = 465
+_STARTTLS_PORTS = (25, 587)
 _LOCAL_DOMAINS = ("localhost", "localdomain")
 """Top-level domains that mean the machine itself."""
 
@@ -50,6 +51,9 @@ def find_in_mail(settings: Settings) -> Iterator[Finding]:
         yield "MAIL_USE_TLS", "is off, so sign-in links are sent unencrypted; turn it on"
     if settings.mail_server and settings.mail_port == _TLS_PORT and not settings.mail_use_ssl:
         yield "MAIL_PORT", f"{_TLS_PORT} needs TLS from the start; turn MAIL_USE_SSL on and MAIL_USE_TLS off"
+    if settings.mail_server and settings.mail_port in _STARTTLS_PORTS and settings.mail_use_ssl:
+        fix = f"set {_TLS_PORT}, or turn MAIL_USE_TLS on and MAIL_USE_SSL off"
+        yield "MAIL_PORT", f"{settings.mail_port} has no TLS from the start; {fix}"
     if is_this_machine(settings.mail_default_sender.rpartition("@")[2]):
         yield "MAIL_DEFAULT_SENDER", "no mail server accepts email from this domain; set an address of your own domain"
 

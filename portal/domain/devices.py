@@ -69,6 +69,7 @@ _of_identity = (
     .outerjoin(Device, and_(Device.contact_id == Identity.contact_id, Device.digest == bindparam("digest")))
     .where(Identity.digest == bindparam("identity"))
 )
+_is_open = select(Identity.id).where(Identity.digest == bindparam("identity"), Identity.ended_at.is_(None))
 _replace_digest = (
     update(Device)
     .where(Device.digest == bindparam("of_digest"), Device.seen_at > bindparam("oldest"))
@@ -186,7 +187,8 @@ def remember_device(context: Context, visitor: Visitor, identity: str, *, trust:
 
     Return the value for the browser's cookie: the presented one if it was known for this customer, else a new one, so
     that an attacker cannot plant or copy a value that will belong to another customer. Return None for a shop's
-    customers, and if nothing could be written: a sign-in that has succeeded does not fail for this.
+    customers, for a session that has ended meanwhile, and if nothing could be written: a sign-in that has succeeded
+    does not fail for this.
     """
     with suppress(DatabaseUnavailable):
         return _remember_device(context, visitor, identity, trust=trust)
@@ -208,6 +210,8 @@ def _remember_device(context: Context, visitor: Visitor, identity: str, *, trust
         return visitor.device
     with context.database.write() as connection:
         if contacts.lock(connection, row.contact_id) is None:
+            return None
+        if connection.execute(_is_open, parameters).one_or_none() is None:  # ended meanwhile
             return None
         value = visitor.device
         is_known = row.seen_at is not None and now < row.seen_at + LIFETIME

@@ -178,7 +178,7 @@ class Failure(Enum):
         "login",
         "E001",
         "Customer login failed.",
-        N_("This code can't be used any more. Open the link in the email, or ask for a new email."),
+        N_("This code can't be used any more. Try the link in the email, or ask for a new email."),
     )
     NO_SUCH_HANDOVER = Wording(
         "redeem-handover",

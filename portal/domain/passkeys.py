@@ -220,7 +220,7 @@ def check(
     answer = webauthn_ceremonies.read_answer(presented.use, presented.challenges, presented.credential, context.clock())
     with context.database.read() as connection:
         passkey = _find_stored(connection, visitor.organisation_id, answer.credential_id)
-    owner = passkey.contact_id if passkey else None
+    owner = presented.contact_id or (passkey.contact_id if passkey else None)
     device = devices.find_of_contact(context, visitor, owner) if owner is not None else None
     counted = attempt(
         context, visitor, passkey_limits(context, visitor, device), presented.kind, Failure.TOO_MANY_LOGINS

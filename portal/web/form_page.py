@@ -44,7 +44,7 @@ _INCOMPLETE = N_("The form didn't arrive completely. Please send it again.")
 _NO_COOKIES = N_("Your browser didn't send our cookie. Please allow cookies for this website and send the form again.")
 _RECENT = timedelta(minutes=10)
 """A token younger than this has not expired: if its cookie is missing, the browser blocks cookies."""
-_FOREIGN = N_("This form was sent from another website. Nothing was changed. Please fill it in here.")
+_FOREIGN = N_("This form may have come from another website, so nothing was changed. Please fill it in here.")
 
 
 @dataclass

@@ -43,7 +43,7 @@ def test_registration_with_terms_privacy_and_help_needs_no_scrolling_on_a_phone(
     links = ("--terms-url", "https://example.com/terms", "--privacy-url", "https://example.com/privacy")
     added = run_portal(portal.log.parent / "instance", "organisation", "add", host.partition(".")[0], *named, *links)
     assert added.returncode == 0, added.stderr
-    visitor = new_visitor(url=portal.url.replace("127.0.0.1", host), viewport=PHONE, locale=locale)
+    visitor = new_visitor(url=portal.url.replace("localhost", host), viewport=PHONE, locale=locale)
 
     def is_known() -> bool:
         visitor.go("/register")

@@ -117,6 +117,8 @@ def test_the_defaults_are_for_trying_only(run: Run) -> None:
         ({"TRUSTED_PROXIES": "0"}, {"TRUSTED_PROXIES"}),
         ({"MAIL_USE_TLS": "false"}, {"MAIL_USE_TLS"}),
         ({"MAIL_PORT": "465"}, {"MAIL_PORT"}),
+        ({"MAIL_PORT": "587", "MAIL_USE_TLS": "false", "MAIL_USE_SSL": "true"}, {"MAIL_PORT"}),
+        ({"MAIL_PORT": "", "MAIL_USE_TLS": "false", "MAIL_USE_SSL": "true"}, {"MAIL_PORT"}),
         ({"MAIL_SERVR": "mail.example.com"}, {"MAIL_SERVR"}),
         ({"MAIL_DEFAULT_SENDER": "portal@localhost"}, {"MAIL_DEFAULT_SENDER"}),
         ({"MAIL_DEFAULT_SENDER": "root@localhost.localdomain"}, {"MAIL_DEFAULT_SENDER"}),

@@ -86,6 +86,21 @@ def test_five_attempts_end_a_code_and_keep_its_link_valid(site: Site) -> None:
     assert browser.fill(site.link(EMAIL)).status == 302
 
 
+def test_a_code_sent_again_after_a_lost_answer_says_nothing_of_its_link_that_is_untrue(site: Site) -> None:
+    site.customer(EMAIL)
+    browser, lost = site.browser(), site.browser()
+    ask(browser)
+    lost.set_cookie(browser.cookie() or "")
+    code, link = code_for(site), site.link(EMAIL)
+    assert type_code(browser, code).location == "/account"
+    page = type_code(lost, code)
+
+    assert page.problems == [
+        ("code", "This code can't be used any more. Try the link in the email, or ask for a new email.")
+    ]
+    assert "It was used to sign in" in lost.open(link).words
+
+
 @pytest.mark.parametrize("framed", [False, pytest.param(True, marks=pytest.mark.full)])
 def test_after_100_wrong_codes_the_right_one_is_refused_and_the_link_unlocks_codes(start: Start, framed: bool) -> None:
     site = allow(start(BASE_URL="https://portal.example.com", MAIL_LIMIT_ADDRESS="100 per hour"))

@@ -1,6 +1,6 @@
 """Make a new set of recovery codes."""
 
-from portal.domain import contacts, second_step
+from portal.domain import identities, second_step
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import Customer
@@ -12,13 +12,13 @@ from portal.storage.database import retried
 def renew_recovery_codes(context: Context, visitor: Visitor, customer: Customer) -> list[str]:
     """Return new recovery codes, which end the old ones; none for a customer without a second step.
 
-    Raises NotRecentlyAuthenticated.
+    Raises NotRecentlyAuthenticated and SessionEnded.
     """
     require_recent_authentication(context, customer)
     now = context.clock()
     with context.database.write() as connection:
-        contact = contacts.lock(connection, customer.id)
-        if contact is None or not second_step.is_on(connection, contact.id):
+        contact = identities.lock_signed_in(connection, customer)
+        if not second_step.is_on(connection, contact.id):
             return []
         record(connection, visitor, EventKind.RECOVERY_CODES, contact_id=contact.id, now=now)
         return second_step.replace_recovery_codes(connection, contact.id, now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyotp
 
-from portal.domain import contacts, identities, second_step
+from portal.domain import identities, second_step
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import Customer, Proof
 from portal.domain.recent_authentication import require_recent_authentication
@@ -67,14 +67,12 @@ def set_up_two_step(
 ) -> TwoStepIsOn | None:
     """Turn two-step verification on for an app that shows a right code. None if it is on already.
 
-    Raises NotRecentlyAuthenticated and Refused(TWO_STEP_WRONG).
+    Raises NotRecentlyAuthenticated, SessionEnded and Refused(TWO_STEP_WRONG).
     """
     require_recent_authentication(context, customer)
     now = context.clock()
     with context.database.write() as connection:
-        contact = contacts.lock(connection, customer.id)
-        if contact is None:
-            return None
+        contact = identities.lock_signed_in(connection, customer)
         codes = second_step.turn_on(connection, context, visitor, contact, secret, code)
         if codes is None:
             return None

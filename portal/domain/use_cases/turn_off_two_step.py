@@ -1,6 +1,6 @@
 """Turn two-step verification off."""
 
-from portal.domain import contacts, second_step
+from portal.domain import identities, second_step
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import Customer
@@ -14,12 +14,12 @@ from portal.storage.database import retried
 def turn_off_two_step(context: Context, visitor: Visitor, customer: Customer) -> None:
     """Delete the second step and its recovery codes, end trust in browsers, and queue the notice.
 
-    Raises NotRecentlyAuthenticated.
+    Raises NotRecentlyAuthenticated and SessionEnded.
     """
     require_recent_authentication(context, customer)
     with context.database.write() as connection:
-        contact = contacts.lock(connection, customer.id)
-        if contact is not None and second_step.turn_off(connection, contact.id):
+        contact = identities.lock_signed_in(connection, customer)
+        if second_step.turn_off(connection, contact.id):
             now = context.clock()
             record(connection, visitor, EventKind.TWO_STEP_OFF, contact_id=contact.id, now=now)
             notify(connection, context, visitor, contact, Notice.TWO_STEP_OFF)

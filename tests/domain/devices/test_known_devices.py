@@ -84,6 +84,16 @@ class TestKnownDevices:
         assert owner.remember(random_id()) is None
         assert owner.count(Device) == 1
 
+    def test_a_session_that_has_ended_meanwhile_makes_no_device_known(self, owner: Scene) -> None:
+        """Or an attacker's browser would be trusted after "This wasn't me"."""
+        attacker = owner.in_browser(None)
+        identity = attacker.log_in()
+        owner.log_out(identity)
+        before = owner.rows(select(Device.digest, Device.trusted_until))
+        for trust in (False, True):
+            assert devices.remember_device(attacker.context, attacker.visitor, identity, trust=trust) is None
+        assert owner.rows(select(Device.digest, Device.trusted_until)) == before
+
     def test_a_sign_in_does_not_fail_because_the_device_cannot_be_stored(
         self, owner: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:

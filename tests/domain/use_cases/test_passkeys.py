@@ -495,6 +495,21 @@ def test_only_the_customers_own_passkey_proves_it(scene: Scene, identity: str, p
     ]
 
 
+def test_a_refused_proof_is_recorded_where_it_was_tried(scene: Scene, identity: str, phone: Authenticator) -> None:
+    """Not in the account of the passkey, whose owner has nothing to do with it; and an unknown passkey as well."""
+    other = scene.join("grace@example.com")
+    customer = scene.get(other)
+    stranger = Authenticator()
+    stranger.create(request_new_passkey(scene.context, scene.get(identity), PARTY).options)
+    for keys in (phone, stranger):
+        own = request_own_passkey(scene.context, customer, PARTY)
+        answer = keys.answer(keys.credentials[0], own.options["challenge"])
+        with refused(Failure.PASSKEY_REFUSED):
+            reauthenticate_by_passkey(scene.context, scene.visitor, customer, PARTY, [own.challenge], answer)
+    recorded = scene.rows(select(Event.contact_id).where(Event.kind == EventKind.REAUTHENTICATION))
+    assert [contact_id for (contact_id,) in recorded] == [customer.id] * 2
+
+
 def test_a_proof_in_a_session_that_has_ended_proves_nothing(scene: Scene, identity: str, phone: Authenticator) -> None:
     customer = scene.get(identity)
     own = request_own_passkey(scene.context, customer, PARTY)

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from portal.domain import devices
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure
-from portal.domain.identities import Customer
+from portal.domain.identities import Customer, SessionEnded
 from portal.domain.operations.restore import end_open_state
 from portal.domain.operations.retention import purge
 from portal.domain.outbox import Notice
@@ -158,6 +158,26 @@ def test_it_is_not_set_up_without_a_recent_proof_or_twice(scene: Scene, clock: M
     clock.advance(RECENT)
     with pytest.raises(NotRecentlyAuthenticated):
         set_up_two_step(scene.context, scene.visitor, customer, secret, app.code())
+
+
+def test_a_session_that_has_ended_meanwhile_changes_nothing(scene: Scene, clock: MovableClock) -> None:
+    """Or an attacker's app would be asked for after "This wasn't me" or an undone change of address."""
+    identity = scene.join()
+    customer = scene.get(identity)
+    secret = begin_set_up(scene.context, scene.visitor, customer.id, ADA, sealed=None).secret
+    scene.log_out(identity)
+    with pytest.raises(SessionEnded):
+        set_up_two_step(scene.context, scene.visitor, customer, secret, Authenticator(secret, clock, ()).code())
+    assert scene.count(SecondStep) == 0
+    app = turn_on(scene, clock)
+    identity = sign_in(scene, app)
+    customer = scene.get(identity)
+    codes = scene.rows(select(RecoveryCode.digest))
+    scene.log_out(identity)
+    for change_it in (renew_recovery_codes, turn_off_two_step):
+        with pytest.raises(SessionEnded):
+            change_it(scene.context, scene.visitor, customer)
+    assert (scene.count(SecondStep), scene.rows(select(RecoveryCode.digest))) == (1, codes)
 
 
 def test_the_secret_of_a_set_up_is_for_one_customer(scene: Scene) -> None:
