@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import segno
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
@@ -32,6 +31,8 @@ pages = Blueprint("two_step", __name__)
 @pages.app_template_filter()
 def qr_code(uri: str) -> Markup:
     """Draw a QR code as SVG; its colours are the stylesheet's."""
+    import segno  # brings an XML library, and only the set-up draws a code
+
     drawn: str = segno.make(uri, error="m", micro=False).svg_inline(
         svgclass="qr", lineclass=None, omitsize=True, border=4
     )

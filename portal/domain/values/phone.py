@@ -1,7 +1,5 @@
 """Parse phone numbers."""
 
-import phonenumbers
-
 from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
 from portal.domain.values.text import cleaned, without_separators
@@ -14,6 +12,8 @@ def parse_phone(text: str, country: str | None = None) -> str:
     abroad, and kept if it is part of the number (Italy).
     Without a country code it is one of the country, an ISO 3166-1 code, if that is known.
     """
+    import phonenumbers  # 58 modules, which no start needs
+
     message = N_("Enter the phone number with its country code, like +420 777 123 456.")
     text = cleaned(text).replace("(", "").replace(")", "")
     if len(text) > 40:  # longer than any number with spaces; rejected before a regular expression is matched
