@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from portal.domain import identities, one_time_links, sign_ins, trusted_browsers
+from portal.domain import one_time_links, sign_ins, sign_outs, trusted_browsers
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.notices import notify
@@ -80,7 +80,7 @@ def keep_password(connection: Connection, contact: ContactCredentials, password_
 
 def _end_access(connection: Connection, contact_id: int, now: datetime) -> None:
     """End all identities, sign-ins that wait for the second step, open links, and trust in browsers."""
-    identities.end_all(connection, contact_id, now)
+    sign_outs.end_all(connection, contact_id, now)
     sign_ins.end_pending(connection, contact_id)
     one_time_links.end_all(connection, contact_id, now)
     trusted_browsers.end_all(connection, contact_id)

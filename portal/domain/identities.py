@@ -1,8 +1,8 @@
-"""Identities (sessions): start, find and end them. The session cookie and the API's `identityId` are the same value.
+"""Identities (sessions): start, find and renew them. The session cookie and the API's `identityId` are the same value.
 
 An identity is 32 random alphanumerics, stored as a fast digest, so that the table is useless to an attacker. Each
-sign-in starts a new one. Logout, a change of password and a ban end it on the server; it expires when idle and after
-an absolute lifetime.
+sign-in starts a new one. Logout, a change of password and a ban end it on the server (sign_outs.py); it expires when
+idle and after an absolute lifetime.
 """
 
 from contextlib import suppress
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, not_, or_, select, update
 
-from portal.domain import contacts
+from portal.domain import contacts, sign_outs
 from portal.domain.contacts import ContactCredentials, is_ban_in_force, whole_name
 from portal.domain.context import Context, Rules, Visitor
 from portal.domain.tokens import digest_of, random_id
 from portal.storage.backends import DatabaseUnavailable
-from portal.storage.models import Account, Contact, Identity
+from portal.storage.models import Contact, Identity
 
 SHORT_LIFETIME = timedelta(hours=12)
 SHORT_IDLE = timedelta(hours=2)
@@ -122,7 +122,6 @@ _find = (
         Contact.erase_at.is_(None),
     )
 )
-_family_member = Identity.__table__.alias("bound")
 _unless_locked = select(Identity.id).where(Identity.id == bindparam("identity_id")).with_for_update(skip_locked=True)
 _update_seen_at = (
     update(Identity).where(Identity.id == _unless_locked.scalar_subquery()).values(seen_at=bindparam("now"))
@@ -138,28 +137,6 @@ _RENEWALS = {
     Proof.SECOND_STEP: _renew.values(second_step_at=bindparam("now")),
     Proof.BOTH: _renew.values(proved_at=bindparam("now"), second_step_at=bindparam("now")),
 }
-_own = Identity.contact_id == bindparam("of_contact")
-_end_all = update(Identity).where(_own, Identity.ended_at.is_(None)).values(ended_at=bindparam("now"))
-_family_of = (
-    select(_family_member.c.family)
-    .where(_family_member.c.id == bindparam("identity_id"), _family_member.c.contact_id == bindparam("of_contact"))
-    .scalar_subquery()
-)
-_end_one = (
-    update(Identity)
-    .where(_own, Identity.ended_at.is_(None))
-    .where(or_(Identity.id == bindparam("identity_id"), Identity.family == _family_of))
-    .values(ended_at=bindparam("now"))
-    .returning(Identity.id)
-)
-_is_own = select(Identity.id).where(_own, Identity.id == bindparam("identity_id"))
-_end_others = (
-    update(Identity)
-    .where(_own, Identity.ended_at.is_(None), Identity.id != bindparam("identity_id"))
-    .where(or_(Identity.family.is_(None), _family_of.is_(None), Identity.family != _family_of))
-    .values(ended_at=bindparam("now"))
-    .returning(Identity.id)
-)
 
 
 def start(connection: Connection, rules: Rules, visitor: Visitor, new: NewIdentity, now: datetime) -> str:
@@ -168,7 +145,7 @@ def start(connection: Connection, rules: Rules, visitor: Visitor, new: NewIdenti
     The caller has locked the contact's row.
     """
     if new.replacing is not None:
-        end(connection, visitor.organisation_id, new.replacing, now)
+        sign_outs.end(connection, visitor.organisation_id, new.replacing, now)
     raw = random_id()
     connection.execute(
         _insert,
@@ -261,89 +238,3 @@ def lock_signed_in(connection: Connection, customer: Customer) -> ContactCredent
     if contact is None or connection.execute(is_open).one_or_none() is None:
         raise SessionEnded
     return contact
-
-
-def end_one(connection: Connection, contact_id: int, identity_id: int, now: datetime) -> bool | None:
-    """End an identity of a contact by its id, and those that it is bound to.
-
-    Return whether it was alive, or None when the contact has none of this id.
-    """
-    parameters = {"of_contact": contact_id, "identity_id": identity_id}
-    if connection.execute(_end_one, {**parameters, "now": now}).all():
-        return True
-    return None if connection.execute(_is_own, parameters).one_or_none() is None else False
-
-
-def end_others(connection: Connection, contact_id: int, identity_id: int, now: datetime) -> bool:
-    """End every identity of a contact but one and those that are bound to it; return whether there was any."""
-    parameters = {"of_contact": contact_id, "identity_id": identity_id, "now": now}
-    return bool(connection.execute(_end_others, parameters).all())
-
-
-def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -> int | None:
-    """End an identity and its session family. Return the id of its contact, or None if it had ended already."""
-    digest = digest_of(raw)
-    family = (
-        select(_family_member.c.family)
-        .where(_family_member.c.digest == digest, _family_member.c.ended_at.is_(None))
-        .scalar_subquery()
-    )
-    # EXISTS, not IN: for an IN, SQLite would read all contacts of the organisation while it has the write lock.
-    of_organisation = exists().where(Contact.id == Identity.contact_id, Contact.organisation_id == organisation_id)
-    ended = (
-        update(Identity)
-        .where(
-            or_(Identity.digest == digest, Identity.family == family),
-            Identity.ended_at.is_(None),
-            of_organisation,
-        )
-        .values(ended_at=now)
-        .returning(Identity.contact_id)
-    )
-    return connection.execute(ended).scalars().first()
-
-
-def end_started_by(connection: Connection, contact_id: int, started_by: bytes, now: datetime) -> bool:
-    """End the identity that a form started for a contact; return whether it had not ended before."""
-    ended = update(Identity).where(*_started_by(contact_id, started_by)).values(ended_at=now)
-    return connection.execute(ended).rowcount > 0
-
-
-def was_started_by(connection: Connection, contact_id: int, started_by: bytes) -> bool:
-    """Return whether an identity that a form started for a contact has not ended."""
-    return connection.execute(select(Identity.id).where(*_started_by(contact_id, started_by))).first() is not None
-
-
-def _started_by(contact_id: int, started_by: bytes) -> tuple[ColumnElement[bool], ...]:
-    return Identity.contact_id == contact_id, Identity.started_by == started_by, Identity.ended_at.is_(None)
-
-
-class SignedOut(Enum):
-    """The reason why an identity has ended, for its browser."""
-
-    PASSWORD_CHANGED = auto()
-    ENDED = auto()
-    """By another device, by the operator, or with the account."""
-    EXPIRED = auto()
-
-
-def why_ended(context: Context, organisation_id: int, raw: str) -> SignedOut:
-    """Return why an identity has ended."""
-    statement = (
-        select(Identity.ended_at, Account.password_set_at)
-        .join(Contact, Contact.id == Identity.contact_id)
-        .outerjoin(Account, Account.contact_id == Contact.id)
-        .where(Identity.digest == digest_of(raw), Contact.organisation_id == organisation_id)
-    )
-    with context.database.read() as connection:
-        row = connection.execute(statement).one_or_none()
-    if row is None:
-        return SignedOut.ENDED
-    if row.ended_at is None:
-        return SignedOut.EXPIRED
-    # A change of password ends them in the same transaction, at the same moment.
-    return SignedOut.PASSWORD_CHANGED if row.ended_at == row.password_set_at else SignedOut.ENDED
-
-
-def end_all(connection: Connection, contact_id: int, now: datetime) -> None:
-    connection.execute(_end_all, {"of_contact": contact_id, "now": now})

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from portal.domain import address_changes, contacts, identities, one_time_links
+from portal.domain import address_changes, contacts, one_time_links, sign_outs
 from portal.domain.audit_log import record, refusals_recorded
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
@@ -73,7 +73,7 @@ def redeem(
             contacts.confirm(connection, contact.id, written_email, now)
         contacts.prove_mailbox(connection, contact.id, now)
         if contact.proven_at is None:
-            identities.end_all(connection, contact.id, now)
+            sign_outs.end_all(connection, contact.id, now)
             address_changes.end_requests_of_ended_sessions(connection, contact.id, now)
         dropped = end_open_registrations(connection, contact.id, now)
         yield RedeemedLink(connection, contact, now, dropped)

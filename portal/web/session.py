@@ -4,10 +4,11 @@ from flask import g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
 from portal.app import current_context
-from portal.domain import identities
+from portal.domain import identities, sign_outs
 from portal.domain.context import Visitor
-from portal.domain.identities import Customer, SignedOut
+from portal.domain.identities import Customer
 from portal.domain.messages import N_
+from portal.domain.sign_outs import SignedOut
 from portal.domain.tokens import Purpose
 from portal.domain.values.ip_addresses import read_ip
 from portal.i18n import current_language
@@ -262,7 +263,7 @@ def take_sign_out_notice() -> str | None:
     if g.get("customer") or "customer" not in g or "customer_failure" in g or _IDENTITY not in session:
         return None
     try:
-        reason = identities.why_ended(current_context(), current_organisation().id, session[_IDENTITY])
+        reason = sign_outs.why_ended(current_context(), current_organisation().id, session[_IDENTITY])
     except DatabaseUnavailable:
         return None
     del session[_IDENTITY]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, event, select, text
 
-from portal.domain import accounts, contacts, identities
+from portal.domain import accounts, contacts, sign_outs
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Visitor
@@ -129,5 +129,5 @@ def test_signing_out_and_a_password_change_do_not_deadlock(scene: Scene) -> None
     with scene.context.database.write() as connection:
         contacts.lock(connection, customer.id)
         scene.log_out(identity)  # its event refers to the contact
-        identities.end_all(connection, customer.id, scene.context.clock())
+        sign_outs.end_all(connection, customer.id, scene.context.clock())
     assert not scene.is_signed_in(identity)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
-from portal.domain import contacts, identities, one_time_links, sign_ins
+from portal.domain import contacts, one_time_links, sign_ins, sign_outs
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
@@ -35,7 +35,7 @@ def ban(
         banned = update(Contact).where(Contact.id == contact.id)
         banned_at = contact.banned_at if was_banned else now
         connection.execute(banned.values(banned_at=banned_at, banned_until=until, ban_reason=reason))
-        identities.end_all(connection, contact.id, now)
+        sign_outs.end_all(connection, contact.id, now)
         sign_ins.end_pending(connection, contact.id)
         one_time_links.end_all(connection, contact.id, now)
         make_decoys(connection, contact.id)

@@ -1,6 +1,6 @@
 """Sign a customer out everywhere."""
 
-from portal.domain import address_changes, identities
+from portal.domain import address_changes, sign_outs
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.notices import notify
@@ -20,7 +20,7 @@ def end_sessions(context: Context, organisation_id: int, whom: CustomerSelector)
     with context.database.write() as connection:
         contact = lock_credentials(connection, organisation_id, whom)
         count = count_live_identities(connection, context.rules, contact.id, now)
-        identities.end_all(connection, contact.id, now)
+        sign_outs.end_all(connection, contact.id, now)
         address_changes.end_requests_of_ended_sessions(connection, contact.id, now)
         if count:
             operator = Visitor.operator(organisation_id)

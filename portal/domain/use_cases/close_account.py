@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, update
 
-from portal.domain import address_changes, contacts, identities, one_time_links, outbox, sign_ins
+from portal.domain import address_changes, contacts, one_time_links, outbox, sign_ins, sign_outs
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.erasure import erase
@@ -51,12 +51,12 @@ def close_account(context: Context, visitor: Visitor, customer: Customer) -> boo
         contact = contacts.lock(connection, customer.id)
         if contact is None:
             return True
-        if not identities.end_one(connection, contact.id, customer.identity_id, now):
+        if not sign_outs.end_one(connection, contact.id, customer.identity_id, now):
             return False
         erase_at = _erase_at(connection, context, contact.id, now)
         if erase_at:
             connection.execute(update(Contact).where(Contact.id == contact.id).values(erase_at=erase_at))
-            identities.end_all(connection, contact.id, now)
+            sign_outs.end_all(connection, contact.id, now)
             sign_ins.end_pending(connection, contact.id)
             one_time_links.end_all(connection, contact.id, now)
             make_decoys(connection, contact.id)

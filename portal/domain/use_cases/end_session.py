@@ -3,7 +3,7 @@
 The changes of address that were requested in them end too: an attacker may have requested one.
 """
 
-from portal.domain import address_changes, contacts, identities
+from portal.domain import address_changes, contacts, sign_outs
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import Customer
@@ -24,7 +24,7 @@ def end_session(context: Context, visitor: Visitor, customer: Customer, session_
     """
     now = context.clock()
     with context.database.write() as connection:
-        was_alive = identities.end_one(connection, customer.id, session_id, now)
+        was_alive = sign_outs.end_one(connection, customer.id, session_id, now)
         if was_alive is None:
             raise UnknownSession
         if was_alive:
@@ -38,7 +38,7 @@ def end_other_sessions(context: Context, visitor: Visitor, customer: Customer) -
     now = context.clock()
     with context.database.write() as connection:
         contact = contacts.lock(connection, customer.id)
-        if contact is not None and identities.end_others(connection, customer.id, customer.identity_id, now):
+        if contact is not None and sign_outs.end_others(connection, customer.id, customer.identity_id, now):
             address_changes.end_requests_of_ended_sessions(connection, customer.id, now)
             record(connection, visitor, EventKind.SESSIONS_END, contact_id=customer.id, now=now)
             notify(connection, context, visitor, contact, Notice.SESSIONS_ENDED)

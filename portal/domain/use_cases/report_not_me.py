@@ -1,6 +1,6 @@
 """Shut out whoever uses an account that is not theirs: the button behind "This wasn't me" in a notice."""
 
-from portal.domain import devices, failed_attempts, identities, one_time_links, passkeys, sign_ins
+from portal.domain import devices, failed_attempts, one_time_links, passkeys, sign_ins, sign_outs
 from portal.domain.context import Context, Visitor
 from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import NewLink, OpenLink
@@ -24,7 +24,7 @@ def report_not_me(context: Context, visitor: Visitor, link: OpenLink) -> str:
     """
     with redeem(context, visitor, link) as redeemed:
         connection, contact, now = redeemed.connection, redeemed.contact, redeemed.now
-        identities.end_all(connection, contact.id, now)
+        sign_outs.end_all(connection, contact.id, now)
         sign_ins.end_pending(connection, contact.id)
         one_time_links.end_all(connection, contact.id, now)
         devices.forget_all(connection, contact.id)

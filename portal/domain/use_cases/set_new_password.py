@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from portal.domain import accounts, contacts, devices, identities, one_time_links, sign_ins
+from portal.domain import accounts, contacts, devices, one_time_links, sign_ins, sign_outs
 from portal.domain.audit_log import EventKind
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
@@ -114,7 +114,7 @@ def repeat_reset(
     if started_by is None or context.clock() >= used.used_at + REPEATED_WITHIN:
         return None
     with context.database.read() as connection:
-        is_ours = identities.was_started_by(connection, link.contact_id, started_by)
+        is_ours = sign_outs.was_started_by(connection, link.contact_id, started_by)
         contact = contacts.find_by_id(connection, link.contact_id) if is_ours else None
     if contact is None or contact.password_hash is None:
         return None
@@ -129,7 +129,7 @@ def repeat_reset(
         current = contacts.lock(connection, contact.id)
         if current is None or current.password_hash not in matching:
             return None
-        if not identities.end_started_by(connection, contact.id, started_by, now):
+        if not sign_outs.end_started_by(connection, contact.id, started_by, now):
             return None
         first = _first_step(visitor, link, current, _SignIn(remember, replacing), is_told=True)
         return sign_ins.begin(connection, context, visitor, first, now)

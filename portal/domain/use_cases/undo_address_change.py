@@ -6,12 +6,12 @@ from portal.domain import (
     contacts,
     devices,
     failed_attempts,
-    identities,
     one_time_links,
     outbox,
     passkeys,
     second_step,
     sign_ins,
+    sign_outs,
 )
 from portal.domain.context import Context, Visitor
 from portal.domain.mailbox_proof import redeem
@@ -42,7 +42,7 @@ def undo_address_change(context: Context, visitor: Visitor, link: OpenLink) -> s
         change = address_changes.get_by_link(connection, link)
         contacts.reopen(connection, contact.id)
         address_changes.give_address(connection, visitor.organisation_id, contact, change.old, now)
-        identities.end_all(connection, contact.id, now)
+        sign_outs.end_all(connection, contact.id, now)
         sign_ins.end_pending(connection, contact.id)
         one_time_links.end_all(connection, contact.id, now)
         address_changes.end_later(connection, contact.id, change, now)
