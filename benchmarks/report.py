@@ -79,7 +79,7 @@ def _number(row: Row, value: float | None) -> str:
     return "" if value is None else f"{value:,.{row.digits}f}"
 
 
-_LEFT, _BAR, _STEP, _SCALE, _MOST = 330, 9, 34, 130, 3.5
+_LEFT, _BAR, _STEP, _SCALE, _MOST = 330, 13, 38, 130, 3.5
 """Of the plot in pixels: the width of the texts, a bar's height, a row's height, and the width of 1 and its maximum."""
 _STYLE = """<style>
  text { font: 13px system-ui, sans-serif; fill: #333 }
@@ -98,10 +98,14 @@ def _plot(before: _Stored, now: _Stored) -> str:
         "<title>Measured values in parts of their goals, before and now</title>",
         _STYLE,
         f'<text x="{goal}" y="16" text-anchor="middle">goal</text>',
+        f'<rect class="before" x="{goal + 140}" y="5" width="20" height="{_BAR}"/>',
+        f'<text x="{goal + 166}" y="16">before</text>',
+        f'<rect class="now" x="{goal + 230}" y="5" width="20" height="{_BAR}"/>',
+        f'<text x="{goal + 256}" y="16">now</text>',
     ]
     for number, (name, row) in enumerate(rows):
         top = 26 + number * _STEP
-        parts.append(f'<text x="{_LEFT - 10}" y="{top + 14}" text-anchor="end">{escape(row.text)}</text>')
+        parts.append(f'<text x="{_LEFT - 10}" y="{top + 17}" text-anchor="end">{escape(row.text)}</text>')
         for offset, kind, stored in ((0, "before", before), (_BAR + 1, "now", now)):
             if name in stored:
                 value = stored[name]["portal"]
@@ -109,6 +113,6 @@ def _plot(before: _Stored, now: _Stored) -> str:
                 length = min(of_goal, _MOST) * _SCALE
                 y = top + offset
                 parts.append(f'<rect class="{kind}" x="{_LEFT}" y="{y}" width="{length:.0f}" height="{_BAR}"/>')
-                parts.append(f'<text x="{_LEFT + length + 5:.0f}" y="{y + 9}">{_number(row, value)}</text>')
+                parts.append(f'<text x="{_LEFT + length + 5:.0f}" y="{y + 11}">{_number(row, value)}</text>')
     parts.append(f'<line class="goal" x1="{goal}" x2="{goal}" y1="20" y2="{height - 10}"/>')
     return "\n".join([*parts, "</svg>", ""])
