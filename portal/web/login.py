@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from portal.app import current_context
 from portal.domain.messages import N_
-from portal.domain.passkeys import UnknownPasskey
+from portal.domain.passkey_check import UnknownPasskey
 from portal.domain.relying_party import RelyingParty
 from portal.domain.use_cases.log_in import RegistrationPending, log_in
 from portal.domain.use_cases.log_in_by_passkey import log_in_by_passkey, request_passkey

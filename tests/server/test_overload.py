@@ -2,11 +2,13 @@
 
 import http.client
 import json
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
-from tests.cli.process import PATIENCE_SECONDS, serving
+from tests.cli.process import PATIENCE_SECONDS, serving, wait_until
+from tests.cli.test_metrics import scrape
 from tests.server.test_ending import COSTLY, patched, signing_in
+from tests.servers.processes import free_port
 
 ONE_THREAD = patched(
     "from portal.cli import serve; from portal.server import connection, lifecycle\n"
@@ -18,9 +20,14 @@ SECOND_HASH = {**COSTLY, "ARGON2_TIME_COST": "100"}
 
 
 def test_forms_that_would_wait_too_long_are_refused_and_pages_do_not_wait(tmp_path: Path) -> None:
-    with serving(tmp_path / "instance", program=ONE_THREAD, **SECOND_HASH) as served:
+    metrics = free_port()
+    with serving(tmp_path / "instance", program=ONE_THREAD, METRICS_PORT=str(metrics), **SECOND_HASH) as served:
         shop = http.client.HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE_SECONDS)
-        with signing_in(served, 1) as (first,), closing(shop), signing_in(served, 1) as (second,):
+        with closing(shop), ExitStack() as stack:
+            (first,) = stack.enter_context(signing_in(served, 1))
+            wait_until(lambda: scrape(metrics)["portal_hashes_waiting"] == 1)
+            (second,) = stack.enter_context(signing_in(served, 1))
+            wait_until(lambda: scrape(metrics)["portal_forms_waiting"] == 1)
             shop.request("POST", "/api/v1/customer/login", "{}", {"Content-Type": "application/json"})
             told = shop.getresponse()
             assert (told.status, told.getheader("Retry-After")) == (503, "2")

@@ -5,13 +5,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from portal.domain import passkeys, sign_ins
+from portal.domain import sign_ins
 from portal.domain.audit_log import EventKind
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import NewIdentity
+from portal.domain.passkey_check import Presented, check_passkey
 from portal.domain.passkey_requests import PasskeyRequest, Use, request_answer
-from portal.domain.passkeys import Presented
 from portal.domain.relying_party import RelyingParty
 from portal.domain.sign_ins import FirstStep, SignIn
 from portal.storage.database import retried
@@ -36,7 +36,7 @@ def log_in_by_passkey(  # noqa: PLR0913 - what the browser has sent, and what it
     """Begin the sign-in of the owner of a passkey (sign_ins.py); a new identity ends the one it is `replacing`.
 
     A passkey whose authenticator has verified its user is both steps of the sign-in; any other one is the first.
-    Raises what `passkeys.check` does.
+    Raises what `check_passkey` does.
     """
 
     def begin(connection: Connection, contact: ContactCredentials, user_verified: bool, now: datetime) -> SignIn:
@@ -46,4 +46,4 @@ def log_in_by_passkey(  # noqa: PLR0913 - what the browser has sent, and what it
         return sign_ins.begin(connection, context, visitor, first, now)
 
     presented = Presented(visitor, party, Use.SIGN_IN, challenges, credential, EventKind.SIGN_IN_BY_PASSKEY)
-    return passkeys.check(context, presented, begin)
+    return check_passkey(context, presented, begin)

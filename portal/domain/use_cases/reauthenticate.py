@@ -20,8 +20,8 @@ from portal.domain.link_requests import email_link
 from portal.domain.mailbox_proof import redeem
 from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
+from portal.domain.passkey_check import Presented, check_passkey
 from portal.domain.passkey_requests import PasskeyRequest, Use, request_answer
-from portal.domain.passkeys import Presented
 from portal.domain.relying_party import RelyingParty
 from portal.domain.second_step import Guess
 from portal.domain.tokens import Purpose
@@ -123,7 +123,7 @@ def reauthenticate_by_passkey(
 ) -> str | None:
     """Prove it by a passkey of the customer; returns what `reauthenticate` does.
 
-    One whose authenticator has verified its user proves the second step as well. Raises what `passkeys.check` does.
+    One whose authenticator has verified its user proves the second step as well. Raises what `check_passkey` does.
     """
 
     def renew(connection: Connection, contact: ContactCredentials, user_verified: bool, now: datetime) -> str | None:
@@ -133,4 +133,4 @@ def reauthenticate_by_passkey(
 
     kind, use = EventKind.REAUTHENTICATION, Use.REAUTHENTICATE
     presented = Presented(visitor, party, use, challenges, credential, kind, customer.id)
-    return passkeys.check(context, presented, renew)
+    return check_passkey(context, presented, renew)

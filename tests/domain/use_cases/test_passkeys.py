@@ -14,8 +14,9 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.identities import SessionEnded
 from portal.domain.operations.retention import CHALLENGE_RETENTION, purge
 from portal.domain.outbox import Notice
+from portal.domain.passkey_check import UnknownPasskey
 from portal.domain.passkey_requests import CHALLENGE_LIFETIME
-from portal.domain.passkeys import MAX_PASSKEYS, Passkey, UnknownPasskey
+from portal.domain.passkeys import MAX_PASSKEYS, Passkey
 from portal.domain.recent_authentication import RECENT, NotRecentlyAuthenticated, require_recent_authentication
 from portal.domain.sign_ins import PendingSignIn, SignInEnded
 from portal.domain.use_cases.add_passkey import add_passkey, request_new_passkey
