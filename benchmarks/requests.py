@@ -73,7 +73,7 @@ class _Requests:
     def __init__(self, instance: Instance, portal: Server) -> None:
         self._instance = instance
         self._portal = portal
-        self._numbers = count()
+        self._numbers = count(1000)  # with a shorter number, the password is refused as easy
         self._reader, *self._steady = instance.customers
         """The one who reads the account has few sessions, as most have; signing in again and again adds many."""
         self._passwords = dict.fromkeys(instance.changing_customers, PASSWORD)
