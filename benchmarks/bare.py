@@ -3,6 +3,7 @@
 They have the minimum of a page and of a sign-in: no CSRF token, no rate limits, no events, nothing stored.
 """
 
+import json
 import os
 
 from argon2 import PasswordHasher
@@ -14,8 +15,7 @@ def create_app() -> Flask:
     """Create the references as one WSGI application; the environment has a password hash and its cost."""
     app = Flask(__name__)
     app.config["SECRET_KEY"] = os.urandom(32)
-    time_cost, memory_kib, parallelism = map(int, os.environ["BARE_ARGON2"].split(","))
-    hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism)
+    hasher = PasswordHasher(**json.loads(os.environ["BENCH_ARGON2"]))
 
     @app.get("/login")
     def page() -> str:
@@ -23,7 +23,7 @@ def create_app() -> Flask:
 
     @app.post("/login")
     def log_in() -> ResponseReturnValue:
-        hasher.verify(os.environ["BARE_HASH"], request.form["password"])
+        hasher.verify(os.environ["BENCH_HASH"], request.form["password"])
         session["email"] = request.form["email"]
         return redirect("/account")
 

@@ -5,7 +5,8 @@ from http.client import HTTPConnection, HTTPResponse
 from time import perf_counter
 from urllib.parse import urlencode
 
-_TOKEN = re.compile(r'name="csrf_token"[^>]* value="([^"]+)"')
+_TOKEN = re.compile(r'name="(csrf_token|csrfmiddlewaretoken)"[^>]* value="([^"]+)"')
+"""The field of Flask-WTF or of Django."""
 _HEADERS = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
@@ -25,7 +26,8 @@ class Browser:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=60)
         self._origin = f"http://127.0.0.1:{port}"
         self._cookies: dict[str, str] = {}
-        self._token = ""
+        self._token: dict[str, str] = {}
+        """The form's field with the CSRF token."""
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
@@ -48,27 +50,28 @@ class Browser:
         response, text = self._get(path)
         self._keep_cookies(response)
         found = _TOKEN.search(text)
-        self._token = found[1] if found else ""
+        self._token = {found[1]: found[2]} if found else {}
 
-    def log_in(self, email: str, password: str) -> None:
+    def log_in(self, email: str, password: str, path: str = "/login", email_field: str = "email") -> None:
         """Sign in, and keep the cookies."""
-        self.open("/login")
-        response, _ = self._post("/login", {"email": email, "password": password})
-        assert response.status == 302, f"POST /login: {response.status} in place of 302"
+        self.open(path)
+        response, _ = self._post(path, {email_field: email, "password": password})
+        assert response.status == 302, f"POST {path}: {response.status} in place of 302"
         self._keep_cookies(response)
 
-    def send(self, path: str, expected: int, target: str = "", **fields: str) -> float:
+    def send(self, path: str, expected: int, target: str = "", containing: str = "", **fields: str) -> float:
         """Send the form and return the seconds until the whole response is read.
 
-        Its status must be `expected`, and its redirect lead to `target`.
+        Its status must be `expected`, its redirect lead to `target`, and its page contain a text.
         """
         start = perf_counter()
-        response, _ = self._post(path, fields)
+        response, body = self._post(path, fields)
         seconds = perf_counter() - start
         location = response.getheader("Location", "")
         assert (response.status, location if target else "") == (expected, target), (
             f"POST {path}: {response.status} {location} in place of {expected} {target}"
         )
+        assert containing.encode() in body, f"POST {path}: no {containing!r}"
         return seconds
 
     def status(self, path: str, **fields: str) -> int:
@@ -89,7 +92,7 @@ class Browser:
             "Content-Type": "application/x-www-form-urlencoded",
             "Origin": self._origin,
         }
-        self._connection.request("POST", path, urlencode({"csrf_token": self._token, **fields}), headers)
+        self._connection.request("POST", path, urlencode({**self._token, **fields}), headers)
         response = self._connection.getresponse()
         return response, response.read()
 

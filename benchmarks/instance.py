@@ -1,6 +1,7 @@
 """A portal in a temporary folder with registered and imported customers, and what a benchmark needs of its database."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -93,8 +94,11 @@ def temporary_instance(imported: int = 0) -> Iterator[Instance]:
         for email in [*customers, *changing]:
             _register(context, email)
         cost = settings.argon2
-        environment["BARE_ARGON2"] = f"{cost.time_cost},{cost.memory_kib},{cost.parallelism}"
-        environment["BARE_HASH"] = context.hasher.hash(PASSWORD, b"0" * 16)
+        environment["BENCH_FOLDER"] = folder
+        environment["BENCH_ARGON2"] = json.dumps(
+            {"time_cost": cost.time_cost, "memory_cost": cost.memory_kib, "parallelism": cost.parallelism}
+        )
+        environment["BENCH_HASH"] = context.hasher.hash(PASSWORD, b"0" * 16)
         yield Instance(path, environment, settings, context, customers, changing)
         context.database.engine.dispose()
 

@@ -6,7 +6,6 @@ import platform
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from statistics import median
 
 from benchmarks.figures import with_range
 from benchmarks.instance import CHECKOUT
@@ -37,7 +36,7 @@ def save(column: str, measured: Mapping[str, Measured]) -> None:
     """Store the medians of the measured rows; other rows keep their stored values."""
     stored = _read(column)
     for name, found in measured.items():
-        stored[name] = {"portal": found.value} | ({"bare": median(found.bare)} if found.bare else {})
+        stored[name] = {"portal": found.value} | ({"bare": found.bare_value} if found.bare_value is not None else {})
     _FOLDER.mkdir(exist_ok=True)
     _file(column).write_text(json.dumps({name: stored[name] for name in ROWS if name in stored}, indent=1) + "\n")
 
@@ -45,10 +44,15 @@ def save(column: str, measured: Mapping[str, Measured]) -> None:
 def write() -> None:
     """Write the table into docs/performance.md, and the plot."""
     before, now = (_read(column) for column in COLUMNS)
-    head, _, rest = _PAGE.read_text().partition(_BEGIN)
-    _, _, tail = rest.partition(_END)
-    _PAGE.write_text(head + _BEGIN + _table(before, now) + _END + tail)
+    write_between(_BEGIN, _table(before, now))
     _PLOT.write_text(_plot(before, now))
+
+
+def write_between(begin: str, text: str) -> None:
+    """Replace what docs/performance.md has after a marker, up to the next end."""
+    head, _, rest = _PAGE.read_text().partition(begin)
+    _, _, tail = rest.partition(_END)
+    _PAGE.write_text(head + begin + text + _END + tail)
 
 
 def _file(column: str) -> Path:
@@ -68,14 +72,15 @@ def _table(before: _Stored, now: _Stored) -> str:
     lines = ["", "| | unit | goal | before | now | bare reference |", "|---|---|---|---|---|---|"]
     for name, row in ROWS.items():
         bare = (now.get(name) or before.get(name) or {}).get("bare")
-        cells = [_number(row, column.get(name, {}).get("portal")) for column in (before, now)]
+        cells = [number(row, column.get(name, {}).get("portal")) for column in (before, now)]
         reached = name in now and row.meets_goal(now[name]["portal"])
         cells[1] = f"**{cells[1]}**" if reached else cells[1]
-        lines.append(f"| {row.text} | {row.unit} | {_goal(row)} | {' | '.join(cells)} | {_number(row, bare)} |")
+        lines.append(f"| {row.text} | {row.unit} | {_goal(row)} | {' | '.join(cells)} | {number(row, bare)} |")
     return "\n".join([*lines, "", ""])
 
 
-def _number(row: Row, value: float | None) -> str:
+def number(row: Row, value: float | None) -> str:
+    """Format a value in the digits of its row; empty without one."""
     return "" if value is None else f"{value:,.{row.digits}f}"
 
 
@@ -103,8 +108,8 @@ def _plot(before: _Stored, now: _Stored) -> str:
         f'<rect class="now" x="{goal + 230}" y="5" width="20" height="{_BAR}"/>',
         f'<text x="{goal + 256}" y="16">now</text>',
     ]
-    for number, (name, row) in enumerate(rows):
-        top = 26 + number * _STEP
+    for position, (name, row) in enumerate(rows):
+        top = 26 + position * _STEP
         parts.append(f'<text x="{_LEFT - 10}" y="{top + 17}" text-anchor="end">{escape(row.text)}</text>')
         for offset, kind, stored in ((0, "before", before), (_BAR + 1, "now", now)):
             if name in stored:
@@ -113,6 +118,6 @@ def _plot(before: _Stored, now: _Stored) -> str:
                 length = min(of_goal, _MOST) * _SCALE
                 y = top + offset
                 parts.append(f'<rect class="{kind}" x="{_LEFT}" y="{y}" width="{length:.0f}" height="{_BAR}"/>')
-                parts.append(f'<text x="{_LEFT + length + 5:.0f}" y="{y + 11}">{_number(row, value)}</text>')
+                parts.append(f'<text x="{_LEFT + length + 5:.0f}" y="{y + 11}">{number(row, value)}</text>')
     parts.append(f'<line class="goal" x1="{goal}" x2="{goal}" y1="20" y2="{height - 10}"/>')
     return "\n".join([*parts, "</svg>", ""])

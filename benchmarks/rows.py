@@ -34,6 +34,11 @@ class Measured:
         """The median."""
         return median(self.ours)
 
+    @property
+    def bare_value(self) -> float | None:
+        """The median of the reference, where the row has one."""
+        return median(self.bare) if self.bare else None
+
 
 ROWS: Mapping[str, Row] = {
     "login-page": Row("GET /login", "bare pages", 2.5),

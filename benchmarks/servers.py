@@ -46,27 +46,37 @@ class Server:
 def portal_server(instance: Instance) -> Iterator[Server]:
     """Run `portal serve`."""
     port = _free_port()
-    with _serving([*PORTAL, "serve", "--port", str(port)], port, instance) as server:
+    with _serving([*PORTAL, "serve", "--port", str(port)], port, instance, "/login") as server:
         yield server
 
 
 @contextmanager
 def bare_server(instance: Instance) -> Iterator[Server]:
-    """Run the references (bare.py) on the same WSGI server with the same number of threads."""
-    port = _free_port()
-    options = [f"--listen=127.0.0.1:{port}", f"--threads={_THREADS}", "--call"]
-    command = [sys.executable, "-m", "waitress", *options, "benchmarks.bare:create_app"]
-    with _serving(command, port, instance) as server:
+    """Run the references (bare.py)."""
+    with wsgi_server(instance, sys.executable, "benchmarks.bare") as server:
         yield server
 
 
 @contextmanager
-def _serving(command: list[str], port: int, instance: Instance) -> Iterator[Server]:
+def wsgi_server(instance: Instance, python: str, module: str, page: str = "/login") -> Iterator[Server]:
+    """Run the `create_app` of a module on the portal's WSGI server with the portal's number of threads.
+
+    The server has started when `page` shows a sign-in form.
+    """
+    port = _free_port()
+    options = [f"--listen=127.0.0.1:{port}", f"--threads={_THREADS}", "--call"]
+    command = [python, "-m", "waitress", *options, f"{module}:create_app"]
+    with _serving(command, port, instance, page) as server:
+        yield server
+
+
+@contextmanager
+def _serving(command: list[str], port: int, instance: Instance, page: str) -> Iterator[Server]:
     log = instance.path / f"server-{port}.log"
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=CHECKOUT, env=instance.environment, stdout=output, stderr=output)
     try:
-        _wait_until_it_answers(process, port, log)
+        _wait_until_it_answers(process, port, log, page)
         yield Server(port, process.pid, _cpu_seconds(process.pid))
     finally:
         process.terminate()
@@ -83,11 +93,11 @@ def _cpu_seconds(pid: int) -> float:
     return time.clock_gettime(~pid << 3 | 2)
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path, page: str) -> None:
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         try:
-            Browser(port).get("/login", 'name="password"')
+            Browser(port).get(page, 'name="password"')
         except ConnectionError:
             time.sleep(0.02)
         else:
