@@ -21,7 +21,7 @@ LOCK_ARGS ?=
 # Two targets at once would write to the same environment.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run demo test test-all test-programs coverage audit check format bench soak messages language lock sbom clean
+.PHONY: help run demo test test-all test-programs coverage audit check format bench bench-peers soak messages language lock sbom clean
 
 help:
 	@echo "make run      serve the portal on http://127.0.0.1:5000"
@@ -33,6 +33,7 @@ help:
 	@echo "make check    run linters, type checks and import rules"
 	@echo "make format   format the code"
 	@echo "make bench    measure the rows of docs/performance.md (ARGS=\"--row sign-in\": one of them)"
+	@echo "make bench-peers measure the portal beside Flask-Login, Flask-Security and django-allauth"
 	@echo "make soak     kill the portal at random under load, 500 times, and check for lost data; then the long tests"
 	@echo "make messages update the catalogues of all languages from the sources"
 	@echo "make language LOCALE=de   the same, and create a catalogue for another language"
@@ -96,6 +97,11 @@ soak: $(VENV)/.dev $(CATALOGUES)
 bench: $(VENV)/.dev $(CATALOGUES)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+# The peers have an environment of their own, with the Python of $(VENV).
+PEERS := build/peers
+bench-peers: $(VENV)/.dev $(CATALOGUES) $(PEERS)/.installed
+	@$(BIN)/python -m benchmarks.peers $(ARGS)
+
 PYBABEL := $(BIN)/pybabel --quiet
 POT := build/messages.pot
 .PHONY: $(POT)
@@ -132,6 +138,7 @@ lock: $(VENV)/.dev
 	@$(COMPILE) pyproject.toml --group build --output-file requirements.lock
 	@$(COMPILE) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
 	@$(COMPILE) --group pyproject.toml:audit --constraints requirements-dev.lock --output-file requirements-audit.lock
+	@$(COMPILE) --group pyproject.toml:peers --constraints requirements-dev.lock --output-file requirements-peers.lock
 
 # Every locked package with its version and hashes; the same lock file gives the same bytes. The tool's warning is about
 # the dependency graph, which a lock file does not have.
@@ -175,6 +182,12 @@ $(VENV)/.dev: requirements-dev.lock requirements.lock pyproject.toml | $(VENV)/.
 
 $(VENV)/.audit: requirements-audit.lock | $(VENV)/.dev
 	$(call install,pip,$(FROM_LOCK) $<,Node and Java into $(VENV) (only this once; about half a minute))
+	@touch $@
+
+$(PEERS)/.installed: requirements-peers.lock | $(VENV)/.dev
+	$(call install,pip,$(BIN)/python -m venv --clear $(PEERS) && \
+		$(PEERS)/bin/python -m pip --disable-pip-version-check install --no-deps --require-hashes -r $<,the peers into \
+		$(PEERS) (only this once; about half a minute))
 	@touch $@
 
 # The file that npm writes last.
