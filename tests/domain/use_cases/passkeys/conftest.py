@@ -2,10 +2,7 @@
 
 import pytest
 
-from tests.domain.passkey_customer import (
-    add,
-    log_in,
-)
+from tests.domain.passkey_customer import add, log_in
 from tests.domain.scene import Scene
 from tests.passkeys import Authenticator
 

@@ -13,15 +13,7 @@ from portal.domain.use_cases.reauthenticate import reauthenticate_by_passkey, re
 from portal.storage.models import Event, Organisation
 from tests.conftest import MovableClock
 from tests.domain import authenticator as authenticator_app
-from tests.domain.passkey_customer import (
-    PARTY,
-    add,
-    begin,
-    events,
-    log_in,
-    passkeys_of,
-    prove,
-)
+from tests.domain.passkey_customer import PARTY, add, begin, events, log_in, passkeys_of, prove
 from tests.domain.scene import Scene, refused
 from tests.passkeys import Authenticator
 

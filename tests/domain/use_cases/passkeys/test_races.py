@@ -15,14 +15,7 @@ from portal.storage.models import Contact, Identity
 from portal.storage.models import Passkey as PasskeyRow
 from portal.storage.models import PendingSignIn as PendingSignInRow
 from tests.domain.instrumentation import in_parallel
-from tests.domain.passkey_customer import (
-    PARTY,
-    add,
-    ask,
-    finish,
-    finish_adding,
-    passkeys_of,
-)
+from tests.domain.passkey_customer import PARTY, add, ask, finish, finish_adding, passkeys_of
 from tests.domain.scene import ADA, Scene, refused
 from tests.passkeys import Authenticator
 

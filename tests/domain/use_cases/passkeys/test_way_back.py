@@ -15,14 +15,7 @@ from portal.domain.use_cases.set_first_password import set_first_password
 from portal.storage.models import Passkey as PasskeyRow
 from tests.conftest import MovableClock
 from tests.domain import authenticator as authenticator_app
-from tests.domain.passkey_customer import (
-    MINUTE,
-    add,
-    begin,
-    log_in,
-    passkeys_of,
-    prove,
-)
+from tests.domain.passkey_customer import MINUTE, add, begin, log_in, passkeys_of, prove
 from tests.domain.scene import PASSWORD, SECOND_PASSWORD, Scene
 from tests.domain.use_cases.address_change import change, undo
 from tests.passkeys import Authenticator
