@@ -1,18 +1,26 @@
 """Customers who add passkeys and sign in with them."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import select
+
+from portal.domain.audit_log import EventKind
 from portal.domain.passkey_requests import PasskeyRequest
 from portal.domain.passkeys import Passkey
 from portal.domain.relying_party import RelyingParty
 from portal.domain.sign_ins import SignIn
 from portal.domain.use_cases import add_passkey, log_in_by_passkey, reauthenticate
+from portal.domain.use_cases.get_security import get_security
+from portal.storage.models import Event
+from tests.conftest import MovableClock
 from tests.domain.scene import Scene, identity_of
 from tests.passkeys import Authenticator
 
 PARTY = RelyingParty("portal.example.com", "Example shop", "https://portal.example.com", ())
 SHOP = "https://shop.example.com"
+MINUTE = timedelta(minutes=1)
 FRAMED_PARTY = RelyingParty("portal.example.com", "Example shop", "https://portal.example.com", (SHOP,))
 
 
@@ -69,3 +77,19 @@ def prove(
     return reauthenticate.reauthenticate_by_passkey(
         scene.context, scene.visitor, customer, PARTY, [request.challenge], credential
     )
+
+
+def passkeys_of(scene: Scene, identity: str) -> tuple[Passkey, ...]:
+    return get_security(scene.context, scene.get(identity)).passkeys
+
+
+def events(scene: Scene, *kinds: EventKind) -> list[tuple[str, str | None]]:
+    """The events of these kinds, with what they were refused for."""
+    found = scene.rows(select(Event.kind, Event.refusal).where(Event.kind.in_(kinds)).order_by(Event.id))
+    return [(kind, refusal) for kind, refusal in found]
+
+
+def clock_of(scene: Scene) -> MovableClock:
+    clock = scene.context.clock
+    assert isinstance(clock, MovableClock)
+    return clock

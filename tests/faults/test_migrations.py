@@ -30,8 +30,8 @@ WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT gra
 EXPANSION = (
     "ALTER TABLE contact ADD COLUMN nickname VARCHAR(255)",
     "ALTER TABLE registration ADD COLUMN visits INTEGER NOT NULL DEFAULT 0",
-    "CREATE TABLE passkey (id INTEGER PRIMARY KEY, contact_id INTEGER REFERENCES contact (id) ON DELETE CASCADE)",
-    "CREATE INDEX ix_passkey_contact_id ON passkey (contact_id)",
+    "CREATE TABLE gift_card (id INTEGER PRIMARY KEY, contact_id INTEGER REFERENCES contact (id) ON DELETE CASCADE)",
+    "CREATE INDEX ix_gift_card_contact_id ON gift_card (contact_id)",
     "UPDATE alembic_version SET version_num = '9999'",
 )
 """What a migration of the next version may do (tests/storage/test_expansion.py)."""

@@ -10,6 +10,7 @@ def stale(path: str, press: str, **fields: str) -> State:
     def open_it(stage: Stage) -> Visitor:
         visitor = stage.cleared()
         visitor.go(path)
+        visitor.page.wait_for_load_state("networkidle")  # the sign-in page's script has asked for passkeys
         visitor.context.clear_cookies()
         visitor.type(**fields)
         assert visitor.press(press) == 400
