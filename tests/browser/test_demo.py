@@ -51,7 +51,8 @@ def test_registering_in_the_frame_signs_in_at_the_shop(demo: dict[str, str], bro
     expect(mails.locator("#mails")).to_contain_text("No emails yet")
     page.goto(demo["Shop"])
     frame = page.frame_locator("iframe")
-    frame.get_by_role("link", name="Create an account").click()
+    press_enter(frame.get_by_role("link", name="Create an account"))  # it moves while the frame is resized
+    expect(frame.locator("[name=first_name]")).to_be_visible()  # the page before has an email field, too
     for name, text in {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}.items():
         frame.locator(f"[name={name}]").fill(text)
     press_enter(frame.get_by_role("button", name="Create an account"))
