@@ -41,7 +41,8 @@ def register(app: Flask) -> None:
     app.jinja_env.globals["asset"] = urls.__getitem__
     path_of = cache(lambda endpoint: url_for(endpoint))  # the same for all requests, for the same reason
     app.jinja_env.globals["url_for"] = lambda endpoint, **values: (
-        url_for(endpoint, **values) if values else path_of(endpoint)
+        # An endpoint that begins with a dot is one of the blueprint of the page.
+        url_for(endpoint, **values) if values or endpoint.startswith(".") else path_of(endpoint)
     )
 
     def has_current_version() -> bool:
