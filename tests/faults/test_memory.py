@@ -1,4 +1,4 @@
-"""F20: a process that gets no more memory."""
+"""A process that gets no more memory."""
 
 import resource
 import subprocess
