@@ -80,6 +80,17 @@ class PasskeyRequest:
 
 
 @dataclass(frozen=True)
+class PasskeyResponse:
+    """What a browser has sent to show or add a passkey."""
+
+    party: RelyingParty
+    challenges: Sequence[str] = field(repr=False)
+    """Those that the browser holds."""
+    credential: str = field(repr=False)
+    """The authenticator's answer to one of them, as JSON."""
+
+
+@dataclass(frozen=True)
 class Descriptor:
     """A passkey that the browser is to use, or is not to make again."""
 

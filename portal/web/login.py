@@ -19,7 +19,7 @@ from portal.web.embedding import announce_sign_out
 from portal.web.form_page import FormPage, FormT, PageState, StatelessFormPage
 from portal.web.forms import ConfirmForm, LoginForm, PasskeySignInForm
 from portal.web.handover import redirect_signed_in, sign_in_and_redirect
-from portal.web.passkeys import challenges_in, credential_id_in, find_party, get_party, options_for_script
+from portal.web.passkeys import credential_id_in, find_party, get_party, options_for_script, response_in
 from portal.web.redirects import own_path
 
 pages = Blueprint("login", __name__)
@@ -91,9 +91,7 @@ class PasskeyPage(_LoginPage[PasskeySignInForm]):
             begun = log_in_by_passkey(
                 current_context(),
                 session.current_visitor(),
-                get_party(),
-                challenges_in(form),
-                form.credential.text,
+                response_in(form),
                 remember=remember,
                 replacing=session.presented_identity(),
             )

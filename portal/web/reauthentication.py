@@ -28,7 +28,7 @@ from portal.web.forms import (
     ConfirmPasswordForm,
     ConfirmSecondStepForm,
 )
-from portal.web.passkeys import challenges_in, find_party, get_party, options_for_script
+from portal.web.passkeys import find_party, get_party, options_for_script, response_in
 from portal.web.redirects import own_path, redirect_to
 
 pages = Blueprint("reauthentication", __name__, url_prefix="/reauthenticate")
@@ -79,12 +79,7 @@ class PasskeyPage(_ReauthenticationPage[ConfirmPasskeyForm]):
 
     def submit(self, form: ConfirmPasskeyForm, state: _ReauthenticationState) -> ResponseReturnValue:
         identity = reauthenticate_by_passkey(
-            current_context(),
-            session.current_visitor(),
-            session.signed_in_customer(),
-            get_party(),
-            challenges_in(form),
-            form.credential.text,
+            current_context(), session.current_visitor(), session.signed_in_customer(), response_in(form)
         )
         return _renew_and_redirect(identity, form.next.data)
 

@@ -21,7 +21,7 @@ from portal.domain.mailbox_proof import redeem
 from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
 from portal.domain.passkey_check import Presented, check_passkey
-from portal.domain.passkey_requests import PasskeyRequest, Use, request_answer
+from portal.domain.passkey_requests import PasskeyRequest, PasskeyResponse, Use, request_answer
 from portal.domain.relying_party import RelyingParty
 from portal.domain.second_step import Guess
 from portal.domain.tokens import Purpose
@@ -114,12 +114,7 @@ def request_own_passkey(context: Context, customer: Customer, party: RelyingPart
 
 @retried
 def reauthenticate_by_passkey(
-    context: Context,
-    visitor: Visitor,
-    customer: Customer,
-    party: RelyingParty,
-    challenges: Sequence[str],
-    credential: str,
+    context: Context, visitor: Visitor, customer: Customer, response: PasskeyResponse
 ) -> str | None:
     """Prove it by a passkey of the customer; returns what `reauthenticate` does.
 
@@ -131,6 +126,5 @@ def reauthenticate_by_passkey(
         proof = Proof.BOTH if user_verified else Proof.FIRST_STEP
         return identities.renew(connection, customer.identity_id, now, proof)
 
-    kind, use = EventKind.REAUTHENTICATION, Use.REAUTHENTICATE
-    presented = Presented(visitor, party, use, challenges, credential, kind, customer.id)
+    presented = Presented(visitor, response, Use.REAUTHENTICATE, EventKind.REAUTHENTICATION, customer.id)
     return check_passkey(context, presented, renew)

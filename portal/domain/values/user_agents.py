@@ -45,8 +45,7 @@ def read_user_agent(text: str | None) -> tuple[str | None, str | None]:
     """Return the names of the browser and of the operating system, each None where it is not known."""
     if not text:
         return None, None
-    # Whoever names no browser does not pay for the import.
-    from ua_parser import parse_os, parse_user_agent
+    from ua_parser import parse_os, parse_user_agent  # slow to load, and only lists of sessions and events need it
 
     browser, system = parse_user_agent(text), parse_os(text)
     return _BROWSERS.get(browser.family) if browser else None, _SYSTEMS.get(system.family) if system else None
