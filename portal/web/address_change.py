@@ -24,7 +24,7 @@ from portal.domain.use_cases.request_address_change import (
 )
 from portal.domain.use_cases.undo_address_change import get_undo_link, undo_address_change
 from portal.web import emailed_links, session
-from portal.web.form_page import FormPage, FormT, PageState
+from portal.web.form_page import CodeState, FormPage, FormT, PageState
 from portal.web.forms import ChangeCodeForm, ConfirmForm, NewAddressForm
 from portal.web.link_page import LinkPage, LinkState
 from portal.web.saved_input import remember_address
@@ -77,15 +77,7 @@ class CancelPage(_ChangePage[ConfirmForm]):
         return redirect(url_for("account.home"))
 
 
-@dataclass
-class _CodeState(PageState):
-    email: str | None
-    """The new address."""
-    requested_here: bool
-    """Whether the change was requested in this session."""
-
-
-class CodePage(FormPage[ChangeCodeForm, _CodeState]):
+class CodePage(FormPage[ChangeCodeForm, CodeState]):
     """Enter the code, in the session that requested the change."""
 
     form_class = ChangeCodeForm
@@ -105,11 +97,11 @@ class CodePage(FormPage[ChangeCodeForm, _CodeState]):
         """Confirm the change, unless another browser has confirmed it by the link."""
         return early if (early := self.early_redirect()) is not None else super().post(**arguments)
 
-    def load(self) -> _CodeState:
+    def load(self) -> CodeState:
         pending = find_pending_change(current_context(), session.signed_in_customer())
-        return _CodeState(pending.email if pending else None, pending is not None and pending.requested_here)
+        return CodeState(pending.email if pending else None, pending is not None and pending.requested_here)
 
-    def submit(self, form: ChangeCodeForm, state: _CodeState) -> ResponseReturnValue:
+    def submit(self, form: ChangeCodeForm, state: CodeState) -> ResponseReturnValue:
         context, visitor = current_context(), session.current_visitor()
         return _confirm(get_change_link_by_code(context, visitor, session.signed_in_customer(), form.code.data or ""))
 

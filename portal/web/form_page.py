@@ -52,6 +52,16 @@ class PageState:
     """What a page needs beside its form. The fields of a subclass are variables of the page's template."""
 
 
+@dataclass
+class CodeState(PageState):
+    """What the page for a code from an email needs."""
+
+    email: str | None
+    """The address that the code was sent to, if it is known."""
+    requested_here: bool
+    """Whether this browser requested the code."""
+
+
 FormT = TypeVar("FormT", bound=PortalForm)
 StateT = TypeVar("StateT", bound=PageState)
 

@@ -1,7 +1,5 @@
 """Sign in by the link or the code of an email."""
 
-from dataclasses import dataclass
-
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -16,7 +14,7 @@ from portal.domain.use_cases.log_in_by_email import (
     request_sign_in,
 )
 from portal.web import emailed_links, session
-from portal.web.form_page import FormPage, PageState, StatelessFormPage
+from portal.web.form_page import CodeState, FormPage, PageState, StatelessFormPage
 from portal.web.forms import CodeForm, RememberForm, SignInByMailForm
 from portal.web.handover import redirect_signed_in, sign_in_and_redirect
 from portal.web.link_page import LinkPage, LinkState
@@ -48,15 +46,7 @@ class RequestPage(StatelessFormPage[SignInByMailForm]):
         return redirect(url_for("mail_sign_in.code"))
 
 
-@dataclass
-class _CodeState(PageState):
-    email: str | None
-    """The address that was typed."""
-    requested_here: bool
-    """Whether this browser requested an email."""
-
-
-class CodePage(FormPage[CodeForm, _CodeState]):
+class CodePage(FormPage[CodeForm, CodeState]):
     """Enter the code, in the browser that requested the email."""
 
     form_class = CodeForm
@@ -67,10 +57,10 @@ class CodePage(FormPage[CodeForm, _CodeState]):
         is_done = session.current_customer() is not None and not emailed_links.sign_in_requests()
         return redirect_signed_in(session.requested_path()) if is_done else None
 
-    def load(self) -> _CodeState:
-        return _CodeState(email=emailed_links.mailed_to(), requested_here=bool(emailed_links.sign_in_requests()))
+    def load(self) -> CodeState:
+        return CodeState(email=emailed_links.mailed_to(), requested_here=bool(emailed_links.sign_in_requests()))
 
-    def submit(self, form: CodeForm, state: _CodeState) -> ResponseReturnValue:
+    def submit(self, form: CodeForm, state: CodeState) -> ResponseReturnValue:
         requests = emailed_links.sign_in_requests()
         link = get_sign_in_link_by_code(current_context(), session.current_visitor(), requests, form.code.data or "")
         return _sign_in(link, remember=form.remember.data)

@@ -21,7 +21,7 @@ from portal.domain.use_cases.resend_confirmation import resend
 from portal.i18n import current_language
 from portal.web import emailed_links, session
 from portal.web.embedding import current_visit
-from portal.web.form_page import FormPage, FormT, PageState
+from portal.web.form_page import CodeState, FormPage, FormT, PageState
 from portal.web.forms import ChosenPasswordForm, CodeForm, RememberForm, ResendForm
 from portal.web.handover import redirect_signed_in, sign_in_and_redirect
 from portal.web.link_page import LinkPage, LinkState
@@ -90,11 +90,7 @@ pages.add_url_rule("/register", view_func=RegistrationPage.as_view("register"))
 
 
 @dataclass
-class _CodeState(PageState):
-    email: str | None
-    """The address that was typed."""
-    requested_here: bool
-    """Whether this browser made the registration."""
+class _CodeState(CodeState):
     here: str
     """The page that the language switch returns to; ResendPage has the same."""
 
