@@ -75,8 +75,7 @@ _OPTIONS = (
         "field_rules",
         multiple=True,
         metavar="NAME=RULE",
-        help="Whether registration and profile show a field: hidden, optional, required or read-only. Other fields keep "
-        "theirs.",
+        help="Whether registration and profile show a field: hidden, optional, required or read-only. Others stay.",
     ),
     click.option(
         "--require-two-step",
