@@ -14,7 +14,7 @@ from typing import TypeVar
 import pyotp
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from portal.domain import contacts, devices, failed_attempts, recovery_codes, trusted_browsers
+from portal.domain import contacts, devices, lockout, recovery_codes, trusted_browsers
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
@@ -166,10 +166,10 @@ def check(context: Context, guess: Guess, then: Callable[[Connection, ContactCre
             elif is_recovery_code:
                 is_right = recovery_codes.use(connection, context, visitor, contact, typed)
             else:
-                locked = not failed_attempts.count_app_code(connection, device, contact_id)
+                locked = not lockout.count_app_code(connection, device, contact_id)
                 is_right = not locked and _try_app_code(connection, context, contact_id, typed)
             if contact is not None and is_right:
-                failed_attempts.reset_app_codes(connection, device, contact_id)
+                lockout.reset_app_codes(connection, device, contact_id)
                 result = then(connection, contact, now)
                 counted.give_back()
                 return result

@@ -1,6 +1,6 @@
 """End an attacker's access to an account: the button behind "This wasn't me" in a notice."""
 
-from portal.domain import devices, failed_attempts, one_time_links, passkeys, sign_ins, sign_outs
+from portal.domain import devices, lockout, one_time_links, passkeys, sign_ins, sign_outs
 from portal.domain.context import Context, Visitor
 from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import NewLink, OpenLink
@@ -30,6 +30,6 @@ def report_not_me(context: Context, visitor: Visitor, link: OpenLink) -> str:
         devices.forget_all(connection, contact.id)
         passkeys.remove_all(connection, contact.id)
         if contact.password_hash is not None:
-            failed_attempts.lock_password(connection, contact.id)
+            lockout.lock_password(connection, contact.id)
         reset = NewLink(Purpose.RESET, contact.id, link.email, expires_at=now + context.rules.reset_lifetime)
         return one_time_links.issue(connection, reset, now).public_id

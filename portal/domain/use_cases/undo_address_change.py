@@ -5,7 +5,7 @@ from portal.domain import (
     address_changes,
     contacts,
     devices,
-    failed_attempts,
+    lockout,
     one_time_links,
     outbox,
     passkeys,
@@ -51,7 +51,7 @@ def undo_address_change(context: Context, visitor: Visitor, link: OpenLink) -> s
         passkeys.remove_since(connection, contact.id, change.requested_at)
         second_step.remove_since(connection, contact.id, change.requested_at)
         accounts.remove_password_set_since(connection, contact, change.requested_at, now)
-        failed_attempts.lock_password(connection, contact.id)
+        lockout.lock_password(connection, contact.id)
         expires_at = now + context.rules.reset_lifetime
         reset = one_time_links.issue(connection, NewLink(Purpose.RESET, contact.id, change.old.email, expires_at), now)
         mails = [NewMail(Notice.ADDRESS_RESTORED, contact.id, change.old.email, contact.locale, link_id=reset.id)]
