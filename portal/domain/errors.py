@@ -1,7 +1,7 @@
 """All failures of the use cases, in one table.
 
 Codes and messages are documented for shops' servers (docs/api.md); the words are shown on the portal's own pages.
-Failures that an attacker must not tell apart share their words.
+Failures that an attacker must not be able to distinguish have the same words.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ TOO_MANY = NN_("Too many attempts. Try again in %(num)d minute.", "Too many atte
 
 
 def _sign_in_failed(words: Message, detail: str | None = None) -> Wording:
-    """Return the texts of a failure that a shop's server cannot tell from others, except by its detail."""
+    """Return the texts of a failure that a shop's server can distinguish from others only by its detail."""
     return Wording("login", "E001", "Customer login failed.", words, detail)
 
 
@@ -165,7 +165,7 @@ def failures_of(use_case: str) -> tuple[Failure, ...]:
 
 
 def minutes(seconds: int) -> int:
-    """Return how many whole minutes to wait, as people are told."""
+    """Return how many whole minutes to wait, as messages say it."""
     return ceil(seconds / 60)
 
 

@@ -1,4 +1,4 @@
-"""Check the passkey that a browser shows, and do what a right one allows."""
+"""Check the passkey that a browser has sent, and do what a right one allows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ class _StoredPasskey:
 
 
 class UnknownPasskey(Refused):
-    """The organisation has no such passkey, so the browser can forget it. It says what every other refusal says."""
+    """The organisation has no such passkey, so the browser can forget it. It has the words of every other refusal."""
 
     def __init__(self) -> None:
         super().__init__(Failure.PASSKEY_REFUSED)
@@ -73,12 +73,12 @@ def check_passkey(
     presented: Presented,
     then: Callable[[Connection, ContactCredentials, bool, datetime], T],
 ) -> T:
-    """Check an answer of an authenticator, and do what a right one allows, in one transaction.
+    """Check the response of an authenticator, and call `then` for a right one, in one transaction.
 
-    `then` is told whether the authenticator has verified its user. The answer is counted against the rate limits before
-    it is verified, and accepted once. Raises Refused (PASSKEY_REFUSED, PASSKEY_EXPIRED, TOO_MANY_LOGINS, and after a
-    right signature BANNED and UNVERIFIED), and what `then` raises, which leaves the challenge unused. A passkey that is
-    unknown, removed or of another organisation is an UnknownPasskey.
+    `then` is told whether the authenticator has verified its user. The response is counted against the rate limits
+    before it is verified, and accepted once. Raises Refused (PASSKEY_REFUSED, PASSKEY_EXPIRED, TOO_MANY_LOGINS, and
+    after a right signature BANNED and UNVERIFIED), and what `then` raises, which leaves the challenge unused. A passkey
+    that is unknown, removed or of another organisation is an UnknownPasskey.
     """
     from portal.domain import webauthn_ceremonies  # loads a library that most requests do not need
 

@@ -1,6 +1,6 @@
 """Recovery codes, each of which takes the place of one code of the authenticator app.
 
-A code has 80 random bits, which nobody guesses, so a fast digest of it is stored and no limit per account is needed.
+A code has 80 random bits and cannot be guessed, so a fast digest of it is stored and no limit per account is needed.
 """
 
 import re

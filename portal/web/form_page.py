@@ -148,7 +148,7 @@ class FormPage(MethodView, Generic[FormT, StateT]):
     def show_stale(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
         """Show a form again whose token is missing or invalid, with what was typed; nothing was done.
 
-        A customer who has signed in meanwhile, in another tab, is redirected. The data of a form from another site is
+        A customer who has signed in in another tab is redirected. The data of a form from another site is
         discarded (forgery.py).
         """
         if was_sent_by_our_page() and (redirect := self.early_redirect()) is not None:

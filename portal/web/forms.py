@@ -1,4 +1,4 @@
-"""Forms: they check the shape of their input only; the domain checks what takes the database.
+"""The forms of the pages. They check the shape of the input only; the domain checks the rest.
 
 The labels of fields are here and not in templates, because error messages name them.
 """
@@ -44,7 +44,7 @@ class LoginForm(EmailForm):
 
 
 class PasskeyForm(PortalForm):
-    """Send what the browser says of a passkey, and the challenge that it was asked with."""
+    """Send the response of an authenticator, and the challenge that it is for."""
 
     credential = UnseenField()
     challenge = UnseenField()
@@ -207,7 +207,7 @@ class SecondStepForm(PortalForm):
 
 
 class ConfirmSecondStepForm(PortalForm):
-    """Type a code of the second step, to confirm who sits there."""
+    """Enter a code of the second step to reauthenticate."""
 
     code = SecondStepField(N_("Code"))
     next = HiddenField()

@@ -1,4 +1,4 @@
-"""What the page of a refused link from an email says, and where it leads on."""
+"""The texts and links of the error page for a refused link from an email."""
 
 from dataclasses import dataclass
 

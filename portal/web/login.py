@@ -38,7 +38,7 @@ class _LoginState(PageState):
     unverified: bool = False
     """Whether the password is right, but the address is not confirmed yet."""
     unknown_passkey: str | None = None
-    """The id of a passkey that the browser has offered in vain."""
+    """The id of an unknown passkey, which the browser can forget."""
 
 
 class _LoginPage(FormPage[FormT, _LoginState]):

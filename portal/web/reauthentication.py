@@ -57,7 +57,7 @@ class PasswordPage(_ReauthenticationPage[ConfirmPasswordForm]):
     form_class = ConfirmPasswordForm
 
     def early_redirect(self) -> ResponseReturnValue | None:
-        """Redirect a customer of whom only the second step is asked."""
+        """Redirect a customer who only needs the second step."""
         if is_second_step_due(current_context(), session.signed_in_customer()):
             return redirect(url_for("reauthentication.second_step", next=own_path(request.args.get("next"))))
         return None
@@ -144,7 +144,7 @@ class SecondStepPage(_ReauthenticationPage[ConfirmSecondStepForm]):
     template = "account/reauthenticate_two_step.html"
 
     def early_redirect(self) -> ResponseReturnValue | None:
-        """Redirect a customer of whom it is not asked now to the page with the other ways."""
+        """Redirect a customer who does not need it now to the page with the other ways."""
         if is_second_step_due(current_context(), session.signed_in_customer()):
             return None
         return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))

@@ -101,7 +101,7 @@ class _PendingPage(FormPage[FormT, _CodeState]):
     template = "register/code.html"
 
     def early_redirect(self) -> ResponseReturnValue | None:
-        """Redirect if the address is confirmed meanwhile, or if a signed-in browser has no registration."""
+        """Redirect if the address was confirmed in another browser, or if a signed-in browser has no registration."""
         registration, customer = emailed_links.remembered_registration(), session.current_customer()
         if registration is None:
             return redirect_signed_in(None) if customer else None

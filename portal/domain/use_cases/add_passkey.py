@@ -22,7 +22,7 @@ from portal.storage.database import retried
 
 
 def request_new_passkey(context: Context, customer: Customer, party: RelyingParty) -> PasskeyRequest:
-    """Return what asks a browser to make a passkey for a customer. Nothing is stored.
+    """Return the request to a browser to make a passkey for a customer. Nothing is stored.
 
     Raises NotRecentlyAuthenticated and Refused(TOO_MANY_PASSKEYS).
     """

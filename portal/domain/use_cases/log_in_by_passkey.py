@@ -17,7 +17,7 @@ from portal.storage.database import retried
 
 
 def request_passkey(context: Context, party: RelyingParty) -> PasskeyRequest:
-    """Return what asks a browser for any passkey of this host. Nothing is stored."""
+    """Return the request to a browser for any passkey of this host. Nothing is stored."""
     return request_answer(party, Use.SIGN_IN, context.clock())
 
 

@@ -1,6 +1,6 @@
 """Store a pending registration, which has no effect before a proof of the mailbox.
 
-An attacker who registers another person's address gains nothing: a pending registration signs nobody in, and any other
+An attacker who registers another person's address gains nothing: a pending registration cannot sign in, and any other
 proof of the mailbox (a reset, a sign-in by email) ends it.
 """
 

@@ -27,8 +27,8 @@ _BROWSERS = {
     "Vivaldi": "Vivaldi",
     "Yandex Browser": "Yandex",
 }
-"""What people call a family of ua-parser's. Others are not named: some are taken as they are out of the header, and
-whoever sends that would write a sentence into a mail to somebody else."""
+"""The usual names of ua-parser's families. Others are not named: some are copied from the header, so an attacker could
+write a sentence into an email to a customer."""
 _SYSTEMS = {
     "Android": "Android",
     "Chrome OS": "ChromeOS",
