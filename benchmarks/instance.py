@@ -20,6 +20,7 @@ from portal.app import build_context
 from portal.domain import contacts, one_time_links
 from portal.domain.context import Context, Visitor
 from portal.domain.one_time_links import NewLink
+from portal.domain.operations.ban import ban
 from portal.domain.organisations import get_organisation
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases.confirm_registration import confirm, get_confirmation
@@ -69,6 +70,14 @@ class Instance:
             link = NewLink(Purpose.RESET, contact.id, contact.email, now + timedelta(hours=1))
             public_id = one_time_links.issue(connection, link, now).public_id
         return self.context.signer.token(Purpose.RESET, public_id)
+
+    def ban(self, email: str) -> None:
+        """Ban a customer."""
+        ban(self.context, _visitor(self.context).organisation_id, parse_email(email), "a benchmark")
+
+    def add_pending(self, email: str) -> None:
+        """Register an address that stays unconfirmed."""
+        register(self.context, _visitor(self.context), RegistrationRequest(parse_email(email), PASSWORD))
 
 
 @contextmanager
