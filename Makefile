@@ -17,6 +17,10 @@ TYPED := $(wildcard portal tests benchmarks demo hatch_build.py)
 ARGS ?=
 LOCK_ARGS ?=
 
+# Python keeps what it compiled, also where the environment forbids it (images of containers often do): otherwise each
+# worker of the tests, and each process that they start, would compile the portal and its tests anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 # Two targets at once would write to the same environment.
 .NOTPARALLEL:
