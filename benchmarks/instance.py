@@ -16,6 +16,7 @@ from secrets import token_urlsafe
 
 from sqlalchemy import insert, select
 
+from benchmarks.backends import Backends
 from portal.app import build_context
 from portal.domain import contacts, one_time_links
 from portal.domain.context import Context, Visitor
@@ -25,7 +26,7 @@ from portal.domain.tokens import Purpose
 from portal.domain.use_cases.confirm_registration import confirm, get_confirmation
 from portal.domain.use_cases.register import RegistrationRequest, register
 from portal.domain.values.email import parse_email
-from portal.instance_dir import prepare_database, secret_key
+from portal.instance_dir import secret_key, upgrade_database
 from portal.settings import PREFIX, Settings, load_settings
 from portal.storage.models import FormerPassword, Link, Registration
 
@@ -59,6 +60,8 @@ class Instance:
     customers: list[str]
     changing_customers: list[str]
     """Those whose passwords a benchmark changes."""
+    backends: Backends | None
+    """What it uses in place of SQLite and of counters in memory."""
 
     def reset_token(self, email: str) -> str:
         """Return the token of a new reset link of a customer, as an email would contain it."""
@@ -72,8 +75,10 @@ class Instance:
 
 
 @contextmanager
-def temporary_instance(imported: int = 0) -> Iterator[Instance]:
-    """Create an instance with very high rate limits and `imported` more customers.
+def temporary_instance(
+    imported: int = 0, backends: Backends | None = None, registered: int = CUSTOMERS, **more_settings: str
+) -> Iterator[Instance]:
+    """Create an instance with very high rate limits and `imported` more customers; on SQLite without `backends`.
 
     Emails stay in the queue, since no mail server is there, so that the CPU time of requests is theirs alone.
     """
@@ -84,12 +89,14 @@ def temporary_instance(imported: int = 0) -> Iterator[Instance]:
         environment |= {PREFIX + "INSTANCE_PATH": folder}
         environment |= {PREFIX + "MAIL_SERVER": "127.0.0.1", PREFIX + "MAIL_PORT": "1"}
         environment |= {PREFIX + name.upper(): "1000000 per hour" for name in _LIMITS}
+        more_settings |= backends.new_settings() if backends else {}
+        environment |= {PREFIX + name: value for name, value in more_settings.items()}
         settings = load_settings(environment)
-        prepare_database(settings)
+        upgrade_database(settings)
         if imported:
             import_customers(imported, path, environment)
         context = build_context(settings, secret_key(settings))
-        customers = [f"steady-{number:04}@example.com" for number in range(CUSTOMERS)]
+        customers = [f"steady-{number:04}@example.com" for number in range(registered)]
         changing = [f"changing-{number:04}@example.com" for number in range(CHANGING_CUSTOMERS)]
         for email in [*customers, *changing]:
             _register(context, email)
@@ -99,7 +106,7 @@ def temporary_instance(imported: int = 0) -> Iterator[Instance]:
             {"time_cost": cost.time_cost, "memory_cost": cost.memory_kib, "parallelism": cost.parallelism}
         )
         environment["BENCH_HASH"] = context.hasher.hash(PASSWORD, b"0" * 16)
-        yield Instance(path, environment, settings, context, customers, changing)
+        yield Instance(path, environment, settings, context, customers, changing, backends)
         context.database.engine.dispose()
 
 
