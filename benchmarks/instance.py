@@ -60,6 +60,8 @@ class Instance:
     customers: list[str]
     changing_customers: list[str]
     """Those whose passwords a benchmark changes."""
+    import_seconds: float
+    """The CPU time of importing the others."""
     backends: Backends | None
     """What it uses in place of SQLite and of counters in memory."""
 
@@ -93,8 +95,7 @@ def temporary_instance(
         environment |= {PREFIX + name: value for name, value in more_settings.items()}
         settings = load_settings(environment)
         upgrade_database(settings)
-        if imported:
-            import_customers(imported, path, environment)
+        spent = import_customers(imported, path, environment).cpu_seconds if imported else 0.0
         context = build_context(settings, secret_key(settings))
         customers = [f"steady-{number:04}@example.com" for number in range(registered)]
         changing = [f"changing-{number:04}@example.com" for number in range(CHANGING_CUSTOMERS)]
@@ -106,7 +107,7 @@ def temporary_instance(
             {"time_cost": cost.time_cost, "memory_cost": cost.memory_kib, "parallelism": cost.parallelism}
         )
         environment["BENCH_HASH"] = context.hasher.hash(PASSWORD, b"0" * 16)
-        yield Instance(path, environment, settings, context, customers, changing, backends)
+        yield Instance(path, environment, settings, context, customers, changing, spent, backends)
         context.database.engine.dispose()
 
 

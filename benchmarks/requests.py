@@ -54,17 +54,17 @@ def take_turns(
     values: list[dict[str, list[tuple[float, float]]]] = [{name: [] for name in site.rows(names)} for site in sites]
     bare: list[float] = []
     for number in range(rounds + 1):
-        units = {"bare pages": 0.0, "hashes": _hash_ms(instance), "CPU ms": 1.0}
-        sign_in_ms, _ = _cost(reference, FORMS, _bare_sign_in(reference))
+        units = {"bare pages": 0.0, "hashes": hash_ms(instance), "CPU ms": 1.0}
+        sign_in_ms, _ = cost_ms(reference, FORMS, _bare_sign_in(reference))
         if number:  # the first round is the warm-up
             bare.append(sign_in_ms / units["hashes"])
         for name in names:
             is_page = ROWS[name].unit == "bare pages"
             if is_page:
-                units["bare pages"], _ = _cost(reference, PAGES, _bare_page(reference))
+                units["bare pages"], _ = cost_ms(reference, PAGES, bare_page(reference))
             for site, found in zip(sites, values, strict=True):
                 if name in found:
-                    ms, backends_ms = _cost(site.server, PAGES if is_page else FORMS, site.prepare(name))
+                    ms, backends_ms = cost_ms(site.server, PAGES if is_page else FORMS, site.prepare(name))
                     unit = units[ROWS[name].unit]
                     if number:
                         found[name].append((ms / unit, (ms + backends_ms) / unit))
@@ -77,7 +77,7 @@ def take_turns(
     ]
 
 
-def _cost(server: Server, times: int, request: Request) -> tuple[float, float]:
+def cost_ms(server: Server, times: int, request: Request) -> tuple[float, float]:
     """Return the average CPU ms of a request, in the server and in the backends that it uses."""
     before, backends_before = server.cpu_seconds(), server.backend_cpu_seconds()
     for _ in range(times):
@@ -86,7 +86,7 @@ def _cost(server: Server, times: int, request: Request) -> tuple[float, float]:
     return spent / times * 1000, backends_spent / times * 1000
 
 
-def _hash_ms(instance: Instance) -> float:
+def hash_ms(instance: Instance) -> float:
     salt = new_salt()
     before = process_time()
     for _ in range(FORMS):
@@ -94,7 +94,7 @@ def _hash_ms(instance: Instance) -> float:
     return (process_time() - before) / FORMS * 1000
 
 
-def _bare_page(reference: Server) -> Request:
+def bare_page(reference: Server) -> Request:
     browser = reference.browser()
     return lambda: browser.get("/login", "size of a usual form")
 

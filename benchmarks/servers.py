@@ -79,13 +79,26 @@ def wsgi_server(instance: Instance, python: str, module: str, page: str = "/logi
 
 
 @contextmanager
+def portal_worker(instance: Instance) -> Iterator[int]:
+    """Run `portal worker`; the id of its process."""
+    with _running([*PORTAL, "worker"], instance, instance.path / "worker.log") as process:
+        yield process.pid
+
+
+@contextmanager
 def _serving(command: list[str], port: int, instance: Instance, page: str) -> Iterator[Server]:
     log = instance.path / f"server-{port}.log"
+    with _running(command, instance, log) as process:
+        _wait_until_it_answers(process, port, log, page)
+        yield Server(port, process.pid, cpu_seconds(process.pid), instance.backends)
+
+
+@contextmanager
+def _running(command: list[str], instance: Instance, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=CHECKOUT, env=instance.environment, stdout=output, stderr=output)
     try:
-        _wait_until_it_answers(process, port, log, page)
-        yield Server(port, process.pid, cpu_seconds(process.pid), instance.backends)
+        yield process
     finally:
         process.terminate()
         try:
