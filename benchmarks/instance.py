@@ -67,7 +67,7 @@ class Instance:
 
     def reset_token(self, email: str) -> str:
         """Return the token of a new reset link of a customer, as an email would contain it."""
-        visitor, now = _visitor(self.context), self.context.clock()
+        visitor, now = default_visitor(self.context), self.context.clock()
         with self.context.database.write() as connection:
             contact = contacts.lock_by_key(connection, visitor.organisation_id, parse_email(email).key)
             assert contact is not None
@@ -152,20 +152,33 @@ def write_import(count: int, folder: Path) -> Path:
         rows = csv.writer(file)
         rows.writerow([*names, "passwordHash"])
         for number in range(count):
-            email = f"customer-{number * 7919 % count:07}@example{number % 500}.com"
             address = (f"Dlouhá {number}", "Praha", "110 00", "cz", "yes")
-            rows.writerow([email, "Jana", "Nováková", f"+420 777{number % 10**6:06}", *address, _IMPORTED_HASH])
+            rows.writerow(
+                [
+                    imported_email(number, count),
+                    "Jana",
+                    "Nováková",
+                    f"+420 777{number % 10**6:06}",
+                    *address,
+                    _IMPORTED_HASH,
+                ]
+            )
     return path
 
 
-def _visitor(context: Context) -> Visitor:
+def imported_email(number: int, count: int) -> str:
+    """Return the address of one of `count` imported customers."""
+    return f"customer-{number * 7919 % count:07}@example{number % 500}.com"
+
+
+def default_visitor(context: Context) -> Visitor:
     with context.database.read() as connection:
         organisation = get_organisation(connection, "default")
     return Visitor(organisation_id=organisation.id, ip="127.0.0.1", locale="en")
 
 
 def _register(context: Context, email: str) -> None:
-    visitor = _visitor(context)
+    visitor = default_visitor(context)
     public_id = register(context, visitor, RegistrationRequest(parse_email(email), PASSWORD))
     with context.database.read() as connection:
         link = connection.execute(
