@@ -1,7 +1,7 @@
 """Changes of customers' email addresses: those requested, and those that the former address can still undo.
 
-As long as a change can be undone, its former address is kept for its customer: nobody else can register it, change to
-it or be given it, so that it can come back.
+As long as a change can be undone, its former address is kept for its customer: no other customer can register it,
+change to it or be given it.
 """
 
 from dataclasses import dataclass

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select, update
@@ -207,7 +208,7 @@ def test_of_parallel_codes_none_is_checked_past_the_100th(portal: Scene) -> None
         with pytest.raises(Refused):
             type_code(portal, wrong(portal, public_id), public_id)
 
-    outcomes = in_parallel([lambda one=one: type_wrong_ones(one) for one in asked])  # type: ignore[misc]
+    outcomes = in_parallel([partial(type_wrong_ones, one) for one in asked])
     assert outcomes == [None] * 6
     assert failed_codes(portal) == 100
 
@@ -221,7 +222,7 @@ def test_of_parallel_attempts_only_one_is_the_100th(portal: Scene) -> None:
     def look(public_id: str) -> object:
         return get_sign_in_link_by_code(portal.context, portal.visitor, [public_id], right(portal, public_id))
 
-    outcomes = in_parallel([lambda one=one: look(one) for one in asked])  # type: ignore[misc]
+    outcomes = in_parallel([partial(look, one) for one in asked])
     assert [isinstance(outcome, Refused) for outcome in outcomes].count(False) == 1
 
 
