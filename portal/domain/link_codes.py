@@ -40,7 +40,7 @@ def get_open_link_by_code(
         owner_ids = _lock_owners(connection, visitor, public_ids)
         counted = _count_code_attempt(connection, public_ids)
         usable = [row for row in counted if row.code_tries <= MAX_CODE_ATTEMPTS and row.expires_at > now]
-        allowed = failed_attempts.count_code_attempt(
+        allowed = failed_attempts.count_mailed_code(
             connection, owner_ids.intersection(row.contact_id for row in usable)
         )
         matching = [row for row in usable if context.signer.is_code(purpose, row.public_id, digits)]

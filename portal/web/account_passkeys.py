@@ -21,7 +21,7 @@ from portal.extensions import form_rate
 from portal.web import session
 from portal.web.account_sessions import LARGEST_ID
 from portal.web.form_page import FormPage, FormT, PageState
-from portal.web.forms import ConfirmForm, PasskeyForm, Problem, RenamePasskeyForm
+from portal.web.forms import ConfirmForm, PasskeyForm, RenamePasskeyForm
 from portal.web.passkeys import (
     challenges_in,
     credential_id_in,
@@ -30,6 +30,7 @@ from portal.web.passkeys import (
     options_for_script,
     why_no_passkeys,
 )
+from portal.web.portal_form import Problem
 
 pages = Blueprint("account_passkeys", __name__, url_prefix="/account/passkeys")
 

@@ -23,7 +23,7 @@ from portal.domain.use_cases.request_address_change import (
     was_changed_in_session,
 )
 from portal.domain.use_cases.undo_address_change import get_undo_link, undo_address_change
-from portal.web import session
+from portal.web import emailed_links, session
 from portal.web.form_page import FormPage, FormT, PageState
 from portal.web.forms import ChangeCodeForm, ConfirmForm, NewAddressForm
 from portal.web.link_page import LinkPage, LinkState
@@ -137,7 +137,7 @@ class ConfirmPage(LinkPage[ConfirmForm, LinkState]):
 
 def _confirm(link: OpenLink) -> ResponseReturnValue:
     confirm_address_change(current_context(), session.current_visitor(), link)
-    session.remember_used_link(link.public_id)
+    emailed_links.remember_used_link(link.public_id)
     session.set_notice(_CHANGED)
     return redirect(url_for("account.home" if session.current_customer() else "login.login"))
 
@@ -161,8 +161,8 @@ class UndoPage(LinkPage[ConfirmForm, LinkState]):
         reset = undo_address_change(current_context(), session.current_visitor(), state.link)
         if customer and customer.id == state.link.contact_id:
             session.sign_out()
-        session.remember_used_link(state.link.public_id)
-        session.remember_opened_link(Purpose.RESET, reset)
+        emailed_links.remember_used_link(state.link.public_id)
+        emailed_links.remember_opened_link(Purpose.RESET, reset)
         session.set_notice(_UNDONE)
         return redirect(url_for("password.set_new_opened"))
 

@@ -15,7 +15,7 @@ from portal.extensions import age_of_form_token, form_rate
 from portal.i18n import translate
 from portal.web.cookies import is_framed
 from portal.web.forgery import sent_from_elsewhere
-from portal.web.forms import PortalForm, Problem
+from portal.web.portal_form import PortalForm, Problem
 from portal.web.redirects import own_path, this_page
 from portal.web.saved_input import (
     delete_input,

@@ -14,7 +14,7 @@ from portal.domain.use_cases.log_in import RegistrationPending, log_in
 from portal.domain.use_cases.log_in_by_passkey import log_in_by_passkey, request_passkey
 from portal.domain.use_cases.log_out import log_out
 from portal.extensions import form_rate
-from portal.web import session
+from portal.web import emailed_links, session
 from portal.web.embedding import announce_sign_out
 from portal.web.form_page import FormPage, FormT, PageState, StatelessFormPage
 from portal.web.forms import ConfirmForm, LoginForm, PasskeySignInForm
@@ -70,7 +70,7 @@ class LoginPage(_LoginPage[LoginForm]):
                 replacing=session.presented_identity(),
             )
         except RegistrationPending as pending:  # the password is right: this browser may have the email sent again
-            session.remember_registration(pending.registration, form.email.address.email)
+            emailed_links.remember_registration(pending.registration, form.email.address.email)
             state.unverified = True
             raise
         return sign_in_and_redirect(begun, remember=remember, after=form.next.data)

@@ -19,7 +19,7 @@ from portal.domain.use_cases.reauthenticate import (
     request_own_passkey,
 )
 from portal.extensions import form_rate
-from portal.web import session
+from portal.web import emailed_links, session
 from portal.web.form_page import FormPage, FormT, PageState, StatelessFormPage
 from portal.web.forms import (
     AskCodeForm,
@@ -108,7 +108,7 @@ class AskCodePage(_ReauthenticationPage[AskCodeForm]):
 
     def submit(self, form: AskCodeForm, state: _ReauthenticationState) -> ResponseReturnValue:
         customer = session.signed_in_customer()
-        session.remember_code_request(request_code(current_context(), session.current_visitor(), customer))
+        emailed_links.remember_code_request(request_code(current_context(), session.current_visitor(), customer))
         return redirect(url_for("reauthentication.code", next=own_path(form.next.data)))
 
 
@@ -121,7 +121,7 @@ class CodePage(StatelessFormPage[ConfirmCodeForm]):
     def early_redirect(self) -> ResponseReturnValue | None:
         """Redirect a customer whose browser has not requested a code to the page with the button."""
         session.signed_in_customer()
-        if session.code_requests():
+        if emailed_links.code_requests():
             return None
         return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
 
@@ -135,7 +135,7 @@ class CodePage(StatelessFormPage[ConfirmCodeForm]):
             current_context(),
             session.current_visitor(),
             session.signed_in_customer(),
-            session.code_requests(),
+            emailed_links.code_requests(),
             form.code.data or "",
             remember=session.is_remembered(),
         )

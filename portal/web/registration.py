@@ -19,7 +19,7 @@ from portal.domain.use_cases.confirm_registration import (
 from portal.domain.use_cases.register import RegistrationRequest, is_confirmed, register, return_url_of
 from portal.domain.use_cases.resend_confirmation import resend
 from portal.i18n import current_language
-from portal.web import session
+from portal.web import emailed_links, session
 from portal.web.embedding import current_visit
 from portal.web.form_page import FormPage, FormT, PageState
 from portal.web.forms import ChosenPasswordForm, CodeForm, RememberForm, ResendForm
@@ -79,7 +79,7 @@ class RegistrationPage(FormPage[RegistrationForm, _RegistrationState]):
             referral=form.referral,
             return_url=current_visit().return_url,
         )
-        session.remember_registration(
+        emailed_links.remember_registration(
             register(current_context(), session.current_visitor(), registration_request), address.email
         )
         save_input(request.path, request.form)  # to fill in the form again for another address
@@ -106,7 +106,7 @@ class _PendingPage(FormPage[FormT, _CodeState]):
 
     def early_redirect(self) -> ResponseReturnValue | None:
         """Redirect if the address is confirmed meanwhile, or if a signed-in browser has no registration."""
-        registration, customer = session.remembered_registration(), session.current_customer()
+        registration, customer = emailed_links.remembered_registration(), session.current_customer()
         if registration is None:
             return redirect_signed_in(None) if customer else None
         if not is_confirmed(current_context(), session.current_visitor(), registration):
@@ -119,11 +119,11 @@ class _PendingPage(FormPage[FormT, _CodeState]):
         return early if (early := self.early_redirect()) is not None else super().post(*args, **kwargs)
 
     def load(self) -> _CodeState:
-        registration = session.remembered_registration()
+        registration = emailed_links.remembered_registration()
         if registration is not None:  # adds the origin to the page's policy
             return_target(return_url_of(current_context(), session.current_visitor(), registration))
         return _CodeState(
-            email=session.mailed_to(), requested_here=registration is not None, here=url_for("register.code")
+            email=emailed_links.mailed_to(), requested_here=registration is not None, here=url_for("register.code")
         )
 
 
@@ -134,7 +134,7 @@ class CodePage(_PendingPage[CodeForm]):
 
     def submit(self, form: CodeForm, state: _CodeState) -> ResponseReturnValue:
         confirmation = get_confirmation_by_code(
-            current_context(), session.current_visitor(), session.remembered_registration(), form.code.data or ""
+            current_context(), session.current_visitor(), emailed_links.remembered_registration(), form.code.data or ""
         )
         return _confirm(confirmation, None, remember=form.remember.data)
 
@@ -150,7 +150,7 @@ class ResendPage(_PendingPage[ResendForm]):
 
     def submit(self, form: ResendForm, state: _CodeState) -> ResponseReturnValue:
         """Queue the email again; the response is the same for every address."""
-        registration = session.remembered_registration()
+        registration = emailed_links.remembered_registration()
         if registration is None:
             return redirect(url_for("register.register"))
         if resend(current_context(), session.current_visitor(), registration) is None:
@@ -180,7 +180,7 @@ class VerifyPage(LinkPage[RememberForm, _VerifyState]):
 
     def load(self, token: str) -> _VerifyState:
         confirmation = get_confirmation(
-            current_context(), session.current_visitor(), token, registration=session.remembered_registration()
+            current_context(), session.current_visitor(), token, registration=emailed_links.remembered_registration()
         )
         return_target(confirmation.return_url)  # adds its origin to the page's policy
         same_browser = not confirmation.needs_password
@@ -204,7 +204,7 @@ def _confirm(confirmation: Confirmation, password: str | None, *, remember: bool
         replacing=session.presented_identity(),
     )
     response = sign_in_and_redirect(begun, remember=remember, after=None, return_url=confirmation.return_url)
-    session.remember_used_link(confirmation.link.public_id)
+    emailed_links.remember_used_link(confirmation.link.public_id)
     if response.location == url_for("account.home"):
         session.set_notice(N_("Your email address is confirmed. Welcome!"))
     return response

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from portal.domain import contacts, devices, identities, one_time_links, passkeys, second_step
+from portal.domain import contacts, failed_attempts, identities, one_time_links, passkeys, second_step
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
@@ -48,7 +48,7 @@ def reauthenticate(context: Context, visitor: Visitor, customer: Customer, passw
         current = contacts.lock(connection, contact.id)
         if current is None or current.is_banned(now) or current.password_hash != contact.password_hash:
             raise wrong_current_password(_PROMPT.field)
-        devices.reset_wrong_passwords(connection, device, contact.id)
+        failed_attempts.reset_wrong_passwords(connection, device, contact.id)
         identity = identities.renew(connection, customer.identity_id, now)
         if identity is not None:
             record(connection, visitor, _PROMPT.kind, contact_id=contact.id, now=now)

@@ -148,7 +148,7 @@ def store(context: Context, visitor: Visitor, request: RegistrationRequest, lock
     ).scalar_one()
     # A sign-in with this password reveals whether it is the account's: without the count, an attacker could register
     # one guess after another and so evade the limit of consecutive wrong passwords.
-    failed_attempts.count_wrong_password(connection, contact.id)
+    failed_attempts.count_wrong_password(connection, None, contact.id)
     queue_mail(connection, context, visitor, contact, StoredRegistration(registration_id, locale, is_pending), now)
     record(connection, visitor, EventKind.REGISTER, contact_id=contact.id, now=now)
     return public_id
