@@ -70,7 +70,8 @@ _pending = (
     .where(one_time_links.is_open(bindparam("now", type_=UtcDateTime())))
     .order_by(AddressChange.id.desc())
 )
-_last_pending = _pending.limit(1)
+LAST_PENDING = _pending.limit(1)
+"""Selects the change that a customer, `contact_id`, requested last and has not confirmed `now`."""
 
 
 def is_kept_for_another(connection: Connection, organisation_id: int, key: str, contact_id: int, now: datetime) -> bool:
@@ -95,7 +96,7 @@ def undo_until(connection: Connection, contact_id: int, now: datetime) -> dateti
 
 def find_pending(connection: Connection, customer: Customer, now: datetime) -> PendingChange | None:
     """Return the change that a customer requested last and has not confirmed."""
-    row = connection.execute(_last_pending, {"contact_id": customer.id, "now": now}).one_or_none()
+    row = connection.execute(LAST_PENDING, {"contact_id": customer.id, "now": now}).one_or_none()
     return row and PendingChange(row.new_email, requested_here=row.identity_id == customer.identity_id)
 
 
