@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import aliased
 
 from portal.domain import one_time_links
 from portal.domain.contacts import LOCKING_FAILURES, ContactCredentials
@@ -71,13 +70,14 @@ _pending = (
     .where(one_time_links.is_open(bindparam("now", type_=UtcDateTime())))
     .order_by(AddressChange.id.desc())
 )
-_last_pending = _pending.limit(1)
-_any, _link_of_any = aliased(AddressChange), aliased(Link)
+LAST_PENDING = _pending.limit(1)
+"""Selects the change that a customer, `contact_id`, requested last and has not confirmed `now`."""
+_any, _link_of_any = AddressChange.__table__.alias("any_change"), Link.__table__.alias("link_of_any")
 _codes_tried = (
-    select(func.sum(_link_of_any.code_tries))
-    .join(_any, _any.link_id == _link_of_any.id)
-    .join(Contact, Contact.id == _any.contact_id)
-    .where(Contact.organisation_id == bindparam("organisation_id"), _any.new_email_key == AddressChange.new_email_key)
+    select(func.sum(_link_of_any.c.code_tries))
+    .join(_any, _any.c.link_id == _link_of_any.c.id)
+    .join(Contact, Contact.id == _any.c.contact_id)
+    .where(Contact.organisation_id == bindparam("organisation_id"), _any.c.new_email_key == AddressChange.new_email_key)
     .correlate(AddressChange)
     .scalar_subquery()
 )
@@ -111,7 +111,7 @@ def undo_until(connection: Connection, contact_id: int, now: datetime) -> dateti
 
 def find_pending(connection: Connection, customer: Customer, now: datetime) -> PendingChange | None:
     """Return the change that a customer requested last and has not confirmed."""
-    row = connection.execute(_last_pending, {"contact_id": customer.id, "now": now}).one_or_none()
+    row = connection.execute(LAST_PENDING, {"contact_id": customer.id, "now": now}).one_or_none()
     return row and PendingChange(row.new_email, requested_here=row.identity_id == customer.identity_id)
 
 

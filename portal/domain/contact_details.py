@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, ScalarSelect, bindparam, func, literal, or_, select, update
-from sqlalchemy.orm import aliased
 
 from portal.domain.contacts import insert_unless_there
 from portal.storage.models import Contact, ContactGroup
@@ -55,10 +54,10 @@ TEXT_FIELDS = tuple(
 """The text fields: columns of the same name in `contact` and `registration` (DetailColumns)."""
 
 
-_referring = aliased(Contact)
+_referring = Contact.__table__.alias("referring")
 _details = (
-    select(*(getattr(Contact, name) for name in (*TEXT_FIELDS, "newsletter")), _referring.cu_ref_no.label("referral"))
-    .outerjoin(_referring, _referring.id == Contact.referred_by_id)
+    select(*(getattr(Contact, name) for name in (*TEXT_FIELDS, "newsletter")), _referring.c.cu_ref_no.label("referral"))
+    .outerjoin(_referring, _referring.c.id == Contact.referred_by_id)
     .where(Contact.id == bindparam("contact_id"))
 )
 _groups = (

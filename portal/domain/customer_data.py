@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Integer, Select, bindparam, func, select
-from sqlalchemy.orm import aliased
 
 from portal.domain.contact_details import TEXT_FIELDS, api_name
 from portal.domain.outbox import Notice
@@ -170,12 +169,12 @@ def _name(table: type[Base], column: str) -> str:
 
 _id: BindParameter[int] = bindparam("contact_id", type_=Integer)
 _contact = _select(Contact).where(Contact.id == _id)
-_referring = aliased(Contact)
+_referring = Contact.__table__.alias("referring")
 _references: _Statement = (
-    select(Organisation.slug.label("organisation"), _referring.cu_ref_no.label("referralId"))
+    select(Organisation.slug.label("organisation"), _referring.c.cu_ref_no.label("referralId"))
     .select_from(Contact)
     .join(Organisation, Organisation.id == Contact.organisation_id)
-    .outerjoin(_referring, _referring.id == Contact.referred_by_id)
+    .outerjoin(_referring, _referring.c.id == Contact.referred_by_id)
     .where(Contact.id == _id)
 )
 _referred = select(func.count()).where(Contact.referred_by_id == _id)

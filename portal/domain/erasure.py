@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from sqlalchemy import BindParameter, Connection, Delete, Integer, bindparam, delete, exists, or_, select, update
-from sqlalchemy.orm import aliased
 
 from portal.domain import one_time_links, outbox
 from portal.domain.audit_log import EventKind, record
@@ -30,16 +29,16 @@ from portal.storage.models import (
 )
 
 _id: BindParameter[int] = bindparam("of_contact", type_=Integer)
-_owner = aliased(Contact)
+_owner = Contact.__table__.alias("owner")
 _can_be_undone = exists().where(
     Link.id == AddressChange.undo_link_id, one_time_links.is_open(bindparam("now", type_=UtcDateTime()))
 )
 """Whether a change of address was made, and its former owner can undo it by the row."""
 _requested_by_others = (
     select(AddressChange.id)
-    .join(_owner, _owner.email_key == AddressChange.new_email_key)
+    .join(_owner, _owner.c.email_key == AddressChange.new_email_key)
     .join(Contact, Contact.id == AddressChange.contact_id)
-    .where(_owner.id == _id, _owner.organisation_id == Contact.organisation_id)
+    .where(_owner.c.id == _id, _owner.c.organisation_id == Contact.organisation_id)
     .where(~_can_be_undone)
 )
 _DELETIONS: Mapping[str, Delete] = {

@@ -108,7 +108,7 @@ _find = (
         Contact.company_name,
         Identity.proved_at,
         Identity.second_step_at,
-        Identity.remember,
+        Identity.remember.label("remember"),  # the column has another name
         Identity.seen_at,
         Identity.expires_at,
         Contact.banned_at,

@@ -22,7 +22,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import aliased
 
 from portal.domain import contacts
 from portal.domain.audit_log import EventKind
@@ -89,9 +88,9 @@ class LinkUsed(Refused):
 
 
 _is_unended = (Link.used_at.is_(None), Link.ended_at.is_(None))
-_used = aliased(Link)
+_used = Link.__table__.alias("used")
 _was_confirmed = exists().where(
-    _used.contact_id == Link.contact_id, _used.purpose == Purpose.VERIFY, _used.used_at.is_not(None)
+    _used.c.contact_id == Link.contact_id, _used.c.purpose == Purpose.VERIFY, _used.c.used_at.is_not(None)
 )
 """Whether a registration of a link's address was confirmed, the link's own or another."""
 _has_ended_registration = exists().where(Registration.id == Link.registration_id, Registration.ended_at.is_not(None))

@@ -23,7 +23,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import aliased
 
 from portal.domain.contact_details import TEXT_FIELDS
 from portal.domain.operations.import_fields import ImportedCustomer
@@ -87,12 +86,12 @@ _store_groups = insert(ContactGroup).from_select(
     ["contact_id", "name"],
     select(Contact.id, _staged_groups.c.name).join(_staged_groups, Contact.cu_ref_no == _staged_groups.c.cu_ref_no),
 )
-_Referrer = aliased(Contact)
+_referrer = Contact.__table__.alias("referrer")
 _store_referrers = (
     update(Contact)
-    .where(_stored, _staged.c.referral == _Referrer.cu_ref_no, _Referrer.id != Contact.id)
-    .where(_Referrer.organisation_id == bindparam("of_organisation", type_=Integer))
-    .values(referred_by_id=_Referrer.id)
+    .where(_stored, _staged.c.referral == _referrer.c.cu_ref_no, _referrer.c.id != Contact.id)
+    .where(_referrer.c.organisation_id == bindparam("of_organisation", type_=Integer))
+    .values(referred_by_id=_referrer.c.id)
 )
 
 

@@ -10,9 +10,9 @@ times would have to be updated by every sign-in.
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnClause, ColumnElement, Connection, Table, and_, delete, exists, or_, select, update
 
 from portal.domain import contacts, devices
 from portal.domain.context import Context
@@ -136,7 +136,7 @@ def _unconfirmed_contacts() -> ColumnElement[bool]:
     )
 
 
-def _batches(context: Context, key: InstrumentedAttribute[int], condition: ColumnElement[bool]) -> Iterator[int]:
+def _batches(context: Context, key: ColumnClause[int], condition: ColumnElement[bool]) -> Iterator[int]:
     """Delete the rows that match a condition; yield the number of deleted rows of each batch."""
     database = context.database.without_time_limit()
     while True:
@@ -152,16 +152,14 @@ def _batches(context: Context, key: InstrumentedAttribute[int], condition: Colum
 
 
 @retried
-def _delete(
-    database: Database, key: InstrumentedAttribute[int], condition: ColumnElement[bool], found: list[int]
-) -> int:
+def _delete(database: Database, key: ColumnClause[int], condition: ColumnElement[bool], found: list[int]) -> int:
     with database.write() as connection:
         # Locked, then checked again: another request may refer to a row meanwhile (a registration for the address of an
         # unconfirmed contact); one that comes later waits for the lock.
         ids = list(connection.scalars(select(key).where(key.in_(found)).with_for_update(skip_locked=True)))
         if key is Link.id:
             _detach_mails(connection, ids)
-        return connection.execute(delete(key.class_).where(key.in_(ids), condition)).rowcount
+        return connection.execute(delete(cast(Table, key.table)).where(key.in_(ids), condition)).rowcount
 
 
 def _detach_mails(connection: Connection, links: list[int]) -> None:

@@ -7,8 +7,9 @@ browser (RFC 9700, 4.5 and 4.7).
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnClause, Connection, exists, func, insert, literal, select, update
 
 from portal.domain import contacts, identities
 from portal.domain.audit_log import EventKind, record, refusals_recorded
@@ -77,7 +78,7 @@ def _create_code(context: Context, customer: Customer, nonce: str) -> str:
 @retried
 def _create_code_once(context: Context, customer: Customer, nonce: str) -> str | None:
     code = random_id()
-    values = {
+    values: dict[ColumnClause[Any], object] = {
         Handover.identity_id: customer.identity_id,
         Handover.digest: digest_of(code),
         Handover.nonce: nonce,
@@ -107,7 +108,7 @@ def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
             Handover.nonce,
             Handover.expires_at,
             Identity.contact_id,
-            Identity.remember,
+            Identity.remember.label("remember"),  # the column has another name
         )
         .join(Identity, Identity.id == Handover.identity_id)
         .join(Contact, Contact.id == Identity.contact_id)

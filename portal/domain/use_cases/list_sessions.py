@@ -47,7 +47,7 @@ _columns = (
     Identity.user_agent,
     Identity.created_at,
     Identity.seen_at,
-    Identity.family,
+    Identity.family.label("family"),  # the column has another name
 )
 
 

@@ -2,31 +2,30 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, ColumnClause, ForeignKey, String, UniqueConstraint
 
-from portal.storage.models.base import LOCALE_LENGTH, Base, contact_key
+from portal.storage.models.base import LOCALE_LENGTH, Base, column, contact_key
 
 
 class DetailColumns:
     """The columns of a customer's details; the domain's ContactDetails has the same names."""
 
-    name: Mapped[str | None]
+    name: ColumnClause[str | None]
     """The whole name, if a shop's server sent it as one."""
-    first_name: Mapped[str | None]
-    last_name: Mapped[str | None]
-    phone: Mapped[str | None]
-    company_name: Mapped[str | None]
-    company_registration_number: Mapped[str | None]
-    tax_identification_number: Mapped[str | None]
-    street_address: Mapped[str | None]
-    city: Mapped[str | None]
-    city_part: Mapped[str | None]
-    state_region: Mapped[str | None]
-    postal_code: Mapped[str | None]
-    country: Mapped[str | None] = mapped_column(String(2))
+    first_name: ColumnClause[str | None]
+    last_name: ColumnClause[str | None]
+    phone: ColumnClause[str | None]
+    company_name: ColumnClause[str | None]
+    company_registration_number: ColumnClause[str | None]
+    tax_identification_number: ColumnClause[str | None]
+    street_address: ColumnClause[str | None]
+    city: ColumnClause[str | None]
+    city_part: ColumnClause[str | None]
+    state_region: ColumnClause[str | None]
+    postal_code: ColumnClause[str | None]
+    country: ColumnClause[str | None] = column(String(2))
     """ISO 3166-1 alpha-2."""
-    locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
+    locale: ColumnClause[str | None] = column(String(LOCALE_LENGTH))
 
 
 class Contact(DetailColumns, Base):
@@ -35,35 +34,35 @@ class Contact(DetailColumns, Base):
     __tablename__ = "contact"
     __table_args__ = (UniqueConstraint("organisation_id", "email_key"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"))
-    email: Mapped[str | None]
+    id: ColumnClause[int] = column(primary_key=True)
+    organisation_id: ColumnClause[int] = column(ForeignKey("organisation.id"))
+    email: ColumnClause[str | None]
     """The normalised address, the only recipient of emails."""
-    email_key: Mapped[str | None]
+    email_key: ColumnClause[str | None]
     """The canonical form of the address, which is unique (domain/values/email.py)."""
-    cu_ref_no: Mapped[str] = mapped_column(String(16), unique=True)
+    cu_ref_no: ColumnClause[str] = column(String(16), unique=True)
     """The customer reference number."""
-    password_salt: Mapped[bytes]
+    password_salt: ColumnClause[bytes]
     """Shared by all passwords of this customer (domain/passwords/hashing.py)."""
-    newsletter: Mapped[bool] = mapped_column(default=False)
-    ip: Mapped[str | None] = mapped_column(String(45))
+    newsletter: ColumnClause[bool] = column(default=False)
+    ip: ColumnClause[str | None] = column(String(45))
     """The IP address of the confirmed registration."""
-    referred_by_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", ondelete="SET NULL"), index=True)
-    failed_passwords: Mapped[int] = mapped_column(default=0)
+    referred_by_id: ColumnClause[int | None] = column(ForeignKey("contact.id", ondelete="SET NULL"), index=True)
+    failed_passwords: ColumnClause[int] = column(default=0)
     """Consecutive wrong passwords, over any time, from unknown devices."""
-    failed_codes: Mapped[int] = mapped_column(default=0)
+    failed_codes: ColumnClause[int] = column(default=0)
     """Consecutive wrong codes from emails, over any time."""
-    proven_at: Mapped[datetime | None]
+    proven_at: ColumnClause[datetime | None]
     """The time of the first proof of the mailbox, by an emailed link or code."""
-    confirmed_at: Mapped[datetime | None]
+    confirmed_at: ColumnClause[datetime | None]
     """None while the contact is known only from an unconfirmed registration."""
-    banned_at: Mapped[datetime | None]
-    banned_until: Mapped[datetime | None]
+    banned_at: ColumnClause[datetime | None]
+    banned_until: ColumnClause[datetime | None]
     """When the ban ends by itself; None for one that lasts until it is lifted."""
-    ban_reason: Mapped[str | None]
-    erase_at: Mapped[datetime | None]
+    ban_reason: ColumnClause[str | None]
+    erase_at: ColumnClause[datetime | None]
     """When a closed account is erased; None for one that is not closed (domain/contacts.py)."""
-    created_at: Mapped[datetime]
+    created_at: ColumnClause[datetime]
 
 
 class ContactGroup(Base):
@@ -71,10 +70,10 @@ class ContactGroup(Base):
 
     __tablename__ = "contact_group"
 
-    contact_id: Mapped[int] = mapped_column(
+    contact_id: ColumnClause[int] = column(
         ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: ColumnClause[str] = column(primary_key=True)
 
 
 class Account(Base):
@@ -82,12 +81,12 @@ class Account(Base):
 
     __tablename__ = "account"
 
-    contact_id: Mapped[int] = mapped_column(
+    contact_id: ColumnClause[int] = column(
         ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
-    password_hash: Mapped[str]
-    password_set_at: Mapped[datetime]
-    created_at: Mapped[datetime]
+    password_hash: ColumnClause[str]
+    password_set_at: ColumnClause[datetime]
+    created_at: ColumnClause[datetime]
 
 
 class FormerPassword(Base):
@@ -95,10 +94,10 @@ class FormerPassword(Base):
 
     __tablename__ = "former_password"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    contact_id: Mapped[int] = contact_key()
-    password_hash: Mapped[str]
-    retired_at: Mapped[datetime]
+    id: ColumnClause[int] = column(primary_key=True)
+    contact_id: ColumnClause[int] = contact_key()
+    password_hash: ColumnClause[str]
+    retired_at: ColumnClause[datetime]
 
 
 class Registration(DetailColumns, Base):
@@ -110,22 +109,22 @@ class Registration(DetailColumns, Base):
 
     __tablename__ = "registration"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    public_id: Mapped[str] = mapped_column(String(32), unique=True)
+    id: ColumnClause[int] = column(primary_key=True)
+    public_id: ColumnClause[str] = column(String(32), unique=True)
     """Stored in the signed cookie of the registering browser, which need not ask for the password again."""
-    contact_id: Mapped[int] = contact_key()
-    email: Mapped[str]
+    contact_id: ColumnClause[int] = contact_key()
+    email: ColumnClause[str]
     """The address as it was typed; the spelling of the confirmed registration becomes the contact's."""
-    password_hash: Mapped[str]
-    newsletter: Mapped[bool]
-    groups: Mapped[list[str]] = mapped_column(JSON, default=list)
-    referral: Mapped[str | None] = mapped_column(String(16))
-    ip: Mapped[str | None] = mapped_column(String(45))
-    return_url: Mapped[str | None]
+    password_hash: ColumnClause[str]
+    newsletter: ColumnClause[bool]
+    groups: ColumnClause[list[str]] = column(JSON, default=list)
+    referral: ColumnClause[str | None] = column(String(16))
+    ip: ColumnClause[str | None] = column(String(45))
+    return_url: ColumnClause[str | None]
     """The URL to redirect to after confirmation; on one of the organisation's return origins."""
-    created_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-    is_decoy: Mapped[bool] = mapped_column(default=False)
+    created_at: ColumnClause[datetime]
+    ended_at: ColumnClause[datetime | None]
+    is_decoy: ColumnClause[bool] = column(default=False)
     """True for an address that has an account or is banned: looks like a pending one, but cannot be confirmed."""
-    failed_passwords: Mapped[int] = mapped_column(default=0)
+    failed_passwords: ColumnClause[int] = column(default=0)
     """Wrong passwords for its address since it was created; too many lock it (domain/pending_registrations.py)."""

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, LargeBinary, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, BigInteger, ColumnClause, ForeignKey, LargeBinary, String, UniqueConstraint
 
-from portal.storage.models.base import Base, contact_key
+from portal.storage.models.base import Base, column, contact_key
 
 CREDENTIAL_ID_LENGTH = 1023
 """Bytes; the most that WebAuthn allows."""
@@ -16,20 +15,20 @@ class Link(Base):
 
     __tablename__ = "link"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    public_id: Mapped[str] = mapped_column(String(32), unique=True)
-    purpose: Mapped[str] = mapped_column(String(16))
-    contact_id: Mapped[int | None] = contact_key()
+    id: ColumnClause[int] = column(primary_key=True)
+    public_id: ColumnClause[str] = column(String(32), unique=True)
+    purpose: ColumnClause[str] = column(String(16))
+    contact_id: ColumnClause[int | None] = contact_key()
     """None for an unknown address: the row is a decoy, to keep the timing the same."""
-    registration_id: Mapped[int | None] = mapped_column(ForeignKey("registration.id", ondelete="CASCADE"), index=True)
-    email: Mapped[str | None]
+    registration_id: ColumnClause[int | None] = column(ForeignKey("registration.id", ondelete="CASCADE"), index=True)
+    email: ColumnClause[str | None]
     """The address that the link proves; the link is invalid after a change of the contact's address."""
-    code_tries: Mapped[int] = mapped_column(default=0)
+    code_tries: ColumnClause[int] = column(default=0)
     """The number of attempts to enter its code, right or wrong."""
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
+    created_at: ColumnClause[datetime]
+    expires_at: ColumnClause[datetime]
+    used_at: ColumnClause[datetime | None]
+    ended_at: ColumnClause[datetime | None]
 
 
 class AddressChange(Base):
@@ -41,18 +40,18 @@ class AddressChange(Base):
 
     __tablename__ = "address_change"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    contact_id: Mapped[int] = contact_key()
-    identity_id: Mapped[int | None] = mapped_column(ForeignKey("identity.id", ondelete="SET NULL"), index=True)
+    id: ColumnClause[int] = column(primary_key=True)
+    contact_id: ColumnClause[int] = contact_key()
+    identity_id: ColumnClause[int | None] = column(ForeignKey("identity.id", ondelete="SET NULL"), index=True)
     """The session that requested it, in which the code can be entered."""
-    link_id: Mapped[int] = mapped_column(ForeignKey("link.id", ondelete="CASCADE"), unique=True)
-    undo_link_id: Mapped[int | None] = mapped_column(ForeignKey("link.id", ondelete="CASCADE"), unique=True)
-    old_email: Mapped[str]
-    old_email_key: Mapped[str] = mapped_column(index=True)
-    new_email: Mapped[str]
-    new_email_key: Mapped[str] = mapped_column(index=True)
-    requested_at: Mapped[datetime]
-    changed_at: Mapped[datetime | None]
+    link_id: ColumnClause[int] = column(ForeignKey("link.id", ondelete="CASCADE"), unique=True)
+    undo_link_id: ColumnClause[int | None] = column(ForeignKey("link.id", ondelete="CASCADE"), unique=True)
+    old_email: ColumnClause[str]
+    old_email_key: ColumnClause[str] = column(index=True)
+    new_email: ColumnClause[str]
+    new_email_key: ColumnClause[str] = column(index=True)
+    requested_at: ColumnClause[datetime]
+    changed_at: ColumnClause[datetime | None]
 
 
 class Identity(Base):
@@ -60,28 +59,28 @@ class Identity(Base):
 
     __tablename__ = "identity"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    contact_id: Mapped[int] = contact_key()
-    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
-    remember: Mapped[bool] = mapped_column("kept", key="remember")
+    id: ColumnClause[int] = column(primary_key=True)
+    contact_id: ColumnClause[int] = contact_key()
+    digest: ColumnClause[bytes] = column(LargeBinary(32), unique=True)
+    remember: ColumnClause[bool] = column(name="kept")
     """Whether the customer chose "remember me"."""
-    family: Mapped[str | None] = mapped_column("bond", String(32), key="family", index=True)
+    family: ColumnClause[str | None] = column(String(32), name="bond", index=True)
     """The session family: identities that were handed over from one another, and end together."""
-    started_by: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    started_by: ColumnClause[bytes | None] = column(LargeBinary(32))
     """For a sign-in by a reset: the digest of its link and browser, to recognise the same form if it is sent again."""
-    ip: Mapped[str | None] = mapped_column(String(45))
-    user_agent: Mapped[str | None]
-    channel: Mapped[str] = mapped_column(String(8), server_default="browser")
+    ip: ColumnClause[str | None] = column(String(45))
+    user_agent: ColumnClause[str | None]
+    channel: ColumnClause[str] = column(String(8), server_default="browser")
     """Where it is used: in a browser, in a frame on another site, or by a shop's server."""
-    proved_at: Mapped[datetime | None]
+    proved_at: ColumnClause[datetime | None]
     """When its holder last proved to be the customer, by the password, a passkey or the mailbox."""
-    second_step_at: Mapped[datetime | None]
+    second_step_at: ColumnClause[datetime | None]
     """When its holder last passed the second step."""
-    created_at: Mapped[datetime]
-    seen_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
+    created_at: ColumnClause[datetime]
+    seen_at: ColumnClause[datetime]
+    expires_at: ColumnClause[datetime]
     """The end of the absolute lifetime."""
-    ended_at: Mapped[datetime | None]
+    ended_at: ColumnClause[datetime | None]
 
 
 class Handover(Base):
@@ -89,13 +88,13 @@ class Handover(Base):
 
     __tablename__ = "handover"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    identity_id: Mapped[int] = mapped_column(ForeignKey("identity.id", ondelete="CASCADE"), index=True)
-    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
-    nonce: Mapped[str]
+    id: ColumnClause[int] = column(primary_key=True)
+    identity_id: ColumnClause[int] = column(ForeignKey("identity.id", ondelete="CASCADE"), index=True)
+    digest: ColumnClause[bytes] = column(LargeBinary(32), unique=True)
+    nonce: ColumnClause[str]
     """Generated by the shop's page for this sign-in; its server must send the same."""
-    expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
+    expires_at: ColumnClause[datetime]
+    used_at: ColumnClause[datetime | None]
 
 
 class Device(Base):
@@ -108,17 +107,17 @@ class Device(Base):
     __tablename__ = "device"
     __table_args__ = (UniqueConstraint("digest", "contact_id"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    contact_id: Mapped[int] = contact_key()
-    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
-    failed_passwords: Mapped[int] = mapped_column(default=0)
+    id: ColumnClause[int] = column(primary_key=True)
+    contact_id: ColumnClause[int] = contact_key()
+    digest: ColumnClause[bytes] = column(LargeBinary(32))
+    failed_passwords: ColumnClause[int] = column(default=0)
     """Consecutive wrong passwords from this device, over any time."""
-    failed_codes: Mapped[int] = mapped_column(default=0, server_default="0")
+    failed_codes: ColumnClause[int] = column(default=0, server_default="0")
     """Consecutive wrong codes of an authenticator app from this device, over any time."""
-    trusted_until: Mapped[datetime | None]
+    trusted_until: ColumnClause[datetime | None]
     """Until when this browser signs in without the second step."""
-    created_at: Mapped[datetime]
-    seen_at: Mapped[datetime]
+    created_at: ColumnClause[datetime]
+    seen_at: ColumnClause[datetime]
     """The last sign-in with it, to within a day."""
 
 
@@ -127,18 +126,18 @@ class SecondStep(Base):
 
     __tablename__ = "second_step"
 
-    contact_id: Mapped[int] = mapped_column(
+    contact_id: ColumnClause[int] = column(
         ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
-    secret: Mapped[str]
+    secret: ColumnClause[str]
     """Encrypted (domain/secret_box.py)."""
-    key_id: Mapped[str] = mapped_column(String(16))
+    key_id: ColumnClause[str] = column(String(16))
     """The key that it is encrypted with."""
-    last_time_step: Mapped[int]
+    last_time_step: ColumnClause[int]
     """The time step of the last code that was accepted; only later ones are."""
-    failed_codes: Mapped[int] = mapped_column(default=0)
+    failed_codes: ColumnClause[int] = column(default=0)
     """Consecutive wrong codes, over any time, from unknown devices."""
-    created_at: Mapped[datetime]
+    created_at: ColumnClause[datetime]
 
 
 class RecoveryCode(Base):
@@ -146,11 +145,11 @@ class RecoveryCode(Base):
 
     __tablename__ = "recovery_code"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    contact_id: Mapped[int] = contact_key()
-    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
-    created_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
+    id: ColumnClause[int] = column(primary_key=True)
+    contact_id: ColumnClause[int] = contact_key()
+    digest: ColumnClause[bytes] = column(LargeBinary(32))
+    created_at: ColumnClause[datetime]
+    used_at: ColumnClause[datetime | None]
 
 
 class PendingSignIn(Base):
@@ -158,14 +157,14 @@ class PendingSignIn(Base):
 
     __tablename__ = "pending_sign_in"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    contact_id: Mapped[int] = contact_key()
-    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
-    remember: Mapped[bool]
-    kind: Mapped[str] = mapped_column(String(40))
+    id: ColumnClause[int] = column(primary_key=True)
+    contact_id: ColumnClause[int] = contact_key()
+    digest: ColumnClause[bytes] = column(LargeBinary(32), unique=True)
+    remember: ColumnClause[bool]
+    kind: ColumnClause[str] = column(String(40))
     """The event that the sign-in becomes."""
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
+    created_at: ColumnClause[datetime]
+    expires_at: ColumnClause[datetime]
 
 
 class Passkey(Base):
@@ -173,25 +172,25 @@ class Passkey(Base):
 
     __tablename__ = "passkey"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    contact_id: Mapped[int] = contact_key()
-    credential_id: Mapped[bytes] = mapped_column(LargeBinary(CREDENTIAL_ID_LENGTH), unique=True)
-    user_handle: Mapped[bytes] = mapped_column(LargeBinary(32))
+    id: ColumnClause[int] = column(primary_key=True)
+    contact_id: ColumnClause[int] = contact_key()
+    credential_id: ColumnClause[bytes] = column(LargeBinary(CREDENTIAL_ID_LENGTH), unique=True)
+    user_handle: ColumnClause[bytes] = column(LargeBinary(32))
     """Random, and the same in all passkeys of a customer: authenticators store it to recognise the account."""
-    public_key: Mapped[bytes]
+    public_key: ColumnClause[bytes]
     """A COSE key."""
-    sign_count: Mapped[int] = mapped_column(BigInteger)
+    sign_count: ColumnClause[int] = column(BigInteger)
     """The highest counter that the authenticator has sent; 0 for one that does not count."""
-    aaguid: Mapped[str] = mapped_column(String(36))
+    aaguid: ColumnClause[str] = column(String(36))
     """The kind of authenticator."""
-    name: Mapped[str | None]
-    transports: Mapped[list[str]] = mapped_column(JSON)
-    can_sync: Mapped[bool]
+    name: ColumnClause[str | None]
+    transports: ColumnClause[list[str]] = column(JSON)
+    can_sync: ColumnClause[bool]
     """Whether it may be copied to other devices (backup eligibility), which never changes."""
-    is_synced: Mapped[bool]
+    is_synced: ColumnClause[bool]
     """Whether it was copied (backup state), as of its last use."""
-    created_at: Mapped[datetime]
-    last_used_at: Mapped[datetime | None]
+    created_at: ColumnClause[datetime]
+    last_used_at: ColumnClause[datetime | None]
 
 
 class UsedChallenge(Base):
@@ -199,6 +198,6 @@ class UsedChallenge(Base):
 
     __tablename__ = "used_challenge"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
-    expires_at: Mapped[datetime]
+    id: ColumnClause[int] = column(primary_key=True)
+    digest: ColumnClause[bytes] = column(LargeBinary(32), unique=True)
+    expires_at: ColumnClause[datetime]

@@ -128,7 +128,7 @@ class Work:
 
 def work_of(scene: Scene, hashes: HashCounter, ask: Callable[[], object]) -> Work:
     def rows() -> dict[str, int]:
-        return {mapper.class_.__tablename__: scene.count(mapper.class_) for mapper in Base.registry.mappers}
+        return {table.__tablename__: scene.count(table) for table in Base.__subclasses__()}
 
     rows_before, hashes_before = rows(), hashes.computed
     with statements_of(scene.context.database.engine) as statements, suppress(Refused):
