@@ -68,7 +68,7 @@ class Instance:
 
     def reset_token(self, email: str) -> str:
         """Return the token of a new reset link of a customer, as an email would contain it."""
-        visitor, now = default_visitor(self.context), self.context.clock()
+        visitor, now = defaultdefault_visitor(self.context), self.context.clock()
         with self.context.database.write() as connection:
             contact = contacts.lock_by_key(connection, visitor.organisation_id, parse_email(email).key)
             assert contact is not None
@@ -78,11 +78,11 @@ class Instance:
 
     def ban(self, email: str) -> None:
         """Ban a customer."""
-        ban(self.context, _visitor(self.context).organisation_id, parse_email(email), "a benchmark")
+        ban(self.context, default_visitor(self.context).organisation_id, parse_email(email), "a benchmark")
 
     def add_pending(self, email: str) -> None:
         """Register an address that stays unconfirmed."""
-        register(self.context, _visitor(self.context), RegistrationRequest(parse_email(email), PASSWORD))
+        register(self.context, default_visitor(self.context), RegistrationRequest(parse_email(email), PASSWORD))
 
 
 @contextmanager
