@@ -68,7 +68,7 @@ class Instance:
 
     def reset_token(self, email: str) -> str:
         """Return the token of a new reset link of a customer, as an email would contain it."""
-        visitor, now = defaultdefault_visitor(self.context), self.context.clock()
+        visitor, now = default_visitor(self.context), self.context.clock()
         with self.context.database.write() as connection:
             contact = contacts.lock_by_key(connection, visitor.organisation_id, parse_email(email).key)
             assert contact is not None
