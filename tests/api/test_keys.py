@@ -200,7 +200,7 @@ def test_a_reached_rate_limit_is_recorded_once_in_each_window(start: Start) -> N
     shop = new_shop(site)
     assert [shop.post("logout", identityId="x").status for _ in range(4)] == [200, 429, 429, 429]
     with site.context.database.read() as connection:
-        recorded = connection.execute(select(Event.kind, Event.organisation_id)).all()
+        recorded = connection.execute(select(Event.c.kind, Event.c.organisation_id)).all()
     assert [tuple(event) for event in recorded] == [("key_create", 1), ("key_limit", 1)]
 
 

@@ -72,7 +72,7 @@ def test_a_backup_is_consistent_while_others_write(context: Context, tmp_path: P
         f"b{number}@example.com" for number in range(len(found) - 200)
     }
     with context.database.read() as connection:
-        assert len(connection.execute(select(Contact.id)).all()) == 300
+        assert len(connection.execute(select(Contact.c.id)).all()) == 300
 
 
 def test_no_file_is_overwritten(run: Run, context: Context, instance: Path) -> None:

@@ -29,7 +29,7 @@ def notices(scene: Scene) -> int:
 def listed(scene: Scene) -> list[list[str]]:
     """The user agents of the further sign-ins that each notice lists, oldest first."""
     found = scene.rows(
-        select(OutboxMail.details).where(OutboxMail.notice == Notice.NEW_SIGN_IN).order_by(OutboxMail.id)
+        select(OutboxMail.c.details).where(OutboxMail.c.notice == Notice.NEW_SIGN_IN).order_by(OutboxMail.c.id)
     )
     return [[sign_in["userAgent"] for sign_in in details.get("signIns", ())] for (details,) in found]
 
@@ -68,9 +68,9 @@ class TestNewSignIns:
         (mail,) = scene.mails(Notice.NEW_SIGN_IN)
         assert mail.recipient == ADA
         row = scene.rows(
-            select(OutboxMail.ip, OutboxMail.user_agent, OutboxMail.is_urgent, Link.expires_at)
-            .join(Link, Link.id == OutboxMail.link_id)
-            .where(OutboxMail.notice == Notice.NEW_SIGN_IN)
+            select(OutboxMail.c.ip, OutboxMail.c.user_agent, OutboxMail.c.is_urgent, Link.c.expires_at)
+            .join(Link, Link.c.id == OutboxMail.c.link_id)
+            .where(OutboxMail.c.notice == Notice.NEW_SIGN_IN)
         )[0]
         assert tuple(row) == ("198.51.100.7", "Firefox/145.0", False, scene.context.clock() + NOT_ME_LIFETIME)
 
@@ -172,7 +172,7 @@ class TestBundling:
         with_browser(scene, "meanwhile").log_in()
         assert listed(scene) == [[], []]
         ((due_at, user_agent),) = scene.rows(
-            select(OutboxMail.due_at, OutboxMail.user_agent).order_by(OutboxMail.id.desc()).limit(1)
+            select(OutboxMail.c.due_at, OutboxMail.c.user_agent).order_by(OutboxMail.c.id.desc()).limit(1)
         )
         assert (due_at, user_agent) == (scene.context.clock() + BUNDLING, "meanwhile")
 

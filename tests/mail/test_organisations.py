@@ -22,7 +22,7 @@ def _add_second(mail_portal: MailPortal) -> int:
         "created_at": mail_portal.context.clock(),
     }
     with mail_portal.context.database.write() as connection:
-        return connection.execute(insert(Organisation).returning(Organisation.id), values).scalar_one()
+        return connection.execute(insert(Organisation).returning(Organisation.c.id), values).scalar_one()
 
 
 def test_its_sender_stands_in_the_mail_and_on_the_envelope(mail_portal: MailPortal, sink: Sink) -> None:

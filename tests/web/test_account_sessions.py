@@ -96,7 +96,7 @@ def test_a_stale_button_shows_the_list_again(site: Site) -> None:
 
 def add_sessions(site: Site, count: int) -> None:
     (first, *_) = site.rows()["identity"]
-    columns = {column.key: first[column.name] for column in Identity.__table__.c if column.key != "id"}
+    columns = {column.key: first[column.name] for column in Identity.c if column.key != "id"}
     known = len(site.rows()["identity"])
     rows = [{**columns, "digest": number.to_bytes(32)} for number in range(known, known + count)]
     with site.context.database.write() as connection:

@@ -170,7 +170,7 @@ def test_sign_ins_within_an_hour_are_told_together(site: Site, thief: Browser) -
     assert len(notices(site)) == 1
     with site.context.database.write() as connection:  # an hour later
         connection.execute(
-            update(OutboxMail).where(OutboxMail.notice == Notice.NEW_SIGN_IN).values(due_at=site.context.clock())
+            update(OutboxMail).where(OutboxMail.c.notice == Notice.NEW_SIGN_IN).values(due_at=site.context.clock())
         )
     _, later = notices(site)
     assert text_of(later).count("Time: ") == 3

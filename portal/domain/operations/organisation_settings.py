@@ -24,7 +24,7 @@ from portal.storage.models import STRING_LENGTH, Organisation
 
 MAX_ORIGINS = 50
 """Maximum number in one list: a header of every page contains all of them."""
-_CHECKED = (Organisation.id, Organisation.handover_urls, Organisation.return_origins)
+_CHECKED = (Organisation.c.id, Organisation.c.handover_urls, Organisation.c.return_origins)
 """The columns to read back after a write: a change may set one of the two lists only."""
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _ACCENT = re.compile(r"#?([0-9a-f]{6})", re.ASCII | re.IGNORECASE)
@@ -96,7 +96,7 @@ def change_organisation(context: Context, slug: str, changes: OrganisationChange
         with context.database.write() as connection:
             if "field_rules" in columns:
                 columns["field_rules"] = {**_chosen_rules(connection, slug), **columns["field_rules"]}
-            statement = update(Organisation).where(Organisation.slug == slug).values(columns).returning(*_CHECKED)
+            statement = update(Organisation).where(Organisation.c.slug == slug).values(columns).returning(*_CHECKED)
             row = connection.execute(statement).one_or_none()
             if row is None:
                 raise UnknownOrganisation(slug)
@@ -108,14 +108,14 @@ def change_organisation(context: Context, slug: str, changes: OrganisationChange
 
 
 def _chosen_rules(connection: Connection, slug: str) -> dict[str, str]:
-    held = select(Organisation.field_rules).where(Organisation.slug == slug).with_for_update()
+    held = select(Organisation.c.field_rules).where(Organisation.c.slug == slug).with_for_update()
     return connection.execute(held).scalar_one_or_none() or {}
 
 
 def _not_unique(context: Context, slug: str, changes: OrganisationChanges) -> InvalidOrganisation:
     """Return the error for a violated unique constraint: of the slug, else of the host name."""
     with context.database.read() as connection:
-        if connection.execute(select(Organisation.id).where(Organisation.slug == slug)).one_or_none() is not None:
+        if connection.execute(select(Organisation.c.id).where(Organisation.c.slug == slug)).one_or_none() is not None:
             return InvalidOrganisation(f"There is an organisation {slug!r} already.")
     return InvalidOrganisation(f"Another organisation has the host name {changes.get('hostname', '').strip()!r}.")
 

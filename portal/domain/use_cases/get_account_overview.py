@@ -40,29 +40,29 @@ class AccountOverview:
 
 
 _last_sign_in = (
-    select(Identity.created_at.label("occurred_at"), Identity.ip, Identity.user_agent)
-    .where(Identity.contact_id == bindparam("contact_id"), Identity.id < bindparam("identity_id"))
-    .where(Identity.channel != Channel.API)
-    .order_by(Identity.id.desc())
+    select(Identity.c.created_at.label("occurred_at"), Identity.c.ip, Identity.c.user_agent)
+    .where(Identity.c.contact_id == bindparam("contact_id"), Identity.c.id < bindparam("identity_id"))
+    .where(Identity.c.channel != Channel.API)
+    .order_by(Identity.c.id.desc())
     .limit(1)
     .subquery("last_sign_in")
 )
 _pending_change = address_changes.LAST_PENDING.subquery("pending_change")
 _overview = (
     select(
-        *(getattr(Contact, name) for name in sorted(PROFILE_FIELDS)),
-        Account.password_set_at,
-        SecondStep.contact_id.is_not(None).label("has_second_step"),
-        select(Passkey.id).where(Passkey.contact_id == Contact.id).exists().label("has_passkey"),
+        *(Contact.c[name] for name in sorted(PROFILE_FIELDS)),
+        Account.c.password_set_at,
+        SecondStep.c.contact_id.is_not(None).label("has_second_step"),
+        select(Passkey.c.id).where(Passkey.c.contact_id == Contact.c.id).exists().label("has_passkey"),
         _last_sign_in,
         _pending_change.c.new_email,
         _pending_change.c.identity_id.label("requested_by"),
     )
-    .outerjoin(Account, Account.contact_id == Contact.id)
-    .outerjoin(SecondStep, SecondStep.contact_id == Contact.id)
+    .outerjoin(Account, Account.c.contact_id == Contact.c.id)
+    .outerjoin(SecondStep, SecondStep.c.contact_id == Contact.c.id)
     .outerjoin(_last_sign_in, true())
     .outerjoin(_pending_change, true())
-    .where(Contact.id == bindparam("contact_id"))
+    .where(Contact.c.id == bindparam("contact_id"))
 )
 
 

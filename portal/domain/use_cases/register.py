@@ -127,7 +127,7 @@ def store(context: Context, visitor: Visitor, request: RegistrationRequest, lock
     public_id = random_id()
     locale = request.locale or visitor.locale
     registration_id = connection.execute(
-        insert(Registration).returning(Registration.id),
+        insert(Registration).returning(Registration.c.id),
         {
             **request.texts(),
             "locale": locale,
@@ -160,11 +160,11 @@ def is_confirmed(context: Context, visitor: Visitor, registration: str) -> bool:
     That tells the browser that registered no more than the sign-in with the password that was chosen there.
     """
     find = (
-        select(Link.id)
-        .join(Registration, Registration.id == Link.registration_id)
-        .join(Contact, Contact.id == Registration.contact_id)
-        .where(Registration.public_id == registration, Contact.organisation_id == visitor.organisation_id)
-        .where(Link.purpose == Purpose.VERIFY, Link.used_at.is_not(None))
+        select(Link.c.id)
+        .join(Registration, Registration.c.id == Link.c.registration_id)
+        .join(Contact, Contact.c.id == Registration.c.contact_id)
+        .where(Registration.c.public_id == registration, Contact.c.organisation_id == visitor.organisation_id)
+        .where(Link.c.purpose == Purpose.VERIFY, Link.c.used_at.is_not(None))
     )
     with context.database.read() as connection:
         return connection.execute(find).first() is not None
@@ -173,9 +173,9 @@ def is_confirmed(context: Context, visitor: Visitor, registration: str) -> bool:
 def return_url_of(context: Context, visitor: Visitor, registration: str) -> str | None:
     """Return the return URL of a registration, by its public id; it must be checked again."""
     find = (
-        select(Registration.return_url)
-        .join(Contact, Contact.id == Registration.contact_id)
-        .where(Registration.public_id == registration, Contact.organisation_id == visitor.organisation_id)
+        select(Registration.c.return_url)
+        .join(Contact, Contact.c.id == Registration.c.contact_id)
+        .where(Registration.c.public_id == registration, Contact.c.organisation_id == visitor.organisation_id)
     )
     with context.database.read() as connection:
         return connection.execute(find).scalar_one_or_none()

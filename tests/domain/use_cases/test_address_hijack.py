@@ -30,7 +30,7 @@ from tests.domain.use_cases.address_change import (
 
 
 def end_one(scene: Scene, identity: str) -> None:
-    (other,) = scene.rows(select(Identity.id).where(Identity.id != scene.get(identity).identity_id))
+    (other,) = scene.rows(select(Identity.c.id).where(Identity.c.id != scene.get(identity).identity_id))
     end_session(scene.context, scene.visitor, scene.get(identity), other.id)
 
 

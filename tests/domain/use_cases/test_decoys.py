@@ -143,7 +143,7 @@ def test_a_decoy_confirms_nothing(scene: Scene) -> None:
     scene.join()
     registration = scene.register(ADA, STRANGERS_PASSWORD)
     assert scene.resend(registration) == ADA
-    links = scene.rows(select(Link).where(Link.purpose == "verify", Link.used_at.is_(None)))
+    links = scene.rows(select(Link).where(Link.c.purpose == "verify", Link.c.used_at.is_(None)))
     assert len(links) == 2
     for link in links:
         with refused(Failure.ALREADY_CONFIRMED):
@@ -227,7 +227,7 @@ def test_a_ban_is_not_revealed_to_who_registered_the_address_before(scene: Scene
     mails = len(scene.mails())
     assert scene.resend(registration) == ADA
     assert len(scene.mails()) == mails
-    assert len(scene.rows(select(OutboxMail).where(OutboxMail.state == MailState.DECOY))) == 1
+    assert len(scene.rows(select(OutboxMail).where(OutboxMail.c.state == MailState.DECOY))) == 1
 
 
 def test_lifting_a_ban_restores_nothing_that_it_ended(scene: Scene) -> None:
@@ -247,13 +247,15 @@ def test_a_refused_sign_in_is_recorded_on_the_contact(scene: Scene) -> None:
     scene.register(ADA, STRANGERS_PASSWORD)
     with refused(Failure.UNVERIFIED):
         scene.log_in(ADA, STRANGERS_PASSWORD)
-    [newest] = scene.rows(select(Event.kind, Event.refusal, Event.contact_id).order_by(Event.id.desc()).limit(1))
-    [(contact_id,)] = scene.rows(select(Contact.id))
+    [newest] = scene.rows(
+        select(Event.c.kind, Event.c.refusal, Event.c.contact_id).order_by(Event.c.id.desc()).limit(1)
+    )
+    [(contact_id,)] = scene.rows(select(Contact.c.id))
     assert newest == ("sign_in", "UNVERIFIED", contact_id)
 
 
 def test_a_decoy_is_stored_as_a_decoy(scene: Scene) -> None:
     scene.join()
     scene.register(ADA, SECOND_PASSWORD)
-    found = scene.rows(select(Registration.is_decoy, Registration.ended_at).order_by(Registration.id))
+    found = scene.rows(select(Registration.c.is_decoy, Registration.c.ended_at).order_by(Registration.c.id))
     assert [(row.is_decoy, row.ended_at is None) for row in found] == [(False, False), (True, True)]

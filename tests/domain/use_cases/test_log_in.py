@@ -212,7 +212,7 @@ def test_a_customer_banned_while_the_password_is_checked_is_refused(scene: Scene
     hashes_then, hashes._hash_secret = hashes._hash_secret, ban_meanwhile
     with refused(Failure.BANNED):
         scene.log_in()
-    assert scene.rows(select(Identity).where(Identity.ended_at.is_(None))) == []
+    assert scene.rows(select(Identity).where(Identity.c.ended_at.is_(None))) == []
 
 
 def test_a_password_changed_while_it_is_checked_is_refused(scene: Scene, hashes: HashCounter) -> None:
@@ -227,8 +227,8 @@ def test_a_password_changed_while_it_is_checked_is_refused(scene: Scene, hashes:
     hashes_then, hashes._hash_secret = hashes._hash_secret, reset_meanwhile
     with refused(Failure.WRONG_PASSWORD):
         scene.log_in()
-    assert scene.rows(select(Identity).where(Identity.ended_at.is_(None))) == []
+    assert scene.rows(select(Identity).where(Identity.c.ended_at.is_(None))) == []
 
 
 def stored_hash(scene: Scene) -> str:
-    return str(scene.rows(select(Account.password_hash))[0][0])
+    return str(scene.rows(select(Account.c.password_hash))[0][0])

@@ -86,7 +86,7 @@ def test_magic_auth_signs_in_without_a_password(shop: Scene, hashes: HashCounter
     identity = shop.magic_auth()
     assert shop.get(identity).email == ADA
     assert hashes.computed == before
-    [newest] = shop.rows(select(Event.kind, Event.refusal).order_by(Event.id.desc()).limit(1))
+    [newest] = shop.rows(select(Event.c.kind, Event.c.refusal).order_by(Event.c.id.desc()).limit(1))
     assert newest == ("sign_in_vouched", None)
 
 
@@ -120,7 +120,7 @@ def refuse(shop: Scene, who: Callable[[Scene], None], failure: Failure) -> None:
     with refused(failure):
         shop.magic_auth(first_name="Eve")
     assert (shop.rows(select(Contact)), shop.count(Identity)) == before
-    [newest] = shop.rows(select(Event.kind, Event.refusal).order_by(Event.id.desc()).limit(1))
+    [newest] = shop.rows(select(Event.c.kind, Event.c.refusal).order_by(Event.c.id.desc()).limit(1))
     assert newest == ("sign_in_vouched", failure.name)
 
 
@@ -133,7 +133,7 @@ def test_magic_auth_creates_a_contact_with_the_given_details(scene: Scene) -> No
     referrer = scene.get(scene.join("referrer@example.com"))
     shop = scene.via_api("203.0.113.7")
     identity = shop.magic_auth("Eve.Rook@gmail.com", first_name="Eve", last_name="Rook", referral=referrer.cu_ref_no)
-    [contact] = shop.rows(select(Contact).where(Contact.email == "eve.rook@gmail.com"))
+    [contact] = shop.rows(select(Contact).where(Contact.c.email == "eve.rook@gmail.com"))
     assert (contact.first_name, contact.last_name, contact.ip) == ("Eve", "Rook", "203.0.113.7")
     assert contact.referred_by_id == referrer.id
     assert shop.get(identity).name == "Eve Rook"
@@ -145,7 +145,7 @@ def test_magic_auth_creates_a_contact_with_the_given_details(scene: Scene) -> No
 @pytest.mark.parametrize("referral", ["A" * 16, None])
 def test_an_unknown_referral_is_ignored(shop: Scene, referral: str | None) -> None:
     shop.magic_auth(referral=referral)
-    assert shop.rows(select(Contact.referred_by_id)) == [(None,)]
+    assert shop.rows(select(Contact.c.referred_by_id)) == [(None,)]
 
 
 @pytest.mark.parametrize("who", GOOD)
@@ -193,7 +193,7 @@ def test_parallel_calls_for_an_unknown_address_create_one_contact(shop: Scene) -
     identities = in_parallel([partial(shop.magic_auth, first_name=f"Ada {number}") for number in range(8)])
     assert len({identity for identity in identities if isinstance(identity, str)}) == 8
     assert (shop.count(Contact), shop.count(Identity)) == (1, 8)
-    [(first_name,)] = shop.rows(select(Contact.first_name))
+    [(first_name,)] = shop.rows(select(Contact.c.first_name))
     assert {shop.get(str(identity)).first_name for identity in identities} == {first_name}
 
 

@@ -93,8 +93,8 @@ def test_each_refusal_is_recorded_with_the_contact(shop: Scene, who: Callable[[S
     who(shop)
     with pytest.raises(Refused) as refusal:
         shop.register_by_api()
-    [(contact_id,)] = shop.rows(select(Contact.id))
-    newest = shop.rows(select(Event.kind, Event.contact_id, Event.refusal).order_by(Event.id.desc()).limit(1))
+    [(contact_id,)] = shop.rows(select(Contact.c.id))
+    newest = shop.rows(select(Event.c.kind, Event.c.contact_id, Event.c.refusal).order_by(Event.c.id.desc()).limit(1))
     assert newest == [("register", contact_id, refusal.value.failure.name)]
 
 
@@ -215,7 +215,7 @@ def test_an_account_created_while_the_password_was_hashed_is_not_registered_agai
 
 def test_registration_emails_are_in_the_language_of_the_registration(shop: Scene) -> None:
     shop.register_by_api(locale="cs")
-    assert shop.rows(select(OutboxMail.locale)) == [("cs",)]
+    assert shop.rows(select(OutboxMail.c.locale)) == [("cs",)]
 
 
 def test_the_login_ignores_an_expired_registration(shop: Scene, clock: MovableClock) -> None:

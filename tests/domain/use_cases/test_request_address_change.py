@@ -157,7 +157,7 @@ class TestAnAddressThatIsKnown:
         in_use, notice = scene.mails()[-2:]
         assert (in_use.notice, in_use.recipient, in_use.token) == (Notice.ADDRESS_IN_USE, NEW, None)
         assert (notice.notice, notice.recipient) == (Notice.ADDRESS_REQUESTED, ADA)
-        (guessed,) = scene.rows(select(Link.public_id).where(Link.purpose == Purpose.ADDRESS_CHANGE))
+        (guessed,) = scene.rows(select(Link.c.public_id).where(Link.c.purpose == Purpose.ADDRESS_CHANGE))
         with refused(Failure.ALREADY_REGISTERED):
             confirm(scene, scene.context.signer.token(Purpose.ADDRESS_CHANGE, guessed.public_id))
         assert address_of(scene, identity) == ADA

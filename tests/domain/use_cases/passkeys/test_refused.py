@@ -208,4 +208,4 @@ def test_a_counter_that_goes_back_is_recorded_and_not_refused(scene: Scene) -> N
     key.credentials[0].sign_count = 0
     assert scene.is_signed_in(log_in(scene, key))
     assert events(scene, EventKind.PASSKEY_COUNTER) == [("passkey_counter", None)]
-    assert scene.rows(select(PasskeyRow.sign_count)) == [(2,)]
+    assert scene.rows(select(PasskeyRow.c.sign_count)) == [(2,)]
