@@ -68,9 +68,7 @@ class Duration(Line):
     """A duration; an empty one is refused like any other that cannot be parsed (docs/api.md#durations)."""
 
     def _deserialize(self, value: Any, *_arguments: Any, **_options: Any) -> Any:
-        if isinstance(value, str) and not cleaned(value):
-            return self._read("")
-        return super()._deserialize(value, *_arguments, **_options)
+        return self._read(cleaned(_text(value)))
 
 
 class Secret(fields.String):
