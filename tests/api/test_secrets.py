@@ -58,7 +58,7 @@ def send(served: Served, request: bytes) -> None:
             pass
 
 
-def test_the_log_holds_no_secret_whatever_is_asked(served: Served, key: str) -> None:
+def test_the_log_contains_no_secret_of_any_request(served: Served, key: str) -> None:
     login = {"email": EMAIL, "password": PASSWORD}
     customer = "/api/v1/customer"
     bearer = {"Authorization": f"Bearer {key}"}

@@ -163,7 +163,7 @@ class TestSignedInBefore:
             assert browser.send("/login").location == "/account"
         assert shop.rows()["handover"] == []
 
-    def test_returns_to_the_shown_site_whatever_was_opened_meanwhile(self, shop: Site) -> None:
+    def test_returns_to_the_shown_site_after_other_pages_were_opened(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
         first = browser.send(link(state="s1", nonce=NONCE))
         second = browser.send(link(f"{SHOP}/cart", state="s2", nonce=ANOTHER))

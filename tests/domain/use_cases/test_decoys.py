@@ -124,7 +124,7 @@ def test_the_owners_password_still_signs_in_despite_a_decoy(scene: Scene, regist
     assert scene.is_signed_in(scene.log_in())
 
 
-def test_a_banned_customer_is_told_so_after_the_right_password(scene: Scene) -> None:
+def test_a_banned_customer_learns_of_the_ban_after_the_right_password(scene: Scene) -> None:
     banned_customer(scene)
     scene.register()
     with refused(Failure.BANNED):

@@ -77,7 +77,7 @@ def banned_newcomer(scene: Scene) -> None:
         (guest_who_registers, Failure.TOO_MANY_REGISTRATIONS),
     ],
 )
-def test_the_api_refuses_a_known_address_whatever_the_password(
+def test_the_api_refuses_a_known_address_with_any_password(
     shop: Scene, hashes: HashCounter, who: Callable[[Scene], None], password: str, failure: Failure
 ) -> None:
     who(shop)

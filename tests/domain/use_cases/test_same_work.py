@@ -1,4 +1,4 @@
-"""What a stranger asks costs the same whoever the address belongs to: statements, hashes, mails and rows."""
+"""A request for any address costs the same, known or unknown: statements, hashes, emails and rows."""
 
 from collections.abc import Callable
 from contextlib import suppress
