@@ -62,7 +62,7 @@ class PasskeySignInForm(PasskeyForm):
 class RenamePasskeyForm(PortalForm):
     """Give a passkey a name."""
 
-    name = TextField(N_("Name"), [Required(), plain_text, passkey_name])
+    name = TextField(N_("Name of the passkey"), [Required(), plain_text, passkey_name])
 
 
 class ConfirmForm(PortalForm):

@@ -140,7 +140,7 @@ def test_who_came_by_magic_auth_sets_it_up_only_where_it_is_required(site: Site)
     browser.sign_out()
     require(site, "required")
     assert by_code(site, browser).location == SIGN_IN
-    assert "Set up two-step verification" in browser.open(SIGN_IN).words
+    assert "requires a code from an app" in browser.open(SIGN_IN).words
 
 
 def test_registering_does_not_lead_past_the_second_step_of_a_guest(site: Site) -> None:
