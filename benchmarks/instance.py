@@ -78,11 +78,11 @@ class Instance:
 
     def ban(self, email: str) -> None:
         """Ban a customer."""
-        ban(self.context, _visitor(self.context).organisation_id, parse_email(email), "a benchmark")
+        ban(self.context, default_visitor(self.context).organisation_id, parse_email(email), "a benchmark")
 
     def add_pending(self, email: str) -> None:
         """Register an address that stays unconfirmed."""
-        register(self.context, _visitor(self.context), RegistrationRequest(parse_email(email), PASSWORD))
+        register(self.context, default_visitor(self.context), RegistrationRequest(parse_email(email), PASSWORD))
 
 
 @contextmanager
