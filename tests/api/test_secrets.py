@@ -1,4 +1,4 @@
-"""Keys, identities, tokens, passwords and addresses are never in a log, wherever a caller put them."""
+"""Keys, identities, tokens, passwords and addresses are never in a log, wherever a caller sends them."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""Two-step verification for a shop's server: a code beside the password, and answers that reveal it to nobody else."""
+"""Two-step verification for a shop's server: a code beside the password, and answers that reveal nothing without it."""
 
 import pytest
 from sqlalchemy import update

@@ -1,4 +1,4 @@
-"""Where an IP address is: told from a file that the operator brings, or not at all."""
+"""The location of an IP address, from a file that the operator provides."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Notices: what customers are told by email, and the bundling of new sign-ins."""
+"""Notices by email: their causes, and the bundling of new sign-ins."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What the notices by email say of what happened to an account."""
+"""The content of notices by email."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Mails of several organisations: each in its own name, and none waits for another's sender."""
+"""Emails of several organisations: each has its own sender, and none waits for another's."""
 
 import logging
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What happened to an account, as its owner reads it."""
+"""The activity page of the account."""
 
 import pytest
 from sqlalchemy import insert

@@ -1,4 +1,4 @@
-"""The list of sessions, and signing out from afar."""
+"""The list of sessions, and ending sessions of other browsers."""
 
 from pathlib import Path
 

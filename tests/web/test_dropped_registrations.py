@@ -1,4 +1,4 @@
-"""A registration that another proof of the mailbox has dropped: its owner is told, and how to go on."""
+"""A registration that another proof of the mailbox has dropped: the page says so, and what to do."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Back to the site that sent a customer, with a code for its server or without: what the server does."""
+"""The redirect back to the site that sent a customer, with a code for its server or without."""
 
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 

@@ -1,4 +1,4 @@
-"""The links in mails: how long, for what, and how often they are good."""
+"""The links in emails: their lifetime, purpose and single use."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

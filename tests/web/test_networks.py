@@ -1,4 +1,4 @@
-"""Where a request comes from: what its headers say counts only when a trusted proxy has written it."""
+"""The address of a request: headers count only if a trusted proxy has written them."""
 
 from typing import Any
 

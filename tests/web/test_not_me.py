@@ -1,4 +1,4 @@
-"""The page behind "This wasn't me" in a notice, and the story that it is for."""
+"""The page behind "This wasn't me" in a notice."""
 
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage

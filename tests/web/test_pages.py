@@ -1,4 +1,4 @@
-"""The markup of every page: what people, their assistive technology and their password managers find."""
+"""The markup of every page, for people, assistive technology and password managers."""
 
 import pytest
 

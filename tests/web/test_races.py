@@ -1,4 +1,4 @@
-"""Many at the same moment: threads, each with a browser of its own, let loose by one barrier."""
+"""Parallel requests: threads, each with a browser of its own, released by one barrier."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Customers out of a file: what each field takes, and what is said of one that does not fit."""
+"""The fields of imported customers, and the problems of wrong ones."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""A customer closes the account: it is unknown at once, can be kept for a while, and is erased then."""
+"""A customer closes the account: it is unknown at once, can be kept for a while, and is then erased."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Signing in: what is refused, in which order, and what a sign-in leaves behind."""
+"""Sign-in with a password: refusals and their order, and what a sign-in changes."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Signing in on a shop's word: who gets in, who becomes a contact, and what it leaves alone."""
+"""Magic auth: who is signed in, who becomes a contact, and what stays unchanged."""
 
 from collections.abc import Callable
 from datetime import timedelta

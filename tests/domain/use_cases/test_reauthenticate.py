@@ -1,4 +1,4 @@
-"""Proving in a session that it is the customer: what counts, for how long, and where."""
+"""Reauthentication: which proofs count, for how long, and in which session."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Registering through a shop's server: what it is told, in which order, and what is limited."""
+"""Registration by a shop's server: the answers and their order, and the limits."""
 
 from collections.abc import Callable
 from datetime import timedelta

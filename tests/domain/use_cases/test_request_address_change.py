@@ -1,4 +1,4 @@
-"""A customer requests another email address: what is emailed, and what a known address gives away."""
+"""A customer requests another email address: what is emailed, and that a known address is not revealed."""
 
 from collections.abc import Callable
 

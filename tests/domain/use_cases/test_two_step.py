@@ -1,4 +1,4 @@
-"""A second step is set up, asked for, and ended: what stays and what goes with it."""
+"""Two-step verification: set up, asked for, turned off, and what ends with it."""
 
 from collections.abc import Callable
 from dataclasses import replace

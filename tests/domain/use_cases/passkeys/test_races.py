@@ -1,4 +1,4 @@
-"""Passkeys are used and changed at the same moment."""
+"""Parallel uses and changes of passkeys."""
 
 from collections.abc import Callable
 from datetime import timedelta

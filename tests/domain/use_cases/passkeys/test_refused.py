@@ -1,4 +1,4 @@
-"""Who does not get in with a passkey."""
+"""Sign-ins with a passkey that are refused."""
 
 from dataclasses import replace
 from datetime import timedelta
