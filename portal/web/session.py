@@ -39,7 +39,9 @@ _LINK_PREFIX = 12
 _SIGN_OUT_NOTICES = {
     SignedOut.PASSWORD_CHANGED: N_("You were signed out because your password was changed. Please sign in again."),
     SignedOut.ENDED: N_("You were signed out, for example from another device. Please sign in again."),
+    SignedOut.CLOSED: N_("Your account is closed. We've emailed you a link, in case you want to keep it after all."),
     SignedOut.EXPIRED: N_("Your session has expired. Please sign in again."),
+    SignedOut.UNKNOWN: N_("You're no longer signed in on this device. Please sign in again."),
 }
 _MAX_REQUESTS = 3
 """Requests for an email with a code that a browser remembers; each of their codes is accepted."""
