@@ -1,4 +1,4 @@
-"""F27, F14, D8: how lines are written where somebody reads them, where nobody does, and where there is no room."""
+"""How lines are written where somebody reads them, where nobody does, and where there is no room."""
 
 import json
 import logging

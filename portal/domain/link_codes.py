@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from portal.domain import failed_attempts
+from portal.domain import lockout
 from portal.domain.audit_log import record, refusals_recorded
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
@@ -40,9 +40,7 @@ def get_open_link_by_code(
         owner_ids = _lock_owners(connection, visitor, public_ids)
         counted = _count_code_attempt(connection, public_ids)
         usable = [row for row in counted if row.code_tries <= MAX_CODE_ATTEMPTS and row.expires_at > now]
-        allowed = failed_attempts.count_code_attempt(
-            connection, owner_ids.intersection(row.contact_id for row in usable)
-        )
+        allowed = lockout.count_mailed_code(connection, owner_ids.intersection(row.contact_id for row in usable))
         matching = [row for row in usable if context.signer.is_code(purpose, row.public_id, digits)]
         matching = [row for row in matching if row.contact_id in allowed]
         ended = all(row.code_tries >= MAX_CODE_ATTEMPTS for row in usable)

@@ -91,12 +91,12 @@ def _read(row: Row[*tuple[Any, ...]]) -> Passkey:
 
 
 def list_descriptors(connection: Connection, contact_id: int) -> list[Descriptor]:
-    """Return the passkeys of a customer, as browsers are told of them."""
+    """Return the passkeys of a customer for the options that a browser gets."""
     return [Descriptor(**row._asdict()) for row in connection.execute(_descriptors, {"of_contact": contact_id})]
 
 
 def find_user_handle(connection: Connection, contact_id: int) -> bytes | None:
-    """Return what authenticators know a customer by; None for one without passkeys."""
+    """Return the user handle of a customer's passkeys; None for a customer without passkeys."""
     return connection.execute(_user_handles, {"of_contact": contact_id}).scalars().first()
 
 

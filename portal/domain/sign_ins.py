@@ -29,7 +29,7 @@ class PendingSignIn:
     """A sign-in that waits for its second step."""
 
     value: str = field(repr=False)
-    """What the browser holds of it. A secret."""
+    """The value that the browser sends back. A secret."""
     must_set_up: bool
     """Whether the customer has no second step yet, and the organisation requires one."""
 
@@ -53,7 +53,7 @@ class FirstStep:
 
 @dataclass(frozen=True)
 class OpenSignIn:
-    """A pending sign-in that can go on now."""
+    """A pending sign-in that can be finished now."""
 
     id: int
     contact_id: int

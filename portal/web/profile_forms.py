@@ -23,7 +23,8 @@ from portal.web.fields import (
     plain_text,
     supported_language,
 )
-from portal.web.forms import EMAIL, PortalForm
+from portal.web.forms import EMAIL
+from portal.web.portal_form import PortalForm
 
 
 class _NameForm(PortalForm):

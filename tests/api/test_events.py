@@ -1,4 +1,4 @@
-"""D6: the whole life of customers, keys and organisations: each thing that happens is one event, of one known shape."""
+"""The whole life of customers, keys and organisations: each thing that happens is one event, of one known shape."""
 
 import re
 from datetime import UTC, datetime

@@ -175,7 +175,7 @@ def test_each_response_has_rate_limit_headers(start: Start) -> None:
     shop = new_shop(site, kind=KeyKind.DEVELOPER)
     other = new_shop(site, kind=KeyKind.DEVELOPER)
     answers = [
-        shop.post("logout", identityId="x"),
+        shop.ask("GET", "get-account-info", query={"identityId": "x"}),
         shop.post("logout"),
         shop.ask("POST", "login", data="["),
         shop.post("logout", identityId="x"),

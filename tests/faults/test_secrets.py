@@ -1,4 +1,4 @@
-"""D7, D8, F15: what stands in the log when requests fail, and when they hold what no line should hold."""
+"""What is in the log when requests fail, and when they contain secrets."""
 
 import json
 import logging

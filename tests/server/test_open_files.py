@@ -1,4 +1,4 @@
-"""F20: how many connections a process holds, by its limit of open files, and what it makes of that limit."""
+"""How many connections a process holds, by its limit of open files, and what it makes of that limit."""
 
 import json
 import subprocess

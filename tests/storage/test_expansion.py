@@ -1,4 +1,4 @@
-"""F17: what a migration may do, so that a portal of the version before goes on serving after it: it only adds."""
+"""What a migration may do, so that a portal of the version before goes on serving after it: it only adds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

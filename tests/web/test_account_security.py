@@ -13,7 +13,7 @@ from portal.storage.models import Identity
 from portal.web import session
 from portal.web.fields import SecretField
 from portal.web.form_page import PageState, StatelessFormPage
-from portal.web.forms import PortalForm, Problem
+from portal.web.portal_form import PortalForm, Problem
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
 from tests.web.post import code_in

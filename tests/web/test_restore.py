@@ -1,4 +1,4 @@
-"""F25: yesterday's copy is put back, and nothing that happened since happens a second time."""
+"""Yesterday's copy is put back, and nothing that happened since happens a second time."""
 
 import shutil
 from dataclasses import dataclass

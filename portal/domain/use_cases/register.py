@@ -1,6 +1,6 @@
 """Store a pending registration, which has no effect before a proof of the mailbox.
 
-An attacker who registers another person's address gains nothing: a pending registration signs nobody in, and any other
+An attacker who registers another person's address gains nothing: a pending registration cannot sign in, and any other
 proof of the mailbox (a reset, a sign-in by email) ends it.
 """
 
@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from portal.domain import contacts, failed_attempts, one_time_links, outbox
+from portal.domain import contacts, lockout, one_time_links, outbox
 from portal.domain.address_changes import is_kept_for_another
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.contact_details import ContactDetails
@@ -148,7 +148,7 @@ def store(context: Context, visitor: Visitor, request: RegistrationRequest, lock
     ).scalar_one()
     # A sign-in with this password reveals whether it is the account's: without the count, an attacker could register
     # one guess after another and so evade the limit of consecutive wrong passwords.
-    failed_attempts.count_wrong_password(connection, contact.id)
+    lockout.count_wrong_password(connection, None, contact.id)
     queue_mail(connection, context, visitor, contact, StoredRegistration(registration_id, locale, is_pending), now)
     record(connection, visitor, EventKind.REGISTER, contact_id=contact.id, now=now)
     return public_id

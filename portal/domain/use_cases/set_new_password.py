@@ -90,7 +90,7 @@ def _reset(context: Context, visitor: Visitor, link: OpenLink, password: str, si
             accounts.keep_password(connection, current, new.hash, now)
         else:
             accounts.change_password(connection, context, visitor, current, new.hash, now)
-        if sign_in:  # the notice of a new password tells of it
+        if sign_in:  # the notice of a new password is enough
             first = _first_step(visitor, link, current, sign_in, is_told=not is_kept)
             signed_in = sign_ins.begin(connection, context, visitor, first, now)
     # The mailbox is proven and the old password is gone, so an attacker's guesses must not block the customer any more.
