@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.server.open_files import CONNECTIONS
+from portal.server.lifecycle import CONNECTIONS
 from tests.cli.process import PORTAL, Served, serving, serving_at, wait_until
 from tests.mail.sink import Act, Sink, Stage
 from tests.server.clients import connected
