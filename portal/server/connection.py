@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from waitress.channel import HTTPChannel
-from waitress.task import ErrorTask, WSGITask
+from waitress.task import ErrorTask
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from portal.access_log import log_request
@@ -22,29 +22,16 @@ from portal.web.errors import plain_page
 _log = logging.getLogger("portal.serve")
 
 REQUEST_SECONDS = 15.0
-"""Timeout from the first byte of a request to its last."""
+"""Timeout from the first byte of a request to its last, and for a client to close after its last response."""
 KEEPALIVE_SECONDS = 75.0
 """Timeout to read a response, and of an idle connection: longer than that of browsers and proxies, which close it."""
 WAIT_SECONDS = 10.0
 """How long a form may wait for a thread: longer than the listener's bound means, unless the database is slow."""
 CLOSE_SECONDS = 2.0
-"""Timeout for a client to close after its last response; during shutdown, also for the request of an idle client."""
+"""Timeout during shutdown for the request of an idle client, and for a client to close after its last response."""
 GRACE_SECONDS = 0.5
 """Timeout when the listener is full: no new or active connection is closed, since a request may be on its way."""
 _PAGE = re.compile(rb"\s*[A-Z]+ /(?!api[/? ])")
-
-
-class Task(WSGITask):
-    """Handles a request; during shutdown, its response is the last one of the connection."""
-
-    channel: Any
-    request: Any
-
-    def build_response_header(self) -> bytes:
-        """Return the head of the response."""
-        if self.channel.server.is_ending:
-            self.request.headers["CONNECTION"] = "close"
-        return super().build_response_header()
 
 
 class PlainErrorTask(ErrorTask):
@@ -72,7 +59,6 @@ class Connection(HTTPChannel):
     """A connection, which occupies a thread only while a request of it is handled."""
 
     parser_class = StrictParser
-    task_class = Task
     error_task_class = PlainErrorTask
     server: Any
     socket: Any
@@ -85,7 +71,7 @@ class Connection(HTTPChannel):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.since = monotonic()
-        """When it was opened, began to send its last request, or had sent all of it; or when its close began."""
+        """When it was opened, a request began, was complete or was handled, or the close began: the last of these."""
         super().__init__(*arguments, **options)
 
     @property
@@ -108,9 +94,9 @@ class Connection(HTTPChannel):
         """The seconds after `since` when it is closed, unless it is served."""
         if self.server.is_full:
             return GRACE_SECONDS
-        if self.is_closing or (self.is_idle and self.server.is_ending):
+        if self.server.is_ending and (self.is_idle or self.is_closing):
             return CLOSE_SECONDS
-        return KEEPALIVE_SECONDS if self.request is None else REQUEST_SECONDS
+        return REQUEST_SECONDS if self.request is not None or self.is_closing else KEEPALIVE_SECONDS
 
     def readable(self) -> bool:
         """Return whether to read more; called in each turn of the loop."""
@@ -121,15 +107,18 @@ class Connection(HTTPChannel):
 
     def received(self, data: bytes) -> bool:
         """Parse the next part of a request."""
-        if self.request is None:
+        if self.request is None and not self.is_closing:
             self.since = monotonic()
         return not self.is_closing and super().received(data)
 
     def service(self) -> None:
         """Handle the next request in a thread; refuse a form that has waited for too long."""
+        if self.server.is_ending:
+            self.requests[0].headers["CONNECTION"] = "close"
         if self.is_form and monotonic() > self.since + WAIT_SECONDS:
             self.refuse_form()
         super().service()
+        self.since = monotonic()
 
     def refuse_form(self) -> None:
         """Let the response to the next request be 503, without doing anything for it."""
