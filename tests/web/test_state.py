@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
+from tests.web.authenticator import set_up
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
 from tests.web.post import code_in, text_of
@@ -252,6 +253,23 @@ class TestSignedOutElsewhere:
         browser = site.customer(EMAIL)
         site.ban(EMAIL)
         told = "You were signed out, for example from another device. Please sign in again."
+        assert browser.open("/account").notices == [told]
+
+    def test_a_deletion_whose_answer_was_lost_is_shown(self, site: Site) -> None:
+        browser = site.customer(EMAIL)
+        before = browser.cookie() or ""
+        assert browser.fill("/account/delete", {"confirm": "y"}, submit_to="/account/delete").location == "/login"
+        browser.set_cookie(before)
+        told = "Your account is closed. We've emailed you a link, in case you want to keep it after all."
+        assert browser.open("/account").notices == [told]
+
+    def test_a_set_up_whose_answer_was_lost_blames_no_other_device(self, site: Site) -> None:
+        browser = site.customer(EMAIL)
+        browser.open("/account/two-step")
+        before = browser.cookie() or ""
+        set_up(site, browser)
+        browser.set_cookie(before)
+        told = "You're no longer signed in on this device. Please sign in again."
         assert browser.open("/account").notices == [told]
 
     def test_an_expired_session_is_shown_as_expired(self, site: Site) -> None:
