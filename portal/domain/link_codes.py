@@ -1,7 +1,7 @@
 """The codes of one-time links: six digits in the same email, typed in the browser that requested it."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy import Connection, Row, select, update
 
@@ -73,7 +73,9 @@ def _lock_owners(connection: Connection, visitor: Visitor, public_ids: Sequence[
     return set(connection.scalars(rows))
 
 
-def _count_code_attempt(connection: Connection, public_ids: Sequence[str]) -> Sequence[Row[*tuple[Any, ...]]]:
+def _count_code_attempt(
+    connection: Connection, public_ids: Sequence[str]
+) -> Sequence[Row[str, int | None, int, datetime]]:
     """Count an attempt on the code of each link; return the links whose code was not dead before."""
     found = lock_links(connection, Link.c.public_id.in_(public_ids))
     return connection.execute(

@@ -117,6 +117,10 @@ def add(connection: Connection, contact_id: int, new: "NewCredential", now: date
     }
     statement = insert_unless_there(connection, PasskeyRow, "credential_id").returning(PasskeyRow.c.id)
     passkey_id = connection.execute(statement, row).scalar_one_or_none()
+    return _find(connection, contact_id, passkey_id)
+
+
+def _find(connection: Connection, contact_id: int, passkey_id: int | None) -> Passkey | None:
     return next((one for one in list_passkeys(connection, contact_id) if one.id == passkey_id), None)
 
 
@@ -128,7 +132,7 @@ def rename(connection: Connection, contact_id: int, passkey_id: int, name: str) 
 
 def remove(connection: Connection, contact_id: int, passkey_id: int) -> Passkey | None:
     """Delete a passkey of a customer, and return it; None if there is none with this id."""
-    found = next((one for one in list_passkeys(connection, contact_id) if one.id == passkey_id), None)
+    found = _find(connection, contact_id, passkey_id)
     if found is not None:
         connection.execute(delete(PasskeyRow).where(PasskeyRow.c.id == passkey_id))
     return found

@@ -47,7 +47,7 @@ class FirstStep:
     kind: EventKind
     """The event that the sign-in is recorded as."""
     identity: NewIdentity
-    is_told: bool = False
+    is_notified: bool = False
     """Whether another notice tells the customer of the sign-in."""
 
 
@@ -103,7 +103,7 @@ def begin(connection: Connection, context: Context, visitor: Visitor, first: Fir
     if first.identity.second_step_at is None and (pending := _begin_second_step(connection, visitor, first, now)):
         return pending
     record(connection, visitor, first.kind, contact_id=first.contact.id, now=now)
-    if not first.is_told:
+    if not first.is_notified:
         notify_of_sign_in(connection, context, visitor, first.contact, now)
     return identities.start(connection, context.rules, visitor, first.identity, now)
 

@@ -1,4 +1,4 @@
-"""Codes beside mailed links: after 100 wrong ones in a row they open nothing, until the mailbox is proven by a link."""
+"""Codes beside emailed links: after 100 wrong ones in a row they are locked, until a link proves the mailbox."""
 
 from collections.abc import Callable
 from datetime import timedelta

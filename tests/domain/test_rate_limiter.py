@@ -1,4 +1,4 @@
-"""Guessing is limited: per address, per network, and however slow it is."""
+"""Attempts are limited per address and per network, before the work, and over any time."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -22,7 +22,7 @@ from portal.domain.values.urls import origin_of, parse_hostname, parse_origin, p
 from portal.storage.database import retried
 from portal.storage.models import STRING_LENGTH, Organisation
 
-MAX_ORIGINS = 50
+MAX_ENTRIES = 50
 """Maximum number in one list: a header of every page contains all of them."""
 _CHECKED = (Organisation.c.id, Organisation.c.handover_urls, Organisation.c.return_origins)
 """The columns to read back after a write: a change may set one of the two lists only."""
@@ -148,18 +148,16 @@ def _name(text: str) -> str:
     return name
 
 
-def _origins(texts: Sequence[str]) -> list[str]:
-    origins = list(dict.fromkeys(map(parse_origin, texts)))
-    if len(origins) > MAX_ORIGINS:
-        raise ValueError(f"There may be at most {MAX_ORIGINS} origins in a list.")
-    return origins
+def _list_of(parse: Callable[[str], str]) -> Callable[[Sequence[str]], list[str]]:
+    """Return a parser of a list without repeated entries, each read by `parse`."""
 
+    def read(texts: Sequence[str]) -> list[str]:
+        entries = list(dict.fromkeys(parse(text) for text in texts))
+        if len(entries) > MAX_ENTRIES:
+            raise ValueError(f"There may be at most {MAX_ENTRIES} entries in a list.")
+        return entries
 
-def _handover_urls(texts: Sequence[str]) -> list[str]:
-    urls = list(dict.fromkeys(map(parse_handover_url, texts)))
-    if len(urls) > MAX_ORIGINS:
-        raise ValueError(f"There may be at most {MAX_ORIGINS} addresses in a list.")
-    return urls
+    return read
 
 
 def _require_return_origins(handover_urls: Sequence[str], return_origins: Sequence[str]) -> None:
@@ -221,9 +219,9 @@ def _page_url(example: str) -> Callable[[str], str]:
 _READERS: dict[str, Callable[[Any], object]] = {
     "name": _name,
     "hostname": parse_hostname,
-    "frame_ancestors": _origins,
-    "return_origins": _origins,
-    "handover_urls": _handover_urls,
+    "frame_ancestors": _list_of(parse_origin),
+    "return_origins": _list_of(parse_origin),
+    "handover_urls": _list_of(parse_handover_url),
     "locale": _locale,
     "sender": _email,
     "accent": _accent,

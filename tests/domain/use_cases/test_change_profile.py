@@ -1,4 +1,4 @@
-"""What customers change of what is known of them."""
+"""A customer changes the profile."""
 
 import pytest
 from sqlalchemy import select, update

@@ -1,4 +1,4 @@
-"""A new password by a mailed link."""
+"""Set a new password by an emailed link."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -44,7 +44,7 @@ def test_it_leads_on_to_where_the_customer_wanted_to_go(site: Site, phone: Phone
         assert connection.execute(newest).scalar_one() is True
 
 
-def test_a_recovery_code_signs_in_once_and_is_told_by_email(site: Site, phone: Phone) -> None:
+def test_a_recovery_code_signs_in_once_and_sends_an_email(site: Site, phone: Phone) -> None:
     browser = site.browser()
     browser.sign_in(EMAIL, PASSWORD)
     page = browser.open(f"{SIGN_IN}?recovery=y")

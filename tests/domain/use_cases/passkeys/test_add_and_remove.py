@@ -151,7 +151,7 @@ def test_a_session_that_has_ended_meanwhile_changes_nothing(scene: Scene, identi
     assert scene.count(PasskeyRow) == 1
 
 
-def test_both_are_told_by_email_and_recorded(scene: Scene, identity: str) -> None:
+def test_both_send_an_email_and_are_recorded(scene: Scene, identity: str) -> None:
     (one,) = passkeys_of(scene, identity)
     rename_passkey(scene.context, scene.visitor, scene.get(identity), one.id, "evil.example")
     removed = remove_passkey(scene.context, scene.visitor, scene.get(identity), one.id)
