@@ -111,10 +111,10 @@ class SignedOut(Enum):
 def why_ended(context: Context, organisation_id: int, raw: str) -> SignedOut:
     """Return why an identity has ended."""
     statement = (
-        select(Identity.ended_at, Account.password_set_at, Contact.erase_at)
-        .join(Contact, Contact.id == Identity.contact_id)
-        .outerjoin(Account, Account.contact_id == Contact.id)
-        .where(Identity.digest == digest_of(raw), Contact.organisation_id == organisation_id)
+        select(Identity.c.ended_at, Account.c.password_set_at, Contact.c.erase_at)
+        .join(Contact, Contact.c.id == Identity.c.contact_id)
+        .outerjoin(Account, Account.c.contact_id == Contact.c.id)
+        .where(Identity.c.digest == digest_of(raw), Contact.c.organisation_id == organisation_id)
     )
     with context.database.read() as connection:
         row = connection.execute(statement).one_or_none()
