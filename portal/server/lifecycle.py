@@ -22,7 +22,7 @@ GRACEFUL_SECONDS = 30.0
 QUEUE_SECONDS = 2.0
 """The time in which all forms that wait could be answered if each needed a password hash; more are refused with 503."""
 SECOND_SIGNAL_SECONDS = 3.0
-"""The timeout after a second signal."""
+"""The timeout after a second signal. Two signals within a second, as from a terminal and from `make`, count as one."""
 
 
 def run(
@@ -61,13 +61,16 @@ def run(
 
 
 def max_connections() -> int:
-    """Raise the process's limit of open files as far as allowed; return half of it, but CONNECTIONS at most.
+    """Raise the process's limit of open files as far as needed and allowed; return half of it.
 
     The other half is for the database, Redis, email and the log. The usual soft limit of 1,024 is too low for both.
     """
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return min(CONNECTIONS, hard // 2)
+    wanted = 2 * CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return limit // 2
 
 
 def _set_deadlines_by_signals(listener: Listener) -> list[float]:
@@ -75,7 +78,11 @@ def _set_deadlines_by_signals(listener: Listener) -> list[float]:
     deadlines: list[float] = []
 
     def stop(*_arguments: object) -> None:
-        deadlines.append(monotonic() + (SECOND_SIGNAL_SECONDS if deadlines else GRACEFUL_SECONDS))
+        now = monotonic()
+        if not deadlines:
+            deadlines.append(now + GRACEFUL_SECONDS)
+        elif now > deadlines[0] - GRACEFUL_SECONDS + 1:
+            deadlines.append(now + SECOND_SIGNAL_SECONDS)
         listener.pull_trigger()
 
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
