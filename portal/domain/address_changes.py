@@ -1,7 +1,7 @@
 """Changes of customers' email addresses: those requested, and those that the former address can still undo.
 
-As long as a change can be undone, its former address is kept for its customer: nobody else can register it, change to
-it or be given it, so that it can come back.
+As long as a change can be undone, its former address is kept for its customer: no other customer can register it,
+change to it or be given it.
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from portal.domain import one_time_links
-from portal.domain.contacts import ContactCredentials
+from portal.domain.contacts import LOCKING_FAILURES, ContactCredentials
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer
 from portal.domain.messages import N_
@@ -71,6 +72,21 @@ _pending = (
     .order_by(AddressChange.id.desc())
 )
 _last_pending = _pending.limit(1)
+_any, _link_of_any = aliased(AddressChange), aliased(Link)
+_codes_tried = (
+    select(func.sum(_link_of_any.code_tries))
+    .join(_any, _any.link_id == _link_of_any.id)
+    .join(Contact, Contact.id == _any.contact_id)
+    .where(Contact.organisation_id == bindparam("organisation_id"), _any.new_email_key == AddressChange.new_email_key)
+    .correlate(AddressChange)
+    .scalar_subquery()
+)
+"""The number of codes that all customers have tried for a new address, as long as their links are stored."""
+_of_session = (
+    _pending.where(AddressChange.identity_id == bindparam("identity_id"))
+    .where(_codes_tried < LOCKING_FAILURES)
+    .limit(_MAX_CODES)
+)
 
 
 def is_kept_for_another(connection: Connection, organisation_id: int, key: str, contact_id: int, now: datetime) -> bool:
@@ -100,9 +116,18 @@ def find_pending(connection: Connection, customer: Customer, now: datetime) -> P
 
 
 def links_of_session(connection: Connection, customer: Customer, now: datetime) -> list[str]:
-    """Return the public ids of the links whose codes can be entered in the customer's present session."""
-    here = _pending.where(AddressChange.identity_id == customer.identity_id).limit(_MAX_CODES)
-    return [row.public_id for row in connection.execute(here, {"contact_id": customer.id, "now": now})]
+    """Return the public ids of the links whose codes can be entered in the customer's present session.
+
+    None for an address with LOCKING_FAILURES tried codes: those of a contact (failed_attempts.py) do not stop whoever
+    asks for an address of others, and has a mailbox to reset that counter with. The link proves the new mailbox.
+    """
+    parameters = {
+        "contact_id": customer.id,
+        "organisation_id": customer.organisation_id,
+        "identity_id": customer.identity_id,
+        "now": now,
+    }
+    return [row.public_id for row in connection.execute(_of_session, parameters)]
 
 
 def was_made_in_session(connection: Connection, customer: Customer) -> bool:

@@ -69,7 +69,7 @@ class EventKind(StrEnum):
     PASSKEY_COUNTER = "passkey_counter"
     """A passkey was used whose counter is not higher than at its last use: there may be a copy of it."""
     NOT_ME = "not_me"
-    """The customer said of what a notice told that it was somebody else; all sessions ended."""
+    """The customer reported that an event in a notice was not theirs; all sessions ended."""
     PROFILE_CHANGE = "profile_change"
     EXPORT = "export"
     """The customer got a copy of their data."""

@@ -67,7 +67,7 @@ class ContactCredentials:
 
     @property
     def is_unproven(self) -> bool:
-        """Whether it is known from registrations only whose mailbox nobody has proven."""
+        """Whether it is known only from registrations whose mailbox was never proven."""
         return self.confirmed_at is None and self.banned_at is None
 
     @property
@@ -163,7 +163,7 @@ def lock_even_closed(connection: Connection, contact_id: int) -> ContactCredenti
 
 
 def reopen(connection: Connection, contact_id: int) -> None:
-    """Keep a contact that is closed."""
+    """Reopen a closed contact."""
     connection.execute(update(Contact).where(Contact.id == contact_id).values(erase_at=None))
 
 

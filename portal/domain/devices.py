@@ -7,13 +7,12 @@ own customers only, so a forged or stolen cookie gives no advantage with another
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, or_, select, update
 
-from portal.domain import contacts, failed_attempts, trusted_browsers
-from portal.domain.contacts import ContactCredentials
+from portal.domain import contacts, trusted_browsers
 from portal.domain.context import Context, Visitor
 from portal.domain.tokens import PUBLIC_ID_LENGTH, digest_of, random_id
 from portal.storage.backends import DatabaseUnavailable
@@ -44,13 +43,6 @@ _of_contact = (
     & (Device.seen_at > bindparam("oldest"))
 )
 _find_of_contact = _columns.where(_of_contact)
-_count_code = (
-    update(Device)
-    .where(Device.id == bindparam("of_device"), Device.failed_codes < contacts.LOCKING_FAILURES)
-    .values(failed_codes=Device.failed_codes + 1)
-    .returning(Device.id)
-)
-_reset_codes = update(Device).where(Device.id == bindparam("of_device")).values(failed_codes=0)
 _find = (
     _columns.join(Contact, Contact.id == Device.contact_id)
     .where(Contact.organisation_id == bindparam("organisation_id"), Contact.email_key == bindparam("email_key"))
@@ -88,10 +80,6 @@ _newest = (
     .limit(MAX_PER_CONTACT)
 )
 _delete_oldest = delete(Device).where(Device.contact_id == bindparam("of_contact"), Device.id.not_in(_newest))
-_count_failure = (
-    update(Device).where(Device.id == bindparam("of_device")).values(failed_passwords=Device.failed_passwords + 1)
-)
-_reset_failures = update(Device).where(Device.id == bindparam("of_device")).values(failed_passwords=0)
 
 
 def is_cookie(text: str) -> bool:
@@ -135,29 +123,6 @@ def reload(connection: Connection, device: KnownDevice | None) -> KnownDevice | 
     return KnownDevice(**row._asdict()) if row else None
 
 
-def with_failures_of(device: KnownDevice | None, contact: ContactCredentials | None) -> ContactCredentials | None:
-    """Return the contact with the wrong-password counter that applies: the known device's, else the contact's own."""
-    if contact is None or device is None:
-        return contact
-    return replace(contact, failed_passwords=device.failed_passwords)
-
-
-def count_wrong_password(connection: Connection, device: KnownDevice | None, contact_id: int) -> None:
-    """Count a wrong password: on the known device, else on the contact."""
-    if device is None:
-        failed_attempts.count_wrong_password(connection, contact_id)
-    else:
-        connection.execute(_count_failure, {"of_device": device.id})
-
-
-def reset_wrong_passwords(connection: Connection, device: KnownDevice | None, contact_id: int) -> None:
-    """Reset the wrong-password counter: of the known device, else of the contact."""
-    if device is None:
-        failed_attempts.reset_wrong_passwords(connection, contact_id)
-    else:
-        connection.execute(_reset_failures, {"of_device": device.id})
-
-
 def find_of_contact(context: Context, visitor: Visitor, contact_id: int) -> KnownDevice | None:
     """Return the visitor's device if it is known for a customer."""
     digest = _digest_of(visitor)
@@ -167,16 +132,6 @@ def find_of_contact(context: Context, visitor: Visitor, contact_id: int) -> Know
     with context.database.read() as connection:
         row = connection.execute(_find_of_contact, parameters).one_or_none()
     return KnownDevice(**row._asdict()) if row else None
-
-
-def count_code(connection: Connection, device: KnownDevice) -> bool:
-    """Count a code of an authenticator app; return False when there were too many wrong ones in a row."""
-    return connection.execute(_count_code, {"of_device": device.id}).one_or_none() is not None
-
-
-def reset_wrong_codes(connection: Connection, device: KnownDevice) -> None:
-    """Reset the counter of codes of an authenticator app."""
-    connection.execute(_reset_codes, {"of_device": device.id})
 
 
 def remember_device(context: Context, visitor: Visitor, identity: str, *, trust: bool = False) -> str | None:

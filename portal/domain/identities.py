@@ -59,7 +59,7 @@ class Customer:
 
 
 class Proof(Enum):
-    """What the holder of a session has just shown of being the customer."""
+    """What a customer has just proved in a session."""
 
     FIRST_STEP = auto()
     """The password, a code from an email, or a passkey."""
@@ -219,9 +219,9 @@ def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
 
 
 def renew(connection: Connection, identity_id: int, now: datetime, proof: Proof = Proof.FIRST_STEP) -> str | None:
-    """Go on with a session under a new identity, as one whose holder has just proved to be the customer.
+    """Replace the identity of a session whose customer has just reauthenticated.
 
-    Returns it, or None for a session that has ended. When the session began, and its end, stay as they are.
+    Return the new one, or None for a session that has ended. The session keeps its start and its end.
     """
     raw = random_id()
     parameters = {"identity_id": identity_id, "new_digest": digest_of(raw), "now": now}

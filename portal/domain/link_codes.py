@@ -1,11 +1,11 @@
 """The codes of one-time links: six digits in the same email, typed in the browser that requested it."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy import Connection, Row, select, update
 
-from portal.domain import failed_attempts
+from portal.domain import lockout
 from portal.domain.audit_log import record, refusals_recorded
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
@@ -40,9 +40,7 @@ def get_open_link_by_code(
         owner_ids = _lock_owners(connection, visitor, public_ids)
         counted = _count_code_attempt(connection, public_ids)
         usable = [row for row in counted if row.code_tries <= MAX_CODE_ATTEMPTS and row.expires_at > now]
-        allowed = failed_attempts.count_code_attempt(
-            connection, owner_ids.intersection(row.contact_id for row in usable)
-        )
+        allowed = lockout.count_mailed_code(connection, owner_ids.intersection(row.contact_id for row in usable))
         matching = [row for row in usable if context.signer.is_code(purpose, row.public_id, digits)]
         matching = [row for row in matching if row.contact_id in allowed]
         ended = all(row.code_tries >= MAX_CODE_ATTEMPTS for row in usable)
@@ -75,7 +73,9 @@ def _lock_owners(connection: Connection, visitor: Visitor, public_ids: Sequence[
     return set(connection.scalars(rows))
 
 
-def _count_code_attempt(connection: Connection, public_ids: Sequence[str]) -> Sequence[Row[*tuple[Any, ...]]]:
+def _count_code_attempt(
+    connection: Connection, public_ids: Sequence[str]
+) -> Sequence[Row[str, int | None, int, datetime]]:
     """Count an attempt on the code of each link; return the links whose code was not dead before."""
     found = lock_links(connection, Link.public_id.in_(public_ids))
     return connection.execute(

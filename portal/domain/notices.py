@@ -1,4 +1,4 @@
-"""Tell customers by email what happened to their account, in the transaction that does it.
+"""Queue emails that notify customers of an event, in the transaction of that event.
 
 Such an email counts against no rate limit. Most carry a link "This wasn't me" (use_cases/report_not_me.py).
 """
@@ -51,7 +51,7 @@ def notify_of_sign_in(
     """Queue a notice of a sign-in with a device that is not known for the customer, before the identity starts.
 
     None for a customer's first sign-in, nor for one at a shop's server. The first notice is sent at once, so that the
-    owner hears of an intruder soon; what follows within the hour is told together, in one email at its end, so that a
+    owner learns of an intruder soon; further sign-ins within the hour are listed in one email at its end, so that a
     browser without cookies does not fill the mailbox. The caller has locked the contact's row.
     """
     if visitor.via_api or contact.email is None or not devices.is_new(connection, visitor, contact.id, now):

@@ -91,12 +91,12 @@ def _read(row: Row[*tuple[Any, ...]]) -> Passkey:
 
 
 def list_descriptors(connection: Connection, contact_id: int) -> list[Descriptor]:
-    """Return the passkeys of a customer, as browsers are told of them."""
+    """Return the passkeys of a customer for the options that a browser gets."""
     return [Descriptor(**row._asdict()) for row in connection.execute(_descriptors, {"of_contact": contact_id})]
 
 
 def find_user_handle(connection: Connection, contact_id: int) -> bytes | None:
-    """Return what authenticators know a customer by; None for one without passkeys."""
+    """Return the user handle of a customer's passkeys; None for a customer without passkeys."""
     return connection.execute(_user_handles, {"of_contact": contact_id}).scalars().first()
 
 
@@ -117,6 +117,10 @@ def add(connection: Connection, contact_id: int, new: "NewCredential", now: date
     }
     statement = insert_unless_there(connection, PasskeyRow, "credential_id").returning(PasskeyRow.id)
     passkey_id = connection.execute(statement, row).scalar_one_or_none()
+    return _find(connection, contact_id, passkey_id)
+
+
+def _find(connection: Connection, contact_id: int, passkey_id: int | None) -> Passkey | None:
     return next((one for one in list_passkeys(connection, contact_id) if one.id == passkey_id), None)
 
 
@@ -128,7 +132,7 @@ def rename(connection: Connection, contact_id: int, passkey_id: int, name: str) 
 
 def remove(connection: Connection, contact_id: int, passkey_id: int) -> Passkey | None:
     """Delete a passkey of a customer, and return it; None if there is none with this id."""
-    found = next((one for one in list_passkeys(connection, contact_id) if one.id == passkey_id), None)
+    found = _find(connection, contact_id, passkey_id)
     if found is not None:
         connection.execute(delete(PasskeyRow).where(PasskeyRow.id == passkey_id))
     return found

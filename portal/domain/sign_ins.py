@@ -29,7 +29,7 @@ class PendingSignIn:
     """A sign-in that waits for its second step."""
 
     value: str = field(repr=False)
-    """What the browser holds of it. A secret."""
+    """The value that the browser sends back. A secret."""
     must_set_up: bool
     """Whether the customer has no second step yet, and the organisation requires one."""
 
@@ -47,13 +47,13 @@ class FirstStep:
     kind: EventKind
     """The event that the sign-in is recorded as."""
     identity: NewIdentity
-    is_told: bool = False
+    is_notified: bool = False
     """Whether another notice tells the customer of the sign-in."""
 
 
 @dataclass(frozen=True)
 class OpenSignIn:
-    """A pending sign-in that can go on now."""
+    """A pending sign-in that can be finished now."""
 
     id: int
     contact_id: int
@@ -103,7 +103,7 @@ def begin(connection: Connection, context: Context, visitor: Visitor, first: Fir
     if first.identity.second_step_at is None and (pending := _begin_second_step(connection, visitor, first, now)):
         return pending
     record(connection, visitor, first.kind, contact_id=first.contact.id, now=now)
-    if not first.is_told:
+    if not first.is_notified:
         notify_of_sign_in(connection, context, visitor, first.contact, now)
     return identities.start(connection, context.rules, visitor, first.identity, now)
 

@@ -98,14 +98,18 @@ class SignedOut(Enum):
 
     PASSWORD_CHANGED = auto()
     ENDED = auto()
-    """By another device, by the operator, or with the account."""
+    """By another device or by the operator."""
+    CLOSED = auto()
+    """The customer has closed the account."""
     EXPIRED = auto()
+    UNKNOWN = auto()
+    """The identity was replaced by another one, which its browser did not receive, or erased with the account."""
 
 
 def why_ended(context: Context, organisation_id: int, raw: str) -> SignedOut:
     """Return why an identity has ended."""
     statement = (
-        select(Identity.ended_at, Account.password_set_at)
+        select(Identity.ended_at, Account.password_set_at, Contact.erase_at)
         .join(Contact, Contact.id == Identity.contact_id)
         .outerjoin(Account, Account.contact_id == Contact.id)
         .where(Identity.digest == digest_of(raw), Contact.organisation_id == organisation_id)
@@ -113,7 +117,9 @@ def why_ended(context: Context, organisation_id: int, raw: str) -> SignedOut:
     with context.database.read() as connection:
         row = connection.execute(statement).one_or_none()
     if row is None:
-        return SignedOut.ENDED
+        return SignedOut.UNKNOWN
+    if row.erase_at is not None:
+        return SignedOut.CLOSED
     if row.ended_at is None:
         return SignedOut.EXPIRED
     # A change of password ends them in the same transaction, at the same moment.

@@ -15,7 +15,7 @@ from portal.extensions import age_of_form_token, form_rate
 from portal.i18n import translate
 from portal.web.cookies import is_framed
 from portal.web.forgery import sent_from_elsewhere
-from portal.web.forms import PortalForm, Problem
+from portal.web.portal_form import PortalForm, Problem
 from portal.web.redirects import own_path, this_page
 from portal.web.saved_input import (
     delete_input,
@@ -50,6 +50,16 @@ _FOREIGN = N_("This form may have come from another website, so nothing was chan
 @dataclass
 class PageState:
     """What a page needs beside its form. The fields of a subclass are variables of the page's template."""
+
+
+@dataclass
+class CodeState(PageState):
+    """What the page for a code from an email needs."""
+
+    email: str | None
+    """The address that the code was sent to, if it is known."""
+    requested_here: bool
+    """Whether this browser requested the code."""
 
 
 FormT = TypeVar("FormT", bound=PortalForm)
@@ -138,7 +148,7 @@ class FormPage(MethodView, Generic[FormT, StateT]):
     def show_stale(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
         """Show a form again whose token is missing or invalid, with what was typed; nothing was done.
 
-        A customer who has signed in meanwhile, in another tab, is redirected. The data of a form from another site is
+        A customer who has signed in in another tab is redirected. The data of a form from another site is
         discarded (forgery.py).
         """
         if was_sent_by_our_page() and (redirect := self.early_redirect()) is not None:

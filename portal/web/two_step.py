@@ -92,7 +92,7 @@ class SignInPage(FormPage[AppCodeForm | SecondStepForm, _SignInState]):
         finished = set_up_at_sign_in(context, visitor, state.pending, secret, code, replacing=replacing)
         sign_browser_in(finished.identity, remember=finished.remember)
         onward = url_for("login.login", next=session.requested_path())
-        # As for a stranger: in a frame, the site around it would hear of the sign-in and might close the page.
+        # Rendered as if signed out: in a frame, the site around it would learn of the sign-in and might close the page.
         return render_template("login/recovery_codes.html", codes=finished.recovery_codes, onward=onward, customer=None)
 
 

@@ -1,4 +1,4 @@
-"""Where a key may stand, what is told of one that opens nothing, and how often it may be used."""
+"""Where a key may be sent, what is said of an invalid one, and how often it may be used."""
 
 import logging
 from collections.abc import Callable

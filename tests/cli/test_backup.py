@@ -88,7 +88,7 @@ def test_a_folder_that_is_not_there_is_one_line(run: Run, context: Context, tmp_
     )
 
 
-def test_a_name_that_sqlite_cannot_be_told_is_one_line(run: Run, context: Context, tmp_path: Path) -> None:
+def test_a_file_name_that_sqlite_cannot_open_is_one_line(run: Run, context: Context, tmp_path: Path) -> None:
     assert "UTF-8" in run("backup", str(tmp_path / "copy\udcff")).complaint
     assert list(tmp_path.glob("copy*")) == []
 

@@ -1,4 +1,4 @@
-"""What an operator does with one customer's data: have it told, and have it gone."""
+"""`portal customer export` and `delete`."""
 
 import json
 import os

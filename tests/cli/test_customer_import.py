@@ -1,4 +1,4 @@
-"""Customers of another system are brought in from a file: all of it or nothing."""
+"""`portal customer import`: all rows of a file, or none."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Where a customer is signed in and what happened to them, for the operator."""
+"""`portal customer sessions`, `end-sessions` and `events`."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""`portal customer reset-two-step`: the way back for a customer who has lost the app and the recovery codes."""
+"""`portal customer reset-two-step`."""
 
 from datetime import UTC, datetime
 

@@ -25,6 +25,13 @@ def test_help_needs_no_instance_and_no_right_setting(run: Run, instance: Path, m
     assert not instance.exists()
 
 
+@pytest.mark.parametrize("group", ["", "api-key", "customer", "db", "mail", "organisation"])
+def test_the_list_of_commands_is_not_cut_off(run: Run, group: str) -> None:
+    commands = run(*group.split(), "--help").out.partition("Commands:\n")[2].splitlines()
+    assert commands
+    assert not [line for line in commands if line.endswith("...")]
+
+
 def test_it_tells_its_version(run: Run, instance: Path) -> None:
     outcome = run("--version")
     assert (outcome.status, outcome.out) == (0, f"portal {version('portal')}\n")

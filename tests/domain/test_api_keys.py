@@ -1,4 +1,4 @@
-"""Keys of the API: made once, kept as digests, checked in one order, counted."""
+"""API keys: created once, stored as digests, checked in the documented order, counted."""
 
 import logging
 import re

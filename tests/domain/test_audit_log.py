@@ -1,4 +1,4 @@
-"""The record of what happened: one row for each sign-in, refusal and change, and no secret in any."""
+"""The audit log: one row for each sign-in, refusal and change, without secrets."""
 
 import logging
 import sqlite3

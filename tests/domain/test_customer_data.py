@@ -1,4 +1,4 @@
-"""What is kept about a customer is handed out: all of it, and nothing that opens an account."""
+"""The export of a customer: all data, and nothing that opens an account."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The limit of emails to an address in an hour, of which others cannot use up the owner's last."""
+"""The limit of emails to an address per hour, whose last one is reserved for another network."""
 
 from collections.abc import Callable
 from functools import partial

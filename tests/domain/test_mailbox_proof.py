@@ -1,4 +1,4 @@
-"""What a proof of the mailbox ends: whatever was begun without one."""
+"""What a proof of the mailbox ends: everything that began without one."""
 
 from collections.abc import Callable
 from datetime import timedelta

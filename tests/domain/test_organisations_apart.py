@@ -1,4 +1,4 @@
-"""Two organisations on one portal: both may know the same address, and nothing of one is anything in the other."""
+"""Two organisations on one portal share nothing, even for the same address."""
 
 from collections.abc import Callable
 

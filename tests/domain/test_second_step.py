@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from sqlalchemy import select, update
 
-from portal.domain import second_step
+from portal.domain import recovery_codes, second_step
 from portal.domain.audit_log import EventKind
 from portal.domain.errors import Failure, Refused
 from portal.domain.operations.reencrypt import reencrypt
@@ -101,7 +101,7 @@ def test_recovery_codes_have_50_bits_or_more_and_are_stored_as_digests(scene: Sc
     stored = scene.rows(select(RecoveryCode.digest))
     letters = [code.replace("-", "") for code in app.recovery_codes]
     assert {len(text) * 5 for text in letters} == {80}  # of an alphabet of 32
-    assert len(second_step._RECOVERY_ALPHABET) == 32
+    assert len(recovery_codes._ALPHABET) == 32
     assert len(stored) == 10
     assert all(text.encode() not in digest for text in letters for (digest,) in stored)
 

@@ -1,4 +1,4 @@
-"""What SQLite's one writer brings about by itself, and PostgreSQL only if it is asked to."""
+"""Serialised writes: by the single writer of SQLite, and by locks on PostgreSQL."""
 
 from collections.abc import Callable
 from threading import Thread

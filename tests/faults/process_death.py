@@ -1,4 +1,4 @@
-"""F6: another process at the same portal, killed with SIGKILL at a point of its work that a test names."""
+"""Another process at the same portal, killed with SIGKILL at a point of its work that a test names."""
 
 import os
 import signal

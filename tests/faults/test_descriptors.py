@@ -1,4 +1,4 @@
-"""F20: more connections than there are file descriptors, none left at all, connections that ask for nothing."""
+"""More connections than file descriptors, no descriptor left, connections that send no request."""
 
 import json
 import os

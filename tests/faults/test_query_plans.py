@@ -1,4 +1,4 @@
-"""F28: no query of a request, or of the mail worker, reads a table that grows with the customers from end to end.
+"""No query of a request, or of the mail worker, reads a table that grows with the customers from end to end.
 
 On PostgreSQL a statement has a time-out, on SQLite it has none. Whether it reads a whole table does not depend on how
 much is in it: SQLite plans for a hundred thousand rows as for one, as long as nobody runs ANALYZE. So it is asked for
@@ -26,10 +26,10 @@ from tests.web.authenticator import SETTINGS, pass_step, set_up
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.framing import NONCE, SHOP, Framed, allow
+from tests.web.passkeys.steps import LIST as PASSKEYS
+from tests.web.passkeys.steps import add, ask
+from tests.web.passkeys.steps import sign_in as sign_in_with_passkey
 from tests.web.post import code_in, not_me_link_in
-from tests.web.test_passkeys import LIST as PASSKEYS
-from tests.web.test_passkeys import add, ask
-from tests.web.test_passkeys import sign_in as sign_in_with_passkey
 
 pytestmark = pytest.mark.on_sqlite
 

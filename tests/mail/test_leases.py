@@ -1,4 +1,4 @@
-"""F7 and F8: several workers on one outbox, some of them killed or frozen."""
+"""Several workers on one outbox, some of them killed or frozen."""
 
 import logging
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""F19: the end of `portal serve`, and connections that are kept alive until then."""
+"""The end of `portal serve`, and connections that are kept alive until then."""
 
 import http.client
 import signal

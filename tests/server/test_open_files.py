@@ -1,4 +1,4 @@
-"""F20: how many connections a process holds, by its limit of open files, and what it makes of that limit."""
+"""The number of connections of a process, by its limit of open files."""
 
 import json
 import subprocess

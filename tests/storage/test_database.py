@@ -1,4 +1,4 @@
-"""What the database does behind everybody's back: it is away, it is another one, it ends transactions."""
+"""A database that is away, is replaced, or ends transactions."""
 
 from collections.abc import Callable
 from pathlib import Path

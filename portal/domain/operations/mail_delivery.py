@@ -77,7 +77,7 @@ class DueMail:
     def obsolete(self) -> str | None:
         """The reason why the email need not be sent any more (its link cannot be used), or None.
 
-        A notice tells what happened, whatever has become of its link.
+        A notice is sent even if its link has ended.
 
         Expiry is judged by the time in the queue, on the shared clock; `expires_at` is on the clock of another machine.
         """

@@ -16,7 +16,7 @@ _any = select(SecondStep.contact_id).limit(1)
 def reencrypt(context: Context) -> int:
     """Encrypt the secrets of authenticator apps anew that have another key than the current; return their number.
 
-    At most BATCH of them: the next call goes on. Those that no key opens stay as they are and are logged.
+    At most BATCH of them; the next call continues. Those that no key opens stay as they are and are logged.
     """
     with context.database.read() as connection:
         if connection.execute(_any).scalar() is None:

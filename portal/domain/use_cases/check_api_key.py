@@ -39,13 +39,9 @@ class KeyProblem(Enum):
     """For a key above its rate limit, and for too many keys that do not exist."""
     NO_SCOPE = ("PUBLIC_API_KEY_HAS_NO_PERMISSION", "The API key may not be used for this.")
 
-    @property
-    def code(self) -> str:
-        return self.value[0]
-
-    @property
-    def message(self) -> str:
-        return self.value[1]
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        self.message = message
 
 
 class KeyRefused(Exception):

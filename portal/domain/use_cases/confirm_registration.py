@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
-from portal.domain import accounts, devices, one_time_links, pending_registrations, sign_ins
+from portal.domain import accounts, devices, lockout, one_time_links, pending_registrations, sign_ins
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contact_details import TEXT_FIELDS, ContactDetails, fill_empty_fields
 from portal.domain.context import Context, Visitor
@@ -138,7 +138,7 @@ def _check_password(context: Context, visitor: Visitor, confirmation: Confirmati
     now = context.clock()
     with context.database.write() as connection:
         contact_id = confirmation.link.contact_id
-        devices.count_wrong_password(connection, device, contact_id)
+        lockout.count_wrong_password(connection, device, contact_id)
         pending_registrations.count_wrong_password(connection, contact_id)
         record(connection, visitor, EventKind.CONFIRM, contact_id=contact_id, now=now, refusal=Failure.WRONG_PASSWORD)
     raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CHOSEN_PASSWORD, field="password")

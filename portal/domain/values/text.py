@@ -32,7 +32,12 @@ def cleaned(text: str) -> str:
 
 
 def without_separators(text: str) -> str:
-    """Remove white space, dashes and invisible characters, which get into a code when it is copied."""
+    """Remove white space, dashes and invisible characters, which get into a code when it is copied.
+
+    Full-width characters, which East Asian keyboards type, become the usual ones (NFKC).
+    """
     return "".join(
-        character for character in text if unicodedata.category(character)[0] not in "ZC" and character not in _DASHES
+        character
+        for character in unicodedata.normalize("NFKC", text)
+        if unicodedata.category(character)[0] not in "ZC" and character not in _DASHES
     )

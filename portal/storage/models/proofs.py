@@ -36,7 +36,7 @@ class AddressChange(Base):
     """A change of a customer's email address: requested, made or undone, as its two links say.
 
     The link to the new address confirms it, and then the link to the old one undoes it. The row is deleted with the
-    first of them. Until the second has ended, nobody else can claim the old address (domain/address_changes.py).
+    first of them. Until the second has ended, no other customer can claim the old address (domain/address_changes.py).
     """
 
     __tablename__ = "address_change"
@@ -74,7 +74,7 @@ class Identity(Base):
     channel: Mapped[str] = mapped_column(String(8), server_default="browser")
     """Where it is used: in a browser, in a frame on another site, or by a shop's server."""
     proved_at: Mapped[datetime | None]
-    """When its holder last proved to be the customer, by the password, a passkey or out of the mailbox."""
+    """When its holder last proved to be the customer, by the password, a passkey or the mailbox."""
     second_step_at: Mapped[datetime | None]
     """When its holder last passed the second step."""
     created_at: Mapped[datetime]
@@ -142,7 +142,7 @@ class SecondStep(Base):
 
 
 class RecoveryCode(Base):
-    """A code that stands in for the authenticator app once, stored as a digest."""
+    """A code that replaces the authenticator app once, stored as a digest."""
 
     __tablename__ = "recovery_code"
 
@@ -154,7 +154,7 @@ class RecoveryCode(Base):
 
 
 class PendingSignIn(Base):
-    """A sign-in that waits for its second step; the value that the browser holds is stored as a digest."""
+    """A sign-in that waits for its second step; the value in the browser's cookie is stored as a digest."""
 
     __tablename__ = "pending_sign_in"
 
@@ -169,7 +169,7 @@ class PendingSignIn(Base):
 
 
 class Passkey(Base):
-    """A passkey of a customer (WebAuthn): the public key, and what the authenticator told of it."""
+    """A passkey of a customer (WebAuthn): the public key, and what the authenticator has reported of it."""
 
     __tablename__ = "passkey"
 
@@ -177,7 +177,7 @@ class Passkey(Base):
     contact_id: Mapped[int] = contact_key()
     credential_id: Mapped[bytes] = mapped_column(LargeBinary(CREDENTIAL_ID_LENGTH), unique=True)
     user_handle: Mapped[bytes] = mapped_column(LargeBinary(32))
-    """Random, and the same in all passkeys of a customer: authenticators keep it, and tell the account by it."""
+    """Random, and the same in all passkeys of a customer: authenticators store it to recognise the account."""
     public_key: Mapped[bytes]
     """A COSE key."""
     sign_count: Mapped[int] = mapped_column(BigInteger)

@@ -45,10 +45,10 @@ class OutboxMail(Base):
     recipient: Mapped[str | None]
     locale: Mapped[str | None] = mapped_column(String(LOCALE_LENGTH))
     ip: Mapped[str | None] = mapped_column(String(45))
-    """Where the request came from that led to the mail, which tells its reader of it; None when that is not known."""
+    """Where the request that caused the email came from, which the email shows; None if that is not known."""
     user_agent: Mapped[str | None]
     details: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
-    """What the email tells beside its kind, as JSON (domain/notices.py)."""
+    """The details that the email lists, as JSON (domain/notices.py)."""
     message_id: Mapped[str] = mapped_column(String(64), unique=True)
     """The left part of the Message-ID, the same on every attempt."""
     state: Mapped[str] = mapped_column(String(16))

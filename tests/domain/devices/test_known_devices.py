@@ -1,6 +1,7 @@
 """Which devices are known, and for how long."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from limits import parse as parse_limit
@@ -168,7 +169,7 @@ class TestLifetime:
     def test_parallel_sign_ins_in_tabs_leave_the_device_known_whichever_answers_last(self, owner: Scene) -> None:
         owner.join(EVE)
         identities = [owner.log_in(EVE) for _ in range(8)]
-        values = in_parallel([lambda one=one: owner.remember(one) for one in identities])  # type: ignore[misc]
+        values = in_parallel([partial(owner.remember, one) for one in identities])
         spray(owner, email=EVE)
         for value in values:
             assert owner.in_browser(str(value)).log_in(EVE)
@@ -177,6 +178,6 @@ class TestLifetime:
     @pytest.mark.differs_on_postgresql
     def test_parallel_sign_ins_in_tabs_of_a_known_device_create_no_row(self, owner: Scene) -> None:
         identities = [owner.log_in() for _ in range(8)]
-        values = in_parallel([lambda one=one: owner.remember(one) for one in identities])  # type: ignore[misc]
+        values = in_parallel([partial(owner.remember, one) for one in identities])
         assert set(values) == {owner.visitor.device}
         assert owner.count(Device) == 1

@@ -123,7 +123,7 @@ def _told(scene: Scene) -> list[tuple[str, str | None]]:
     return [(notice, details.get("until")) for notice, details in rows]
 
 
-def test_the_customer_is_told_of_a_ban_and_its_end_but_not_why(scene: Scene, clock: MovableClock) -> None:
+def test_the_customer_gets_an_email_of_a_ban_and_its_end_without_the_reason(scene: Scene, clock: MovableClock) -> None:
     scene.join()
     scene.ban(duration=MONTH)
     until = (clock() + MONTH).isoformat()
@@ -134,7 +134,7 @@ def test_the_customer_is_told_of_a_ban_and_its_end_but_not_why(scene: Scene, clo
     assert "chargebacks" not in str(scene.rows(select(OutboxMail.__table__)))
 
 
-def test_another_reason_is_not_told_but_another_end_is(scene: Scene) -> None:
+def test_another_end_of_a_ban_is_emailed_and_another_reason_is_not(scene: Scene) -> None:
     scene.join()
     for duration in (None, None, MONTH, MONTH):
         scene.ban(duration=duration)
@@ -142,7 +142,7 @@ def test_another_reason_is_not_told_but_another_end_is(scene: Scene) -> None:
     assert _told(scene) == [("banned", None), ("banned", until)]
 
 
-def test_lifting_a_ban_by_hand_is_told(scene: Scene) -> None:
+def test_lifting_a_ban_by_hand_sends_an_email(scene: Scene) -> None:
     scene.join()
     scene.ban()
     for _ in range(2):
@@ -150,7 +150,7 @@ def test_lifting_a_ban_by_hand_is_told(scene: Scene) -> None:
     assert _told(scene) == [("banned", None), ("unbanned", None)]
 
 
-def test_the_owner_of_an_address_that_nobody_confirmed_is_not_told(scene: Scene) -> None:
+def test_an_unconfirmed_address_gets_no_email_of_a_ban(scene: Scene) -> None:
     scene.register()
     scene.ban()
     ban.unban(scene.context, scene.visitor.organisation_id, parse_email(ADA))

@@ -133,7 +133,7 @@ def test_the_deletion_is_an_event_without_personal_data(scene: Scene, customer: 
     assert scene.rows(newest) == [("delete", None, None)]
 
 
-def test_an_erased_customer_is_told_in_their_language(scene: Scene, customer: FullCustomer) -> None:
+def test_an_erased_customer_gets_an_email_in_their_language(scene: Scene, customer: FullCustomer) -> None:
     delete(scene)
     notices = select(OutboxMail.contact_id, OutboxMail.recipient, OutboxMail.locale, OutboxMail.ip).where(
         OutboxMail.notice == Notice.ERASED

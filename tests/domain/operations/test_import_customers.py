@@ -1,4 +1,4 @@
-"""An import is one transaction that nobody waits for long, and that nothing known is changed by."""
+"""An import is one short transaction, and changes no existing customer."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The life of a row in the outbox, as workers and operators change it."""
+"""The states of an email in the outbox, as workers and operators change them."""
 
 from dataclasses import replace
 from datetime import timedelta

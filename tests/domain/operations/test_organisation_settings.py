@@ -1,4 +1,4 @@
-"""Organisations: added, changed, never half."""
+"""Organisations are added and changed as a whole or not at all."""
 
 from collections.abc import Sequence
 from typing import cast

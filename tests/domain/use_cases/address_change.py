@@ -1,4 +1,4 @@
-"""What tests of a change of address do as the customer."""
+"""Steps of a change of address."""
 
 from sqlalchemy import select
 

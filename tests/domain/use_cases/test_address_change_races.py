@@ -1,4 +1,4 @@
-"""Changes of address at the same moment as others, and as whatever else happens to the account."""
+"""Changes of address in parallel with each other and with other changes of the account."""
 
 from collections.abc import Callable
 from functools import partial

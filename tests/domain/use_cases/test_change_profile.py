@@ -1,4 +1,4 @@
-"""What customers change of what is known of them."""
+"""A customer changes the profile."""
 
 import pytest
 from sqlalchemy import select, update
@@ -38,7 +38,7 @@ def test_every_field_is_stored_and_read_again(scene: Scene) -> None:
     assert EVERYTHING.keys() == PROFILE_FIELDS
     customer = scene.get(scene.join())
     change_profile(scene.context, scene.visitor, customer, EVERYTHING, RULES)
-    assert get_profile(scene.context, customer) == ContactDetails(**EVERYTHING)  # type: ignore[arg-type]
+    assert get_profile(scene.context, customer) == ContactDetails(**EVERYTHING)  # type: ignore[arg-type] # of many types
     assert changes_of(scene) == 1
 
 

@@ -1,4 +1,4 @@
-"""A customer closes the account: it is unknown at once, can be kept for a while, and is erased then."""
+"""A customer closes the account: it is unknown at once, can be kept for a while, and is then erased."""
 
 import logging
 from collections.abc import Callable
@@ -94,7 +94,7 @@ def test_the_api_refuses_another_registration_within_ten_minutes_as_for_an_unkno
     assert len(closed.mails(Notice.KEEP)) == 1
 
 
-def test_the_browser_that_registered_hears_nothing_of_the_account(closed: Scene) -> None:
+def test_the_browser_that_registered_learns_nothing_of_the_account(closed: Scene) -> None:
     registration = closed.register(ADA, SECOND_PASSWORD)
     assert closed.resend(registration) == ADA
     assert len(closed.mails(Notice.KEEP)) == 2

@@ -1,4 +1,4 @@
-"""Confirming a registration: the owner of the mailbox begins an account, and nobody else does."""
+"""Confirm a registration: only the owner of the mailbox gets an account."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Sessions that a customer sees and ends from another one."""
+"""A customer lists sessions and ends them from another one."""
 
 from datetime import timedelta
 

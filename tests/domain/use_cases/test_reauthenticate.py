@@ -1,4 +1,4 @@
-"""Proving in a session that it is the customer: what counts, for how long, and where."""
+"""Reauthentication: which proofs count, for how long, and in which session."""
 
 from datetime import timedelta
 
@@ -119,7 +119,7 @@ def test_a_code_is_for_the_browser_and_the_customer_that_asked(scene: Scene) -> 
         by_code(scene, bob, [], code)
 
 
-def test_its_token_signs_nobody_in(scene: Scene) -> None:
+def test_its_token_cannot_sign_in(scene: Scene) -> None:
     asked(scene, scene.join())
     with refused(Failure.NO_SUCH_LINK):
         get_sign_in_link(scene.context, scene.visitor, scene.token(Notice.REAUTHENTICATE))

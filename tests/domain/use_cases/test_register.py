@@ -1,4 +1,4 @@
-"""Registering: what waits, what goes out by mail, and that nobody else's contact is touched."""
+"""Registration: what is stored and emailed, and that no other customer's contact is changed."""
 
 from datetime import timedelta
 

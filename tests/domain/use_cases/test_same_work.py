@@ -1,4 +1,4 @@
-"""What a stranger asks costs the same whoever the address belongs to: statements, hashes, mails and rows."""
+"""A request for any address costs the same, known or unknown: statements, hashes, emails and rows."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,11 +26,11 @@ def become_guest(scene: Scene) -> None:
     scene.add_guest()
 
 
-def become_newcomer(scene: Scene) -> None:
+def become_pending(scene: Scene) -> None:
     scene.register()
 
 
-def become_newcomer_twice(scene: Scene) -> None:
+def become_pending_twice(scene: Scene) -> None:
     scene.register()
     scene.register(ADA, SECOND_PASSWORD)
 
@@ -82,7 +82,7 @@ def become_imported(scene: Scene) -> None:
     scene.add_imported()
 
 
-def become_former_with_newcomer(scene: Scene) -> None:
+def become_former_with_pending(scene: Scene) -> None:
     customer = scene.get(scene.join())
     request_address_change(scene.context, scene.visitor, customer, parse_email("ada.new@example.com"))
     requested = get_requested_change(scene.context, scene.visitor, scene.token(Notice.ADDRESS_CHANGE))
@@ -92,8 +92,8 @@ def become_former_with_newcomer(scene: Scene) -> None:
 
 KNOWN = [
     become_guest,
-    become_newcomer,
-    become_newcomer_twice,
+    become_pending,
+    become_pending_twice,
     become_guest_who_registers,
     become_customer,
     become_customer_with_former_passwords,
@@ -103,7 +103,7 @@ KNOWN = [
     become_closed,
     become_closed_and_banned,
     become_banned_guest,
-    become_former_with_newcomer,
+    become_former_with_pending,
 ]
 STRANGERS_PASSWORD = "thimble walrus lagoon 29"
 

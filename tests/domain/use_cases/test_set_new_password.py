@@ -1,4 +1,4 @@
-"""A new password by a mailed link."""
+"""Set a new password by an emailed link."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -95,35 +95,6 @@ def test_a_refused_password_says_why_and_keeps_the_link_valid(scene: Scene, pass
     assert refusal.value.detail or failure is Failure.PASSWORD_REUSED
     assert scene.is_signed_in(identity)
     scene.reset(token)
-
-
-def test_a_former_password_is_e002_and_costs_one_hash(scene: Scene, hashes: HashCounter) -> None:
-    scene = scene.without_limits()
-    scene.join()
-    passwords = [PASSWORD, *(f"{SECOND_PASSWORD} {number}" for number in range(24))]
-    for password in passwords[1:]:
-        scene.reset(scene.ask_reset(), password)
-    token = scene.ask_reset()
-    before = hashes.computed
-    for password in passwords:
-        with refused(Failure.PASSWORD_REUSED):
-            scene.reset(token, password)
-    scene.reset(token, "something quite new 77")
-    assert hashes.computed == before + len(passwords) + 1
-
-
-def test_attempts_with_a_valid_link_are_limited(scene: Scene, hashes: HashCounter) -> None:
-    scene.join()
-    token = scene.ask_reset()
-    for _ in range(10):
-        with refused(Failure.PASSWORD_REUSED):
-            scene.reset(token, PASSWORD)
-    before = hashes.computed
-    with refused(Failure.TOO_MANY_LOGINS):
-        scene.reset(token)
-    with refused(Failure.TOO_MANY_LOGINS):
-        scene.reset(scene.ask_reset())
-    assert hashes.computed == before
 
 
 def test_a_reset_ends_every_identity_link_and_pending_registration(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""A second step is set up, asked for, and ended: what stays and what goes with it."""
+"""Two-step verification: set up, asked for, turned off, and what ends with it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -247,14 +247,14 @@ def test_after_a_restore_no_browser_is_trusted_and_no_sign_in_waits(scene: Scene
     assert scene.rows(select(Device.trusted_until)) == [(None,)]
 
 
-def test_each_change_is_told_by_email(scene: Scene, app: Authenticator) -> None:
+def test_each_change_sends_an_email(scene: Scene, app: Authenticator) -> None:
     finish(scene, begin(scene), app.recovery_codes[0])
     turn_off_two_step(scene.context, scene.visitor, scene.get(sign_in(scene, app)))
     told = [mail.notice for mail in scene.mails()][-3:]
     assert told == [Notice.TWO_STEP_ON, Notice.RECOVERY_CODE_USED, Notice.TWO_STEP_OFF]
 
 
-def test_a_new_browser_is_told_of_once_it_is_signed_in(scene: Scene, app: Authenticator) -> None:
+def test_the_notice_of_a_new_browser_is_sent_after_the_second_step(scene: Scene, app: Authenticator) -> None:
     def told() -> int:
         ((details,),) = scene.rows(select(OutboxMail.details).where(OutboxMail.notice == Notice.NEW_SIGN_IN))
         return len(details.get("signIns", ()))

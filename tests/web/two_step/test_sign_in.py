@@ -44,7 +44,7 @@ def test_it_leads_on_to_where_the_customer_wanted_to_go(site: Site, phone: Phone
         assert connection.execute(newest).scalar_one() is True
 
 
-def test_a_recovery_code_signs_in_once_and_is_told_by_email(site: Site, phone: Phone) -> None:
+def test_a_recovery_code_signs_in_once_and_sends_an_email(site: Site, phone: Phone) -> None:
     browser = site.browser()
     browser.sign_in(EMAIL, PASSWORD)
     page = browser.open(f"{SIGN_IN}?recovery=y")
@@ -140,7 +140,7 @@ def test_who_came_by_magic_auth_sets_it_up_only_where_it_is_required(site: Site)
     browser.sign_out()
     require(site, "required")
     assert by_code(site, browser).location == SIGN_IN
-    assert "Set up two-step verification" in browser.open(SIGN_IN).words
+    assert "requires a code from an app" in browser.open(SIGN_IN).words
 
 
 def test_registering_does_not_lead_past_the_second_step_of_a_guest(site: Site) -> None:

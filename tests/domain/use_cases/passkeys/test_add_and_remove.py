@@ -8,6 +8,7 @@ from sqlalchemy import select
 from portal.domain.audit_log import EventKind
 from portal.domain.identities import SessionEnded
 from portal.domain.passkey_check import UnknownPasskey
+from portal.domain.passkey_requests import PasskeyResponse
 from portal.domain.recent_authentication import RECENT, NotRecentlyAuthenticated, require_recent_authentication
 from portal.domain.sign_ins import PendingSignIn, SignInEnded
 from portal.domain.use_cases.add_passkey import add_passkey, request_new_passkey
@@ -144,13 +145,13 @@ def test_a_session_that_has_ended_meanwhile_changes_nothing(scene: Scene, identi
     credential = Authenticator().create(request.options)
     scene.log_out(identity)
     with pytest.raises(SessionEnded):
-        add_passkey(scene.context, scene.visitor, customer, PARTY, [request.challenge], credential)
+        add_passkey(scene.context, scene.visitor, customer, PasskeyResponse(PARTY, [request.challenge], credential))
     with pytest.raises(SessionEnded):
         remove_passkey(scene.context, scene.visitor, customer, 1)
     assert scene.count(PasskeyRow) == 1
 
 
-def test_both_are_told_by_email_and_recorded(scene: Scene, identity: str) -> None:
+def test_both_send_an_email_and_are_recorded(scene: Scene, identity: str) -> None:
     (one,) = passkeys_of(scene, identity)
     rename_passkey(scene.context, scene.visitor, scene.get(identity), one.id, "evil.example")
     removed = remove_passkey(scene.context, scene.visitor, scene.get(identity), one.id)
