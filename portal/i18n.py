@@ -54,7 +54,7 @@ class Language:
         try:
             locale = Locale.parse(name)
         except (UnknownLocaleError, ValueError):
-            raise WrongSetting("instance_path", f"holds translations/{name}, which is no language") from None
+            raise WrongSetting("instance_path", f"contains translations/{name}, which is no language") from None
         translations = read_translations(path, name)
         language = cls(locale, translations)
         if shipped := known.get(language.tag):

@@ -34,7 +34,7 @@ _MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {"required": _REQUIRED,
 
 
 class Line(fields.String):
-    """A line of text, as it was meant (domain/texts.py)."""
+    """A line of text, cleaned (domain/values/text.py)."""
 
     default_error_messages = _MESSAGES
 

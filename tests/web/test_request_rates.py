@@ -1,6 +1,7 @@
-"""How often forms may be sent from one network, whatever they are for: no page is unlimited."""
+"""The rate limit of forms from one network, which covers all pages."""
 
 from flask import Flask
+from flask_limiter.util import get_qualified_name
 
 from portal.extensions import limiter
 from tests.api.shop import new_shop
@@ -78,8 +79,8 @@ def test_password_checks_while_typing_have_a_separate_rate_limit(start: Start) -
 
 
 def test_every_endpoint_that_accepts_post_has_a_rate_limit(site: Site) -> None:
-    decorated = limiter.limit_manager._decorated_limits
-    for endpoint in posting_endpoints(site.app):
-        view = site.app.view_functions[endpoint]
-        name = f"{view.__module__}.{view.__name__}.{view.__qualname__}"
-        assert name in decorated, endpoint
+    with site.app.app_context():
+        for endpoint in posting_endpoints(site.app):
+            name = get_qualified_name(site.app.view_functions[endpoint])
+            scope = "typing" if endpoint == "password.strength" else "form"
+            assert [limit.scope for limit in limiter.limit_manager.decorated_limits(name)] == [scope], endpoint
