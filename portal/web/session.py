@@ -33,7 +33,9 @@ _REMOVED_PASSKEY = "removed"
 _SIGN_OUT_NOTICES = {
     SignedOut.PASSWORD_CHANGED: N_("You were signed out because your password was changed. Please sign in again."),
     SignedOut.ENDED: N_("You were signed out, for example from another device. Please sign in again."),
+    SignedOut.CLOSED: N_("Your account is closed. We've emailed you a link, in case you want to keep it after all."),
     SignedOut.EXPIRED: N_("Your session has expired. Please sign in again."),
+    SignedOut.UNKNOWN: N_("You're no longer signed in on this device. Please sign in again."),
 }
 
 

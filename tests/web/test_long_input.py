@@ -1,4 +1,4 @@
-"""No text is worked on before its length is known: normal forms cost the square of a run of combining marks."""
+"""The length of a text is checked before any work on it: normalisation takes quadratic time for combining marks."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How often forms may be sent from one network, whatever they are for: no page is unlimited."""
+"""The rate limit of forms from one network, which covers all pages."""
 
 from flask import Flask
 from flask_limiter.util import get_qualified_name
