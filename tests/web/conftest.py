@@ -86,8 +86,8 @@ class Site:
             due = {
                 row.message_id: row.id for row in connection.execute(select(OutboxMail.c.message_id, OutboxMail.c.id))
             }
-        arrived = sorted(self._sink.messages, key=lambda mail: due.get(mail["Message-ID"].strip("<>").split("@")[0], 0))
-        return [mail for mail in arrived if email in (None, mail["To"])]
+        arrived = [mail for mail in self._sink.messages if email is None or email in mail.envelope.recipients]
+        return sorted(arrived, key=lambda mail: due.get(mail["Message-ID"].strip("<>").split("@")[0], 0))
 
     def link(self, email: str) -> str:
         """Return the path of the one-time link in the last email to an address."""
