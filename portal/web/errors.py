@@ -25,6 +25,7 @@ from portal.web.form_page import LINK_STATUS, FormPage, PageState, refusal_text
 from portal.web.link_errors import home_link, link_error
 from portal.web.portal_form import PortalForm
 from portal.web.redirects import this_page
+from portal.web.saved_input import save_input
 from portal.web.session import (
     NotSignedIn,
     PageLink,
@@ -152,6 +153,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 def _too_many_requests(error: RateLimitExceeded) -> Response:
     if error.response is not None:  # for a script
         return make_response(error.response)
+    save_input(request.path, request.form)
     seconds = retry_after()
     page = _page(429, message=translate(TOO_MANY, num=minutes(seconds)))
     page.headers["Retry-After"] = str(seconds)

@@ -43,6 +43,16 @@ def test_a_form_without_a_valid_csrf_token_is_counted_too(start: Start) -> None:
     assert 1 <= int(sent[-1].headers["Retry-After"]) <= 61
 
 
+def test_a_form_over_the_rate_limit_keeps_all_but_the_password(start: Start) -> None:
+    browser = start(FORM_LIMIT_NETWORK="1 per minute").browser()
+    press_language(browser)
+    typed = {"first_name": "Ada", "last_name": "Quill", "email": EMAIL, "phone": "+420 777123456"}
+    assert browser.post(browser.open("/register").form("/register"), {**typed, "password": PASSWORD}).status == 429
+    again = browser.open("/register").form("/register").fields
+    assert {name: again[name] for name in typed} == typed
+    assert not again["password"]
+
+
 def test_an_address_of_the_same_ipv6_network_shares_the_count(start: Start) -> None:
     site = start(FORM_LIMIT_NETWORK="1 per minute")
     assert press_language(site.browser("2001:db8::1")).status == 302
