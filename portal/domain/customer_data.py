@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Integer, Select, Table, bindparam, func, select
 
 from portal.domain.contact_details import TEXT_FIELDS, api_name
+from portal.domain.contacts import whole_name
 from portal.domain.outbox import Notice
 from portal.storage.models import (
     Account,
@@ -206,7 +207,7 @@ def export_customer(connection: Connection, contact_id: int) -> dict[str, object
     of customers that this one has referred. An email to a requested new address is left out: the request is listed.
     """
 
-    def rows(statement: _Statement) -> list[dict[str, object]]:
+    def rows(statement: _Statement) -> list[dict[str, Any]]:
         found = connection.execute(statement, {"contact_id": contact_id}).mappings()
         return [{name: _json_value(value) for name, value in row.items()} for row in found]
 
@@ -215,6 +216,7 @@ def export_customer(connection: Connection, contact_id: int) -> dict[str, object
     return {
         "organisation": references["organisation"],
         **contact,
+        "name": whole_name(contact["name"], contact["firstName"], contact["lastName"]) or None,
         "groups": list(connection.execute(_groups, {"contact_id": contact_id}).scalars()),
         "referralId": references["referralId"],
         "customersReferred": connection.execute(_referred, {"contact_id": contact_id}).scalar_one(),

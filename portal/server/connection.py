@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from waitress.channel import HTTPChannel
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, WSGITask
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from portal.access_log import log_request
@@ -32,6 +32,19 @@ CLOSE_SECONDS = 2.0
 GRACE_SECONDS = 0.5
 """Timeout when the listener is full: no new or active connection is closed, since a request may be on its way."""
 _PAGE = re.compile(rb"\s*[A-Z]+ /(?!api[/? ])")
+
+
+class Task(WSGITask):
+    """Handles a request; during shutdown, its response is the last one of the connection."""
+
+    channel: Any
+    request: Any
+
+    def build_response_header(self) -> bytes:
+        """Return the head of the response."""
+        if self.channel.server.is_ending:
+            self.request.headers["CONNECTION"] = "close"
+        return super().build_response_header()
 
 
 class PlainErrorTask(ErrorTask):
@@ -59,6 +72,7 @@ class Connection(HTTPChannel):
     """A connection, which occupies a thread only while a request of it is handled."""
 
     parser_class = StrictParser
+    task_class = Task
     error_task_class = PlainErrorTask
     server: Any
     socket: Any
@@ -113,8 +127,6 @@ class Connection(HTTPChannel):
 
     def service(self) -> None:
         """Handle the next request in a thread; refuse a form that has waited for too long."""
-        if self.server.is_ending:
-            self.requests[0].headers["CONNECTION"] = "close"
         if self.is_form and monotonic() > self.since + WAIT_SECONDS:
             self.refuse_form()
         super().service()

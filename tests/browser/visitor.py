@@ -120,11 +120,11 @@ class Visitor:
         text: str = self.translations.ugettext(words)
         return text
 
-    def subject(self, beginning: str) -> str:
-        """Return the translation of the subject with this beginning, without the parts that vary."""
+    def subject(self, beginning: str) -> re.Pattern[str]:
+        """Return what matches the translation of the subject with this beginning."""
         whole = next((subject for subject in _SUBJECTS if subject.startswith(beginning)), beginning)
-        translated = self.said(whole)
-        return beginning if translated == whole else max(translated.split("%(organisation)s"), key=len).strip()
+        parts = self.said(whole).split("%(organisation)s")
+        return re.compile(".*".join(r"\s+".join(map(re.escape, part.split())) for part in parts))
 
     def press(self, button: str) -> int:
         """Press the button with this text by keyboard, wait for the next page, and return its status."""

@@ -74,6 +74,12 @@ def test_exported_fields_have_the_names_of_the_api(scene: Scene, customer: FullC
     assert (told["banReason"], told["failedPasswords"]) == (BAN_REASON, 0)
 
 
+def test_a_name_that_was_not_given_is_made_of_first_and_last_name(scene: Scene, customer: FullCustomer) -> None:
+    with scene.context.database.write() as connection:
+        connection.execute(update(Contact).values(name=None, first_name="Ada", last_name="Quill"))
+    assert export(scene, customer.contact_id)["name"] == "Ada Quill"
+
+
 def test_all_events_are_exported(scene: Scene, customer: FullCustomer) -> None:
     told = export(scene, customer.contact_id)
     assert len(told["formerPasswords"]) == 1
