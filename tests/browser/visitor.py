@@ -203,7 +203,9 @@ class Visitor:
 
         def has_arrived() -> bool:
             listed = _LISTED_MAIL.findall(self.context.request.get(f"{self.url}/dev/mailbox").text())
-            paths.extend(path for path, title, to in listed if self.subject(subject) in unescape(title) and email in to)
+            paths.extend(
+                path for path, title, to in listed if self.subject(subject).search(unescape(title)) and email in to
+            )
             return bool(paths)
 
         wait_until(has_arrived)
