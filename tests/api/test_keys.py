@@ -118,11 +118,19 @@ def test_a_key_that_is_not_text_is_refused(keyless: Shop, value: object) -> None
         {"body": LOGIN, "headers": {"Authorization": "Bearer"}},
         {"body": LOGIN, "headers": {"Authorization": "Basic YTpi"}},
         {"body": LOGIN, "headers": {"X-Api-Key": UNKNOWN, "Cookie": f"apiKey={UNKNOWN}"}},
+        {},
+        {"data": "", "headers": {"Content-Type": "application/json"}},
+        {"data": f"apiKey={UNKNOWN}", "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
     ],
 )
 def test_no_key_is_404(keyless: Shop, options: dict[str, Any]) -> None:
     answer = keyless.ask("POST", "login", **options)
     assert (answer.status, answer.code) == (404, "PUBLIC_API_KEY_IS_EMPTY")
+
+
+def test_a_body_that_may_hold_the_key_is_mended_first(keyless: Shop) -> None:
+    headers = {"Content-Type": "application/json"}
+    assert keyless.ask("POST", "login", data=f'{{"apiKey": "{UNKNOWN}"', headers=headers).status == 400
 
 
 def test_expired_and_revoked_keys_are_404(site: Site, keyless: Shop) -> None:
