@@ -191,9 +191,9 @@ def _register(context: Context, email: str) -> None:
     public_id = register(context, visitor, RegistrationRequest(parse_email(email), PASSWORD))
     with context.database.read() as connection:
         link = connection.execute(
-            select(Link.public_id)
-            .join(Registration, Registration.id == Link.registration_id)
-            .where(Registration.public_id == public_id)
+            select(Link.c.public_id)
+            .join(Registration, Registration.c.id == Link.c.registration_id)
+            .where(Registration.c.public_id == public_id)
         ).scalar_one()
     token = context.signer.token(Purpose.VERIFY, link)
     confirmation = get_confirmation(context, visitor, token, registration=public_id)

@@ -135,5 +135,5 @@ form signs in with what the one before has registered.
 
 def _verdict(low: float, high: float, unknown: float) -> str:
     if not low <= 0 <= high:
-        return f"{'slower' if low > 0 else 'faster'}: find out why"
+        return f"{'slower' if low > 0 else 'faster'}: run it again (1 of 100 is chance), then find out why"
     return "no difference" if high - low < unknown / 4 else "too noisy: is the machine busy?"

@@ -1,4 +1,4 @@
-"""Templates and translations of the operator's, in place of the portal's."""
+"""An operator's own templates and translations, in place of the portal's."""
 
 import logging
 import re

@@ -19,7 +19,9 @@ from portal.storage.models import Contact, Event
 
 _log = logging.getLogger("portal.events")
 # NULL if the contact was deleted meanwhile; else the row is locked, so that it exists until the event is stored.
-_contact_id = select(Contact.id).where(Contact.id == bindparam("of_contact")).with_for_update(read=True, key_share=True)
+_contact_id = (
+    select(Contact.c.id).where(Contact.c.id == bindparam("of_contact")).with_for_update(read=True, key_share=True)
+)
 _insert = insert(Event).values(contact_id=_contact_id.scalar_subquery())
 
 

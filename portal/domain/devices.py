@@ -36,50 +36,52 @@ class KnownDevice:
     failed_passwords: int
 
 
-_columns = select(Device.id, Device.failed_passwords)
+_columns = select(Device.c.id, Device.c.failed_passwords)
 _of_contact = (
-    (Device.contact_id == bindparam("of_contact"))
-    & (Device.digest == bindparam("digest"))
-    & (Device.seen_at > bindparam("oldest"))
+    (Device.c.contact_id == bindparam("of_contact"))
+    & (Device.c.digest == bindparam("digest"))
+    & (Device.c.seen_at > bindparam("oldest"))
 )
 _find_of_contact = _columns.where(_of_contact)
 _find = (
-    _columns.join(Contact, Contact.id == Device.contact_id)
-    .where(Contact.organisation_id == bindparam("organisation_id"), Contact.email_key == bindparam("email_key"))
-    .where(Device.digest == bindparam("digest"), Device.seen_at > bindparam("oldest"), Contact.erase_at.is_(None))
+    _columns.join(Contact, Contact.c.id == Device.c.contact_id)
+    .where(Contact.c.organisation_id == bindparam("organisation_id"), Contact.c.email_key == bindparam("email_key"))
+    .where(Device.c.digest == bindparam("digest"), Device.c.seen_at > bindparam("oldest"), Contact.c.erase_at.is_(None))
 )
-_find_by_id = _columns.where(Device.id == bindparam("device_id"))
-_own_devices = exists().where(Device.contact_id == bindparam("of_contact"))
+_find_by_id = _columns.where(Device.c.id == bindparam("device_id"))
+_own_devices = exists().where(Device.c.contact_id == bindparam("of_contact"))
 _is_new = select(
     and_(
-        ~_own_devices.where(Device.digest == bindparam("digest"), Device.seen_at > bindparam("oldest")),
-        or_(_own_devices, exists().where(Identity.contact_id == bindparam("of_contact"))),
+        ~_own_devices.where(Device.c.digest == bindparam("digest"), Device.c.seen_at > bindparam("oldest")),
+        or_(_own_devices, exists().where(Identity.c.contact_id == bindparam("of_contact"))),
     )
 )
 _of_identity = (
-    select(Identity.contact_id, Device.seen_at)
-    .outerjoin(Device, and_(Device.contact_id == Identity.contact_id, Device.digest == bindparam("digest")))
-    .where(Identity.digest == bindparam("identity"))
+    select(Identity.c.contact_id, Device.c.seen_at)
+    .outerjoin(Device, and_(Device.c.contact_id == Identity.c.contact_id, Device.c.digest == bindparam("digest")))
+    .where(Identity.c.digest == bindparam("identity"))
 )
-_is_open = select(Identity.id).where(Identity.digest == bindparam("identity"), Identity.ended_at.is_(None))
+_is_open = select(Identity.c.id).where(Identity.c.digest == bindparam("identity"), Identity.c.ended_at.is_(None))
 _replace_digest = (
     update(Device)
-    .where(Device.digest == bindparam("of_digest"), Device.seen_at > bindparam("oldest"))
-    .where(exists().where(Contact.id == Device.contact_id, Contact.organisation_id == bindparam("in_organisation")))
+    .where(Device.c.digest == bindparam("of_digest"), Device.c.seen_at > bindparam("oldest"))
+    .where(
+        exists().where(Contact.c.id == Device.c.contact_id, Contact.c.organisation_id == bindparam("in_organisation"))
+    )
     .values(digest=bindparam("new_digest"))
 )
 _update_seen_at = (
     update(Device)
-    .where(Device.digest == bindparam("of_digest"), Device.contact_id == bindparam("of_contact"))
+    .where(Device.c.digest == bindparam("of_digest"), Device.c.contact_id == bindparam("of_contact"))
     .values(seen_at=bindparam("now"))
 )
 _newest = (
-    select(Device.id)
-    .where(Device.contact_id == bindparam("of_contact"))
-    .order_by(Device.seen_at.desc(), Device.id.desc())
+    select(Device.c.id)
+    .where(Device.c.contact_id == bindparam("of_contact"))
+    .order_by(Device.c.seen_at.desc(), Device.c.id.desc())
     .limit(MAX_PER_CONTACT)
 )
-_delete_oldest = delete(Device).where(Device.contact_id == bindparam("of_contact"), Device.id.not_in(_newest))
+_delete_oldest = delete(Device).where(Device.c.contact_id == bindparam("of_contact"), Device.c.id.not_in(_newest))
 
 
 def is_cookie(text: str) -> bool:
@@ -114,7 +116,7 @@ def is_new(connection: Connection, visitor: Visitor, contact_id: int, now: datet
 
 def forget_all(connection: Connection, contact_id: int) -> None:
     """Forget the known devices of a customer."""
-    connection.execute(delete(Device).where(Device.contact_id == contact_id))
+    connection.execute(delete(Device).where(Device.c.contact_id == contact_id))
 
 
 def reload(connection: Connection, device: KnownDevice | None) -> KnownDevice | None:
@@ -188,7 +190,7 @@ def _replace_value(connection: Connection, visitor: Visitor, old: bytes | None, 
 
 
 def _store(connection: Connection, contact_id: int, digest: bytes, now: datetime) -> None:
-    insert = contacts.insert_unless_there(connection, Device, "digest", "contact_id").returning(Device.id)
+    insert = contacts.insert_unless_there(connection, Device, "digest", "contact_id").returning(Device.c.id)
     values = {"contact_id": contact_id, "digest": digest, "failed_passwords": 0, "created_at": now, "seen_at": now}
     if connection.execute(insert, values).one_or_none():
         connection.execute(_delete_oldest, {"of_contact": contact_id})
@@ -198,7 +200,7 @@ def _store(connection: Connection, contact_id: int, digest: bytes, now: datetime
 
 def forget_since(connection: Connection, contact_id: int, since: datetime) -> None:
     """Forget the devices of a customer that became known after a moment."""
-    connection.execute(delete(Device).where(Device.contact_id == contact_id, Device.created_at > since))
+    connection.execute(delete(Device).where(Device.c.contact_id == contact_id, Device.c.created_at > since))
 
 
 def _digest_of(visitor: Visitor) -> bytes | None:

@@ -15,27 +15,29 @@ from portal.domain.devices import KnownDevice
 from portal.storage.models import Contact, Device, SecondStep
 
 _count_password = (
-    update(Contact).where(Contact.id == bindparam("of_contact")).values(failed_passwords=Contact.failed_passwords + 1)
+    update(Contact)
+    .where(Contact.c.id == bindparam("of_contact"))
+    .values(failed_passwords=Contact.c.failed_passwords + 1)
 )
-_reset_passwords = update(Contact).where(Contact.id == bindparam("of_contact")).values(failed_passwords=0)
+_reset_passwords = update(Contact).where(Contact.c.id == bindparam("of_contact")).values(failed_passwords=0)
 _count_device_password = (
-    update(Device).where(Device.id == bindparam("of_device")).values(failed_passwords=Device.failed_passwords + 1)
+    update(Device).where(Device.c.id == bindparam("of_device")).values(failed_passwords=Device.c.failed_passwords + 1)
 )
-_reset_device_passwords = update(Device).where(Device.id == bindparam("of_device")).values(failed_passwords=0)
+_reset_device_passwords = update(Device).where(Device.c.id == bindparam("of_device")).values(failed_passwords=0)
 _count_app_code = (
     update(SecondStep)
-    .where(SecondStep.contact_id == bindparam("of_contact"), SecondStep.failed_codes < LOCKING_FAILURES)
-    .values(failed_codes=SecondStep.failed_codes + 1)
-    .returning(SecondStep.contact_id)
+    .where(SecondStep.c.contact_id == bindparam("of_contact"), SecondStep.c.failed_codes < LOCKING_FAILURES)
+    .values(failed_codes=SecondStep.c.failed_codes + 1)
+    .returning(SecondStep.c.contact_id)
 )
-_reset_app_codes = update(SecondStep).where(SecondStep.contact_id == bindparam("of_contact")).values(failed_codes=0)
+_reset_app_codes = update(SecondStep).where(SecondStep.c.contact_id == bindparam("of_contact")).values(failed_codes=0)
 _count_device_app_code = (
     update(Device)
-    .where(Device.id == bindparam("of_device"), Device.failed_codes < LOCKING_FAILURES)
-    .values(failed_codes=Device.failed_codes + 1)
-    .returning(Device.id)
+    .where(Device.c.id == bindparam("of_device"), Device.c.failed_codes < LOCKING_FAILURES)
+    .values(failed_codes=Device.c.failed_codes + 1)
+    .returning(Device.c.id)
 )
-_reset_device_app_codes = update(Device).where(Device.id == bindparam("of_device")).values(failed_codes=0)
+_reset_device_app_codes = update(Device).where(Device.c.id == bindparam("of_device")).values(failed_codes=0)
 
 
 def with_failures_of(device: KnownDevice | None, contact: ContactCredentials | None) -> ContactCredentials | None:
@@ -64,8 +66,8 @@ def reset_wrong_passwords(connection: Connection, device: KnownDevice | None, co
 def lock_password(connection: Connection, contact_id: int) -> None:
     """Lock the password, in known devices too, until a proof of the mailbox."""
     locked = {"failed_passwords": LOCKING_FAILURES}
-    connection.execute(update(Contact).where(Contact.id == contact_id).values(locked))
-    connection.execute(update(Device).where(Device.contact_id == contact_id).values(locked))
+    connection.execute(update(Contact).where(Contact.c.id == contact_id).values(locked))
+    connection.execute(update(Device).where(Device.c.contact_id == contact_id).values(locked))
 
 
 def count_app_code(connection: Connection, device: KnownDevice | None, contact_id: int) -> bool:
@@ -92,13 +94,13 @@ def count_mailed_code(connection: Connection, contact_ids: Set[int]) -> set[int]
     """
     counted = (
         update(Contact)
-        .where(Contact.id.in_(sorted(contact_ids) or [NO_CONTACT]), Contact.failed_codes < LOCKING_FAILURES)
-        .values(failed_codes=Contact.failed_codes + 1)
-        .returning(Contact.id)
+        .where(Contact.c.id.in_(sorted(contact_ids) or [NO_CONTACT]), Contact.c.failed_codes < LOCKING_FAILURES)
+        .values(failed_codes=Contact.c.failed_codes + 1)
+        .returning(Contact.c.id)
     )
     return set(connection.scalars(counted))
 
 
 def reset_mailed_codes(connection: Connection, contact_id: int) -> None:
     """Reset the counter of codes from emails."""
-    connection.execute(update(Contact).where(Contact.id == contact_id).values(failed_codes=0))
+    connection.execute(update(Contact).where(Contact.c.id == contact_id).values(failed_codes=0))

@@ -57,10 +57,12 @@ def notify_of_sign_in(
     if visitor.via_api or contact.email is None or not devices.is_new(connection, visitor, contact.id, now):
         return
     last = connection.execute(
-        select(OutboxMail.id, OutboxMail.details, OutboxMail.due_at, context.clock.shared(connection).label("now"))
-        .where(OutboxMail.contact_id == contact.id, OutboxMail.notice == Notice.NEW_SIGN_IN)
-        .where(OutboxMail.recipient == contact.email)
-        .order_by(OutboxMail.id.desc())
+        select(
+            OutboxMail.c.id, OutboxMail.c.details, OutboxMail.c.due_at, context.clock.shared(connection).label("now")
+        )
+        .where(OutboxMail.c.contact_id == contact.id, OutboxMail.c.notice == Notice.NEW_SIGN_IN)
+        .where(OutboxMail.c.recipient == contact.email)
+        .order_by(OutboxMail.c.id.desc())
         .limit(1)
     ).one_or_none()
     if last is not None and _add_sign_in(connection, visitor, last, now):
@@ -75,8 +77,8 @@ def _add_sign_in(connection: Connection, visitor: Visitor, mail: Row[*tuple[Any,
     sign_in = {"at": now.isoformat(), "ip": visitor.ip, "userAgent": visitor.user_agent}
     listed = [*mail.details.get("signIns", ()), sign_in][:MAX_BUNDLED]
     unclaimed = update(OutboxMail).where(
-        OutboxMail.id == mail.id, OutboxMail.state == MailState.QUEUED, OutboxMail.claim.is_(None)
+        OutboxMail.c.id == mail.id, OutboxMail.c.state == MailState.QUEUED, OutboxMail.c.claim.is_(None)
     )
     return (
-        connection.execute(unclaimed.values(details={"signIns": listed}).returning(OutboxMail.id)).first() is not None
+        connection.execute(unclaimed.values(details={"signIns": listed}).returning(OutboxMail.c.id)).first() is not None
     )

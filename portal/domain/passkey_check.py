@@ -24,17 +24,17 @@ T = TypeVar("T")
 
 _find = (
     select(
-        PasskeyRow.id,
-        PasskeyRow.contact_id,
-        PasskeyRow.user_handle,
-        PasskeyRow.public_key,
-        PasskeyRow.can_sync,
+        PasskeyRow.c.id,
+        PasskeyRow.c.contact_id,
+        PasskeyRow.c.user_handle,
+        PasskeyRow.c.public_key,
+        PasskeyRow.c.can_sync,
     )
-    .join(Contact, Contact.id == PasskeyRow.contact_id)
-    .where(PasskeyRow.credential_id == bindparam("credential_id"))
-    .where(Contact.organisation_id == bindparam("organisation_id"))
+    .join(Contact, Contact.c.id == PasskeyRow.c.contact_id)
+    .where(PasskeyRow.c.credential_id == bindparam("credential_id"))
+    .where(Contact.c.organisation_id == bindparam("organisation_id"))
 )
-_sign_count = select(PasskeyRow.sign_count).where(PasskeyRow.id == bindparam("passkey_id"))
+_sign_count = select(PasskeyRow.c.sign_count).where(PasskeyRow.c.id == bindparam("passkey_id"))
 
 
 @dataclass(frozen=True)
@@ -140,5 +140,5 @@ def _use(
     if 0 < max(sign_count, verified.sign_count) == sign_count:
         record(connection, visitor, EventKind.PASSKEY_COUNTER, contact_id=contact.id, now=now)
     used = {"last_used_at": now, "is_synced": verified.is_synced, "sign_count": max(sign_count, verified.sign_count)}
-    connection.execute(update(PasskeyRow).where(PasskeyRow.id == passkey.id).values(used))
+    connection.execute(update(PasskeyRow).where(PasskeyRow.c.id == passkey.id).values(used))
     return contact

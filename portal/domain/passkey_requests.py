@@ -170,6 +170,6 @@ def find_challenge(use: Use, challenges: Sequence[str], answered: bytes, now: da
 def use_challenge(connection: Connection, challenge: Challenge) -> bool:
     """Store that a challenge was answered; return False if it was answered before."""
     digest = sha256(challenge.value).digest()
-    statement = insert_unless_there(connection, UsedChallenge, "digest").returning(UsedChallenge.id)
+    statement = insert_unless_there(connection, UsedChallenge, "digest").returning(UsedChallenge.c.id)
     row = {"digest": digest, "expires_at": challenge.expires_at}
     return connection.execute(statement, row).one_or_none() is not None

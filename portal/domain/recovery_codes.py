@@ -25,10 +25,10 @@ _FORMAT = re.compile(rf"[{_ALPHABET}]{{{_LENGTH}}}")
 
 _use = (
     update(RecoveryCode)
-    .where(RecoveryCode.contact_id == bindparam("of_contact"), RecoveryCode.digest == bindparam("of_digest"))
-    .where(RecoveryCode.used_at.is_(None))
+    .where(RecoveryCode.c.contact_id == bindparam("of_contact"), RecoveryCode.c.digest == bindparam("of_digest"))
+    .where(RecoveryCode.c.used_at.is_(None))
     .values(used_at=bindparam("now"))
-    .returning(RecoveryCode.id)
+    .returning(RecoveryCode.c.id)
 )
 
 
@@ -39,7 +39,7 @@ def is_recovery_code(text: str) -> bool:
 
 def replace_all(connection: Connection, contact_id: int, now: datetime) -> list[str]:
     """Delete the recovery codes of a customer, and return new ones, which cannot be read again."""
-    connection.execute(delete(RecoveryCode).where(RecoveryCode.contact_id == contact_id))
+    connection.execute(delete(RecoveryCode).where(RecoveryCode.c.contact_id == contact_id))
     codes = [random_id(_LENGTH, _ALPHABET) for _ in range(_COUNT)]
     rows = [{"contact_id": contact_id, "digest": digest_of(code), "created_at": now} for code in codes]
     connection.execute(insert(RecoveryCode), rows)

@@ -47,19 +47,19 @@ class SecondStepStatus:
 
 
 _status = select(
-    SecondStep.created_at.label("since"),
+    SecondStep.c.created_at.label("since"),
     select(func.count())
-    .where(RecoveryCode.contact_id == SecondStep.contact_id, RecoveryCode.used_at.is_(None))
+    .where(RecoveryCode.c.contact_id == SecondStep.c.contact_id, RecoveryCode.c.used_at.is_(None))
     .scalar_subquery()
     .label("codes_left"),
-).where(SecondStep.contact_id == bindparam("contact_id"))
-_is_on = select(SecondStep.contact_id).where(SecondStep.contact_id == bindparam("contact_id"))
-_secret = select(SecondStep.secret).where(SecondStep.contact_id == bindparam("contact_id"))
+).where(SecondStep.c.contact_id == bindparam("contact_id"))
+_is_on = select(SecondStep.c.contact_id).where(SecondStep.c.contact_id == bindparam("contact_id"))
+_secret = select(SecondStep.c.secret).where(SecondStep.c.contact_id == bindparam("contact_id"))
 _use_time_step = (
     update(SecondStep)
-    .where(SecondStep.contact_id == bindparam("of_contact"), SecondStep.last_time_step < bindparam("time_step"))
+    .where(SecondStep.c.contact_id == bindparam("of_contact"), SecondStep.c.last_time_step < bindparam("time_step"))
     .values(last_time_step=bindparam("time_step"))
-    .returning(SecondStep.contact_id)
+    .returning(SecondStep.c.contact_id)
 )
 
 
@@ -120,15 +120,15 @@ def turn_on(
 
 def turn_off(connection: Connection, contact_id: int) -> bool:
     """Delete a customer's second step, recovery codes and trust in browsers; return whether there was a second step."""
-    connection.execute(delete(RecoveryCode).where(RecoveryCode.contact_id == contact_id))
+    connection.execute(delete(RecoveryCode).where(RecoveryCode.c.contact_id == contact_id))
     trusted_browsers.end_all(connection, contact_id)
-    return connection.execute(delete(SecondStep).where(SecondStep.contact_id == contact_id)).rowcount > 0
+    return connection.execute(delete(SecondStep).where(SecondStep.c.contact_id == contact_id)).rowcount > 0
 
 
 def remove_since(connection: Connection, contact_id: int, moment: datetime) -> None:
     """Remove the second step, or its recovery codes, if they are newer than a moment; end trust in all browsers."""
     for table in (SecondStep, RecoveryCode):
-        connection.execute(delete(table).where(table.contact_id == contact_id, table.created_at > moment))
+        connection.execute(delete(table).where(table.c.contact_id == contact_id, table.c.created_at > moment))
     trusted_browsers.end_all(connection, contact_id)
 
 

@@ -36,10 +36,7 @@ class ExportPage(StatelessFormPage[ExportForm]):
 
     form_class = ExportForm
     template = "account/data.html"
-
-    def get(self) -> ResponseReturnValue:
-        """Redirect to the page with the buttons."""
-        return redirect(url_for("account_data.index"))
+    shown_on = "account_data.index"
 
     def load(self) -> PageState:
         session.signed_in_customer()

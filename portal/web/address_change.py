@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.app import current_context
@@ -63,13 +63,10 @@ class RequestPage(_ChangePage[NewAddressForm]):
 
 
 class CancelPage(_ChangePage[ConfirmForm]):
-    """Cancel a change. The page itself is only shown for a stale form."""
+    """Cancel a change."""
 
     form_class = ConfirmForm
-
-    def early_redirect(self) -> ResponseReturnValue | None:
-        """Redirect a GET to the page with the button."""
-        return redirect(url_for("address_change.request")) if request.method == "GET" else None
+    shown_on = "address_change.request"
 
     def submit(self, form: ConfirmForm, state: _RequestState) -> ResponseReturnValue:
         cancel_address_change(current_context(), session.current_visitor(), session.signed_in_customer())

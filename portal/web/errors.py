@@ -1,11 +1,13 @@
 """Error pages, which say what to do next. Details are only in the log, under the request id."""
 
 import logging
+from functools import cache
 
 from flask import Flask, current_app, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
+from markupsafe import escape
 from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response
 
@@ -16,13 +18,14 @@ from portal.domain.messages import N_
 from portal.domain.recent_authentication import NotRecentlyAuthenticated
 from portal.domain.sign_ins import SignInEnded
 from portal.extensions import form_rate, retry_after
-from portal.i18n import translate
+from portal.i18n import Languages, translate
 from portal.storage.backends import DatabaseUnavailable
 from portal.web.embedding import new_tab_url
 from portal.web.form_page import LINK_STATUS, FormPage, PageState, refusal_text
 from portal.web.link_errors import home_link, link_error
 from portal.web.portal_form import PortalForm
 from portal.web.redirects import this_page
+from portal.web.saved_input import save_input
 from portal.web.session import (
     NotSignedIn,
     PageLink,
@@ -60,6 +63,13 @@ _MESSAGES = {
         N_("Something went wrong"),
         N_("It's our fault, not yours. Try again in a moment. If it happens again, tell us the reference below."),
     ),
+    431: (
+        N_("That was too much"),
+        N_(
+            "Your browser sent more than we can read. Delete the cookies that it keeps for this site, then open the"
+            " page again."
+        ),
+    ),
     503: (N_("Back in a moment"), N_("We're very busy right now. Please try again in a few seconds.")),
 }
 _TEMPORARY = frozenset({429, 500, 503})
@@ -82,6 +92,19 @@ def register(app: Flask) -> None:
     app.register_error_handler(DatabaseUnavailable, _database_unavailable)
     app.register_error_handler(MemoryError, _out_of_memory)
     app.register_error_handler(Exception, _unexpected)
+
+
+def plain_page(status: int) -> str:
+    """Return an error page without layout, in every language, for a request that no view and no template can answer."""
+    message = _MESSAGES.get(status, _MESSAGES[400])[1]
+    texts = ((language.tag, escape(language.translations.ugettext(message))) for language in _languages())
+    paragraphs = "".join(f'<p lang="{tag}">{text}</p>' for tag, text in texts)
+    return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{status}</title>{paragraphs}</html>\n'
+
+
+@cache
+def _languages() -> Languages:
+    return Languages()
 
 
 def _sign_in_again() -> Response:
@@ -130,6 +153,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 def _too_many_requests(error: RateLimitExceeded) -> Response:
     if error.response is not None:  # for a script
         return make_response(error.response)
+    save_input(request.path, request.form)
     seconds = retry_after()
     page = _page(429, message=translate(TOO_MANY, num=minutes(seconds)))
     page.headers["Retry-After"] = str(seconds)

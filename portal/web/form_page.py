@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
-from flask import current_app, make_response, render_template, request
+from flask import current_app, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView
 
@@ -73,6 +73,8 @@ class FormPage(MethodView, Generic[FormT, StateT]):
     decorators: ClassVar = [form_rate]
     form_class: type[FormT]
     template: ClassVar[str]
+    shown_on: ClassVar[str | None] = None
+    """The endpoint of another page with the form: a GET redirects there, and this page is shown only after an error."""
 
     def load(self, *args: Any, **kwargs: Any) -> StateT:
         """Return the state for the parameters of the URL; may raise Refused or abort."""
@@ -98,8 +100,11 @@ class FormPage(MethodView, Generic[FormT, StateT]):
 
     def get(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
         """Show the form, filled in with what was saved of it."""
-        if (redirect := self.early_redirect()) is not None:
-            return redirect
+        if self.shown_on is not None:
+            target = request.args.get(_NEXT) if hasattr(self.form_class, _NEXT) else None
+            return redirect(url_for(self.shown_on, next=own_path(target)))
+        if (early := self.early_redirect()) is not None:
+            return early
         state = self.load(*args, **kwargs)
         form = self.form_for(state)(formdata=saved_input(request.path))
         if _NEXT in form:
@@ -151,8 +156,8 @@ class FormPage(MethodView, Generic[FormT, StateT]):
         A customer who has signed in in another tab is redirected. The data of a form from another site is
         discarded (forgery.py).
         """
-        if was_sent_by_our_page() and (redirect := self.early_redirect()) is not None:
-            return redirect
+        if was_sent_by_our_page() and (early := self.early_redirect()) is not None:
+            return early
         state = self.load(*args, **kwargs)
         form = self.form_for(state)(formdata=request.form)
         return self._page(form, state, [Problem("", translate(_why_stale()))]), 400

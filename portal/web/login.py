@@ -20,7 +20,6 @@ from portal.web.form_page import FormPage, FormT, PageState, StatelessFormPage
 from portal.web.forms import ConfirmForm, LoginForm, PasskeySignInForm
 from portal.web.handover import redirect_signed_in, sign_in_and_redirect
 from portal.web.passkeys import credential_id_in, find_party, get_party, options_for_script, response_in
-from portal.web.redirects import own_path
 
 pages = Blueprint("login", __name__)
 
@@ -77,13 +76,10 @@ class LoginPage(_LoginPage[LoginForm]):
 
 
 class PasskeyPage(_LoginPage[PasskeySignInForm]):
-    """Sign in with a passkey; the page itself is shown only after an error."""
+    """Sign in with a passkey."""
 
     form_class = PasskeySignInForm
-
-    def get(self) -> ResponseReturnValue:
-        """Redirect to the page with all ways to sign in."""
-        return redirect(url_for("login.login", next=own_path(request.args.get("next"))))
+    shown_on = "login.login"
 
     def submit(self, form: PasskeySignInForm, state: _LoginState) -> ResponseReturnValue:
         remember = form.remember.data

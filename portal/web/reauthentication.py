@@ -69,13 +69,10 @@ class PasswordPage(_ReauthenticationPage[ConfirmPasswordForm]):
 
 
 class PasskeyPage(_ReauthenticationPage[ConfirmPasskeyForm]):
-    """Use a passkey; the page itself is shown only after an error."""
+    """Use a passkey."""
 
     form_class = ConfirmPasskeyForm
-
-    def get(self) -> ResponseReturnValue:
-        """Redirect to the page with all ways."""
-        return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
+    shown_on = "reauthentication.password"
 
     def submit(self, form: ConfirmPasskeyForm, state: _ReauthenticationState) -> ResponseReturnValue:
         identity = reauthenticate_by_passkey(
@@ -93,13 +90,10 @@ def passkey_options() -> ResponseReturnValue:
 
 
 class AskCodePage(_ReauthenticationPage[AskCodeForm]):
-    """Request a code; the page itself is shown only after an error."""
+    """Request a code."""
 
     form_class = AskCodeForm
-
-    def get(self) -> ResponseReturnValue:
-        """Redirect to the page with the button."""
-        return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
+    shown_on = "reauthentication.password"
 
     def submit(self, form: AskCodeForm, state: _ReauthenticationState) -> ResponseReturnValue:
         customer = session.signed_in_customer()

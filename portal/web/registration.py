@@ -139,10 +139,7 @@ class ResendPage(_PendingPage[ResendForm]):
     """Have the email sent again."""
 
     form_class = ResendForm
-
-    def get(self) -> ResponseReturnValue:
-        """Redirect to the page with the button."""
-        return redirect(url_for("register.code"))
+    shown_on = "register.code"
 
     def submit(self, form: ResendForm, state: _CodeState) -> ResponseReturnValue:
         """Queue the email again; the response is the same for every address."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -138,14 +137,11 @@ class SettingsPage(FormPage[AppCodeForm | ConfirmForm, _SettingsState]):
 
 
 class _ButtonPage(FormPage[ConfirmForm, _SettingsState]):
-    """A button of the settings; the page itself is shown only after an error."""
+    """A button of the settings."""
 
     form_class = ConfirmForm
     template = "account/two_step.html"
-
-    def get(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
-        """Redirect to the settings."""
-        return redirect(url_for("two_step.settings"))
+    shown_on = "two_step.settings"
 
     def load(self) -> _SettingsState:
         return _SettingsState(get_security(current_context(), session.signed_in_customer()))

@@ -1,4 +1,4 @@
-"""Whatever goes wrong under /api/, the answer is JSON, and nothing that a browser carries plays a part."""
+"""Every error under /api/ is JSON, and browser headers (origins, cookies, languages) have no effect."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Where a key may stand, what is told of one that opens nothing, and how often it may be used."""
+"""Where a key may be sent, what is said of an invalid one, and how often it may be used."""
 
 import logging
 from collections.abc import Callable
@@ -200,7 +200,7 @@ def test_a_reached_rate_limit_is_recorded_once_in_each_window(start: Start) -> N
     shop = new_shop(site)
     assert [shop.post("logout", identityId="x").status for _ in range(4)] == [200, 429, 429, 429]
     with site.context.database.read() as connection:
-        recorded = connection.execute(select(Event.kind, Event.organisation_id)).all()
+        recorded = connection.execute(select(Event.c.kind, Event.c.organisation_id)).all()
     assert [tuple(event) for event in recorded] == [("key_create", 1), ("key_limit", 1)]
 
 

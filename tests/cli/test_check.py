@@ -65,7 +65,7 @@ RETURNING = ("organisation", "set", "default", "--return-origin", "https://shop.
 HANDING_OVER = ("organisation", "set", "default", "--handover-url", "https://shop.example.com/signed-in")
 
 
-def test_an_upgraded_site_that_is_embedded_is_told_to_list_its_hand_over_addresses(run: Run, checked: Checked) -> None:
+def test_an_upgraded_embedded_site_is_advised_to_list_its_hand_over_addresses(run: Run, checked: Checked) -> None:
     run("db", "upgrade")
     assert run(*RETURNING, "--frame-ancestor", "https://shop.example.com").status == 0
     assert checked.named() == {"organisation default"}
@@ -74,7 +74,7 @@ def test_an_upgraded_site_that_is_embedded_is_told_to_list_its_hand_over_address
     assert checked.outcome().status == 0
 
 
-def test_an_upgraded_site_whose_server_redeemed_codes_is_told_so_too(
+def test_an_upgraded_site_whose_server_redeemed_codes_is_advised_too(
     run: Run, checked: Checked, context: Context
 ) -> None:
     assert run(*RETURNING).status == 0

@@ -117,7 +117,7 @@ def test_a_closed_customer_is_shown_as_such_and_can_still_be_exported_banned_and
     contact_id = add_contact(context, "jana@example.com", account=True)
     with context.database.write() as connection:
         erase_at = datetime(2026, 3, 15, 12, tzinfo=UTC)
-        connection.execute(update(Contact).where(Contact.id == contact_id).values(erase_at=erase_at))
+        connection.execute(update(Contact).where(Contact.c.id == contact_id).values(erase_at=erase_at))
     state = "closed, erased on 2026-03-15"
     assert state in run("customer", "list").out
     assert f"State             {state}" in run("customer", "show", "jana@example.com").out.splitlines()
@@ -127,7 +127,7 @@ def test_a_closed_customer_is_shown_as_such_and_can_still_be_exported_banned_and
     assert run("customer", "unban", "jana@example.com").status == 0
     assert run("customer", "delete", "--yes", "jana@example.com").status == 0
     with context.database.read() as connection:
-        assert connection.execute(select(OutboxMail.notice, OutboxMail.contact_id)).all() == [("erased", None)]
+        assert connection.execute(select(OutboxMail.c.notice, OutboxMail.c.contact_id)).all() == [("erased", None)]
 
 
 def test_show_prints_why_the_last_mail_was_given_up_until_one_is_delivered(
@@ -138,8 +138,8 @@ def test_show_prints_why_the_last_mail_was_given_up_until_one_is_delivered(
         with context.database.write() as connection:
             mail = NewMail(Notice.PASSWORD_CHANGED, contact_id, "jana@example.com")
             queue(connection, visitor, mail, context.clock)
-            newest = select(func.max(OutboxMail.id)).scalar_subquery()
-            connection.execute(update(OutboxMail).where(OutboxMail.id == newest).values(state=state, reason=reason))
+            newest = select(func.max(OutboxMail.c.id)).scalar_subquery()
+            connection.execute(update(OutboxMail).where(OutboxMail.c.id == newest).values(state=state, reason=reason))
         assert ("Last email set aside  550 nobody here" in run("customer", "show", "jana@example.com").out) is is_told
 
 
@@ -150,7 +150,7 @@ def test_show_prints_what_too_many_wrong_attempts_have_locked(
     contact_id = add_contact(context, "jana@example.com", account=True)
     for column, label in (("failed_passwords", "Password"), ("failed_codes", "Codes from emails")):
         with context.database.write() as connection:
-            changed = update(Contact).where(Contact.id == contact_id)
+            changed = update(Contact).where(Contact.c.id == contact_id)
             connection.execute(changed.values(**{"failed_passwords": 0, "failed_codes": 0, column: count}))
         lines = run("customer", "show", "jana@example.com").out.splitlines()
         locked = [line.partition("  ")[0] for line in lines if "locked after 100 failures in a row" in line]
@@ -160,7 +160,7 @@ def test_show_prints_what_too_many_wrong_attempts_have_locked(
 def test_show_prints_every_registered_field(run: Run, context: Context) -> None:
     referrer = add_contact(context, "petr@example.com")
     with context.database.read() as connection:
-        reference = connection.execute(select(Contact.cu_ref_no).where(Contact.id == referrer)).scalar_one()
+        reference = connection.execute(select(Contact.c.cu_ref_no).where(Contact.c.id == referrer)).scalar_one()
     typed = {
         "name": "Jana Nováková, MBA",
         "first_name": "Jana",
@@ -188,7 +188,7 @@ def test_show_prints_every_registered_field(run: Run, context: Context) -> None:
     visitor = Visitor(organisation_id=1, ip="192.0.2.1", via_api=True)
     register_by_api(context, visitor, application)
     with context.database.read() as connection:
-        public_id = connection.execute(select(Link.public_id)).scalar_one()
+        public_id = connection.execute(select(Link.c.public_id)).scalar_one()
     confirm_by_api(context, visitor, context.signer.token(Purpose.VERIFY, public_id))
     out = run("customer", "show", "jana@example.com").out
     shown = dict(re.split(r"  +", line, maxsplit=1) for line in out.splitlines() if "  " in line)

@@ -23,7 +23,7 @@ def test_a_ban_ends_sessions_links_and_registrations(run: Run, context: Context)
     application = RegistrationRequest(parse_email("jana@example.com"), "seven green bottles hang")
     register(context, Visitor(organisation_id=1, ip="192.0.2.1"), application)
     with context.database.write() as connection:
-        contact_id = connection.execute(select(Contact.id)).scalar_one()
+        contact_id = connection.execute(select(Contact.c.id)).scalar_one()
         visitor = Visitor(organisation_id=1, ip=None)
         identities.start(connection, context.rules, visitor, NewIdentity(contact_id, remember=True), NOW)
         link = NewLink(Purpose.RESET, contact_id, "jana@example.com", expires_at=NOW + timedelta(hours=1))
@@ -33,12 +33,12 @@ def test_a_ban_ends_sessions_links_and_registrations(run: Run, context: Context)
 
     with context.database.read() as connection:
         for table in (Identity, Link):
-            ends = connection.execute(select(table.ended_at)).scalars().all()
+            ends = connection.execute(select(table.c.ended_at)).scalars().all()
             assert ends
             assert None not in ends
         # Whoever registered must not notice the ban; nothing confirms a decoy.
-        assert connection.execute(select(Registration.is_decoy)).scalars().all() == [True]
-        assert connection.execute(select(Event.kind).order_by(Event.id.desc()).limit(1)).scalar_one() == "ban"
+        assert connection.execute(select(Registration.c.is_decoy)).scalars().all() == [True]
+        assert connection.execute(select(Event.c.kind).order_by(Event.c.id.desc()).limit(1)).scalar_one() == "ban"
     out = run("customer", "show", "jana@example.com").out
     assert "banned" in out
     assert "fraud" in out
@@ -48,10 +48,10 @@ def test_a_second_ban_keeps_the_first_date_and_takes_the_new_reason(run: Run, co
     add_contact(context, "jana@example.com")
     run("customer", "ban", "jana@example.com", "--reason", "first")
     with context.database.read() as connection:
-        before = connection.execute(select(Contact.banned_at)).scalar_one()
+        before = connection.execute(select(Contact.c.banned_at)).scalar_one()
     run("customer", "ban", "jana@example.com", "--reason", "second")
     with context.database.read() as connection:
-        assert connection.execute(select(Contact.banned_at, Contact.ban_reason)).one() == (before, "second")
+        assert connection.execute(select(Contact.c.banned_at, Contact.c.ban_reason)).one() == (before, "second")
 
 
 def test_a_ban_may_end_by_itself(run: Run, context: Context) -> None:
@@ -93,4 +93,4 @@ def test_unban_of_a_customer_who_is_not_banned_changes_nothing(run: Run, context
     assert outcome.status == 0
     assert "is not banned" in outcome.out
     with context.database.read() as connection:
-        assert connection.execute(select(Event.kind)).first() is None
+        assert connection.execute(select(Event.c.kind)).first() is None

@@ -85,7 +85,7 @@ def test_output_that_cannot_be_written_is_one_line(context: Context, instance: P
 def test_a_letter_that_the_terminal_lacks_is_escaped(context: Context, instance: Path) -> None:
     contact_id = add_contact(context, "jana@example.com")
     with context.database.write() as connection:
-        connection.execute(update(Contact).where(Contact.id == contact_id).values(name="Černý"))
+        connection.execute(update(Contact).where(Contact.c.id == contact_id).values(name="Černý"))
     shown = {**environment(instance), "PYTHONIOENCODING": "latin-1"}
     for command in (("list",), ("export", "jana@example.com")):
         outcome = subprocess.run([PORTAL, "customer", *command], env=shown, capture_output=True, check=True)

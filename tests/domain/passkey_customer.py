@@ -85,7 +85,7 @@ def passkeys_of(scene: Scene, identity: str) -> tuple[Passkey, ...]:
 
 def events(scene: Scene, *kinds: EventKind) -> list[tuple[str, str | None]]:
     """The events of these kinds, with what they were refused for."""
-    found = scene.rows(select(Event.kind, Event.refusal).where(Event.kind.in_(kinds)).order_by(Event.id))
+    found = scene.rows(select(Event.c.kind, Event.c.refusal).where(Event.c.kind.in_(kinds)).order_by(Event.c.id))
     return [(kind, refusal) for kind, refusal in found]
 
 

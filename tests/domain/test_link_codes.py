@@ -1,4 +1,4 @@
-"""Codes beside mailed links: after 100 wrong ones in a row they open nothing, until the mailbox is proven by a link."""
+"""Codes beside emailed links: after 100 wrong ones in a row they are locked, until a link proves the mailbox."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -69,7 +69,7 @@ def guess(scene: Scene, times: int, email: str = ADA) -> list[Failure]:
 
 
 def failed_codes(scene: Scene) -> int:
-    return int(scene.rows(select(Contact.failed_codes).where(Contact.email == ADA))[0][0])
+    return int(scene.rows(select(Contact.c.failed_codes).where(Contact.c.email == ADA))[0][0])
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_neither_a_password_nor_magic_auth_unlocks_codes(portal: Scene) -> None:
 
 def test_wrong_codes_of_registrations_count_on_the_same_contact(portal: Scene) -> None:
     registration = portal.register()
-    ((public_id,),) = portal.rows(select(Link.public_id))
+    ((public_id,),) = portal.rows(select(Link.c.public_id))
 
     def type_registration_code(code: str) -> str:
         found = get_confirmation_by_code(portal.context, portal.visitor, registration, code)
@@ -178,7 +178,7 @@ def test_a_wrong_code_counts_for_each_customer_whose_email_the_browser_remembers
     asked = [ask(portal), ask(portal, EVE), ask(portal, "nobody@example.com")]
     with refused(Failure.WRONG_CODE):
         type_code(portal, "no code", *asked)
-    assert portal.rows(select(Contact.failed_codes)) == [(1,), (1,)]
+    assert portal.rows(select(Contact.c.failed_codes)) == [(1,), (1,)]
 
 
 def test_codes_after_five_attempts_are_not_counted(portal: Scene) -> None:
@@ -248,7 +248,7 @@ def test_a_right_code_that_is_refused_is_recorded_like_a_wrong_one(portal: Scene
     public_id = ask(portal)
     with refused(Failure.WRONG_CODE):
         type_code(portal, right(portal, public_id), public_id)
-    newest = select(Event.kind, Event.refusal).order_by(Event.id.desc()).limit(1)
+    newest = select(Event.c.kind, Event.c.refusal).order_by(Event.c.id.desc()).limit(1)
     assert portal.rows(newest) == [("sign_in_by_mail", "WRONG_CODE")]
 
 
@@ -256,7 +256,7 @@ def guess_new_address(scene: Scene, times: int) -> None:
     """Have a customer try codes for a new address, the last of them wrong, and prove their own mailbox afterwards."""
     identity = scene.join()
     address_change.ask(scene, identity)
-    scene.change_row(update(Link).where(Link.purpose == Purpose.ADDRESS_CHANGE).values(code_tries=times - 1))
+    scene.change_row(update(Link).where(Link.c.purpose == Purpose.ADDRESS_CHANGE).values(code_tries=times - 1))
     code = address_change.code_of(scene, address_change.ask(scene, identity))
     with refused(Failure.WRONG_CODE):
         address_change.type_code(scene, identity, f"{(int(code) + 1) % 10**6:06}")

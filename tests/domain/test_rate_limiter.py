@@ -1,4 +1,4 @@
-"""Guessing is limited: per address, per network, and however slow it is."""
+"""Attempts are limited per address and per network, before the work, and over any time."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -165,7 +165,7 @@ def test_99_wrong_passwords_lock_nothing_and_the_right_one_resets_the_count(scen
     for _ in range(2):
         scene.fail_to_log_in(times=99)
         assert scene.log_in()
-    assert scene.rows(select(Contact.failed_passwords))[0][0] == 0
+    assert scene.rows(select(Contact.c.failed_passwords))[0][0] == 0
 
 
 def test_wrong_passwords_from_many_networks_lock_the_password_too(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""What an authenticator sends is verified as WebAuthn level 3 says, and whatever else is sent is refused."""
+"""An authenticator's response is verified as WebAuthn level 3 requires; everything else is refused."""
 
 import json
 from collections.abc import Mapping

@@ -19,7 +19,7 @@ from flask import Flask, request, request_started
 from sqlalchemy import event
 
 from portal.domain.operations.mail_queue import queued_mails
-from portal.storage.models import Base
+from portal.storage.models import METADATA
 from tests.api.shop import new_shop
 from tests.passkeys import Authenticator
 from tests.web.authenticator import SETTINGS, pass_step, set_up
@@ -87,7 +87,7 @@ def test_no_request_and_no_mail_scans_a_whole_table(start: Start) -> None:
             queued_mails(connection, site.context.clock)  # at each scrape
     assert {rule.endpoint for rule in site.app.url_map.iter_rules()} - NO_QUERY <= noted.endpoints
     assert len(noted.statements) > 50
-    growing = set(Base.metadata.tables) - FEW
+    growing = set(METADATA.tables) - FEW
     read = ((WHOLE.match(step), step + statement) for step, statement in noted.plans())
     assert [statement for found, statement in read if found and found[1] in growing] == []
 

@@ -202,7 +202,7 @@ def test_a_row_that_cannot_be_rendered_is_given_up_after_24_hours(mail_portal: M
 
 
 @pytest.mark.parametrize("refusal", ["", "550 5.1.1 no such user"])
-def test_the_row_of_an_email_to_an_erased_customer_goes_once_it_is_sent_or_refused(
+def test_the_row_of_an_email_to_an_erased_customer_is_deleted_once_it_is_sent_or_refused(
     mail_portal: MailPortal, sink: Sink, refusal: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

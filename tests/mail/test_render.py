@@ -1,4 +1,4 @@
-"""What a mail is made of."""
+"""The content of emails."""
 
 import re
 from datetime import timedelta

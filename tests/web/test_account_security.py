@@ -75,7 +75,7 @@ def test_who_has_no_password_sets_one(site: Site) -> None:
     assert site.browser().sign_in(EMAIL, PASSWORD).location == "/account"
 
 
-def test_after_ten_minutes_it_is_asked_who_sits_there(site: Site) -> None:
+def test_after_ten_minutes_a_customer_must_reauthenticate(site: Site) -> None:
     browser = by_email(site)
     opened = browser.open(NEXT).form(NEXT)
     forget_proofs(site)

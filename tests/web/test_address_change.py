@@ -95,7 +95,7 @@ def link_of_undo(site: Site, browser: Browser) -> str:
     return site.link(EMAIL)
 
 
-def test_after_ten_minutes_it_is_asked_who_sits_there_and_the_address_is_kept(site: Site) -> None:
+def test_after_ten_minutes_a_customer_must_reauthenticate_and_the_address_is_kept(site: Site) -> None:
     browser = site.customer(EMAIL)
     forget_proofs(site)
     answer = ask(browser)
@@ -142,7 +142,7 @@ def test_a_taken_address_looks_like_any_other(start: Start) -> None:
     assert address_on(browser) == EMAIL
 
 
-def test_too_many_mails_to_one_address_are_refused_whoever_has_it(site: Site) -> None:
+def test_too_many_emails_to_one_address_are_refused_for_known_and_unknown_ones(site: Site) -> None:
     browser = site.customer(EMAIL)
     for _ in range(5):
         assert ask(browser).status == 302
@@ -214,7 +214,7 @@ def test_no_page_of_it_is_shown_in_a_frame(site: Site) -> None:
     assert endpoints <= NEVER_FRAMED
 
 
-def test_the_shops_server_is_told_the_new_address_at_once(site: Site) -> None:
+def test_the_shops_server_gets_the_new_address_at_once(site: Site) -> None:
     browser, shop = site.customer(EMAIL), new_shop(site)
     identity = shop.identity(shop.post("login", email=EMAIL, password=PASSWORD))
     assert shop.account(identity)["email"] == EMAIL
@@ -224,7 +224,7 @@ def test_the_shops_server_is_told_the_new_address_at_once(site: Site) -> None:
     assert shop.account(identity) == {"loggedIn": False}
 
 
-def test_a_change_is_told_in_the_activity(site: Site) -> None:
+def test_a_change_is_listed_in_the_activity(site: Site) -> None:
     browser = site.customer(EMAIL)
     undo = change(site, browser)
     reset = browser.follow(browser.fill(undo))

@@ -1,4 +1,4 @@
-"""No redirect names a host that is not ours, whatever a request says: asked of the app, and over a raw socket."""
+"""No redirect leads to a foreign host, for any request; tested with the app and over a raw socket."""
 
 from collections.abc import Iterator
 from pathlib import Path

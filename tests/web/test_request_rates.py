@@ -1,4 +1,4 @@
-"""How often forms may be sent from one network, whatever they are for: no page is unlimited."""
+"""The rate limit of forms from one network, which covers all pages."""
 
 from flask import Flask
 from flask_limiter.util import get_qualified_name
@@ -41,6 +41,16 @@ def test_a_form_without_a_valid_csrf_token_is_counted_too(start: Start) -> None:
     sent = [browser.send("/login", "POST", data={"email": EMAIL, "password": "x"}) for _ in range(4)]
     assert [page.status for page in sent] == [400, 400, 400, 429]
     assert 1 <= int(sent[-1].headers["Retry-After"]) <= 61
+
+
+def test_a_form_over_the_rate_limit_keeps_all_but_the_password(start: Start) -> None:
+    browser = start(FORM_LIMIT_NETWORK="1 per minute").browser()
+    press_language(browser)
+    typed = {"first_name": "Ada", "last_name": "Quill", "email": EMAIL, "phone": "+420 777123456"}
+    assert browser.post(browser.open("/register").form("/register"), {**typed, "password": PASSWORD}).status == 429
+    again = browser.open("/register").form("/register").fields
+    assert {name: again[name] for name in typed} == typed
+    assert not again["password"]
 
 
 def test_an_address_of_the_same_ipv6_network_shares_the_count(start: Start) -> None:

@@ -107,17 +107,17 @@ class TestStaleForms:
         assert (page.status, page.problems) == (400, [("", EXPIRED)])
         assert page.form().fields["email"] == EMAIL
 
-    def test_a_browser_without_cookies_is_told_so(self, site: Site) -> None:
+    def test_a_browser_without_cookies_sees_the_reason(self, site: Site) -> None:
         ((_, words),) = site.browser().post(site.browser().open("/login").form(), {"email": EMAIL}).problems
         assert words.startswith("Your browser didn't send our cookie.")
 
-    def test_an_incomplete_form_is_told_so(self, site: Site) -> None:
+    def test_an_incomplete_form_shows_the_reason(self, site: Site) -> None:
         ((_, words),) = site.browser().fill("/login", {"csrf_token": None}).problems
         assert words == "The form didn't arrive completely. Please send it again."
 
 
 class TestConfirming:
-    def test_the_browser_that_registered_is_told_that_the_address_was_confirmed_elsewhere(self, site: Site) -> None:
+    def test_the_browser_that_registered_learns_that_the_address_was_confirmed_elsewhere(self, site: Site) -> None:
         registering, elsewhere = site.browser(), site.browser("198.51.100.4")
         form = registering.follow(registering.register(EMAIL, PASSWORD)).form("/register/code")
         resend = registering.open("/register/code").form("/register/resend")

@@ -61,8 +61,8 @@ def _mail_to_owner(owner: ContactCredentials | None, now: datetime) -> NewMail:
     """Return the email to the customer who has the address already; a decoy, which is never sent, if they get none."""
     if owner is None or owner.is_unproven:
         return NewMail(Notice.ADDRESS_IN_USE, None, None, wanted=False)
-    is_told = not owner.is_banned(now)
-    return NewMail(Notice.ADDRESS_IN_USE, owner.id, owner.email, owner.locale, wanted=is_told)
+    is_notified = not owner.is_banned(now)
+    return NewMail(Notice.ADDRESS_IN_USE, owner.id, owner.email, owner.locale, wanted=is_notified)
 
 
 @retried

@@ -28,6 +28,8 @@ def cleaned(text: str) -> str:
     Tabs and no-break spaces inside it become spaces. Every field that people fill in is read through this, but for
     passwords, in which each character counts.
     """
+    if text.isascii() and text.isprintable():  # as most are: only spaces can be around it
+        return text.strip()
     return text.translate(_CLEANED).strip(_EDGES)
 
 

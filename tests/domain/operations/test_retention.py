@@ -1,9 +1,10 @@
 """What is deleted when, and what never is."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Table, select, update
 
 from portal.domain import api_keys
 from portal.domain.api_keys import KeyKind
@@ -14,23 +15,13 @@ from portal.domain.tokens import Purpose
 from portal.domain.use_cases import check_api_key
 from portal.domain.use_cases.hand_over import LIFETIME, hand_over_once
 from portal.domain.use_cases.resend_confirmation import resend
-from portal.storage.models import (
-    Account,
-    Base,
-    Contact,
-    Event,
-    Handover,
-    Identity,
-    Link,
-    OutboxMail,
-    Registration,
-)
+from portal.storage.models import Account, Contact, Event, Handover, Identity, Link, OutboxMail, Registration
 from tests.conftest import MovableClock
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
 
 DAY = timedelta(days=1)
 A_MOMENT = timedelta(seconds=1)
-TABLES: tuple[type[Base], ...] = (OutboxMail, Link, Registration, Identity, Event, Contact)
+TABLES: tuple[Table[Any], ...] = (OutboxMail, Link, Registration, Identity, Event, Contact)
 
 
 def _send_all(scene: Scene) -> None:
@@ -38,16 +29,16 @@ def _send_all(scene: Scene) -> None:
     now = scene.context.clock()
     scene.change_row(
         update(OutboxMail)
-        .where(OutboxMail.state == MailState.QUEUED)
+        .where(OutboxMail.c.state == MailState.QUEUED)
         .values(state=MailState.SENT, finished_at=now, claim=None)
     )
 
 
 def _counts(scene: Scene) -> dict[str, int]:
-    return {table.__tablename__: scene.count(table) for table in TABLES}
+    return {table.name: scene.count(table) for table in TABLES}
 
 
-def _goes_after(scene: Scene, clock: MovableClock, table: type[Base], span: timedelta) -> None:
+def _goes_after(scene: Scene, clock: MovableClock, table: Table[Any], span: timedelta) -> None:
     """A row of a table is there until its time and gone then."""
     before = scene.count(table)
     assert before
@@ -55,7 +46,7 @@ def _goes_after(scene: Scene, clock: MovableClock, table: type[Base], span: time
     purge(scene.context)
     assert scene.count(table) == before, "too early"
     clock.advance(A_MOMENT)
-    assert purge(scene.context)[table.__tablename__] == before
+    assert purge(scene.context)[table.name] == before
     assert scene.count(table) == 0
 
 
@@ -163,7 +154,7 @@ def test_a_queued_mail_is_never_deleted(scene: Scene, clock: MovableClock) -> No
 
 def test_an_identity_is_deleted_30_days_after_it_expired(scene: Scene, clock: MovableClock) -> None:
     scene.join()
-    clock.now = scene.rows(select(Identity.expires_at))[0][0]
+    clock.now = scene.rows(select(Identity.c.expires_at))[0][0]
     _goes_after(scene, clock, Identity, 30 * DAY)
 
 
@@ -213,7 +204,7 @@ def test_a_link_sent_again_on_the_last_day_keeps_its_registration(scene: Scene, 
     purge(scene.context)
     assert scene.count(Registration) == 1
     assert scene.context.signer.public_id(Purpose.VERIFY, token) in [
-        row[0] for row in scene.rows(select(Link.public_id))
+        row[0] for row in scene.rows(select(Link.c.public_id))
     ]
 
 
@@ -261,4 +252,4 @@ def test_a_deleted_address_can_register_again(scene: Scene, clock: MovableClock)
     clock.advance(8 * DAY)
     purge(scene.context)
     scene.join()
-    assert scene.rows(select(Contact.email)) == [(ADA,)]
+    assert scene.rows(select(Contact.c.email)) == [(ADA,)]

@@ -54,7 +54,7 @@ def test_a_run_ends_when_every_row_is_locked(
     scene.join()
     clock.advance(context.rules.event_retention)
     with context.database.write() as connection:
-        connection.execute(select(Event.id).with_for_update())
+        connection.execute(select(Event.c.id).with_for_update())
         assert purge(context)["event"] == 0
     assert purge(context)["event"] == 3
 

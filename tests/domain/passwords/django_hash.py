@@ -1,4 +1,4 @@
-"""A password hash that another system made."""
+"""A password hash as Django makes it."""
 
 import base64
 import hashlib

@@ -19,7 +19,7 @@ def import_account(scene: Scene, password_hash: str) -> int:
 
 
 def stored_hash(scene: Scene) -> str:
-    return str(scene.rows(select(Account.password_hash))[0][0])
+    return str(scene.rows(select(Account.c.password_hash))[0][0])
 
 
 def test_the_first_right_password_replaces_a_legacy_hash(scene: Scene) -> None:
@@ -93,7 +93,7 @@ def test_an_imported_password_can_be_changed(scene: Scene) -> None:
 
 def test_an_account_with_a_locked_password_keeps_its_imported_hash(scene: Scene) -> None:
     contact_id = import_account(scene, pbkdf2(PASSWORD))
-    scene.change_row(update(Contact).where(Contact.id == contact_id).values(failed_passwords=100))
+    scene.change_row(update(Contact).where(Contact.c.id == contact_id).values(failed_passwords=100))
     with refused(Failure.PASSWORD_LOCKED):
         scene.log_in()
     assert stored_hash(scene) == pbkdf2(PASSWORD)

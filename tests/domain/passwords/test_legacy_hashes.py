@@ -1,4 +1,4 @@
-"""Hashes that other systems made: which are read, and what they may cost."""
+"""Password hashes of other systems: which are accepted, and what they may cost."""
 
 import base64
 import hashlib

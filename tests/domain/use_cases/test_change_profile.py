@@ -1,4 +1,4 @@
-"""What customers change of what is known of them."""
+"""A customer changes the profile."""
 
 import pytest
 from sqlalchemy import select, update
@@ -31,7 +31,7 @@ RULES = profile_rules({})
 
 
 def changes_of(scene: Scene) -> int:
-    return len(scene.rows(select(Event.id).where(Event.kind == "profile_change")))
+    return len(scene.rows(select(Event.c.id).where(Event.c.kind == "profile_change")))
 
 
 def test_every_field_is_stored_and_read_again(scene: Scene) -> None:

@@ -43,7 +43,7 @@ def test_all_details_are_stored_when_the_mailbox_is_proven(scene: Scene) -> None
     shop.register_by_api(
         **TEXT_FIELDS, newsletter=True, groups=("gold", "b2b"), referral=referrer.cu_ref_no, return_url=RETURN_URL
     )
-    find = select(Contact).where(Contact.email == ADA)
+    find = select(Contact).where(Contact.c.email == ADA)
     [waiting] = shop.rows(find)
     assert {getattr(waiting, name) for name in (*TEXT_FIELDS, "ip", "referred_by_id")} == {None}
     assert (waiting.newsletter, shop.count(ContactGroup)) == (False, 0)
@@ -148,4 +148,4 @@ def test_an_invalid_link_is_refused(shop: Scene, clock: MovableClock) -> None:
 
 
 def groups_of(scene: Scene) -> set[str]:
-    return {row.name for row in scene.rows(select(ContactGroup.name))}
+    return {row.name for row in scene.rows(select(ContactGroup.c.name))}

@@ -1,4 +1,4 @@
-"""Registering through a shop's server: what it is told, in which order, and what is limited."""
+"""Registration by a shop's server: the answers and their order, and the limits."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,6 +14,7 @@ from portal.storage.models import Contact, Event, Link, OutboxMail, Registration
 from tests.conftest import MovableClock
 from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
+from tests.domain.use_cases.address_states import banned_customer, banned_guest, customer, guest, pending, unknown
 
 WEAK_PASSWORD = "password1"
 RETRY = timedelta(minutes=10)
@@ -24,42 +25,16 @@ def shop(scene: Scene) -> Scene:
     return scene.via_api()
 
 
-def nobody(scene: Scene) -> None:
-    pass
-
-
-def guest(scene: Scene) -> None:
-    scene.add_guest()
-
-
-def customer(scene: Scene) -> None:
-    scene.join()
-
-
-def banned_guest(scene: Scene) -> None:
-    scene.add_guest()
-    scene.ban()
-
-
-def banned_customer(scene: Scene) -> None:
-    scene.join()
-    scene.ban()
-
-
-def newcomer(scene: Scene) -> None:
+def pending_by_api(scene: Scene) -> None:
     scene.register_by_api()
 
 
-def newcomer_by_the_pages(scene: Scene) -> None:
-    scene.register()
-
-
-def guest_who_registers(scene: Scene) -> None:
+def guest_who_registers_by_api(scene: Scene) -> None:
     scene.add_guest()
     scene.register_by_api()
 
 
-def banned_newcomer(scene: Scene) -> None:
+def banned_pending_by_api(scene: Scene) -> None:
     scene.register_by_api()
     scene.ban()
 
@@ -70,14 +45,14 @@ def banned_newcomer(scene: Scene) -> None:
     [
         (banned_guest, Failure.REGISTRATION_BANNED),
         (banned_customer, Failure.REGISTRATION_BANNED),
-        (banned_newcomer, Failure.REGISTRATION_BANNED),
+        (banned_pending_by_api, Failure.REGISTRATION_BANNED),
         (customer, Failure.ALREADY_REGISTERED),
-        (newcomer, Failure.TOO_MANY_REGISTRATIONS),
-        (newcomer_by_the_pages, Failure.TOO_MANY_REGISTRATIONS),
-        (guest_who_registers, Failure.TOO_MANY_REGISTRATIONS),
+        (pending_by_api, Failure.TOO_MANY_REGISTRATIONS),
+        (pending, Failure.TOO_MANY_REGISTRATIONS),
+        (guest_who_registers_by_api, Failure.TOO_MANY_REGISTRATIONS),
     ],
 )
-def test_the_api_refuses_a_known_address_whatever_the_password(
+def test_the_api_refuses_a_known_address_with_any_password(
     shop: Scene, hashes: HashCounter, who: Callable[[Scene], None], password: str, failure: Failure
 ) -> None:
     who(shop)
@@ -88,17 +63,17 @@ def test_the_api_refuses_a_known_address_whatever_the_password(
     assert [shop.count(table) for table in tables] == before
 
 
-@pytest.mark.parametrize("who", [banned_customer, customer, newcomer])
+@pytest.mark.parametrize("who", [banned_customer, customer, pending_by_api])
 def test_each_refusal_is_recorded_with_the_contact(shop: Scene, who: Callable[[Scene], None]) -> None:
     who(shop)
     with pytest.raises(Refused) as refusal:
         shop.register_by_api()
-    [(contact_id,)] = shop.rows(select(Contact.id))
-    newest = shop.rows(select(Event.kind, Event.contact_id, Event.refusal).order_by(Event.id.desc()).limit(1))
+    [(contact_id,)] = shop.rows(select(Contact.c.id))
+    newest = shop.rows(select(Event.c.kind, Event.c.contact_id, Event.c.refusal).order_by(Event.c.id.desc()).limit(1))
     assert newest == [("register", contact_id, refusal.value.failure.name)]
 
 
-@pytest.mark.parametrize("who", [nobody, guest])
+@pytest.mark.parametrize("who", [unknown, guest])
 def test_a_weak_password_is_refused_with_the_reason_and_may_be_corrected_at_once(
     shop: Scene, who: Callable[[Scene], None]
 ) -> None:
@@ -215,7 +190,7 @@ def test_an_account_created_while_the_password_was_hashed_is_not_registered_agai
 
 def test_registration_emails_are_in_the_language_of_the_registration(shop: Scene) -> None:
     shop.register_by_api(locale="cs")
-    assert shop.rows(select(OutboxMail.locale)) == [("cs",)]
+    assert shop.rows(select(OutboxMail.c.locale)) == [("cs",)]
 
 
 def test_the_login_ignores_an_expired_registration(shop: Scene, clock: MovableClock) -> None:

@@ -1,4 +1,4 @@
-"""A new password by a mailed link."""
+"""Set a new password by an emailed link."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -39,7 +39,7 @@ def test_a_contact_without_an_account_sets_a_first_password_and_is_confirmed(sce
         scene.add_guest(confirmed_at=None)
     scene.reset(scene.ask_reset())
     assert scene.log_in(ADA, SECOND_PASSWORD)
-    assert scene.rows(select(Contact.confirmed_at))[0][0] == scene.context.clock()
+    assert scene.rows(select(Contact.c.confirmed_at))[0][0] == scene.context.clock()
 
 
 def test_an_unknown_or_banned_address_gets_no_email(scene: Scene) -> None:
@@ -113,7 +113,7 @@ def test_a_reset_ends_every_identity_link_and_pending_registration(scene: Scene)
     identities = [scene.log_in(ADA, SECOND_PASSWORD), scene.log_in(ADA, SECOND_PASSWORD, remember=True)]
     scene.reset(scene.ask_reset(), "something quite new 77")
     assert [scene.is_signed_in(identity) for identity in identities] == [False, False]
-    open_links = scene.rows(select(Link.purpose).where(Link.used_at.is_(None), Link.ended_at.is_(None)))
+    open_links = scene.rows(select(Link.c.purpose).where(Link.c.used_at.is_(None), Link.c.ended_at.is_(None)))
     assert open_links == [("not_me",)]  # of the notice of this reset
 
 

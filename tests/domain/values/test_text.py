@@ -1,4 +1,4 @@
-"""Which texts are kept as they are."""
+"""Plain text, and the cleaning of pasted text."""
 
 import pytest
 

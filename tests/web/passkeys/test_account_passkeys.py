@@ -39,7 +39,7 @@ class TestList:
         assert len(said["allAcceptedCredentialIds"]) == 2
         assert json.loads(keys.describe(keys.credentials[0], ""))["id"] in said["allAcceptedCredentialIds"]
 
-    def test_a_customer_without_one_is_told_what_it_is(self, site: Site) -> None:
+    def test_a_customer_without_one_sees_what_a_passkey_is(self, site: Site) -> None:
         browser = site.customer(EMAIL)
         page = browser.open(LIST)
         assert (

@@ -1,4 +1,4 @@
-"""A passkey confirms who sits at the browser."""
+"""Reauthenticate with a passkey."""
 
 from tests.passkeys import Authenticator
 from tests.web.authenticator import set_up

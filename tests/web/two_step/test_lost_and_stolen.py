@@ -1,4 +1,4 @@
-"""A lost phone, a stolen password, a stolen mailbox, a stolen database: who gets in, and who does not."""
+"""A lost phone, a stolen password, a stolen mailbox, a stolen database: who can sign in."""
 
 import pytest
 

@@ -106,7 +106,7 @@ def test_a_refused_proof_is_recorded_where_it_was_tried(scene: Scene, identity: 
             reauthenticate_by_passkey(
                 scene.context, scene.visitor, customer, PasskeyResponse(PARTY, [own.challenge], answer)
             )
-    recorded = scene.rows(select(Event.contact_id).where(Event.kind == EventKind.REAUTHENTICATION))
+    recorded = scene.rows(select(Event.c.contact_id).where(Event.c.kind == EventKind.REAUTHENTICATION))
     assert [contact_id for (contact_id,) in recorded] == [customer.id] * 2
 
 
