@@ -45,7 +45,7 @@ def _email_alone(stage: Stage, subject: str, email: str = FORGETFUL) -> Visitor:
     reached = {FORGETFUL: "forgetful", CLOSED: "closed"}
     assert getattr(stage, reached.get(email, "moved"))
     visitor = stage.cleared()
-    path = visitor.find_mail(email, subject).get_attribute("href")
+    path = visitor.path_of_mail(email, subject)
     html = visitor.context.request.get(f"{visitor.url}{path}/html").text()
     visitor.page.goto("about:blank")
     visitor.page.set_content(html)
