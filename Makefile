@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Two targets at once would write to the same environment.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run demo test test-all test-programs coverage audit check format bench bench-peers soak messages language lock sbom clean
+.PHONY: help run demo test test-all test-programs coverage audit check format bench bench-peers bench-postgresql bench-instances bench-customers soak messages language lock sbom clean
 
 help:
 	@echo "make run      serve the portal on http://127.0.0.1:5000"
@@ -37,6 +37,9 @@ help:
 	@echo "make check    run linters, type checks and import rules"
 	@echo "make format   format the code"
 	@echo "make bench    measure the rows of docs/performance.md (ARGS=\"--row sign-in\": one of them)"
+	@echo "make bench-postgresql measure the same rows on PostgreSQL and Redis beside SQLite"
+	@echo "make bench-instances measure 1, 2 and 4 portals behind nginx"
+	@echo "make bench-customers measure requests with 1,000, 100,000 and 1,000,000 customers"
 	@echo "make bench-peers measure the portal beside Flask-Login, Flask-Security and django-allauth"
 	@echo "make soak     kill the portal at random under load, 500 times, and check for lost data; then the long tests"
 	@echo "make messages update the catalogues of all languages from the sources"
@@ -100,6 +103,18 @@ soak: $(VENV)/.dev $(CATALOGUES)
 
 bench: $(VENV)/.dev $(CATALOGUES)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-postgresql: $(VENV)/.dev $(CATALOGUES)
+	@$(BIN)/python -m tests.servers.redis
+	@$(BIN)/python -m benchmarks.postgresql $(ARGS)
+
+bench-instances: $(VENV)/.dev $(CATALOGUES)
+	@$(BIN)/python -m tests.deploy.nginx
+	@$(BIN)/python -m tests.servers.redis
+	@$(BIN)/python -m benchmarks.instances $(ARGS)
+
+bench-customers: $(VENV)/.dev $(CATALOGUES)
+	@$(BIN)/python -m benchmarks.customers $(ARGS)
 
 # The peers have an environment of their own, with the Python of $(VENV).
 PEERS := build/peers

@@ -3,11 +3,11 @@
 import argparse
 from collections.abc import Mapping
 
-from benchmarks import counters, importing, overload, report, requests, response_times, starts
+from benchmarks import counters, emails, importing, overload, report, requests, response_times, starts
 from benchmarks.instance import temporary_instance
 from benchmarks.rows import ROWS, Measured
 
-_OTHERS = {"response-times": response_times.run, "counters": counters.run}
+_OTHERS = {"response-times": response_times.run, "counters": counters.run, "emails": emails.run}
 """Benchmarks that are no row of the table."""
 
 

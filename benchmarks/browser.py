@@ -1,7 +1,8 @@
 """An HTTP client for pages, forms and the API that keeps the connection, the cookies and the CSRF token."""
 
 import re
-from http.client import HTTPConnection, HTTPResponse
+import ssl
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from time import perf_counter
 from urllib.parse import urlencode
 
@@ -22,9 +23,16 @@ class Browser:
     dropped, so that each request starts from the same state.
     """
 
-    def __init__(self, port: int) -> None:
-        self._connection = HTTPConnection("127.0.0.1", port, timeout=60)
-        self._origin = f"http://127.0.0.1:{port}"
+    def __init__(self, port: int, tls_host: str = "") -> None:
+        """`tls_host` is the name of a host that a proxy on the port serves over TLS, with any certificate."""
+        if tls_host:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            self._connection: HTTPConnection = HTTPSConnection("127.0.0.1", port, timeout=60, context=context)
+        else:
+            self._connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        self._origin = f"https://{tls_host}" if tls_host else f"http://127.0.0.1:{port}"
+        self._headers = {**_HEADERS, "Host": tls_host or f"127.0.0.1:{port}"}
         self._cookies: dict[str, str] = {}
         self._token: dict[str, str] = {}
         """The form's field with the CSRF token."""
@@ -74,25 +82,30 @@ class Browser:
         assert containing.encode() in body, f"POST {path}: no {containing!r}"
         return seconds
 
-    def status(self, path: str, **fields: str) -> int:
-        """Send the form and return the status of the response."""
-        return self._post(path, fields)[0].status
+    def page_status(self, path: str, containing: str) -> int:
+        """Get a page and return its status; with 200 it must contain a text."""
+        response, body = self._request("GET", path)
+        assert response.status != 200 or containing.encode() in body, f"GET {path}: no {containing!r}"
+        return response.status
+
+    def form_status(self, path: str, target: str, **fields: str) -> int:
+        """Send the form and return the status of the response; a redirect must lead to `target`."""
+        response, _ = self._post(path, fields)
+        location = response.getheader("Location", target)
+        assert location == target, f"POST {path}: {location} in place of {target}"
+        return response.status
 
     def _get(self, path: str) -> tuple[HTTPResponse, str]:
-        self._connection.request("GET", path, headers={**_HEADERS, **self._cookie_header()})
-        response = self._connection.getresponse()
-        text = response.read().decode()
+        response, body = self._request("GET", path)
         assert response.status == 200, f"GET {path}: {response.status}"
-        return response, text
+        return response, body.decode()
 
     def _post(self, path: str, fields: dict[str, str]) -> tuple[HTTPResponse, bytes]:
-        headers = {
-            **_HEADERS,
-            **self._cookie_header(),
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Origin": self._origin,
-        }
-        self._connection.request("POST", path, urlencode({**self._token, **fields}), headers)
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": self._origin}
+        return self._request("POST", path, urlencode({**self._token, **fields}), **headers)
+
+    def _request(self, method: str, path: str, body: str | None = None, **headers: str) -> tuple[HTTPResponse, bytes]:
+        self._connection.request(method, path, body, {**self._headers, **self._cookie_header(), **headers})
         response = self._connection.getresponse()
         return response, response.read()
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from contextlib import closing
 from time import process_time
 
+from benchmarks.backends import Backends
 from benchmarks.instance import Instance, import_customers, temporary_instance, write_import
 from benchmarks.rows import Measured
 
@@ -15,19 +16,25 @@ _LEAST = 100_000
 """Fewer are imported while the command still loads its modules."""
 
 
-def measure(names: Collection[str], customers: int, rounds: int) -> Mapping[str, Measured]:
+def measure(
+    names: Collection[str], customers: int, rounds: int, backends: Backends | None = None
+) -> Mapping[str, Measured]:
     """Measure the named rows with so many customers, at least 100,000, each time into an empty instance."""
     if not set(NAMES) & set(names):
         return {}
     customers = max(customers, _LEAST)
-    ratios, peaks = [], []
+    ratios, peaks, with_backends = [], [], []
     for _ in range(max(1, min(rounds, _MILLION // customers) // 3)):
-        with temporary_instance() as instance:
+        with temporary_instance(backends=backends) as instance:
+            before = backends.cpu_seconds() if backends else 0.0
             spent = import_customers(customers, instance.path, instance.environment)
+            backends_spent = backends.cpu_seconds() - before if backends else 0.0
             peaks.append(spent.peak_mib)
-            ratios.append(spent.cpu_seconds / _bare_seconds(instance, customers))
+            bare_seconds = _bare_seconds(instance, customers)
+            ratios.append(spent.cpu_seconds / bare_seconds)
+            with_backends.append((spent.cpu_seconds + backends_spent) / bare_seconds)
             print(f"Import of {customers:,} customers: {spent.cpu_seconds:.1f} s of CPU.")
-    measured = {"import": Measured(ratios), "import-memory": Measured(peaks)}
+    measured = {"import": Measured(ratios, (), with_backends), "import-memory": Measured(peaks)}
     return {name: found for name, found in measured.items() if name in names}
 
 

@@ -16,16 +16,18 @@ from secrets import token_urlsafe
 
 from sqlalchemy import insert, select
 
+from benchmarks.backends import Backends
 from portal.app import build_context
 from portal.domain import contacts, one_time_links
 from portal.domain.context import Context, Visitor
 from portal.domain.one_time_links import NewLink
+from portal.domain.operations.ban import ban
 from portal.domain.organisations import get_organisation
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases.confirm_registration import confirm, get_confirmation
 from portal.domain.use_cases.register import RegistrationRequest, register
 from portal.domain.values.email import parse_email
-from portal.instance_dir import prepare_database, secret_key
+from portal.instance_dir import secret_key, upgrade_database
 from portal.settings import PREFIX, Settings, load_settings
 from portal.storage.models import FormerPassword, Link, Registration
 
@@ -59,10 +61,14 @@ class Instance:
     customers: list[str]
     changing_customers: list[str]
     """Those whose passwords a benchmark changes."""
+    import_seconds: float
+    """The CPU time of importing the others."""
+    backends: Backends | None
+    """What it uses in place of SQLite and of counters in memory."""
 
     def reset_token(self, email: str) -> str:
         """Return the token of a new reset link of a customer, as an email would contain it."""
-        visitor, now = _visitor(self.context), self.context.clock()
+        visitor, now = default_visitor(self.context), self.context.clock()
         with self.context.database.write() as connection:
             contact = contacts.lock_by_key(connection, visitor.organisation_id, parse_email(email).key)
             assert contact is not None
@@ -70,10 +76,20 @@ class Instance:
             public_id = one_time_links.issue(connection, link, now).public_id
         return self.context.signer.token(Purpose.RESET, public_id)
 
+    def ban(self, email: str) -> None:
+        """Ban a customer."""
+        ban(self.context, default_visitor(self.context).organisation_id, parse_email(email), "a benchmark")
+
+    def add_pending(self, email: str) -> None:
+        """Register an address that stays unconfirmed."""
+        register(self.context, default_visitor(self.context), RegistrationRequest(parse_email(email), PASSWORD))
+
 
 @contextmanager
-def temporary_instance(imported: int = 0) -> Iterator[Instance]:
-    """Create an instance with very high rate limits and `imported` more customers.
+def temporary_instance(
+    imported: int = 0, backends: Backends | None = None, registered: int = CUSTOMERS, **more_settings: str
+) -> Iterator[Instance]:
+    """Create an instance with very high rate limits and `imported` more customers; on SQLite without `backends`.
 
     Emails stay in the queue, since no mail server is there, so that the CPU time of requests is theirs alone.
     """
@@ -84,12 +100,13 @@ def temporary_instance(imported: int = 0) -> Iterator[Instance]:
         environment |= {PREFIX + "INSTANCE_PATH": folder}
         environment |= {PREFIX + "MAIL_SERVER": "127.0.0.1", PREFIX + "MAIL_PORT": "1"}
         environment |= {PREFIX + name.upper(): "1000000 per hour" for name in _LIMITS}
+        more_settings |= backends.new_settings() if backends else {}
+        environment |= {PREFIX + name: value for name, value in more_settings.items()}
         settings = load_settings(environment)
-        prepare_database(settings)
-        if imported:
-            import_customers(imported, path, environment)
+        upgrade_database(settings)
+        spent = import_customers(imported, path, environment).cpu_seconds if imported else 0.0
         context = build_context(settings, secret_key(settings))
-        customers = [f"steady-{number:04}@example.com" for number in range(CUSTOMERS)]
+        customers = [f"steady-{number:04}@example.com" for number in range(registered)]
         changing = [f"changing-{number:04}@example.com" for number in range(CHANGING_CUSTOMERS)]
         for email in [*customers, *changing]:
             _register(context, email)
@@ -99,7 +116,7 @@ def temporary_instance(imported: int = 0) -> Iterator[Instance]:
             {"time_cost": cost.time_cost, "memory_cost": cost.memory_kib, "parallelism": cost.parallelism}
         )
         environment["BENCH_HASH"] = context.hasher.hash(PASSWORD, b"0" * 16)
-        yield Instance(path, environment, settings, context, customers, changing)
+        yield Instance(path, environment, settings, context, customers, changing, spent, backends)
         context.database.engine.dispose()
 
 
@@ -144,26 +161,39 @@ def write_import(count: int, folder: Path) -> Path:
         rows = csv.writer(file)
         rows.writerow([*names, "passwordHash"])
         for number in range(count):
-            email = f"customer-{number * 7919 % count:07}@example{number % 500}.com"
             address = (f"Dlouhá {number}", "Praha", "110 00", "cz", "yes")
-            rows.writerow([email, "Jana", "Nováková", f"+420 777{number % 10**6:06}", *address, _IMPORTED_HASH])
+            rows.writerow(
+                [
+                    imported_email(number, count),
+                    "Jana",
+                    "Nováková",
+                    f"+420 777{number % 10**6:06}",
+                    *address,
+                    _IMPORTED_HASH,
+                ]
+            )
     return path
 
 
-def _visitor(context: Context) -> Visitor:
+def imported_email(number: int, count: int) -> str:
+    """Return the address of one of `count` imported customers."""
+    return f"customer-{number * 7919 % count:07}@example{number % 500}.com"
+
+
+def default_visitor(context: Context) -> Visitor:
     with context.database.read() as connection:
         organisation = get_organisation(connection, "default")
     return Visitor(organisation_id=organisation.id, ip="127.0.0.1", locale="en")
 
 
 def _register(context: Context, email: str) -> None:
-    visitor = _visitor(context)
+    visitor = default_visitor(context)
     public_id = register(context, visitor, RegistrationRequest(parse_email(email), PASSWORD))
     with context.database.read() as connection:
         link = connection.execute(
-            select(Link.public_id)
-            .join(Registration, Registration.id == Link.registration_id)
-            .where(Registration.public_id == public_id)
+            select(Link.c.public_id)
+            .join(Registration, Registration.c.id == Link.c.registration_id)
+            .where(Registration.c.public_id == public_id)
         ).scalar_one()
     token = context.signer.token(Purpose.VERIFY, link)
     confirmation = get_confirmation(context, visitor, token, registration=public_id)

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import partial
+from itertools import cycle
 from multiprocessing import get_context
 from statistics import median
 from time import monotonic, process_time, sleep
@@ -54,8 +56,8 @@ def _round(
         before, end = server.cpu_seconds(), monotonic() + SECONDS
         pages = apart.submit(_load_pages, server.port, SECONDS)
         calls = [
-            callers.submit(_sign_in_until, end, browser, instance.customers[number % len(instance.customers)])
-            for number, browser in enumerate(browsers)
+            callers.submit(repeat_until, end, sign_in(browser, email))
+            for browser, email in zip(browsers, cycle(instance.customers), strict=False)
         ]
         answers = sum((call.result() for call in calls), Counter[int]())
         spent = server.cpu_seconds() - before
@@ -65,11 +67,16 @@ def _round(
     return share, answers[503] / answers.total() * 100, page_ms
 
 
-def _sign_in_until(end: float, browser: Browser, email: str) -> Counter[int]:
-    """Send the form again and again, and count the statuses."""
+def sign_in(browser: Browser, email: str) -> Callable[[], int]:
+    """Return a function that signs in by the form that is open, and returns the status."""
+    return partial(browser.form_status, "/login", "/account", email=email, password=PASSWORD)
+
+
+def repeat_until(end: float, request: Callable[[], int]) -> Counter[int]:
+    """Send a request again and again, and count the statuses."""
     answers = Counter[int]()
     while monotonic() < end:
-        answers[browser.status("/login", email=email, password=PASSWORD)] += 1
+        answers[request()] += 1
     return answers
 
 

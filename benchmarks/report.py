@@ -1,9 +1,10 @@
 """Show measured values, and write the table and the plot of docs/performance.md from the stored ones."""
 
+import argparse
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -44,11 +45,36 @@ def save(column: str, measured: Mapping[str, Measured]) -> None:
 def write() -> None:
     """Write the table into docs/performance.md, and the plot."""
     before, now = (_read(column) for column in COLUMNS)
-    write_between(_BEGIN, _table(before, now))
+    _write_between(_BEGIN, _table(before, now))
     _PLOT.write_text(_plot(before, now))
 
 
-def write_between(begin: str, text: str) -> None:
+def run_section(command: str, description: str, measure: Callable[[int], str]) -> None:
+    """Measure in so many rounds as the command line says, print the text, and with --save write it to the docs."""
+    parser = argparse.ArgumentParser(prog=f"make {command}", description=description)
+    parser.add_argument("--rounds", type=int, default=11, metavar="N", help="rounds, of which medians are taken (11)")
+    parser.add_argument("--save", action="store_true", help="write the table to docs/performance.md")
+    arguments = parser.parse_args()
+    text = f"\n{measure(arguments.rounds)}\n\n"
+    print(text)
+    if arguments.save:
+        _write_between(f"<!-- written by make {command} -->\n", text)
+
+
+def markdown_table(*rows: Sequence[str]) -> str:
+    """Return rows of cells as a table, the first as its head."""
+    head, *others = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *others])
+
+
+def conditions(rounds: int) -> str:
+    """Return a sentence that says where and how often was measured."""
+    cores = os.cpu_count() or 1
+    busy = f"load {os.getloadavg()[2]:.0f}"
+    return f"Python {platform.python_version()}, {cores} cores ({busy}), medians of {rounds} rounds."
+
+
+def _write_between(begin: str, text: str) -> None:
     """Replace what docs/performance.md has after a marker, up to the next end."""
     head, _, rest = _PAGE.read_text().partition(begin)
     _, _, tail = rest.partition(_END)
@@ -69,14 +95,14 @@ def _goal(row: Row) -> str:
 
 
 def _table(before: _Stored, now: _Stored) -> str:
-    lines = ["", "| | unit | goal | before | now | bare reference |", "|---|---|---|---|---|---|"]
+    rows = [["", "unit", "goal", "before", "now", "bare reference"]]
     for name, row in ROWS.items():
         bare = (now.get(name) or before.get(name) or {}).get("bare")
         cells = [number(row, column.get(name, {}).get("portal")) for column in (before, now)]
         reached = name in now and row.meets_goal(now[name]["portal"])
         cells[1] = f"**{cells[1]}**" if reached else cells[1]
-        lines.append(f"| {row.text} | {row.unit} | {_goal(row)} | {' | '.join(cells)} | {number(row, bare)} |")
-    return "\n".join([*lines, "", ""])
+        rows.append([row.text, row.unit, _goal(row), *cells, number(row, bare)])
+    return f"\n{markdown_table(*rows)}\n\n"
 
 
 def number(row: Row, value: float | None) -> str:

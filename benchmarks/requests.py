@@ -51,36 +51,42 @@ def take_turns(
     instance: Instance, reference: Server, sites: Sequence["SiteRequests"], names: Sequence[str], rounds: int
 ) -> list[dict[str, Measured]]:
     """Measure the named rows of each site; sites and references take turns, so that a busy machine affects all."""
-    values: list[dict[str, list[float]]] = [{name: [] for name in site.rows(names)} for site in sites]
+    values: list[dict[str, list[tuple[float, float]]]] = [{name: [] for name in site.rows(names)} for site in sites]
     bare: list[float] = []
     for number in range(rounds + 1):
-        units = {"bare pages": 0.0, "hashes": _hash_ms(instance), "CPU ms": 1.0}
-        sign_in_ms = _cost(reference, FORMS, _bare_sign_in(reference))
+        units = {"bare pages": 0.0, "hashes": hash_ms(instance), "CPU ms": 1.0}
+        sign_in_ms, _ = cost_ms(reference, FORMS, _bare_sign_in(reference))
         if number:  # the first round is the warm-up
             bare.append(sign_in_ms / units["hashes"])
         for name in names:
             is_page = ROWS[name].unit == "bare pages"
             if is_page:
-                units["bare pages"] = _cost(reference, PAGES, _bare_page(reference))
+                units["bare pages"], _ = cost_ms(reference, PAGES, bare_page(reference))
             for site, found in zip(sites, values, strict=True):
                 if name in found:
-                    ms = _cost(site.server, PAGES if is_page else FORMS, site.prepare(name))
+                    ms, backends_ms = cost_ms(site.server, PAGES if is_page else FORMS, site.prepare(name))
+                    unit = units[ROWS[name].unit]
                     if number:
-                        found[name].append(ms / units[ROWS[name].unit])
+                        found[name].append((ms / unit, (ms + backends_ms) / unit))
     return [
-        {name: Measured(ours, bare if name == "sign-in" else ()) for name, ours in found.items()} for found in values
+        {
+            name: Measured([ours for ours, _ in pairs], bare if name == "sign-in" else (), [both for _, both in pairs])
+            for name, pairs in found.items()
+        }
+        for found in values
     ]
 
 
-def _cost(server: Server, times: int, request: Request) -> float:
-    """Return the average CPU ms of a request."""
-    before = server.cpu_seconds()
+def cost_ms(server: Server, times: int, request: Request) -> tuple[float, float]:
+    """Return the average CPU ms of a request, in the server and in the backends that it uses."""
+    before, backends_before = server.cpu_seconds(), server.backend_cpu_seconds()
     for _ in range(times):
         request()
-    return (server.cpu_seconds() - before) / times * 1000
+    spent, backends_spent = server.cpu_seconds() - before, server.backend_cpu_seconds() - backends_before
+    return spent / times * 1000, backends_spent / times * 1000
 
 
-def _hash_ms(instance: Instance) -> float:
+def hash_ms(instance: Instance) -> float:
     salt = new_salt()
     before = process_time()
     for _ in range(FORMS):
@@ -88,7 +94,7 @@ def _hash_ms(instance: Instance) -> float:
     return (process_time() - before) / FORMS * 1000
 
 
-def _bare_page(reference: Server) -> Request:
+def bare_page(reference: Server) -> Request:
     browser = reference.browser()
     return lambda: browser.get("/login", "size of a usual form")
 

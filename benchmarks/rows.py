@@ -28,6 +28,8 @@ class Measured:
 
     ours: Sequence[float]
     bare: Sequence[float] = ()
+    with_backends: Sequence[float] = ()
+    """The values when the CPU time of PostgreSQL and Redis counts, too."""
 
     @property
     def value(self) -> float:
@@ -38,6 +40,11 @@ class Measured:
     def bare_value(self) -> float | None:
         """The median of the reference, where the row has one."""
         return median(self.bare) if self.bare else None
+
+    @property
+    def value_with_backends(self) -> float | None:
+        """The median with PostgreSQL and Redis, where the row has one."""
+        return median(self.with_backends) if self.with_backends else None
 
 
 ROWS: Mapping[str, Row] = {

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.backends import Backends
 from benchmarks.browser import Browser
+from benchmarks.cpu import cpu_seconds
 from benchmarks.instance import CHECKOUT, PORTAL, Instance
 from portal.cli.serve import serve
 
@@ -27,6 +29,8 @@ class Server:
     pid: int
     start_cpu_seconds: float
     """The CPU time until the first page was answered."""
+    backends: Backends | None = None
+    """What the portal uses in place of SQLite and of counters in memory."""
 
     def browser(self) -> Browser:
         """Return a client of the server."""
@@ -34,7 +38,11 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return the user and system CPU time of the process, in nanosecond resolution."""
-        return _cpu_seconds(self.pid)
+        return cpu_seconds(self.pid)
+
+    def backend_cpu_seconds(self) -> float:
+        """Return the CPU time of PostgreSQL and Redis; 0 without them."""
+        return self.backends.cpu_seconds() if self.backends else 0.0
 
     def memory_mib(self) -> float:
         """Return the resident memory of the process in MiB."""
@@ -71,13 +79,26 @@ def wsgi_server(instance: Instance, python: str, module: str, page: str = "/logi
 
 
 @contextmanager
+def portal_worker(instance: Instance) -> Iterator[int]:
+    """Run `portal worker`; the id of its process."""
+    with _running([*PORTAL, "worker"], instance, instance.path / "worker.log") as process:
+        yield process.pid
+
+
+@contextmanager
 def _serving(command: list[str], port: int, instance: Instance, page: str) -> Iterator[Server]:
     log = instance.path / f"server-{port}.log"
+    with _running(command, instance, log) as process:
+        _wait_until_it_answers(process, port, log, page)
+        yield Server(port, process.pid, cpu_seconds(process.pid), instance.backends)
+
+
+@contextmanager
+def _running(command: list[str], instance: Instance, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=CHECKOUT, env=instance.environment, stdout=output, stderr=output)
     try:
-        _wait_until_it_answers(process, port, log, page)
-        yield Server(port, process.pid, _cpu_seconds(process.pid))
+        yield process
     finally:
         process.terminate()
         try:
@@ -85,12 +106,6 @@ def _serving(command: list[str], port: int, instance: Instance, page: str) -> It
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _cpu_seconds(pid: int) -> float:
-    # The id of another process's CPU clock, as clock_getcpuclockid(3) computes it; /proc/*/stat has steps of 10 ms,
-    # in which a server renders twenty pages.
-    return time.clock_gettime(~pid << 3 | 2)
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path, page: str) -> None:

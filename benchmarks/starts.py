@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
 from benchmarks.instance import Instance
 from benchmarks.rows import Measured
@@ -13,7 +14,7 @@ _SETTLE_SECONDS = 1.5
 """Time for what a server does after its start, such as the mail worker's first turn."""
 
 
-Start = Callable[[Instance], AbstractContextManager[Server]]
+Start = Callable[[], AbstractContextManager[Server]]
 """Starts a server on an instance that has a database, and stops it."""
 
 
@@ -21,15 +22,15 @@ def measure(instance: Instance, names: Collection[str], rounds: int) -> Mapping[
     """Measure the named rows of the portal."""
     if not set(NAMES) & set(names):
         return {}
-    [measured] = take_turns(instance, [portal_server], rounds)
+    [measured] = take_turns([partial(portal_server, instance)], partial(bare_server, instance), rounds)
     return {name: found for name, found in measured.items() if name in names}
 
 
-def take_turns(instance: Instance, servers: Sequence[Start], rounds: int) -> list[dict[str, Measured]]:
+def take_turns(servers: Sequence[Start], reference: Start, rounds: int) -> list[dict[str, Measured]]:
     """Measure all rows of each server, and of the bare reference in the same rounds."""
     values = []
     for number in range(rounds + 1):
-        found = [_start_once(start, instance) for start in (*servers, bare_server)]
+        found = [_start_once(start) for start in (*servers, reference)]
         if number:  # the first round writes the bytecode of all modules
             values.append(found)
     *sites, bare = zip(*values, strict=True)
@@ -42,8 +43,8 @@ def take_turns(instance: Instance, servers: Sequence[Start], rounds: int) -> lis
     ]
 
 
-def _start_once(start: Start, instance: Instance) -> tuple[float, float]:
+def _start_once(start: Start) -> tuple[float, float]:
     """Return the CPU seconds until the first page, and the MiB of memory after it."""
-    with start(instance) as server:
+    with start() as server:
         time.sleep(_SETTLE_SECONDS)
         return server.start_cpu_seconds, server.memory_mib()

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
@@ -86,7 +87,8 @@ def _copy(source: Database, unfinished: Path) -> None:
             raise DatabaseProblem(f"The copy is damaged ({damage}); check the database, which may be damaged too.")
         with copy.engine.connect() as connection:
             # A single file, without the WAL beside it.
-            connection.connection.driver_connection.execute("PRAGMA journal_mode = DELETE")  # type: ignore[union-attr]
+            driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+            driver.execute("PRAGMA journal_mode = DELETE")
     finally:
         copy.engine.dispose()
     _fsync(unfinished)

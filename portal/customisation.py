@@ -210,4 +210,4 @@ def _has_valid_placeholders(message: Message) -> bool:
 
 
 def _invalid(name: str, problem: str) -> WrongSetting:
-    return WrongSetting("instance_path", f"holds {name}, which cannot be used: {problem}")
+    return WrongSetting("instance_path", f"contains {name}, which cannot be used: {problem}")

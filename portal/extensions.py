@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from math import ceil
 from time import time
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Response, current_app, make_response, request
+from flask import Response, current_app, g, make_response, request
 from flask_limiter import Limiter, RequestLimit
 from flask_mail import Mail
-from flask_wtf.csrf import CSRFProtect, validate_csrf
+from flask_wtf.csrf import CSRFError, CSRFProtect, validate_csrf
 from itsdangerous import BadData, URLSafeTimedSerializer
 from limits import RateLimitItem
 from limits.storage import Storage
@@ -36,20 +37,16 @@ class RotatingCSRFProtect(CSRFProtect):
     """
 
     def protect(self, apply_exemptions: bool = False) -> None:
-        """Check the token of a request that changes something; raises CSRFError."""
-        if request.method not in current_app.config["WTF_CSRF_METHODS"]:
+        """Check the token of a form; raises CSRFError. No view is exempt."""
+        config = current_app.config
+        if request.method not in config["WTF_CSRF_METHODS"] or (apply_exemptions and not request.endpoint):
             return
-        if apply_exemptions and (not request.endpoint or self._is_exempt()):
-            return
-        reason = ""
-        for key in (current_app.secret_key, *(current_app.config["SECRET_KEY_FALLBACKS"] or ())):
-            try:
-                validate_csrf(self._get_csrf_token(), secret_key=key)
-            except ValidationError as error:
-                reason = reason or str(error)
-            else:
+        token = request.form.get(config["WTF_CSRF_FIELD_NAME"])
+        for key in (current_app.secret_key, *(config["SECRET_KEY_FALLBACKS"] or ())):
+            with suppress(ValidationError):
+                validate_csrf(token, secret_key=key)
                 return
-        self._error_response(reason)
+        raise CSRFError
 
 
 def age_of_form_token(token: str) -> timedelta | None:
@@ -125,16 +122,14 @@ def _cost() -> int:
     return min(REDUCTION, _form_limit().amount) if _counters().is_degraded else 1
 
 
-class _ViewLimiter(Limiter):
-    """Checks limits in the decorated views only; there are none for all views, which it would look for each time."""
-
-    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
-        if not in_middleware:
-            super()._check_request_limit(callable_name, in_middleware)
-
-
-limiter = _ViewLimiter(_client_network, storage_uri="portal://", strategy="fixed-window", on_breach=_count_breach)
+limiter = Limiter(_client_network, storage_uri="portal://", strategy="fixed-window", on_breach=_count_breach)
 """Limits on the rate of requests, applied in the views; the domain limits attempts (domain/rate_limits.py)."""
+
+
+@limiter.request_filter
+def _is_unlimited() -> bool:
+    """Return whether a request is neither a form nor a call with an API key, so that no limit is looked for."""
+    return request.method != "POST" and "caller" not in g
 
 
 def retry_after() -> int:
@@ -161,7 +156,5 @@ def form_rate(view: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-typing_rate = limiter.shared_limit(
-    "600 per 10 minutes", scope="typing", methods=["POST"], cost=_cost, on_breach=_refuse_typing
-)
+typing_rate = limiter.shared_limit("600 per 10 minutes", scope="typing", cost=_cost, on_breach=_refuse_typing)
 """The limit of passwords that are checked while a customer types."""

@@ -54,7 +54,7 @@ class Language:
         try:
             locale = Locale.parse(name)
         except (UnknownLocaleError, ValueError):
-            raise WrongSetting("instance_path", f"holds translations/{name}, which is no language") from None
+            raise WrongSetting("instance_path", f"contains translations/{name}, which is no language") from None
         translations = read_translations(path, name)
         language = cls(locale, translations)
         if shipped := known.get(language.tag):
@@ -111,10 +111,12 @@ class Languages:
         return self._by_tag.get(tag or "")
 
     def nearest(self, *wanted: str | None) -> Language | None:
-        """Find the first language that matches one of these BCP 47 tags, such as cs for cs-CZ."""
+        """Find the first language that matches one of these BCP 47 tags, in any case, such as cs for cs-CZ."""
         if not any(wanted):
             return None
-        return self.find(negotiate_locale([tag or "" for tag in wanted], self.tags, sep="-"))
+        # It returns a tag as it is spelled in `wanted`.
+        tag = negotiate_locale([tag or "" for tag in wanted], self.tags, sep="-")
+        return next((language for language in self if tag and language.tag.lower() == tag.lower()), None)
 
 
 def register(app: Flask) -> None:

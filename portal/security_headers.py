@@ -48,15 +48,19 @@ def register(app: Flask) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         _keep_on_site(response)
-        for name, value in headers:
-            response.headers.setdefault(name, value)
-        policy = response.headers["Content-Security-Policy"]
+        present = {name.lower() for name, _ in response.headers}
+        # Not by `setdefault`, which searches all headers for each name.
+        response.headers.extend([(name, value) for name, value in headers if name.lower() not in present])
         if "form_origin" in g:  # checked against the organisation's list (web/redirects.py)
-            policy = policy.replace(_FORM_ACTION, f"{_FORM_ACTION} {g.form_origin}")
+            _widen_policy(response, _FORM_ACTION, f"{_FORM_ACTION} {g.form_origin}")
         if g.get("frame_ancestors"):  # the organisation's list (web/embedding.py)
-            policy = policy.replace(_FRAME_ANCESTORS, f"frame-ancestors {' '.join(g.frame_ancestors)}")
-        response.headers["Content-Security-Policy"] = policy
+            _widen_policy(response, _FRAME_ANCESTORS, f"frame-ancestors {' '.join(g.frame_ancestors)}")
         return response
+
+
+def _widen_policy(response: Response, rule: str, wider: str) -> None:
+    policy = response.headers["Content-Security-Policy"]
+    response.headers["Content-Security-Policy"] = policy.replace(rule, wider)
 
 
 def _drop_unreadable_conditions() -> None:

@@ -1,4 +1,4 @@
-"""What every test may ask for: settings, a clock that moves, the domain's tools on a migrated database of its own."""
+"""Fixtures for all tests: settings, a clock that can be moved, and the domain on a migrated database of its own."""
 
 import gc
 import os

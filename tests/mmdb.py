@@ -1,4 +1,4 @@
-"""Writes a small database of places in MaxMind's format (MaxMind DB File Format Specification 2.0)."""
+"""Write a small GeoIP database in MaxMind's format (MaxMind DB File Format Specification 2.0)."""
 
 import struct
 from collections.abc import Mapping

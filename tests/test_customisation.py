@@ -1,4 +1,4 @@
-"""Templates and translations of the operator's, in place of the portal's."""
+"""An operator's own templates and translations, in place of the portal's."""
 
 import logging
 import re
@@ -159,7 +159,7 @@ def test_a_broken_template_prevents_the_start_and_is_named(
     start: Start, write: Write, name: str, text: str, problem: str
 ) -> None:
     write(name, text)
-    with pytest.raises(WrongSetting, match="PORTAL_INSTANCE_PATH: holds ") as refused:
+    with pytest.raises(WrongSetting, match="PORTAL_INSTANCE_PATH: contains ") as refused:
         start()
     assert problem in refused.value.message
     assert "\n" not in refused.value.message

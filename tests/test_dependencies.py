@@ -1,4 +1,4 @@
-"""What pyproject.toml asks for is what the code imports: no package that nobody uses, none that comes in by chance."""
+"""The packages in pyproject.toml are those that the code imports."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""README and docs: every link leads somewhere, and the commands of the tour work as they are pasted."""
+"""README and docs: every link works, and the commands of the tour run as pasted."""
 
 import os
 import re

@@ -111,7 +111,7 @@ def test_a_folder_of_another_owner_is_used_unchanged(settings: Settings) -> None
     assert {mode(path) for path in own} == {0o600}
 
 
-def test_a_folder_that_is_closed_already_is_taken_whatever_it_holds(settings: Settings) -> None:
+def test_a_private_folder_is_accepted_with_any_content(settings: Settings) -> None:
     settings.instance_path.mkdir(0o700)
     (settings.instance_path / "lost+found").mkdir()
     assert secret_key(settings) == secret_key(settings)
@@ -228,7 +228,7 @@ def test_a_schema_of_a_newer_version_is_refused(settings: Settings, database_fil
 
 
 @pytest.mark.parametrize("name", ["what?", "50%41", "number#1", "mode=ro?mode=rw"])
-def test_the_database_is_in_its_folder_whatever_the_name_of_that_is(tmp_path: Path, name: str) -> None:
+def test_the_database_is_in_its_folder_for_any_folder_name(tmp_path: Path, name: str) -> None:
     settings = load_settings({"PORTAL_INSTANCE_PATH": str(tmp_path / name)})
     prepare_database(settings)
     assert (tmp_path / name / "portal.sqlite3").stat().st_size > 0

@@ -1,4 +1,4 @@
-"""F27, F14, D8: how lines are written where somebody reads them, where nobody does, and where there is no room."""
+"""Log lines on a terminal, in JSON, and when they cannot be written."""
 
 import json
 import logging

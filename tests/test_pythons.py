@@ -65,7 +65,7 @@ def test_versions_that_are_not_supported_and_unusual_builds_are_left_out(home: P
 
 
 @pytest.mark.parametrize(("passed", "status"), [(True, 0), (False, 1)])
-def test_each_version_is_told_of_and_a_failure_is_the_exit_status(
+def test_each_version_is_reported_and_a_failure_is_the_exit_status(
     passed: bool, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[tuple[str, list[str]]] = []

@@ -304,6 +304,7 @@ def test_a_limit_is_a_number_and_a_span(bare: dict[str, str], text: str, amount:
 @pytest.mark.parametrize(
     ("host", "loopback"),
     [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True)]
+    # "0.0.0.0" is compared, not bound.
     + [(host, False) for host in ("192.0.2.1", "localhost.example.com", "127.0.0.1.example.com", "", "::", "0.0.0.0")],  # noqa: S104
 )
 def test_loopback_is_this_machine_only(host: str, loopback: bool) -> None:

@@ -1,4 +1,4 @@
-"""Templates: whatever they say goes through gettext, on every branch, shown in a test or not."""
+"""Every text of a template goes through gettext, in each branch."""
 
 import re
 from collections.abc import Iterator

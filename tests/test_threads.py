@@ -1,4 +1,4 @@
-"""Pools whose threads are there from the start."""
+"""Thread pools that start all their threads at once."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""A test that hangs is told of, with what each thread does, and the run goes on."""
+"""A test that hangs is reported with the stack of each thread, and the run continues."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The catalogues: whole, in line with the sources, and nothing in them but words."""
+"""The catalogues are complete, up to date with the sources, and contain no markup."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""The wheel: what `python -m build` makes serves the portal outside the checkout."""
+"""A wheel of `python -m build` serves the portal outside the checkout."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Values that keep the portal from its start: the setting, what stands in it, and a part of what is said of it."""
+"""Wrong values of settings: the setting, its value, and a part of the message."""
 
 STRONG_KEY = "Xq3vN8rT1yLw6ZkP0sHd5JbG9cFm2AeU"
 WRONG = [

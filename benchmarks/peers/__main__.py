@@ -1,12 +1,10 @@
 """`python -m benchmarks.peers`: measure the portal and its peers in the same rounds."""
 
-import argparse
-import os
-import platform
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks import report, requests, starts
@@ -19,7 +17,6 @@ _PYTHON = str(CHECKOUT / "build" / "peers" / "bin" / "python")
 _ROWS = ("login-page", "account", "sign-in", "reset-known", "reset-unknown")
 _CUSTOMERS = 1000
 """In the database of each, beside those who sign in."""
-_BEGIN = "<!-- written by make bench-peers -->\n"
 
 
 @dataclass(frozen=True)
@@ -79,15 +76,11 @@ _PEERS = (
 
 
 def main() -> None:
-    """Measure, print the table, and with --save write it to docs/performance.md."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description="Measure the portal beside peers.")
-    parser.add_argument("--rounds", type=int, default=11, metavar="N", help="rounds, of which medians are taken (11)")
-    parser.add_argument("--save", action="store_true", help="write the table to docs/performance.md")
-    arguments = parser.parse_args()
-    table = f"\n{_table(_measure(arguments.rounds))}\n\n{_conditions(arguments.rounds)}\n\n"
-    print(table)
-    if arguments.save:
-        report.write_between(_BEGIN, table)
+    report.run_section("bench-peers", "Measure the portal beside peers.", _text)
+
+
+def _text(rounds: int) -> str:
+    return f"{_table(_measure(rounds))}\n\n{report.conditions(rounds)} {_versions()}"
 
 
 def _measure(rounds: int) -> list[Mapping[str, Measured]]:
@@ -95,12 +88,12 @@ def _measure(rounds: int) -> list[Mapping[str, Measured]]:
     with temporary_instance(_CUSTOMERS) as instance:
         for peer in _PEERS:
             peer.create_customers(instance)
-        servers = [portal_server, *(peer.server for peer in _PEERS)]
-        started = starts.take_turns(instance, servers, rounds)
+        servers = [partial(server, instance) for server in (portal_server, *(peer.server for peer in _PEERS))]
+        started = starts.take_turns(servers, partial(bare_server, instance), rounds)
         with ExitStack() as running:
             reference = running.enter_context(bare_server(instance))
             sites = [
-                SiteRequests(instance, running.enter_context(server(instance)), site)
+                SiteRequests(instance, running.enter_context(server()), site)
                 for server, site in zip(servers, [PORTAL, *(peer.site for peer in _PEERS)], strict=True)
             ]
             answered = requests.take_turns(instance, reference, sites, _ROWS, rounds)
@@ -111,22 +104,20 @@ def _measure(rounds: int) -> list[Mapping[str, Measured]]:
 
 def _table(columns: list[Mapping[str, Measured]]) -> str:
     titles = ["portal", *(peer.title for peer in _PEERS), "bare reference"]
-    lines = [f"| | unit | {' | '.join(titles)} |", "|---" * (len(titles) + 2) + "|"]
+    rows = [["", "unit", *titles]]
     for name in (*_ROWS, *starts.NAMES):
         row = ROWS[name]
         cells = [report.number(row, column[name].value if name in column else None) for column in columns]
         bare = report.number(row, columns[0][name].bare_value)
-        lines.append(f"| {row.text} | {row.unit} | {' | '.join([*cells, bare])} |")
-    return "\n".join(lines)
+        rows.append([row.text, row.unit, *cells, bare])
+    return report.markdown_table(*rows)
 
 
-def _conditions(rounds: int) -> str:
+def _versions() -> str:
     names = [name for peer in _PEERS for name in peer.distributions]
     command = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
     found = subprocess.run([_PYTHON, "-c", command, *names], check=True, capture_output=True, text=True)
-    versions = ", ".join(f"{name} {version}" for name, version in zip(names, found.stdout.split(), strict=True))
-    where = f"Python {platform.python_version()}, {os.cpu_count()} cores"
-    return f"{where}, medians of {rounds} rounds. {versions}."
+    return ", ".join(f"{name} {version}" for name, version in zip(names, found.stdout.split(), strict=True)) + "."
 
 
 if __name__ == "__main__":

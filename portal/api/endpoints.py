@@ -57,7 +57,7 @@ class Endpoints(Blueprint):
         """Declare an endpoint with a JSON body; a refusal that is not in `failures` gets the code of the first one."""
         return self._endpoint("POST", path, schema, scope, success, failures)
 
-    def get(self, path: str, schema: type[Schema], scope: Scope, success: Json) -> Callable[[View], View]:  # type: ignore[override]
+    def get(self, path: str, schema: type[Schema], scope: Scope, success: Json) -> Callable[[View], View]:  # type: ignore[override] # likewise
         """Declare an endpoint with query parameters."""
         return self._endpoint("GET", path, schema, scope, success, ())
 

@@ -1,5 +1,6 @@
 """Error handlers of the API: every failure is JSON. Details are only in the log, with the request's id."""
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -82,6 +83,12 @@ def platform_error(
     problem = _PROBLEMS.get(status, default)
     problem = replace(problem, description=problem.description.format(reference=reference))
     return PlatformError(problem, retry_after=retry_after, allow=allow)
+
+
+def plain_json(status: int) -> str:
+    """Return the body of an error for a request that no view can answer."""
+    retry_after = RETRY_SECONDS if status == 503 else None
+    return json.dumps(platform_error(status, reference="none", retry_after=retry_after).content())
 
 
 def _platform(status: int, *, retry_after: int | None = None, allow: str | None = None) -> Response:

@@ -34,7 +34,7 @@ _MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {"required": _REQUIRED,
 
 
 class Line(fields.String):
-    """A line of text, as it was meant (domain/texts.py)."""
+    """A line of text, cleaned (domain/values/text.py)."""
 
     default_error_messages = _MESSAGES
 
@@ -68,9 +68,7 @@ class Duration(Line):
     """A duration; an empty one is refused like any other that cannot be parsed (docs/api.md#durations)."""
 
     def _deserialize(self, value: Any, *_arguments: Any, **_options: Any) -> Any:
-        if isinstance(value, str) and not cleaned(value):
-            return self._read("")
-        return super()._deserialize(value, *_arguments, **_options)
+        return self._read(cleaned(_text(value)))
 
 
 class Secret(fields.String):

@@ -41,8 +41,8 @@ key_rate = limiter.shared_limit(
 def requires_key(scope: Scope) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator for views that need a key with a scope; `current_caller` can be used inside the view.
 
-    The key is checked before the fields, and before an error in the body unless the key may be in that body, so that a
-    caller without a valid key learns only what is wrong with the key.
+    The key is checked before the fields, and before an error in the body unless the key may be in that body (JSON that
+    cannot be parsed), so that a caller without a valid key learns only what is wrong with the key.
     """
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
@@ -59,7 +59,7 @@ def requires_key(scope: Scope) -> Callable[[Callable[P, R]], Callable[P, R]]:
             g.query = read_query(request)
             g.unreadable = _read_body_if_any()
             key = _find_key()
-            if key is None and g.unreadable:
+            if key is None and g.unreadable and request.is_json and request.content_length:
                 raise g.unreadable
             g.caller = authenticate(
                 current_context(), key, network=network_of(request.remote_addr), request_id=g.request_id

@@ -38,7 +38,7 @@ def _required(name: str, description: str, example: str, reader: Reader | None =
 def _email() -> Line:
     return _required(
         "email",
-        "E-mail address. Answers give its normalised form. What stands before the @ is ASCII.",
+        "E-mail address. Answers give its normalised form. The part before the @ must be ASCII.",
         "ada@example.com",
         parse_email,
         format="email",
@@ -71,7 +71,7 @@ def _reference(text: str) -> str:
 def _referral() -> Line:
     return _line(
         "referralId",
-        "Customer reference number of who sent them; one that nobody has is ignored.",
+        "Customer reference number of the customer who recommended the shop; an unknown one is ignored.",
         "7hQ2mVx9LpR4sTzK",
         _reference,
         pattern=f"^({CUSTOMER_REFERENCE})?$",
@@ -81,7 +81,7 @@ def _referral() -> Line:
 def _token() -> Line:
     return _required(
         "token",
-        "The token of the mailed link: what follows its last slash.",
+        "The token of the emailed link: what follows its last slash.",
         "k9TzR4bWq2LxM7sYcV0pHd5nJe8uGa3f.b5nXw1QyT6vKzP8cRm2LsD9hJ4gFa7eU0iOoVrNtYkE",
     )
 
@@ -178,7 +178,7 @@ class RegisterAccountRequest(Request):
     password = _password("The password that the customer chose.")
     return_url = _line(
         "returnUrl",
-        "Where the customer goes on after confirming: a page on one of the organisation's return origins.",
+        "Where to redirect the customer after the confirmation: a page on one of the organisation's return origins.",
         "https://shop.example.com/welcome",
         _return_url,
         anyOf=[{"type": "string", "format": "uri"}, {"enum": ["", None]}],

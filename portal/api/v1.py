@@ -52,7 +52,7 @@ def login(email: Address, password: str, otp: str | None, customer_ip: str | Non
 def magic_auth(
     email: Address, first_name: str | None, last_name: str | None, customer_ip: str | None, referral: str | None
 ) -> Response:
-    """Sign in whoever has this mailbox by the caller's word, and return the identity."""
+    """Sign in the owner of a mailbox, which the caller has verified, and return the identity."""
     identity = sign_in_by_magic_auth(
         current_context(),
         current_visitor(customer_ip),
@@ -73,7 +73,7 @@ def register_account(
     groups: tuple[str, ...] | None,
     **details: Any,
 ) -> Response:
-    """Register a customer; a mail with a link asks them to confirm."""
+    """Register a customer, who gets an email with a link to confirm."""
     may_set_groups = Scope.GROUPS in current_caller().scopes
     request = RegistrationRequest(
         email, password, newsletter=bool(newsletter), groups=(groups or ()) if may_set_groups else (), **details
@@ -86,14 +86,14 @@ def register_account(
     "/register-account-verify", RegisterAccountVerifyRequest, Scope.REGISTER, CONFIRMED, [Failure.REGISTRATION_FAILED]
 )
 def register_account_verify(token: str) -> Response:
-    """Confirm a registration by the token of the mailed link; the caller vouches for who brings it."""
+    """Confirm a registration by the token of the emailed link; the caller vouches that the customer opened it."""
     confirmed = confirm_by_api(current_context(), current_visitor(), token)
     return success(email=confirmed.email, returnUrl=confirmed.return_url)
 
 
 @customer.post("/reset-password", ResetPasswordRequest, Scope.RESET, DONE)
 def reset_password(email: Address, lifetime: timedelta | None, customer_ip: str | None) -> Response:
-    """Mail a link to set a new password by; the answer is the same for every address."""
+    """Email a link that sets a new password; the answer is the same for every address."""
     with suppress(Refused):  # too many mails
         request_reset(current_context(), current_visitor(customer_ip), email, lifetime)
     return success()
@@ -101,7 +101,7 @@ def reset_password(email: Address, lifetime: timedelta | None, customer_ip: str 
 
 @customer.post("/set-new-password", SetNewPasswordRequest, Scope.RESET, DONE, failures_of("set-new-password"))
 def set_new_password(token: str, password: str, customer_ip: str | None) -> Response:
-    """Set the password that a mailed link was asked for; every identity of the customer ends."""
+    """Set a new password by the token of an emailed link; every identity of the customer ends."""
     set_password_by_link(current_context(), current_visitor(customer_ip), token, password)
     return success()
 
@@ -115,7 +115,7 @@ def logout(identity_id: str) -> Response:
 
 @customer.get("/get-account-info", AccountInfoRequest, Scope.IDENTITY, ACCOUNT_INFO)
 def get_account_info(identity_id: str) -> Response:
-    """Tell who is signed in; asking keeps an identity from falling idle."""
+    """Return the customer of an identity; each call counts as a use of the session."""
     account = find(current_context(), current_caller().organisation_id, identity_id)
     if account is None:
         return answer({"loggedIn": False})
@@ -126,7 +126,7 @@ def get_account_info(identity_id: str) -> Response:
     "/redeem-handover", RedeemHandoverRequest, Scope.IDENTITY, IDENTITY_AND_ACCOUNT, failures_of("redeem-handover")
 )
 def redeem_handover(code: str, nonce: str) -> Response:
-    """Take over the sign-in of a frame or a redirect; the new identity ends with that one, and that one with it."""
+    """Take over the sign-in of a frame or a redirect; the new identity and that of the browser end together."""
     identity = redeem(current_context(), current_visitor(), code, nonce)
     account = find(current_context(), current_caller().organisation_id, identity)
     if account is None:  # ended since

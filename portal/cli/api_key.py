@@ -27,9 +27,12 @@ def api_key() -> None:
     required=True,
     help="PROD for a shop's server, DEV_ for one developer, ROOT for a key without a request rate limit.",
 )
-@click.option("--label", type=Text(), metavar="L", help="What the key is for; shown in the list.")
+@click.option("--label", type=Text(), metavar="TEXT", help="What the key is for; shown in the list.")
 @click.option(
-    "--expires", type=Duration(), metavar="TIME", help="How long the key is valid, like 90d; by default until revoked."
+    "--expires",
+    type=Duration(),
+    metavar="DURATION",
+    help="How long the key is valid, such as 90d; by default until it is revoked.",
 )
 @click.option(
     "--scope",

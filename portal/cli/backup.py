@@ -18,7 +18,7 @@ from portal.storage import schema
 def backup(file: Path) -> None:
     """Copy the SQLite database to a new FILE.
 
-    The portal may serve meanwhile; the copy is consistent. Keep the instance's secret.key with it: without that file,
+    The copy is consistent even while the portal serves. Keep the instance's secret.key with it: without that file,
     the emailed links and cookies of the copy no longer work.
     """
     back_up(settings_of(current_app), file)

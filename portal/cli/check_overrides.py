@@ -14,7 +14,7 @@ from portal.mail.render import render
 from portal.mail.sample import sample_mail
 
 _PAGES = ("/login", "/login/link", "/register", "/password/reset", "/nothing-here")
-"""Those that everybody may open: the parts that all pages share are on them."""
+"""Public pages, which together show all shared parts."""
 
 
 def find_in_overrides(app: Flask, organisations: Sequence[Organisation]) -> Iterator[Finding]:
@@ -23,7 +23,7 @@ def find_in_overrides(app: Flask, organisations: Sequence[Organisation]) -> Iter
     if not environment.overrides:
         return
     for problem in environment.unused({one.slug for one in organisations}):
-        yield "INSTANCE_PATH", f"holds {problem}."
+        yield "INSTANCE_PATH", f"contains {problem}; rename or delete it"
     client = app.test_client()
     for organisation in organisations:
         for path in _PAGES:
@@ -32,4 +32,4 @@ def find_in_overrides(app: Flask, organisations: Sequence[Organisation]) -> Iter
             for tag in languages_of(app).tags:
                 render(app, sample_mail(context_of(app), organisation, notice, tag))
     for place in sorted(environment.failures):
-        yield "INSTANCE_PATH", f"holds {place}: it fails, and the portal's own is shown."
+        yield "INSTANCE_PATH", f"contains {place}: it fails, so the portal's own is shown; correct it"

@@ -103,7 +103,7 @@ def show(whom: CustomerSelector, slug: str) -> None:
 @customer.command(cls=PlainCommand)
 @with_customer
 def sessions(whom: CustomerSelector, slug: str) -> None:
-    """List where a customer is signed in, the session used last first."""
+    """List the sessions of a customer, the last used first."""
     context = current_context()
     with _customer_read(whom, slug) as (connection, record):
         found = customers.list_live_identities(connection, context.rules, record.id, context.clock())
@@ -134,7 +134,7 @@ def end_sessions_(whom: CustomerSelector, slug: str) -> None:
 @customer.command(cls=PlainCommand)
 @with_customer
 def events(whom: CustomerSelector, slug: str) -> None:
-    """List what happened to a customer, the newest first."""
+    """List the last events of a customer, the newest first."""
     context = current_context()
     with _customer_read(whom, slug) as (connection, record):
         found = customers.recent_events(connection, record.id, LIST_LIMIT)
@@ -157,9 +157,19 @@ def events(whom: CustomerSelector, slug: str) -> None:
 
 @customer.command(cls=PlainCommand)
 @with_customer
-@click.option("--reason", type=Text(), metavar="R", required=True, help="The reason, stored with the customer.")
 @click.option(
-    "--until", "duration", type=Duration(), metavar="DURATION", help="After which time the ban ends by itself: 30d."
+    "--reason",
+    type=Text(),
+    metavar="TEXT",
+    required=True,
+    help="The reason, which is recorded; the email to the customer does not contain it.",
+)
+@click.option(
+    "--until",
+    "duration",
+    type=Duration(),
+    metavar="DURATION",
+    help="How long the ban lasts, such as 30d; by default until it is lifted.",
 )
 def ban(whom: CustomerSelector, reason: str, duration: timedelta | None, slug: str) -> None:
     """Ban a customer and end all sessions and links.
@@ -185,12 +195,17 @@ def unban(whom: CustomerSelector, slug: str) -> None:
 @customer.command("reset-two-step", cls=PlainCommand)
 @with_customer
 @click.option(
-    "--reason", type=Text(), metavar="R", required=True, help="The reason, which is recorded and told to the customer."
+    "--reason",
+    type=Text(),
+    metavar="TEXT",
+    required=True,
+    help="The reason, which is recorded and emailed to the customer.",
 )
 def reset_two_step_(whom: CustomerSelector, reason: str, slug: str) -> None:
-    """Turn two-step verification off for a customer who has lost the app and the recovery codes.
+    """Turn two-step verification off for a customer.
 
-    The customer gets an email. Make sure first that it is the customer who asks.
+    For a customer who has lost the app and the recovery codes. Make sure first that it is the customer who asks. The
+    customer gets an email with the reason.
     """
     was_on = reset_two_step(current_context(), organisation_id(slug), whom, reason)
     click.echo(f"{whom} {'signs in without a second step now' if was_on else 'has no two-step verification'}.")
@@ -214,8 +229,8 @@ def export(whom: CustomerSelector, slug: str) -> None:
 def delete(whom: CustomerSelector, yes: bool, slug: str) -> None:
     """Delete a customer and all data about them.
 
-    The customer is signed out everywhere, emailed links stop working, and an email says so. This cannot be undone. A
-    customer who has closed the account need not wait for it.
+    The customer is signed out everywhere, emailed links stop working, and an email confirms the deletion. This cannot
+    be undone. An account that the customer has closed is deleted without waiting for its date.
     """
     with _customer_read(whom, slug):  # fails before the question if there is no such customer
         pass

@@ -73,7 +73,7 @@ def retry(mail_id: int) -> None:
 
 
 _with_locale = click.option(
-    "--locale", type=Text(), metavar="L", help="In which language; by default in that of the organisation."
+    "--locale", type=Text(), metavar="LANGUAGE", help="The language, such as cs; by default that of the organisation."
 )
 
 
@@ -81,9 +81,12 @@ _with_locale = click.option(
 @click.argument("name", metavar="NAME", type=click.Choice([str(notice) for notice in Notice]))
 @with_organisation
 @_with_locale
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write it.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="The file to write.")
 def preview(name: str, slug: str, locale: str | None, output: Path | None) -> None:
-    """Write an email with made-up data as .eml, as mail programs open it; its link and code open nothing."""
+    """Write a sample email as an .eml file.
+
+    Its data is made up, and its link and code do not work. Without --output it is written to standard output.
+    """
     content = render(_app(), _sample(slug, Notice(name), locale)).as_bytes()
     if output is None:
         click.echo(content, nl=False)
@@ -97,7 +100,10 @@ def preview(name: str, slug: str, locale: str | None, output: Path | None) -> No
 @with_organisation
 @_with_locale
 def test(address: Address, slug: str, locale: str | None) -> None:
-    """Send one email at once, to try the settings; the exit status is 1 if the server refuses it."""
+    """Send a test email at once, to try the mail settings.
+
+    The exit status is 1 if the mail server refuses it.
+    """
     app = _app()
     mail = _sample(slug, Notice.TEST, locale, address.email)
     transport = transport_of(app)

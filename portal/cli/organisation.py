@@ -36,7 +36,7 @@ def _list_option(option: str, metavar: str, help_text: str, empty: str) -> tuple
 
 
 _OPTIONS = (
-    click.option("--hostname", metavar="H", help="The host name of its pages and of the links in its emails."),
+    click.option("--hostname", metavar="HOST", help="The host name of its pages and of the links in its emails."),
     *_list_option(
         "--frame-ancestor",
         "ORIGIN",
@@ -55,7 +55,9 @@ _OPTIONS = (
         "A page on a return origin that gets hand-over codes; its query is not compared.",
         "Send hand-over codes to no page.",
     ),
-    click.option("--locale", metavar="L", help="The language for customers whose own the portal does not have."),
+    click.option(
+        "--locale", metavar="LANGUAGE", help="The language for customers whose own language the portal lacks."
+    ),
     click.option("--sender", metavar="ADDRESS", help="The sender of its emails; by default MAIL_DEFAULT_SENDER."),
     click.option("--accent", metavar="HEX", help="The colour of its buttons and links, like 0b5fff."),
     click.option("--logo", metavar="FILE", help=f"A PNG, JPEG, WebP or SVG of {images.MAX_BYTES // 1024} KiB at most."),
@@ -65,9 +67,9 @@ _OPTIONS = (
         help=f"A PNG, JPEG or WebP of {images.COVER_MAX_BYTES // 1024} KiB at most, beside its forms on wide screens.",
     ),
     click.option("--no-cover", is_flag=True, help="Show no cover."),
-    click.option("--privacy-url", metavar="U", help="The address of its privacy notice."),
-    click.option("--terms-url", metavar="U", help="The address of its terms."),
-    click.option("--support-email", metavar="E", help="The email address where customers get help."),
+    click.option("--privacy-url", metavar="URL", help="The address of its privacy notice."),
+    click.option("--terms-url", metavar="URL", help="The address of its terms."),
+    click.option("--support-email", metavar="ADDRESS", help="The email address where customers get help."),
     click.option(
         "--field",
         "field_rules",
@@ -78,7 +80,7 @@ _OPTIONS = (
     click.option(
         "--require-two-step",
         type=click.Choice([str(rule) for rule in TwoStepRule]),
-        help="Whether customers sign in with a second step: never offered, optional, or required of each.",
+        help="Whether customers sign in with a second step.",
     ),
     click.option(
         "--magic-auth-creates/--no-magic-auth-creates",
@@ -107,7 +109,7 @@ def organisation() -> None:
 
 @organisation.command(cls=PlainCommand)
 @click.argument("slug")
-@click.option("--name", metavar="N", required=True, help="Its name on pages and in emails.")
+@click.option("--name", metavar="TEXT", required=True, help="Its name on pages and in emails.")
 @_with_settings
 def add(slug: str, **options: Any) -> None:
     """Add an organisation."""
@@ -118,7 +120,7 @@ def add(slug: str, **options: Any) -> None:
 
 @organisation.command("set", cls=PlainCommand)
 @click.argument("slug")
-@click.option("--name", metavar="N", help="Its name on pages and in emails.")
+@click.option("--name", metavar="TEXT", help="Its name on pages and in emails.")
 @_with_settings
 def set_(slug: str, **options: Any) -> None:
     """Change settings of an organisation.

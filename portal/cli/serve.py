@@ -35,7 +35,7 @@ FORM_THREADS = CORES + MAX_QUEUED_HASHES
 
 
 @click.command(cls=PlainCommand)
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="The address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="HOST", help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="The port to listen on.")
 @click.option(
     "--threads",

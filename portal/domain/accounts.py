@@ -11,11 +11,11 @@ from portal.domain.notices import notify
 from portal.domain.outbox import Notice
 from portal.storage.models import Account, FormerPassword
 
-_password_set_at = select(Account.password_set_at).where(Account.contact_id == bindparam("contact_id"))
+_password_set_at = select(Account.c.password_set_at).where(Account.c.contact_id == bindparam("contact_id"))
 
 _replace_password = (
     update(Account)
-    .where(Account.contact_id == bindparam("of_contact"))
+    .where(Account.c.contact_id == bindparam("of_contact"))
     .values(password_hash=bindparam("new_hash"), password_set_at=bindparam("now"))
 )
 
@@ -54,7 +54,7 @@ def remove_password_set_since(
     set_at = password_set_at(connection, contact.id)
     if set_at is not None and set_at > since:
         _retire(connection, contact, now)
-        connection.execute(delete(Account).where(Account.contact_id == contact.id))
+        connection.execute(delete(Account).where(Account.c.contact_id == contact.id))
 
 
 def change_password(
@@ -88,4 +88,4 @@ def _end_access(connection: Connection, contact_id: int, now: datetime) -> None:
 
 def renew_hash(connection: Connection, contact: ContactCredentials, password_hash: str) -> None:
     """Replace the hash of an unchanged password by one with the current Argon2 parameters."""
-    connection.execute(update(Account).where(Account.contact_id == contact.id).values(password_hash=password_hash))
+    connection.execute(update(Account).where(Account.c.contact_id == contact.id).values(password_hash=password_hash))

@@ -1,7 +1,7 @@
 """Changes of customers' email addresses: those requested, and those that the former address can still undo.
 
-As long as a change can be undone, its former address is kept for its customer: nobody else can register it, change to
-it or be given it, so that it can come back.
+As long as a change can be undone, its former address is kept for its customer: no other customer can register it,
+change to it or be given it.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal.domain import one_time_links
-from portal.domain.contacts import ContactCredentials
+from portal.domain.contacts import LOCKING_FAILURES, ContactCredentials
 from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer
 from portal.domain.messages import N_
@@ -47,30 +47,48 @@ class StoredChange:
 
 
 _kept = (
-    select(AddressChange.old_email_key)
-    .join(Contact, Contact.id == AddressChange.contact_id)
-    .join(Link, Link.id == AddressChange.undo_link_id)
-    .where(Contact.organisation_id == bindparam("organisation_id"))
+    select(AddressChange.c.old_email_key)
+    .join(Contact, Contact.c.id == AddressChange.c.contact_id)
+    .join(Link, Link.c.id == AddressChange.c.undo_link_id)
+    .where(Contact.c.organisation_id == bindparam("organisation_id"))
     .where(one_time_links.is_open(bindparam("now", type_=UtcDateTime())))
 )
 _is_kept_for_another = _kept.where(
-    AddressChange.old_email_key == bindparam("key"), AddressChange.contact_id != bindparam("contact_id")
+    AddressChange.c.old_email_key == bindparam("key"), AddressChange.c.contact_id != bindparam("contact_id")
 ).limit(1)
-_kept_of = _kept.where(AddressChange.old_email_key.in_(bindparam("keys", expanding=True)))
+_kept_of = _kept.where(AddressChange.c.old_email_key.in_(bindparam("keys", expanding=True)))
 _undo_until = (
-    select(func.max(Link.expires_at))
-    .join(AddressChange, AddressChange.undo_link_id == Link.id)
-    .where(AddressChange.contact_id == bindparam("contact_id"))
+    select(func.max(Link.c.expires_at))
+    .join(AddressChange, AddressChange.c.undo_link_id == Link.c.id)
+    .where(AddressChange.c.contact_id == bindparam("contact_id"))
     .where(one_time_links.is_open(bindparam("now", type_=UtcDateTime())))
 )
 _pending = (
-    select(AddressChange.new_email, AddressChange.identity_id, Link.public_id)
-    .join(Link, Link.id == AddressChange.link_id)
-    .where(AddressChange.contact_id == bindparam("contact_id"))
+    select(AddressChange.c.new_email, AddressChange.c.identity_id, Link.c.public_id)
+    .join(Link, Link.c.id == AddressChange.c.link_id)
+    .where(AddressChange.c.contact_id == bindparam("contact_id"))
     .where(one_time_links.is_open(bindparam("now", type_=UtcDateTime())))
-    .order_by(AddressChange.id.desc())
+    .order_by(AddressChange.c.id.desc())
 )
-_last_pending = _pending.limit(1)
+LAST_PENDING = _pending.limit(1)
+"""Selects the change that a customer, `contact_id`, requested last and has not confirmed `now`."""
+_any, _link_of_any = AddressChange.alias("any_change"), Link.alias("link_of_any")
+_codes_tried = (
+    select(func.sum(_link_of_any.c.code_tries))
+    .join(_any, _any.c.link_id == _link_of_any.c.id)
+    .join(Contact, Contact.c.id == _any.c.contact_id)
+    .where(
+        Contact.c.organisation_id == bindparam("organisation_id"), _any.c.new_email_key == AddressChange.c.new_email_key
+    )
+    .correlate(AddressChange)
+    .scalar_subquery()
+)
+"""The number of codes that all customers have tried for a new address, as long as their links are stored."""
+_of_session = (
+    _pending.where(AddressChange.c.identity_id == bindparam("identity_id"))
+    .where(_codes_tried < LOCKING_FAILURES)
+    .limit(_MAX_CODES)
+)
 
 
 def is_kept_for_another(connection: Connection, organisation_id: int, key: str, contact_id: int, now: datetime) -> bool:
@@ -95,20 +113,29 @@ def undo_until(connection: Connection, contact_id: int, now: datetime) -> dateti
 
 def find_pending(connection: Connection, customer: Customer, now: datetime) -> PendingChange | None:
     """Return the change that a customer requested last and has not confirmed."""
-    row = connection.execute(_last_pending, {"contact_id": customer.id, "now": now}).one_or_none()
+    row = connection.execute(LAST_PENDING, {"contact_id": customer.id, "now": now}).one_or_none()
     return row and PendingChange(row.new_email, requested_here=row.identity_id == customer.identity_id)
 
 
 def links_of_session(connection: Connection, customer: Customer, now: datetime) -> list[str]:
-    """Return the public ids of the links whose codes can be entered in the customer's present session."""
-    here = _pending.where(AddressChange.identity_id == customer.identity_id).limit(_MAX_CODES)
-    return [row.public_id for row in connection.execute(here, {"contact_id": customer.id, "now": now})]
+    """Return the public ids of the links whose codes can be entered in the customer's present session.
+
+    None for an address with LOCKING_FAILURES tried codes: those of a contact (failed_attempts.py) do not stop whoever
+    asks for an address of others, and has a mailbox to reset that counter with. The link proves the new mailbox.
+    """
+    parameters = {
+        "contact_id": customer.id,
+        "organisation_id": customer.organisation_id,
+        "identity_id": customer.identity_id,
+        "now": now,
+    }
+    return [row.public_id for row in connection.execute(_of_session, parameters)]
 
 
 def was_made_in_session(connection: Connection, customer: Customer) -> bool:
     """Return whether a change that was requested in the customer's present session was confirmed."""
-    made = select(AddressChange.id).where(
-        AddressChange.identity_id == customer.identity_id, AddressChange.changed_at.is_not(None)
+    made = select(AddressChange.c.id).where(
+        AddressChange.c.identity_id == customer.identity_id, AddressChange.c.changed_at.is_not(None)
     )
     return connection.execute(made.limit(1)).one_or_none() is not None
 
@@ -133,9 +160,9 @@ def store(connection: Connection, link_id: int, customer: Customer, old: Address
 def end_requests_of_ended_sessions(connection: Connection, contact_id: int, now: datetime) -> None:
     """End the requests made in the sessions of a contact that have ended at this moment."""
     requests = (
-        select(AddressChange.link_id)
-        .join(Identity, Identity.id == AddressChange.identity_id)
-        .where(AddressChange.contact_id == contact_id, Identity.ended_at == now)
+        select(AddressChange.c.link_id)
+        .join(Identity, Identity.c.id == AddressChange.c.identity_id)
+        .where(AddressChange.c.contact_id == contact_id, Identity.c.ended_at == now)
     )
     one_time_links.end(connection, requests, now)
 
@@ -143,7 +170,7 @@ def end_requests_of_ended_sessions(connection: Connection, contact_id: int, now:
 def get_by_link(connection: Connection, link: OpenLink) -> StoredChange:
     """Return the change that a link confirms or undoes. Raises Refused(NO_SUCH_LINK) if the customer was deleted."""
     row = connection.execute(
-        select(AddressChange).where(or_(AddressChange.link_id == link.id, AddressChange.undo_link_id == link.id))
+        select(AddressChange).where(or_(AddressChange.c.link_id == link.id, AddressChange.c.undo_link_id == link.id))
     ).one_or_none()
     if row is None:
         raise Refused(Failure.NO_SUCH_LINK)
@@ -157,14 +184,14 @@ def get_by_link(connection: Connection, link: OpenLink) -> StoredChange:
 
 def mark_made(connection: Connection, change: StoredChange, undo_link_id: int, now: datetime) -> None:
     """Store that a change was made, and the link that undoes it."""
-    made = update(AddressChange).where(AddressChange.id == change.id)
+    made = update(AddressChange).where(AddressChange.c.id == change.id)
     connection.execute(made.values(undo_link_id=undo_link_id, changed_at=now))
 
 
 def end_later(connection: Connection, contact_id: int, change: StoredChange, now: datetime) -> None:
     """End the links that undo later changes of a contact; their former addresses are not kept any more."""
-    later = select(AddressChange.undo_link_id).where(
-        AddressChange.contact_id == contact_id, AddressChange.id > change.id
+    later = select(AddressChange.c.undo_link_id).where(
+        AddressChange.c.contact_id == contact_id, AddressChange.c.id > change.id
     )
     one_time_links.end(connection, later, now)
 
@@ -180,16 +207,18 @@ def give_address(
     """
     released = (
         update(Contact)
-        .where(Contact.organisation_id == organisation_id, Contact.email_key == address.key, Contact.id != contact.id)
-        .where(Contact.confirmed_at.is_(None), Contact.banned_at.is_(None))
+        .where(
+            Contact.c.organisation_id == organisation_id, Contact.c.email_key == address.key, Contact.c.id != contact.id
+        )
+        .where(Contact.c.confirmed_at.is_(None), Contact.c.banned_at.is_(None))
         .values(email=None, email_key=None)
-        .returning(Contact.id)
+        .returning(Contact.c.id)
     )
     for released_id in connection.scalars(released).all():
         end_open_registrations(connection, released_id, now)
     try:
         connection.execute(
-            update(Contact).where(Contact.id == contact.id).values(email=address.email, email_key=address.key)
+            update(Contact).where(Contact.c.id == contact.id).values(email=address.email, email_key=address.key)
         )
     except IntegrityError:
         raise Refused(Failure.ALREADY_REGISTERED, detail=_TAKEN) from None

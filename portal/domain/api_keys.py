@@ -93,7 +93,7 @@ def create(
     wanted = set(scopes)
     with context.database.write() as connection:
         key_id = connection.execute(
-            insert(ApiKey).returning(ApiKey.id),
+            insert(ApiKey).returning(ApiKey.c.id),
             {
                 "organisation_id": organisation_id,
                 "digest": digest_of(key),
@@ -112,21 +112,21 @@ def list_keys(connection: Connection, organisation_id: int | None = None) -> lis
     """List all keys, or those of one organisation, in the order of their creation."""
     statement = (
         select(
-            ApiKey.id,
-            Organisation.slug.label("organisation"),
-            ApiKey.kind,
-            ApiKey.label,
-            ApiKey.scopes,
-            ApiKey.created_at,
-            ApiKey.expires_at,
-            ApiKey.revoked_at,
-            ApiKey.last_used_at,
+            ApiKey.c.id,
+            Organisation.c.slug.label("organisation"),
+            ApiKey.c.kind,
+            ApiKey.c.label,
+            ApiKey.c.scopes,
+            ApiKey.c.created_at,
+            ApiKey.c.expires_at,
+            ApiKey.c.revoked_at,
+            ApiKey.c.last_used_at,
         )
-        .join(Organisation, Organisation.id == ApiKey.organisation_id)
-        .order_by(ApiKey.id)
+        .join(Organisation, Organisation.c.id == ApiKey.c.organisation_id)
+        .order_by(ApiKey.c.id)
     )
     if organisation_id is not None:
-        statement = statement.where(ApiKey.organisation_id == organisation_id)
+        statement = statement.where(ApiKey.c.organisation_id == organisation_id)
     return [KeyRecord(**row._asdict()) for row in connection.execute(statement)]
 
 
@@ -137,12 +137,12 @@ def revoke(context: Context, key_id: int) -> bool:
     with context.database.write() as connection:
         organisation_id = connection.execute(
             update(ApiKey)
-            .where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+            .where(ApiKey.c.id == key_id, ApiKey.c.revoked_at.is_(None))
             .values(revoked_at=now)
-            .returning(ApiKey.organisation_id)
+            .returning(ApiKey.c.organisation_id)
         ).scalar_one_or_none()
         if organisation_id is not None:
             record(connection, Visitor.operator(organisation_id), EventKind.KEY_REVOKE, contact_id=None, now=now)
-        elif connection.execute(select(ApiKey.id).where(ApiKey.id == key_id)).one_or_none() is None:
+        elif connection.execute(select(ApiKey.c.id).where(ApiKey.c.id == key_id)).one_or_none() is None:
             raise UnknownKey(key_id)
     return organisation_id is not None

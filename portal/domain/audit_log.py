@@ -19,7 +19,9 @@ from portal.storage.models import Contact, Event
 
 _log = logging.getLogger("portal.events")
 # NULL if the contact was deleted meanwhile; else the row is locked, so that it exists until the event is stored.
-_contact_id = select(Contact.id).where(Contact.id == bindparam("of_contact")).with_for_update(read=True, key_share=True)
+_contact_id = (
+    select(Contact.c.id).where(Contact.c.id == bindparam("of_contact")).with_for_update(read=True, key_share=True)
+)
 _insert = insert(Event).values(contact_id=_contact_id.scalar_subquery())
 
 
@@ -69,7 +71,7 @@ class EventKind(StrEnum):
     PASSKEY_COUNTER = "passkey_counter"
     """A passkey was used whose counter is not higher than at its last use: there may be a copy of it."""
     NOT_ME = "not_me"
-    """The customer said of what a notice told that it was somebody else; all sessions ended."""
+    """The customer reported that an event in a notice was not theirs; all sessions ended."""
     PROFILE_CHANGE = "profile_change"
     EXPORT = "export"
     """The customer got a copy of their data."""

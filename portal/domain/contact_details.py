@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, ScalarSelect, bindparam, func, literal, or_, select, update
-from sqlalchemy.orm import aliased
 
 from portal.domain.contacts import insert_unless_there
 from portal.storage.models import Contact, ContactGroup
@@ -55,14 +54,16 @@ TEXT_FIELDS = tuple(
 """The text fields: columns of the same name in `contact` and `registration` (DetailColumns)."""
 
 
-_referring = aliased(Contact)
+_referring = Contact.alias("referring")
 _details = (
-    select(*(getattr(Contact, name) for name in (*TEXT_FIELDS, "newsletter")), _referring.cu_ref_no.label("referral"))
-    .outerjoin(_referring, _referring.id == Contact.referred_by_id)
-    .where(Contact.id == bindparam("contact_id"))
+    select(*(Contact.c[name] for name in (*TEXT_FIELDS, "newsletter")), _referring.c.cu_ref_no.label("referral"))
+    .outerjoin(_referring, _referring.c.id == Contact.c.referred_by_id)
+    .where(Contact.c.id == bindparam("contact_id"))
 )
 _groups = (
-    select(ContactGroup.name).where(ContactGroup.contact_id == bindparam("contact_id")).order_by(ContactGroup.name)
+    select(ContactGroup.c.name)
+    .where(ContactGroup.c.contact_id == bindparam("contact_id"))
+    .order_by(ContactGroup.c.name)
 )
 
 
@@ -93,13 +94,13 @@ def fill_empty_fields(
     texts = {**details.texts(), "ip": ip}
     connection.execute(
         update(Contact)
-        .where(Contact.id == contact_id)
+        .where(Contact.c.id == contact_id)
         .values(
             {
-                **{name: func.coalesce(getattr(Contact, name), text) for name, text in texts.items()},
-                "newsletter": or_(Contact.newsletter, literal(details.newsletter)),
+                **{name: func.coalesce(Contact.c[name], text) for name, text in texts.items()},
+                "newsletter": or_(Contact.c.newsletter, literal(details.newsletter)),
                 "referred_by_id": func.coalesce(
-                    Contact.referred_by_id, _referrer(organisation_id, contact_id, details.referral)
+                    Contact.c.referred_by_id, _referrer(organisation_id, contact_id, details.referral)
                 ),
             }
         )
@@ -108,10 +109,10 @@ def fill_empty_fields(
 
 
 def _referrer(organisation_id: int, contact_id: int, reference: str | None) -> ScalarSelect[int]:
-    has_reference = Contact.cu_ref_no == literal(reference, Contact.cu_ref_no.type)  # uses the index for None too
+    has_reference = Contact.c.cu_ref_no == literal(reference, Contact.c.cu_ref_no.type)  # uses the index for None too
     return (
-        select(Contact.id)
-        .where(Contact.organisation_id == organisation_id, has_reference, Contact.id != contact_id)
+        select(Contact.c.id)
+        .where(Contact.c.organisation_id == organisation_id, has_reference, Contact.c.id != contact_id)
         .scalar_subquery()
     )
 

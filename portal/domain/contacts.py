@@ -10,11 +10,11 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Insert, Row, Select, Table, bindparam, func, select, update
 
 from portal.domain.tokens import random_id
 from portal.domain.values.email import Address
-from portal.storage.models import Account, Base, Contact, Device, FormerPassword, UtcDateTime
+from portal.storage.models import Account, Contact, Device, FormerPassword, UtcDateTime
 
 LOCKING_FAILURES = 100
 """Consecutive wrong passwords that lock a password until a proof of the mailbox (NIST SP 800-63B-4, 3.2.2); the same
@@ -67,7 +67,7 @@ class ContactCredentials:
 
     @property
     def is_unproven(self) -> bool:
-        """Whether it is known from registrations only whose mailbox nobody has proven."""
+        """Whether it is known only from registrations whose mailbox was never proven."""
         return self.confirmed_at is None and self.banned_at is None
 
     @property
@@ -82,50 +82,50 @@ def whole_name(name: str | None, first_name: str | None, last_name: str | None) 
 
 
 _credentials = select(
-    Contact.id,
-    Contact.email,
-    Contact.email_key,
-    Contact.password_salt,
-    Contact.name,
-    Contact.first_name,
-    Contact.last_name,
-    Contact.locale,
-    Contact.failed_passwords,
-    Contact.confirmed_at,
-    Contact.proven_at,
-    Contact.banned_at,
-    Contact.banned_until,
-    Contact.erase_at,
-    Account.password_hash,
-).outerjoin(Account, Account.contact_id == Contact.id)
+    Contact.c.id,
+    Contact.c.email,
+    Contact.c.email_key,
+    Contact.c.password_salt,
+    Contact.c.name,
+    Contact.c.first_name,
+    Contact.c.last_name,
+    Contact.c.locale,
+    Contact.c.failed_passwords,
+    Contact.c.confirmed_at,
+    Contact.c.proven_at,
+    Contact.c.banned_at,
+    Contact.c.banned_until,
+    Contact.c.erase_at,
+    Account.c.password_hash,
+).outerjoin(Account, Account.c.contact_id == Contact.c.id)
 _by_key = _credentials.where(
-    Contact.organisation_id == bindparam("organisation_id"), Contact.email_key == bindparam("email_key")
+    Contact.c.organisation_id == bindparam("organisation_id"), Contact.c.email_key == bindparam("email_key")
 )
-_by_id = _credentials.where(Contact.id == bindparam("contact_id"))
-_lock = select(Contact.id).with_for_update(key_share=True)
-_lock_by_id = _lock.where(Contact.id == bindparam("contact_id"))
+_by_id = _credentials.where(Contact.c.id == bindparam("contact_id"))
+_lock = select(Contact.c.id).with_for_update(key_share=True)
+_lock_by_id = _lock.where(Contact.c.id == bindparam("contact_id"))
 _lock_by_key = _lock.where(
-    Contact.organisation_id == bindparam("organisation_id"), Contact.email_key == bindparam("email_key")
+    Contact.c.organisation_id == bindparam("organisation_id"), Contact.c.email_key == bindparam("email_key")
 )
 
 
 _now = bindparam("now", type_=UtcDateTime())  # COALESCE does not infer the type of its arguments
 _prove_mailbox = (
     update(Contact)
-    .where(Contact.id == bindparam("of_contact"))
+    .where(Contact.c.id == bindparam("of_contact"))
     .values(
         failed_passwords=0,
         failed_codes=0,
-        confirmed_at=func.coalesce(Contact.confirmed_at, _now),
-        proven_at=func.coalesce(Contact.proven_at, _now),
+        confirmed_at=func.coalesce(Contact.c.confirmed_at, _now),
+        proven_at=func.coalesce(Contact.c.proven_at, _now),
     )
 )
 _unlock_devices = (
     update(Device)
-    .where(Device.contact_id == bindparam("of_contact"), Device.failed_passwords > 0)
+    .where(Device.c.contact_id == bindparam("of_contact"), Device.c.failed_passwords > 0)
     .values(failed_passwords=0)
 )
-_former_passwords = select(FormerPassword.password_hash).where(FormerPassword.contact_id == bindparam("contact_id"))
+_former_passwords = select(FormerPassword.c.password_hash).where(FormerPassword.c.contact_id == bindparam("contact_id"))
 
 
 def find(connection: Connection, organisation_id: int, key: str) -> ContactCredentials | None:
@@ -163,8 +163,8 @@ def lock_even_closed(connection: Connection, contact_id: int) -> ContactCredenti
 
 
 def reopen(connection: Connection, contact_id: int) -> None:
-    """Keep a contact that is closed."""
-    connection.execute(update(Contact).where(Contact.id == contact_id).values(erase_at=None))
+    """Reopen a closed contact."""
+    connection.execute(update(Contact).where(Contact.c.id == contact_id).values(erase_at=None))
 
 
 def lock_by_key(connection: Connection, organisation_id: int, key: str) -> ContactCredentials | None:
@@ -203,7 +203,7 @@ def get_or_create(
             return contact
 
 
-def insert_unless_there(connection: Connection, table: type[Base], *unique: str) -> Insert:
+def insert_unless_there(connection: Connection, table: Table[Any], *unique: str) -> Insert:
     """Return an INSERT that does nothing if a row with the same `unique` columns exists."""
     # Each dialect is loaded with its driver, and the other one not at all: PostgreSQL's takes 0.02 s.
     dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
@@ -221,7 +221,7 @@ def confirm(connection: Connection, contact_id: int, email: str, now: datetime) 
 
     An attacker may have registered the address first, in another spelling with the same key.
     """
-    unconfirmed = update(Contact).where(Contact.id == contact_id, Contact.confirmed_at.is_(None))
+    unconfirmed = update(Contact).where(Contact.c.id == contact_id, Contact.c.confirmed_at.is_(None))
     connection.execute(unconfirmed.values(email=email, confirmed_at=now))
 
 

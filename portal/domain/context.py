@@ -70,14 +70,14 @@ class Visitor:
     request_id: str | None = None
     locale: str | None = None
     is_framed: bool = False
-    """Whether the page stands in a frame on another site."""
+    """Whether the page is in a frame on another site."""
     via_api: bool = False
     """Whether a shop's server sends the request for a customer; `ip` is then what it reports of the customer."""
     device: str | None = field(default=None, repr=False)
     """The value of the browser's device cookie (devices.py), of a known device or not. A secret."""
 
     browser: str | None = field(default=None, repr=False)
-    """What tells this browser from others until its next sign-in or sign-out; a secret."""
+    """Identifies this browser until its next sign-in or sign-out; a secret."""
 
     @classmethod
     def operator(cls, organisation_id: int) -> Self:

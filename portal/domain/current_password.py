@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from portal.domain import contacts, devices
+from portal.domain import contacts, devices, lockout
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
@@ -46,7 +46,7 @@ def check_current_password(
     limits = password_limits(context, visitor, key, device)
     with attempt(context, visitor, limits, prompt.kind, Failure.TOO_MANY_LOGINS) as counted:
         with context.database.read() as connection:
-            contact = devices.with_failures_of(device, contacts.find_by_id(connection, customer.id))
+            contact = lockout.with_failures_of(device, contacts.find_by_id(connection, customer.id))
         if contact is None:  # deleted since the identity was looked up
             raise wrong_current_password(prompt.field)
         own = [contact.password_hash] if contact.password_hash else []
@@ -55,7 +55,7 @@ def check_current_password(
             counted.give_back()
     if not is_right:
         with context.database.write() as connection:
-            devices.count_wrong_password(connection, device, customer.id)
+            lockout.count_wrong_password(connection, device, customer.id)
             now, failure = context.clock(), Failure.WRONG_PASSWORD
             record(connection, visitor, prompt.kind, contact_id=contact.id, now=now, refusal=failure)
         detail = _LOCKED if contact.is_locked else _WRONG_CURRENT_PASSWORD

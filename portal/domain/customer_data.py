@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Integer, Select, bindparam, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import BindParameter, Connection, Integer, Select, Table, bindparam, func, select
 
 from portal.domain.contact_details import TEXT_FIELDS, api_name
+from portal.domain.contacts import whole_name
 from portal.domain.outbox import Notice
 from portal.storage.models import (
     Account,
     AddressChange,
-    Base,
     Contact,
     ContactGroup,
     Device,
@@ -30,7 +29,7 @@ from portal.storage.models import (
     SecondStep,
 )
 
-EXPORTED: Mapping[type[Base], tuple[str, ...]] = {
+EXPORTED: Mapping[Table[Any], tuple[str, ...]] = {
     Contact: (
         *("cu_ref_no", "email", *TEXT_FIELDS, "newsletter", "ip"),
         *(
@@ -157,47 +156,47 @@ LEFT_OUT: Mapping[str, str] = {
 _Statement = Select[*tuple[Any, ...]]
 
 
-def _select(table: type[Base]) -> _Statement:
-    columns = [getattr(table, name).label(_name(table, name)) for name in EXPORTED[table]]
-    return select(*columns).order_by(*table.__table__.primary_key)
+def _select(table: Table[Any]) -> _Statement:
+    columns = [table.c[name].label(_name(table, name)) for name in EXPORTED[table]]
+    return select(*columns).order_by(*table.primary_key)
 
 
-def _name(table: type[Base], column: str) -> str:
+def _name(table: Table[Any], column: str) -> str:
     if column == "ip" and table in (Contact, Registration):
         return "customerRealIp"
     return api_name(column)
 
 
 _id: BindParameter[int] = bindparam("contact_id", type_=Integer)
-_contact = _select(Contact).where(Contact.id == _id)
-_referring = aliased(Contact)
+_contact = _select(Contact).where(Contact.c.id == _id)
+_referring = Contact.alias("referring")
 _references: _Statement = (
-    select(Organisation.slug.label("organisation"), _referring.cu_ref_no.label("referralId"))
+    select(Organisation.c.slug.label("organisation"), _referring.c.cu_ref_no.label("referralId"))
     .select_from(Contact)
-    .join(Organisation, Organisation.id == Contact.organisation_id)
-    .outerjoin(_referring, _referring.id == Contact.referred_by_id)
-    .where(Contact.id == _id)
+    .join(Organisation, Organisation.c.id == Contact.c.organisation_id)
+    .outerjoin(_referring, _referring.c.id == Contact.c.referred_by_id)
+    .where(Contact.c.id == _id)
 )
-_referred = select(func.count()).where(Contact.referred_by_id == _id)
-_groups = select(ContactGroup.name).where(ContactGroup.contact_id == _id).order_by(ContactGroup.name)
-_account = _select(Account).where(Account.contact_id == _id)
-_second_step = _select(SecondStep).where(SecondStep.contact_id == _id)
+_referred = select(func.count()).where(Contact.c.referred_by_id == _id)
+_groups = select(ContactGroup.c.name).where(ContactGroup.c.contact_id == _id).order_by(ContactGroup.c.name)
+_account = _select(Account).where(Account.c.contact_id == _id)
+_second_step = _select(SecondStep).where(SecondStep.c.contact_id == _id)
 _LISTS = {
-    "formerPasswords": _select(FormerPassword).where(FormerPassword.contact_id == _id),
-    "registrations": _select(Registration).where(Registration.contact_id == _id),
-    "links": _select(Link).where(Link.contact_id == _id),
-    "addressChanges": _select(AddressChange).where(AddressChange.contact_id == _id),
-    "identities": _select(Identity).where(Identity.contact_id == _id),
+    "formerPasswords": _select(FormerPassword).where(FormerPassword.c.contact_id == _id),
+    "registrations": _select(Registration).where(Registration.c.contact_id == _id),
+    "links": _select(Link).where(Link.c.contact_id == _id),
+    "addressChanges": _select(AddressChange).where(AddressChange.c.contact_id == _id),
+    "identities": _select(Identity).where(Identity.c.contact_id == _id),
     "handovers": _select(Handover)
-    .join(Identity, Identity.id == Handover.identity_id)
-    .where(Identity.contact_id == _id),
-    "devices": _select(Device).where(Device.contact_id == _id),
-    "recoveryCodes": _select(RecoveryCode).where(RecoveryCode.contact_id == _id),
-    "passkeys": _select(Passkey).where(Passkey.contact_id == _id),
-    "pendingSignIns": _select(PendingSignIn).where(PendingSignIn.contact_id == _id),
-    "events": _select(Event).where(Event.contact_id == _id),
+    .join(Identity, Identity.c.id == Handover.c.identity_id)
+    .where(Identity.c.contact_id == _id),
+    "devices": _select(Device).where(Device.c.contact_id == _id),
+    "recoveryCodes": _select(RecoveryCode).where(RecoveryCode.c.contact_id == _id),
+    "passkeys": _select(Passkey).where(Passkey.c.contact_id == _id),
+    "pendingSignIns": _select(PendingSignIn).where(PendingSignIn.c.contact_id == _id),
+    "events": _select(Event).where(Event.c.contact_id == _id),
     # If the address belongs to another customer, that customer gets an email instead: the absence would reveal it.
-    "mails": _select(OutboxMail).where(OutboxMail.contact_id == _id, OutboxMail.notice != Notice.ADDRESS_CHANGE),
+    "mails": _select(OutboxMail).where(OutboxMail.c.contact_id == _id, OutboxMail.c.notice != Notice.ADDRESS_CHANGE),
 }
 
 
@@ -208,7 +207,7 @@ def export_customer(connection: Connection, contact_id: int) -> dict[str, object
     of customers that this one has referred. An email to a requested new address is left out: the request is listed.
     """
 
-    def rows(statement: _Statement) -> list[dict[str, object]]:
+    def rows(statement: _Statement) -> list[dict[str, Any]]:
         found = connection.execute(statement, {"contact_id": contact_id}).mappings()
         return [{name: _json_value(value) for name, value in row.items()} for row in found]
 
@@ -217,6 +216,7 @@ def export_customer(connection: Connection, contact_id: int) -> dict[str, object
     return {
         "organisation": references["organisation"],
         **contact,
+        "name": whole_name(contact["name"], contact["firstName"], contact["lastName"]) or None,
         "groups": list(connection.execute(_groups, {"contact_id": contact_id}).scalars()),
         "referralId": references["referralId"],
         "customersReferred": connection.execute(_referred, {"contact_id": contact_id}).scalar_one(),

@@ -7,13 +7,12 @@ own customers only, so a forged or stolen cookie gives no advantage with another
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, or_, select, update
 
-from portal.domain import contacts, failed_attempts, trusted_browsers
-from portal.domain.contacts import ContactCredentials
+from portal.domain import contacts, trusted_browsers
 from portal.domain.context import Context, Visitor
 from portal.domain.tokens import PUBLIC_ID_LENGTH, digest_of, random_id
 from portal.storage.backends import DatabaseUnavailable
@@ -37,61 +36,52 @@ class KnownDevice:
     failed_passwords: int
 
 
-_columns = select(Device.id, Device.failed_passwords)
+_columns = select(Device.c.id, Device.c.failed_passwords)
 _of_contact = (
-    (Device.contact_id == bindparam("of_contact"))
-    & (Device.digest == bindparam("digest"))
-    & (Device.seen_at > bindparam("oldest"))
+    (Device.c.contact_id == bindparam("of_contact"))
+    & (Device.c.digest == bindparam("digest"))
+    & (Device.c.seen_at > bindparam("oldest"))
 )
 _find_of_contact = _columns.where(_of_contact)
-_count_code = (
-    update(Device)
-    .where(Device.id == bindparam("of_device"), Device.failed_codes < contacts.LOCKING_FAILURES)
-    .values(failed_codes=Device.failed_codes + 1)
-    .returning(Device.id)
-)
-_reset_codes = update(Device).where(Device.id == bindparam("of_device")).values(failed_codes=0)
 _find = (
-    _columns.join(Contact, Contact.id == Device.contact_id)
-    .where(Contact.organisation_id == bindparam("organisation_id"), Contact.email_key == bindparam("email_key"))
-    .where(Device.digest == bindparam("digest"), Device.seen_at > bindparam("oldest"), Contact.erase_at.is_(None))
+    _columns.join(Contact, Contact.c.id == Device.c.contact_id)
+    .where(Contact.c.organisation_id == bindparam("organisation_id"), Contact.c.email_key == bindparam("email_key"))
+    .where(Device.c.digest == bindparam("digest"), Device.c.seen_at > bindparam("oldest"), Contact.c.erase_at.is_(None))
 )
-_find_by_id = _columns.where(Device.id == bindparam("device_id"))
-_own_devices = exists().where(Device.contact_id == bindparam("of_contact"))
+_find_by_id = _columns.where(Device.c.id == bindparam("device_id"))
+_own_devices = exists().where(Device.c.contact_id == bindparam("of_contact"))
 _is_new = select(
     and_(
-        ~_own_devices.where(Device.digest == bindparam("digest"), Device.seen_at > bindparam("oldest")),
-        or_(_own_devices, exists().where(Identity.contact_id == bindparam("of_contact"))),
+        ~_own_devices.where(Device.c.digest == bindparam("digest"), Device.c.seen_at > bindparam("oldest")),
+        or_(_own_devices, exists().where(Identity.c.contact_id == bindparam("of_contact"))),
     )
 )
 _of_identity = (
-    select(Identity.contact_id, Device.seen_at)
-    .outerjoin(Device, and_(Device.contact_id == Identity.contact_id, Device.digest == bindparam("digest")))
-    .where(Identity.digest == bindparam("identity"))
+    select(Identity.c.contact_id, Device.c.seen_at)
+    .outerjoin(Device, and_(Device.c.contact_id == Identity.c.contact_id, Device.c.digest == bindparam("digest")))
+    .where(Identity.c.digest == bindparam("identity"))
 )
-_is_open = select(Identity.id).where(Identity.digest == bindparam("identity"), Identity.ended_at.is_(None))
+_is_open = select(Identity.c.id).where(Identity.c.digest == bindparam("identity"), Identity.c.ended_at.is_(None))
 _replace_digest = (
     update(Device)
-    .where(Device.digest == bindparam("of_digest"), Device.seen_at > bindparam("oldest"))
-    .where(exists().where(Contact.id == Device.contact_id, Contact.organisation_id == bindparam("in_organisation")))
+    .where(Device.c.digest == bindparam("of_digest"), Device.c.seen_at > bindparam("oldest"))
+    .where(
+        exists().where(Contact.c.id == Device.c.contact_id, Contact.c.organisation_id == bindparam("in_organisation"))
+    )
     .values(digest=bindparam("new_digest"))
 )
 _update_seen_at = (
     update(Device)
-    .where(Device.digest == bindparam("of_digest"), Device.contact_id == bindparam("of_contact"))
+    .where(Device.c.digest == bindparam("of_digest"), Device.c.contact_id == bindparam("of_contact"))
     .values(seen_at=bindparam("now"))
 )
 _newest = (
-    select(Device.id)
-    .where(Device.contact_id == bindparam("of_contact"))
-    .order_by(Device.seen_at.desc(), Device.id.desc())
+    select(Device.c.id)
+    .where(Device.c.contact_id == bindparam("of_contact"))
+    .order_by(Device.c.seen_at.desc(), Device.c.id.desc())
     .limit(MAX_PER_CONTACT)
 )
-_delete_oldest = delete(Device).where(Device.contact_id == bindparam("of_contact"), Device.id.not_in(_newest))
-_count_failure = (
-    update(Device).where(Device.id == bindparam("of_device")).values(failed_passwords=Device.failed_passwords + 1)
-)
-_reset_failures = update(Device).where(Device.id == bindparam("of_device")).values(failed_passwords=0)
+_delete_oldest = delete(Device).where(Device.c.contact_id == bindparam("of_contact"), Device.c.id.not_in(_newest))
 
 
 def is_cookie(text: str) -> bool:
@@ -126,36 +116,13 @@ def is_new(connection: Connection, visitor: Visitor, contact_id: int, now: datet
 
 def forget_all(connection: Connection, contact_id: int) -> None:
     """Forget the known devices of a customer."""
-    connection.execute(delete(Device).where(Device.contact_id == contact_id))
+    connection.execute(delete(Device).where(Device.c.contact_id == contact_id))
 
 
 def reload(connection: Connection, device: KnownDevice | None) -> KnownDevice | None:
     """Read a device again."""
     row = device and connection.execute(_find_by_id, {"device_id": device.id}).one_or_none()
     return KnownDevice(**row._asdict()) if row else None
-
-
-def with_failures_of(device: KnownDevice | None, contact: ContactCredentials | None) -> ContactCredentials | None:
-    """Return the contact with the wrong-password counter that applies: the known device's, else the contact's own."""
-    if contact is None or device is None:
-        return contact
-    return replace(contact, failed_passwords=device.failed_passwords)
-
-
-def count_wrong_password(connection: Connection, device: KnownDevice | None, contact_id: int) -> None:
-    """Count a wrong password: on the known device, else on the contact."""
-    if device is None:
-        failed_attempts.count_wrong_password(connection, contact_id)
-    else:
-        connection.execute(_count_failure, {"of_device": device.id})
-
-
-def reset_wrong_passwords(connection: Connection, device: KnownDevice | None, contact_id: int) -> None:
-    """Reset the wrong-password counter: of the known device, else of the contact."""
-    if device is None:
-        failed_attempts.reset_wrong_passwords(connection, contact_id)
-    else:
-        connection.execute(_reset_failures, {"of_device": device.id})
 
 
 def find_of_contact(context: Context, visitor: Visitor, contact_id: int) -> KnownDevice | None:
@@ -167,16 +134,6 @@ def find_of_contact(context: Context, visitor: Visitor, contact_id: int) -> Know
     with context.database.read() as connection:
         row = connection.execute(_find_of_contact, parameters).one_or_none()
     return KnownDevice(**row._asdict()) if row else None
-
-
-def count_code(connection: Connection, device: KnownDevice) -> bool:
-    """Count a code of an authenticator app; return False when there were too many wrong ones in a row."""
-    return connection.execute(_count_code, {"of_device": device.id}).one_or_none() is not None
-
-
-def reset_wrong_codes(connection: Connection, device: KnownDevice) -> None:
-    """Reset the counter of codes of an authenticator app."""
-    connection.execute(_reset_codes, {"of_device": device.id})
 
 
 def remember_device(context: Context, visitor: Visitor, identity: str, *, trust: bool = False) -> str | None:
@@ -233,7 +190,7 @@ def _replace_value(connection: Connection, visitor: Visitor, old: bytes | None, 
 
 
 def _store(connection: Connection, contact_id: int, digest: bytes, now: datetime) -> None:
-    insert = contacts.insert_unless_there(connection, Device, "digest", "contact_id").returning(Device.id)
+    insert = contacts.insert_unless_there(connection, Device, "digest", "contact_id").returning(Device.c.id)
     values = {"contact_id": contact_id, "digest": digest, "failed_passwords": 0, "created_at": now, "seen_at": now}
     if connection.execute(insert, values).one_or_none():
         connection.execute(_delete_oldest, {"of_contact": contact_id})
@@ -243,7 +200,7 @@ def _store(connection: Connection, contact_id: int, digest: bytes, now: datetime
 
 def forget_since(connection: Connection, contact_id: int, since: datetime) -> None:
     """Forget the devices of a customer that became known after a moment."""
-    connection.execute(delete(Device).where(Device.contact_id == contact_id, Device.created_at > since))
+    connection.execute(delete(Device).where(Device.c.contact_id == contact_id, Device.c.created_at > since))
 
 
 def _digest_of(visitor: Visitor) -> bytes | None:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from sqlalchemy import BindParameter, Connection, Delete, Integer, bindparam, delete, exists, or_, select, update
-from sqlalchemy.orm import aliased
 
 from portal.domain import one_time_links, outbox
 from portal.domain.audit_log import EventKind, record
@@ -30,48 +29,48 @@ from portal.storage.models import (
 )
 
 _id: BindParameter[int] = bindparam("of_contact", type_=Integer)
-_owner = aliased(Contact)
+_owner = Contact.alias("owner")
 _can_be_undone = exists().where(
-    Link.id == AddressChange.undo_link_id, one_time_links.is_open(bindparam("now", type_=UtcDateTime()))
+    Link.c.id == AddressChange.c.undo_link_id, one_time_links.is_open(bindparam("now", type_=UtcDateTime()))
 )
 """Whether a change of address was made, and its former owner can undo it by the row."""
 _requested_by_others = (
-    select(AddressChange.id)
-    .join(_owner, _owner.email_key == AddressChange.new_email_key)
-    .join(Contact, Contact.id == AddressChange.contact_id)
-    .where(_owner.id == _id, _owner.organisation_id == Contact.organisation_id)
+    select(AddressChange.c.id)
+    .join(_owner, _owner.c.email_key == AddressChange.c.new_email_key)
+    .join(Contact, Contact.c.id == AddressChange.c.contact_id)
+    .where(_owner.c.id == _id, _owner.c.organisation_id == Contact.c.organisation_id)
     .where(~_can_be_undone)
 )
 _DELETIONS: Mapping[str, Delete] = {
     "address changes": delete(AddressChange).where(
-        or_(AddressChange.contact_id == _id, AddressChange.id.in_(_requested_by_others))
+        or_(AddressChange.c.contact_id == _id, AddressChange.c.id.in_(_requested_by_others))
     ),
-    "mails": delete(OutboxMail).where(OutboxMail.contact_id == _id),
-    "links": delete(Link).where(Link.contact_id == _id),
-    "registrations": delete(Registration).where(Registration.contact_id == _id),
+    "mails": delete(OutboxMail).where(OutboxMail.c.contact_id == _id),
+    "links": delete(Link).where(Link.c.contact_id == _id),
+    "registrations": delete(Registration).where(Registration.c.contact_id == _id),
     "handovers": delete(Handover).where(
-        Handover.identity_id.in_(select(Identity.id).where(Identity.contact_id == _id))
+        Handover.c.identity_id.in_(select(Identity.c.id).where(Identity.c.contact_id == _id))
     ),
-    "identities": delete(Identity).where(Identity.contact_id == _id),
-    "devices": delete(Device).where(Device.contact_id == _id),
-    "passkeys": delete(Passkey).where(Passkey.contact_id == _id),
-    "pending sign-ins": delete(PendingSignIn).where(PendingSignIn.contact_id == _id),
-    "recovery codes": delete(RecoveryCode).where(RecoveryCode.contact_id == _id),
-    "second steps": delete(SecondStep).where(SecondStep.contact_id == _id),
-    "events": delete(Event).where(Event.contact_id == _id),
-    "former passwords": delete(FormerPassword).where(FormerPassword.contact_id == _id),
-    "accounts": delete(Account).where(Account.contact_id == _id),
-    "groups": delete(ContactGroup).where(ContactGroup.contact_id == _id),
-    "contacts": delete(Contact).where(Contact.id == _id),
+    "identities": delete(Identity).where(Identity.c.contact_id == _id),
+    "devices": delete(Device).where(Device.c.contact_id == _id),
+    "passkeys": delete(Passkey).where(Passkey.c.contact_id == _id),
+    "pending sign-ins": delete(PendingSignIn).where(PendingSignIn.c.contact_id == _id),
+    "recovery codes": delete(RecoveryCode).where(RecoveryCode.c.contact_id == _id),
+    "second steps": delete(SecondStep).where(SecondStep.c.contact_id == _id),
+    "events": delete(Event).where(Event.c.contact_id == _id),
+    "former passwords": delete(FormerPassword).where(FormerPassword.c.contact_id == _id),
+    "accounts": delete(Account).where(Account.c.contact_id == _id),
+    "groups": delete(ContactGroup).where(ContactGroup.c.contact_id == _id),
+    "contacts": delete(Contact).where(Contact.c.id == _id),
 }
 """The deletions by the operator's word for the rows, in the order of their foreign keys."""
 _delete_referral = (
     update(Registration)
-    .where(Registration.referral == select(Contact.cu_ref_no).where(Contact.id == _id).scalar_subquery())
+    .where(Registration.c.referral == select(Contact.c.cu_ref_no).where(Contact.c.id == _id).scalar_subquery())
     .values(referral=None)
 )
-_recipient = select(Contact.organisation_id, Contact.email, Contact.locale, Contact.confirmed_at).where(
-    Contact.id == _id
+_recipient = select(Contact.c.organisation_id, Contact.c.email, Contact.c.locale, Contact.c.confirmed_at).where(
+    Contact.c.id == _id
 )
 
 

@@ -1,7 +1,7 @@
 """All failures of the use cases, in one table.
 
 Codes and messages are documented for shops' servers (docs/api.md); the words are shown on the portal's own pages.
-Failures that an attacker must not tell apart share their words.
+Failures that an attacker must not be able to distinguish have the same words.
 """
 
 from dataclasses import dataclass
@@ -25,13 +25,21 @@ class Wording:
 
 _LOGIN_FAILED = N_("The email or password isn't right. Check both, or set a new password.")
 TOO_MANY = NN_("Too many attempts. Try again in %(num)d minute.", "Too many attempts. Try again in %(num)d minutes.")
-_REUSED = N_("You've used this password before. Please choose a new one.")
+
+
+def _sign_in_failed(words: Message, detail: str | None = None) -> Wording:
+    """Return the texts of a failure that a shop's server can distinguish from others only by its detail."""
+    return Wording("login", "E001", "Customer login failed.", words, detail)
+
+
+def _registration_failed(words: Message) -> Wording:
+    return Wording("register-account", "E001", "Customer register failed.", words)
 
 
 class Failure(Enum):
     """A reason for a refusal. The names are stable: events and logs contain them."""
 
-    LOGIN_FAILED = Wording("login", "E001", "Customer login failed.", _LOGIN_FAILED)
+    LOGIN_FAILED = _sign_in_failed(_LOGIN_FAILED)
     UNKNOWN_CONTACT = Wording("login", "E002", "Customer e-mail does not exist.", _LOGIN_FAILED)
     NO_ACCOUNT = Wording("login", "E003", "Customer have not a registered account.", _LOGIN_FAILED)
     WRONG_PASSWORD = Wording("login", "E004", "Wrong e-mail or password.", _LOGIN_FAILED)
@@ -51,59 +59,29 @@ class Failure(Enum):
         N_("Please confirm your email address first. Open the link in the email we sent you, or ask us to resend it."),
     )
 
-    TWO_STEP_REQUIRED = Wording(
-        "login",
-        "E001",
-        "Customer login failed.",
-        N_("Enter a code from your authenticator app to sign in."),
-        "two-step-required",
-    )
-    TWO_STEP_WRONG = Wording(
-        "login",
-        "E001",
-        "Customer login failed.",
+    TWO_STEP_REQUIRED = _sign_in_failed(N_("Enter a code from your authenticator app to sign in."), "two-step-required")
+    TWO_STEP_WRONG = _sign_in_failed(
         N_("This code isn't right. Enter the code that your authenticator app shows now, or a recovery code."),
         "two-step-wrong",
     )
-    TWO_STEP_SETUP_REQUIRED = Wording(
-        "login",
-        "E001",
-        "Customer login failed.",
-        N_("Set up two-step verification to sign in."),
-        "two-step-setup-required",
-    )
+    TWO_STEP_SETUP_REQUIRED = _sign_in_failed(N_("Set up two-step verification to sign in."), "two-step-setup-required")
 
-    PASSKEY_REFUSED = Wording(
-        "login",
-        "E001",
-        "Customer login failed.",
-        N_("We couldn't use this passkey. Try another one, or sign in with your password or by email."),
+    PASSKEY_REFUSED = _sign_in_failed(
+        N_("We couldn't use this passkey. Try another one, or sign in with your password or by email.")
     )
     """Unknown, removed, of another customer or organisation, or with a wrong signature: all alike."""
-    PASSKEY_EXPIRED = Wording(
-        "login",
-        "E001",
-        "Customer login failed.",
-        N_("That took too long, or was done in another tab. Please try your passkey again."),
+    PASSKEY_EXPIRED = _sign_in_failed(
+        N_("That took too long, or was done in another tab. Please try your passkey again.")
     )
-    PASSKEY_NOT_ADDED = Wording(
-        "login",
-        "E001",
-        "Customer login failed.",
-        N_("We couldn't add this passkey. Try again, or save it in another place, such as your phone."),
+    PASSKEY_NOT_ADDED = _sign_in_failed(
+        N_("We couldn't add this passkey. Try again, or save it in another place, such as your phone.")
     )
-    TOO_MANY_PASSKEYS = Wording(
-        "login",
-        "E001",
-        "Customer login failed.",
-        N_("You have as many passkeys as an account can have. Remove one that you don't use, then add a new one."),
+    TOO_MANY_PASSKEYS = _sign_in_failed(
+        N_("You have as many passkeys as an account can have. Remove one that you don't use, then add a new one.")
     )
 
-    REGISTRATION_FAILED = Wording(
-        "register-account",
-        "E001",
-        "Customer register failed.",
-        N_("We couldn't create the account. Check what you entered and try again."),
+    REGISTRATION_FAILED = _registration_failed(
+        N_("We couldn't create the account. Check what you entered and try again.")
     )
     ALREADY_REGISTERED = Wording(
         "register-account",
@@ -117,29 +95,16 @@ class Failure(Enum):
         "Customer account has been banned.",
         N_("The account with this address has been closed. Please contact the shop or service it was for."),
     )
-    TOO_MANY_REGISTRATIONS = Wording(
-        "register-account",
-        "E004",
-        "Too many registration attempts.",
-        TOO_MANY,
-    )
+    TOO_MANY_REGISTRATIONS = Wording("register-account", "E004", "Too many registration attempts.", TOO_MANY)
 
-    REGISTRATION_DROPPED = Wording(
-        "register-account",
-        "E001",
-        "Customer register failed.",
+    REGISTRATION_DROPPED = _registration_failed(
         N_(
             "Your email address was confirmed in another way, so the password chosen at registration was not saved. "
             "Sign in by email, or set a new password."
-        ),
+        )
     )
 
-    ALREADY_CONFIRMED = Wording(
-        "register-account",
-        "E001",
-        "Customer register failed.",
-        N_("There is nothing more to confirm. You can sign in with this address."),
-    )
+    ALREADY_CONFIRMED = _registration_failed(N_("There is nothing more to confirm. You can sign in with this address."))
 
     PASSWORD_REFUSED = Wording(
         "set-new-password", "E001", "Change password failed.", N_("Please choose another password.")
@@ -148,7 +113,7 @@ class Failure(Enum):
         "set-new-password",
         "E002",
         "You have entered a previously used password. For security reasons, please enter a new and unique password.",
-        _REUSED,
+        N_("You've used this password before. Please choose a new one."),
     )
     NO_SUCH_LINK = Wording(
         "set-new-password",
@@ -168,17 +133,9 @@ class Failure(Enum):
         "Reset password request has been expired.",
         N_("The links in our emails only work for a short time. Please ask for a new one."),
     )
-    WRONG_CODE = Wording(
-        "login",
-        "E001",
-        "Customer login failed.",
-        N_("This code doesn't work. Check it, or open the link in the same email instead."),
-    )
-    CODE_ENDED = Wording(
-        "login",
-        "E001",
-        "Customer login failed.",
-        N_("This code can't be used any more. Try the link in the email, or ask for a new email."),
+    WRONG_CODE = _sign_in_failed(N_("This code doesn't work. Check it, or open the link in the same email instead."))
+    CODE_ENDED = _sign_in_failed(
+        N_("This code can't be used any more. Try the link in the email, or ask for a new email.")
     )
     NO_SUCH_HANDOVER = Wording(
         "redeem-handover",
@@ -208,7 +165,7 @@ def failures_of(use_case: str) -> tuple[Failure, ...]:
 
 
 def minutes(seconds: int) -> int:
-    """Return how many whole minutes to wait, as people are told."""
+    """Return how many whole minutes to wait, as messages say it."""
     return ceil(seconds / 60)
 
 

@@ -59,7 +59,7 @@ class Customer:
 
 
 class Proof(Enum):
-    """What the holder of a session has just shown of being the customer."""
+    """What a customer has just proved in a session."""
 
     FIRST_STEP = auto()
     """The password, a code from an email, or a passkey."""
@@ -94,43 +94,45 @@ class NewIdentity:
 _insert = insert(Identity)
 _find = (
     select(
-        Contact.id,
-        Identity.id.label("identity_id"),
-        Contact.organisation_id,
-        Contact.email,
-        Contact.email_key,
-        Contact.cu_ref_no,
-        Contact.name,
-        Contact.first_name,
-        Contact.last_name,
-        Contact.locale,
-        Contact.phone,
-        Contact.company_name,
-        Identity.proved_at,
-        Identity.second_step_at,
-        Identity.remember,
-        Identity.seen_at,
-        Identity.expires_at,
-        Contact.banned_at,
-        Contact.banned_until,
+        Contact.c.id,
+        Identity.c.id.label("identity_id"),
+        Contact.c.organisation_id,
+        Contact.c.email,
+        Contact.c.email_key,
+        Contact.c.cu_ref_no,
+        Contact.c.name,
+        Contact.c.first_name,
+        Contact.c.last_name,
+        Contact.c.locale,
+        Contact.c.phone,
+        Contact.c.company_name,
+        Identity.c.proved_at,
+        Identity.c.second_step_at,
+        Identity.c.remember.label("remember"),  # the column has another name
+        Identity.c.seen_at,
+        Identity.c.expires_at,
+        Contact.c.banned_at,
+        Contact.c.banned_until,
     )
-    .join(Contact, Contact.id == Identity.contact_id)
+    .join(Contact, Contact.c.id == Identity.c.contact_id)
     .where(
-        Identity.digest == bindparam("digest"),
-        Identity.ended_at.is_(None),
-        Contact.organisation_id == bindparam("organisation_id"),
-        Contact.erase_at.is_(None),
+        Identity.c.digest == bindparam("digest"),
+        Identity.c.ended_at.is_(None),
+        Contact.c.organisation_id == bindparam("organisation_id"),
+        Contact.c.erase_at.is_(None),
     )
 )
-_unless_locked = select(Identity.id).where(Identity.id == bindparam("identity_id")).with_for_update(skip_locked=True)
+_unless_locked = (
+    select(Identity.c.id).where(Identity.c.id == bindparam("identity_id")).with_for_update(skip_locked=True)
+)
 _update_seen_at = (
-    update(Identity).where(Identity.id == _unless_locked.scalar_subquery()).values(seen_at=bindparam("now"))
+    update(Identity).where(Identity.c.id == _unless_locked.scalar_subquery()).values(seen_at=bindparam("now"))
 )
 _renew = (
     update(Identity)
-    .where(Identity.id == bindparam("identity_id"), Identity.ended_at.is_(None))
+    .where(Identity.c.id == bindparam("identity_id"), Identity.c.ended_at.is_(None))
     .values(digest=bindparam("new_digest"))
-    .returning(Identity.id)
+    .returning(Identity.c.id)
 )
 _RENEWALS = {
     Proof.FIRST_STEP: _renew.values(proved_at=bindparam("now")),
@@ -177,11 +179,11 @@ def _channel(visitor: Visitor) -> Channel:
 def is_live(rules: Rules, now: datetime) -> ColumnElement[bool]:
     """Whether an identity would be accepted now, as `find` decides."""
     return and_(
-        Identity.ended_at.is_(None),
-        Identity.expires_at > now,
+        Identity.c.ended_at.is_(None),
+        Identity.c.expires_at > now,
         or_(
-            and_(Identity.remember, Identity.seen_at > now - rules.identity_idle),
-            and_(not_(Identity.remember), Identity.seen_at > now - SHORT_IDLE),
+            and_(Identity.c.remember, Identity.c.seen_at > now - rules.identity_idle),
+            and_(not_(Identity.c.remember), Identity.c.seen_at > now - SHORT_IDLE),
         ),
     )
 
@@ -219,9 +221,9 @@ def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
 
 
 def renew(connection: Connection, identity_id: int, now: datetime, proof: Proof = Proof.FIRST_STEP) -> str | None:
-    """Go on with a session under a new identity, as one whose holder has just proved to be the customer.
+    """Replace the identity of a session whose customer has just reauthenticated.
 
-    Returns it, or None for a session that has ended. When the session began, and its end, stay as they are.
+    Return the new one, or None for a session that has ended. The session keeps its start and its end.
     """
     raw = random_id()
     parameters = {"identity_id": identity_id, "new_digest": digest_of(raw), "now": now}
@@ -234,7 +236,7 @@ def lock_signed_in(connection: Connection, customer: Customer) -> ContactCredent
     For what must not be done once more after all sessions have ended. Raises SessionEnded.
     """
     contact = contacts.lock(connection, customer.id)
-    is_open = select(Identity.id).where(Identity.id == customer.identity_id, Identity.ended_at.is_(None))
+    is_open = select(Identity.c.id).where(Identity.c.id == customer.identity_id, Identity.c.ended_at.is_(None))
     if contact is None or connection.execute(is_open).one_or_none() is None:
         raise SessionEnded
     return contact

@@ -1,11 +1,11 @@
 """The codes of one-time links: six digits in the same email, typed in the browser that requested it."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy import Connection, Row, select, update
 
-from portal.domain import failed_attempts
+from portal.domain import lockout
 from portal.domain.audit_log import record, refusals_recorded
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
@@ -40,9 +40,7 @@ def get_open_link_by_code(
         owner_ids = _lock_owners(connection, visitor, public_ids)
         counted = _count_code_attempt(connection, public_ids)
         usable = [row for row in counted if row.code_tries <= MAX_CODE_ATTEMPTS and row.expires_at > now]
-        allowed = failed_attempts.count_code_attempt(
-            connection, owner_ids.intersection(row.contact_id for row in usable)
-        )
+        allowed = lockout.count_mailed_code(connection, owner_ids.intersection(row.contact_id for row in usable))
         matching = [row for row in usable if context.signer.is_code(purpose, row.public_id, digits)]
         matching = [row for row in matching if row.contact_id in allowed]
         ended = all(row.code_tries >= MAX_CODE_ATTEMPTS for row in usable)
@@ -65,22 +63,24 @@ def get_open_link_by_code(
 def _lock_owners(connection: Connection, visitor: Visitor, public_ids: Sequence[str]) -> set[int]:
     """Lock the contacts of the visitor's organisation that the links belong to; return their ids."""
     rows = (
-        select(Contact.id)
-        .join(Link, Link.contact_id == Contact.id)
-        .where(Link.public_id.in_(public_ids))
-        .where(Contact.organisation_id == visitor.organisation_id)
-        .order_by(Contact.id)
+        select(Contact.c.id)
+        .join(Link, Link.c.contact_id == Contact.c.id)
+        .where(Link.c.public_id.in_(public_ids))
+        .where(Contact.c.organisation_id == visitor.organisation_id)
+        .order_by(Contact.c.id)
         .with_for_update(of=Contact, key_share=True)
     )
     return set(connection.scalars(rows))
 
 
-def _count_code_attempt(connection: Connection, public_ids: Sequence[str]) -> Sequence[Row[*tuple[Any, ...]]]:
+def _count_code_attempt(
+    connection: Connection, public_ids: Sequence[str]
+) -> Sequence[Row[str, int | None, int, datetime]]:
     """Count an attempt on the code of each link; return the links whose code was not dead before."""
-    found = lock_links(connection, Link.public_id.in_(public_ids))
+    found = lock_links(connection, Link.c.public_id.in_(public_ids))
     return connection.execute(
         update(Link)
-        .where(Link.id.in_(found), Link.code_tries <= MAX_CODE_ATTEMPTS)
-        .values(code_tries=Link.code_tries + 1)
-        .returning(Link.public_id, Link.contact_id, Link.code_tries, Link.expires_at)
+        .where(Link.c.id.in_(found), Link.c.code_tries <= MAX_CODE_ATTEMPTS)
+        .values(code_tries=Link.c.code_tries + 1)
+        .returning(Link.c.public_id, Link.c.contact_id, Link.c.code_tries, Link.c.expires_at)
     ).all()

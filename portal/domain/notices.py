@@ -1,4 +1,4 @@
-"""Tell customers by email what happened to their account, in the transaction that does it.
+"""Queue emails that notify customers of an event, in the transaction of that event.
 
 Such an email counts against no rate limit. Most carry a link "This wasn't me" (use_cases/report_not_me.py).
 """
@@ -51,16 +51,18 @@ def notify_of_sign_in(
     """Queue a notice of a sign-in with a device that is not known for the customer, before the identity starts.
 
     None for a customer's first sign-in, nor for one at a shop's server. The first notice is sent at once, so that the
-    owner hears of an intruder soon; what follows within the hour is told together, in one email at its end, so that a
+    owner learns of an intruder soon; further sign-ins within the hour are listed in one email at its end, so that a
     browser without cookies does not fill the mailbox. The caller has locked the contact's row.
     """
     if visitor.via_api or contact.email is None or not devices.is_new(connection, visitor, contact.id, now):
         return
     last = connection.execute(
-        select(OutboxMail.id, OutboxMail.details, OutboxMail.due_at, context.clock.shared(connection).label("now"))
-        .where(OutboxMail.contact_id == contact.id, OutboxMail.notice == Notice.NEW_SIGN_IN)
-        .where(OutboxMail.recipient == contact.email)
-        .order_by(OutboxMail.id.desc())
+        select(
+            OutboxMail.c.id, OutboxMail.c.details, OutboxMail.c.due_at, context.clock.shared(connection).label("now")
+        )
+        .where(OutboxMail.c.contact_id == contact.id, OutboxMail.c.notice == Notice.NEW_SIGN_IN)
+        .where(OutboxMail.c.recipient == contact.email)
+        .order_by(OutboxMail.c.id.desc())
         .limit(1)
     ).one_or_none()
     if last is not None and _add_sign_in(connection, visitor, last, now):
@@ -75,8 +77,8 @@ def _add_sign_in(connection: Connection, visitor: Visitor, mail: Row[*tuple[Any,
     sign_in = {"at": now.isoformat(), "ip": visitor.ip, "userAgent": visitor.user_agent}
     listed = [*mail.details.get("signIns", ()), sign_in][:MAX_BUNDLED]
     unclaimed = update(OutboxMail).where(
-        OutboxMail.id == mail.id, OutboxMail.state == MailState.QUEUED, OutboxMail.claim.is_(None)
+        OutboxMail.c.id == mail.id, OutboxMail.c.state == MailState.QUEUED, OutboxMail.c.claim.is_(None)
     )
     return (
-        connection.execute(unclaimed.values(details={"signIns": listed}).returning(OutboxMail.id)).first() is not None
+        connection.execute(unclaimed.values(details={"signIns": listed}).returning(OutboxMail.c.id)).first() is not None
     )

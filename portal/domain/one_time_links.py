@@ -22,7 +22,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import aliased
 
 from portal.domain import contacts
 from portal.domain.audit_log import EventKind
@@ -88,49 +87,51 @@ class LinkUsed(Refused):
         self.used_at = used_at
 
 
-_is_unended = (Link.used_at.is_(None), Link.ended_at.is_(None))
-_used = aliased(Link)
+_is_unended = (Link.c.used_at.is_(None), Link.c.ended_at.is_(None))
+_used = Link.alias("used")
 _was_confirmed = exists().where(
-    _used.contact_id == Link.contact_id, _used.purpose == Purpose.VERIFY, _used.used_at.is_not(None)
+    _used.c.contact_id == Link.c.contact_id, _used.c.purpose == Purpose.VERIFY, _used.c.used_at.is_not(None)
 )
 """Whether a registration of a link's address was confirmed, the link's own or another."""
-_has_ended_registration = exists().where(Registration.id == Link.registration_id, Registration.ended_at.is_not(None))
+_has_ended_registration = exists().where(
+    Registration.c.id == Link.c.registration_id, Registration.c.ended_at.is_not(None)
+)
 _find = (
     select(
-        Link.id,
-        Link.contact_id,
-        Link.registration_id,
-        Link.email,
-        Link.used_at,
-        Link.ended_at,
-        Link.expires_at,
-        Contact.email.label("contact_email"),
-        Contact.banned_at,
-        Contact.banned_until,
+        Link.c.id,
+        Link.c.contact_id,
+        Link.c.registration_id,
+        Link.c.email,
+        Link.c.used_at,
+        Link.c.ended_at,
+        Link.c.expires_at,
+        Contact.c.email.label("contact_email"),
+        Contact.c.banned_at,
+        Contact.c.banned_until,
         _was_confirmed.label("was_confirmed"),
         _has_ended_registration.label("has_ended_registration"),
     )
-    .join(Contact, Contact.id == Link.contact_id)
-    .where(Link.public_id == bindparam("public_id"), Link.purpose == bindparam("purpose"))
-    .where(Contact.organisation_id == bindparam("organisation_id"))
+    .join(Contact, Contact.c.id == Link.c.contact_id)
+    .where(Link.c.public_id == bindparam("public_id"), Link.c.purpose == bindparam("purpose"))
+    .where(Contact.c.organisation_id == bindparam("organisation_id"))
 )
 
 
 def is_open(now: BindParameter[datetime]) -> ColumnElement[bool]:
     """Whether a link can be used now, as far as the link itself is concerned."""
-    return and_(*_is_unended, Link.expires_at > now)
+    return and_(*_is_unended, Link.c.expires_at > now)
 
 
-_insert = insert(Link).returning(Link.id)
-_locking = select(Link.id).order_by(Link.id).with_for_update(key_share=True)
-_unended = _locking.where(*_is_unended, Link.contact_id == bindparam("contact_id"))
-_unended_of_contact = _unended.where(Link.purpose != Purpose.ADDRESS_UNDO)
-_unended_of_purpose = _unended.where(Link.purpose == bindparam("purpose"))
+_insert = insert(Link).returning(Link.c.id)
+_locking = select(Link.c.id).order_by(Link.c.id).with_for_update(key_share=True)
+_unended = _locking.where(*_is_unended, Link.c.contact_id == bindparam("contact_id"))
+_unended_of_contact = _unended.where(Link.c.purpose != Purpose.ADDRESS_UNDO)
+_unended_of_purpose = _unended.where(Link.c.purpose == bindparam("purpose"))
 _use = (
     update(Link)
-    .where(Link.id == bindparam("link_id"), is_open(bindparam("now", type_=UtcDateTime())))
+    .where(Link.c.id == bindparam("link_id"), is_open(bindparam("now", type_=UtcDateTime())))
     .values(used_at=bindparam("now", type_=UtcDateTime()))
-    .returning(Link.id)
+    .returning(Link.c.id)
 )
 
 
@@ -205,7 +206,7 @@ def consume(connection: Connection, link: OpenLink, now: datetime) -> None:
     """
     used = connection.execute(_use, {"link_id": link.id, "now": now}).one_or_none()
     if used is None:
-        row = connection.execute(select(Link.used_at, Link.expires_at).where(Link.id == link.id)).first()
+        row = connection.execute(select(Link.c.used_at, Link.c.expires_at).where(Link.c.id == link.id)).first()
         if row is not None and row.used_at:
             is_confirmation = link.purpose is Purpose.VERIFY
             raise LinkUsed(Failure.ALREADY_CONFIRMED if is_confirmation else Failure.LINK_ENDED, link, row.used_at)
@@ -227,12 +228,12 @@ def end_all(connection: Connection, contact_id: int, now: datetime, purpose: Pur
 
 def end(connection: Connection, link_ids: Select[Any], now: datetime) -> None:
     """End those of the links of a query that are open."""
-    _end(connection, lock_links(connection, *_is_unended, Link.id.in_(link_ids)), now)
+    _end(connection, lock_links(connection, *_is_unended, Link.c.id.in_(link_ids)), now)
 
 
 def _end(connection: Connection, link_ids: Sequence[int], now: datetime) -> None:
     if link_ids:
-        connection.execute(update(Link).where(Link.id.in_(link_ids)).values(ended_at=now))
+        connection.execute(update(Link).where(Link.c.id.in_(link_ids)).values(ended_at=now))
 
 
 def lock_links(connection: Connection, *conditions: ColumnElement[bool]) -> list[int]:

@@ -81,7 +81,7 @@ class UnknownOrganisation(LookupError):
 
 def columns(prefix: str = "") -> list[ColumnElement[Any]]:
     """Return the columns for `read_organisation`, labelled with the prefix and the field's name."""
-    return [getattr(OrganisationRow, one.name).label(prefix + one.name) for one in fields(Organisation)]
+    return [OrganisationRow.c[one.name].label(prefix + one.name) for one in fields(Organisation)]
 
 
 def read_organisation(row: Row[*tuple[Any, ...]], prefix: str = "") -> Organisation:
@@ -95,7 +95,7 @@ def read_organisation(row: Row[*tuple[Any, ...]], prefix: str = "") -> Organisat
 
 def get_organisation(connection: Connection, slug: str) -> Organisation:
     """Return the organisation with a slug; raises UnknownOrganisation."""
-    row = connection.execute(select(*columns()).where(OrganisationRow.slug == slug)).one_or_none()
+    row = connection.execute(select(*columns()).where(OrganisationRow.c.slug == slug)).one_or_none()
     if row is None:
         raise UnknownOrganisation(slug)
     return read_organisation(row)
@@ -103,14 +103,14 @@ def get_organisation(connection: Connection, slug: str) -> Organisation:
 
 def list_organisations(connection: Connection) -> list[Organisation]:
     """Return all organisations, in the order of their slugs."""
-    rows = connection.execute(select(*columns()).order_by(OrganisationRow.slug))
+    rows = connection.execute(select(*columns()).order_by(OrganisationRow.c.slug))
     return [read_organisation(row) for row in rows]
 
 
 def find_logo(connection: Connection, organisation_id: int) -> tuple[bytes, str] | None:
     """Return the logo of an organisation and its media type, or None."""
-    statement = select(OrganisationRow.logo, OrganisationRow.logo_type).where(
-        OrganisationRow.id == organisation_id, OrganisationRow.logo.is_not(None)
+    statement = select(OrganisationRow.c.logo, OrganisationRow.c.logo_type).where(
+        OrganisationRow.c.id == organisation_id, OrganisationRow.c.logo.is_not(None)
     )
     row = connection.execute(statement).one_or_none()
     return (row.logo, row.logo_type) if row else None
@@ -118,8 +118,8 @@ def find_logo(connection: Connection, organisation_id: int) -> tuple[bytes, str]
 
 def find_cover(connection: Connection, organisation_id: int) -> tuple[bytes, str] | None:
     """Return the cover of an organisation and its media type, or None."""
-    statement = select(OrganisationRow.cover, OrganisationRow.cover_type).where(
-        OrganisationRow.id == organisation_id, OrganisationRow.cover.is_not(None)
+    statement = select(OrganisationRow.c.cover, OrganisationRow.c.cover_type).where(
+        OrganisationRow.c.id == organisation_id, OrganisationRow.c.cover.is_not(None)
     )
     row = connection.execute(statement).one_or_none()
     return (row.cover, row.cover_type) if row else None

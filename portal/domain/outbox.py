@@ -43,7 +43,7 @@ class Notice(StrEnum):
     CLOSED = "closed"
     """The customer has closed the account; a link keeps it."""
     KEEP = "keep"
-    """Somebody registered the address of a closed account; a link keeps it."""
+    """The address of a closed account was registered; a link keeps the account."""
     ERASED = "erased"
     """The last email to a customer who was erased (erasure.py)."""
     ADDRESS_CHANGE = "address_change"
@@ -125,7 +125,7 @@ class NewMail:
     wanted: bool = True
     """False for a decoy, which is stored without an address and never sent."""
     details: Mapping[str, Any] = field(default_factory=dict)
-    """What the email tells beside its kind, as JSON."""
+    """The details that the email lists, as JSON."""
     delay: timedelta = timedelta(0)
 
 

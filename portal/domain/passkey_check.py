@@ -1,6 +1,6 @@
-"""Check the passkey that a browser shows, and do what a right one allows."""
+"""Check the passkey that a browser has sent, and do what a right one allows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -12,9 +12,8 @@ from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure, Refused
-from portal.domain.passkey_requests import Use, use_challenge
+from portal.domain.passkey_requests import PasskeyResponse, Use, use_challenge
 from portal.domain.rate_limits import attempt, passkey_limits
-from portal.domain.relying_party import RelyingParty
 from portal.storage.models import Contact
 from portal.storage.models import Passkey as PasskeyRow
 
@@ -25,17 +24,17 @@ T = TypeVar("T")
 
 _find = (
     select(
-        PasskeyRow.id,
-        PasskeyRow.contact_id,
-        PasskeyRow.user_handle,
-        PasskeyRow.public_key,
-        PasskeyRow.can_sync,
+        PasskeyRow.c.id,
+        PasskeyRow.c.contact_id,
+        PasskeyRow.c.user_handle,
+        PasskeyRow.c.public_key,
+        PasskeyRow.c.can_sync,
     )
-    .join(Contact, Contact.id == PasskeyRow.contact_id)
-    .where(PasskeyRow.credential_id == bindparam("credential_id"))
-    .where(Contact.organisation_id == bindparam("organisation_id"))
+    .join(Contact, Contact.c.id == PasskeyRow.c.contact_id)
+    .where(PasskeyRow.c.credential_id == bindparam("credential_id"))
+    .where(Contact.c.organisation_id == bindparam("organisation_id"))
 )
-_sign_count = select(PasskeyRow.sign_count).where(PasskeyRow.id == bindparam("passkey_id"))
+_sign_count = select(PasskeyRow.c.sign_count).where(PasskeyRow.c.id == bindparam("passkey_id"))
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class _StoredPasskey:
 
 
 class UnknownPasskey(Refused):
-    """The organisation has no such passkey, so the browser can forget it. It says what every other refusal says."""
+    """The organisation has no such passkey, so the browser can forget it. It has the words of every other refusal."""
 
     def __init__(self) -> None:
         super().__init__(Failure.PASSKEY_REFUSED)
@@ -58,15 +57,11 @@ class UnknownPasskey(Refused):
 
 @dataclass(frozen=True)
 class Presented:
-    """What a browser has sent to show a passkey, and what for."""
+    """A passkey that was shown, by whom and what for."""
 
     visitor: Visitor
-    party: RelyingParty
+    response: PasskeyResponse
     use: Use
-    challenges: Sequence[str] = field(repr=False)
-    """Those that the browser holds."""
-    credential: str = field(repr=False)
-    """The authenticator's answer to one of them, as JSON."""
     kind: EventKind
     """The event that a refusal is recorded as."""
     contact_id: int | None = None
@@ -78,17 +73,17 @@ def check_passkey(
     presented: Presented,
     then: Callable[[Connection, ContactCredentials, bool, datetime], T],
 ) -> T:
-    """Check an answer of an authenticator, and do what a right one allows, in one transaction.
+    """Check the response of an authenticator, and call `then` for a right one, in one transaction.
 
-    `then` is told whether the authenticator has verified its user. The answer is counted against the rate limits before
-    it is verified, and accepted once. Raises Refused (PASSKEY_REFUSED, PASSKEY_EXPIRED, TOO_MANY_LOGINS, and after a
-    right signature BANNED and UNVERIFIED), and what `then` raises, which leaves the challenge unused. A passkey that is
-    unknown, removed or of another organisation is an UnknownPasskey.
+    `then` is told whether the authenticator has verified its user. The response is counted against the rate limits
+    before it is verified, and accepted once. Raises Refused (PASSKEY_REFUSED, PASSKEY_EXPIRED, TOO_MANY_LOGINS, and
+    after a right signature BANNED and UNVERIFIED), and what `then` raises, which leaves the challenge unused. A passkey
+    that is unknown, removed or of another organisation is an UnknownPasskey.
     """
-    from portal.domain import webauthn_ceremonies
+    from portal.domain import webauthn_ceremonies  # loads a library that most requests do not need
 
     visitor = presented.visitor
-    answer = webauthn_ceremonies.read_answer(presented.use, presented.challenges, presented.credential, context.clock())
+    answer = webauthn_ceremonies.read_answer(presented.response, presented.use, context.clock())
     with context.database.read() as connection:
         passkey = _find_stored(connection, visitor.organisation_id, answer.credential_id)
     owner = presented.contact_id or (passkey.contact_id if passkey else None)
@@ -99,7 +94,7 @@ def check_passkey(
     with counted, refusals_recorded(context, visitor, presented.kind, owner):
         if passkey is None:
             raise UnknownPasskey
-        verified = webauthn_ceremonies.verify_answer(presented.party, answer, passkey.public_key)
+        verified = webauthn_ceremonies.verify_answer(presented.response.party, answer, passkey.public_key)
         _check_owner(presented, passkey, verified)
         with context.database.write() as connection:
             now = context.clock()
@@ -145,5 +140,5 @@ def _use(
     if 0 < max(sign_count, verified.sign_count) == sign_count:
         record(connection, visitor, EventKind.PASSKEY_COUNTER, contact_id=contact.id, now=now)
     used = {"last_used_at": now, "is_synced": verified.is_synced, "sign_count": max(sign_count, verified.sign_count)}
-    connection.execute(update(PasskeyRow).where(PasskeyRow.id == passkey.id).values(used))
+    connection.execute(update(PasskeyRow).where(PasskeyRow.c.id == passkey.id).values(used))
     return contact

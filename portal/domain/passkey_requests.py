@@ -1,4 +1,4 @@
-"""What asks a browser for a passkey, and the challenge in it, which the browser brings back with the answer.
+"""Requests to a browser for a passkey, and their challenges, which the browser sends back with the response.
 
 Nothing is stored when a request is made: the page signs the challenge for the browser's session. A challenge that was
 answered is stored, in the transaction of what the answer allows, so that no answer is accepted twice. What the answer
@@ -61,7 +61,7 @@ class Challenge:
         return cls(Use(use), _from_base64url(value), issued, _from_base64url(user_handle))
 
     def write(self) -> str:
-        """Return the text that the browser brings back."""
+        """Return the text that the browser sends back."""
         return f"{self.use}.{int(self.issued_at.timestamp())}.{base64url(self.value)}.{base64url(self.user_handle)}"
 
     @property
@@ -71,12 +71,23 @@ class Challenge:
 
 @dataclass(frozen=True)
 class PasskeyRequest:
-    """What asks a browser for a passkey."""
+    """A request to a browser for a passkey."""
 
     options: dict[str, Any]
     """For `PublicKeyCredential.parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON`."""
     challenge: str = field(repr=False)
-    """What the browser brings back with the answer. The page must sign it for the session, so that it is this one."""
+    """What the browser sends back with the response. The page signs it for the session."""
+
+
+@dataclass(frozen=True)
+class PasskeyResponse:
+    """What a browser has sent to show or add a passkey."""
+
+    party: RelyingParty
+    challenges: Sequence[str] = field(repr=False)
+    """Those that this browser was given."""
+    credential: str = field(repr=False)
+    """The authenticator's answer to one of them, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +108,7 @@ class User:
 
 
 def base64url(data: bytes) -> str:
-    """Return bytes as the JSON of WebAuthn has them: without padding."""
+    """Encode bytes as WebAuthn's JSON does: in base64url without padding."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
@@ -159,6 +170,6 @@ def find_challenge(use: Use, challenges: Sequence[str], answered: bytes, now: da
 def use_challenge(connection: Connection, challenge: Challenge) -> bool:
     """Store that a challenge was answered; return False if it was answered before."""
     digest = sha256(challenge.value).digest()
-    statement = insert_unless_there(connection, UsedChallenge, "digest").returning(UsedChallenge.id)
+    statement = insert_unless_there(connection, UsedChallenge, "digest").returning(UsedChallenge.c.id)
     row = {"digest": digest, "expires_at": challenge.expires_at}
     return connection.execute(statement, row).one_or_none() is not None

@@ -58,23 +58,23 @@ class Passkey:
     """In base64url: the account, as browsers know it."""
 
 
-_of_contact = PasskeyRow.contact_id == bindparam("of_contact")
+_of_contact = PasskeyRow.c.contact_id == bindparam("of_contact")
 _list = (
     select(
-        PasskeyRow.id,
-        PasskeyRow.name,
-        PasskeyRow.aaguid,
-        PasskeyRow.created_at,
-        PasskeyRow.last_used_at,
-        PasskeyRow.is_synced,
-        PasskeyRow.credential_id,
-        PasskeyRow.user_handle,
+        PasskeyRow.c.id,
+        PasskeyRow.c.name,
+        PasskeyRow.c.aaguid,
+        PasskeyRow.c.created_at,
+        PasskeyRow.c.last_used_at,
+        PasskeyRow.c.is_synced,
+        PasskeyRow.c.credential_id,
+        PasskeyRow.c.user_handle,
     )
     .where(_of_contact)
-    .order_by(PasskeyRow.id.desc())
+    .order_by(PasskeyRow.c.id.desc())
 )
-_descriptors = select(PasskeyRow.credential_id, PasskeyRow.transports).where(_of_contact).order_by(PasskeyRow.id)
-_user_handles = select(PasskeyRow.user_handle).where(_of_contact)
+_descriptors = select(PasskeyRow.c.credential_id, PasskeyRow.c.transports).where(_of_contact).order_by(PasskeyRow.c.id)
+_user_handles = select(PasskeyRow.c.user_handle).where(_of_contact)
 
 
 def list_passkeys(connection: Connection, contact_id: int) -> list[Passkey]:
@@ -91,12 +91,12 @@ def _read(row: Row[*tuple[Any, ...]]) -> Passkey:
 
 
 def list_descriptors(connection: Connection, contact_id: int) -> list[Descriptor]:
-    """Return the passkeys of a customer, as browsers are told of them."""
+    """Return the passkeys of a customer for the options that a browser gets."""
     return [Descriptor(**row._asdict()) for row in connection.execute(_descriptors, {"of_contact": contact_id})]
 
 
 def find_user_handle(connection: Connection, contact_id: int) -> bytes | None:
-    """Return what authenticators know a customer by; None for one without passkeys."""
+    """Return the user handle of a customer's passkeys; None for a customer without passkeys."""
     return connection.execute(_user_handles, {"of_contact": contact_id}).scalars().first()
 
 
@@ -115,30 +115,36 @@ def add(connection: Connection, contact_id: int, new: "NewCredential", now: date
         "is_synced": new.is_synced,
         "created_at": now,
     }
-    statement = insert_unless_there(connection, PasskeyRow, "credential_id").returning(PasskeyRow.id)
+    statement = insert_unless_there(connection, PasskeyRow, "credential_id").returning(PasskeyRow.c.id)
     passkey_id = connection.execute(statement, row).scalar_one_or_none()
+    return _find(connection, contact_id, passkey_id)
+
+
+def _find(connection: Connection, contact_id: int, passkey_id: int | None) -> Passkey | None:
     return next((one for one in list_passkeys(connection, contact_id) if one.id == passkey_id), None)
 
 
 def rename(connection: Connection, contact_id: int, passkey_id: int, name: str) -> bool:
     """Name a passkey of a customer; return whether there is one with this id."""
-    named = update(PasskeyRow).where(PasskeyRow.id == passkey_id, PasskeyRow.contact_id == contact_id)
+    named = update(PasskeyRow).where(PasskeyRow.c.id == passkey_id, PasskeyRow.c.contact_id == contact_id)
     return connection.execute(named.values(name=name)).rowcount > 0
 
 
 def remove(connection: Connection, contact_id: int, passkey_id: int) -> Passkey | None:
     """Delete a passkey of a customer, and return it; None if there is none with this id."""
-    found = next((one for one in list_passkeys(connection, contact_id) if one.id == passkey_id), None)
+    found = _find(connection, contact_id, passkey_id)
     if found is not None:
-        connection.execute(delete(PasskeyRow).where(PasskeyRow.id == passkey_id))
+        connection.execute(delete(PasskeyRow).where(PasskeyRow.c.id == passkey_id))
     return found
 
 
 def remove_all(connection: Connection, contact_id: int) -> None:
     """Delete the passkeys of a customer."""
-    connection.execute(delete(PasskeyRow).where(PasskeyRow.contact_id == contact_id))
+    connection.execute(delete(PasskeyRow).where(PasskeyRow.c.contact_id == contact_id))
 
 
 def remove_since(connection: Connection, contact_id: int, moment: datetime) -> None:
     """Delete the passkeys of a customer that are newer than a moment."""
-    connection.execute(delete(PasskeyRow).where(PasskeyRow.contact_id == contact_id, PasskeyRow.created_at > moment))
+    connection.execute(
+        delete(PasskeyRow).where(PasskeyRow.c.contact_id == contact_id, PasskeyRow.c.created_at > moment)
+    )

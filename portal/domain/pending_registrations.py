@@ -13,16 +13,19 @@ from portal.storage.models import Registration
 PENDING_LIFETIME = timedelta(days=7)
 """Lifetime of a pending registration; until then the email can be sent again."""
 
-_is_open_of_contact = (Registration.contact_id == bindparam("of_contact"), Registration.ended_at.is_(None))
+_is_open_of_contact = (Registration.c.contact_id == bindparam("of_contact"), Registration.c.ended_at.is_(None))
 _open = select(
-    Registration.public_id, Registration.password_hash, Registration.is_decoy, Registration.failed_passwords
-).where(*_is_open_of_contact, Registration.created_at > bindparam("oldest"))
+    Registration.c.public_id, Registration.c.password_hash, Registration.c.is_decoy, Registration.c.failed_passwords
+).where(*_is_open_of_contact, Registration.c.created_at > bindparam("oldest"))
 _count_failure = (
-    update(Registration).where(*_is_open_of_contact).values(failed_passwords=Registration.failed_passwords + 1)
+    update(Registration).where(*_is_open_of_contact).values(failed_passwords=Registration.c.failed_passwords + 1)
 )
 
 _end_open = (
-    update(Registration).where(*_is_open_of_contact).values(ended_at=bindparam("now")).returning(Registration.is_decoy)
+    update(Registration)
+    .where(*_is_open_of_contact)
+    .values(ended_at=bindparam("now"))
+    .returning(Registration.c.is_decoy)
 )
 
 
@@ -47,9 +50,9 @@ class OpenRegistration:
 
 def newest_pending_at(connection: Connection, contact_id: int, *, decoys: bool) -> datetime | None:
     """Return the time of the newest pending registration of a contact, or also of a decoy."""
-    newest = select(func.max(Registration.created_at)).where(*_is_open_of_contact)
+    newest = select(func.max(Registration.c.created_at)).where(*_is_open_of_contact)
     if not decoys:
-        newest = newest.where(Registration.is_decoy.is_(False))
+        newest = newest.where(Registration.c.is_decoy.is_(False))
     return connection.execute(newest, {"of_contact": contact_id}).scalar_one()
 
 

@@ -97,7 +97,8 @@ def recovery_code_limits(
 def passkey_limits(context: Context, visitor: Visitor, device: KnownDevice | None) -> list[RateLimit]:
     """Return the limits of passkeys.
 
-    None of them is per account: a signature cannot be guessed, and nobody is to keep the customer's own passkeys out.
+    None of them is per account: a signature cannot be guessed, and an attacker must not be able to block the customer's
+    own passkeys.
     """
     if device is not None:
         return [RateLimit("passkey-device", context.rules.login_limit_account, (str(device.id),))]

@@ -1,4 +1,4 @@
-"""Recent authentication: a proof in this session, not older than this, before something dangerous is done.
+"""Require a recent proof of the customer in this session before a dangerous change.
 
 By the password or a code from an email, and by the second step where the customer has one.
 """
@@ -13,7 +13,7 @@ RECENT = timedelta(minutes=10)
 
 
 class NotRecentlyAuthenticated(Exception):
-    """The customer must prove in this session that it is them."""
+    """The customer must reauthenticate first."""
 
 
 def require_recent_authentication(context: Context, customer: Customer) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from portal.domain.organisations import Organisation
@@ -31,6 +32,7 @@ class NoPasskeys(Enum):
     """Its pages have neither https nor are they on this machine (localhost)."""
 
 
+@lru_cache(maxsize=1000)
 def find_relying_party(organisation: Organisation, base_url: str) -> RelyingParty | NoPasskeys:
     """Return where the passkeys of an organisation work, or why it has none.
 

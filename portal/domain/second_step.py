@@ -1,13 +1,11 @@
-"""The second step of signing in: codes of an authenticator app (TOTP, RFC 6238), and recovery codes.
+"""The second step of signing in: a code of an authenticator app (TOTP, RFC 6238), or a recovery code.
 
 A code of an app is accepted in its time step of 30 seconds and one step before and after it, for clocks that differ;
-and only if its step is later than that of the last accepted code, so none is accepted twice. A recovery code has 80
-random bits, which nobody guesses, so a fast digest of it is stored and no limit per account is needed.
+and only if its step is later than that of the last accepted code, so none is accepted twice.
 """
 
 import hmac
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,29 +14,22 @@ from typing import TypeVar
 import pyotp
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from portal.domain import contacts, devices, trusted_browsers
+from portal.domain import contacts, devices, lockout, recovery_codes, trusted_browsers
 from portal.domain.audit_log import EventKind, record
-from portal.domain.contacts import LOCKING_FAILURES, ContactCredentials
+from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
-from portal.domain.devices import KnownDevice
 from portal.domain.errors import Failure, Refused
 from portal.domain.messages import N_
 from portal.domain.notices import notify
 from portal.domain.outbox import Notice
 from portal.domain.rate_limits import attempt, recovery_code_limits, second_step_limits
 from portal.domain.secret_box import Unreadable
-from portal.domain.tokens import CODE_DIGITS, digest_of, random_id
+from portal.domain.tokens import CODE_DIGITS
 from portal.domain.values.text import without_separators
 from portal.storage.models import RecoveryCode, SecondStep
 
 STEP_SECONDS = 30
 _TOLERATED_STEPS = (0, -1, 1)
-RECOVERY_CODES = 10
-_RECOVERY_ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"
-"""32 characters, without those that look alike."""
-_RECOVERY_LENGTH = 16
-_RECOVERY_GROUP = 4
-_RECOVERY_CODE = re.compile(rf"[{_RECOVERY_ALPHABET}]{{{_RECOVERY_LENGTH}}}")
 _WRONG_AT_SET_UP = N_("This code isn't right. Check that the time on your phone is set automatically, and try again.")
 _LOCKED = N_("Too many wrong codes were entered. Use a recovery code, or a browser you've signed in with before.")
 
@@ -56,34 +47,19 @@ class SecondStepStatus:
 
 
 _status = select(
-    SecondStep.created_at.label("since"),
+    SecondStep.c.created_at.label("since"),
     select(func.count())
-    .where(RecoveryCode.contact_id == SecondStep.contact_id, RecoveryCode.used_at.is_(None))
+    .where(RecoveryCode.c.contact_id == SecondStep.c.contact_id, RecoveryCode.c.used_at.is_(None))
     .scalar_subquery()
     .label("codes_left"),
-).where(SecondStep.contact_id == bindparam("contact_id"))
-_is_on = select(SecondStep.contact_id).where(SecondStep.contact_id == bindparam("contact_id"))
-_secret = select(SecondStep.secret).where(SecondStep.contact_id == bindparam("contact_id"))
-_of_contact = SecondStep.contact_id == bindparam("of_contact")
-_count_code = (
-    update(SecondStep)
-    .where(_of_contact, SecondStep.failed_codes < LOCKING_FAILURES)
-    .values(failed_codes=SecondStep.failed_codes + 1)
-    .returning(SecondStep.contact_id)
-)
-_reset_failures = update(SecondStep).where(_of_contact).values(failed_codes=0)
+).where(SecondStep.c.contact_id == bindparam("contact_id"))
+_is_on = select(SecondStep.c.contact_id).where(SecondStep.c.contact_id == bindparam("contact_id"))
+_secret = select(SecondStep.c.secret).where(SecondStep.c.contact_id == bindparam("contact_id"))
 _use_time_step = (
     update(SecondStep)
-    .where(_of_contact, SecondStep.last_time_step < bindparam("time_step"))
+    .where(SecondStep.c.contact_id == bindparam("of_contact"), SecondStep.c.last_time_step < bindparam("time_step"))
     .values(last_time_step=bindparam("time_step"))
-    .returning(SecondStep.contact_id)
-)
-_use_recovery_code = (
-    update(RecoveryCode)
-    .where(RecoveryCode.contact_id == bindparam("of_contact"), RecoveryCode.digest == bindparam("of_digest"))
-    .where(RecoveryCode.used_at.is_(None))
-    .values(used_at=bindparam("now"))
-    .returning(RecoveryCode.id)
+    .returning(SecondStep.c.contact_id)
 )
 
 
@@ -139,34 +115,21 @@ def turn_on(
     connection.execute(insert(SecondStep), values)
     record(connection, visitor, EventKind.TWO_STEP_ON, contact_id=contact.id, now=now)
     notify(connection, context, visitor, contact, Notice.TWO_STEP_ON)
-    return replace_recovery_codes(connection, contact.id, now)
+    return recovery_codes.replace_all(connection, contact.id, now)
 
 
 def turn_off(connection: Connection, contact_id: int) -> bool:
     """Delete a customer's second step, recovery codes and trust in browsers; return whether there was a second step."""
-    connection.execute(delete(RecoveryCode).where(RecoveryCode.contact_id == contact_id))
+    connection.execute(delete(RecoveryCode).where(RecoveryCode.c.contact_id == contact_id))
     trusted_browsers.end_all(connection, contact_id)
-    return connection.execute(delete(SecondStep).where(SecondStep.contact_id == contact_id)).rowcount > 0
+    return connection.execute(delete(SecondStep).where(SecondStep.c.contact_id == contact_id)).rowcount > 0
 
 
 def remove_since(connection: Connection, contact_id: int, moment: datetime) -> None:
     """Remove the second step, or its recovery codes, if they are newer than a moment; end trust in all browsers."""
     for table in (SecondStep, RecoveryCode):
-        connection.execute(delete(table).where(table.contact_id == contact_id, table.created_at > moment))
+        connection.execute(delete(table).where(table.c.contact_id == contact_id, table.c.created_at > moment))
     trusted_browsers.end_all(connection, contact_id)
-
-
-def replace_recovery_codes(connection: Connection, contact_id: int, now: datetime) -> list[str]:
-    """Delete the recovery codes of a customer, and return new ones, which cannot be read again."""
-    connection.execute(delete(RecoveryCode).where(RecoveryCode.contact_id == contact_id))
-    codes = [random_id(_RECOVERY_LENGTH, _RECOVERY_ALPHABET) for _ in range(RECOVERY_CODES)]
-    rows = [{"contact_id": contact_id, "digest": digest_of(code), "created_at": now} for code in codes]
-    connection.execute(insert(RecoveryCode), rows)
-    return [_in_groups(code) for code in codes]
-
-
-def _in_groups(code: str) -> str:
-    return "-".join(code[start : start + _RECOVERY_GROUP] for start in range(0, len(code), _RECOVERY_GROUP))
 
 
 @dataclass(frozen=True)
@@ -190,7 +153,7 @@ def check(context: Context, guess: Guess, then: Callable[[Connection, ContactCre
     """
     visitor, contact_id = guess.visitor, guess.contact_id
     typed = without_separators(guess.text).lower()
-    is_recovery_code = _RECOVERY_CODE.fullmatch(typed) is not None
+    is_recovery_code = recovery_codes.is_recovery_code(typed)
     device = devices.find_of_contact(context, visitor, contact_id)
     limits_of = recovery_code_limits if is_recovery_code else second_step_limits
     limits = limits_of(context, visitor, contact_id, device)
@@ -201,32 +164,18 @@ def check(context: Context, guess: Guess, then: Callable[[Connection, ContactCre
             if contact is None or contact.is_banned(now):
                 is_right = False
             elif is_recovery_code:
-                is_right = _try_recovery_code(connection, context, visitor, contact, typed)
+                is_right = recovery_codes.use(connection, context, visitor, contact, typed)
             else:
-                locked = not _count(connection, contact_id, device)
+                locked = not lockout.count_app_code(connection, device, contact_id)
                 is_right = not locked and _try_app_code(connection, context, contact_id, typed)
             if contact is not None and is_right:
-                _reset_count(connection, contact_id, device)
+                lockout.reset_app_codes(connection, device, contact_id)
                 result = then(connection, contact, now)
                 counted.give_back()
                 return result
             refusal = Failure.TWO_STEP_WRONG
             record(connection, visitor, guess.kind, contact_id=contact_id, now=now, refusal=refusal)
         raise Refused(Failure.TWO_STEP_WRONG, detail=_LOCKED if locked else None, field="code")
-
-
-def _count(connection: Connection, contact_id: int, device: KnownDevice | None) -> bool:
-    """Count a code of an app before it is checked; return False when there were too many wrong ones in a row."""
-    if device is not None:
-        return devices.count_code(connection, device)
-    return connection.execute(_count_code, {"of_contact": contact_id}).one_or_none() is not None
-
-
-def _reset_count(connection: Connection, contact_id: int, device: KnownDevice | None) -> None:
-    if device is not None:
-        devices.reset_wrong_codes(connection, device)
-    else:
-        connection.execute(_reset_failures, {"of_contact": contact_id})
 
 
 def _try_app_code(connection: Connection, context: Context, contact_id: int, typed: str) -> bool:
@@ -246,15 +195,3 @@ def _try_app_code(connection: Connection, context: Context, contact_id: int, typ
         return False
     used = connection.execute(_use_time_step, {"of_contact": contact_id, "time_step": time_step})
     return used.one_or_none() is not None
-
-
-def _try_recovery_code(
-    connection: Connection, context: Context, visitor: Visitor, contact: ContactCredentials, typed: str
-) -> bool:
-    now = context.clock()
-    used = {"of_contact": contact.id, "of_digest": digest_of(typed), "now": now}
-    if connection.execute(_use_recovery_code, used).one_or_none() is None:
-        return False
-    record(connection, visitor, EventKind.RECOVERY_CODE, contact_id=contact.id, now=now)
-    notify(connection, context, visitor, contact, Notice.RECOVERY_CODE_USED)
-    return True

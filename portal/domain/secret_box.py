@@ -34,7 +34,7 @@ class SecretBox:
 
     @cached_property
     def _fernet(self) -> "MultiFernet":
-        from cryptography.fernet import Fernet, MultiFernet
+        from cryptography.fernet import Fernet, MultiFernet  # slow to load, and only the second step needs it
 
         keys = [base64.urlsafe_b64encode(_derive(key, "key", 32)) for key in self._newest_first]
         return MultiFernet([Fernet(key) for key in keys])

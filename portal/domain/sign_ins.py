@@ -29,7 +29,7 @@ class PendingSignIn:
     """A sign-in that waits for its second step."""
 
     value: str = field(repr=False)
-    """What the browser holds of it. A secret."""
+    """The value that the browser sends back. A secret."""
     must_set_up: bool
     """Whether the customer has no second step yet, and the organisation requires one."""
 
@@ -47,13 +47,13 @@ class FirstStep:
     kind: EventKind
     """The event that the sign-in is recorded as."""
     identity: NewIdentity
-    is_told: bool = False
+    is_notified: bool = False
     """Whether another notice tells the customer of the sign-in."""
 
 
 @dataclass(frozen=True)
 class OpenSignIn:
-    """A pending sign-in that can go on now."""
+    """A pending sign-in that can be finished now."""
 
     id: int
     contact_id: int
@@ -68,29 +68,29 @@ class SignInEnded(Exception):
 
 
 _needs = (
-    select(SecondStep.contact_id.label("is_on"), Organisation.require_two_step)
+    select(SecondStep.c.contact_id.label("is_on"), Organisation.c.require_two_step)
     .select_from(Organisation)
-    .outerjoin(SecondStep, SecondStep.contact_id == bindparam("contact_id"))
-    .where(Organisation.id == bindparam("organisation_id"))
+    .outerjoin(SecondStep, SecondStep.c.contact_id == bindparam("contact_id"))
+    .where(Organisation.c.id == bindparam("organisation_id"))
 )
 _find = (
     select(
-        PendingSignInRow.id,
-        PendingSignInRow.contact_id,
-        Contact.email,
-        Contact.banned_at,
-        Contact.banned_until,
-        PendingSignInRow.remember,
-        PendingSignInRow.kind,
-        SecondStep.contact_id.label("is_on"),
-        Organisation.require_two_step,
+        PendingSignInRow.c.id,
+        PendingSignInRow.c.contact_id,
+        Contact.c.email,
+        Contact.c.banned_at,
+        Contact.c.banned_until,
+        PendingSignInRow.c.remember,
+        PendingSignInRow.c.kind,
+        SecondStep.c.contact_id.label("is_on"),
+        Organisation.c.require_two_step,
     )
-    .join(Contact, Contact.id == PendingSignInRow.contact_id)
-    .join(Organisation, Organisation.id == Contact.organisation_id)
-    .outerjoin(SecondStep, SecondStep.contact_id == Contact.id)
-    .where(PendingSignInRow.digest == bindparam("digest"), PendingSignInRow.expires_at > bindparam("now"))
-    .where(Contact.organisation_id == bindparam("organisation_id"))
-    .where(Contact.erase_at.is_(None))
+    .join(Contact, Contact.c.id == PendingSignInRow.c.contact_id)
+    .join(Organisation, Organisation.c.id == Contact.c.organisation_id)
+    .outerjoin(SecondStep, SecondStep.c.contact_id == Contact.c.id)
+    .where(PendingSignInRow.c.digest == bindparam("digest"), PendingSignInRow.c.expires_at > bindparam("now"))
+    .where(Contact.c.organisation_id == bindparam("organisation_id"))
+    .where(Contact.c.erase_at.is_(None))
 )
 
 
@@ -103,7 +103,7 @@ def begin(connection: Connection, context: Context, visitor: Visitor, first: Fir
     if first.identity.second_step_at is None and (pending := _begin_second_step(connection, visitor, first, now)):
         return pending
     record(connection, visitor, first.kind, contact_id=first.contact.id, now=now)
-    if not first.is_told:
+    if not first.is_notified:
         notify_of_sign_in(connection, context, visitor, first.contact, now)
     return identities.start(connection, context.rules, visitor, first.identity, now)
 
@@ -164,7 +164,7 @@ def finish(
 
     Of any number of parallel calls one succeeds; the others raise SignInEnded. The caller has locked the contact's row.
     """
-    claimed = delete(PendingSignInRow).where(PendingSignInRow.id == pending.id).returning(PendingSignInRow.id)
+    claimed = delete(PendingSignInRow).where(PendingSignInRow.c.id == pending.id).returning(PendingSignInRow.c.id)
     if connection.execute(claimed).one_or_none() is None:
         raise SignInEnded
     now = context.clock()
@@ -176,4 +176,4 @@ def finish(
 
 def end_pending(connection: Connection, contact_id: int) -> None:
     """Withdraw all pending sign-ins of a customer."""
-    connection.execute(delete(PendingSignInRow).where(PendingSignInRow.contact_id == contact_id))
+    connection.execute(delete(PendingSignInRow).where(PendingSignInRow.c.contact_id == contact_id))

@@ -9,9 +9,9 @@ from portal.domain.context import Context
 from portal.domain.tokens import digest_of
 from portal.storage.models import Account, Contact, Identity
 
-_family_member = Identity.__table__.alias("bound")
-_own = Identity.contact_id == bindparam("of_contact")
-_end_all = update(Identity).where(_own, Identity.ended_at.is_(None)).values(ended_at=bindparam("now"))
+_family_member = Identity.alias("bound")
+_own = Identity.c.contact_id == bindparam("of_contact")
+_end_all = update(Identity).where(_own, Identity.c.ended_at.is_(None)).values(ended_at=bindparam("now"))
 _family_of = (
     select(_family_member.c.family)
     .where(_family_member.c.id == bindparam("identity_id"), _family_member.c.contact_id == bindparam("of_contact"))
@@ -19,18 +19,18 @@ _family_of = (
 )
 _end_one = (
     update(Identity)
-    .where(_own, Identity.ended_at.is_(None))
-    .where(or_(Identity.id == bindparam("identity_id"), Identity.family == _family_of))
+    .where(_own, Identity.c.ended_at.is_(None))
+    .where(or_(Identity.c.id == bindparam("identity_id"), Identity.c.family == _family_of))
     .values(ended_at=bindparam("now"))
-    .returning(Identity.id)
+    .returning(Identity.c.id)
 )
-_is_own = select(Identity.id).where(_own, Identity.id == bindparam("identity_id"))
+_is_own = select(Identity.c.id).where(_own, Identity.c.id == bindparam("identity_id"))
 _end_others = (
     update(Identity)
-    .where(_own, Identity.ended_at.is_(None), Identity.id != bindparam("identity_id"))
-    .where(or_(Identity.family.is_(None), _family_of.is_(None), Identity.family != _family_of))
+    .where(_own, Identity.c.ended_at.is_(None), Identity.c.id != bindparam("identity_id"))
+    .where(or_(Identity.c.family.is_(None), _family_of.is_(None), Identity.c.family != _family_of))
     .values(ended_at=bindparam("now"))
-    .returning(Identity.id)
+    .returning(Identity.c.id)
 )
 
 
@@ -64,16 +64,18 @@ def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -
         .scalar_subquery()
     )
     # EXISTS, not IN: for an IN, SQLite would read all contacts of the organisation while it has the write lock.
-    of_organisation = exists().where(Contact.id == Identity.contact_id, Contact.organisation_id == organisation_id)
+    of_organisation = exists().where(
+        Contact.c.id == Identity.c.contact_id, Contact.c.organisation_id == organisation_id
+    )
     ended = (
         update(Identity)
         .where(
-            or_(Identity.digest == digest, Identity.family == family),
-            Identity.ended_at.is_(None),
+            or_(Identity.c.digest == digest, Identity.c.family == family),
+            Identity.c.ended_at.is_(None),
             of_organisation,
         )
         .values(ended_at=now)
-        .returning(Identity.contact_id)
+        .returning(Identity.c.contact_id)
     )
     return connection.execute(ended).scalars().first()
 
@@ -86,11 +88,11 @@ def end_started_by(connection: Connection, contact_id: int, started_by: bytes, n
 
 def was_started_by(connection: Connection, contact_id: int, started_by: bytes) -> bool:
     """Return whether an identity that a form started for a contact has not ended."""
-    return connection.execute(select(Identity.id).where(*_started_by(contact_id, started_by))).first() is not None
+    return connection.execute(select(Identity.c.id).where(*_started_by(contact_id, started_by))).first() is not None
 
 
 def _started_by(contact_id: int, started_by: bytes) -> tuple[ColumnElement[bool], ...]:
-    return Identity.contact_id == contact_id, Identity.started_by == started_by, Identity.ended_at.is_(None)
+    return Identity.c.contact_id == contact_id, Identity.c.started_by == started_by, Identity.c.ended_at.is_(None)
 
 
 class SignedOut(Enum):
@@ -98,22 +100,28 @@ class SignedOut(Enum):
 
     PASSWORD_CHANGED = auto()
     ENDED = auto()
-    """By another device, by the operator, or with the account."""
+    """By another device or by the operator."""
+    CLOSED = auto()
+    """The customer has closed the account."""
     EXPIRED = auto()
+    UNKNOWN = auto()
+    """The identity was replaced by another one, which its browser did not receive, or erased with the account."""
 
 
 def why_ended(context: Context, organisation_id: int, raw: str) -> SignedOut:
     """Return why an identity has ended."""
     statement = (
-        select(Identity.ended_at, Account.password_set_at)
-        .join(Contact, Contact.id == Identity.contact_id)
-        .outerjoin(Account, Account.contact_id == Contact.id)
-        .where(Identity.digest == digest_of(raw), Contact.organisation_id == organisation_id)
+        select(Identity.c.ended_at, Account.c.password_set_at, Contact.c.erase_at)
+        .join(Contact, Contact.c.id == Identity.c.contact_id)
+        .outerjoin(Account, Account.c.contact_id == Contact.c.id)
+        .where(Identity.c.digest == digest_of(raw), Contact.c.organisation_id == organisation_id)
     )
     with context.database.read() as connection:
         row = connection.execute(statement).one_or_none()
     if row is None:
-        return SignedOut.ENDED
+        return SignedOut.UNKNOWN
+    if row.erase_at is not None:
+        return SignedOut.CLOSED
     if row.ended_at is None:
         return SignedOut.EXPIRED
     # A change of password ends them in the same transaction, at the same moment.

@@ -30,7 +30,7 @@ class Purpose(StrEnum):
     SIGN_IN = "sign_in"
     REAUTHENTICATE = "reauthenticate"
     NOT_ME = "not_me"
-    """To say of what a notice tells that it was somebody else."""
+    """To report that an event in a notice was not the customer's."""
     KEEP = "keep"
     """Keep an account that was closed."""
     ADDRESS_CHANGE = "address_change"

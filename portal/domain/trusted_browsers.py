@@ -11,8 +11,8 @@ from portal.storage.models import Device
 LIFETIME = timedelta(days=30)
 """How long a browser is trusted."""
 
-_of_contact = (Device.contact_id == bindparam("of_contact")) & (Device.digest == bindparam("of_digest"))
-_find_trusted = select(Device.id).where(_of_contact, Device.trusted_until > bindparam("now"))
+_of_contact = (Device.c.contact_id == bindparam("of_contact")) & (Device.c.digest == bindparam("of_digest"))
+_find_trusted = select(Device.c.id).where(_of_contact, Device.c.trusted_until > bindparam("now"))
 _trust = update(Device).where(_of_contact).values(trusted_until=bindparam("until"))
 
 
@@ -31,11 +31,11 @@ def is_trusted(connection: Connection, visitor: Visitor, contact_id: int, now: d
 
 def count(connection: Connection, contact_id: int, now: datetime) -> int:
     """Count the browsers in which a customer signs in without the second step."""
-    trusted = select(func.count()).where(Device.contact_id == contact_id, Device.trusted_until > now)
+    trusted = select(func.count()).where(Device.c.contact_id == contact_id, Device.c.trusted_until > now)
     return connection.execute(trusted).scalar_one()
 
 
 def end_all(connection: Connection, contact_id: int) -> bool:
     """Ask for the second step in every browser of a customer again; return whether it was not asked for in any."""
-    trusted = update(Device).where(Device.contact_id == contact_id, Device.trusted_until.is_not(None))
+    trusted = update(Device).where(Device.c.contact_id == contact_id, Device.c.trusted_until.is_not(None))
     return connection.execute(trusted.values(trusted_until=None)).rowcount > 0

@@ -20,7 +20,7 @@ from webauthn.helpers.cose import COSEAlgorithmIdentifier
 from webauthn.helpers.structs import AuthenticationCredential, CredentialDeviceType, RegistrationCredential
 
 from portal.domain.errors import Failure, Refused
-from portal.domain.passkey_requests import ALGORITHMS, Challenge, Use, find_challenge
+from portal.domain.passkey_requests import ALGORITHMS, Challenge, PasskeyResponse, Use, find_challenge
 from portal.domain.relying_party import RelyingParty
 from portal.storage.models import CREDENTIAL_ID_LENGTH
 
@@ -68,15 +68,15 @@ class VerifiedAnswer:
     """Whether the authenticator has verified its user, by a PIN or biometrics."""
 
 
-def read_answer(use: Use, challenges: Sequence[str], credential: str, now: datetime) -> Answer:
+def read_answer(response: PasskeyResponse, use: Use, now: datetime) -> Answer:
     """Return an authenticator's answer, and the challenge of this browser that it is for.
 
     Raises Refused (PASSKEY_REFUSED, PASSKEY_EXPIRED).
     """
     with _hostile_input(Failure.PASSKEY_REFUSED):
-        parsed = parse_authentication_credential_json(_limited(credential))
+        parsed = parse_authentication_credential_json(_limited(response.credential))
         answered = parse_client_data_json(parsed.response.client_data_json).challenge
-    return Answer(parsed, find_challenge(use, challenges, answered, now))
+    return Answer(parsed, find_challenge(use, response.challenges, answered, now))
 
 
 def verify_answer(party: RelyingParty, answer: Answer, public_key: bytes) -> VerifiedAnswer:
@@ -102,20 +102,20 @@ def verify_answer(party: RelyingParty, answer: Answer, public_key: bytes) -> Ver
     )
 
 
-def verify_credential(party: RelyingParty, challenges: Sequence[str], credential: str, now: datetime) -> NewCredential:
+def verify_credential(response: PasskeyResponse, now: datetime) -> NewCredential:
     """Verify a passkey that an authenticator has just made.
 
     Its attestation is not asked for, so it proves nothing about the authenticator. Raises Refused (PASSKEY_NOT_ADDED,
     PASSKEY_EXPIRED).
     """
     with _hostile_input(Failure.PASSKEY_NOT_ADDED):
-        parsed = parse_registration_credential_json(_limited(credential))
+        parsed = parse_registration_credential_json(_limited(response.credential))
         answered = parse_client_data_json(parsed.response.client_data_json).challenge
-    challenge = find_challenge(Use.ADD, challenges, answered, now)
+    challenge = find_challenge(Use.ADD, response.challenges, answered, now)
     with _hostile_input(Failure.PASSKEY_NOT_ADDED):
         _refuse_tags(parsed.response.attestation_object)
         _refuse_tags_in(parse_cbor(parsed.response.attestation_object)["authData"])
-        return _verify_new(party, challenge, parsed)
+        return _verify_new(response.party, challenge, parsed)
 
 
 def _verify_new(party: RelyingParty, challenge: Challenge, parsed: RegistrationCredential) -> NewCredential:

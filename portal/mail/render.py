@@ -46,6 +46,9 @@ _HOURS = NN_("%(num)d hour", "%(num)d hours")
 # Translators: how long something lasts, as in "The link expires after 24 hours."
 _MINUTES = NN_("%(num)d minute", "%(num)d minutes")
 
+_TIMES = ("expires", "until", "erased_on")
+"""The values that are dates and lifetimes."""
+
 
 class Unmailable(ValueError):
     """The row of the outbox cannot be rendered; the message has no data of it."""
@@ -62,14 +65,16 @@ def render(app: Flask, mail: DueMail) -> OutgoingMessage:
         g.organisation = organisation  # selects the templates (customisation.py)
         logo = _logo(app, organisation)
         values = _values(app, mail, notice, language) | {"logo": f"cid:{LOGO_ID}" if logo else None}
+        # In HTML, no line ends between a number and its unit.
+        unbroken = {name: str(values[name]).replace(" ", "\N{NO-BREAK SPACE}") for name in _TIMES if name in values}
 
-        def part(name: str) -> str:
-            return app.jinja_env.get_template(f"mail/{name}").render(values).strip()
+        def part(name: str, **more: str) -> str:
+            return app.jinja_env.get_template(f"mail/{name}").render(values, **more).strip()
 
         content = MessageContent(
             subject=one_line(part(f"{notice}/subject.txt")),
             text=f"{part(f'{notice}/body.txt')}\n\n{part('_footer.txt')}".strip() + "\n",
-            html=part(f"{notice}/body.html") + "\n",
+            html=part(f"{notice}/body.html", **unbroken) + "\n",
             logo=logo,
         )
         return OutgoingMessage(

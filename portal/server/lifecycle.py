@@ -2,6 +2,7 @@
 
 import logging
 import re
+import resource
 import signal
 import socket
 from time import monotonic
@@ -11,37 +12,17 @@ from waitress import wasyncore
 
 from portal.app import context_of, settings_of
 from portal.mail.thread import MailThread
-from portal.server.listener import Capacity, Listener, Sockets
-from portal.server.open_files import max_connections
+from portal.server.listener import Listener, Sockets
 from portal.web.health import mark_not_ready
 
+CONNECTIONS = 1000
+"""The maximum for each process, if its limit of open files allows it."""
 GRACEFUL_SECONDS = 30.0
 """Timeout of running requests, and of the email that is being sent, after the first signal."""
 QUEUE_SECONDS = 2.0
 """The time in which all forms that wait could be answered if each needed a password hash; more are refused with 503."""
 SECOND_SIGNAL_SECONDS = 3.0
 """The timeout after a second signal. Two signals within a second, as from a terminal and from `make`, count as one."""
-
-
-class _Signals:
-    """The deadline of the shutdown, set by SIGTERM, Ctrl-C or a closed terminal."""
-
-    deadline: float | None = None
-    _first = 0.0
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
-                signal.signal(number, self._set_deadline)
-
-    def _set_deadline(self, *_arguments: object) -> None:
-        now = monotonic()
-        if self.deadline is None:
-            self._first, self.deadline = now, now + GRACEFUL_SECONDS
-        elif now > self._first + 1:
-            self.deadline = min(self.deadline, now + SECOND_SIGNAL_SECONDS)
-        self._listener.pull_trigger()
 
 
 def run(
@@ -51,31 +32,63 @@ def run(
 
     After the signal, new connections are refused, and running requests and the email that is being sent are finished.
     """
-    _redirect_waitress_log()
+    logging.getLogger("waitress").addFilter(_filter_record)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns whenever a request waits for a thread
     sockets: Sockets = {}
     context = context_of(app)
     waiting = max(1, int(context.hasher.hashes_per_second * QUEUE_SECONDS))
-    capacity = Capacity(threads, form_threads, waiting, max_connections(threads + form_threads))
-    listener = Listener(app, listening, sockets, capacity)
+    limits = {"threads": threads, "connection_limit": max_connections()}
+    listener = Listener(app, listening, sockets, form_threads=form_threads, waiting_forms=waiting, **limits)
     listeners = [listener]
     if scraped:
         from portal.metrics import metrics_app  # slow to import, and only METRICS_PORT needs it
 
         metrics = metrics_app(context, lambda: listener.waiting_forms)
-        listeners.append(Listener(metrics, scraped, sockets, Capacity(4, 1, 1, connections=20)))
-    signals = _Signals(listener)
+        listeners.append(Listener(metrics, scraped, sockets, form_threads=1, waiting_forms=1, connection_limit=20))
+    deadlines = _set_deadlines_by_signals(listener)
     mail = MailThread(app) if settings_of(app).is_embedded else None
     if mail:
         mail.start()
-    while signals.deadline is None:
+    while not deadlines:
         _turn(sockets, listeners, 1.0)
     mark_not_ready(app)
     if mail:
         mail.stop()
     listener.end()
-    while (listener.connections or (mail and mail.is_alive())) and monotonic() < signals.deadline:
+    while (listener.connections or (mail and mail.is_alive())) and monotonic() < min(deadlines):
         _turn(sockets, listeners, 0.1)
     listener.stop_threads()
+
+
+def max_connections() -> int:
+    """Raise the process's limit of open files as far as needed and allowed; return half of it.
+
+    The other half is for the database, Redis, email and the log. The usual soft limit of 1,024 is too low for both.
+    """
+    wanted = 2 * CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return limit // 2
+
+
+def _set_deadlines_by_signals(listener: Listener) -> list[float]:
+    """Return a list that gets the deadline of the shutdown by SIGTERM, Ctrl-C or a closed terminal."""
+    deadlines: list[float] = []
+
+    def stop(*_arguments: object) -> None:
+        now = monotonic()
+        if not deadlines:
+            deadlines.append(now + GRACEFUL_SECONDS)
+        elif now > deadlines[0] - GRACEFUL_SECONDS + 1:
+            deadlines.append(now + SECOND_SIGNAL_SECONDS)
+        listener.pull_trigger()
+
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, stop)
+    return deadlines
 
 
 def _turn(sockets: Sockets, listeners: list[Listener], seconds: float) -> None:
@@ -83,15 +96,6 @@ def _turn(sockets: Sockets, listeners: list[Listener], seconds: float) -> None:
     wasyncore.loop(seconds, use_poll=True, map=sockets, count=1)
     for listener in listeners:
         listener.close_overdue_connections()
-
-
-def _redirect_waitress_log() -> None:
-    """Send the warnings of waitress to the portal's log."""
-    log = logging.getLogger("waitress")
-    log.handlers = logging.getLogger("portal").handlers
-    log.setLevel(logging.WARNING)
-    log.addFilter(_filter_record)
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns whenever a request waits for a thread
 
 
 def _filter_record(record: logging.LogRecord) -> bool:

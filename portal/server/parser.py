@@ -9,9 +9,6 @@ from waitress.utilities import BadRequest, RequestEntityTooLarge
 MAX_HEAD = 16 * 1024
 """Bytes of a request line and headers; the longest that the portal's own pages cause are a fifth of that."""
 MAX_HEADERS = 100
-_BEGINNING = 64
-"""Bytes of the request line that are kept for an error."""
-_PAGE = re.compile(rb"\s*[A-Z]+ /(?!api[/? ])")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _FOLDED = re.compile(rb"\r\n[ \t]")
 _CHUNKED = re.compile(rb"(?is)[^\r\n]* HTTP/1\.1\r\n(?:.*\r\n)?transfer-encoding:[ \t]*chunked[ \t]*\r\n")
@@ -47,15 +44,11 @@ class StrictChunkedReceiver(ChunkedReceiver):
 class StrictParser(HTTPRequestParser):
     """A request whose end is unambiguous."""
 
-    beginning = b""
-    """The first bytes of the request line, by which an error is a page or JSON."""
     version = "1.1"
     """The version in the response to a request that cannot be parsed."""
 
     def received(self, data: bytes) -> int:
         """Parse the next data; return how many bytes belong to this request."""
-        if len(self.beginning) < _BEGINNING:
-            self.beginning += data[:_BEGINNING]
         taken = super().received(data)
         if isinstance(self.error, RequestEntityTooLarge):
             # The application gets the size without the body, and refuses the request on a page or in JSON.
@@ -67,26 +60,23 @@ class StrictParser(HTTPRequestParser):
             self.expect_continue = False  # waitress would wait for a body that is refused or does not exist
         return taken
 
-    @property
-    def is_for_page(self) -> bool:
-        """Whether the request is for a path outside /api/, as far as it could be parsed."""
-        return _PAGE.match(self.beginning) is not None
-
     def parse_header(self, header_plus: bytes) -> None:
-        """Parse the request line and headers. Raises ParsingError."""
-        names = [line.partition(b":")[0].lower() for line in header_plus.split(b"\r\n")[1:]]
-        is_repeated = any(names.count(name) > 1 for name in (b"content-length", b"host", b"transfer-encoding"))
-        is_unclear = b"transfer-encoding" in names and (b"content-length" in names or not _CHUNKED.match(header_plus))
-        if len(names) > MAX_HEADERS + 2 or is_repeated or is_unclear or _FOLDED.search(header_plus):
+        """Parse the request line and headers, and keep them for an error. Raises ParsingError."""
+        # If they are too long, waitress parses a line of its own.
+        self.header_plus = max(self.header_plus, header_plus, key=len)
+        first_line, *lines = header_plus.split(b"\r\n")
+        names = [line.partition(b":")[0].lower() for line in lines]
+        is_ambiguous = any(names.count(name) > 1 for name in (b"content-length", b"host", b"transfer-encoding"))
+        if b"transfer-encoding" in names:
+            is_ambiguous |= b"content-length" in names or not _CHUNKED.match(header_plus)
+        if is_ambiguous or len(names) > MAX_HEADERS + 2 or _FOLDED.search(header_plus):
             raise ParsingError("ambiguous or too many headers")
+        needs_host = not first_line.endswith(b" HTTP/1.0")  # RFC 9112, 3.2
+        if not first_line.endswith((b" HTTP/1.0", b" HTTP/1.1")) or (needs_host and b"host" not in names):
+            raise ParsingError("unknown HTTP version, or no Host")
         try:
             super().parse_header(header_plus)
         except ValueError:  # a Content-Length of 5,000 digits, or an IPv6 address without its bracket
             raise ParsingError("invalid request line or header") from None
-        if self.version not in ("1.0", "1.1"):
-            self.version = "1.1"
-            raise ParsingError("unknown HTTP version")
-        if self.version == "1.1" and b"host" not in names:  # RFC 9112, 3.2
-            raise ParsingError("no Host")
         if self.chunked and self.body_rcv is not None:
             self.body_rcv = StrictChunkedReceiver(self.body_rcv.getbuf())

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from portal.domain.passwords.hashing import Parameters
 from portal.domain.passwords.policy import MAX_LENGTH as PASSWORD_MAX_LENGTH
 from portal.domain.pending_registrations import PENDING_LIFETIME
-from portal.settings import values
+from portal.settings import connection_urls, values
 from portal.settings.addresses import is_loopback_host
 from portal.settings.declaration import Declaration
 
@@ -63,7 +63,7 @@ class Settings:
     database_url: Annotated[
         str,
         Declaration(
-            values.database_url,
+            connection_urls.database_url,
             None,
             "SQLAlchemy URL of a SQLite file or of PostgreSQL 15 or later, such as"
             " `postgresql://portal@db.example.com/portal`.",
@@ -73,7 +73,7 @@ class Settings:
     ratelimit_storage_uri: Annotated[
         str,
         Declaration(
-            values.storage_uri,
+            connection_urls.storage_uri,
             "memory://",
             "Storage of rate limits: `redis://…` (Redis or Valkey) for more than one process. In memory, each process"
             " counts for itself, so limits multiply with the number of processes.",
@@ -111,11 +111,7 @@ class Settings:
     ]
     login_limit_account: Annotated[RateLimitItem, _limit("10 per 20 minutes", "Failed sign-ins for one address.")]
     login_limit_network: Annotated[
-        RateLimitItem,
-        _limit(
-            "100 per 20 minutes",
-            "Failed sign-ins from one network: an IPv4 address or an IPv6 /64.",
-        ),
+        RateLimitItem, _limit("100 per 20 minutes", "Failed sign-ins from one network: an IPv4 address or an IPv6 /64.")
     ]
     register_limit_network: Annotated[RateLimitItem, _limit("20 per hour", "Registrations from one network.")]
     mail_limit_address: Annotated[
@@ -126,14 +122,10 @@ class Settings:
     ]
     register_retry: Annotated[
         timedelta,
-        _duration(
-            "10m",
-            "API only: time after which an address with a pending registration may be registered again.",
-        ),
+        _duration("10m", "API only: time after which an address with a pending registration may be registered again."),
     ]
     api_limit_prod: Annotated[
-        RateLimitItem,
-        _limit("6000 per minute", "Requests with one `PROD` key. `ROOT` keys have no rate limit."),
+        RateLimitItem, _limit("6000 per minute", "Requests with one `PROD` key. `ROOT` keys have no rate limit.")
     ]
     api_limit_dev: Annotated[RateLimitItem, _limit("60 per minute", "Requests with one `DEV_` key.")]
     form_limit_network: Annotated[
@@ -150,14 +142,12 @@ class Settings:
         ),
     ]
     reset_lifetime_max: Annotated[
-        timedelta,
-        _duration("24h", "The longest `expirationTime` that the API accepts for a reset link."),
+        timedelta, _duration("24h", "The longest `expirationTime` that the API accepts for a reset link.")
     ]
     identity_lifetime: Annotated[
         timedelta,
         _duration(
-            "30d",
-            'Lifetime of a session with "keep me signed in" or from the API. Other sessions last 12 hours.',
+            "30d", 'Lifetime of a session with "keep me signed in" or from the API. Other sessions last 12 hours.'
         ),
     ]
     identity_idle: Annotated[

@@ -4,20 +4,17 @@ import math
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 from limits import RateLimitItem, parse_many
 from maxminddb import InvalidDatabaseError
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from portal.domain.geoip import GeoIPDatabase
 from portal.domain.passwords.breached import BreachedPasswords, InvalidFile
 from portal.domain.values.durations import InvalidDuration, parse_duration
-from portal.settings.addresses import is_host, sqlite_url
+from portal.settings.addresses import is_host
 
 SECRET_KEY_MIN_LENGTH = 20
 SECRET_KEY_MIN_VARIETY = 8
@@ -79,72 +76,6 @@ def path(text: str) -> Path:
         return Path(text).expanduser().absolute()
     except RuntimeError:
         raise ValueError("begins with a ~ that is no home folder; write the whole path") from None
-
-
-def database_url(text: str) -> str:
-    """Validate the SQLAlchemy URL of a SQLite file or of PostgreSQL; postgres:// becomes postgresql://."""
-    if text.startswith("postgres://"):
-        text = text.replace("postgres", "postgresql", 1)
-    try:
-        url = make_url(text)
-        url.get_dialect().import_dbapi()
-    except (SQLAlchemyError, ImportError, ValueError):
-        # The text may hold a password, and SQLAlchemy's message quotes it.
-        raise ValueError(
-            "is not a SQLAlchemy URL of an installed driver, such as sqlite:////var/lib/portal.db"
-        ) from None
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise ValueError("must be SQLite or PostgreSQL, such as postgresql://portal@db.example.com/portal")
-    if url.get_dialect().is_async:
-        raise ValueError("has an asyncio driver, which the portal cannot use; begin it with postgresql://")
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise ValueError("must name a file; a database in memory would be lost, and threads could not share it")
-    if url.get_backend_name() == "sqlite" and url.query:
-        raise ValueError("must name a file, with nothing after it; the portal chooses SQLite's options itself")
-    if not _is_accepted_by_driver(url):
-        # The driver's message may quote a part of a password, too.
-        raise ValueError("cannot be used; the driver refuses its host, port or an argument after the ?")
-    if url.get_backend_name() == "sqlite" and str(url.database).startswith("~"):
-        return sqlite_url(path(str(url.database)))
-    return text
-
-
-def _is_accepted_by_driver(url: URL) -> bool:
-    if url.get_backend_name() == "sqlite":
-        return not url.host
-    import psycopg  # loads libpq, which a portal on SQLite does not need
-    from psycopg.conninfo import make_conninfo
-
-    try:
-        _, arguments = url.get_dialect()().create_connect_args(url)
-        make_conninfo(**arguments)
-        whole_number(0, 3600)(arguments.get("connect_timeout", "0"))
-    except (SQLAlchemyError, psycopg.Error, ValueError, AttributeError):
-        return False
-    return True
-
-
-def storage_uri(text: str) -> str:
-    """Validate the address of the rate limit storage."""
-    if text == "memory://":
-        return text
-    if text.partition("://")[0] not in ("redis", "rediss", "redis+unix"):
-        raise ValueError("must be memory:// or redis://host:port/number")
-    if find_spec("redis") is None:
-        raise ValueError("needs the Python package redis, which is not installed")
-    from redis.exceptions import RedisError
-
-    from portal.storage.redis_counters import RedisCounters
-
-    try:
-        # The library parses some parts only when it creates a connection (without connecting) or packs a command.
-        RedisCounters(text).storage.connection_pool.make_connection().pack_command("GET", "key")
-        if not text.startswith("redis+unix:"):
-            int(urlsplit(text).path.strip("/") or 0)  # the library would use database 0 for any other text
-    except (ValueError, TypeError, LookupError, RedisError):
-        # The text may hold a password, and the library's message a part of it.
-        raise ValueError("cannot be used; redis-py refuses its port, its database or an argument after the ?") from None
-    return text
 
 
 def mail_server(text: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from portal.storage.database import Database
 
 if TYPE_CHECKING:
-    from alembic.config import Config
+    from alembic.config import Config  # slow to load, and rarely needed
 
 _MIGRATION_FILE = re.compile(r"([0-9]{4})_[a-z_]+\.py", re.ASCII)
 """The history is linear; each file name starts with its revision, numbered in order."""
@@ -81,7 +81,7 @@ def upgrade(database: Database) -> None:
 
 
 def alembic_config() -> "Config":
-    from alembic.config import Config
+    from alembic.config import Config  # slow to load, and rarely needed
 
     config = Config()
     config.set_main_option("script_location", "portal.storage:migrations")

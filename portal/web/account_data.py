@@ -12,7 +12,7 @@ from portal.domain.messages import N_
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases.close_account import close_account, erased_if_closed_now, get_keep_link, keep_account
 from portal.domain.use_cases.export_account import export_account
-from portal.web import session
+from portal.web import emailed_links, session
 from portal.web.data_words import sections_of
 from portal.web.form_page import FormPage, PageState, StatelessFormPage
 from portal.web.forms import ConfirmForm, DeleteForm, ExportForm
@@ -36,10 +36,7 @@ class ExportPage(StatelessFormPage[ExportForm]):
 
     form_class = ExportForm
     template = "account/data.html"
-
-    def get(self) -> ResponseReturnValue:
-        """Redirect to the page with the buttons."""
-        return redirect(url_for("account_data.index"))
+    shown_on = "account_data.index"
 
     def load(self) -> PageState:
         session.signed_in_customer()
@@ -98,7 +95,7 @@ class KeepPage(LinkPage[ConfirmForm, LinkState]):
 
     def submit(self, form: ConfirmForm, state: LinkState) -> ResponseReturnValue:
         keep_account(current_context(), session.current_visitor(), state.link)
-        session.remember_used_link(state.link.public_id)
+        emailed_links.remember_used_link(state.link.public_id)
         remember_address(state.email)
         session.set_notice(N_("Your account is kept. You can sign in again."))
         return redirect(url_for("login.login"))

@@ -21,15 +21,16 @@ from portal.extensions import form_rate
 from portal.web import session
 from portal.web.account_sessions import LARGEST_ID
 from portal.web.form_page import FormPage, FormT, PageState
-from portal.web.forms import ConfirmForm, PasskeyForm, Problem, RenamePasskeyForm
+from portal.web.forms import ConfirmForm, PasskeyForm, RenamePasskeyForm
 from portal.web.passkeys import (
-    challenges_in,
     credential_id_in,
     find_party,
     get_party,
     options_for_script,
+    response_in,
     why_no_passkeys,
 )
+from portal.web.portal_form import Problem
 
 pages = Blueprint("account_passkeys", __name__, url_prefix="/account/passkeys")
 
@@ -68,7 +69,7 @@ class ListPage(FormPage[PasskeyForm, _ListState]):
     def submit(self, form: PasskeyForm, state: _ListState) -> ResponseReturnValue:
         context, visitor, customer = current_context(), session.current_visitor(), session.signed_in_customer()
         try:
-            add_passkey(context, visitor, customer, get_party(), challenges_in(form), form.credential.text)
+            add_passkey(context, visitor, customer, response_in(form))
         except Refused as refusal:
             if refusal.failure is Failure.PASSKEY_NOT_ADDED:
                 state.unknown_passkey = credential_id_in(form)

@@ -1,7 +1,6 @@
 """The sessions of a customer, and the buttons that end them."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -30,14 +29,11 @@ def index() -> str:
 
 
 class _ListPage(FormPage[ConfirmForm, StateT]):
-    """A button of the list; the page itself is shown only after an error."""
+    """A button of the list."""
 
     form_class = ConfirmForm
     template = "account/sessions.html"
-
-    def get(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
-        """Redirect to the list."""
-        return redirect(url_for("account_sessions.index"))
+    shown_on = "account_sessions.index"
 
 
 @dataclass

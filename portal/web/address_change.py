@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.app import current_context
@@ -23,8 +23,8 @@ from portal.domain.use_cases.request_address_change import (
     was_changed_in_session,
 )
 from portal.domain.use_cases.undo_address_change import get_undo_link, undo_address_change
-from portal.web import session
-from portal.web.form_page import FormPage, FormT, PageState
+from portal.web import emailed_links, session
+from portal.web.form_page import CodeState, FormPage, FormT, PageState
 from portal.web.forms import ChangeCodeForm, ConfirmForm, NewAddressForm
 from portal.web.link_page import LinkPage, LinkState
 from portal.web.saved_input import remember_address
@@ -63,13 +63,10 @@ class RequestPage(_ChangePage[NewAddressForm]):
 
 
 class CancelPage(_ChangePage[ConfirmForm]):
-    """Cancel a change. The page itself is only shown for a stale form."""
+    """Cancel a change."""
 
     form_class = ConfirmForm
-
-    def early_redirect(self) -> ResponseReturnValue | None:
-        """Redirect a GET to the page with the button."""
-        return redirect(url_for("address_change.request")) if request.method == "GET" else None
+    shown_on = "address_change.request"
 
     def submit(self, form: ConfirmForm, state: _RequestState) -> ResponseReturnValue:
         cancel_address_change(current_context(), session.current_visitor(), session.signed_in_customer())
@@ -77,15 +74,7 @@ class CancelPage(_ChangePage[ConfirmForm]):
         return redirect(url_for("account.home"))
 
 
-@dataclass
-class _CodeState(PageState):
-    email: str | None
-    """The new address."""
-    requested_here: bool
-    """Whether the change was requested in this session."""
-
-
-class CodePage(FormPage[ChangeCodeForm, _CodeState]):
+class CodePage(FormPage[ChangeCodeForm, CodeState]):
     """Enter the code, in the session that requested the change."""
 
     form_class = ChangeCodeForm
@@ -105,11 +94,11 @@ class CodePage(FormPage[ChangeCodeForm, _CodeState]):
         """Confirm the change, unless another browser has confirmed it by the link."""
         return early if (early := self.early_redirect()) is not None else super().post(**arguments)
 
-    def load(self) -> _CodeState:
+    def load(self) -> CodeState:
         pending = find_pending_change(current_context(), session.signed_in_customer())
-        return _CodeState(pending.email if pending else None, pending is not None and pending.requested_here)
+        return CodeState(pending.email if pending else None, pending is not None and pending.requested_here)
 
-    def submit(self, form: ChangeCodeForm, state: _CodeState) -> ResponseReturnValue:
+    def submit(self, form: ChangeCodeForm, state: CodeState) -> ResponseReturnValue:
         context, visitor = current_context(), session.current_visitor()
         return _confirm(get_change_link_by_code(context, visitor, session.signed_in_customer(), form.code.data or ""))
 
@@ -137,7 +126,7 @@ class ConfirmPage(LinkPage[ConfirmForm, LinkState]):
 
 def _confirm(link: OpenLink) -> ResponseReturnValue:
     confirm_address_change(current_context(), session.current_visitor(), link)
-    session.remember_used_link(link.public_id)
+    emailed_links.remember_used_link(link.public_id)
     session.set_notice(_CHANGED)
     return redirect(url_for("account.home" if session.current_customer() else "login.login"))
 
@@ -161,8 +150,8 @@ class UndoPage(LinkPage[ConfirmForm, LinkState]):
         reset = undo_address_change(current_context(), session.current_visitor(), state.link)
         if customer and customer.id == state.link.contact_id:
             session.sign_out()
-        session.remember_used_link(state.link.public_id)
-        session.remember_opened_link(Purpose.RESET, reset)
+        emailed_links.remember_used_link(state.link.public_id)
+        emailed_links.remember_opened_link(Purpose.RESET, reset)
         session.set_notice(_UNDONE)
         return redirect(url_for("password.set_new_opened"))
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from flask import Flask, Request, Response, current_app, g, has_request_context, request
 from flask.globals import request_ctx
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
-from itsdangerous import BadSignature
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import ImmutableMultiDict
 
@@ -36,6 +36,14 @@ def is_framed() -> bool:
 
 class TwoCookies(SecureCookieSessionInterface):
     """Flask's signed session cookie, whose name and attributes depend on whether the page is in a frame."""
+
+    _serializer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Return the serializer of the app, built once: that takes as long as signing a cookie."""
+        if self._serializer is None:
+            self._serializer = super().get_signing_serializer(app)
+        return self._serializer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Read the cookie and check its age; Flask itself would refuse all cookies after the clock was set back.

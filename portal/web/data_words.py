@@ -23,14 +23,13 @@ Field = tuple[str, str]
 
 _IP = N_("IP address")
 _ENDED = N_("Ended")
-_NAME = N_("Name")
 _EMAIL = N_("Email address")
 _REASON = N_("Reason")
 _WRONG_PASSWORDS = N_("Wrong passwords in a row")
 LABELS: Mapping[str, str] = {
     "cuRefNo": N_("Customer reference number"),
     "email": _EMAIL,
-    "name": _NAME,
+    "name": N_("Name of the passkey"),
     "newsletter": N_("Newsletter"),
     "customerRealIp": N_("IP address at registration"),
     "groups": N_("Groups"),

@@ -1,28 +1,31 @@
 """Error pages, which say what to do next. Details are only in the log, under the request id."""
 
 import logging
+from functools import cache
 
 from flask import Flask, current_app, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
+from markupsafe import escape
 from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from portal.domain.contact_details import CustomerDeleted
-from portal.domain.errors import TOO_MANY, Busy, Failure, Refused, minutes
+from portal.domain.errors import TOO_MANY, Busy, Refused, minutes
 from portal.domain.identities import SessionEnded
 from portal.domain.messages import N_
-from portal.domain.one_time_links import LinkUsed
 from portal.domain.recent_authentication import NotRecentlyAuthenticated
 from portal.domain.sign_ins import SignInEnded
 from portal.extensions import form_rate, retry_after
-from portal.i18n import translate
+from portal.i18n import Languages, translate
 from portal.storage.backends import DatabaseUnavailable
 from portal.web.embedding import new_tab_url
 from portal.web.form_page import LINK_STATUS, FormPage, PageState, refusal_text
-from portal.web.forms import PortalForm
+from portal.web.link_errors import home_link, link_error
+from portal.web.portal_form import PortalForm
 from portal.web.redirects import this_page
+from portal.web.saved_input import save_input
 from portal.web.session import (
     NotSignedIn,
     PageLink,
@@ -30,7 +33,6 @@ from portal.web.session import (
     drop_pending_sign_in,
     redirect_to_reauthentication,
     redirect_to_sign_in,
-    remembered_registration,
     set_notice,
 )
 
@@ -61,28 +63,15 @@ _MESSAGES = {
         N_("Something went wrong"),
         N_("It's our fault, not yours. Try again in a moment. If it happens again, tell us the reference below."),
     ),
+    431: (
+        N_("That was too much"),
+        N_(
+            "Your browser sent more than we can read. Delete the cookies that it keeps for this site, then open the"
+            " page again."
+        ),
+    ),
     503: (N_("Back in a moment"), N_("We're very busy right now. Please try again in a few seconds.")),
 }
-_LINK_TITLES = {
-    Failure.NO_SUCH_LINK: N_("This link doesn't work"),
-    Failure.LINK_ENDED: N_("This link no longer works"),
-    Failure.LINK_EXPIRED: N_("This link has expired"),
-    Failure.ALREADY_CONFIRMED: N_("Your email address is already confirmed"),
-    Failure.REGISTRATION_DROPPED: N_("Your email address is already confirmed"),
-}
-_USED_LINK_TITLE = N_("This link has already been used")
-_USED_LINK_MESSAGES = {
-    "password": N_("A new password was set with it. Each link works once."),
-    "mail_sign_in": N_("It was used to sign in. Each link works once."),
-    "not_me": N_("Everyone was signed out with it. Each link works once."),
-    "account_data": N_("The account was kept with it. Each link works once."),
-    "address_change": N_("It was used to change an email address, or to undo that. Each link works once."),
-}
-_ERASED = N_("The time to keep the account is over, or this isn't one of our links. You can create a new account.")
-_UNDO_EXPIRED = N_(
-    "A change of email address can be undone for 72 hours, and that time is over. Please contact the shop or service "
-    "that the account belongs to."
-)
 _TEMPORARY = frozenset({429, 500, 503})
 """Statuses whose page offers to open the same page again."""
 _RETRY_SECONDS = 2
@@ -105,6 +94,19 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
+def plain_page(status: int) -> str:
+    """Return an error page without layout, in every language, for a request that no view and no template can answer."""
+    message = _MESSAGES.get(status, _MESSAGES[400])[1]
+    texts = ((language.tag, escape(language.translations.ugettext(message))) for language in _languages())
+    paragraphs = "".join(f'<p lang="{tag}">{text}</p>' for tag, text in texts)
+    return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{status}</title>{paragraphs}</html>\n'
+
+
+@cache
+def _languages() -> Languages:
+    return Languages()
+
+
 def _sign_in_again() -> Response:
     drop_pending_sign_in()
     set_notice(N_("That took too long, or was done in another tab. Please sign in again."))
@@ -125,16 +127,12 @@ def _page(
             status=status,
             title=translate(title or default_title),
             message=message or translate(default_message),
-            links=[(url_for(endpoint), translate(label)) for endpoint, label in links or [_home_link()]],
+            links=[(url_for(endpoint), translate(label)) for endpoint, label in links or [home_link()]],
             retry_url=this_page() if status in _TEMPORARY else None,
             request_id=g.request_id if status >= 500 else None,
         ),
         status,
     )
-
-
-def _home_link() -> PageLink:
-    return ("account.home", N_("Go to your account")) if g.get("customer") else ("login.login", N_("Go to sign in"))
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
@@ -155,6 +153,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 def _too_many_requests(error: RateLimitExceeded) -> Response:
     if error.response is not None:  # for a script
         return make_response(error.response)
+    save_input(request.path, request.form)
     seconds = retry_after()
     page = _page(429, message=translate(TOO_MANY, num=minutes(seconds)))
     page.headers["Retry-After"] = str(seconds)
@@ -197,39 +196,9 @@ def _refused(refusal: Refused) -> Response:
         page = _page(429, message=refusal_text(refusal))
         page.headers["Retry-After"] = str(refusal.retry_after)
         return page
-    title, message = _LINK_TITLES.get(refusal.failure), refusal_text(refusal)
-    if isinstance(refusal, LinkUsed) and request.blueprint in _USED_LINK_MESSAGES:
-        title, message = _USED_LINK_TITLE, translate(_USED_LINK_MESSAGES[request.blueprint])
-    elif request.blueprint == "account_data" and refusal.failure in (Failure.LINK_EXPIRED, Failure.NO_SUCH_LINK):
-        message = translate(_ERASED)
-    elif request.endpoint == "address_change.undo" and refusal.failure is Failure.LINK_EXPIRED:
-        message = translate(_UNDO_EXPIRED)
+    error = link_error(refusal)
     status = LINK_STATUS.get(refusal.failure, 422)
-    return _page(status, title=title, message=message, links=_links_for(refusal.failure))
-
-
-def _links_for(failure: Failure) -> list[PageLink] | None:
-    """Return the links for a customer whose link from an email is invalid; None (the account) if signed in."""
-    if request.blueprint == "not_me":
-        return [("password.request_reset", N_("Set a new password")), _home_link()]
-    if current_customer() is not None:
-        return None
-    sign_in = ("login.login", N_("Sign in"))
-    if request.blueprint == "password":
-        return [("password.request_reset", N_("Ask for a new link")), sign_in]
-    if request.blueprint == "mail_sign_in":
-        return [("mail_sign_in.request", N_("Ask for a new link")), ("login.login", N_("Sign in with a password"))]
-    if request.blueprint == "account_data":
-        return [sign_in, ("register.register", N_("Create an account"))]
-    if request.blueprint != "register":
-        return None
-    if failure is Failure.REGISTRATION_DROPPED:
-        return [("mail_sign_in.request", N_("Sign in by email")), ("password.request_reset", N_("Set a new password"))]
-    if failure in (Failure.ALREADY_CONFIRMED, Failure.LINK_ENDED):
-        return [sign_in, ("password.request_reset", N_("Forgot your password?"))]
-    if remembered_registration():
-        return [("register.code", N_("Enter the code, or resend the email")), sign_in]
-    return [("login.login", N_("Sign in to resend the email")), ("register.register", N_("Create an account"))]
+    return _page(status, title=error.title, message=error.message, links=error.links)
 
 
 def _unavailable(retry_after: int) -> Response:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
-from flask import current_app, make_response, render_template, request
+from flask import current_app, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView
 
@@ -15,7 +15,7 @@ from portal.extensions import age_of_form_token, form_rate
 from portal.i18n import translate
 from portal.web.cookies import is_framed
 from portal.web.forgery import sent_from_elsewhere
-from portal.web.forms import PortalForm, Problem
+from portal.web.portal_form import PortalForm, Problem
 from portal.web.redirects import own_path, this_page
 from portal.web.saved_input import (
     delete_input,
@@ -52,6 +52,16 @@ class PageState:
     """What a page needs beside its form. The fields of a subclass are variables of the page's template."""
 
 
+@dataclass
+class CodeState(PageState):
+    """What the page for a code from an email needs."""
+
+    email: str | None
+    """The address that the code was sent to, if it is known."""
+    requested_here: bool
+    """Whether this browser requested the code."""
+
+
 FormT = TypeVar("FormT", bound=PortalForm)
 StateT = TypeVar("StateT", bound=PageState)
 
@@ -63,6 +73,8 @@ class FormPage(MethodView, Generic[FormT, StateT]):
     decorators: ClassVar = [form_rate]
     form_class: type[FormT]
     template: ClassVar[str]
+    shown_on: ClassVar[str | None] = None
+    """The endpoint of another page with the form: a GET redirects there, and this page is shown only after an error."""
 
     def load(self, *args: Any, **kwargs: Any) -> StateT:
         """Return the state for the parameters of the URL; may raise Refused or abort."""
@@ -88,8 +100,11 @@ class FormPage(MethodView, Generic[FormT, StateT]):
 
     def get(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
         """Show the form, filled in with what was saved of it."""
-        if (redirect := self.early_redirect()) is not None:
-            return redirect
+        if self.shown_on is not None:
+            target = request.args.get(_NEXT) if hasattr(self.form_class, _NEXT) else None
+            return redirect(url_for(self.shown_on, next=own_path(target)))
+        if (early := self.early_redirect()) is not None:
+            return early
         state = self.load(*args, **kwargs)
         form = self.form_for(state)(formdata=saved_input(request.path))
         if _NEXT in form:
@@ -138,11 +153,11 @@ class FormPage(MethodView, Generic[FormT, StateT]):
     def show_stale(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
         """Show a form again whose token is missing or invalid, with what was typed; nothing was done.
 
-        A customer who has signed in meanwhile, in another tab, is redirected. The data of a form from another site is
+        A customer who has signed in in another tab is redirected. The data of a form from another site is
         discarded (forgery.py).
         """
-        if was_sent_by_our_page() and (redirect := self.early_redirect()) is not None:
-            return redirect
+        if was_sent_by_our_page() and (early := self.early_redirect()) is not None:
+            return early
         state = self.load(*args, **kwargs)
         form = self.form_for(state)(formdata=request.form)
         return self._page(form, state, [Problem("", translate(_why_stale()))]), 400

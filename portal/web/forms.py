@@ -1,16 +1,11 @@
-"""Forms: they check the shape of their input only; the domain checks what takes the database.
+"""The forms of the pages. They check the shape of the input only; the domain checks the rest.
 
 The labels of fields are here and not in templates, because error messages name them.
 """
 
-from dataclasses import dataclass
-
-from flask import request
-from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, PasswordField, StringField
+from wtforms import HiddenField
 
 from portal.domain.messages import N_
-from portal.i18n import translate
 from portal.web.fields import (
     CheckBox,
     CodeField,
@@ -26,74 +21,12 @@ from portal.web.fields import (
     plain_text,
     required,
 )
+from portal.web.portal_form import PortalForm
 
 REMEMBER = N_("Keep me signed in on this device")
 EMAIL = N_("Email address")
 CODE = N_("Code from the email")
 PASSWORD = N_("Password")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A line of the error summary; `field` is empty if the error is about the whole form."""
-
-    field: str
-    message: str
-
-
-class PortalForm(FlaskForm):
-    """A form of the portal. Its CSRF token is checked for the whole app (extensions.py)."""
-
-    class Meta:
-        csrf = False
-
-    @property
-    def holds_text(self) -> bool:
-        """Whether the form has a text field."""
-        return any(isinstance(field, StringField) and not isinstance(field, HiddenField) for field in self)
-
-    @property
-    def hidden_values(self) -> dict[str, str]:
-        """The values of the hidden fields, which come from the query of the page."""
-        return {field.name: field.data for field in self if isinstance(field, HiddenField) and field.data}
-
-    @property
-    def typed_values(self) -> dict[str, str]:
-        """The values of the text fields and the ticked boxes, except passwords."""
-        return {
-            field.name: "y" if isinstance(field, BooleanField) else field.data
-            for field in self
-            if isinstance(field, StringField | BooleanField)
-            and not isinstance(field, PasswordField | HiddenField)
-            and field.data
-        }
-
-    def check(self) -> bool:
-        """Validate the form and return whether it is valid; a field sent twice is an error. `problems` lists them."""
-        self.validate()
-        for name, values in request.form.lists():
-            if len(values) > 1:
-                words = translate(N_("A field was sent more than once. Please send the form again."))
-                if name in self:
-                    self[name].errors = [words]
-                else:
-                    self.form_errors = [words]
-        return not self.problems
-
-    @property
-    def problems(self) -> list[Problem]:
-        """The errors: those of the whole form first, then in the order of the fields."""
-        # A line of the summary links to its field, unless that is not visible.
-        return [Problem("", words) for words in self.form_errors] + [
-            Problem("" if isinstance(field, HiddenField | UnseenField) else field.name, field.errors[0])
-            for field in self
-            if field.errors
-        ]
-
-    def refuse(self, field: str, message: str) -> None:
-        """Show an error of the domain at a field."""
-        if field in self:
-            self[field].errors = [message]
 
 
 class EmailForm(PortalForm):
@@ -111,7 +44,7 @@ class LoginForm(EmailForm):
 
 
 class PasskeyForm(PortalForm):
-    """Send what the browser says of a passkey, and the challenge that it was asked with."""
+    """Send the response of an authenticator, and the challenge that it is for."""
 
     credential = UnseenField()
     challenge = UnseenField()
@@ -129,7 +62,7 @@ class PasskeySignInForm(PasskeyForm):
 class RenamePasskeyForm(PortalForm):
     """Give a passkey a name."""
 
-    name = TextField(N_("Name"), [Required(), plain_text, passkey_name])
+    name = TextField(N_("Name of the passkey"), [Required(), plain_text, passkey_name])
 
 
 class ConfirmForm(PortalForm):
@@ -274,7 +207,7 @@ class SecondStepForm(PortalForm):
 
 
 class ConfirmSecondStepForm(PortalForm):
-    """Type a code of the second step, to confirm who sits there."""
+    """Enter a code of the second step to reauthenticate."""
 
     code = SecondStepField(N_("Code"))
     next = HiddenField()

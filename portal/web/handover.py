@@ -26,8 +26,9 @@ from portal.extensions import form_rate
 from portal.web.cookies import is_framed, set_device_cookie
 from portal.web.embedding import Visit, current_visit, nonce_in_request, visit_in_request
 from portal.web.form_page import FormPage, PageState
-from portal.web.forms import ContinueForm, Problem
+from portal.web.forms import ContinueForm
 from portal.web.organisation import current_organisation
+from portal.web.portal_form import Problem
 from portal.web.redirects import redirect_to, return_target
 from portal.web.session import (
     VISIT,

@@ -63,15 +63,17 @@ def _choose() -> Language:
         or (of_visit if is_framed() else None)
         or languages.find(request.cookies.get(_cookie_name()))
         or of_visit
-        or languages.find(_best_match(request.headers.get("Accept-Language", ""), tuple(languages.tags)))
+        or languages.nearest(*_accepted(request.headers.get("Accept-Language", "")))
         or languages.nearest(_organisation_locale())
         or languages.source
     )
 
 
 @lru_cache(maxsize=100)
-def _best_match(accepted: str, tags: tuple[str, ...]) -> str | None:
-    return parse_accept_header(accepted, LanguageAccept).best_match(tags)
+def _accepted(header: str) -> tuple[str, ...]:
+    """Return the tags of the header, the preferred one first (RFC 9110 12.5.4)."""
+    # Werkzeug's best_match() prefers an exact match to a better one: for `cs-CZ, en;q=0.5` it finds English.
+    return tuple(tag for tag, quality in parse_accept_header(header, LanguageAccept) if quality > 0)
 
 
 def _customer_locale() -> str | None:

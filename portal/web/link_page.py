@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from portal.app import current_context
 from portal.domain.one_time_links import LinkUsed, OpenLink
 from portal.domain.tokens import Purpose
-from portal.web import session
+from portal.web import emailed_links, session
 from portal.web.form_page import FormPage, FormT, PageState, was_sent_by_our_page
 
 
@@ -51,7 +51,7 @@ class LinkPage(FormPage[FormT, LinkStateT]):
             page = super().get(token=token)
         except LinkUsed as used:
             return self._redirect_used(used)
-        session.remember_opened_link(self.purpose, token.partition(".")[0])
+        emailed_links.remember_opened_link(self.purpose, token.partition(".")[0])
         return page
 
     def post(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
@@ -74,13 +74,13 @@ class LinkPage(FormPage[FormT, LinkStateT]):
         return self._redirect_used(used)
 
     def _last_opened_token(self) -> str | None:
-        public_id = session.last_opened_link(self.purpose)
+        public_id = emailed_links.last_opened_link(self.purpose)
         return public_id and current_context().signer.token(self.purpose, public_id)
 
     def _redirect_used(self, used: LinkUsed) -> ResponseReturnValue:
         """Redirect the browser that used the link, unless another customer is signed in now; else raise LinkUsed."""
         customer = session.current_customer()
-        if not session.has_used_link(used.link.public_id) or (customer and customer.id != used.link.contact_id):
+        if not emailed_links.has_used_link(used.link.public_id) or (customer and customer.id != used.link.contact_id):
             raise used
         if self.used_notice:
             session.set_notice(self.used_notice)

@@ -14,13 +14,12 @@ from portal.domain.use_cases.log_in import RegistrationPending, log_in
 from portal.domain.use_cases.log_in_by_passkey import log_in_by_passkey, request_passkey
 from portal.domain.use_cases.log_out import log_out
 from portal.extensions import form_rate
-from portal.web import session
+from portal.web import emailed_links, session
 from portal.web.embedding import announce_sign_out
 from portal.web.form_page import FormPage, FormT, PageState, StatelessFormPage
 from portal.web.forms import ConfirmForm, LoginForm, PasskeySignInForm
 from portal.web.handover import redirect_signed_in, sign_in_and_redirect
-from portal.web.passkeys import challenges_in, credential_id_in, find_party, get_party, options_for_script
-from portal.web.redirects import own_path
+from portal.web.passkeys import credential_id_in, find_party, get_party, options_for_script, response_in
 
 pages = Blueprint("login", __name__)
 
@@ -38,7 +37,7 @@ class _LoginState(PageState):
     unverified: bool = False
     """Whether the password is right, but the address is not confirmed yet."""
     unknown_passkey: str | None = None
-    """The id of a passkey that the browser has offered in vain."""
+    """The id of an unknown passkey, which the browser can forget."""
 
 
 class _LoginPage(FormPage[FormT, _LoginState]):
@@ -70,20 +69,17 @@ class LoginPage(_LoginPage[LoginForm]):
                 replacing=session.presented_identity(),
             )
         except RegistrationPending as pending:  # the password is right: this browser may have the email sent again
-            session.remember_registration(pending.registration, form.email.address.email)
+            emailed_links.remember_registration(pending.registration, form.email.address.email)
             state.unverified = True
             raise
         return sign_in_and_redirect(begun, remember=remember, after=form.next.data)
 
 
 class PasskeyPage(_LoginPage[PasskeySignInForm]):
-    """Sign in with a passkey; the page itself is shown only after an error."""
+    """Sign in with a passkey."""
 
     form_class = PasskeySignInForm
-
-    def get(self) -> ResponseReturnValue:
-        """Redirect to the page with all ways to sign in."""
-        return redirect(url_for("login.login", next=own_path(request.args.get("next"))))
+    shown_on = "login.login"
 
     def submit(self, form: PasskeySignInForm, state: _LoginState) -> ResponseReturnValue:
         remember = form.remember.data
@@ -91,9 +87,7 @@ class PasskeyPage(_LoginPage[PasskeySignInForm]):
             begun = log_in_by_passkey(
                 current_context(),
                 session.current_visitor(),
-                get_party(),
-                challenges_in(form),
-                form.credential.text,
+                response_in(form),
                 remember=remember,
                 replacing=session.presented_identity(),
             )

@@ -1,7 +1,5 @@
 """Sign in by the link or the code of an email."""
 
-from dataclasses import dataclass
-
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -15,8 +13,8 @@ from portal.domain.use_cases.log_in_by_email import (
     log_in_by_email,
     request_sign_in,
 )
-from portal.web import session
-from portal.web.form_page import FormPage, PageState, StatelessFormPage
+from portal.web import emailed_links, session
+from portal.web.form_page import CodeState, FormPage, PageState, StatelessFormPage
 from portal.web.forms import CodeForm, RememberForm, SignInByMailForm
 from portal.web.handover import redirect_signed_in, sign_in_and_redirect
 from portal.web.link_page import LinkPage, LinkState
@@ -43,19 +41,12 @@ class RequestPage(StatelessFormPage[SignInByMailForm]):
         """Queue the email; the response is the same for every address."""
         address = form.email.address
         public_id = request_sign_in(current_context(), session.current_visitor(), address)
-        session.remember_sign_in_request(public_id, address.email, own_path(form.next.data))
+        emailed_links.remember_sign_in_request(public_id, address.email)
+        session.remember_requested_path(own_path(form.next.data))
         return redirect(url_for("mail_sign_in.code"))
 
 
-@dataclass
-class _CodeState(PageState):
-    email: str | None
-    """The address that was typed."""
-    requested_here: bool
-    """Whether this browser requested an email."""
-
-
-class CodePage(FormPage[CodeForm, _CodeState]):
+class CodePage(FormPage[CodeForm, CodeState]):
     """Enter the code, in the browser that requested the email."""
 
     form_class = CodeForm
@@ -63,14 +54,14 @@ class CodePage(FormPage[CodeForm, _CodeState]):
 
     def early_redirect(self) -> ResponseReturnValue | None:
         """Redirect a customer who has signed in since the request."""
-        is_done = session.current_customer() is not None and not session.sign_in_requests()
+        is_done = session.current_customer() is not None and not emailed_links.sign_in_requests()
         return redirect_signed_in(session.requested_path()) if is_done else None
 
-    def load(self) -> _CodeState:
-        return _CodeState(email=session.mailed_to(), requested_here=bool(session.sign_in_requests()))
+    def load(self) -> CodeState:
+        return CodeState(email=emailed_links.mailed_to(), requested_here=bool(emailed_links.sign_in_requests()))
 
-    def submit(self, form: CodeForm, state: _CodeState) -> ResponseReturnValue:
-        requests = session.sign_in_requests()
+    def submit(self, form: CodeForm, state: CodeState) -> ResponseReturnValue:
+        requests = emailed_links.sign_in_requests()
         link = get_sign_in_link_by_code(current_context(), session.current_visitor(), requests, form.code.data or "")
         return _sign_in(link, remember=form.remember.data)
 
@@ -96,9 +87,9 @@ def _sign_in(link: OpenLink, *, remember: bool) -> ResponseReturnValue:
         current_context(), session.current_visitor(), link, remember=remember, replacing=session.presented_identity()
     )
     # Another browser than the one that requested the email may have a requested path of its own.
-    after = session.requested_path() if link.public_id in session.sign_in_requests() else None
+    after = session.requested_path() if link.public_id in emailed_links.sign_in_requests() else None
     response = sign_in_and_redirect(signed_in.sign_in, remember=remember, after=after)
-    session.remember_used_link(link.public_id)
+    emailed_links.remember_used_link(link.public_id)
     if signed_in.dropped_registration:
         session.set_notice(_DROPPED_PASSWORD, ("account.change_password", N_("Set a password")))
     return response

@@ -7,7 +7,7 @@ from portal.app import current_context
 from portal.domain.messages import N_
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases.report_not_me import get_not_me_link, report_not_me
-from portal.web import session
+from portal.web import emailed_links, session
 from portal.web.forms import ConfirmForm
 from portal.web.link_page import LinkPage, LinkState
 
@@ -34,8 +34,8 @@ class NotMePage(LinkPage[ConfirmForm, LinkState]):
         reset = report_not_me(current_context(), session.current_visitor(), state.link)
         if customer is not None and customer.id == state.link.contact_id:
             session.sign_out()
-        session.remember_opened_link(Purpose.RESET, reset)
-        session.remember_used_link(state.link.public_id)
+        emailed_links.remember_opened_link(Purpose.RESET, reset)
+        emailed_links.remember_used_link(state.link.public_id)
         session.set_notice(_DONE)
         return redirect(url_for("password.set_new_opened"))
 

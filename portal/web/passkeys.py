@@ -10,7 +10,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from portal.app import settings_of
 from portal.domain.errors import Failure, Refused
 from portal.domain.messages import N_
-from portal.domain.passkey_requests import PasskeyRequest
+from portal.domain.passkey_requests import PasskeyRequest, PasskeyResponse
 from portal.domain.relying_party import NoPasskeys, RelyingParty, find_relying_party
 from portal.i18n import translate
 from portal.storage.backends import DatabaseUnavailable
@@ -65,12 +65,16 @@ def options_for_script(request: PasskeyRequest) -> dict[str, Any]:
     return {"options": request.options, "challenge": _serializer().dumps(request.challenge)}
 
 
-def challenges_in(form: PasskeyForm) -> list[str]:
-    """Return the challenge that a form brings back, if it was given out to this session."""
+def response_in(form: PasskeyForm) -> PasskeyResponse:
+    """Return what a form has sent, with its challenge if that was given out to this session.
+
+    Raises Refused if the address of the current organisation can have no passkeys.
+    """
     try:
-        return [_serializer().loads(form.challenge.text)]
+        challenges = [_serializer().loads(form.challenge.text)]
     except BadData:
-        return []
+        challenges = []
+    return PasskeyResponse(get_party(), challenges, form.credential.text)
 
 
 def credential_id_in(form: PasskeyForm) -> str | None:

@@ -17,12 +17,13 @@ from portal.domain.use_cases.request_reset import request_reset
 from portal.domain.use_cases.set_new_password import get_reset_link, repeat_reset, reset_and_sign_in
 from portal.extensions import typing_rate
 from portal.i18n import translate
-from portal.web import session
+from portal.web import emailed_links, session
 from portal.web.cookies import is_framed
 from portal.web.form_page import PageState, StatelessFormPage, refusal_text
-from portal.web.forms import EmailForm, NewPasswordForm, PortalForm, TypingForm
+from portal.web.forms import EmailForm, NewPasswordForm, TypingForm
 from portal.web.handover import sign_in_and_redirect
 from portal.web.link_page import LinkPage, LinkState
+from portal.web.portal_form import PortalForm
 
 _SET = N_("Your new password is set and you're signed in. All your other devices have been signed out.")
 _SET_ALREADY = N_("This password is set already. You're signed in, and all your other devices have been signed out.")
@@ -57,7 +58,7 @@ class ResetRequestPage(StatelessFormPage[EmailForm]):
         """Queue the email; the response is the same for every address."""
         address = form.email.address
         request_reset(current_context(), session.current_visitor(), address)
-        session.remember_mailed_to(address.email)
+        emailed_links.remember_mailed_to(address.email)
         return redirect(url_for("password.reset_sent"))
 
 
@@ -68,7 +69,7 @@ pages.add_url_rule("/password/reset", view_func=ResetRequestPage.as_view("reques
 def reset_sent() -> str:
     """Say what to do next; the page is the same for every address."""
     session.current_customer()
-    return render_template("password/reset_sent.html", email=session.mailed_to())
+    return render_template("password/reset_sent.html", email=emailed_links.mailed_to())
 
 
 @pages.post("/password/strength")
@@ -153,7 +154,7 @@ class NewPasswordPage(LinkPage[NewPasswordForm, _NewPasswordState]):
 
 def _sign_in(begun: SignIn, link: OpenLink, notice: str, *, remember: bool) -> ResponseReturnValue:
     response = sign_in_and_redirect(begun, remember=remember, after=None)
-    session.remember_used_link(link.public_id)
+    emailed_links.remember_used_link(link.public_id)
     if isinstance(begun, PendingSignIn):
         session.set_notice(_SET_BEFORE_SECOND_STEP)
     elif response.location == url_for("account.home"):

@@ -53,11 +53,12 @@ def register(app: Flask) -> None:
     def set_cache_headers(response: Response) -> Response:
         if request.endpoint == "static" and response.status_code in (200, 206, 304) and has_current_version():
             response.headers["Cache-Control"] = FOR_EVER
+        is_public = response.cache_control.public
         if is_asset():
             response.headers.remove("Set-Cookie")  # a shared cache would send it to every visitor
-        elif response.cache_control.public:
-            response.headers["Cache-Control"] = "no-store"
-        if not response.cache_control.public:
+        elif is_public:
+            response.headers["Cache-Control"], is_public = "no-store", False
+        if not is_public:
             response.vary.add("Cookie")
         return response
 

@@ -1,6 +1,7 @@
 """The forms of registration and profile, with the fields that the organisation asks for."""
 
 from functools import lru_cache
+from types import new_class
 from typing import Any, TypeVar, cast
 
 from flask import request
@@ -23,7 +24,8 @@ from portal.web.fields import (
     plain_text,
     supported_language,
 )
-from portal.web.forms import EMAIL, PortalForm
+from portal.web.forms import EMAIL
+from portal.web.portal_form import PortalForm
 
 
 class _NameForm(PortalForm):
@@ -94,11 +96,11 @@ def with_field_rules(form_class: type[_Form], rules: Rules) -> type[_Form]:
 
 
 @lru_cache(maxsize=200)
-def _form_class(form_class: Any, required: frozenset[str], left_out: frozenset[str]) -> Any:
+def _form_class(form_class: type[ProfileForm], required: frozenset[str], left_out: frozenset[str]) -> type[ProfileForm]:
     attributes: dict[str, Any] = dict.fromkeys(left_out)
     for name in required:
         field = getattr(form_class, name)
         label, validators = field.args
         attributes[name] = UnboundField(field.field_class, label, [Required(), *validators])
         attributes[name].creation_counter = field.creation_counter  # WTForms orders the fields by it
-    return type(form_class)(form_class.__name__, (form_class,), attributes)
+    return new_class(form_class.__name__, (form_class,), exec_body=lambda body: body.update(attributes))

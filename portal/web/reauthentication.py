@@ -19,7 +19,7 @@ from portal.domain.use_cases.reauthenticate import (
     request_own_passkey,
 )
 from portal.extensions import form_rate
-from portal.web import session
+from portal.web import emailed_links, session
 from portal.web.form_page import FormPage, FormT, PageState, StatelessFormPage
 from portal.web.forms import (
     AskCodeForm,
@@ -28,7 +28,7 @@ from portal.web.forms import (
     ConfirmPasswordForm,
     ConfirmSecondStepForm,
 )
-from portal.web.passkeys import challenges_in, find_party, get_party, options_for_script
+from portal.web.passkeys import find_party, get_party, options_for_script, response_in
 from portal.web.redirects import own_path, redirect_to
 
 pages = Blueprint("reauthentication", __name__, url_prefix="/reauthenticate")
@@ -57,7 +57,7 @@ class PasswordPage(_ReauthenticationPage[ConfirmPasswordForm]):
     form_class = ConfirmPasswordForm
 
     def early_redirect(self) -> ResponseReturnValue | None:
-        """Redirect a customer of whom only the second step is asked."""
+        """Redirect a customer who only needs the second step."""
         if is_second_step_due(current_context(), session.signed_in_customer()):
             return redirect(url_for("reauthentication.second_step", next=own_path(request.args.get("next"))))
         return None
@@ -69,22 +69,14 @@ class PasswordPage(_ReauthenticationPage[ConfirmPasswordForm]):
 
 
 class PasskeyPage(_ReauthenticationPage[ConfirmPasskeyForm]):
-    """Use a passkey; the page itself is shown only after an error."""
+    """Use a passkey."""
 
     form_class = ConfirmPasskeyForm
-
-    def get(self) -> ResponseReturnValue:
-        """Redirect to the page with all ways."""
-        return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
+    shown_on = "reauthentication.password"
 
     def submit(self, form: ConfirmPasskeyForm, state: _ReauthenticationState) -> ResponseReturnValue:
         identity = reauthenticate_by_passkey(
-            current_context(),
-            session.current_visitor(),
-            session.signed_in_customer(),
-            get_party(),
-            challenges_in(form),
-            form.credential.text,
+            current_context(), session.current_visitor(), session.signed_in_customer(), response_in(form)
         )
         return _renew_and_redirect(identity, form.next.data)
 
@@ -98,17 +90,14 @@ def passkey_options() -> ResponseReturnValue:
 
 
 class AskCodePage(_ReauthenticationPage[AskCodeForm]):
-    """Request a code; the page itself is shown only after an error."""
+    """Request a code."""
 
     form_class = AskCodeForm
-
-    def get(self) -> ResponseReturnValue:
-        """Redirect to the page with the button."""
-        return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
+    shown_on = "reauthentication.password"
 
     def submit(self, form: AskCodeForm, state: _ReauthenticationState) -> ResponseReturnValue:
         customer = session.signed_in_customer()
-        session.remember_code_request(request_code(current_context(), session.current_visitor(), customer))
+        emailed_links.remember_code_request(request_code(current_context(), session.current_visitor(), customer))
         return redirect(url_for("reauthentication.code", next=own_path(form.next.data)))
 
 
@@ -121,7 +110,7 @@ class CodePage(StatelessFormPage[ConfirmCodeForm]):
     def early_redirect(self) -> ResponseReturnValue | None:
         """Redirect a customer whose browser has not requested a code to the page with the button."""
         session.signed_in_customer()
-        if session.code_requests():
+        if emailed_links.code_requests():
             return None
         return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
 
@@ -135,7 +124,7 @@ class CodePage(StatelessFormPage[ConfirmCodeForm]):
             current_context(),
             session.current_visitor(),
             session.signed_in_customer(),
-            session.code_requests(),
+            emailed_links.code_requests(),
             form.code.data or "",
             remember=session.is_remembered(),
         )
@@ -149,7 +138,7 @@ class SecondStepPage(_ReauthenticationPage[ConfirmSecondStepForm]):
     template = "account/reauthenticate_two_step.html"
 
     def early_redirect(self) -> ResponseReturnValue | None:
-        """Redirect a customer of whom it is not asked now to the page with the other ways."""
+        """Redirect a customer who does not need it now to the page with the other ways."""
         if is_second_step_due(current_context(), session.signed_in_customer()):
             return None
         return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))

@@ -19,9 +19,9 @@ from portal.domain.use_cases.confirm_registration import (
 from portal.domain.use_cases.register import RegistrationRequest, is_confirmed, register, return_url_of
 from portal.domain.use_cases.resend_confirmation import resend
 from portal.i18n import current_language
-from portal.web import session
+from portal.web import emailed_links, session
 from portal.web.embedding import current_visit
-from portal.web.form_page import FormPage, FormT, PageState
+from portal.web.form_page import CodeState, FormPage, FormT, PageState
 from portal.web.forms import ChosenPasswordForm, CodeForm, RememberForm, ResendForm
 from portal.web.handover import redirect_signed_in, sign_in_and_redirect
 from portal.web.link_page import LinkPage, LinkState
@@ -79,7 +79,7 @@ class RegistrationPage(FormPage[RegistrationForm, _RegistrationState]):
             referral=form.referral,
             return_url=current_visit().return_url,
         )
-        session.remember_registration(
+        emailed_links.remember_registration(
             register(current_context(), session.current_visitor(), registration_request), address.email
         )
         save_input(request.path, request.form)  # to fill in the form again for another address
@@ -90,11 +90,7 @@ pages.add_url_rule("/register", view_func=RegistrationPage.as_view("register"))
 
 
 @dataclass
-class _CodeState(PageState):
-    email: str | None
-    """The address that was typed."""
-    requested_here: bool
-    """Whether this browser made the registration."""
+class _CodeState(CodeState):
     here: str
     """The page that the language switch returns to; ResendPage has the same."""
 
@@ -105,8 +101,8 @@ class _PendingPage(FormPage[FormT, _CodeState]):
     template = "register/code.html"
 
     def early_redirect(self) -> ResponseReturnValue | None:
-        """Redirect if the address is confirmed meanwhile, or if a signed-in browser has no registration."""
-        registration, customer = session.remembered_registration(), session.current_customer()
+        """Redirect if the address was confirmed in another browser, or if a signed-in browser has no registration."""
+        registration, customer = emailed_links.remembered_registration(), session.current_customer()
         if registration is None:
             return redirect_signed_in(None) if customer else None
         if not is_confirmed(current_context(), session.current_visitor(), registration):
@@ -119,11 +115,11 @@ class _PendingPage(FormPage[FormT, _CodeState]):
         return early if (early := self.early_redirect()) is not None else super().post(*args, **kwargs)
 
     def load(self) -> _CodeState:
-        registration = session.remembered_registration()
+        registration = emailed_links.remembered_registration()
         if registration is not None:  # adds the origin to the page's policy
             return_target(return_url_of(current_context(), session.current_visitor(), registration))
         return _CodeState(
-            email=session.mailed_to(), requested_here=registration is not None, here=url_for("register.code")
+            email=emailed_links.mailed_to(), requested_here=registration is not None, here=url_for("register.code")
         )
 
 
@@ -134,7 +130,7 @@ class CodePage(_PendingPage[CodeForm]):
 
     def submit(self, form: CodeForm, state: _CodeState) -> ResponseReturnValue:
         confirmation = get_confirmation_by_code(
-            current_context(), session.current_visitor(), session.remembered_registration(), form.code.data or ""
+            current_context(), session.current_visitor(), emailed_links.remembered_registration(), form.code.data or ""
         )
         return _confirm(confirmation, None, remember=form.remember.data)
 
@@ -143,14 +139,11 @@ class ResendPage(_PendingPage[ResendForm]):
     """Have the email sent again."""
 
     form_class = ResendForm
-
-    def get(self) -> ResponseReturnValue:
-        """Redirect to the page with the button."""
-        return redirect(url_for("register.code"))
+    shown_on = "register.code"
 
     def submit(self, form: ResendForm, state: _CodeState) -> ResponseReturnValue:
         """Queue the email again; the response is the same for every address."""
-        registration = session.remembered_registration()
+        registration = emailed_links.remembered_registration()
         if registration is None:
             return redirect(url_for("register.register"))
         if resend(current_context(), session.current_visitor(), registration) is None:
@@ -180,7 +173,7 @@ class VerifyPage(LinkPage[RememberForm, _VerifyState]):
 
     def load(self, token: str) -> _VerifyState:
         confirmation = get_confirmation(
-            current_context(), session.current_visitor(), token, registration=session.remembered_registration()
+            current_context(), session.current_visitor(), token, registration=emailed_links.remembered_registration()
         )
         return_target(confirmation.return_url)  # adds its origin to the page's policy
         same_browser = not confirmation.needs_password
@@ -204,7 +197,7 @@ def _confirm(confirmation: Confirmation, password: str | None, *, remember: bool
         replacing=session.presented_identity(),
     )
     response = sign_in_and_redirect(begun, remember=remember, after=None, return_url=confirmation.return_url)
-    session.remember_used_link(confirmation.link.public_id)
+    emailed_links.remember_used_link(confirmation.link.public_id)
     if response.location == url_for("account.home"):
         session.set_notice(N_("Your email address is confirmed. Welcome!"))
     return response

@@ -1,4 +1,7 @@
-"""The session cookie: the identity, and the email requests, links and notices of this browser."""
+"""The session cookie: the identity, sign-ins and changes that take more than one page, and notices.
+
+What it remembers of emails is in emailed_links.py.
+"""
 
 from flask import g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
@@ -9,11 +12,11 @@ from portal.domain.context import Visitor
 from portal.domain.identities import Customer
 from portal.domain.messages import N_
 from portal.domain.sign_outs import SignedOut
-from portal.domain.tokens import Purpose
 from portal.domain.values.ip_addresses import read_ip
 from portal.i18n import current_language
 from portal.storage.backends import DatabaseUnavailable
 from portal.storage.models import STRING_LENGTH, USER_AGENT_LENGTH
+from portal.web import emailed_links
 from portal.web.cookies import is_framed, presented_device
 from portal.web.organisation import current_organisation
 
@@ -23,26 +26,17 @@ PageLink = tuple[str, str]
 VISIT = "visit"
 _IDENTITY = "identity"
 _REMEMBER = "kept"
-_REGISTRATION = "registration"
-_MAILED_ADDRESS = "mailed_to"
-_SIGN_IN_REQUESTS = "sign_ins"
-_CODE_REQUESTS = "codes"
 _REQUESTED_PATH = "next"
 _PENDING_SIGN_IN = "pending"
 _SET_UP = "set_up"
 _REMOVED_PASSKEY = "removed"
-_OPENED_LINKS = "links"
-_USED_LINKS = "used"
-_MAX_USED_LINKS = 5
-_LINK_PREFIX = 12
-"""Characters of a link's public id: enough to be unique."""
 _SIGN_OUT_NOTICES = {
     SignedOut.PASSWORD_CHANGED: N_("You were signed out because your password was changed. Please sign in again."),
     SignedOut.ENDED: N_("You were signed out, for example from another device. Please sign in again."),
+    SignedOut.CLOSED: N_("Your account is closed. We've emailed you a link, in case you want to keep it after all."),
     SignedOut.EXPIRED: N_("Your session has expired. Please sign in again."),
+    SignedOut.UNKNOWN: N_("You're no longer signed in on this device. Please sign in again."),
 }
-_MAX_REQUESTS = 3
-"""Requests for an email with a code that a browser remembers; each of their codes is accepted."""
 
 
 def current_visitor() -> Visitor:
@@ -67,7 +61,7 @@ def _printable(text: str) -> str:
 
 def _clear(*except_for: str) -> None:
     """Remove everything, including the form token, except the visit, the used links and the keys `except_for`."""
-    rest = {name: session[name] for name in (VISIT, _USED_LINKS, *except_for) if name in session}
+    rest = {name: session[name] for name in (VISIT, emailed_links.USED_LINKS, *except_for) if name in session}
     session.clear()
     session.update(rest)
 
@@ -132,7 +126,7 @@ def signed_in_customer() -> Customer:
 def hold_pending_sign_in(value: str, after: str | None) -> None:
     """Save a sign-in that waits for the second step, and the path to redirect to afterwards."""
     session[_PENDING_SIGN_IN] = value
-    session[_REQUESTED_PATH] = after if after and len(after) <= STRING_LENGTH else None
+    remember_requested_path(after)
 
 
 def pending_sign_in() -> str | None:
@@ -176,17 +170,7 @@ def renew(identity: str) -> None:
     for found in ("customer", "customer_failure"):
         g.pop(found, None)
     session[_IDENTITY] = identity
-    session.pop(_CODE_REQUESTS, None)
-
-
-def remember_code_request(public_id: str) -> None:
-    """Remember that this browser requested a code to reauthenticate."""
-    session[_CODE_REQUESTS] = [*code_requests(), public_id][-_MAX_REQUESTS:]
-
-
-def code_requests() -> list[str]:
-    """Return the public ids of the codes that this browser requested, the newest last."""
-    return list(session.get(_CODE_REQUESTS, ()))
+    emailed_links.forget_code_requests()
 
 
 def is_remembered() -> bool:
@@ -204,55 +188,15 @@ def redirect_to_sign_in() -> Response:
     return redirect(url_for("login.login", next=request.path))
 
 
-def remember_registration(public_id: str, email: str) -> None:
-    """Remember that this browser made a registration."""
-    session[_REGISTRATION] = public_id
-    session[_MAILED_ADDRESS] = email
-
-
-def remembered_registration() -> str | None:
-    """Return the public id of the registration that this browser made, if any."""
-    return session.get(_REGISTRATION)
-
-
-def remember_sign_in_request(public_id: str, email: str, after: str | None) -> None:
-    """Remember that this browser requested an email to sign in, and the path to redirect to afterwards."""
-    session[_SIGN_IN_REQUESTS] = [*sign_in_requests(), public_id][-_MAX_REQUESTS:]
-    session[_MAILED_ADDRESS] = email
-    # A cookie that is too large is dropped, and the request with it; no path of the portal is that long.
-    session[_REQUESTED_PATH] = after if after and len(after) <= STRING_LENGTH else None
-
-
-def sign_in_requests() -> list[str]:
-    """Return the public ids of the sign-in emails that this browser requested, the newest last."""
-    return list(session.get(_SIGN_IN_REQUESTS, ()))
+def remember_requested_path(path: str | None) -> None:
+    """Save the path to redirect to after a sign-in that takes more than one page."""
+    # A cookie that is too large is dropped, and all in it; no path of the portal is that long.
+    session[_REQUESTED_PATH] = path if path and len(path) <= STRING_LENGTH else None
 
 
 def requested_path() -> str | None:
     """Return the path to redirect to after a sign-in by email or with a second step, if any."""
     return session.get(_REQUESTED_PATH)
-
-
-def remember_opened_link(purpose: Purpose, public_id: str) -> None:
-    """Remember the link that was opened last for a purpose, so that its page can be reloaded without the token."""
-    if session.get(_OPENED_LINKS, {}).get(purpose) != public_id:
-        session[_OPENED_LINKS] = {**session.get(_OPENED_LINKS, {}), purpose: public_id}
-
-
-def last_opened_link(purpose: Purpose) -> str | None:
-    """Return the public id of the link that was opened last for a purpose, if any."""
-    public_id: str | None = session.get(_OPENED_LINKS, {}).get(purpose)
-    return public_id
-
-
-def remember_used_link(public_id: str) -> None:
-    """Remember that this browser used a link."""
-    session[_USED_LINKS] = [*session.get(_USED_LINKS, ()), public_id[:_LINK_PREFIX]][-_MAX_USED_LINKS:]
-
-
-def has_used_link(public_id: str) -> bool:
-    """Return whether this browser used a link and received the response."""
-    return public_id[:_LINK_PREFIX] in session.get(_USED_LINKS, ())
 
 
 def take_sign_out_notice() -> str | None:
@@ -268,16 +212,6 @@ def take_sign_out_notice() -> str | None:
         return None
     del session[_IDENTITY]
     return _SIGN_OUT_NOTICES[reason]
-
-
-def remember_mailed_to(email: str) -> None:
-    """Save the address that an email was requested for, to show it on the next page."""
-    session[_MAILED_ADDRESS] = email
-
-
-def mailed_to() -> str | None:
-    """Return the address that this browser requested an email for, if any."""
-    return session.get(_MAILED_ADDRESS)
 
 
 def set_notice(message: str, link: PageLink | None = None) -> None:

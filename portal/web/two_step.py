@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -92,7 +91,7 @@ class SignInPage(FormPage[AppCodeForm | SecondStepForm, _SignInState]):
         finished = set_up_at_sign_in(context, visitor, state.pending, secret, code, replacing=replacing)
         sign_browser_in(finished.identity, remember=finished.remember)
         onward = url_for("login.login", next=session.requested_path())
-        # As for a stranger: in a frame, the site around it would hear of the sign-in and might close the page.
+        # Rendered as if signed out: in a frame, the site around it would learn of the sign-in and might close the page.
         return render_template("login/recovery_codes.html", codes=finished.recovery_codes, onward=onward, customer=None)
 
 
@@ -138,14 +137,11 @@ class SettingsPage(FormPage[AppCodeForm | ConfirmForm, _SettingsState]):
 
 
 class _ButtonPage(FormPage[ConfirmForm, _SettingsState]):
-    """A button of the settings; the page itself is shown only after an error."""
+    """A button of the settings."""
 
     form_class = ConfirmForm
     template = "account/two_step.html"
-
-    def get(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
-        """Redirect to the settings."""
-        return redirect(url_for("two_step.settings"))
+    shown_on = "two_step.settings"
 
     def load(self) -> _SettingsState:
         return _SettingsState(get_security(current_context(), session.signed_in_customer()))

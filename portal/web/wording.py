@@ -27,8 +27,8 @@ def _locale() -> Locale:
 
 
 def day(when: datetime) -> str:
-    """Format a date, such as 29 November 2026."""
-    return format_date(when.astimezone(UTC), "long", locale=_locale())
+    """Format a date, such as 29 November 2026, that no line breaks into two."""
+    return format_date(when.astimezone(UTC), "long", locale=_locale()).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def moment(when: datetime) -> Markup:

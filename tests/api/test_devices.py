@@ -22,7 +22,7 @@ def mails(site: Site) -> int:
 
 
 def devices(site: Site) -> int:
-    return len(site.rows()[Device.__tablename__])
+    return len(site.rows()[Device.name])
 
 
 def test_wrong_passwords_elsewhere_do_not_lock_out_the_owner(site: Site) -> None:

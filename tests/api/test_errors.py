@@ -1,51 +1,13 @@
-"""Whatever goes wrong under /api/, the answer is JSON, and nothing that a browser carries plays a part."""
+"""Every error under /api/ is JSON, and browser headers (origins, cookies, languages) have no effect."""
 
-from functools import partial
-from threading import Event
-from typing import Any
-
-import argon2.low_level
 import pytest
-from sqlalchemy import event
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from tests.api.platform_errors import EMAIL, LOGIN, assert_api_headers, assert_platform_error
 from tests.api.shop import Answer, Shop, new_shop
-from tests.web.conftest import PASSWORD, Site, Start, in_parallel
-from tests.web.expectations import HEADERS
-from tests.web.test_errors import MANY, run, writing
+from tests.web.conftest import Site, Start
 
-EMAIL = "ada@example.com"
-LOGIN = {"email": EMAIL, "password": PASSWORD}
 FACE_ONLY = pytest.mark.on_sqlite
 """For what is decided before any database matters: one kind is enough."""
-CODES = {
-    400: "BAD_REQUEST",
-    404: "NOT_FOUND",
-    405: "METHOD_NOT_ALLOWED",
-    413: "CONTENT_TOO_LARGE",
-    415: "UNSUPPORTED_MEDIA_TYPE",
-    500: "INTERNAL_SERVER_ERROR",
-    503: "SERVICE_UNAVAILABLE",
-}
-
-
-def assert_platform_error(answer: Answer, status: int) -> None:
-    """A platform error as the contract has it, with what every answer has."""
-    assert (answer.status, answer.code) == (status, CODES[status])
-    error = answer.json["error"]
-    assert answer.json.keys() == {"error"}
-    assert error.keys() <= {"code", "message", "description", "fields", "retry_after"}
-    assert all(isinstance(error[name], str) and error[name] for name in ("code", "message", "description"))
-    assert_api_headers(answer)
-
-
-def assert_api_headers(answer: Answer) -> None:
-    for name, value in HEADERS.items():
-        assert answer.headers.getlist(name) == [value], name
-    assert answer.headers.getlist("Cache-Control") == ["no-store"]
-    names = {name.lower() for name, _ in answer.headers}
-    assert not names & {"set-cookie", "vary", "server", "content-language", "location"}
-    assert not [name for name in names if name.startswith("access-control-")]
 
 
 @FACE_ONLY
@@ -257,79 +219,6 @@ def test_success_has_the_same_headers_and_no_cookie(site: Site, shop: Shop) -> N
     answer = shop.post("login", **LOGIN)
     assert answer.json["success"] is True
     assert_api_headers(answer)
-
-
-@pytest.mark.on_sqlite  # which keeps a value that is no date
-def test_a_server_error_is_a_500_with_a_reference_and_no_details(
-    site: Site, shop: Shop, caplog: pytest.LogCaptureFixture
-) -> None:
-    site.customer(EMAIL)
-    run(site, "UPDATE contact SET confirmed_at = 'no date at all'")
-    answer = shop.post("login", **LOGIN)
-    assert_platform_error(answer, 500)
-    assert not any(word in str(answer.json) for word in ("ValueError", "no date", ".py", "sqlite", EMAIL))
-    reference = answer.json["error"]["description"].split()[-1].rstrip(".")
-    assert len(reference) == 16
-    assert f"unexpected ValueError request={reference}" in caplog.text
-    assert PASSWORD not in caplog.text
-    assert shop.post("logout", identityId="x").status == 200
-
-
-def test_a_lost_database_is_a_503(site: Site, shop: Shop) -> None:
-    run(site, "DROP TABLE api_key")
-    answer = shop.post("login", **LOGIN)
-    assert_platform_error(answer, 503)
-    assert answer.headers["Retry-After"] == str(answer.json["error"]["retry_after"])
-
-
-@pytest.mark.on_sqlite
-def test_a_locked_database_is_a_503_and_nothing_is_lost(site: Site, shop: Shop) -> None:
-    site.customer(EMAIL)
-    shop.post("logout", identityId="x")
-    before = site.rows()
-    with writing(site):
-        for endpoint, body in (("login", LOGIN), ("reset-password", {"email": EMAIL})):
-            answer = shop.post(endpoint, **body)
-            assert_platform_error(answer, 503)
-            assert 0 < int(answer.headers["Retry-After"]) <= 60
-    assert site.rows() == before
-    assert shop.post("login", **LOGIN).json["success"]
-
-
-def test_a_pool_without_a_free_connection_is_a_503(site: Site, shop: Shop) -> None:
-    def nobody(*_arguments: Any) -> None:
-        raise PoolTimeout
-
-    event.listen(site.context.database.engine, "checkout", nobody)
-    try:
-        assert_platform_error(shop.post("login", **LOGIN), 503)
-    finally:
-        event.remove(site.context.database.engine, "checkout", nobody)
-
-
-def test_too_many_passwords_at_once_is_a_503(site: Site, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    released, compute = Event(), argon2.low_level.hash_secret
-
-    def held_up(*arguments: Any, **options: Any) -> bytes:
-        released.wait(20)
-        return compute(*arguments, **options)
-
-    turned_away: list[Answer] = []
-
-    def log_in(number: int) -> Answer:
-        answer = shop.post("login", email=f"a{number}@example.com", password="wrong")
-        if answer.status == 503:
-            turned_away.append(answer)
-            if len(turned_away) > 10:
-                released.set()
-        return answer
-
-    monkeypatch.setattr(argon2.low_level, "hash_secret", held_up)
-    answers = in_parallel([partial(log_in, number) for number in range(MANY)])
-    assert {answer.status for answer in answers} == {200, 503}
-    for answer in turned_away:
-        assert_platform_error(answer, 503)
-        assert 0 < int(answer.headers["Retry-After"]) <= 60
 
 
 def test_an_invalid_host_header_is_answered_in_json(shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""D6: the whole life of customers, keys and organisations: each thing that happens is one event, of one known shape."""
+"""Each change of customers, keys and organisations leaves one event of a known form."""
 
 import re
 from datetime import UTC, datetime

@@ -115,5 +115,5 @@ def other_shop(site: Site) -> Shop:
     values = {"slug": "other", "name": "Other", "frame_ancestors": [], "return_origins": []}
     with site.context.database.write() as connection:
         statement = insert(Organisation).values(**values, magic_auth_creates=True, created_at=site.context.clock())
-        organisation_id = connection.execute(statement.returning(Organisation.id)).scalar_one()
+        organisation_id = connection.execute(statement.returning(Organisation.c.id)).scalar_one()
     return new_shop(site, organisation_id=organisation_id)

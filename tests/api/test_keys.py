@@ -1,4 +1,4 @@
-"""Where a key may stand, what is told of one that opens nothing, and how often it may be used."""
+"""Where a key may be sent, what is said of an invalid one, and how often it may be used."""
 
 import logging
 from collections.abc import Callable
@@ -118,11 +118,19 @@ def test_a_key_that_is_not_text_is_refused(keyless: Shop, value: object) -> None
         {"body": LOGIN, "headers": {"Authorization": "Bearer"}},
         {"body": LOGIN, "headers": {"Authorization": "Basic YTpi"}},
         {"body": LOGIN, "headers": {"X-Api-Key": UNKNOWN, "Cookie": f"apiKey={UNKNOWN}"}},
+        {},
+        {"data": "", "headers": {"Content-Type": "application/json"}},
+        {"data": f"apiKey={UNKNOWN}", "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
     ],
 )
 def test_no_key_is_404(keyless: Shop, options: dict[str, Any]) -> None:
     answer = keyless.ask("POST", "login", **options)
     assert (answer.status, answer.code) == (404, "PUBLIC_API_KEY_IS_EMPTY")
+
+
+def test_a_body_that_may_hold_the_key_is_mended_first(keyless: Shop) -> None:
+    headers = {"Content-Type": "application/json"}
+    assert keyless.ask("POST", "login", data=f'{{"apiKey": "{UNKNOWN}"', headers=headers).status == 400
 
 
 def test_expired_and_revoked_keys_are_404(site: Site, keyless: Shop) -> None:
@@ -175,7 +183,7 @@ def test_each_response_has_rate_limit_headers(start: Start) -> None:
     shop = new_shop(site, kind=KeyKind.DEVELOPER)
     other = new_shop(site, kind=KeyKind.DEVELOPER)
     answers = [
-        shop.post("logout", identityId="x"),
+        shop.ask("GET", "get-account-info", query={"identityId": "x"}),
         shop.post("logout"),
         shop.ask("POST", "login", data="["),
         shop.post("logout", identityId="x"),
@@ -200,7 +208,7 @@ def test_a_reached_rate_limit_is_recorded_once_in_each_window(start: Start) -> N
     shop = new_shop(site)
     assert [shop.post("logout", identityId="x").status for _ in range(4)] == [200, 429, 429, 429]
     with site.context.database.read() as connection:
-        recorded = connection.execute(select(Event.kind, Event.organisation_id)).all()
+        recorded = connection.execute(select(Event.c.kind, Event.c.organisation_id)).all()
     assert [tuple(event) for event in recorded] == [("key_create", 1), ("key_limit", 1)]
 
 

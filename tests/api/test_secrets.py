@@ -1,4 +1,4 @@
-"""Keys, identities, tokens, passwords and addresses are never in a log, wherever a caller put them."""
+"""Keys, identities, tokens, passwords and addresses are never in a log, wherever a caller sends them."""
 
 import http.client
 import json
@@ -58,7 +58,7 @@ def send(served: Served, request: bytes) -> None:
             pass
 
 
-def test_the_log_holds_no_secret_whatever_is_asked(served: Served, key: str) -> None:
+def test_the_log_contains_no_secret_of_any_request(served: Served, key: str) -> None:
     login = {"email": EMAIL, "password": PASSWORD}
     customer = "/api/v1/customer"
     bearer = {"Authorization": f"Bearer {key}"}

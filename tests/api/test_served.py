@@ -1,4 +1,4 @@
-"""The API as it is really run, asked by programs that are not Python's test client."""
+"""The API of a running portal, called by other programs than the test client."""
 
 import http.client
 import json

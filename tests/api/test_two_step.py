@@ -1,4 +1,4 @@
-"""Two-step verification for a shop's server: a code beside the password, and answers that reveal it to nobody else."""
+"""Two-step verification for a shop's server: a code beside the password, and answers that reveal nothing without it."""
 
 import pytest
 from sqlalchemy import update
@@ -25,7 +25,7 @@ def failed(answer: Answer) -> tuple[str, str | None]:
     return answer.json["errorCode"], answer.json.get("detail")
 
 
-def test_the_second_step_is_told_after_the_right_password_only(site: Site, shop: Shop, phone: Phone) -> None:
+def test_the_second_step_is_reported_only_after_the_right_password(site: Site, shop: Shop, phone: Phone) -> None:
     assert failed(log_in(shop)) == ("E001", "two-step-required")
     assert failed(log_in(shop, otp="")) == ("E001", "two-step-required")
     assert failed(log_in(shop, WRONG_PASSWORD, otp=phone.code())) == ("E004", None)

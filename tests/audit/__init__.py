@@ -1,1 +1,1 @@
-"""What others' auditors say of the pages, headers and mails of a portal that serves. `make audit` runs these."""
+"""Run third-party audits of the pages, headers and emails of a running portal (`make audit`)."""

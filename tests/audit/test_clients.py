@@ -1,4 +1,4 @@
-"""Clients that others make of the API's description or write for the reference API: nothing of them is ours."""
+"""Clients that are generated from the API's description, or written for the reference API."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Mozilla's HTTP Observatory: its own scanner asks a portal behind TLS, over real sockets."""
+"""Mozilla's HTTP Observatory scans a portal behind TLS."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The Nu HTML checker, which the W3C runs: no error and no warning in any page, mail, style sheet or picture."""
+"""The Nu HTML checker finds no error and no warning in any page, email, style sheet or picture."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Lighthouse, at a slow phone's speed: full marks for speed, accessibility and good practice."""
+"""Lighthouse, with the speed of a slow phone: full marks for performance, accessibility and best practices."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""SpamAssassin, by all its rules that need no network: nothing in a mail of ours looks like spam."""
+"""SpamAssassin, with its rules that need no network, takes no email of the portal for spam."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where the auditors are, once `make audit` has installed them, and how they are run."""
+"""The audit programs that `make audit` installs, and how they are run."""
 
 import os
 import subprocess

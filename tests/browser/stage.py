@@ -34,7 +34,8 @@ class Stage:
     failing_url: str
 
     def cleared(self, cookies: Any = (), *, url: str | None = None) -> Visitor:
-        """Return the visitor without cookies, or with those of a customer."""
+        """Return the visitor without cookies and typed addresses, or with the cookies of a customer."""
+        self.visitor.page.evaluate("location.origin === 'null' || sessionStorage.clear()")
         self.visitor.move_to(url or self.url)
         self.visitor.context.clear_cookies()
         self.visitor.context.add_cookies(cookies)

@@ -13,6 +13,7 @@ from tests.cli.process import Served, run_portal, wait_until
 pytestmark = pytest.mark.browser
 
 PHONE, LAPTOP = {"width": 390, "height": 664}, {"width": 1366, "height": 768}
+SMALL_PHONE = {"width": 360, "height": 640}
 PNG = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYPhfDwAChAGAoLFnJwAAAABJRU5ErkJggg==")
 COVER_HOST = "cover.localhost"
 FIRST_VISIT = 40_000
@@ -43,7 +44,7 @@ def test_registration_with_terms_privacy_and_help_needs_no_scrolling_on_a_phone(
     links = ("--terms-url", "https://example.com/terms", "--privacy-url", "https://example.com/privacy")
     added = run_portal(portal.log.parent / "instance", "organisation", "add", host.partition(".")[0], *named, *links)
     assert added.returncode == 0, added.stderr
-    visitor = new_visitor(url=portal.url.replace("localhost", host), viewport=PHONE, locale=locale)
+    visitor = new_visitor(url=portal.url.replace("localhost", host), viewport=SMALL_PHONE, locale=locale)
 
     def is_known() -> bool:
         visitor.go("/register")
@@ -64,6 +65,18 @@ def test_a_first_visit_is_light(visitor: Visitor, path: str) -> None:
     assert any(url.endswith(".js") or ".js?" in url for url in sizes)
     assert any("icons.svg" in url for url in sizes)
     assert sum(sizes.values()) < FIRST_VISIT, sizes
+
+
+@pytest.mark.full
+def test_fields_side_by_side_are_level_even_if_one_label_has_two_lines(new_visitor: NewVisitor) -> None:
+    visitor = new_visitor(viewport={"width": 375, "height": 667})
+    visitor.register("level@example.com")
+    visitor.confirm("level@example.com")
+    visitor.go("/account/profile")
+    city, district = (visitor.page.locator(f"[name={name}]") for name in ("city", "city_part"))
+    visitor.page.locator("label[for=city_part]").evaluate("label => label.append(' of a long name')")
+    assert visitor.page.locator("label[for=city_part]").bounding_box()["height"] > 40  # type: ignore[index] # shown
+    assert city.bounding_box()["y"] == district.bounding_box()["y"]  # type: ignore[index] # shown
 
 
 @pytest.mark.full

@@ -44,6 +44,16 @@ def test_a_portal_that_is_restarted_is_asked_again(visitor: Visitor, new_visitor
     visitor.faults.clear()  # the browser's own words on it
 
 
+def test_an_empty_mailbox_has_nothing_to_delete(visitor: Visitor) -> None:
+    visitor.register("deleted-letter@example.com")
+    visitor.find_mail("deleted-letter@example.com", "Confirm your email")
+    button = visitor.page.get_by_role("button", name="Delete all emails")
+    expect(button).to_be_visible()
+    visitor.press("Delete all emails")
+    expect(visitor.page.get_by_role("heading", name="No emails yet")).to_be_visible()
+    expect(button).to_be_hidden()
+
+
 def test_an_email_is_as_high_as_its_text_at_every_width(visitor: Visitor) -> None:
     visitor.register("high-letter@example.com")
     visitor.open_mail("high-letter@example.com", "Confirm your email")

@@ -1,4 +1,4 @@
-"""Back to the shop after confirming, as a browser goes: its policy on forms lets it go there and nowhere else."""
+"""A browser returns to the shop after confirming: the policy on forms allows the shop's origin and no other."""
 
 import json
 import urllib.request

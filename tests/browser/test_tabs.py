@@ -1,4 +1,4 @@
-"""Several tabs, several presses, several people: what one does never spoils or doubles what another does."""
+"""Several tabs, repeated clicks and several customers do not disturb each other."""
 
 import re
 

@@ -106,7 +106,9 @@ def add_contact(context: Context, email: str, *, account: bool = False, confirme
     now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
     address = parse_email(email)
     with context.database.write() as connection:
-        organisation_id = connection.execute(select(Organisation.id).where(Organisation.slug == "default")).scalar_one()
+        organisation_id = connection.execute(
+            select(Organisation.c.id).where(Organisation.c.slug == "default")
+        ).scalar_one()
         contact_id = contacts.get_or_create(connection, organisation_id, address, salt=new_salt(), now=now).id
         if confirmed:
             contacts.prove_mailbox(connection, contact_id, now)

@@ -72,7 +72,7 @@ def test_a_backup_is_consistent_while_others_write(context: Context, tmp_path: P
         f"b{number}@example.com" for number in range(len(found) - 200)
     }
     with context.database.read() as connection:
-        assert len(connection.execute(select(Contact.id)).all()) == 300
+        assert len(connection.execute(select(Contact.c.id)).all()) == 300
 
 
 def test_no_file_is_overwritten(run: Run, context: Context, instance: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_folder_that_is_not_there_is_one_line(run: Run, context: Context, tmp_
     )
 
 
-def test_a_name_that_sqlite_cannot_be_told_is_one_line(run: Run, context: Context, tmp_path: Path) -> None:
+def test_a_file_name_that_sqlite_cannot_open_is_one_line(run: Run, context: Context, tmp_path: Path) -> None:
     assert "UTF-8" in run("backup", str(tmp_path / "copy\udcff")).complaint
     assert list(tmp_path.glob("copy*")) == []
 

@@ -65,7 +65,7 @@ RETURNING = ("organisation", "set", "default", "--return-origin", "https://shop.
 HANDING_OVER = ("organisation", "set", "default", "--handover-url", "https://shop.example.com/signed-in")
 
 
-def test_an_upgraded_site_that_is_embedded_is_told_to_list_its_hand_over_addresses(run: Run, checked: Checked) -> None:
+def test_an_upgraded_embedded_site_is_advised_to_list_its_hand_over_addresses(run: Run, checked: Checked) -> None:
     run("db", "upgrade")
     assert run(*RETURNING, "--frame-ancestor", "https://shop.example.com").status == 0
     assert checked.named() == {"organisation default"}
@@ -74,7 +74,7 @@ def test_an_upgraded_site_that_is_embedded_is_told_to_list_its_hand_over_address
     assert checked.outcome().status == 0
 
 
-def test_an_upgraded_site_whose_server_redeemed_codes_is_told_so_too(
+def test_an_upgraded_site_whose_server_redeemed_codes_is_advised_too(
     run: Run, checked: Checked, context: Context
 ) -> None:
     assert run(*RETURNING).status == 0
@@ -282,12 +282,12 @@ def test_templates_that_are_never_shown_or_fail_are_named(run: Run, checked: Che
     outcome = checked.outcome()
     assert outcome.status == 1
     assert outcome.out.splitlines() == [
-        f"INSTANCE_PATH: holds templates/{problem}"
+        f"INSTANCE_PATH: contains templates/{problem}"
         for problem in (
-            "login/logn.html: the portal has no template of this name.",
-            "sklo/login/login.html: there is no such organisation.",
-            "mail/reset/body.txt line 2 (ZeroDivisionError): it fails, and the portal's own is shown.",
-            "register/register.html line 1 (UndefinedError): it fails, and the portal's own is shown.",
+            "login/logn.html: the portal has no template of this name; rename or delete it",
+            "sklo/login/login.html: there is no such organisation; rename or delete it",
+            "mail/reset/body.txt line 2 (ZeroDivisionError): it fails, so the portal's own is shown; correct it",
+            "register/register.html line 1 (UndefinedError): it fails, so the portal's own is shown; correct it",
         )
     ]
 
@@ -299,4 +299,4 @@ def test_a_template_that_cannot_be_read_is_named_in_one_line(run: Run, checked: 
     outcome = run("check")
     assert outcome.status == 1
     (line,) = outcome.err.splitlines()
-    assert line.startswith("Error: PORTAL_INSTANCE_PATH: holds templates/base.html, which cannot be used: line 1: ")
+    assert line.startswith("Error: PORTAL_INSTANCE_PATH: contains templates/base.html, which cannot be used: line 1: ")

@@ -1,4 +1,4 @@
-"""What an operator does with one customer's data: have it told, and have it gone."""
+"""`portal customer export` and `delete`."""
 
 import json
 import os
@@ -18,9 +18,9 @@ def add_phone_only(context: Context) -> str:
     """Somebody known by a phone number only; returns the reference number."""
     contact_id = add_contact(context, "nobody@example.com")
     with context.database.write() as connection:
-        changed = update(Contact).where(Contact.id == contact_id).values(email=None, email_key=None)
+        changed = update(Contact).where(Contact.c.id == contact_id).values(email=None, email_key=None)
         return connection.execute(
-            changed.values(phone="+420 777123456", first_name="Petr").returning(Contact.cu_ref_no)
+            changed.values(phone="+420 777123456", first_name="Petr").returning(Contact.c.cu_ref_no)
         ).scalar_one()
 
 
@@ -32,7 +32,7 @@ def count(context: Context) -> int:
 def test_an_export_is_json_that_people_can_read(run: Run, context: Context) -> None:
     contact_id = add_contact(context, "jana@example.com", account=True)
     with context.database.write() as connection:
-        connection.execute(update(Contact).where(Contact.id == contact_id).values(last_name="Nováková"))
+        connection.execute(update(Contact).where(Contact.c.id == contact_id).values(last_name="Nováková"))
     outcome = run("customer", "export", "Jana@Example.com")
     told = json.loads(outcome.out)
     assert (told["email"], told["lastName"]) == ("jana@example.com", "Nováková")

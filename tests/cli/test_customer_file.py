@@ -1,4 +1,4 @@
-"""Files of customers: how they are told apart, cut into rows, and what makes one unreadable."""
+"""Reading files of customers: their format, their rows, and files that cannot be read."""
 
 import codecs
 import json

@@ -1,4 +1,4 @@
-"""Customers of another system are brought in from a file: all of it or nothing."""
+"""`portal customer import`: all rows of a file, or none."""
 
 import base64
 import hashlib
@@ -42,7 +42,7 @@ def import_file(run: Run, context: Context, tmp_path: Path) -> Import:
 
 def contacts(context: Context) -> list[Any]:
     with context.database.read() as connection:
-        return list(connection.execute(select(Contact.__table__).order_by(Contact.id)).mappings())
+        return list(connection.execute(select(Contact).order_by(Contact.c.id)).mappings())
 
 
 def count(context: Context) -> int:
@@ -96,7 +96,7 @@ def test_a_row_becomes_a_customer_with_all_fields_in_their_normal_form(import_fi
     assert len(row["password_salt"]) == 16
     assert row["confirmed_at"] is not None
     with context.database.read() as connection:
-        assert sorted(connection.scalars(select(ContactGroup.name))) == ["b2b", "vip"]
+        assert sorted(connection.scalars(select(ContactGroup.c.name))) == ["b2b", "vip"]
 
 
 def test_json_lines_say_the_same_in_their_own_types(import_file: Import, context: Context) -> None:
@@ -111,7 +111,7 @@ def test_json_lines_say_the_same_in_their_own_types(import_file: Import, context
     assert (phone_only["email"], phone_only["email_key"], phone_only["phone"]) == (None, None, "+420 777123456")
     assert (phone_only["newsletter"], phone_only["city"]) == (False, None)
     with context.database.read() as connection:
-        assert list(connection.scalars(select(ContactGroup.name))) == ["vip; the best"]
+        assert list(connection.scalars(select(ContactGroup.c.name))) == ["vip; the best"]
 
 
 def test_a_customer_imported_with_a_hash_signs_in_with_the_old_password(import_file: Import, context: Context) -> None:
@@ -120,7 +120,7 @@ def test_a_customer_imported_with_a_hash_signs_in_with_the_old_password(import_f
     visitor = Visitor(organisation_id=1, ip="192.0.2.1")
     assert log_in.log_in(context, visitor, parse_email("ada@example.com"), PASSWORD, remember=False)
     with context.database.read() as connection:
-        assert connection.execute(select(Account.password_hash)).scalar_one().startswith("$argon2id$")
+        assert connection.execute(select(Account.c.password_hash)).scalar_one().startswith("$argon2id$")
 
 
 def test_a_customer_imported_without_a_hash_is_a_guest_and_never_deleted(import_file: Import, run: Run) -> None:
@@ -236,7 +236,7 @@ def test_an_unknown_organisation_or_file_is_named(import_file: Import, run: Run)
 def test_an_import_is_one_event_without_personal_data(import_file: Import, context: Context) -> None:
     import_file("email\nada@example.com\nben@example.com\n")
     with context.database.read() as connection:
-        assert connection.execute(select(Event.kind, Event.contact_id)).all() == [("import", None)]
+        assert connection.execute(select(Event.c.kind, Event.c.contact_id)).all() == [("import", None)]
 
 
 @pytest.mark.full

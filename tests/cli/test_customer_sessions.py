@@ -1,4 +1,4 @@
-"""Where a customer is signed in and what happened to them, for the operator."""
+"""`portal customer sessions`, `end-sessions` and `events`."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -41,9 +41,9 @@ def test_all_sessions_end_and_it_is_recorded(run: Run, context: Context) -> None
     assert run("customer", "end-sessions", "jana@example.com").out == "Sessions ended: 2.\n"
     assert run("customer", "end-sessions", "jana@example.com").out == "Sessions ended: 0.\n"
     with context.database.read() as connection:
-        alive = connection.execute(select(Identity.contact_id).where(Identity.ended_at.is_(None))).scalars().all()
-        kinds = connection.execute(select(Event.kind).where(Event.contact_id == jana)).scalars().all()
-        told = connection.execute(select(OutboxMail.notice, OutboxMail.recipient, OutboxMail.ip)).all()
+        alive = connection.execute(select(Identity.c.contact_id).where(Identity.c.ended_at.is_(None))).scalars().all()
+        kinds = connection.execute(select(Event.c.kind).where(Event.c.contact_id == jana)).scalars().all()
+        told = connection.execute(select(OutboxMail.c.notice, OutboxMail.c.recipient, OutboxMail.c.ip)).all()
     assert alive == [petr]
     assert kinds == ["sessions_end_all"]
     assert told == [("all_sessions_ended", "jana@example.com", None)]

@@ -1,4 +1,4 @@
-"""`portal customer reset-two-step`: the way back for a customer who has lost the app and the recovery codes."""
+"""`portal customer reset-two-step`."""
 
 from datetime import UTC, datetime
 
@@ -33,11 +33,11 @@ def test_it_ends_the_second_step_records_the_reason_and_tells_the_customer(
     outcome = run("customer", "reset-two-step", EMAIL, "--reason", REASON)
     assert outcome.out == f"{EMAIL} signs in without a second step now.\n"
     with context.database.read() as connection:
-        assert connection.execute(select(SecondStep.contact_id)).all() == []
-        assert connection.execute(select(RecoveryCode.id)).all() == []
-        assert connection.execute(select(Device.trusted_until)).all() == [(None,)]
-        events = connection.execute(select(Event.kind, Event.reason).where(Event.contact_id == jana)).all()
-        mails = connection.execute(select(OutboxMail.notice, OutboxMail.recipient, OutboxMail.details)).all()
+        assert connection.execute(select(SecondStep.c.contact_id)).all() == []
+        assert connection.execute(select(RecoveryCode.c.id)).all() == []
+        assert connection.execute(select(Device.c.trusted_until)).all() == [(None,)]
+        events = connection.execute(select(Event.c.kind, Event.c.reason).where(Event.c.contact_id == jana)).all()
+        mails = connection.execute(select(OutboxMail.c.notice, OutboxMail.c.recipient, OutboxMail.c.details)).all()
     assert events == [("two_step_reset", REASON)]
     assert mails == [(Notice.TWO_STEP_RESET, EMAIL, {"reason": REASON})]
     assert f"two_step_reset: {REASON}" in run("customer", "events", EMAIL).out
@@ -69,7 +69,7 @@ def test_a_customer_without_a_second_step_gets_no_email(run: Run, context: Conte
     outcome = run("customer", "reset-two-step", EMAIL, "--reason", REASON)
     assert outcome.out == f"{EMAIL} has no two-step verification.\n"
     with context.database.read() as connection:
-        assert connection.execute(select(OutboxMail.id)).all() == []
+        assert connection.execute(select(OutboxMail.c.id)).all() == []
 
 
 def test_a_reason_is_needed(run: Run, jana: int) -> None:

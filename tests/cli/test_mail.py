@@ -22,7 +22,7 @@ def queue_mail(context: Context, *, state: MailState = MailState.QUEUED, reason:
         mail = NewMail(Notice.PASSWORD_CHANGED, contact_id, "jana@example.com")
         outbox.queue(connection, visitor, mail, context.clock)
         connection.execute(update(OutboxMail).values(state=state, reason=reason))
-        return connection.execute(select(OutboxMail.id)).scalar_one()
+        return connection.execute(select(OutboxMail.c.id)).scalar_one()
 
 
 def test_list_shows_what_is_due(run: Run, context: Context) -> None:
@@ -89,7 +89,7 @@ def test_any_mail_can_be_previewed_in_any_language(run: Run, context: Context, t
         assert (mail["To"], mail["Content-Language"]) == ("customer@example.com", locale)
         assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
     with context.database.read() as connection:
-        assert connection.execute(select(OutboxMail.id)).all() == []
+        assert connection.execute(select(OutboxMail.c.id)).all() == []
 
 
 def test_a_preview_is_the_organisations_and_goes_to_stdout(run: Run, context: Context) -> None:

@@ -25,6 +25,13 @@ def test_help_needs_no_instance_and_no_right_setting(run: Run, instance: Path, m
     assert not instance.exists()
 
 
+@pytest.mark.parametrize("group", ["", "api-key", "customer", "db", "mail", "organisation"])
+def test_the_list_of_commands_is_not_cut_off(run: Run, group: str) -> None:
+    commands = run(*group.split(), "--help").out.partition("Commands:\n")[2].splitlines()
+    assert commands
+    assert not [line for line in commands if line.endswith("...")]
+
+
 def test_it_tells_its_version(run: Run, instance: Path) -> None:
     outcome = run("--version")
     assert (outcome.status, outcome.out) == (0, f"portal {version('portal')}\n")
@@ -78,7 +85,7 @@ def test_output_that_cannot_be_written_is_one_line(context: Context, instance: P
 def test_a_letter_that_the_terminal_lacks_is_escaped(context: Context, instance: Path) -> None:
     contact_id = add_contact(context, "jana@example.com")
     with context.database.write() as connection:
-        connection.execute(update(Contact).where(Contact.id == contact_id).values(name="Černý"))
+        connection.execute(update(Contact).where(Contact.c.id == contact_id).values(name="Černý"))
     shown = {**environment(instance), "PYTHONIOENCODING": "latin-1"}
     for command in (("list",), ("export", "jana@example.com")):
         outcome = subprocess.run([PORTAL, "customer", *command], env=shown, capture_output=True, check=True)

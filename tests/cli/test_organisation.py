@@ -110,7 +110,7 @@ def test_a_hand_over_address_on_no_return_origin_is_refused(run: Run, context: C
     assert "https://a.example/in" in added.complaint
 
 
-def test_magic_auth_creates_until_it_is_told_not_to(run: Run, context: Context) -> None:
+def test_magic_auth_creates_contacts_until_it_is_switched_off(run: Run, context: Context) -> None:
     assert _get(context, "default").magic_auth_creates
     run("organisation", "set", "default", "--no-magic-auth-creates")
     assert not _get(context, "default").magic_auth_creates

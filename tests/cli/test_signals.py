@@ -1,4 +1,4 @@
-"""Signals that whoever starts a process ignores: SIGINT for a script's jobs in the background, SIGHUP under nohup."""
+"""Signals that the parent process ignores: SIGINT for background jobs of a script, SIGHUP under nohup."""
 
 import signal
 import subprocess

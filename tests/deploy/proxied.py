@@ -128,12 +128,19 @@ def build(folder: Path, *, portals: int, rate: str, burst: str) -> Iterator[Prox
         make_certificate(folder)
         ports = [upstream.port for upstream in upstreams]
         configure(folder, http_port, https_port, ports, {"rate=20r/s": rate, "burst=60": burst})
+        stack.enter_context(running_nginx(folder, https_port))
+        yield ProxiedPortals(http_port, https_port, upstreams)
+
+
+@contextmanager
+def running_nginx(folder: Path, https_port: int) -> Iterator[int]:
+    """Run nginx as `configure` wrote it in a folder; the id of its process."""
+    with ExitStack() as stack:
         nginx = subprocess.Popen([str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")])
         stack.callback(nginx.wait, PATIENCE_SECONDS)
         stack.callback(nginx.terminate)
-        proxied = ProxiedPortals(http_port, https_port, upstreams)
         wait_until(lambda: listens(https_port))
-        yield proxied
+        yield nginx.pid
 
 
 def make_certificate(folder: Path) -> None:
@@ -145,13 +152,13 @@ def make_certificate(folder: Path) -> None:
 def configure(folder: Path, http_port: int, https_port: int, ports: list[int], limits: Mapping[str, str]) -> None:
     """Write nginx.conf: the example, with other ports and certificates, and nothing of the machine's own."""
     text = CONFIGURATION.read_text()
+    upstream = "    server 127.0.0.1:{} max_fails=0;\n"
     for there, here in {
         "listen 80;": f"listen 127.0.0.1:{http_port};",
         "    listen [::]:80;\n": "",
         "listen 443 ssl;": f"listen 127.0.0.1:{https_port} ssl;",
         "    listen [::]:443 ssl;\n": "",
-        "127.0.0.1:5000": f"127.0.0.1:{ports[0]}",
-        "127.0.0.1:5001": f"127.0.0.1:{ports[-1]}",
+        upstream.format(5000) + upstream.format(5001): "".join(map(upstream.format, ports)),
         "/etc/ssl/portal": str(folder),
         **limits,
     }.items():

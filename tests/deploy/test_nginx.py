@@ -130,7 +130,7 @@ def test_a_client_cannot_forge_its_ip_address(proxied: ProxiedPortals) -> None:
 
 
 def test_a_rolling_restart_fails_no_request(proxied: ProxiedPortals) -> None:
-    """F19: each portal is restarted in turn, several times, while customers sign in."""
+    """Each portal is restarted in turn, several times, while customers sign in."""
     ended, seen = Event(), list[int]()
 
     def keep_asking() -> None:

@@ -102,8 +102,8 @@ def create_full_customer(portal: Scene) -> FullCustomer:
     assert rename_passkey(jana.context, jana.visitor, jana.get(identity), passkey.id, PASSKEY_NAME)
     assert not isinstance(jana.begin_log_in(EMAIL, SECOND_PASSWORD), str)
     hand_over.hand_over(jana.context, jana.get(identity), NONCE)
-    ((contact_id,),) = jana.rows(select(Contact.id).where(Contact.email == EMAIL))
-    jana.change_row(update(Contact).where(Contact.id == contact_id).values(ban_reason=BAN_REASON))
+    ((contact_id,),) = jana.rows(select(Contact.c.id).where(Contact.c.email == EMAIL))
+    jana.change_row(update(Contact).where(Contact.c.id == contact_id).values(ban_reason=BAN_REASON))
     return FullCustomer(contact_id, cu_ref_no, referral, identity, jana.ask_reset(EMAIL))
 
 
@@ -119,4 +119,4 @@ def set_up_two_step_of(scene: Scene, identity: str) -> str:
 
 def reference_of(scene: Scene, email: str) -> str:
     """The reference number of a customer."""
-    return str(scene.rows(select(Contact.cu_ref_no).where(Contact.email == email))[0][0])
+    return str(scene.rows(select(Contact.c.cu_ref_no).where(Contact.c.email == email))[0][0])

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from portal.domain.audit_log import EventKind
-from portal.domain.passkey_requests import PasskeyRequest
+from portal.domain.passkey_requests import PasskeyRequest, PasskeyResponse
 from portal.domain.passkeys import Passkey
 from portal.domain.relying_party import RelyingParty
 from portal.domain.sign_ins import SignIn
@@ -34,7 +34,9 @@ def finish_adding(
     scene: Scene, identity: str, request: PasskeyRequest, credential: str, party: RelyingParty = PARTY
 ) -> Passkey:
     customer = scene.get(identity)
-    return add_passkey.add_passkey(scene.context, scene.visitor, customer, party, [request.challenge], credential)
+    return add_passkey.add_passkey(
+        scene.context, scene.visitor, customer, PasskeyResponse(party, [request.challenge], credential)
+    )
 
 
 def ask(scene: Scene, party: RelyingParty = PARTY) -> PasskeyRequest:
@@ -49,9 +51,7 @@ def finish(
     return log_in_by_passkey.log_in_by_passkey(
         scene.context,
         scene.visitor,
-        party,
-        [request.challenge],
-        credential,
+        PasskeyResponse(party, [request.challenge], credential),
         **{"remember": False, "replacing": None, **options},
     )
 
@@ -75,7 +75,7 @@ def prove(
     request = reauthenticate.request_own_passkey(scene.context, customer, PARTY)
     credential = authenticator.get(options or request.options)
     return reauthenticate.reauthenticate_by_passkey(
-        scene.context, scene.visitor, customer, PARTY, [request.challenge], credential
+        scene.context, scene.visitor, customer, PasskeyResponse(PARTY, [request.challenge], credential)
     )
 
 
@@ -85,7 +85,7 @@ def passkeys_of(scene: Scene, identity: str) -> tuple[Passkey, ...]:
 
 def events(scene: Scene, *kinds: EventKind) -> list[tuple[str, str | None]]:
     """The events of these kinds, with what they were refused for."""
-    found = scene.rows(select(Event.kind, Event.refusal).where(Event.kind.in_(kinds)).order_by(Event.id))
+    found = scene.rows(select(Event.c.kind, Event.c.refusal).where(Event.c.kind.in_(kinds)).order_by(Event.c.id))
     return [(kind, refusal) for kind, refusal in found]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import bcrypt
 import pytest
 from limits import parse as parse_limit
-from sqlalchemy import Executable, func, insert, select
+from sqlalchemy import Executable, Table, func, insert, select
 
 from portal.domain import devices, identities
 from portal.domain.context import Context, Visitor
@@ -42,7 +42,7 @@ from portal.domain.use_cases.log_in_by_email import EmailSignIn
 from portal.domain.use_cases.register import RegistrationRequest
 from portal.domain.use_cases.register_by_api import ConfirmedRegistration
 from portal.domain.values.email import parse_email
-from portal.storage.models import Account, Base, Contact, Link, Organisation, OutboxMail
+from portal.storage.models import Account, Contact, Link, Organisation, OutboxMail
 
 ADA = "ada@example.com"
 PASSWORD = "violet harbour kettle 41"
@@ -96,7 +96,7 @@ class Scene:
         """The same visitor at a second shop that this portal serves."""
         values = {"slug": "second", "name": "Second shop", "created_at": self.context.clock()}
         with self.context.database.write() as connection:
-            second = connection.execute(insert(Organisation).returning(Organisation.id), values).scalar_one()
+            second = connection.execute(insert(Organisation).returning(Organisation.c.id), values).scalar_one()
         visitor = replace(self.visitor, organisation_id=second, organisation_name="Second shop")
         return replace(self, visitor=visitor)
 
@@ -153,7 +153,7 @@ class Scene:
             "created_at": now,
         }
         with self.context.database.write() as connection:
-            return connection.execute(insert(Contact).returning(Contact.id), {**values, **known}).scalar_one()
+            return connection.execute(insert(Contact).returning(Contact.c.id), {**values, **known}).scalar_one()
 
     def add_imported(self, email: str = ADA, password: str = PASSWORD) -> None:
         """A customer with an account out of another system, with the hash that it had there."""
@@ -249,10 +249,10 @@ class Scene:
         it is the one place in these tests where a token does not come out of a mail that was really sent.
         """
         rows = self.rows(
-            select(OutboxMail.notice, OutboxMail.recipient, Link.purpose, Link.public_id)
-            .outerjoin(Link, Link.id == OutboxMail.link_id)
-            .where(OutboxMail.state == MailState.QUEUED)
-            .order_by(OutboxMail.id)
+            select(OutboxMail.c.notice, OutboxMail.c.recipient, Link.c.purpose, Link.c.public_id)
+            .outerjoin(Link, Link.c.id == OutboxMail.c.link_id)
+            .where(OutboxMail.c.state == MailState.QUEUED)
+            .order_by(OutboxMail.c.id)
         )
         mails = [
             Mail(Notice(row.notice), row.recipient, row.public_id and self._sign(row.purpose, row.public_id))
@@ -270,7 +270,7 @@ class Scene:
         with self.context.database.read() as connection:
             return list(connection.execute(statement))
 
-    def count(self, table: type[Base]) -> int:
+    def count(self, table: Table[Any]) -> int:
         """How many rows a table holds."""
         return int(self.rows(select(func.count()).select_from(table))[0][0])
 

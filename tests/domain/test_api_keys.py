@@ -1,4 +1,4 @@
-"""Keys of the API: made once, kept as digests, checked in one order, counted."""
+"""API keys: created once, stored as digests, checked in the documented order, counted."""
 
 import logging
 import re
@@ -49,7 +49,7 @@ class Shop:
         return caught.value.problem
 
     def last_used(self) -> object:
-        return self.scene.rows(select(ApiKey.last_used_at))[0][0]
+        return self.scene.rows(select(ApiKey.c.last_used_at))[0][0]
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_key_has_the_documented_form_of_its_kind(shop: Shop, kind: KeyKind) ->
 
 def test_only_a_digest_of_a_key_is_stored(shop: Shop) -> None:
     key = shop.key(label="Till")
-    (row,) = shop.scene.rows(select(ApiKey.__table__))
+    (row,) = shop.scene.rows(select(ApiKey))
     assert row.digest == sha256(key.encode()).digest()
     assert key[4:] not in repr(tuple(row))
 
@@ -199,6 +199,6 @@ def test_recording_the_last_use_does_not_wait_for_a_writer(shop: Shop, settings:
 def test_creating_and_revoking_a_key_are_recorded(shop: Shop) -> None:
     shop.key()
     api_keys.revoke(shop.context, 1)
-    events = shop.scene.rows(select(Event.kind, Event.organisation_id).order_by(Event.id))
+    events = shop.scene.rows(select(Event.c.kind, Event.c.organisation_id).order_by(Event.c.id))
     assert [event.kind for event in events] == ["key_create", "key_revoke"]
     assert {event.organisation_id for event in events} == {shop.scene.visitor.organisation_id}

@@ -1,4 +1,4 @@
-"""The record of what happened: one row for each sign-in, refusal and change, and no secret in any."""
+"""The audit log: one row for each sign-in, refusal and change, without secrets."""
 
 import logging
 import sqlite3
@@ -224,7 +224,7 @@ ENDED: Row = ("sign_in_by_mail", "CODE_ENDED", True)
 def test_each_action_is_recorded_as_an_event(scene: Scene, happens: Callable[[Scene], None], rows: list[Row]) -> None:
     with suppress(Refused):
         happens(scene)
-    found = scene.rows(select(Event).order_by(Event.id))
+    found = scene.rows(select(Event).order_by(Event.c.id))
     assert [(row.kind, row.refusal, row.contact_id is not None) for row in found] == rows
     for row in found:
         assert row.occurred_at == scene.context.clock()

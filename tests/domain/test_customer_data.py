@@ -1,4 +1,4 @@
-"""What is kept about a customer is handed out: all of it, and nothing that opens an account."""
+"""The export of a customer: all data, and nothing that opens an account."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from portal.domain.customer_data import EXPORTED, LEFT_OUT, export_customer
 from portal.domain.use_cases.request_address_change import request_address_change
 from portal.domain.values.email import parse_email
-from portal.storage.models import Base, Contact
+from portal.storage.models import METADATA, Contact
 from tests.domain.full_customer import (
     BAN_REASON,
     DETAILS,
@@ -43,7 +43,7 @@ def tables_about_customers() -> set[str]:
     while True:
         more = {
             table.name
-            for table in Base.metadata.tables.values()
+            for table in METADATA.tables.values()
             if any(key.column.table.name in found for key in table.foreign_keys)
         }
         if more <= found:
@@ -52,10 +52,8 @@ def tables_about_customers() -> set[str]:
 
 
 def test_each_column_about_a_customer_is_exported_or_excluded_with_a_reason() -> None:
-    exported = {f"{table.__tablename__}.{column}" for table, columns in EXPORTED.items() for column in columns}
-    kept = {
-        f"{name}.{column.key}" for name in tables_about_customers() for column in Base.metadata.tables[name].columns
-    }
+    exported = {f"{table.name}.{column}" for table, columns in EXPORTED.items() for column in columns}
+    kept = {f"{name}.{column.key}" for name in tables_about_customers() for column in METADATA.tables[name].columns}
     assert exported | LEFT_OUT.keys() == kept
     assert not exported & LEFT_OUT.keys()
     assert all(LEFT_OUT.values())
@@ -74,6 +72,12 @@ def test_exported_fields_have_the_names_of_the_api(scene: Scene, customer: FullC
     assert (told["referralId"], told["customersReferred"]) == (customer.referral, 1)
     assert told["createdAt"] == told["account"]["createdAt"] == "2026-03-01T12:00:00Z"
     assert (told["banReason"], told["failedPasswords"]) == (BAN_REASON, 0)
+
+
+def test_a_name_that_was_not_given_is_made_of_first_and_last_name(scene: Scene, customer: FullCustomer) -> None:
+    with scene.context.database.write() as connection:
+        connection.execute(update(Contact).values(name=None, first_name="Ada", last_name="Quill"))
+    assert export(scene, customer.contact_id)["name"] == "Ada Quill"
 
 
 def test_all_events_are_exported(scene: Scene, customer: FullCustomer) -> None:
@@ -110,7 +114,7 @@ def test_no_secret_is_exported(scene: Scene, customer: FullCustomer) -> None:
     secrets = [name for name, reason in LEFT_OUT.items() if "secret" in reason]
     assert len(secrets) == 13
     for table, column in (name.split(".") for name in secrets):
-        values = scene.rows(select(Base.metadata.tables[table].c[column]))
+        values = scene.rows(select(METADATA.tables[table].c[column]))
         assert values
         for (value,) in values:
             forms = [value] if isinstance(value, str) else [value.hex(), base64.b64encode(value).decode(), repr(value)]

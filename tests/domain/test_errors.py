@@ -1,4 +1,4 @@
-"""The one table of failures: as documented, worded, and each of them raised somewhere."""
+"""Each failure is documented, worded in every language, and raised somewhere."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which fields are asked for, where, and what an organisation can choose."""
+"""Which fields are asked for at registration and in the profile, by the rules of an organisation."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Where an IP address is: told from a file that the operator brings, or not at all."""
+"""The location of an IP address, from a file that the operator provides."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def test_a_location_is_as_precise_as_the_geoip_database(
 @pytest.mark.parametrize(
     ("ip", "place"), [("192.0.2.77", "Kladno, CZ"), ("198.51.100.1", "Czechia"), ("203.0.113.5", None)]
 )
-def test_customers_are_told_the_city_and_the_country_alone(geoip: GeoIPDatabase, ip: str, place: str | None) -> None:
+def test_customers_see_only_the_city_and_the_country(geoip: GeoIPDatabase, ip: str, place: str | None) -> None:
     found = geoip.locate(ip)
     assert found is not None
     assert found.place == place

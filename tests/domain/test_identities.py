@@ -141,7 +141,7 @@ def test_using_an_identity_again_within_a_minute_writes_nothing(scene: Scene, cl
     assert scene.rows(select(Identity)) == [before]
     clock.advance(SECOND)
     assert scene.is_signed_in(identity)
-    assert scene.rows(select(Identity.seen_at))[0][0] == clock()
+    assert scene.rows(select(Identity.c.seen_at))[0][0] == clock()
 
 
 def test_an_identity_is_found_while_the_database_cannot_be_written(
@@ -152,7 +152,7 @@ def test_an_identity_is_found_while_the_database_cannot_be_written(
     clock.advance(timedelta(minutes=5))
     impatient = open_database(scene.context.database.engine.url.render_as_string(hide_password=False))
     with scene.context.database.write() as connection:
-        connection.execute(select(Identity.id).with_for_update())
+        connection.execute(select(Identity.c.id).with_for_update())
         assert replace(scene, context=replace(scene.context, database=impatient)).is_signed_in(identity)
     impatient.engine.dispose()
 

@@ -1,7 +1,8 @@
-"""Codes beside mailed links: after 100 wrong ones in a row they open nothing, until the mailbox is proven by a link."""
+"""Codes beside emailed links: after 100 wrong ones in a row they are locked, until a link proves the mailbox."""
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select, update
@@ -22,6 +23,8 @@ from portal.storage.models import Contact, Event, Link
 from tests.conftest import MovableClock
 from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, Scene, identity_of, refused
+from tests.domain.use_cases import address_change
+from tests.domain.use_cases.address_change import NEW
 from tests.domain.use_cases.test_same_work import KNOWN, STRANGER, Work, work_of
 
 EVE = "eve@example.com"
@@ -66,7 +69,7 @@ def guess(scene: Scene, times: int, email: str = ADA) -> list[Failure]:
 
 
 def failed_codes(scene: Scene) -> int:
-    return int(scene.rows(select(Contact.failed_codes).where(Contact.email == ADA))[0][0])
+    return int(scene.rows(select(Contact.c.failed_codes).where(Contact.c.email == ADA))[0][0])
 
 
 @pytest.fixture
@@ -145,7 +148,7 @@ def test_neither_a_password_nor_magic_auth_unlocks_codes(portal: Scene) -> None:
 
 def test_wrong_codes_of_registrations_count_on_the_same_contact(portal: Scene) -> None:
     registration = portal.register()
-    ((public_id,),) = portal.rows(select(Link.public_id))
+    ((public_id,),) = portal.rows(select(Link.c.public_id))
 
     def type_registration_code(code: str) -> str:
         found = get_confirmation_by_code(portal.context, portal.visitor, registration, code)
@@ -175,7 +178,7 @@ def test_a_wrong_code_counts_for_each_customer_whose_email_the_browser_remembers
     asked = [ask(portal), ask(portal, EVE), ask(portal, "nobody@example.com")]
     with refused(Failure.WRONG_CODE):
         type_code(portal, "no code", *asked)
-    assert portal.rows(select(Contact.failed_codes)) == [(1,), (1,)]
+    assert portal.rows(select(Contact.c.failed_codes)) == [(1,), (1,)]
 
 
 def test_codes_after_five_attempts_are_not_counted(portal: Scene) -> None:
@@ -205,7 +208,7 @@ def test_of_parallel_codes_none_is_checked_past_the_100th(portal: Scene) -> None
         with pytest.raises(Refused):
             type_code(portal, wrong(portal, public_id), public_id)
 
-    outcomes = in_parallel([lambda one=one: type_wrong_ones(one) for one in asked])  # type: ignore[misc]
+    outcomes = in_parallel([partial(type_wrong_ones, one) for one in asked])
     assert outcomes == [None] * 6
     assert failed_codes(portal) == 100
 
@@ -219,7 +222,7 @@ def test_of_parallel_attempts_only_one_is_the_100th(portal: Scene) -> None:
     def look(public_id: str) -> object:
         return get_sign_in_link_by_code(portal.context, portal.visitor, [public_id], right(portal, public_id))
 
-    outcomes = in_parallel([lambda one=one: look(one) for one in asked])  # type: ignore[misc]
+    outcomes = in_parallel([partial(look, one) for one in asked])
     assert [isinstance(outcome, Refused) for outcome in outcomes].count(False) == 1
 
 
@@ -245,5 +248,39 @@ def test_a_right_code_that_is_refused_is_recorded_like_a_wrong_one(portal: Scene
     public_id = ask(portal)
     with refused(Failure.WRONG_CODE):
         type_code(portal, right(portal, public_id), public_id)
-    newest = select(Event.kind, Event.refusal).order_by(Event.id.desc()).limit(1)
+    newest = select(Event.c.kind, Event.c.refusal).order_by(Event.c.id.desc()).limit(1)
     assert portal.rows(newest) == [("sign_in_by_mail", "WRONG_CODE")]
+
+
+def guess_new_address(scene: Scene, times: int) -> None:
+    """Have a customer try codes for a new address, the last of them wrong, and prove their own mailbox afterwards."""
+    identity = scene.join()
+    address_change.ask(scene, identity)
+    scene.change_row(update(Link).where(Link.c.purpose == Purpose.ADDRESS_CHANGE).values(code_tries=times - 1))
+    code = address_change.code_of(scene, address_change.ask(scene, identity))
+    with refused(Failure.WRONG_CODE):
+        address_change.type_code(scene, identity, f"{(int(code) + 1) % 10**6:06}")
+    scene.log_in_by_email()
+
+
+def test_after_100_wrong_codes_for_a_new_address_only_its_link_gives_it_to_a_customer(portal: Scene) -> None:
+    guess_new_address(portal, 100)
+    identity = portal.join(EVE)
+    token = address_change.ask(portal, identity)
+    with refused(Failure.CODE_ENDED):
+        address_change.type_code(portal, identity, address_change.code_of(portal, token))
+
+    address_change.confirm(portal, token)
+
+    assert address_change.address_of(portal, identity) == NEW
+
+
+def test_neither_99_wrong_codes_for_a_new_address_nor_100_of_another_organisation_lock_its_codes(
+    portal: Scene,
+) -> None:
+    guess_new_address(portal.at_another_organisation(), 100)
+    guess_new_address(portal, 99)
+    identity = portal.join(EVE)
+    token = address_change.ask(portal, identity)
+    address_change.type_code(portal, identity, address_change.code_of(portal, token))
+    assert address_change.address_of(portal, identity) == NEW

@@ -1,4 +1,4 @@
-"""The limit of emails to an address in an hour, of which others cannot use up the owner's last."""
+"""The limit of emails to an address per hour, whose last one is reserved for another network."""
 
 from collections.abc import Callable
 from functools import partial
@@ -103,7 +103,7 @@ def test_the_first_refusal_is_recorded_whichever_network_got_the_last_email(scen
     passed(ask_reset, scene.elsewhere(STRANGERS), 5)
     passed(ask_reset, scene.elsewhere(OWNERS), 1)
     passed(ask_reset, scene.elsewhere(STRANGERS), 5)
-    refusals = select(Event.refusal).where(Event.refusal.is_not(None))
+    refusals = select(Event.c.refusal).where(Event.c.refusal.is_not(None))
     assert scene.rows(refusals) == [("TOO_MANY_MAILS",)]
 
 

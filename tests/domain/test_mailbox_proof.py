@@ -1,4 +1,4 @@
-"""What a proof of the mailbox ends: whatever was begun without one."""
+"""What a proof of the mailbox ends: everything that began without one."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -43,7 +43,7 @@ PROOFS = [confirm, confirm_in_another_browser, confirm_through_the_shop, log_in_
 
 
 def proven_at(scene: Scene) -> object:
-    return scene.rows(select(Contact.proven_at))[0][0]
+    return scene.rows(select(Contact.c.proven_at))[0][0]
 
 
 @pytest.mark.parametrize("prove", PROOFS)
@@ -149,4 +149,4 @@ def test_every_link_of_a_confirmed_registration_says_that_it_was_confirmed(scene
     for token in (used, other):
         with refused(Failure.ALREADY_CONFIRMED):
             scene.confirm(token, browser=registration)
-    assert scene.rows(select(Account.contact_id)) != []
+    assert scene.rows(select(Account.c.contact_id)) != []

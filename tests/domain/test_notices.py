@@ -1,4 +1,4 @@
-"""Notices: what customers are told by email, and the bundling of new sign-ins."""
+"""Notices by email: their causes, and the bundling of new sign-ins."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -29,7 +29,7 @@ def notices(scene: Scene) -> int:
 def listed(scene: Scene) -> list[list[str]]:
     """The user agents of the further sign-ins that each notice lists, oldest first."""
     found = scene.rows(
-        select(OutboxMail.details).where(OutboxMail.notice == Notice.NEW_SIGN_IN).order_by(OutboxMail.id)
+        select(OutboxMail.c.details).where(OutboxMail.c.notice == Notice.NEW_SIGN_IN).order_by(OutboxMail.c.id)
     )
     return [[sign_in["userAgent"] for sign_in in details.get("signIns", ())] for (details,) in found]
 
@@ -62,15 +62,15 @@ class TestNewSignIns:
         scene.log_in_by_email("guest@example.com")
         assert notices(scene) == 0
 
-    def test_a_new_browser_is_told_with_its_name_and_address(self, scene: Scene) -> None:
+    def test_a_notice_of_a_new_browser_has_its_name_and_address(self, scene: Scene) -> None:
         scene.join()
         with_browser(scene, "Firefox/145.0").log_in()
         (mail,) = scene.mails(Notice.NEW_SIGN_IN)
         assert mail.recipient == ADA
         row = scene.rows(
-            select(OutboxMail.ip, OutboxMail.user_agent, OutboxMail.is_urgent, Link.expires_at)
-            .join(Link, Link.id == OutboxMail.link_id)
-            .where(OutboxMail.notice == Notice.NEW_SIGN_IN)
+            select(OutboxMail.c.ip, OutboxMail.c.user_agent, OutboxMail.c.is_urgent, Link.c.expires_at)
+            .join(Link, Link.c.id == OutboxMail.c.link_id)
+            .where(OutboxMail.c.notice == Notice.NEW_SIGN_IN)
         )[0]
         assert tuple(row) == ("198.51.100.7", "Firefox/145.0", False, scene.context.clock() + NOT_ME_LIFETIME)
 
@@ -116,7 +116,7 @@ class TestNewSignIns:
     @pytest.mark.parametrize(
         ("password", "notice"), [(PASSWORD, Notice.NEW_SIGN_IN), (SECOND_PASSWORD, Notice.PASSWORD_CHANGED)]
     )
-    def test_a_reset_is_told_once(self, scene: Scene, password: str, notice: Notice) -> None:
+    def test_a_reset_sends_one_notice(self, scene: Scene, password: str, notice: Notice) -> None:
         scene.join()
         link = get_reset_link(scene.context, scene.visitor, scene.ask_reset())
         send_all(scene)
@@ -172,7 +172,7 @@ class TestBundling:
         with_browser(scene, "meanwhile").log_in()
         assert listed(scene) == [[], []]
         ((due_at, user_agent),) = scene.rows(
-            select(OutboxMail.due_at, OutboxMail.user_agent).order_by(OutboxMail.id.desc()).limit(1)
+            select(OutboxMail.c.due_at, OutboxMail.c.user_agent).order_by(OutboxMail.c.id.desc()).limit(1)
         )
         assert (due_at, user_agent) == (scene.context.clock() + BUNDLING, "meanwhile")
 
@@ -212,7 +212,7 @@ class TestBundling:
         assert send_all(scene) == [Notice.NEW_SIGN_IN]
 
     @pytest.mark.differs_on_postgresql
-    def test_parallel_sign_ins_are_told_in_one_email(self, scene: Scene) -> None:
+    def test_parallel_sign_ins_are_listed_in_one_email(self, scene: Scene) -> None:
         scene.join()
         browsers = [with_browser(scene, f"number {number}") for number in range(4)]
         assert all(isinstance(one, str) for one in in_parallel([browser.log_in for browser in browsers]))

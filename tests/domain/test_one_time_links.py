@@ -1,4 +1,4 @@
-"""One-time links and their tokens: unguessable, bound to a purpose, and nothing by themselves."""
+"""One-time links and their tokens: unguessable, for one purpose, used once."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Which organisation stands at a host: told from memory, and soon told anew."""
+"""The organisation of a host, from a cache that is renewed every few seconds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Two organisations on one portal: both may know the same address, and nothing of one is anything in the other."""
+"""Two organisations on one portal share nothing, even for the same address."""
 
 from collections.abc import Callable
 
@@ -138,7 +138,7 @@ def test_a_wrong_code_is_not_recorded_with_a_customer_of_another_organisation(fi
     public_id = log_in_by_email.request_sign_in(first.context, first.visitor, parse_email(ADA))
     with refused(Failure.WRONG_CODE):
         log_in_by_email.get_sign_in_link_by_code(second.context, second.visitor, [public_id], "no code")
-    events = select(Event.contact_id).where(Event.organisation_id == second.visitor.organisation_id)
+    events = select(Event.c.contact_id).where(Event.c.organisation_id == second.visitor.organisation_id)
     assert second.rows(events) == [(None,)]
 
 
@@ -217,7 +217,7 @@ def test_a_referral_by_a_customer_of_another_organisation_is_ignored(
     refer(second, referrer.cu_ref_no)
     refer(first, referrer.cu_ref_no)
     found = first.rows(
-        select(Contact.organisation_id, Contact.referred_by_id).where(Contact.email == "eve@example.com")
+        select(Contact.c.organisation_id, Contact.c.referred_by_id).where(Contact.c.email == "eve@example.com")
     )
     assert set(found) == {(second.visitor.organisation_id, None), (first.visitor.organisation_id, referrer.id)}
 
@@ -227,7 +227,9 @@ def test_groups_belong_to_one_organisation(first: Scene, second: Scene) -> None:
     first.confirm_by_api()
     second.register_by_api(groups=("silver",))
     second.confirm_by_api()
-    groups = select(Contact.organisation_id, ContactGroup.name).join(Contact, Contact.id == ContactGroup.contact_id)
+    groups = select(Contact.c.organisation_id, ContactGroup.c.name).join(
+        Contact, Contact.c.id == ContactGroup.c.contact_id
+    )
     assert set(first.rows(groups)) == {
         (first.visitor.organisation_id, "gold"),
         (second.visitor.organisation_id, "silver"),
@@ -314,6 +316,8 @@ def test_an_event_is_recorded_with_the_organisation_where_it_happened(first: Sce
     first.magic_auth()
     second.magic_auth()
     second.fail_to_log_in()
-    rows = select(Event.organisation_id, Contact.organisation_id).outerjoin(Contact, Contact.id == Event.contact_id)
+    rows = select(Event.c.organisation_id, Contact.c.organisation_id).outerjoin(
+        Contact, Contact.c.id == Event.c.contact_id
+    )
     assert all(where == whose for where, whose in first.rows(rows))
     assert first.count(Identity) == 2

@@ -1,4 +1,4 @@
-"""Where the passkeys of an organisation work: its own host, and never an IP address."""
+"""The host where an organisation's passkeys work; never an IP address."""
 
 import pytest
 

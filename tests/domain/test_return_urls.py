@@ -1,4 +1,4 @@
-"""Return addresses: on a listed origin as a whole, or refused."""
+"""A return URL must be on an allowed origin."""
 
 from urllib.parse import urlsplit
 

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from sqlalchemy import select, update
 
-from portal.domain import second_step
+from portal.domain import recovery_codes, second_step
 from portal.domain.audit_log import EventKind
 from portal.domain.errors import Failure, Refused
 from portal.domain.operations.reencrypt import reencrypt
@@ -37,7 +37,7 @@ def app(scene: Scene, clock: MovableClock) -> Authenticator:
 
 
 def contact_id(scene: Scene) -> int:
-    ((found,),) = scene.rows(select(SecondStep.contact_id))
+    ((found,),) = scene.rows(select(SecondStep.c.contact_id))
     return int(found)
 
 
@@ -98,10 +98,10 @@ def test_a_recovery_code_works_once(scene: Scene, app: Authenticator) -> None:
 
 
 def test_recovery_codes_have_50_bits_or_more_and_are_stored_as_digests(scene: Scene, app: Authenticator) -> None:
-    stored = scene.rows(select(RecoveryCode.digest))
+    stored = scene.rows(select(RecoveryCode.c.digest))
     letters = [code.replace("-", "") for code in app.recovery_codes]
     assert {len(text) * 5 for text in letters} == {80}  # of an alphabet of 32
-    assert len(second_step._RECOVERY_ALPHABET) == 32
+    assert len(recovery_codes._ALPHABET) == 32
     assert len(stored) == 10
     assert all(text.encode() not in digest for text in letters for (digest,) in stored)
 
@@ -139,11 +139,11 @@ def test_a_hundred_wrong_codes_in_a_row_lock_the_app_and_not_the_recovery_codes(
 def test_a_right_code_is_not_counted(scene: Scene, app: Authenticator) -> None:
     for _ in range(12):
         assert enter(scene, app.next_code())
-    assert scene.rows(select(SecondStep.failed_codes)) == [(0,)]
+    assert scene.rows(select(SecondStep.c.failed_codes)) == [(0,)]
 
 
 def test_the_secret_is_encrypted(scene: Scene, app: Authenticator) -> None:
-    ((sealed,),) = scene.rows(select(SecondStep.secret))
+    ((sealed,),) = scene.rows(select(SecondStep.c.secret))
     assert app.secret not in sealed
     assert scene.context.secret_box.open(contact_id(scene), sealed) == app.secret
     with pytest.raises(Unreadable):

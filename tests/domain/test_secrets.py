@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from portal.domain.errors import Failure
 from portal.domain.outbox import Notice
-from portal.storage.models import Base
+from portal.storage.models import METADATA
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
 
 THIRD_PASSWORD = "pebble anvil saffron 28"
@@ -47,5 +47,5 @@ def test_passwords_are_stored_as_argon2id_hashes_only(scene: Scene) -> None:
 
 def dump_of(scene: Scene) -> str:
     """Everything the database holds, each value in quotes; bytes as hexadecimal digits."""
-    values = (value for table in Base.metadata.sorted_tables for row in scene.rows(select(table)) for value in row)
+    values = (value for table in METADATA.sorted_tables for row in scene.rows(select(table)) for value in row)
     return "\n".join(f"'{value.hex() if isinstance(value, bytes) else value}'" for value in values)

@@ -1,4 +1,4 @@
-"""What SQLite's one writer brings about by itself, and PostgreSQL only if it is asked to."""
+"""Serialised writes: by the single writer of SQLite, and by locks on PostgreSQL."""
 
 from collections.abc import Callable
 from threading import Thread
@@ -28,7 +28,7 @@ def until_somebody_waits(scene: Scene) -> None:
 
 def test_a_transaction_that_waited_for_a_contact_sees_its_changed_password(scene: Scene) -> None:
     scene.join()
-    [contact_id] = scene.rows(select(Contact.id))[0]
+    [contact_id] = scene.rows(select(Contact.c.id))[0]
     seen: list[ContactCredentials | None] = []
 
     def lock() -> None:
@@ -75,7 +75,7 @@ def test_a_sign_in_that_waited_for_a_password_change_is_refused(scene: Scene) ->
 def test_an_event_of_a_customer_deleted_meanwhile_names_no_customer(scene: Scene, visitor: Visitor) -> None:
     with scene.context.database.write() as connection:
         record(connection, visitor, EventKind.SIGN_IN, contact_id=4711, now=scene.context.clock())
-    assert scene.rows(select(Event.contact_id))[-1][0] is None
+    assert scene.rows(select(Event.c.contact_id))[-1][0] is None
 
 
 def test_a_customer_who_is_deleted_while_the_password_is_checked_is_refused(

@@ -1,4 +1,4 @@
-"""What an authenticator sends is verified as WebAuthn level 3 says, and whatever else is sent is refused."""
+"""An authenticator's response is verified as WebAuthn level 3 requires; everything else is refused."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from webauthn import base64url_to_bytes
 from webauthn.helpers import bytes_to_base64url, parse_authenticator_data
 
 from portal.domain.errors import Failure
-from portal.domain.passkey_requests import Challenge, Use, User, request_answer, request_credential
+from portal.domain.passkey_requests import Challenge, PasskeyResponse, Use, User, request_answer, request_credential
 from portal.domain.relying_party import RelyingParty
 from portal.domain.webauthn_ceremonies import (
     CREDENTIAL_MAX_LENGTH,
@@ -60,14 +60,20 @@ def challenge(use: Use, encoded: str) -> str:
 def register(vector: Mapping[str, Any], party: RelyingParty = PARTY) -> NewCredential:
     sent = vector["registration"]
     response = {name: b64(sent[name]) for name in ("clientDataJSON", "attestationObject")}
-    return verify_credential(party, [challenge(Use.ADD, sent["challenge"])], credential(vector, **response), NOW)
+    return verify_credential(
+        PasskeyResponse(party, [challenge(Use.ADD, sent["challenge"])], credential(vector, **response)), NOW
+    )
 
 
 def authenticate(vector: Mapping[str, Any], public_key: bytes, party: RelyingParty = PARTY) -> VerifiedAnswer:
     sent = vector["authentication"]
     response = {name: b64(sent[name]) for name in ("clientDataJSON", "authenticatorData", "signature")}
     challenges = [challenge(Use.SIGN_IN, sent["challenge"])]
-    return verify_answer(party, read_answer(Use.SIGN_IN, challenges, credential(vector, **response), NOW), public_key)
+    return verify_answer(
+        party,
+        read_answer(PasskeyResponse(party, challenges, credential(vector, **response)), Use.SIGN_IN, NOW),
+        public_key,
+    )
 
 
 def public_key_of(vector: Mapping[str, Any]) -> bytes:
@@ -133,20 +139,20 @@ def test_a_registration_is_no_sign_in_nor_the_other_way_round() -> None:
     request = request_answer(PARTY, Use.SIGN_IN, NOW)
     answer = phone.get(request.options)
     with refused(Failure.PASSKEY_NOT_ADDED):
-        verify_credential(PARTY, [adding.challenge], answer, NOW)
+        verify_credential(PasskeyResponse(PARTY, [adding.challenge], answer), NOW)
     with refused(Failure.PASSKEY_REFUSED):
-        read_answer(Use.SIGN_IN, [request.challenge], made, NOW)
+        read_answer(PasskeyResponse(PARTY, [request.challenge], made), Use.SIGN_IN, NOW)
 
 
 def test_client_data_of_the_other_ceremony_is_refused() -> None:
     phone = Authenticator(origin=PARTY.origin)
     adding = request_credential(PARTY, User(b"handle", "ada", "Ada"), NOW, [])
-    key = verify_credential(PARTY, [adding.challenge], phone.create(adding.options), NOW).public_key
+    key = verify_credential(PasskeyResponse(PARTY, [adding.challenge], phone.create(adding.options)), NOW).public_key
     request = request_answer(PARTY, Use.SIGN_IN, NOW)
     sent = json.loads(phone.get(request.options))
     client_data = base64url_to_bytes(sent["response"]["clientDataJSON"]).replace(b"webauthn.get", b"webauthn.create")
     sent["response"]["clientDataJSON"] = bytes_to_base64url(client_data)
-    answer = read_answer(Use.SIGN_IN, [request.challenge], json.dumps(sent), NOW)
+    answer = read_answer(PasskeyResponse(PARTY, [request.challenge], json.dumps(sent)), Use.SIGN_IN, NOW)
     with refused(Failure.PASSKEY_REFUSED):
         verify_answer(PARTY, answer, key)
 
@@ -169,9 +175,9 @@ def test_client_data_of_the_other_ceremony_is_refused() -> None:
 )
 def test_what_is_no_credential_is_refused(sent: str) -> None:
     with refused(Failure.PASSKEY_REFUSED):
-        read_answer(Use.SIGN_IN, [challenge(Use.SIGN_IN, "00")], sent, NOW)
+        read_answer(PasskeyResponse(PARTY, [challenge(Use.SIGN_IN, "00")], sent), Use.SIGN_IN, NOW)
     with refused(Failure.PASSKEY_NOT_ADDED):
-        verify_credential(PARTY, [challenge(Use.ADD, "00")], sent, NOW)
+        verify_credential(PasskeyResponse(PARTY, [challenge(Use.ADD, "00")], sent), NOW)
 
 
 @pytest.mark.parametrize("value", [None, 1, "", "é", "AA", [], {}, "W10", "bnVsbA", "e30"])
@@ -180,17 +186,21 @@ def test_a_credential_with_a_wrong_part_is_refused(field: str, value: object) ->
     phone = Authenticator(origin=PARTY.origin)
     adding = request_credential(PARTY, User(b"handle", "ada", "Ada"), NOW, [])
     made = json.loads(phone.create(adding.options))
-    key = verify_credential(PARTY, [adding.challenge], json.dumps(made), NOW).public_key
+    key = verify_credential(PasskeyResponse(PARTY, [adding.challenge], json.dumps(made)), NOW).public_key
     request = request_answer(PARTY, Use.SIGN_IN, NOW)
     answer = json.loads(phone.get(request.options))
     if field in made["response"]:
         made["response"][field] = value
         with refused(Failure.PASSKEY_NOT_ADDED):
-            verify_credential(PARTY, [adding.challenge], json.dumps(made), NOW)
+            verify_credential(PasskeyResponse(PARTY, [adding.challenge], json.dumps(made)), NOW)
     if field in answer["response"]:
         answer["response"][field] = value
         with refused(Failure.PASSKEY_REFUSED):
-            verify_answer(PARTY, read_answer(Use.SIGN_IN, [request.challenge], json.dumps(answer), NOW), key)
+            verify_answer(
+                PARTY,
+                read_answer(PasskeyResponse(PARTY, [request.challenge], json.dumps(answer)), Use.SIGN_IN, NOW),
+                key,
+            )
 
 
 class Extending(Authenticator):
@@ -209,7 +219,7 @@ def test_extensions_are_accepted_but_without_cbor_tags() -> None:
     """For a tag the library makes an object: regular expressions, for example, that take seconds to compile."""
     phone = Extending(origin=PARTY.origin)
     adding = request_credential(PARTY, User(b"handle", "ada", "Ada"), NOW, [])
-    key = verify_credential(PARTY, [adding.challenge], phone.create(adding.options), NOW).public_key
+    key = verify_credential(PasskeyResponse(PARTY, [adding.challenge], phone.create(adding.options)), NOW).public_key
     request = request_answer(PARTY, Use.SIGN_IN, NOW)
     for extensions, is_accepted in (
         ({"hmac-secret": b"\xc0" * 300, "text": "\u00c0", "numbers": [-1.5, 2**40, None]}, True),
@@ -218,10 +228,12 @@ def test_extensions_are_accepted_but_without_cbor_tags() -> None:
     ):
         phone.extensions = extensions
         with nullcontext() if is_accepted else refused(Failure.PASSKEY_NOT_ADDED):
-            verify_credential(PARTY, [adding.challenge], phone.create(adding.options), NOW)
+            verify_credential(PasskeyResponse(PARTY, [adding.challenge], phone.create(adding.options)), NOW)
         with nullcontext() if is_accepted else refused(Failure.PASSKEY_REFUSED):
             answer = phone.answer(phone.credentials[0], request.options["challenge"])
-            verify_answer(PARTY, read_answer(Use.SIGN_IN, [request.challenge], answer, NOW), key)
+            verify_answer(
+                PARTY, read_answer(PasskeyResponse(PARTY, [request.challenge], answer), Use.SIGN_IN, NOW), key
+            )
 
 
 def test_an_attestation_with_a_cbor_tag_is_refused() -> None:
@@ -232,7 +244,7 @@ def test_an_attestation_with_a_cbor_tag_is_refused() -> None:
     tagged = cbor2.dumps({**attestation, "more": cbor2.CBORTag(35, "(?i)a")})
     made["response"]["attestationObject"] = bytes_to_base64url(tagged)
     with refused(Failure.PASSKEY_NOT_ADDED):
-        verify_credential(PARTY, [adding.challenge], json.dumps(made), NOW)
+        verify_credential(PasskeyResponse(PARTY, [adding.challenge], json.dumps(made)), NOW)
 
 
 def test_what_browsers_and_logs_must_not_show_is_not_in_a_repr() -> None:

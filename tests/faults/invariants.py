@@ -5,8 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Table, func, or_, select, text
 
 from portal.domain.operations.mail_queue import queued_mails
 from portal.domain.outbox import MailState, Notice
@@ -14,7 +15,7 @@ from portal.domain.tokens import Purpose
 from portal.storage import schema
 from portal.storage.clock import SystemClock, utc_now
 from portal.storage.database import Database
-from portal.storage.models import Account, Base, Contact, Event, Link, OutboxMail, Registration
+from portal.storage.models import Account, Contact, Event, Link, OutboxMail, Registration
 from tests.cli.process import Served
 from tests.faults.journal import Journal, Story
 from tests.mail.sink import Sink
@@ -57,8 +58,8 @@ def breaches(
 
 def _of_rows(journal: Journal, connection: Connection) -> list[str]:
     """1 and 6: what was answered is there, wrong passwords included."""
-    registered = set(connection.scalars(select(Registration.email)))
-    guesses = select(Contact.email, Contact.failed_passwords).join(Account, Account.contact_id == Contact.id)
+    registered = set(connection.scalars(select(Registration.c.email)))
+    guesses = select(Contact.c.email, Contact.c.failed_passwords).join(Account, Account.c.contact_id == Contact.c.id)
     accounts: dict[str | None, int] = {row.email: row.failed_passwords for row in connection.execute(guesses)}
     return [
         *(
@@ -77,9 +78,9 @@ def _of_rows(journal: Journal, connection: Connection) -> list[str]:
 
 def _of_wholes(connection: Connection) -> list[str]:
     """1, 3 and 5: whatever was asked for, answered or not, was done as a whole or not at all, and no link twice."""
-    used_to_confirm = _count(connection, Link, Link.purpose == Purpose.VERIFY, Link.used_at.is_not(None))
-    used_to_reset = _count(connection, Link, Link.purpose == Purpose.RESET, Link.used_at.is_not(None))
-    notices = OutboxMail.notice == Notice.PASSWORD_CHANGED
+    used_to_confirm = _count(connection, Link, Link.c.purpose == Purpose.VERIFY, Link.c.used_at.is_not(None))
+    used_to_reset = _count(connection, Link, Link.c.purpose == Purpose.RESET, Link.c.used_at.is_not(None))
+    notices = OutboxMail.c.notice == Notice.PASSWORD_CHANGED
     pairs = {
         "links and their mails": (_count(connection, Link), _count(connection, OutboxMail)),
         "confirmations and accounts": (used_to_confirm, _count(connection, Account)),
@@ -96,8 +97,8 @@ def of_mails(messages: Sequence[EmailMessage], connection: Connection, interrupt
     for mail in messages:
         name = mail["Message-ID"].strip("<>").partition("@")[0]
         copies[name][mail["To"], "".join(links_in(mail))] += 1
-    sent = set(connection.scalars(select(OutboxMail.message_id).where(OutboxMail.state == MailState.SENT)))
-    known = set(connection.scalars(select(OutboxMail.message_id).where(OutboxMail.state != MailState.DECOY)))
+    sent = set(connection.scalars(select(OutboxMail.c.message_id).where(OutboxMail.c.state == MailState.SENT)))
+    known = set(connection.scalars(select(OutboxMail.c.message_id).where(OutboxMail.c.state != MailState.DECOY)))
     return [
         *(f"the copies of mail {name} differ" for name, kinds in copies.items() if len(kinds) > 1),
         *(f"mail {name} was sent for nothing" for name in copies if name not in known),
@@ -112,7 +113,7 @@ def of_mails(messages: Sequence[EmailMessage], connection: Connection, interrupt
 
 def _of_outbox(connection: Connection) -> list[str]:
     """4: no mail is stuck, and whichever was not sent says why."""
-    mail = OutboxMail
+    mail = OutboxMail.c
     is_for_later = (mail.notice == Notice.NEW_SIGN_IN) & (mail.due_at > utc_now()) & mail.claim.is_(None)
     wrong = {
         "is still queued": mail.state == MailState.QUEUED,
@@ -188,9 +189,9 @@ def of_logs(journal: Journal, logs: Sequence[Path]) -> list[str]:
     return found
 
 
-def _count(connection: Connection, table: type[Base], *conditions: ColumnElement[bool]) -> int:
+def _count(connection: Connection, table: Table[Any], *conditions: ColumnElement[bool]) -> int:
     return connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one()
 
 
 def _done(connection: Connection, kind: str) -> int:
-    return _count(connection, Event, Event.kind == kind, Event.refusal.is_(None))
+    return _count(connection, Event, Event.c.kind == kind, Event.c.refusal.is_(None))

@@ -1,4 +1,4 @@
-"""F6: another process at the same portal, killed with SIGKILL at a point of its work that a test names."""
+"""Another process at the same portal, killed with SIGKILL at a point of its work that a test names."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def carried(browser: Browser, other: Site) -> Browser:
 
 def end_leases(connection: Connection) -> Sequence[str]:
     """As if the time of all leases had passed; the names of the mails that were held."""
-    held = update(OutboxMail).where(OutboxMail.claim.is_not(None)).returning(OutboxMail.message_id)
+    held = update(OutboxMail).where(OutboxMail.c.claim.is_not(None)).returning(OutboxMail.c.message_id)
     return connection.scalars(held.values(lease_until=utc_now() - timedelta(seconds=1))).all()
 
 

@@ -1,4 +1,4 @@
-"""F27: nobody reads the log. Requests and mails go on; tests/test_logging_setup.py says what becomes of the lines."""
+"""Nothing reads the log: requests and emails go on; tests/test_logging_setup.py tests what becomes of the lines."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""F13: another writer holds SQLite's lock, shortly or for long; a reader keeps its log from being written back."""
+"""Another process holds SQLite's lock, briefly or for long; a reader blocks the checkpoint of the log."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""F16: clocks that are set back or forward, and machines whose clocks differ."""
+"""Clocks that are set back or forward, and machines whose clocks differ."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""F16: pages, and whole portals and workers, when clocks are set back or forward or differ."""
+"""Pages, and whole portals and workers, when clocks are set back or forward or differ."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""F29: settings with which a portal would serve nobody, or count strangers as one, are refused or told of."""
+"""Settings with which a portal would serve no one, or count all visitors as one, are refused or warned of."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""F6, points 12 to 14: whoever uses a link is killed at each step, and tries again."""
+"""A process that uses a link is killed at each step, and the customer tries again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

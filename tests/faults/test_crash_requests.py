@@ -1,4 +1,4 @@
-"""F6, points 1 to 5: whoever asks for a mail is killed at each step, and tries again."""
+"""A process is killed at each step of a request for an email, and the customer tries again."""
 
 from dataclasses import dataclass, field
 

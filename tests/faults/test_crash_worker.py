@@ -1,4 +1,4 @@
-"""F6, points 6 to 11 and 15: the worker is killed while it sends a mail, and while it cleans up."""
+"""The mail worker is killed while it sends an email, and while it cleans up."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A customer is deleted in the middle of a request of theirs, before each of its statements: it is answered, whole."""
+"""A customer is deleted in the middle of their own request, before each statement: it is answered completely."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,9 +18,9 @@ from tests.api.shop import Shop, new_shop
 from tests.passkeys import Authenticator
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
-from tests.web.test_passkeys import LIST as PASSKEYS
-from tests.web.test_passkeys import SIGN_IN as SIGN_IN_WITH_PASSKEY
-from tests.web.test_passkeys import add, ask
+from tests.web.passkeys.steps import LIST as PASSKEYS
+from tests.web.passkeys.steps import SIGN_IN as SIGN_IN_WITH_PASSKEY
+from tests.web.passkeys.steps import add, ask
 
 # On SQLite nobody gets in between two statements of somebody who writes.
 pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]

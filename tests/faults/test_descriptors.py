@@ -1,4 +1,4 @@
-"""F20: more connections than there are file descriptors, none left at all, connections that ask for nothing."""
+"""More connections than file descriptors, no descriptor left, connections that send no request."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.server.open_files import CONNECTIONS
+from portal.server.lifecycle import CONNECTIONS
 from tests.cli.process import PORTAL, Served, serving, serving_at, wait_until
 from tests.mail.sink import Act, Sink, Stage
 from tests.server.clients import connected
@@ -121,6 +121,23 @@ def test_connections_without_a_request_are_closed(tmp_path: Path) -> None:
     ):
         assert [connection.recv(100) for connection in silent] == [b""] * 10
         assert {connection.recv(1000).split(b" ")[1] for connection in halting} == {b"408"}
+
+
+def test_a_client_that_sends_for_ever_after_its_last_response_is_closed(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path / "instance", program=impatient(1)) as served,
+        connected(served, 1, HEALTH) as (client,),
+    ):
+        assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+        def is_closed() -> bool:
+            try:
+                client.sendall(b"a")
+            except ConnectionError:
+                return True
+            return False
+
+        wait_until(is_closed)
 
 
 def test_a_portal_without_free_file_descriptors_waits_without_errors(served: Served) -> None:

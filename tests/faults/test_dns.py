@@ -1,4 +1,4 @@
-"""F26: names of the database, of Redis and of the mail server lead nowhere: they are unknown, or DNS is silent."""
+"""Host names of the database, of Redis and of the mail server cannot be resolved, or DNS does not answer."""
 
 import socket
 import sqlite3

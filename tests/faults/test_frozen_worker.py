@@ -1,4 +1,4 @@
-"""F8: a `portal worker` that is frozen past its lease while it sends a mail, or killed, and another beside it."""
+"""A `portal worker` that is frozen past its lease while it sends a mail, or killed, and another beside it."""
 
 import signal
 from collections.abc import Iterator

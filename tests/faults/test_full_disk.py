@@ -1,4 +1,4 @@
-"""F14: the disk is full. Reading goes on, writing is refused and nothing of it stays; with room again all goes on."""
+"""The disk is full: reads keep working, writes are refused and leave nothing behind; it recovers with free space."""
 
 import email
 import http.client

@@ -1,4 +1,4 @@
-"""F14 on PostgreSQL: the disk of its data is full. Whatever reads goes on, what was answered stays, and it heals."""
+"""The disk of PostgreSQL's data is full: reads keep working, nothing that was answered is lost, and it recovers."""
 
 import tempfile
 from collections.abc import Iterator

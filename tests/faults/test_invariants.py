@@ -1,4 +1,4 @@
-"""F6: what is asked after kills (oracle.py) tells what a kill is the reason for from what it is not."""
+"""The checks that are made after kills (invariants.py) find what a kill must not do, and accept what it may."""
 
 import json
 from pathlib import Path

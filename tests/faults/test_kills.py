@@ -1,4 +1,4 @@
-"""F6, F11, F24: the portal is killed at random under its customers' hands, and nothing they were told is lost."""
+"""The portal is killed at random while customers use it, and nothing that they were told is lost."""
 
 import threading
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""F15: while it serves, the database file is removed, replaced, closed to writers or damaged; and mended again."""
+"""While it serves, the database file is removed, replaced, made read-only or damaged; and repaired again."""
 
 import subprocess
 from collections.abc import Callable, Iterator

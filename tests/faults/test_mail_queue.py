@@ -1,4 +1,4 @@
-"""F22: an urgent mail overtakes a queue of thousands; tests/domain/operations/test_mail_delivery.py tests the order."""
+"""An urgent mail overtakes a queue of thousands; tests/domain/operations/test_mail_delivery.py tests the order."""
 
 from collections.abc import Iterator
 from threading import Event, Thread

@@ -1,4 +1,4 @@
-"""F20: a process that gets no more memory."""
+"""A process that gets no more memory."""
 
 import resource
 import subprocess
@@ -11,8 +11,8 @@ from sqlalchemy import event
 
 from portal.domain.passwords.hashing import MAX_QUEUED_HASHES
 from portal.threads import CORES
+from tests.api.platform_errors import assert_platform_error
 from tests.api.shop import new_shop
-from tests.api.test_errors import assert_platform_error
 from tests.cli.process import PATIENCE_SECONDS, PORTAL, Served, environment, serving
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page

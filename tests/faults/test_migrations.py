@@ -1,4 +1,4 @@
-"""F17: a migration killed at each of its statements, two at once as processes, two versions during a rollout."""
+"""A migration killed at each of its statements, two at once as processes, two versions during a rollout."""
 
 import subprocess
 import sys

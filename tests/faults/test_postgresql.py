@@ -1,4 +1,4 @@
-"""F10 and F11: PostgreSQL stopped, restarted, frozen, full, closed to writers, to the portal, cut off."""
+"""PostgreSQL is stopped, restarted, frozen, full, read-only, or unreachable."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing

@@ -1,4 +1,4 @@
-"""F28: no query of a request, or of the mail worker, reads a table that grows with the customers from end to end.
+"""No query of a request, or of the mail worker, reads a table that grows with the customers from end to end.
 
 On PostgreSQL a statement has a time-out, on SQLite it has none. Whether it reads a whole table does not depend on how
 much is in it: SQLite plans for a hundred thousand rows as for one, as long as nobody runs ANALYZE. So it is asked for
@@ -19,17 +19,17 @@ from flask import Flask, request, request_started
 from sqlalchemy import event
 
 from portal.domain.operations.mail_queue import queued_mails
-from portal.storage.models import Base
+from portal.storage.models import METADATA
 from tests.api.shop import new_shop
 from tests.passkeys import Authenticator
 from tests.web.authenticator import SETTINGS, pass_step, set_up
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.framing import NONCE, SHOP, Framed, allow
+from tests.web.passkeys.steps import LIST as PASSKEYS
+from tests.web.passkeys.steps import add, ask
+from tests.web.passkeys.steps import sign_in as sign_in_with_passkey
 from tests.web.post import code_in, not_me_link_in
-from tests.web.test_passkeys import LIST as PASSKEYS
-from tests.web.test_passkeys import add, ask
-from tests.web.test_passkeys import sign_in as sign_in_with_passkey
 
 pytestmark = pytest.mark.on_sqlite
 
@@ -87,7 +87,7 @@ def test_no_request_and_no_mail_scans_a_whole_table(start: Start) -> None:
             queued_mails(connection, site.context.clock)  # at each scrape
     assert {rule.endpoint for rule in site.app.url_map.iter_rules()} - NO_QUERY <= noted.endpoints
     assert len(noted.statements) > 50
-    growing = set(Base.metadata.tables) - FEW
+    growing = set(METADATA.tables) - FEW
     read = ((WHOLE.match(step), step + statement) for step, statement in noted.plans())
     assert [statement for found, statement in read if found and found[1] in growing] == []
 

@@ -1,4 +1,4 @@
-"""F9: Redis off, slow, flushed, full, read-only, restarted. Signing in goes on, and stays limited."""
+"""Redis is off, slow, flushed, full, read-only, restarted: customers sign in, and sign-ins stay limited."""
 
 import logging
 from collections.abc import Callable

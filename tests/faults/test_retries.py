@@ -1,4 +1,4 @@
-"""F24, F30: whatever is sent twice, in a row or at once, is answered alike both times and done once.
+"""A request that is sent twice, one after the other or at once, is answered alike and done once.
 
 A browser sends a form again when it is pressed twice or got no answer, a proxy when it lost one: with the same cookie.
 """

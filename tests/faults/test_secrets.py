@@ -1,4 +1,4 @@
-"""D7, D8, F15: what stands in the log when requests fail, and when they hold what no line should hold."""
+"""What is in the log when requests fail, and when they contain secrets."""
 
 import json
 import logging
@@ -65,7 +65,7 @@ def test_a_lost_database_puts_no_secret_into_the_log(site: Site, caplog: pytest.
     assert not any(secret in log for secret in secrets)
 
 
-def test_whatever_is_sent_each_line_of_the_log_is_one_line_of_json(tmp_path: Path) -> None:
+def test_each_log_record_is_one_line_of_json_for_any_request(tmp_path: Path) -> None:
     with serving(tmp_path / "instance", **CHEAP) as served:
         visitor, agent = Visitor(served), ODD.encode()
         for typed in (f"ada{ODD}@example.com", f"ada@example.com\r\n{FORGED}", f"ada@example.com\u2028{FORGED}"):

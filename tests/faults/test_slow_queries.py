@@ -1,4 +1,4 @@
-"""F28: what is asked of a table takes too long: whoever asks is told so in time, and all others go on."""
+"""A query takes too long: its request is answered in time with an error, and all others go on."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager

@@ -1,4 +1,4 @@
-"""F19: whoever delivers mail is told to end while one is in its hands: that one is finished, and no other is begun."""
+"""A mail worker is stopped while it sends an email: it finishes that one and begins no other."""
 
 import signal
 import sqlite3

@@ -1,4 +1,4 @@
-"""F2, F9, F10, F13: the times that docs/operations.md states are those that are kept.
+"""The timeouts in docs/operations.md are kept.
 
 That they are kept is tried elsewhere, most often with shorter ones; here are the numbers.
 """

@@ -1,4 +1,4 @@
-"""F9 and F10: PostgreSQL and Redis over TLS are believed only with a certificate to go by.
+"""PostgreSQL and Redis over TLS are trusted only with a certificate authority to check.
 
 The mail server's side of it is in tests/mail/test_smtp.py.
 """

@@ -1,4 +1,4 @@
-"""F12: a deadlock or a serialisation failure, at each statement that writes and at COMMIT, of everything people do."""
+"""A deadlock or a serialization failure at each statement that writes, and at COMMIT, of every use case."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

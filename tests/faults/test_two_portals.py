@@ -1,4 +1,4 @@
-"""F18: two portals on one PostgreSQL and one Redis: what one knows, the other knows, and keys change under both."""
+"""Two portals share one PostgreSQL and one Redis, and their keys are changed."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack

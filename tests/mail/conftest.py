@@ -1,4 +1,4 @@
-"""What the mail tests may ask for besides."""
+"""Fixtures for the tests of email."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack

@@ -76,7 +76,7 @@ class MailPortal:
                 link_id = one_time_links.issue(connection, NewLink(purpose, None, recipient, expires_at), now).id
             mail = NewMail(notice, None, recipient, locale, link_id, details=details or {})
             outbox.queue(connection, self._visitor, mail, self.context.clock)
-            return connection.scalars(select(OutboxMail.id).order_by(OutboxMail.id.desc())).first() or 0
+            return connection.scalars(select(OutboxMail.c.id).order_by(OutboxMail.c.id.desc())).first() or 0
 
     def queue_raw(self, **values: Any) -> int:
         """Plant a row that the domain would never write."""
@@ -91,17 +91,17 @@ class MailPortal:
             "created_at": now,
         }
         with self.context.database.write() as connection:
-            return connection.execute(insert(OutboxMail).returning(OutboxMail.id), row | values).scalar_one()
+            return connection.execute(insert(OutboxMail).returning(OutboxMail.c.id), row | values).scalar_one()
 
     def row(self, mail_id: int) -> Row[Any]:
         """What is stored of a mail."""
         with self.context.database.read() as connection:
-            return connection.execute(select(OutboxMail.__table__).where(OutboxMail.id == mail_id)).one()
+            return connection.execute(select(OutboxMail).where(OutboxMail.c.id == mail_id)).one()
 
     def states(self) -> list[str]:
         """The states of all mails, in order."""
         with self.context.database.read() as connection:
-            return list(connection.scalars(select(OutboxMail.state).order_by(OutboxMail.id)))
+            return list(connection.scalars(select(OutboxMail.c.state).order_by(OutboxMail.c.id)))
 
     def change_organisation(self, **values: Any) -> None:
         """What the operator did to every organisation."""

@@ -1,4 +1,4 @@
-"""A real SMTP server on 127.0.0.1 that keeps what it is sent, and misbehaves where it is told to."""
+"""A real SMTP server on 127.0.0.1 that keeps the emails that it receives, and fails as a test tells it to."""
 
 import socket
 from collections.abc import Callable

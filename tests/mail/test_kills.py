@@ -1,4 +1,4 @@
-"""No mail is lost: the mail server away, and the whole portal killed twice while it delivers."""
+"""No email is lost when the mail server is away, or when the portal is killed twice during delivery."""
 
 import signal
 from collections import defaultdict

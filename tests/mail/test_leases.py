@@ -1,4 +1,4 @@
-"""F7 and F8: several workers on one outbox, some of them killed or frozen."""
+"""Several workers on one outbox, some of them killed or frozen."""
 
 import logging
 from datetime import timedelta
@@ -103,7 +103,7 @@ def test_a_worker_that_waits_for_the_mail_server_blocks_no_request(mail_portal: 
     thread.start()
     sink.wait_for_command(".")
     with mail_portal.context.database.write_without_waiting() as connection:
-        assert connection.execute(select(OutboxMail.id).with_for_update(nowait=True)).scalar_one() == mail
+        assert connection.execute(select(OutboxMail.c.id).with_for_update(nowait=True)).scalar_one() == mail
     sink.release()
     thread.join()
     assert mail_portal.row(mail).state == "sent"

@@ -1,4 +1,4 @@
-"""The local mailbox: who may read it, and what a page of it may do."""
+"""The local mailbox: who can read it, and what its pages may do."""
 
 import re
 import stat

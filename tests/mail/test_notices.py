@@ -1,4 +1,4 @@
-"""What the notices by email say of what happened to an account."""
+"""The content of notices by email."""
 
 import pytest
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.on_sqlite
 
 
 @pytest.mark.parametrize("notice", sorted(OF_SECURITY))
-def test_a_notice_has_a_button_that_says_it_was_somebody_else(
+def test_a_notice_has_a_button_to_report_that_it_was_not_me(
     open_office: OpenOffice, rendered: Rendered, notice: Notice
 ) -> None:
     tree, _ = read(html_of(rendered(open_office(), ADA, notice)))

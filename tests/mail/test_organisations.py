@@ -1,4 +1,4 @@
-"""Mails of several organisations: each in its own name, and none waits for another's sender."""
+"""Emails of several organisations: each has its own sender, and none waits for another's."""
 
 import logging
 from datetime import timedelta
@@ -22,7 +22,7 @@ def _add_second(mail_portal: MailPortal) -> int:
         "created_at": mail_portal.context.clock(),
     }
     with mail_portal.context.database.write() as connection:
-        return connection.execute(insert(Organisation).returning(Organisation.id), values).scalar_one()
+        return connection.execute(insert(Organisation).returning(Organisation.c.id), values).scalar_one()
 
 
 def test_its_sender_stands_in_the_mail_and_on_the_envelope(mail_portal: MailPortal, sink: Sink) -> None:
@@ -34,7 +34,7 @@ def test_its_sender_stands_in_the_mail_and_on_the_envelope(mail_portal: MailPort
     assert (defaults["From"], defaults.envelope.sender) == ("Customer portal <portal@localhost>", "portal@localhost")
 
 
-def test_the_message_id_is_the_portals_whoever_sends(mail_portal: MailPortal, sink: Sink) -> None:
+def test_the_message_id_has_the_portals_host_for_every_sender(mail_portal: MailPortal, sink: Sink) -> None:
     mail_portal.change_organisation(hostname="login.example.com")
     mail_portal.queue()
     mail_portal.work()

@@ -1,4 +1,4 @@
-"""What a mail is made of."""
+"""The content of emails."""
 
 import re
 from datetime import timedelta
@@ -18,6 +18,7 @@ from tests.mail.conftest import OpenOffice, Rendered, text_of
 from tests.mail.mail_portal import ADA
 from tests.mmdb import write_mmdb
 from tests.web.html import read
+from tests.web.post import html_of
 
 pytestmark = pytest.mark.on_sqlite
 LINE_ENDS = "\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"
@@ -111,7 +112,9 @@ def test_a_code_stands_alone_on_its_line_and_not_in_the_subject(
 
 
 def test_a_link_says_how_long_it_lasts(open_office: OpenOffice, rendered: Rendered) -> None:
-    assert "expires after 30 minutes" in text_of(rendered(open_office(), ADA, Notice.RESET)).replace("\n", " ")
+    mail = rendered(open_office(), ADA, Notice.RESET)
+    assert "expires after 30 minutes" in text_of(mail).replace("\n", " ")
+    assert "expires after 30\N{NO-BREAK SPACE}minutes" in html_of(mail)
 
 
 def test_a_notice_has_the_time_with_its_time_zone(open_office: OpenOffice, rendered: Rendered) -> None:

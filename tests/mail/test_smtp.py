@@ -1,4 +1,4 @@
-"""One conversation with a mail server, and how each way to fail is sorted."""
+"""A connection to a mail server, and the class of each failure."""
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping

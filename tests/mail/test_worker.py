@@ -1,4 +1,4 @@
-"""The worker: what it sends, stores, logs and clears away."""
+"""The mail worker: what it sends, stores, logs and deletes."""
 
 import logging
 from datetime import timedelta

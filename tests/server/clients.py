@@ -1,4 +1,4 @@
-"""Clients that open connections and say what they are told to."""
+"""Clients that open connections and send given bytes."""
 
 import socket
 from collections.abc import Iterator

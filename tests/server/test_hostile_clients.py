@@ -1,4 +1,4 @@
-"""Clients that send nonsense, half a request, or never read: they cost no thread, and get no traceback."""
+"""Clients that send invalid or partial requests, or never read, occupy no thread and cause no traceback."""
 
 import json
 import socket

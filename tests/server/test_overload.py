@@ -35,7 +35,7 @@ def test_forms_that_would_wait_too_long_are_refused_and_pages_do_not_wait(tmp_pa
             assert first.getresponse().status == 422
             refused = second.getresponse()
             assert (refused.status, refused.getheader("Retry-After")) == (503, "2")
-            assert b"Wait a few seconds and try again." in refused.read()
+            assert b"Please try again in a few seconds." in refused.read()
         served.process.terminate()
         assert served.end() == 0
         assert served.complaints() == []

@@ -1,4 +1,4 @@
-"""The parser alone: whatever arrives in whichever pieces, a request ends where it ends, or is refused."""
+"""The parser: a request is parsed the same in any pieces, or refused."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,1 +1,1 @@
-"""Real servers out of wheels, on loopback and ports of their own: to be used, and to be broken."""
+"""Real servers from Python packages, on loopback and ports of their own."""

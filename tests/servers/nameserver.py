@@ -1,4 +1,4 @@
-"""A name server on loopback, and processes that ask it and nobody else: a mount namespace of their own, as root."""
+"""A name server on loopback, and processes that use only it: in a mount namespace of their own, as root."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""A named pipe in the place of whoever collects a log."""
+"""A named pipe in place of the program that collects a log."""
 
 import os
 from contextlib import suppress

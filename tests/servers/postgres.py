@@ -94,6 +94,12 @@ class Postgres:
         if self._process is not None:
             signal_family(self._process, signal.SIGCONT)
 
+    @property
+    def pid(self) -> int:
+        """The process that starts all others of the server."""
+        assert self._process is not None
+        return self._process.pid
+
     def url(self, database: str = "postgres") -> str:
         """The address of a database, for SQLAlchemy."""
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"

@@ -57,6 +57,11 @@ class Redis:
         """The address, for RATELIMIT_STORAGE_URI."""
         return f"redis://127.0.0.1:{self.port}/0"
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start, empty, and accept connections; after a stop on the same port again."""
         options = {"--port": str(self.port), "--bind": "127.0.0.1", "--save": "", "--appendonly": "no"}

@@ -6,7 +6,7 @@ import psycopg
 
 from portal.storage import schema
 from portal.storage.database import open_database
-from portal.storage.models import Base
+from portal.storage.models import METADATA
 from tests.servers.postgres import Postgres
 
 _NAME = "reusable_database"
@@ -21,7 +21,7 @@ class ReusableDatabase:
         self._server = server
         self.url = server.url(_NAME)
         self._connection = self._make()
-        names = [table.name for table in reversed(Base.metadata.sorted_tables)]
+        names = [table.name for table in reversed(METADATA.sorted_tables)]
         self._wipe = "; ".join(
             [
                 *(f"DELETE FROM {name}" for name in names),  # noqa: S608 - the names of our own tables

@@ -1,4 +1,4 @@
-"""TLS in front of a server that has none, with a certificate that nobody has to believe."""
+"""TLS in front of a server that has none, with a certificate of an unknown authority."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""Addresses that take no connection and refuse none, as those of a machine that is off."""
+"""Addresses that neither accept nor refuse a connection, like those of a machine that is off."""
 
 import socket
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What the storage's tests may ask for besides."""
+"""Fixtures for the tests of storage."""
 
 from tests.domain.conftest import scene
 

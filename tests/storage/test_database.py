@@ -1,4 +1,4 @@
-"""What the database does behind everybody's back: it is away, it is another one, it ends transactions."""
+"""A database that is away, is replaced, or ends transactions."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,15 +24,15 @@ def file_of(context: Context) -> Path:
 
 def slug_in(context: Context) -> str:
     with context.database.read() as connection:
-        return connection.execute(select(Organisation.slug)).scalar_one()
+        return connection.execute(select(Organisation.c.slug)).scalar_one()
 
 
 def test_a_statement_that_reads_sees_what_was_written_since_the_one_before(context: Context) -> None:
     with context.database.read() as connection:
-        assert connection.execute(select(Organisation.name)).scalar_one() != "Sklo"
+        assert connection.execute(select(Organisation.c.name)).scalar_one() != "Sklo"
         with context.database.write() as other:
             other.execute(update(Organisation).values(name="Sklo"))
-        assert connection.execute(select(Organisation.name)).scalar_one() == "Sklo"
+        assert connection.execute(select(Organisation.c.name)).scalar_one() == "Sklo"
 
 
 @pytest.mark.on_sqlite
@@ -122,7 +122,7 @@ def test_a_full_database_refuses_writes_and_loses_nothing(scene: Scene) -> None:
     scene.register("bob@example.com")
     event.remove(engine, "checkout", set_limit)
     assert scene.rows(text("PRAGMA integrity_check")) == [("ok",)]
-    assert {email for (email,) in scene.rows(select(Contact.email))} == {ADA, "bob@example.com", *told}
+    assert {email for (email,) in scene.rows(select(Contact.c.email))} == {ADA, "bob@example.com", *told}
     assert [mail.recipient for mail in scene.mails()][-1:] == ["bob@example.com"]
 
 
@@ -184,12 +184,12 @@ def test_two_deadlocked_transactions_both_succeed(scene: Scene) -> None:
             for number, contact_id in enumerate(order):
                 if number and begun.count(name) == 1:
                     both_hold_one.wait(10)
-                connection.execute(update(Contact).where(Contact.id == contact_id).values(first_name=name))
+                connection.execute(update(Contact).where(Contact.c.id == contact_id).values(first_name=name))
 
     works: list[Callable[[], None]] = [lambda: name_both(ids, "A"), lambda: name_both(ids[::-1], "B")]
     assert in_parallel(works) == [None, None]
     assert len(begun) > 2, "nobody was begun anew"
-    assert len(set(scene.rows(select(Contact.first_name)))) == 1
+    assert len(set(scene.rows(select(Contact.c.first_name)))) == 1
 
 
 @pytest.mark.on_postgresql

@@ -1,4 +1,4 @@
-"""F17: what a migration may do, so that a portal of the version before goes on serving after it: it only adds."""
+"""Migrations only add, so that a portal of the version before keeps serving."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Counters in memory: fixed windows from the first hit, and never more of them than are bounded."""
+"""Counters in memory: fixed windows from the first hit, and a maximum number of counters."""
 
 from time import time
 

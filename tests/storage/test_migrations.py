@@ -20,7 +20,7 @@ from portal.domain.organisations import UnknownOrganisation, get_organisation
 from portal.storage import schema
 from portal.storage.clock import SystemClock
 from portal.storage.database import Database, open_database
-from portal.storage.models import Base, Contact, Link, Organisation, OutboxMail, Registration
+from portal.storage.models import METADATA, Contact, Link, Organisation, OutboxMail, Registration
 from portal.storage.models.base import UtcDateTime
 from portal.storage.schema import DatabaseProblem
 from tests.domain.instrumentation import in_parallel
@@ -139,14 +139,14 @@ def test_a_portal_on_sqlite_loads_no_library_that_it_does_not_use(tmp_path: Path
 def test_the_migrations_make_the_tables_of_the_models(database: Database) -> None:
     schema.upgrade(database)
     with database.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
 
 def test_every_constraint_has_the_name_that_the_models_give_it(database: Database, make: Make) -> None:
     schema.upgrade(database)
     other = make("of_models")
     with other.write() as connection:
-        Base.metadata.create_all(connection)
+        METADATA.create_all(connection)
     assert constraint_names(database) == constraint_names(other)
 
 
@@ -155,7 +155,7 @@ def constraint_names(database: Database) -> set[str | None]:
         found = inspect(connection)
         return {
             constraint["name"]
-            for table in Base.metadata.tables
+            for table in METADATA.tables
             for constraint in [
                 found.get_pk_constraint(table),
                 *found.get_foreign_keys(table),
@@ -224,10 +224,10 @@ def test_a_database_of_every_earlier_revision_keeps_its_customers(database: Data
     schema.upgrade(database)
     assert schema.current_problem(database) is None
     with database.read() as connection:
-        [contact] = connection.execute(select(Contact.__table__)).all()
+        [contact] = connection.execute(select(Contact)).all()
         assert (contact.email, contact.newsletter, contact.name) == ("ada@example.com", False, None)
         assert get_organisation(connection, "default").id == contact.organisation_id
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
 
 def test_what_the_first_version_stored_means_the_same_to_this_one(database: Database) -> None:
@@ -239,12 +239,12 @@ def test_what_the_first_version_stored_means_the_same_to_this_one(database: Data
     schema.upgrade(database)
     with database.read() as connection:
         counts = {
-            name: connection.execute(select(func.count()).select_from(Base.metadata.tables[name])).scalar_one()
+            name: connection.execute(select(func.count()).select_from(METADATA.tables[name])).scalar_one()
             for name in ("account", "former_password", "identity", "registration", "link", "event", "outbox")
         }
-        registration = connection.execute(select(Registration.__table__)).one()
-        link = connection.execute(select(Link.__table__)).one()
-        mails = dict(connection.execute(select(OutboxMail.notice, OutboxMail.is_urgent)).all())
+        registration = connection.execute(select(Registration)).one()
+        link = connection.execute(select(Link)).one()
+        mails = dict(connection.execute(select(OutboxMail.c.notice, OutboxMail.c.is_urgent)).all())
     assert counts == {**dict.fromkeys(counts, 1), "outbox": 2}
     assert (registration.email, registration.groups, registration.return_url) == ("ada@example.com", [], None)
     assert (link.code_tries, link.registration_id) == (0, registration.id)

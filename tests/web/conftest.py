@@ -22,7 +22,7 @@ from portal.domain.values.email import parse_email
 from portal.mail.worker import MailWorker
 from portal.settings import Settings, load_settings
 from portal.storage import redis_counters
-from portal.storage.models import Base, OutboxMail
+from portal.storage.models import METADATA, OutboxMail
 from tests.mail.sink import Sink
 from tests.servers.redis import PATIENCE_SECONDS, Redis
 from tests.web.browser import Browser
@@ -83,7 +83,9 @@ class Site:
         """
         self.deliver()
         with self.context.database.read() as connection:
-            due = {row.message_id: row.id for row in connection.execute(select(OutboxMail.message_id, OutboxMail.id))}
+            due = {
+                row.message_id: row.id for row in connection.execute(select(OutboxMail.c.message_id, OutboxMail.c.id))
+            }
         arrived = [mail for mail in self._sink.messages if email is None or email in mail.envelope.recipients]
         return sorted(arrived, key=lambda mail: due.get(mail["Message-ID"].strip("<>").split("@")[0], 0))
 
@@ -132,7 +134,7 @@ class Site:
         with self.context.database.read() as connection:
             return {
                 name: sorted((dict(row._mapping) for row in connection.execute(select(table))), key=repr)
-                for name, table in Base.metadata.tables.items()
+                for name, table in METADATA.tables.items()
             }
 
     @contextmanager

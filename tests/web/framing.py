@@ -38,7 +38,7 @@ class Framed(Browser):
     """A browser with the portal in a frame."""
 
     def send(self, path: str, method: str = "GET", **options: object) -> Page:
-        headers = {**FRAME, **dict(options.pop("headers", None) or {})}  # type: ignore[call-overload]
+        headers = {**FRAME, **dict(options.pop("headers", None) or {})}  # type: ignore[call-overload] # a dict
         return super().send(path, method, headers=headers, **options)
 
 

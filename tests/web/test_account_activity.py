@@ -1,4 +1,4 @@
-"""What happened to an account, as its owner reads it."""
+"""The activity page of the account."""
 
 import pytest
 from sqlalchemy import insert
@@ -43,7 +43,7 @@ def test_every_kind_of_event_and_every_refusal_has_words() -> None:
     assert set(REASONS) == set(Failure) - UNTOLD
 
 
-def test_it_is_told_in_words_the_newest_first(site: Site) -> None:
+def test_events_are_listed_in_words_the_newest_first(site: Site) -> None:
     browser = site.customer(EMAIL)
     site.browser().sign_in(EMAIL, "six wrong geese honk")
     page = browser.open(PATH)
@@ -55,7 +55,7 @@ def test_it_is_told_in_words_the_newest_first(site: Site) -> None:
     assert time.text.count(":") == 1, "no seconds"
 
 
-def test_in_czech_it_is_told_in_czech(site: Site) -> None:
+def test_events_are_listed_in_czech(site: Site) -> None:
     browser = site.customer(EMAIL, PASSWORD)
     browser.post(browser.open("/account").form("/language"), {"locale": "cs"})
     assert told(browser.open(PATH))[0] == "Přihlášení"

@@ -252,9 +252,7 @@ def test_without_grace_it_is_erased_at_once(start: Start) -> None:
         "We have erased your account with Customer portal",
     }
     rows = site.rows()
-    assert [
-        table.__tablename__ for table in (Contact, Identity, OutboxMail, Registration) if rows[table.__tablename__]
-    ] == []
+    assert [table.name for table in (Contact, Identity, OutboxMail, Registration) if rows[table.name]] == []
 
 
 def test_a_session_that_was_ended_meanwhile_deletes_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

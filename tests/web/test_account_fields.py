@@ -53,6 +53,15 @@ def test_a_field_that_is_not_asked_for_is_not_taken_over(site: Site) -> None:
     assert (contact["company_name"], contact["city"]) == (None, None)
 
 
+def test_registration_has_the_styles_of_menus_only_where_it_asks_for_the_country(site: Site) -> None:
+    def styles() -> str:
+        return " ".join(link.get("href") or "" for link in site.browser().open("/register").tree.all("link"))
+
+    assert "account.css" not in styles()
+    choose(site, {"country": "required"})
+    assert "account.css" in styles()
+
+
 def test_names_need_not_be_asked_for(site: Site) -> None:
     choose(site, {"first_name": "optional", "last_name": "hidden"})
     answer = site.browser().fill("/register", {"email": EMAIL, "password": PASSWORD})

@@ -22,7 +22,7 @@ def test_the_page_is_marked_in_the_navigation(site: Site) -> None:
     assert [link.text for link in page.tree.all("a", aria_current="page")] == ["Overview"]
 
 
-def test_the_sign_in_before_this_one_is_told_with_browser_and_place(start: Start, tmp_path: Path) -> None:
+def test_the_sign_in_before_this_one_is_shown_with_browser_and_place(start: Start, tmp_path: Path) -> None:
     places = {"192.0.2.0/24": {"city": {"names": {"en": "Prague"}}, "country": {"iso_code": "CZ"}}}
     site = start(GEOIP_DATABASE=str(write_mmdb(tmp_path / "places.mmdb", places)))
     site.customer(EMAIL)
@@ -36,5 +36,5 @@ def test_the_sign_in_before_this_one_is_told_with_browser_and_place(start: Start
     assert " UTC" in words
 
 
-def test_who_never_signed_in_before_is_told_so(site: Site) -> None:
+def test_the_overview_says_when_there_was_no_earlier_sign_in(site: Site) -> None:
     assert "There's no earlier sign-in to show." in site.customer(EMAIL).open("/account").words

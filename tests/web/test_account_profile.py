@@ -1,4 +1,4 @@
-"""The profile: every field is shown, saved with a word, and kept when something is wrong."""
+"""The profile: every field is shown, saved, and kept in the form after an error."""
 
 from typing import Any
 

@@ -13,7 +13,7 @@ from portal.storage.models import Identity
 from portal.web import session
 from portal.web.fields import SecretField
 from portal.web.form_page import PageState, StatelessFormPage
-from portal.web.forms import PortalForm, Problem
+from portal.web.portal_form import PortalForm, Problem
 from tests.web.browser import Browser
 from tests.web.conftest import PASSWORD, Site
 from tests.web.post import code_in
@@ -60,7 +60,7 @@ def by_email(site: Site) -> Browser:
 def test_it_says_since_when_there_is_a_password(site: Site) -> None:
     page = site.customer(EMAIL).open("/account/security")
     assert "Set on " in page.words
-    assert str(site.context.clock().year) in page.words
+    assert f"\N{NO-BREAK SPACE}{site.context.clock().year}" in page.text  # no line ends within the date
     assert [a.text for a in page.tree.one("main").all("a", href=NEXT)] == ["Change password"]
 
 
@@ -75,7 +75,7 @@ def test_who_has_no_password_sets_one(site: Site) -> None:
     assert site.browser().sign_in(EMAIL, PASSWORD).location == "/account"
 
 
-def test_after_ten_minutes_it_is_asked_who_sits_there(site: Site) -> None:
+def test_after_ten_minutes_a_customer_must_reauthenticate(site: Site) -> None:
     browser = by_email(site)
     opened = browser.open(NEXT).form(NEXT)
     forget_proofs(site)

@@ -1,4 +1,4 @@
-"""The list of sessions, and signing out from afar."""
+"""The list of sessions, and ending sessions of other browsers."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def ends(page: Page) -> list[str]:
     return [form.action for form in page.forms if form.action.endswith("/end")]
 
 
-def test_each_is_told_by_browser_place_and_time(start: Start, tmp_path: Path) -> None:
+def test_each_session_is_shown_with_browser_place_and_time(start: Start, tmp_path: Path) -> None:
     places = {"198.51.100.0/24": {"city": {"names": {"en": "Prague"}}, "country": {"iso_code": "CZ"}}}
     site = start(GEOIP_DATABASE=str(write_mmdb(tmp_path / "places.mmdb", places)))
     here = site.customer(EMAIL)
@@ -96,7 +96,7 @@ def test_a_stale_button_shows_the_list_again(site: Site) -> None:
 
 def add_sessions(site: Site, count: int) -> None:
     (first, *_) = site.rows()["identity"]
-    columns = {column.key: first[column.name] for column in Identity.__table__.c if column.key != "id"}
+    columns = {column.key: first[column.name] for column in Identity.c if column.key != "id"}
     known = len(site.rows()["identity"])
     rows = [{**columns, "digest": number.to_bytes(32)} for number in range(known, known + count)]
     with site.context.database.write() as connection:

@@ -1,4 +1,4 @@
-"""The cookie by which a browser is known to the customers who signed in with it, and what it is good for."""
+"""The device cookie, by which a browser is known to the customers who signed in with it."""
 
 from collections.abc import Callable
 from datetime import timedelta

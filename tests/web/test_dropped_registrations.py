@@ -1,4 +1,4 @@
-"""A registration that another proof of the mailbox has dropped: its owner is told, and how to go on."""
+"""A registration that another proof of the mailbox has dropped: the page says so, and what to do."""
 
 from collections.abc import Callable
 
@@ -105,7 +105,7 @@ def test_the_link_of_a_registration_superseded_by_another_leads_to_signing_in(si
     assert [way.get("href") for way in page.tree.one("main").all("a")] == ["/login", "/password/reset"]
 
 
-def test_the_owner_is_not_told_of_registrations_by_attackers(site: Site) -> None:
+def test_the_owner_gets_no_email_of_registrations_by_attackers(site: Site) -> None:
     site.customer(EMAIL)
     stranger = site.browser("198.51.100.66")
     stranger.register(EMAIL, SECOND)

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, people get a page like every other."""
+"""Error pages for every kind of failure."""
 
 import os
 import sqlite3

@@ -1,4 +1,4 @@
-"""An address that only takes forms, opened: it leads to where the customer meant to go."""
+"""A GET of an address that only accepts forms redirects."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Back to the site that sent a customer, with a code for its server or without: what the server does."""
+"""The redirect back to the site that sent a customer, with a code for its server or without."""
 
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
@@ -163,7 +163,7 @@ class TestSignedInBefore:
             assert browser.send("/login").location == "/account"
         assert shop.rows()["handover"] == []
 
-    def test_returns_to_the_shown_site_whatever_was_opened_meanwhile(self, shop: Site) -> None:
+    def test_returns_to_the_shown_site_after_other_pages_were_opened(self, shop: Site) -> None:
         browser = shop.customer(EMAIL)
         first = browser.send(link(state="s1", nonce=NONCE))
         second = browser.send(link(f"{SHOP}/cart", state="s2", nonce=ANOTHER))

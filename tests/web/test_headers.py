@@ -1,4 +1,4 @@
-"""The headers of every answer, whatever it is."""
+"""The headers of every response."""
 
 import re
 

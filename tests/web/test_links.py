@@ -1,4 +1,4 @@
-"""The links in mails: how long, for what, and how often they are good."""
+"""The links in emails: their lifetime, purpose and single use."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -190,7 +190,7 @@ def test_confirming_one_registration_ends_the_others_of_the_address(site: Site) 
     assert site.browser().sign_in(EMAIL, PASSWORD).status == 302
 
 
-def test_a_reset_applies_to_the_customer_of_the_link_whatever_else_is_sent(site: Site) -> None:
+def test_a_reset_applies_to_the_customer_of_the_link_only(site: Site) -> None:
     site.customer("bob@example.com")
     link = reset_link(site)
     other = {"email": "bob@example.com", "token": "x", "contact_id": "1", "username": "bob@example.com"}

@@ -1,4 +1,4 @@
-"""No redirect names a host that is not ours, whatever a request says: asked of the app, and over a raw socket."""
+"""No redirect leads to a foreign host, for any request; tested with the app and over a raw socket."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,7 +98,7 @@ def test_an_accidental_redirect_to_another_site_stays_on_this_site(site: Site, l
         answer.headers["Location"] = location
         return answer
 
-    site.app.add_url_rule("/careless", "careless", careless)  # type: ignore[arg-type]
+    site.app.add_url_rule("/careless", "careless", careless)  # type: ignore[arg-type] # it returns an object
     page = site.browser().send("/careless")
     assert page.status == 302
     assert page.location == "/"

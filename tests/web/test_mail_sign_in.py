@@ -1,4 +1,4 @@
-"""Signing in by a mailed link or the code beside it."""
+"""Sign-in by an emailed link or the code beside it."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""The mails themselves: what each one is made of."""
+"""The content of the emails of the pages."""
 
 from email.message import EmailMessage
 

@@ -1,4 +1,4 @@
-"""Where a request comes from: what its headers say counts only when a trusted proxy has written it."""
+"""The address of a request: headers count only if a trusted proxy has written them."""
 
 from typing import Any
 
@@ -104,7 +104,7 @@ def test_no_forwarded_header_causes_a_server_error(start: Start, header: str, va
         assert not page.headers.get("Location", "/").startswith(("//", "http"))
 
 
-def test_an_ipv6_customer_is_one_network_whatever_the_low_half_says(start: Start) -> None:
+def test_an_ipv6_customer_is_one_network_with_any_low_half(start: Start) -> None:
     site = start(**LIMIT)
     spellings = ["2001:db8:1:2::1", "2001:0DB8:0001:0002:ffff::", "2001:db8:1:2:aaaa:bbbb:cccc:dddd", "2001:db8:1:2::9"]
     pages = [try_login(site, number, {}, address).status for number, address in enumerate(spellings)]

@@ -1,4 +1,4 @@
-"""The page behind "This wasn't me" in a notice, and the story that it is for."""
+"""The page behind "This wasn't me" in a notice."""
 
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -44,7 +44,7 @@ def thief(site: Site, owner: Browser) -> Browser:
     return browser
 
 
-def test_a_stolen_password_is_told_and_the_thief_is_out_at_the_next_request(
+def test_a_stolen_password_is_noticed_and_the_thief_is_signed_out_at_the_next_request(
     site: Site, owner: Browser, thief: Browser
 ) -> None:
     assert thief.is_signed_in
@@ -83,7 +83,7 @@ def test_a_thief_who_changes_the_password_is_out_too(site: Site, owner: Browser,
     assert thief.sign_in(EMAIL, STOLEN).status == 422
 
 
-def test_a_known_browser_and_a_first_sign_in_are_not_told(site: Site, owner: Browser) -> None:
+def test_a_known_browser_and_a_first_sign_in_send_no_notice(site: Site, owner: Browser) -> None:
     owner.sign_out()
     owner.sign_in(EMAIL, PASSWORD)
     site.imported(BOB)
@@ -91,7 +91,7 @@ def test_a_known_browser_and_a_first_sign_in_are_not_told(site: Site, owner: Bro
     assert notices(site) == notices(site, BOB) == []
 
 
-def test_wrong_passwords_are_not_told(site: Site, owner: Browser) -> None:
+def test_wrong_passwords_send_no_notice(site: Site, owner: Browser) -> None:
     for _ in range(3):
         assert site.browser("198.51.100.7").sign_in(EMAIL, STOLEN).status == 422
     assert notices(site) == []
@@ -147,14 +147,14 @@ def test_a_link_that_ended_shows_the_way_to_a_customer_who_is_signed_in(site: Si
     assert [a.get("href") for a in page.tree.one("main").all("a")] == ["/password/reset", "/account"]
 
 
-def test_a_customer_who_ends_other_sessions_is_told(site: Site, owner: Browser, thief: Browser) -> None:
+def test_a_customer_who_ends_other_sessions_gets_a_notice(site: Site, owner: Browser, thief: Browser) -> None:
     thief.fill("/account/sessions", submit_to="/account/sessions/end-others")
     assert not owner.is_signed_in
     owner.fill(not_me(site, "You were signed out of Customer portal on your other devices"))
     assert not thief.is_signed_in
 
 
-def test_a_first_password_is_told(site: Site) -> None:
+def test_a_first_password_sends_a_notice(site: Site) -> None:
     site.guest(EMAIL)
     browser = site.browser()
     browser.fill("/login/link", {"email": EMAIL})
@@ -163,14 +163,14 @@ def test_a_first_password_is_told(site: Site) -> None:
     assert not_me(site, "A password for Customer portal was set")
 
 
-def test_sign_ins_within_an_hour_are_told_together(site: Site, thief: Browser) -> None:
+def test_sign_ins_within_an_hour_are_listed_in_one_email(site: Site, thief: Browser) -> None:
     assert len(notices(site)) == 1
     for number in range(3):
         site.browser(f"198.51.100.{number}").sign_in(EMAIL, PASSWORD)
     assert len(notices(site)) == 1
     with site.context.database.write() as connection:  # an hour later
         connection.execute(
-            update(OutboxMail).where(OutboxMail.notice == Notice.NEW_SIGN_IN).values(due_at=site.context.clock())
+            update(OutboxMail).where(OutboxMail.c.notice == Notice.NEW_SIGN_IN).values(due_at=site.context.clock())
         )
     _, later = notices(site)
     assert text_of(later).count("Time: ") == 3

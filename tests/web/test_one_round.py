@@ -1,4 +1,4 @@
-"""One answer names everything that is wrong with a form, the password too."""
+"""One response names all errors of a form, including that of the password."""
 
 import pytest
 

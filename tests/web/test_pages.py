@@ -1,4 +1,4 @@
-"""The markup of every page: what people, their assistive technology and their password managers find."""
+"""The markup of every page, for people, assistive technology and password managers."""
 
 import pytest
 
@@ -245,7 +245,7 @@ def test_an_expired_form_without_fields_says_so(site: Site) -> None:
     assert site.browser().post(stale.form(), {"csrf_token": "x"}).location == "/login"
 
 
-def test_a_browser_that_asked_for_no_code_is_told_so(site: Site) -> None:
+def test_a_browser_that_requested_no_code_is_asked_to_open_the_link(site: Site) -> None:
     for path in ("/login/code", "/register/code"):
         assert "Open the link in our email." in site.browser().open(path).words
     browser = site.browser()

@@ -1,4 +1,4 @@
-"""Many at the same moment: threads, each with a browser of its own, let loose by one barrier."""
+"""Parallel requests: threads, each with a browser of its own, released by one barrier."""
 
 from functools import partial
 
@@ -133,7 +133,7 @@ def is_closed(site: Site) -> bool:
     return contact["erase_at"] is not None
 
 
-def test_nobody_stays_signed_in_who_signs_in_while_the_account_is_deleted(site: Site) -> None:
+def test_a_sign_in_while_the_account_is_deleted_does_not_stay(site: Site) -> None:
     owner = site.customer(EMAIL)
     browsers = [site.browser() for _ in range(8)]
     forms = [(browser, browser.open("/login").form()) for browser in browsers]
@@ -219,7 +219,7 @@ def test_parallel_confirmations_of_changes_of_address_make_one_change(site: Site
     assert [row["email"] for row in site.rows()["contact"]] == [new]
 
 
-def test_parallel_undoings_of_a_change_of_address_and_sign_ins_leave_nobody_signed_in(site: Site) -> None:
+def test_parallel_undoings_of_a_change_of_address_and_sign_ins_leave_no_session(site: Site) -> None:
     browser, new = site.customer(EMAIL), "ada.new@example.com"
     browser.fill("/account/email", {"email": new}, submit_to="/account/email")
     browser.fill(site.link(new))

@@ -1,4 +1,4 @@
-"""Looking changes nothing: no GET, no HEAD, not even of a page whose button would."""
+"""No GET or HEAD changes anything, not even of a page whose button would."""
 
 from datetime import UTC, datetime
 from urllib.parse import urlencode

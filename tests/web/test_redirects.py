@@ -1,4 +1,4 @@
-"""`next`: wherever it points, the browser stays on this site."""
+"""The parameter `next` never leads to another site."""
 
 import re
 from urllib.parse import quote, urlsplit

@@ -1,6 +1,7 @@
-"""How often forms may be sent from one network, whatever they are for: no page is unlimited."""
+"""The rate limit of forms from one network, which covers all pages."""
 
 from flask import Flask
+from flask_limiter.util import get_qualified_name
 
 from portal.extensions import limiter
 from tests.api.shop import new_shop
@@ -42,6 +43,16 @@ def test_a_form_without_a_valid_csrf_token_is_counted_too(start: Start) -> None:
     assert 1 <= int(sent[-1].headers["Retry-After"]) <= 61
 
 
+def test_a_form_over_the_rate_limit_keeps_all_but_the_password(start: Start) -> None:
+    browser = start(FORM_LIMIT_NETWORK="1 per minute").browser()
+    press_language(browser)
+    typed = {"first_name": "Ada", "last_name": "Quill", "email": EMAIL, "phone": "+420 777123456"}
+    assert browser.post(browser.open("/register").form("/register"), {**typed, "password": PASSWORD}).status == 429
+    again = browser.open("/register").form("/register").fields
+    assert {name: again[name] for name in typed} == typed
+    assert not again["password"]
+
+
 def test_an_address_of_the_same_ipv6_network_shares_the_count(start: Start) -> None:
     site = start(FORM_LIMIT_NETWORK="1 per minute")
     assert press_language(site.browser("2001:db8::1")).status == 302
@@ -78,8 +89,8 @@ def test_password_checks_while_typing_have_a_separate_rate_limit(start: Start) -
 
 
 def test_every_endpoint_that_accepts_post_has_a_rate_limit(site: Site) -> None:
-    decorated = limiter.limit_manager._decorated_limits
-    for endpoint in posting_endpoints(site.app):
-        view = site.app.view_functions[endpoint]
-        name = f"{view.__module__}.{view.__name__}.{view.__qualname__}"
-        assert name in decorated, endpoint
+    with site.app.app_context():
+        for endpoint in posting_endpoints(site.app):
+            name = get_qualified_name(site.app.view_functions[endpoint])
+            scope = "typing" if endpoint == "password.strength" else "form"
+            assert [limit.scope for limit in limiter.limit_manager.decorated_limits(name)] == [scope], endpoint

@@ -1,4 +1,4 @@
-"""F25: yesterday's copy is put back, and nothing that happened since happens a second time."""
+"""After yesterday's backup is restored, nothing that happened since then happens again."""
 
 import shutil
 from dataclasses import dataclass

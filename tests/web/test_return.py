@@ -1,4 +1,4 @@
-"""Back to the shop that registered its customer: to where its organisation returns people to, and nowhere else."""
+"""The return to the shop that registered its customer: only to return origins of its organisation."""
 
 from typing import Any
 

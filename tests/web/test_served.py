@@ -1,4 +1,4 @@
-"""The portal as it is really run: `portal serve` in a process of its own, asked over real sockets."""
+"""A running portal: `portal serve` in a process of its own, over real sockets."""
 
 import http.client
 import socket

@@ -1,4 +1,4 @@
-"""Being signed in: how it begins, how long it lasts, and what ends it."""
+"""Sessions: how they begin, how long they last, and what ends them."""
 
 import base64
 import zlib

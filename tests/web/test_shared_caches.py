@@ -1,4 +1,4 @@
-"""What a shared cache may keep is the same for every visitor: no cookie is read, changed or set with it."""
+"""Responses that a shared cache may keep are the same for every visitor, without cookies."""
 
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit

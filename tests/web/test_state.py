@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
+from tests.web.authenticator import set_up
 from tests.web.conftest import PASSWORD, Site
 from tests.web.expectations import assert_error_page
 from tests.web.post import code_in, text_of
@@ -106,17 +107,17 @@ class TestStaleForms:
         assert (page.status, page.problems) == (400, [("", EXPIRED)])
         assert page.form().fields["email"] == EMAIL
 
-    def test_a_browser_without_cookies_is_told_so(self, site: Site) -> None:
+    def test_a_browser_without_cookies_sees_the_reason(self, site: Site) -> None:
         ((_, words),) = site.browser().post(site.browser().open("/login").form(), {"email": EMAIL}).problems
         assert words.startswith("Your browser didn't send our cookie.")
 
-    def test_an_incomplete_form_is_told_so(self, site: Site) -> None:
+    def test_an_incomplete_form_shows_the_reason(self, site: Site) -> None:
         ((_, words),) = site.browser().fill("/login", {"csrf_token": None}).problems
         assert words == "The form didn't arrive completely. Please send it again."
 
 
 class TestConfirming:
-    def test_the_browser_that_registered_is_told_that_the_address_was_confirmed_elsewhere(self, site: Site) -> None:
+    def test_the_browser_that_registered_learns_that_the_address_was_confirmed_elsewhere(self, site: Site) -> None:
         registering, elsewhere = site.browser(), site.browser("198.51.100.4")
         form = registering.follow(registering.register(EMAIL, PASSWORD)).form("/register/code")
         resend = registering.open("/register/code").form("/register/resend")
@@ -252,6 +253,23 @@ class TestSignedOutElsewhere:
         browser = site.customer(EMAIL)
         site.ban(EMAIL)
         told = "You were signed out, for example from another device. Please sign in again."
+        assert browser.open("/account").notices == [told]
+
+    def test_a_deletion_whose_answer_was_lost_is_shown(self, site: Site) -> None:
+        browser = site.customer(EMAIL)
+        before = browser.cookie() or ""
+        assert browser.fill("/account/delete", {"confirm": "y"}, submit_to="/account/delete").location == "/login"
+        browser.set_cookie(before)
+        told = "Your account is closed. We've emailed you a link, in case you want to keep it after all."
+        assert browser.open("/account").notices == [told]
+
+    def test_a_set_up_whose_answer_was_lost_blames_no_other_device(self, site: Site) -> None:
+        browser = site.customer(EMAIL)
+        browser.open("/account/two-step")
+        before = browser.cookie() or ""
+        set_up(site, browser)
+        browser.set_cookie(before)
+        told = "You're no longer signed in on this device. Please sign in again."
         assert browser.open("/account").notices == [told]
 
     def test_an_expired_session_is_shown_as_expired(self, site: Site) -> None:

@@ -1,4 +1,4 @@
-"""The rate limits, and what pages say past them. The tests learn the counters only from attempts."""
+"""Rate limits on the pages, and what the pages say above them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What was typed goes along: the address between forms, a whole form through a change of language."""
+"""What was typed is kept: the address between forms, a whole form after a change of language."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is said of a new password while it is typed."""
+"""The check of a new password while it is typed."""
 
 import logging
 from hashlib import sha1

@@ -32,7 +32,7 @@ def ban(
     with context.database.write() as connection:
         contact = lock_credentials(connection, organisation_id, selector)
         was_banned = contact.is_banned(now)
-        banned = update(Contact).where(Contact.id == contact.id)
+        banned = update(Contact).where(Contact.c.id == contact.id)
         banned_at = contact.banned_at if was_banned else now
         connection.execute(banned.values(banned_at=banned_at, banned_until=until, ban_reason=reason))
         sign_outs.end_all(connection, contact.id, now)
@@ -64,7 +64,7 @@ def unban(context: Context, organisation_id: int, selector: CustomerSelector) ->
 
 def lift_expired_bans(context: Context, now: datetime) -> int:
     """Lift the bans whose end has passed; return their number. Each is one transaction."""
-    expired = select(Contact.id, Contact.organisation_id).where(Contact.banned_until <= now)
+    expired = select(Contact.c.id, Contact.c.organisation_id).where(Contact.c.banned_until <= now)
     with context.database.read() as connection:
         found = connection.execute(expired).all()
     return sum(_lift_if_expired(context, contact_id, organisation_id, now) for contact_id, organisation_id in found)
@@ -84,7 +84,7 @@ def _lift_if_expired(context: Context, contact_id: int, organisation_id: int, no
 def _lift(
     connection: Connection, context: Context, organisation_id: int, contact: ContactCredentials, now: datetime
 ) -> None:
-    lifted = update(Contact).where(Contact.id == contact.id)
+    lifted = update(Contact).where(Contact.c.id == contact.id)
     connection.execute(lifted.values(banned_at=None, banned_until=None, ban_reason=None))
     operator = Visitor.operator(organisation_id)
     record(connection, operator, EventKind.UNBAN, contact_id=contact.id, now=now)

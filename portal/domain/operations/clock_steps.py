@@ -31,7 +31,7 @@ def bring_forward(database: Database, clock: Clock) -> int:
     Writes in small batches, so that no request waits long for the write lock, and only if there are any.
     """
     with database.read() as connection:  # the search may be slow: it takes no lock
-        found = list(connection.scalars(select(OutboxMail.id).where(_is_stranded(connection, clock))))
+        found = list(connection.scalars(select(OutboxMail.c.id).where(_is_stranded(connection, clock))))
     return sum(_bring_forward(database, clock, found[start : start + _BATCH]) for start in range(0, len(found), _BATCH))
 
 
@@ -39,13 +39,13 @@ def _bring_forward(database: Database, clock: Clock, found: list[int]) -> int:
     with database.write() as connection:
         now = clock.shared(connection)
         # Checked again under the lock; rows locked by another worker are skipped: it has read the new time.
-        ids = select(OutboxMail.id).where(OutboxMail.id.in_(found), _is_stranded(connection, clock))
+        ids = select(OutboxMail.c.id).where(OutboxMail.c.id.in_(found), _is_stranded(connection, clock))
         changed = connection.execute(
             update(OutboxMail)
-            .where(OutboxMail.id.in_(ids.with_for_update(skip_locked=True).scalar_subquery()))
+            .where(OutboxMail.c.id.in_(ids.with_for_update(skip_locked=True).scalar_subquery()))
             .values(
-                due_at=case((_is_due_too_late(connection, clock), now), else_=OutboxMail.due_at),
-                lease_until=case((_is_leased_too_long(connection, clock), now), else_=OutboxMail.lease_until),
+                due_at=case((_is_due_too_late(connection, clock), now), else_=OutboxMail.c.due_at),
+                lease_until=case((_is_leased_too_long(connection, clock), now), else_=OutboxMail.c.lease_until),
             )
         )
         return changed.rowcount
@@ -53,18 +53,18 @@ def _bring_forward(database: Database, clock: Clock, found: list[int]) -> int:
 
 def _is_stranded(connection: Connection, clock: Clock) -> ColumnElement[bool]:
     too_far = or_(_is_due_too_late(connection, clock), _is_leased_too_long(connection, clock))
-    return and_(OutboxMail.state == MailState.QUEUED, too_far)
+    return and_(OutboxMail.c.state == MailState.QUEUED, too_far)
 
 
 def _is_due_too_late(connection: Connection, clock: Clock) -> ColumnElement[bool]:
-    was_never_put_off = OutboxMail.attempts == 0
-    is_bundled = OutboxMail.notice == Notice.NEW_SIGN_IN
+    was_never_put_off = OutboxMail.c.attempts == 0
+    is_bundled = OutboxMail.c.notice == Notice.NEW_SIGN_IN
     return or_(
-        and_(was_never_put_off, ~is_bundled, OutboxMail.due_at > clock.shared(connection)),
-        and_(~is_bundled, OutboxMail.due_at > clock.shared(connection, _PLAUSIBLE_DELAY)),
-        OutboxMail.due_at > clock.shared(connection, BUNDLING),
+        and_(was_never_put_off, ~is_bundled, OutboxMail.c.due_at > clock.shared(connection)),
+        and_(~is_bundled, OutboxMail.c.due_at > clock.shared(connection, _PLAUSIBLE_DELAY)),
+        OutboxMail.c.due_at > clock.shared(connection, BUNDLING),
     )
 
 
 def _is_leased_too_long(connection: Connection, clock: Clock) -> ColumnElement[bool]:
-    return OutboxMail.lease_until > clock.shared(connection, _PLAUSIBLE_LEASE)
+    return OutboxMail.c.lease_until > clock.shared(connection, _PLAUSIBLE_LEASE)

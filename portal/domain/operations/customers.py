@@ -117,25 +117,25 @@ class LiveIdentity(NamedTuple):
 
 
 _records = select(
-    Contact.id,
-    Contact.email,
-    Contact.name.label("name_as_given"),
-    Contact.first_name,
-    Contact.last_name,
-    Contact.company_name,
-    Contact.phone,
-    Contact.cu_ref_no,
-    Contact.ip,
-    Contact.created_at,
-    Contact.confirmed_at,
-    Account.created_at.label("registered_at"),
-    Contact.banned_at,
-    Contact.banned_until,
-    Contact.ban_reason,
-    Contact.erase_at,
-    Contact.failed_passwords,
-    Contact.failed_codes,
-).outerjoin(Account, Account.contact_id == Contact.id)
+    Contact.c.id,
+    Contact.c.email,
+    Contact.c.name.label("name_as_given"),
+    Contact.c.first_name,
+    Contact.c.last_name,
+    Contact.c.company_name,
+    Contact.c.phone,
+    Contact.c.cu_ref_no,
+    Contact.c.ip,
+    Contact.c.created_at,
+    Contact.c.confirmed_at,
+    Account.c.created_at.label("registered_at"),
+    Contact.c.banned_at,
+    Contact.c.banned_until,
+    Contact.c.ban_reason,
+    Contact.c.erase_at,
+    Contact.c.failed_passwords,
+    Contact.c.failed_codes,
+).outerjoin(Account, Account.c.contact_id == Contact.c.id)
 
 
 def get_customer(connection: Connection, organisation_id: int, selector: CustomerSelector) -> CustomerRecord:
@@ -147,8 +147,10 @@ def get_customer(connection: Connection, organisation_id: int, selector: Custome
 
 
 def _is(organisation_id: int, selector: CustomerSelector) -> ColumnElement[bool]:
-    named = Contact.email_key == selector.key if isinstance(selector, Address) else Contact.cu_ref_no == selector.number
-    return and_(Contact.organisation_id == organisation_id, named)
+    named = (
+        Contact.c.email_key == selector.key if isinstance(selector, Address) else Contact.c.cu_ref_no == selector.number
+    )
+    return and_(Contact.c.organisation_id == organisation_id, named)
 
 
 def list_customers(connection: Connection, organisation_id: int, search: str | None = None) -> list[CustomerRecord]:
@@ -157,20 +159,20 @@ def list_customers(connection: Connection, organisation_id: int, search: str | N
     `search` is the phone number or a part of it, however it is written, or some words in any order: each a
     case-insensitive part of the address, a name, the company or the customer reference number.
     """
-    statement = _records.where(Contact.organisation_id == organisation_id)
+    statement = _records.where(Contact.c.organisation_id == organisation_id)
     if search:
-        names = (Contact.name, Contact.first_name, Contact.last_name)
-        columns = (Contact.email, *names, Contact.company_name, Contact.cu_ref_no)
+        names = (Contact.c.name, Contact.c.first_name, Contact.c.last_name)
+        columns = (Contact.c.email, *names, Contact.c.company_name, Contact.c.cu_ref_no)
         words = (or_(*(column.icontains(word, autoescape=True) for column in columns)) for word in search.split())
-        has_number = func.replace(Contact.phone, " ", "").contains(searched_phone(search), autoescape=True)
+        has_number = func.replace(Contact.c.phone, " ", "").contains(searched_phone(search), autoescape=True)
         statement = statement.where(or_(and_(*words), has_number))
-    rows = connection.execute(statement.order_by(Contact.email_key.nulls_last(), Contact.id).limit(LIST_LIMIT))
+    rows = connection.execute(statement.order_by(Contact.c.email_key.nulls_last(), Contact.c.id).limit(LIST_LIMIT))
     return [CustomerRecord(**row._asdict()) for row in rows]
 
 
 def count_live_identities(connection: Connection, rules: Rules, contact_id: int, now: datetime) -> int:
     """Count the identities of a customer that are valid now."""
-    statement = select(func.count()).where(Identity.contact_id == contact_id, identities.is_live(rules, now))
+    statement = select(func.count()).where(Identity.c.contact_id == contact_id, identities.is_live(rules, now))
     return connection.execute(statement).scalar_one()
 
 
@@ -178,15 +180,15 @@ def list_live_identities(connection: Connection, rules: Rules, contact_id: int, 
     """The sign-ins of a customer that would be accepted now, at most LIST_LIMIT, those used last first."""
     rows = connection.execute(
         select(
-            Identity.created_at,
-            Identity.seen_at,
-            Identity.channel,
-            Identity.remember.label("remember"),
-            Identity.ip,
-            Identity.user_agent,
+            Identity.c.created_at,
+            Identity.c.seen_at,
+            Identity.c.channel,
+            Identity.c.remember.label("remember"),
+            Identity.c.ip,
+            Identity.c.user_agent,
         )
-        .where(Identity.contact_id == contact_id, identities.is_live(rules, now))
-        .order_by(Identity.seen_at.desc(), Identity.id.desc())
+        .where(Identity.c.contact_id == contact_id, identities.is_live(rules, now))
+        .order_by(Identity.c.seen_at.desc(), Identity.c.id.desc())
         .limit(LIST_LIMIT)
     )
     return [LiveIdentity(**row._asdict()) for row in rows]
@@ -195,9 +197,9 @@ def list_live_identities(connection: Connection, rules: Rules, contact_id: int, 
 def recent_events(connection: Connection, contact_id: int, limit: int = RECENT_EVENTS) -> list[PastEvent]:
     """Return the last events of a customer, the newest first."""
     rows = connection.execute(
-        select(Event.occurred_at, Event.kind, Event.refusal, Event.reason, Event.ip, Event.user_agent)
-        .where(Event.contact_id == contact_id)
-        .order_by(Event.occurred_at.desc(), Event.id.desc())
+        select(Event.c.occurred_at, Event.c.kind, Event.c.refusal, Event.c.reason, Event.c.ip, Event.c.user_agent)
+        .where(Event.c.contact_id == contact_id)
+        .order_by(Event.c.occurred_at.desc(), Event.c.id.desc())
         .limit(limit)
     )
     return [PastEvent(**row._asdict()) for row in rows]
@@ -209,9 +211,9 @@ def last_mail_failure(connection: Connection, contact_id: int) -> str | None:
     The reason says whether the mail server rejected it or the portal gave up.
     """
     last = connection.execute(
-        select(OutboxMail.state, OutboxMail.reason)
-        .where(OutboxMail.contact_id == contact_id, OutboxMail.state.in_((MailState.SENT, MailState.DEAD)))
-        .order_by(OutboxMail.id.desc())
+        select(OutboxMail.c.state, OutboxMail.c.reason)
+        .where(OutboxMail.c.contact_id == contact_id, OutboxMail.c.state.in_((MailState.SENT, MailState.DEAD)))
+        .order_by(OutboxMail.c.id.desc())
         .limit(1)
     ).one_or_none()
     return last.reason if last is not None and last.state == MailState.DEAD else None
@@ -232,7 +234,7 @@ def lock_customer(connection: Connection, organisation_id: int, selector: Custom
     Raises UnknownCustomer.
     """
     contact_id = connection.execute(
-        select(Contact.id).where(_is(organisation_id, selector)).with_for_update(key_share=True)
+        select(Contact.c.id).where(_is(organisation_id, selector)).with_for_update(key_share=True)
     ).scalar_one_or_none()
     if contact_id is None:
         raise UnknownCustomer(selector)

@@ -27,12 +27,14 @@ from portal.storage.models import Contact
 _BATCH = 500
 
 _keys: BindParameter[Any] = bindparam("keys", expanding=True)
-_of_organisation = Contact.organisation_id == bindparam("organisation_id")
-_known_emails = select(Contact.email_key, Contact.erase_at.is_not(None)).where(
-    _of_organisation, Contact.email_key.in_(_keys)
+_of_organisation = Contact.c.organisation_id == bindparam("organisation_id")
+_known_emails = select(Contact.c.email_key, Contact.c.erase_at.is_not(None)).where(
+    _of_organisation, Contact.c.email_key.in_(_keys)
 )
-_known_phones = select(Contact.phone).where(_of_organisation, Contact.email_key.is_(None), Contact.phone.in_(_keys))
-_known_references = select(Contact.cu_ref_no).where(Contact.cu_ref_no.in_(_keys))
+_known_phones = select(Contact.c.phone).where(
+    _of_organisation, Contact.c.email_key.is_(None), Contact.c.phone.in_(_keys)
+)
+_known_references = select(Contact.c.cu_ref_no).where(Contact.c.cu_ref_no.in_(_keys))
 
 
 @dataclass(frozen=True)

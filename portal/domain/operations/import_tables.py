@@ -23,7 +23,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import aliased
 
 from portal.domain.contact_details import TEXT_FIELDS
 from portal.domain.operations.import_fields import ImportedCustomer
@@ -40,17 +39,17 @@ _staged = Table(
     _temporary,
     Column("line", Integer, primary_key=True),
     Column("key", String, unique=True),
-    Column("password_hash", Account.__table__.c.password_hash.type),
-    Column("referral", Contact.__table__.c.cu_ref_no.type),
-    Column("given_reference", Contact.__table__.c.cu_ref_no.type, unique=True),
-    *(Column(name, Contact.__table__.c[name].type) for name in _COPIED_COLUMNS),
+    Column("password_hash", Account.c.password_hash.type),
+    Column("referral", Contact.c.cu_ref_no.type),
+    Column("given_reference", Contact.c.cu_ref_no.type, unique=True),
+    *(Column(name, Contact.c[name].type) for name in _COPIED_COLUMNS),
     prefixes=["TEMPORARY"],
 )
 _staged_groups = Table(
     "staged_group",
     _temporary,
-    Column("cu_ref_no", Contact.__table__.c.cu_ref_no.type),
-    Column("name", ContactGroup.__table__.c.name.type),
+    Column("cu_ref_no", Contact.c.cu_ref_no.type),
+    Column("name", ContactGroup.c.name.type),
     prefixes=["TEMPORARY"],
 )
 
@@ -59,7 +58,7 @@ _staged_keys = select(_staged.c.key, _staged.c.line).where(_staged.c.key.in_(_ke
 _staged_references = select(_staged.c.given_reference, _staged.c.line).where(_staged.c.given_reference.in_(_keys))
 _texts = attrgetter(*TEXT_FIELDS)
 
-_stored = Contact.cu_ref_no == _staged.c.cu_ref_no
+_stored = Contact.c.cu_ref_no == _staged.c.cu_ref_no
 _store_contacts = (
     insert(Contact)
     .from_select(
@@ -68,7 +67,7 @@ _store_contacts = (
             *(_staged.c[name] for name in _COPIED_COLUMNS),
             bindparam("organisation_id", type_=Integer),
             literal(0),
-            bindparam("now", type_=Contact.__table__.c.confirmed_at.type),
+            bindparam("now", type_=Contact.c.confirmed_at.type),
         ).order_by(_staged.c.line),
     )
     .execution_options(preserve_rowcount=True)
@@ -77,7 +76,7 @@ _store_accounts = (
     insert(Account)
     .from_select(
         ["contact_id", "password_hash", "password_set_at", "created_at"],
-        select(Contact.id, _staged.c.password_hash, _staged.c.created_at, _staged.c.created_at)
+        select(Contact.c.id, _staged.c.password_hash, _staged.c.created_at, _staged.c.created_at)
         .join(_staged, _stored)
         .where(_staged.c.password_hash.is_not(None)),
     )
@@ -85,14 +84,14 @@ _store_accounts = (
 )
 _store_groups = insert(ContactGroup).from_select(
     ["contact_id", "name"],
-    select(Contact.id, _staged_groups.c.name).join(_staged_groups, Contact.cu_ref_no == _staged_groups.c.cu_ref_no),
+    select(Contact.c.id, _staged_groups.c.name).join(_staged_groups, Contact.c.cu_ref_no == _staged_groups.c.cu_ref_no),
 )
-_Referrer = aliased(Contact)
+_referrer = Contact.alias("referrer")
 _store_referrers = (
     update(Contact)
-    .where(_stored, _staged.c.referral == _Referrer.cu_ref_no, _Referrer.id != Contact.id)
-    .where(_Referrer.organisation_id == bindparam("of_organisation", type_=Integer))
-    .values(referred_by_id=_Referrer.id)
+    .where(_stored, _staged.c.referral == _referrer.c.cu_ref_no, _referrer.c.id != Contact.c.id)
+    .where(_referrer.c.organisation_id == bindparam("of_organisation", type_=Integer))
+    .values(referred_by_id=_referrer.c.id)
 )
 
 

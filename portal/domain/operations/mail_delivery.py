@@ -77,7 +77,7 @@ class DueMail:
     def obsolete(self) -> str | None:
         """The reason why the email need not be sent any more (its link cannot be used), or None.
 
-        A notice tells what happened, whatever has become of its link.
+        A notice is sent even if its link has ended.
 
         Expiry is judged by the time in the queue, on the shared clock; `expires_at` is on the clock of another machine.
         """
@@ -92,28 +92,28 @@ class DueMail:
 
 _mail_by_id = (
     select(
-        OutboxMail.id,
-        OutboxMail.claim,
-        OutboxMail.notice,
-        OutboxMail.recipient,
-        OutboxMail.locale,
-        OutboxMail.message_id,
-        OutboxMail.attempts,
-        OutboxMail.created_at,
-        OutboxMail.ip,
-        OutboxMail.user_agent,
-        OutboxMail.details,
+        OutboxMail.c.id,
+        OutboxMail.c.claim,
+        OutboxMail.c.notice,
+        OutboxMail.c.recipient,
+        OutboxMail.c.locale,
+        OutboxMail.c.message_id,
+        OutboxMail.c.attempts,
+        OutboxMail.c.created_at,
+        OutboxMail.c.ip,
+        OutboxMail.c.user_agent,
+        OutboxMail.c.details,
         *columns("organisation_"),
-        Link.purpose,
-        Link.public_id,
-        Link.created_at.label("link_created_at"),
-        Link.expires_at,
-        Link.used_at,
-        Link.ended_at,
+        Link.c.purpose,
+        Link.c.public_id,
+        Link.c.created_at.label("link_created_at"),
+        Link.c.expires_at,
+        Link.c.used_at,
+        Link.c.ended_at,
     )
-    .join(OrganisationRow, OrganisationRow.id == OutboxMail.organisation_id)
-    .outerjoin(Link, Link.id == OutboxMail.link_id)
-    .where(OutboxMail.id == bindparam("mail_id"))
+    .join(OrganisationRow, OrganisationRow.c.id == OutboxMail.c.organisation_id)
+    .outerjoin(Link, Link.c.id == OutboxMail.c.link_id)
+    .where(OutboxMail.c.id == bindparam("mail_id"))
 )
 
 
@@ -162,22 +162,22 @@ def claim_next(connection: Connection, clock: Clock, claim: str) -> DueMail | No
 def _claim_row(connection: Connection, clock: Clock, claim: str, *, urgent: bool) -> Row[*tuple[Any, ...]] | None:
     now = clock.shared(connection)
     next_due = (
-        select(OutboxMail.id)
+        select(OutboxMail.c.id)
         .where(
-            OutboxMail.state == MailState.QUEUED,
-            OutboxMail.is_urgent == urgent,
-            OutboxMail.due_at <= now,
-            or_(OutboxMail.lease_until.is_(None), OutboxMail.lease_until <= now),
+            OutboxMail.c.state == MailState.QUEUED,
+            OutboxMail.c.is_urgent == urgent,
+            OutboxMail.c.due_at <= now,
+            or_(OutboxMail.c.lease_until.is_(None), OutboxMail.c.lease_until <= now),
         )
-        .order_by(OutboxMail.due_at, OutboxMail.id)
+        .order_by(OutboxMail.c.due_at, OutboxMail.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)  # PostgreSQL: workers do not wait for each other; SQLite has one writer
     )
     take = (
         update(OutboxMail)
-        .where(OutboxMail.id == next_due.scalar_subquery())
+        .where(OutboxMail.c.id == next_due.scalar_subquery())
         .values(claim=claim, lease_until=clock.shared(connection, LEASE))
-        .returning(OutboxMail.id, OutboxMail.lease_until)
+        .returning(OutboxMail.c.id, OutboxMail.c.lease_until)
     )
     return connection.execute(take).one_or_none()
 
@@ -238,8 +238,8 @@ def _finish(connection: Connection, mail: DueMail, state: MailState, clock: Cloc
 def _write(connection: Connection, mail: DueMail, **values: object) -> bool:
     """Update an email if this worker still has the claim; return whether it has."""
     statement = update(OutboxMail).where(*_is_claimed(mail)).values(**values)
-    return connection.execute(statement.returning(OutboxMail.id)).one_or_none() is not None
+    return connection.execute(statement.returning(OutboxMail.c.id)).one_or_none() is not None
 
 
 def _is_claimed(mail: DueMail) -> tuple[ColumnElement[bool], ...]:
-    return OutboxMail.id == mail.id, OutboxMail.claim == mail.claim, OutboxMail.state == MailState.QUEUED
+    return OutboxMail.c.id == mail.id, OutboxMail.c.claim == mail.claim, OutboxMail.c.state == MailState.QUEUED

@@ -31,9 +31,9 @@ class ListedMail:
 
 
 _listed = (
-    select(*(getattr(OutboxMail, field.name) for field in fields(ListedMail)))
-    .where(OutboxMail.state != MailState.DECOY)
-    .order_by(OutboxMail.id.desc())
+    select(*(OutboxMail.c[field.name] for field in fields(ListedMail)))
+    .where(OutboxMail.c.state != MailState.DECOY)
+    .order_by(OutboxMail.c.id.desc())
 )
 
 
@@ -41,16 +41,16 @@ def list_mails(connection: Connection, organisation_id: int | None, limit: int) 
     """List the emails of one organisation or of all, the newest first, without decoys."""
     statement = _listed.limit(limit)
     if organisation_id is not None:
-        statement = statement.where(OutboxMail.organisation_id == organisation_id)
+        statement = statement.where(OutboxMail.c.organisation_id == organisation_id)
     return [ListedMail(**row._asdict()) for row in connection.execute(statement)]
 
 
 def queued_mails(connection: Connection, clock: Clock) -> tuple[int, timedelta]:
     """Return the number of queued emails and the age of the oldest, without those that are meant to be sent later."""
     now = clock.shared(connection)
-    waiting_since = case((OutboxMail.attempts == 0, OutboxMail.due_at), else_=OutboxMail.created_at)
+    waiting_since = case((OutboxMail.c.attempts == 0, OutboxMail.c.due_at), else_=OutboxMail.c.created_at)
     statement = select(func.count(), func.min(waiting_since), now)
-    statement = statement.where(OutboxMail.state == MailState.QUEUED, waiting_since <= now)
+    statement = statement.where(OutboxMail.c.state == MailState.QUEUED, waiting_since <= now)
     count, oldest, now = connection.execute(statement).one()
     return count, now - oldest if count else timedelta(0)
 
@@ -63,13 +63,13 @@ def requeue(connection: Connection, mail_id: int, clock: Clock) -> bool:
     """
     statement = (
         update(OutboxMail)
-        .where(OutboxMail.id == mail_id, OutboxMail.state.in_((MailState.QUEUED, MailState.DEAD)))
+        .where(OutboxMail.c.id == mail_id, OutboxMail.c.state.in_((MailState.QUEUED, MailState.DEAD)))
         .values(
             state=MailState.QUEUED,
             due_at=clock.shared(connection),
             finished_at=None,
-            attempts=case((OutboxMail.state == MailState.DEAD, 0), else_=OutboxMail.attempts),
+            attempts=case((OutboxMail.c.state == MailState.DEAD, 0), else_=OutboxMail.c.attempts),
         )
-        .returning(OutboxMail.id)
+        .returning(OutboxMail.c.id)
     )
     return connection.execute(statement).one_or_none() is not None

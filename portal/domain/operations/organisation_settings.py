@@ -22,9 +22,9 @@ from portal.domain.values.urls import origin_of, parse_hostname, parse_origin, p
 from portal.storage.database import retried
 from portal.storage.models import STRING_LENGTH, Organisation
 
-MAX_ORIGINS = 50
+MAX_ENTRIES = 50
 """Maximum number in one list: a header of every page contains all of them."""
-_CHECKED = (Organisation.id, Organisation.handover_urls, Organisation.return_origins)
+_CHECKED = (Organisation.c.id, Organisation.c.handover_urls, Organisation.c.return_origins)
 """The columns to read back after a write: a change may set one of the two lists only."""
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _ACCENT = re.compile(r"#?([0-9a-f]{6})", re.ASCII | re.IGNORECASE)
@@ -96,7 +96,7 @@ def change_organisation(context: Context, slug: str, changes: OrganisationChange
         with context.database.write() as connection:
             if "field_rules" in columns:
                 columns["field_rules"] = {**_chosen_rules(connection, slug), **columns["field_rules"]}
-            statement = update(Organisation).where(Organisation.slug == slug).values(columns).returning(*_CHECKED)
+            statement = update(Organisation).where(Organisation.c.slug == slug).values(columns).returning(*_CHECKED)
             row = connection.execute(statement).one_or_none()
             if row is None:
                 raise UnknownOrganisation(slug)
@@ -108,14 +108,14 @@ def change_organisation(context: Context, slug: str, changes: OrganisationChange
 
 
 def _chosen_rules(connection: Connection, slug: str) -> dict[str, str]:
-    held = select(Organisation.field_rules).where(Organisation.slug == slug).with_for_update()
+    held = select(Organisation.c.field_rules).where(Organisation.c.slug == slug).with_for_update()
     return connection.execute(held).scalar_one_or_none() or {}
 
 
 def _not_unique(context: Context, slug: str, changes: OrganisationChanges) -> InvalidOrganisation:
     """Return the error for a violated unique constraint: of the slug, else of the host name."""
     with context.database.read() as connection:
-        if connection.execute(select(Organisation.id).where(Organisation.slug == slug)).one_or_none() is not None:
+        if connection.execute(select(Organisation.c.id).where(Organisation.c.slug == slug)).one_or_none() is not None:
             return InvalidOrganisation(f"There is an organisation {slug!r} already.")
     return InvalidOrganisation(f"Another organisation has the host name {changes.get('hostname', '').strip()!r}.")
 
@@ -148,18 +148,16 @@ def _name(text: str) -> str:
     return name
 
 
-def _origins(texts: Sequence[str]) -> list[str]:
-    origins = list(dict.fromkeys(map(parse_origin, texts)))
-    if len(origins) > MAX_ORIGINS:
-        raise ValueError(f"There may be at most {MAX_ORIGINS} origins in a list.")
-    return origins
+def _list_of(parse: Callable[[str], str]) -> Callable[[Sequence[str]], list[str]]:
+    """Return a parser of a list without repeated entries, each read by `parse`."""
 
+    def read(texts: Sequence[str]) -> list[str]:
+        entries = list(dict.fromkeys(parse(text) for text in texts))
+        if len(entries) > MAX_ENTRIES:
+            raise ValueError(f"There may be at most {MAX_ENTRIES} entries in a list.")
+        return entries
 
-def _handover_urls(texts: Sequence[str]) -> list[str]:
-    urls = list(dict.fromkeys(map(parse_handover_url, texts)))
-    if len(urls) > MAX_ORIGINS:
-        raise ValueError(f"There may be at most {MAX_ORIGINS} addresses in a list.")
-    return urls
+    return read
 
 
 def _require_return_origins(handover_urls: Sequence[str], return_origins: Sequence[str]) -> None:
@@ -221,9 +219,9 @@ def _page_url(example: str) -> Callable[[str], str]:
 _READERS: dict[str, Callable[[Any], object]] = {
     "name": _name,
     "hostname": parse_hostname,
-    "frame_ancestors": _origins,
-    "return_origins": _origins,
-    "handover_urls": _handover_urls,
+    "frame_ancestors": _list_of(parse_origin),
+    "return_origins": _list_of(parse_origin),
+    "handover_urls": _list_of(parse_handover_url),
     "locale": _locale,
     "sender": _email,
     "accent": _accent,

@@ -10,19 +10,21 @@ from portal.storage.models import SecondStep
 
 BATCH = 500
 _log = logging.getLogger("portal.security")
-_any = select(SecondStep.contact_id).limit(1)
+_any = select(SecondStep.c.contact_id).limit(1)
 
 
 def reencrypt(context: Context) -> int:
     """Encrypt the secrets of authenticator apps anew that have another key than the current; return their number.
 
-    At most BATCH of them: the next call goes on. Those that no key opens stay as they are and are logged.
+    At most BATCH of them; the next call continues. Those that no key opens stay as they are and are logged.
     """
     with context.database.read() as connection:
         if connection.execute(_any).scalar() is None:
             return 0  # without the library that the key's id is derived with
     box = context.secret_box
-    outdated = select(SecondStep.contact_id, SecondStep.secret).where(SecondStep.key_id != box.key_id).limit(BATCH)
+    outdated = (
+        select(SecondStep.c.contact_id, SecondStep.c.secret).where(SecondStep.c.key_id != box.key_id).limit(BATCH)
+    )
     with context.database.read() as connection:
         rows = connection.execute(outdated).all()
     done = 0
@@ -33,7 +35,7 @@ def reencrypt(context: Context) -> int:
             continue
         with context.database.write() as connection:
             unchanged = update(SecondStep).where(
-                SecondStep.contact_id == row.contact_id, SecondStep.secret == row.secret
+                SecondStep.c.contact_id == row.contact_id, SecondStep.c.secret == row.secret
             )
             done += connection.execute(unchanged.values(secret=secret, key_id=box.key_id)).rowcount
     if done < len(rows):

@@ -30,15 +30,16 @@ def end_open_state(connection: Connection, now: datetime) -> RestoreCounts:
 
     The operator sees the emails in `portal mail list`; `portal mail retry` can still send those without a link.
     """
-    links = update(Link).where(Link.used_at.is_(None), Link.ended_at.is_(None)).values(ended_at=now)
-    identities = update(Identity).where(Identity.ended_at.is_(None)).values(ended_at=now)
+    links = update(Link).where(Link.c.used_at.is_(None), Link.c.ended_at.is_(None)).values(ended_at=now)
+    identities = update(Identity).where(Identity.c.ended_at.is_(None)).values(ended_at=now)
     mails = (
         update(OutboxMail)
-        .where(OutboxMail.state == MailState.QUEUED)
+        .where(OutboxMail.c.state == MailState.QUEUED)
         .values(state=MailState.DEAD, finished_at=now, claim=None, lease_until=None, reason=HOLD_REASON)
     )
     connection.execute(delete(Handover))  # they are valid for a minute only
     connection.execute(delete(PendingSignIn))
     connection.execute(update(Device).values(trusted_until=None))
-    connection.execute(delete(OutboxMail).where(OutboxMail.notice == Notice.ERASED))  # sent by now, and not to be kept
+    # They were sent by now, and are not to be kept.
+    connection.execute(delete(OutboxMail).where(OutboxMail.c.notice == Notice.ERASED))
     return RestoreCounts(*(connection.execute(statement).rowcount for statement in (links, identities, mails)))

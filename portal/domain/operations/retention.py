@@ -11,8 +11,7 @@ times would have to be updated by every sign-in.
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import Column, ColumnElement, Connection, and_, delete, exists, or_, select, update
 
 from portal.domain import contacts, devices
 from portal.domain.context import Context
@@ -47,7 +46,7 @@ BATCH = 500
 SEARCH_LIMIT = 50_000
 """Maximum number of rows per search: a first run may find millions."""
 
-_MAY_BE_SENT = OutboxMail.state.in_((MailState.QUEUED, MailState.DEAD))
+_MAY_BE_SENT = OutboxMail.c.state.in_((MailState.QUEUED, MailState.DEAD))
 """Including dead ones, which the operator may retry."""
 
 
@@ -65,16 +64,16 @@ def purge(context: Context) -> dict[str, int]:
     return done | {
         table: sum(_batches(context, key, condition))
         for table, key, condition in (
-            ("outbox", OutboxMail.id, _finished_mails(now)),
-            ("link", Link.id, _ended_links(now)),
-            ("registration", Registration.id, _stale_registrations(now)),
-            ("handover", Handover.id, Handover.expires_at <= now - HANDOVER_RETENTION),
-            ("identity", Identity.id, _ended_identities(now)),
-            ("used_challenge", UsedChallenge.id, UsedChallenge.expires_at <= now - CHALLENGE_RETENTION),
-            ("pending_sign_in", PendingSignIn.id, PendingSignIn.expires_at <= now),
-            ("device", Device.id, Device.seen_at <= now - devices.LIFETIME),
-            ("event", Event.id, Event.occurred_at <= now - context.rules.event_retention),
-            ("contact", Contact.id, _unconfirmed_contacts()),
+            ("outbox", OutboxMail.c.id, _finished_mails(now)),
+            ("link", Link.c.id, _ended_links(now)),
+            ("registration", Registration.c.id, _stale_registrations(now)),
+            ("handover", Handover.c.id, Handover.c.expires_at <= now - HANDOVER_RETENTION),
+            ("identity", Identity.c.id, _ended_identities(now)),
+            ("used_challenge", UsedChallenge.c.id, UsedChallenge.c.expires_at <= now - CHALLENGE_RETENTION),
+            ("pending_sign_in", PendingSignIn.c.id, PendingSignIn.c.expires_at <= now),
+            ("device", Device.c.id, Device.c.seen_at <= now - devices.LIFETIME),
+            ("event", Event.c.id, Event.c.occurred_at <= now - context.rules.event_retention),
+            ("contact", Contact.c.id, _unconfirmed_contacts()),
         )
     }
 
@@ -82,7 +81,7 @@ def purge(context: Context) -> dict[str, int]:
 def _erase_closed(context: Context, now: datetime) -> int:
     """Erase the closed accounts whose time has come, each in a transaction of its own; return their number."""
     with context.database.without_time_limit().read() as connection:
-        found = list(connection.scalars(select(Contact.id).where(Contact.erase_at <= now)))
+        found = list(connection.scalars(select(Contact.c.id).where(Contact.c.erase_at <= now)))
     erased = sum(_erase_if_closed(context, contact_id, now) for contact_id in found)
     if erased:
         context.database.scrub()
@@ -102,41 +101,42 @@ def _erase_if_closed(context: Context, contact_id: int, now: datetime) -> bool:
 
 def _finished_mails(now: datetime) -> ColumnElement[bool]:
     return or_(
-        OutboxMail.finished_at <= now - MAIL_RETENTION,
-        and_(OutboxMail.state == MailState.DECOY, OutboxMail.created_at <= now - DECOY_MAIL_RETENTION),
+        OutboxMail.c.finished_at <= now - MAIL_RETENTION,
+        and_(OutboxMail.c.state == MailState.DECOY, OutboxMail.c.created_at <= now - DECOY_MAIL_RETENTION),
     )
 
 
 def _ended_links(now: datetime) -> ColumnElement[bool]:
     return and_(
-        or_(*(ended <= now - LINK_RETENTION for ended in (Link.expires_at, Link.used_at, Link.ended_at))),
-        ~exists().where(OutboxMail.link_id == Link.id, _MAY_BE_SENT),
+        or_(*(ended <= now - LINK_RETENTION for ended in (Link.c.expires_at, Link.c.used_at, Link.c.ended_at))),
+        ~exists().where(OutboxMail.c.link_id == Link.c.id, _MAY_BE_SENT),
     )
 
 
 def _stale_registrations(now: datetime) -> ColumnElement[bool]:
     # Decoys and ended registrations are kept as long as pending ones, so that their browser gets the same answers.
     return and_(
-        Registration.created_at <= now - PENDING_LIFETIME, ~exists().where(Link.registration_id == Registration.id)
+        Registration.c.created_at <= now - PENDING_LIFETIME,
+        ~exists().where(Link.c.registration_id == Registration.c.id),
     )
 
 
 def _ended_identities(now: datetime) -> ColumnElement[bool]:
-    return or_(Identity.ended_at <= now - IDENTITY_RETENTION, Identity.expires_at <= now - IDENTITY_RETENTION)
+    return or_(Identity.c.ended_at <= now - IDENTITY_RETENTION, Identity.c.expires_at <= now - IDENTITY_RETENTION)
 
 
 def _unconfirmed_contacts() -> ColumnElement[bool]:
     return and_(
-        Contact.confirmed_at.is_(None),
-        Contact.banned_at.is_(None),
-        ~exists().where(Account.contact_id == Contact.id),
-        ~exists().where(Registration.contact_id == Contact.id),
-        ~exists().where(Link.contact_id == Contact.id),
-        ~exists().where(OutboxMail.contact_id == Contact.id, _MAY_BE_SENT),
+        Contact.c.confirmed_at.is_(None),
+        Contact.c.banned_at.is_(None),
+        ~exists().where(Account.c.contact_id == Contact.c.id),
+        ~exists().where(Registration.c.contact_id == Contact.c.id),
+        ~exists().where(Link.c.contact_id == Contact.c.id),
+        ~exists().where(OutboxMail.c.contact_id == Contact.c.id, _MAY_BE_SENT),
     )
 
 
-def _batches(context: Context, key: InstrumentedAttribute[int], condition: ColumnElement[bool]) -> Iterator[int]:
+def _batches(context: Context, key: Column[int], condition: ColumnElement[bool]) -> Iterator[int]:
     """Delete the rows that match a condition; yield the number of deleted rows of each batch."""
     database = context.database.without_time_limit()
     while True:
@@ -152,18 +152,16 @@ def _batches(context: Context, key: InstrumentedAttribute[int], condition: Colum
 
 
 @retried
-def _delete(
-    database: Database, key: InstrumentedAttribute[int], condition: ColumnElement[bool], found: list[int]
-) -> int:
+def _delete(database: Database, key: Column[int], condition: ColumnElement[bool], found: list[int]) -> int:
     with database.write() as connection:
         # Locked, then checked again: another request may refer to a row meanwhile (a registration for the address of an
         # unconfirmed contact); one that comes later waits for the lock.
         ids = list(connection.scalars(select(key).where(key.in_(found)).with_for_update(skip_locked=True)))
-        if key is Link.id:
+        if key is Link.c.id:
             _detach_mails(connection, ids)
-        return connection.execute(delete(key.class_).where(key.in_(ids), condition)).rowcount
+        return connection.execute(delete(key.table).where(key.in_(ids), condition)).rowcount
 
 
 def _detach_mails(connection: Connection, links: list[int]) -> None:
     """Remove the reference of finished emails to links, because they are kept longer, for the operator."""
-    connection.execute(update(OutboxMail).where(OutboxMail.link_id.in_(links), ~_MAY_BE_SENT).values(link_id=None))
+    connection.execute(update(OutboxMail).where(OutboxMail.c.link_id.in_(links), ~_MAY_BE_SENT).values(link_id=None))

@@ -60,7 +60,7 @@ def check_new_password(
         if len(password) < min_length:
             detail, values = _TOO_SHORT, {"num": min_length}
         else:
-            # zxcvbn's word lists take 12 MiB, and most processes judge no password for a while.
+            # zxcvbn's word lists take 12 MiB, and many processes never check a new password.
             from portal.domain.passwords.guesses import judged
 
             detail, is_strong = judged(password, personal)

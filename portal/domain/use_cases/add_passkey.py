@@ -1,7 +1,5 @@
 """Add a passkey to the account, in two requests: what the browser needs to make one, then the passkey."""
 
-from collections.abc import Sequence
-
 from portal.domain import identities, passkeys
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.context import Context, Visitor
@@ -9,7 +7,14 @@ from portal.domain.errors import Failure, Refused
 from portal.domain.identities import Customer
 from portal.domain.notices import notify
 from portal.domain.outbox import Notice
-from portal.domain.passkey_requests import PasskeyRequest, User, new_user_handle, request_credential, use_challenge
+from portal.domain.passkey_requests import (
+    PasskeyRequest,
+    PasskeyResponse,
+    User,
+    new_user_handle,
+    request_credential,
+    use_challenge,
+)
 from portal.domain.passkeys import MAX_PASSKEYS, Passkey
 from portal.domain.recent_authentication import require_recent_authentication
 from portal.domain.relying_party import RelyingParty
@@ -17,7 +22,7 @@ from portal.storage.database import retried
 
 
 def request_new_passkey(context: Context, customer: Customer, party: RelyingParty) -> PasskeyRequest:
-    """Return what asks a browser to make a passkey for a customer. Nothing is stored.
+    """Return the request to a browser to make a passkey for a customer. Nothing is stored.
 
     Raises NotRecentlyAuthenticated and Refused(TOO_MANY_PASSKEYS).
     """
@@ -33,25 +38,18 @@ def request_new_passkey(context: Context, customer: Customer, party: RelyingPart
 
 
 @retried
-def add_passkey(
-    context: Context,
-    visitor: Visitor,
-    customer: Customer,
-    party: RelyingParty,
-    challenges: Sequence[str],
-    credential: str,
-) -> Passkey:
+def add_passkey(context: Context, visitor: Visitor, customer: Customer, response: PasskeyResponse) -> Passkey:
     """Store the passkey that an authenticator has made, and queue the notice.
 
     Of two first passkeys at once one is stored, so that all of a customer's have one user handle. Raises
     NotRecentlyAuthenticated, SessionEnded and Refused (PASSKEY_NOT_ADDED, PASSKEY_EXPIRED, TOO_MANY_PASSKEYS).
     """
-    from portal.domain.webauthn_ceremonies import verify_credential
+    from portal.domain.webauthn_ceremonies import verify_credential  # loads a library that most requests do not need
 
     require_recent_authentication(context, customer)
     now = context.clock()
     with refusals_recorded(context, visitor, EventKind.PASSKEY_ADD, customer.id):
-        new = verify_credential(party, challenges, credential, now)
+        new = verify_credential(response, now)
         with context.database.write() as connection:
             contact = identities.lock_signed_in(connection, customer)
             if len(passkeys.list_descriptors(connection, contact.id)) >= MAX_PASSKEYS:

@@ -1,6 +1,6 @@
 """Change the password of a signed-in customer."""
 
-from portal.domain import accounts, devices, identities
+from portal.domain import accounts, identities, lockout
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
@@ -41,7 +41,7 @@ def change_password(
         if current.password_hash != contact.password_hash:
             raise wrong_current_password(_PROMPT.field)
         accounts.change_password(connection, context, visitor, current, new.hash, now)
-        devices.reset_wrong_passwords(connection, device, contact.id)
+        lockout.reset_wrong_passwords(connection, device, contact.id)
         record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now)
         start = NewIdentity(contact.id, remember, is_proof=True, second_step_at=customer.second_step_at)
         return identities.start(connection, context.rules, visitor, start, now)

@@ -44,5 +44,5 @@ def change_profile(
             return
         if not different.keys().isdisjoint(_NAMES):
             different["name"] = None
-        connection.execute(update(Contact).where(Contact.id == customer.id).values(different))
+        connection.execute(update(Contact).where(Contact.c.id == customer.id).values(different))
         record(connection, visitor, EventKind.PROFILE_CHANGE, contact_id=customer.id, now=context.clock())

@@ -39,13 +39,9 @@ class KeyProblem(Enum):
     """For a key above its rate limit, and for too many keys that do not exist."""
     NO_SCOPE = ("PUBLIC_API_KEY_HAS_NO_PERMISSION", "The API key may not be used for this.")
 
-    @property
-    def code(self) -> str:
-        return self.value[0]
-
-    @property
-    def message(self) -> str:
-        return self.value[1]
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        self.message = message
 
 
 class KeyRefused(Exception):
@@ -77,27 +73,27 @@ class Caller:
 
 _find = (
     select(
-        ApiKey.id,
-        ApiKey.organisation_id,
-        Organisation.name.label("organisation_name"),
-        Organisation.return_origins,
-        ApiKey.kind,
-        ApiKey.scopes,
-        ApiKey.expires_at,
-        ApiKey.revoked_at,
-        ApiKey.last_used_at,
+        ApiKey.c.id,
+        ApiKey.c.organisation_id,
+        Organisation.c.name.label("organisation_name"),
+        Organisation.c.return_origins,
+        ApiKey.c.kind,
+        ApiKey.c.scopes,
+        ApiKey.c.expires_at,
+        ApiKey.c.revoked_at,
+        ApiKey.c.last_used_at,
     )
-    .join(Organisation, Organisation.id == ApiKey.organisation_id)
-    .where(ApiKey.digest == bindparam("digest"))
+    .join(Organisation, Organisation.c.id == ApiKey.c.organisation_id)
+    .where(ApiKey.c.digest == bindparam("digest"))
 )
 _update_last_use = (
     update(ApiKey)
     .where(
-        ApiKey.id.in_(
-            select(ApiKey.id)
+        ApiKey.c.id.in_(
+            select(ApiKey.c.id)
             .where(
-                ApiKey.id == bindparam("key_id"),
-                or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= bindparam("before")),
+                ApiKey.c.id == bindparam("key_id"),
+                or_(ApiKey.c.last_used_at.is_(None), ApiKey.c.last_used_at <= bindparam("before")),
             )
             .with_for_update(skip_locked=True)
         )

@@ -12,4 +12,4 @@ from portal.storage.models import Contact
 def choose_language(context: Context, customer: Customer, tag: str) -> None:
     """Store a customer's language (a BCP 47 tag) for pages and emails."""
     with context.database.write() as connection:
-        connection.execute(update(Contact).where(Contact.id == customer.id).values(locale=tag))
+        connection.execute(update(Contact).where(Contact.c.id == customer.id).values(locale=tag))

@@ -55,7 +55,7 @@ def close_account(context: Context, visitor: Visitor, customer: Customer) -> boo
             return False
         erase_at = _erase_at(connection, context, contact.id, now)
         if erase_at:
-            connection.execute(update(Contact).where(Contact.id == contact.id).values(erase_at=erase_at))
+            connection.execute(update(Contact).where(Contact.c.id == contact.id).values(erase_at=erase_at))
             sign_outs.end_all(connection, contact.id, now)
             sign_ins.end_pending(connection, contact.id)
             one_time_links.end_all(connection, contact.id, now)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from portal.domain import address_changes, failed_attempts, one_time_links, outbox
+from portal.domain import address_changes, lockout, one_time_links, outbox
 from portal.domain.address_changes import UNDO_LIFETIME
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import Customer
@@ -51,7 +51,7 @@ def confirm_address_change(context: Context, visitor: Visitor, link: OpenLink) -
         connection, contact, now = used.connection, used.contact, used.now
         change = address_changes.get_by_link(connection, link)
         address_changes.give_address(connection, visitor.organisation_id, contact, change.new, now)
-        failed_attempts.reset_wrong_codes(connection, contact.id)
+        lockout.reset_mailed_codes(connection, contact.id)
         end_open_registrations(connection, contact.id, now)
         one_time_links.end_all(connection, contact.id, now)
         new = NewLink(Purpose.ADDRESS_UNDO, contact.id, change.old.email, expires_at=now + UNDO_LIFETIME)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
-from portal.domain import accounts, devices, one_time_links, pending_registrations, sign_ins
+from portal.domain import accounts, devices, lockout, one_time_links, pending_registrations, sign_ins
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contact_details import TEXT_FIELDS, ContactDetails, fill_empty_fields
 from portal.domain.context import Context, Visitor
@@ -50,9 +50,9 @@ def get_confirmation(context: Context, visitor: Visitor, token: str, *, registra
 def get_confirmation_by_code(context: Context, visitor: Visitor, registration: str | None, code: str) -> Confirmation:
     """Count an attempt to enter a code, and return the registration of the right one. Raises Refused."""
     find = (
-        select(Link.public_id)
-        .join(Registration, Registration.id == Link.registration_id)
-        .where(Registration.public_id == registration)
+        select(Link.c.public_id)
+        .join(Registration, Registration.c.id == Link.c.registration_id)
+        .where(Registration.c.public_id == registration)
     )
     with context.database.read() as connection:
         public_ids = list(connection.execute(find).scalars())
@@ -62,17 +62,17 @@ def get_confirmation_by_code(context: Context, visitor: Visitor, registration: s
 def _of_link(context: Context, link: OpenLink, registration: str | None) -> Confirmation:
     find = (
         select(
-            Registration.public_id,
-            Registration.password_hash,
-            Registration.return_url,
-            Registration.email.label("written_email"),
-            Contact.email_key,
+            Registration.c.public_id,
+            Registration.c.password_hash,
+            Registration.c.return_url,
+            Registration.c.email.label("written_email"),
+            Contact.c.email_key,
         )
-        .join(Contact, Contact.id == Registration.contact_id)
+        .join(Contact, Contact.c.id == Registration.c.contact_id)
         .where(
-            Registration.id == link.registration_id,
-            Registration.ended_at.is_(None),
-            Registration.is_decoy.is_(False),
+            Registration.c.id == link.registration_id,
+            Registration.c.ended_at.is_(None),
+            Registration.c.is_decoy.is_(False),
         )
     )
     with context.database.read() as connection:
@@ -138,7 +138,7 @@ def _check_password(context: Context, visitor: Visitor, confirmation: Confirmati
     now = context.clock()
     with context.database.write() as connection:
         contact_id = confirmation.link.contact_id
-        devices.count_wrong_password(connection, device, contact_id)
+        lockout.count_wrong_password(connection, device, contact_id)
         pending_registrations.count_wrong_password(connection, contact_id)
         record(connection, visitor, EventKind.CONFIRM, contact_id=contact_id, now=now, refusal=Failure.WRONG_PASSWORD)
     raise Refused(Failure.WRONG_PASSWORD, detail=_WRONG_CHOSEN_PASSWORD, field="password")
@@ -146,8 +146,8 @@ def _check_password(context: Context, visitor: Visitor, confirmation: Confirmati
 
 def _copy_details(connection: Connection, organisation_id: int, contact_id: int, registration_id: int | None) -> None:
     """Fill the empty fields of a contact with those of the registration."""
-    columns = (getattr(Registration, name) for name in (*TEXT_FIELDS, "newsletter", "groups", "referral", "ip"))
-    registered = connection.execute(select(*columns).where(Registration.id == registration_id)).one()._asdict()
+    columns = (Registration.c[name] for name in (*TEXT_FIELDS, "newsletter", "groups", "referral", "ip"))
+    registered = connection.execute(select(*columns).where(Registration.c.id == registration_id)).one()._asdict()
     ip, groups = registered.pop("ip"), registered.pop("groups")
     details = ContactDetails(**registered, groups=tuple(groups))
     fill_empty_fields(connection, organisation_id, contact_id, details, ip=ip)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, true
 
 from portal.domain import address_changes
 from portal.domain.address_changes import PendingChange
@@ -39,23 +39,30 @@ class AccountOverview:
     """The one before this session, as far back as sessions are kept."""
 
 
+_last_sign_in = (
+    select(Identity.c.created_at.label("occurred_at"), Identity.c.ip, Identity.c.user_agent)
+    .where(Identity.c.contact_id == bindparam("contact_id"), Identity.c.id < bindparam("identity_id"))
+    .where(Identity.c.channel != Channel.API)
+    .order_by(Identity.c.id.desc())
+    .limit(1)
+    .subquery("last_sign_in")
+)
+_pending_change = address_changes.LAST_PENDING.subquery("pending_change")
 _overview = (
     select(
-        *(getattr(Contact, name) for name in sorted(PROFILE_FIELDS)),
-        Account.password_set_at,
-        SecondStep.contact_id.is_not(None).label("has_second_step"),
-        select(Passkey.id).where(Passkey.contact_id == Contact.id).exists().label("has_passkey"),
+        *(Contact.c[name] for name in sorted(PROFILE_FIELDS)),
+        Account.c.password_set_at,
+        SecondStep.c.contact_id.is_not(None).label("has_second_step"),
+        select(Passkey.c.id).where(Passkey.c.contact_id == Contact.c.id).exists().label("has_passkey"),
+        _last_sign_in,
+        _pending_change.c.new_email,
+        _pending_change.c.identity_id.label("requested_by"),
     )
-    .outerjoin(Account, Account.contact_id == Contact.id)
-    .outerjoin(SecondStep, SecondStep.contact_id == Contact.id)
-    .where(Contact.id == bindparam("contact_id"))
-)
-_last_sign_in = (
-    select(Identity.created_at.label("occurred_at"), Identity.ip, Identity.user_agent)
-    .where(Identity.contact_id == bindparam("contact_id"), Identity.id < bindparam("identity_id"))
-    .where(Identity.channel != Channel.API)
-    .order_by(Identity.id.desc())
-    .limit(1)
+    .outerjoin(Account, Account.c.contact_id == Contact.c.id)
+    .outerjoin(SecondStep, SecondStep.c.contact_id == Contact.c.id)
+    .outerjoin(_last_sign_in, true())
+    .outerjoin(_pending_change, true())
+    .where(Contact.c.id == bindparam("contact_id"))
 )
 
 
@@ -64,22 +71,19 @@ _WANTED = "phone"
 
 
 def get_account_overview(context: Context, customer: Customer, rules: Rules) -> AccountOverview:
-    """Return the data of the overview; raises CustomerDeleted."""
+    """Return the data of the overview, by one statement; raises CustomerDeleted."""
+    parameters = {"contact_id": customer.id, "identity_id": customer.identity_id, "now": context.clock()}
     with context.database.read() as connection:
-        row = connection.execute(_overview, {"contact_id": customer.id}).one_or_none()
-        if row is None:
-            raise CustomerDeleted
-        last = connection.execute(
-            _last_sign_in, {"contact_id": customer.id, "identity_id": customer.identity_id}
-        ).one_or_none()
-        wanted = {
-            name for name, rule in rules.items() if rule is FieldRule.REQUIRED or (name == _WANTED and rule in ASKED)
-        }
-        return AccountOverview(
-            missing=sorted(name for name in wanted if not getattr(row, name)),
-            password_set_at=row.password_set_at,
-            has_second_step=row.has_second_step,
-            has_passkey=row.has_passkey,
-            pending_change=address_changes.find_pending(connection, customer, context.clock()),
-            last_sign_in=SignIn(**last._asdict()) if last else None,
-        )
+        row = connection.execute(_overview, parameters).one_or_none()
+    if row is None:
+        raise CustomerDeleted
+    wanted = {name for name, rule in rules.items() if rule is FieldRule.REQUIRED or (name == _WANTED and rule in ASKED)}
+    is_requested_here = row.requested_by == customer.identity_id
+    return AccountOverview(
+        missing=sorted(name for name in wanted if not getattr(row, name)),
+        password_set_at=row.password_set_at,
+        has_second_step=row.has_second_step,
+        has_passkey=row.has_passkey,
+        pending_change=PendingChange(row.new_email, is_requested_here) if row.new_email else None,
+        last_sign_in=SignIn(row.occurred_at, row.ip, row.user_agent) if row.occurred_at else None,
+    )

@@ -7,8 +7,9 @@ browser (RFC 9700, 4.5 and 4.7).
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, exists, func, insert, literal, select, update
+from sqlalchemy import Column, Connection, exists, func, insert, literal, select, update
 
 from portal.domain import contacts, identities
 from portal.domain.audit_log import EventKind, record, refusals_recorded
@@ -77,15 +78,15 @@ def _create_code(context: Context, customer: Customer, nonce: str) -> str:
 @retried
 def _create_code_once(context: Context, customer: Customer, nonce: str) -> str | None:
     code = random_id()
-    values = {
-        Handover.identity_id: customer.identity_id,
-        Handover.digest: digest_of(code),
-        Handover.nonce: nonce,
-        Handover.expires_at: context.clock() + LIFETIME,
+    values: dict[Column[Any], object] = {
+        Handover.c.identity_id: customer.identity_id,
+        Handover.c.digest: digest_of(code),
+        Handover.c.nonce: nonce,
+        Handover.c.expires_at: context.clock() + LIFETIME,
     }
-    is_repeated = exists().where(Handover.identity_id == customer.identity_id, Handover.nonce == nonce)
+    is_repeated = exists().where(Handover.c.identity_id == customer.identity_id, Handover.c.nonce == nonce)
     row = select(*(literal(value, column.type) for column, value in values.items())).where(~is_repeated)
-    statement = insert(Handover).from_select([column.key for column in values], row).returning(Handover.id)
+    statement = insert(Handover).from_select([column.key for column in values], row).returning(Handover.c.id)
     with context.database.write() as connection:
         is_first = connection.execute(statement).one_or_none() is not None
     return code if is_first else None
@@ -102,20 +103,20 @@ def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
     now = context.clock()
     unused = (
         select(
-            Handover.id,
-            Handover.identity_id,
-            Handover.nonce,
-            Handover.expires_at,
-            Identity.contact_id,
-            Identity.remember,
+            Handover.c.id,
+            Handover.c.identity_id,
+            Handover.c.nonce,
+            Handover.c.expires_at,
+            Identity.c.contact_id,
+            Identity.c.remember.label("remember"),  # the column has another name
         )
-        .join(Identity, Identity.id == Handover.identity_id)
-        .join(Contact, Contact.id == Identity.contact_id)
+        .join(Identity, Identity.c.id == Handover.c.identity_id)
+        .join(Contact, Contact.c.id == Identity.c.contact_id)
         .where(
-            Handover.digest == digest_of(code),
-            Handover.used_at.is_(None),
-            Identity.ended_at.is_(None),
-            Contact.organisation_id == visitor.organisation_id,
+            Handover.c.digest == digest_of(code),
+            Handover.c.used_at.is_(None),
+            Identity.c.ended_at.is_(None),
+            Contact.c.organisation_id == visitor.organisation_id,
         )
     )
     with refusals_recorded(context, visitor, EventKind.HANDOVER, None), context.database.write() as connection:
@@ -135,19 +136,19 @@ def redeem(context: Context, visitor: Visitor, code: str, nonce: str) -> str:
 
 def list_redeeming(connection: Connection) -> set[int]:
     """Return the ids of the organisations whose servers have redeemed a code, as far back as events are stored."""
-    return set(connection.scalars(select(Event.organisation_id).where(Event.kind == EventKind.HANDOVER).distinct()))
+    return set(connection.scalars(select(Event.c.organisation_id).where(Event.c.kind == EventKind.HANDOVER).distinct()))
 
 
 def _use_code(connection: Connection, handover_id: int, identity_id: int, now: datetime) -> str | None:
     """Mark a code as used and return the family of its identity; None if it was used or the identity has ended."""
-    used = update(Handover).where(Handover.id == handover_id, Handover.used_at.is_(None)).values(used_at=now)
-    if connection.execute(used.returning(Handover.id)).one_or_none() is None:
+    used = update(Handover).where(Handover.c.id == handover_id, Handover.c.used_at.is_(None)).values(used_at=now)
+    if connection.execute(used.returning(Handover.c.id)).one_or_none() is None:
         return None
     joined = (
         update(Identity)
-        .where(Identity.id == identity_id, Identity.ended_at.is_(None))
-        .values(family=func.coalesce(Identity.family, random_id()))
-        .returning(Identity.family)
+        .where(Identity.c.id == identity_id, Identity.c.ended_at.is_(None))
+        .values(family=func.coalesce(Identity.c.family, random_id()))
+        .returning(Identity.c.family)
     )
     family: str | None = connection.execute(joined).scalar_one_or_none()
     return family

@@ -33,14 +33,14 @@ class ActivityPage:
     """The `before` of the page with older events; None if there are none."""
 
 
-_columns = (Event.id, Event.kind, Event.refusal, Event.ip, Event.user_agent, Event.occurred_at)
+_columns = (Event.c.id, Event.c.kind, Event.c.refusal, Event.c.ip, Event.c.user_agent, Event.c.occurred_at)
 _newest = (
     select(*_columns)
-    .where(Event.contact_id == bindparam("contact_id"))
-    .order_by(Event.id.desc())
+    .where(Event.c.contact_id == bindparam("contact_id"))
+    .order_by(Event.c.id.desc())
     .limit(PAGE_LENGTH + 1)  # one more tells whether there are older ones
 )
-_older = _newest.where(Event.id < bindparam("before"))
+_older = _newest.where(Event.c.id < bindparam("before"))
 
 
 def list_activity(context: Context, customer: Customer, before: int | None = None) -> ActivityPage:

@@ -39,15 +39,15 @@ class Sessions:
     left_out: int
 
 
-_is_current = Identity.id == bindparam("identity_id")
+_is_current = Identity.c.id == bindparam("identity_id")
 _columns = (
-    Identity.id,
-    Identity.channel,
-    Identity.ip,
-    Identity.user_agent,
-    Identity.created_at,
-    Identity.seen_at,
-    Identity.family,
+    Identity.c.id,
+    Identity.c.channel,
+    Identity.c.ip,
+    Identity.c.user_agent,
+    Identity.c.created_at,
+    Identity.c.seen_at,
+    Identity.c.family.label("family"),  # the column has another name
 )
 
 
@@ -55,8 +55,8 @@ def list_sessions(context: Context, customer: Customer) -> Sessions:
     """Return the sessions of a customer, in one statement however many there are."""
     statement = (
         select(*_columns, func.count().over().label("total"))
-        .where(Identity.contact_id == customer.id, identities.is_live(context.rules, context.clock()))
-        .order_by(case((_is_current, 0), else_=1), Identity.seen_at.desc(), Identity.id.desc())
+        .where(Identity.c.contact_id == customer.id, identities.is_live(context.rules, context.clock()))
+        .order_by(case((_is_current, 0), else_=1), Identity.c.seen_at.desc(), Identity.c.id.desc())
         .limit(MOST_LISTED)
     )
     with context.database.read() as connection:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NoReturn
 
-from portal.domain import accounts, contacts, devices, pending_registrations, sign_ins
+from portal.domain import accounts, contacts, devices, lockout, pending_registrations, sign_ins
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import NO_CONTACT, ContactCredentials
 from portal.domain.context import Context, Visitor
@@ -53,7 +53,7 @@ def log_in(
     limits = password_limits(context, visitor, address.key, device)
     with attempt(context, visitor, limits, EventKind.SIGN_IN, Failure.TOO_MANY_LOGINS) as counted:
         with context.database.read() as connection:
-            contact = devices.with_failures_of(device, contacts.find(connection, visitor.organisation_id, address.key))
+            contact = lockout.with_failures_of(device, contacts.find(connection, visitor.organisation_id, address.key))
             registrations = open_registrations(connection, contact.id if contact else NO_CONTACT, context.clock())
         if visitor.via_api:  # a shop's server may know whether an address has an account
             registrations = [registration for registration in registrations if not registration.is_decoy]
@@ -120,7 +120,7 @@ def _refuse(
     now = context.clock()
     with context.database.write() as connection:
         if failure not in _PASSWORD_WAS_RIGHT:
-            devices.count_wrong_password(connection, device, contact_id or NO_CONTACT)
+            lockout.count_wrong_password(connection, device, contact_id or NO_CONTACT)
             pending_registrations.count_wrong_password(connection, contact_id or NO_CONTACT)
         record(connection, visitor, EventKind.SIGN_IN, contact_id=contact_id, now=now, refusal=failure)
     if registration is not None:
@@ -136,7 +136,7 @@ def _sign_in(
     with context.database.write() as connection:
         current = contacts.lock(connection, contact.id)
         device = devices.reload(connection, device)
-        current = devices.with_failures_of(device, current)
+        current = lockout.with_failures_of(device, current)
         # While the password was hashed, another request may have changed or locked it, changed the address, or banned
         # the customer.
         if current is None or current.email_key != contact.email_key or current.password_hash != contact.password_hash:
@@ -145,7 +145,7 @@ def _sign_in(
             failure = found
         else:
             if current.failed_passwords:
-                devices.reset_wrong_passwords(connection, device, contact.id)
+                lockout.reset_wrong_passwords(connection, device, contact.id)
             if checked.new_hash:
                 accounts.renew_hash(connection, contact, checked.new_hash)
             new = NewIdentity(contact.id, remember, replacing, is_proof=True)

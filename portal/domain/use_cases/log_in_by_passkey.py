@@ -1,6 +1,5 @@
 """Sign a customer in by a passkey, which names the account itself."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -11,27 +10,20 @@ from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import NewIdentity
 from portal.domain.passkey_check import Presented, check_passkey
-from portal.domain.passkey_requests import PasskeyRequest, Use, request_answer
+from portal.domain.passkey_requests import PasskeyRequest, PasskeyResponse, Use, request_answer
 from portal.domain.relying_party import RelyingParty
 from portal.domain.sign_ins import FirstStep, SignIn
 from portal.storage.database import retried
 
 
 def request_passkey(context: Context, party: RelyingParty) -> PasskeyRequest:
-    """Return what asks a browser for any passkey of this host. Nothing is stored."""
+    """Return the request to a browser for any passkey of this host. Nothing is stored."""
     return request_answer(party, Use.SIGN_IN, context.clock())
 
 
 @retried
-def log_in_by_passkey(  # noqa: PLR0913 - what the browser has sent, and what it holds
-    context: Context,
-    visitor: Visitor,
-    party: RelyingParty,
-    challenges: Sequence[str],
-    credential: str,
-    *,
-    remember: bool,
-    replacing: str | None,
+def log_in_by_passkey(
+    context: Context, visitor: Visitor, response: PasskeyResponse, *, remember: bool, replacing: str | None
 ) -> SignIn:
     """Begin the sign-in of the owner of a passkey (sign_ins.py); a new identity ends the one it is `replacing`.
 
@@ -45,5 +37,5 @@ def log_in_by_passkey(  # noqa: PLR0913 - what the browser has sent, and what it
         first = FirstStep(contact, EventKind.SIGN_IN_BY_PASSKEY, new)
         return sign_ins.begin(connection, context, visitor, first, now)
 
-    presented = Presented(visitor, party, Use.SIGN_IN, challenges, credential, EventKind.SIGN_IN_BY_PASSKEY)
+    presented = Presented(visitor, response, Use.SIGN_IN, EventKind.SIGN_IN_BY_PASSKEY)
     return check_passkey(context, presented, begin)

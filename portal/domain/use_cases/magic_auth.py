@@ -64,7 +64,7 @@ def _lock_admissible_contact(
     connection: Connection, visitor: Visitor, address: Address, now: datetime
 ) -> ContactCredentials:
     """Lock and return the contact to sign in; a new one is not confirmed yet. Raises Refused."""
-    statement = select(Organisation.magic_auth_creates).where(Organisation.id == visitor.organisation_id)
+    statement = select(Organisation.c.magic_auth_creates).where(Organisation.c.id == visitor.organisation_id)
     creates = connection.execute(statement).scalar_one()
     contact = (
         contacts.get_or_create(connection, visitor.organisation_id, address, salt=new_salt(), now=now)

@@ -30,7 +30,7 @@ def pass_two_step(
 ) -> FinishedSignIn:
     """Check a code of the app or a recovery code, and sign the customer in; ends the identity it is `replacing`.
 
-    `value` is what the browser holds of the pending sign-in. Raises SignInEnded, and Refused (TWO_STEP_WRONG,
+    `value` is that of the pending sign-in in the browser's cookie. Raises SignInEnded, and Refused (TWO_STEP_WRONG,
     TOO_MANY_LOGINS), which leaves the sign-in pending.
     """
     pending = sign_ins.find(context, visitor, value)

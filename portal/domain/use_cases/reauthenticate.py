@@ -1,6 +1,6 @@
-"""Prove in a session that it is the customer, before something dangerous (recent_authentication.py).
+"""Reauthenticate a customer in a session before a dangerous change (recent_authentication.py).
 
-The session goes on under a new identity: whoever copied the old one has not proved anything.
+The session continues under a new identity, so that a stolen copy of the old one gains nothing.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from portal.domain import contacts, devices, identities, one_time_links, passkeys, second_step
+from portal.domain import contacts, identities, lockout, one_time_links, passkeys, second_step
 from portal.domain.audit_log import EventKind, record
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
@@ -21,7 +21,7 @@ from portal.domain.mailbox_proof import redeem
 from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
 from portal.domain.passkey_check import Presented, check_passkey
-from portal.domain.passkey_requests import PasskeyRequest, Use, request_answer
+from portal.domain.passkey_requests import PasskeyRequest, PasskeyResponse, Use, request_answer
 from portal.domain.relying_party import RelyingParty
 from portal.domain.second_step import Guess
 from portal.domain.tokens import Purpose
@@ -38,7 +38,7 @@ _PROMPT = PasswordPrompt(EventKind.REAUTHENTICATION, field="password")
 
 @retried
 def reauthenticate(context: Context, visitor: Visitor, customer: Customer, password: str) -> str | None:
-    """Prove it by the password; returns the session's new identity, or None when the session has ended meanwhile.
+    """Reauthenticate by the password; return the session's new identity, or None if the session has ended.
 
     A wrong password counts as a failed login does. Raises Refused (WRONG_PASSWORD, TOO_MANY_LOGINS) and Busy.
     """
@@ -48,7 +48,7 @@ def reauthenticate(context: Context, visitor: Visitor, customer: Customer, passw
         current = contacts.lock(connection, contact.id)
         if current is None or current.is_banned(now) or current.password_hash != contact.password_hash:
             raise wrong_current_password(_PROMPT.field)
-        devices.reset_wrong_passwords(connection, device, contact.id)
+        lockout.reset_wrong_passwords(connection, device, contact.id)
         identity = identities.renew(connection, customer.identity_id, now)
         if identity is not None:
             record(connection, visitor, _PROMPT.kind, contact_id=contact.id, now=now)
@@ -56,20 +56,20 @@ def reauthenticate(context: Context, visitor: Visitor, customer: Customer, passw
 
 
 def request_code(context: Context, visitor: Visitor, customer: Customer) -> str:
-    """Mail a code to the customer's own address; returns what the browser remembers of it. Raises
+    """Email a code to the customer's own address; return the public id for the browser. Raises
     Refused(TOO_MANY_MAILS).
     """
-    address = Address(customer.email or "", customer.email_key or "")  # who signs in in a browser has one
+    address = Address(customer.email or "", customer.email_key or "")  # a customer who signs in in a browser has one
     return email_link(context, visitor, address, Purpose.REAUTHENTICATE, lifetime=context.rules.magic_lifetime)
 
 
 def reauthenticate_by_code(
     context: Context, visitor: Visitor, customer: Customer, requests: Sequence[str], code: str, *, remember: bool
 ) -> str | None:
-    """Prove it by a code that this browser asked for; returns what `reauthenticate` does. Raises Refused.
+    """Reauthenticate by a code that this browser requested; return what `reauthenticate` does. Raises Refused.
 
     It is a proof of the mailbox, too (mailbox_proof.py): if it is the first one, every session ends and this one is
-    begun anew.
+    started again.
     """
     try:
         link = get_open_link_by_code(context, visitor, Purpose.REAUTHENTICATE, requests, code)
@@ -93,7 +93,7 @@ def _use_link(context: Context, visitor: Visitor, customer: Customer, link: Open
 
 @retried
 def reauthenticate_by_second_step(context: Context, visitor: Visitor, customer: Customer, code: str) -> str | None:
-    """Prove it by a code of the second step, which comes after one of the others; returns what `reauthenticate` does.
+    """Reauthenticate by a code of the second step, after one of the other ways; return what `reauthenticate` does.
 
     Raises Refused (TWO_STEP_WRONG, TOO_MANY_LOGINS).
     """
@@ -106,7 +106,7 @@ def reauthenticate_by_second_step(context: Context, visitor: Visitor, customer: 
 
 
 def request_own_passkey(context: Context, customer: Customer, party: RelyingParty) -> PasskeyRequest:
-    """Return what asks a browser for one of the customer's own passkeys. Nothing is stored."""
+    """Return the request to a browser for one of the customer's own passkeys. Nothing is stored."""
     with context.database.read() as connection:
         own = passkeys.list_descriptors(connection, customer.id)
     return request_answer(party, Use.REAUTHENTICATE, context.clock(), own)
@@ -114,14 +114,9 @@ def request_own_passkey(context: Context, customer: Customer, party: RelyingPart
 
 @retried
 def reauthenticate_by_passkey(
-    context: Context,
-    visitor: Visitor,
-    customer: Customer,
-    party: RelyingParty,
-    challenges: Sequence[str],
-    credential: str,
+    context: Context, visitor: Visitor, customer: Customer, response: PasskeyResponse
 ) -> str | None:
-    """Prove it by a passkey of the customer; returns what `reauthenticate` does.
+    """Reauthenticate by a passkey of the customer; return what `reauthenticate` does.
 
     One whose authenticator has verified its user proves the second step as well. Raises what `check_passkey` does.
     """
@@ -131,6 +126,5 @@ def reauthenticate_by_passkey(
         proof = Proof.BOTH if user_verified else Proof.FIRST_STEP
         return identities.renew(connection, customer.identity_id, now, proof)
 
-    kind, use = EventKind.REAUTHENTICATION, Use.REAUTHENTICATE
-    presented = Presented(visitor, party, use, challenges, credential, kind, customer.id)
+    presented = Presented(visitor, response, Use.REAUTHENTICATE, EventKind.REAUTHENTICATION, customer.id)
     return check_passkey(context, presented, renew)

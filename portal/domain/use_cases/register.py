@@ -1,6 +1,6 @@
 """Store a pending registration, which has no effect before a proof of the mailbox.
 
-An attacker who registers another person's address gains nothing: a pending registration signs nobody in, and any other
+An attacker who registers another person's address gains nothing: a pending registration cannot sign in, and any other
 proof of the mailbox (a reset, a sign-in by email) ends it.
 """
 
@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from portal.domain import contacts, failed_attempts, one_time_links, outbox
+from portal.domain import contacts, lockout, one_time_links, outbox
 from portal.domain.address_changes import is_kept_for_another
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.contact_details import ContactDetails
@@ -65,9 +65,8 @@ def register(context: Context, visitor: Visitor, request: RegistrationRequest) -
     """Store a registration, queue its email, and return its public id for the registering browser.
 
     The owner of an existing account gets an email that says so, that of a closed one a link that keeps it, a banned
-    customer none, and neither does a former address that is kept for its customer (address_changes.py). The visitor
-    cannot tell the
-    difference: each case runs the same statements, one hash and one row in the outbox, and a decoy behaves at the
+    customer none, and a former address that is kept for its customer (address_changes.py) none either. The visitor sees
+    no difference: each case runs the same statements, one hash and one row in the outbox, and a decoy behaves at the
     sign-in like a pending registration. An existing contact is not changed. Raises Busy, and Refused
     (TOO_MANY_REGISTRATIONS, or REGISTRATION_FAILED with the problem of the password).
     """
@@ -82,10 +81,9 @@ def locked_contact(context: Context, visitor: Visitor, request: RegistrationRequ
     The block runs in the same transaction. No lock or transaction is open while hashing. Raises what `register` does.
     """
     address = request.address
-    registrations, emails = (
-        attempt(context, visitor, limits, EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS)
-        for limits in (registration_limits(context, visitor), registration_email_limits(context, visitor, address.key))
-    )
+    kind, failure = EventKind.REGISTER, Failure.TOO_MANY_REGISTRATIONS
+    registrations = attempt(context, visitor, registration_limits(context, visitor), kind, failure)
+    emails = attempt(context, visitor, registration_email_limits(context, visitor, address.key), kind, failure)
     with registrations, emails:
         _check_password(context, visitor, request, emails)
         with context.database.read() as connection:
@@ -99,7 +97,7 @@ def locked_contact(context: Context, visitor: Visitor, request: RegistrationRequ
                 if contact.password_salt == salt:
                     yield LockedContact(connection, contact, password_hash, now)
                     return
-            salt = contact.password_salt  # another request created the contact meanwhile: hash with its salt
+            salt = contact.password_salt  # another request has just created the contact: hash with its salt
 
 
 def _check_password(context: Context, visitor: Visitor, request: RegistrationRequest, emails: Attempt) -> None:
@@ -127,7 +125,7 @@ def store(context: Context, visitor: Visitor, request: RegistrationRequest, lock
     public_id = random_id()
     locale = request.locale or visitor.locale
     registration_id = connection.execute(
-        insert(Registration).returning(Registration.id),
+        insert(Registration).returning(Registration.c.id),
         {
             **request.texts(),
             "locale": locale,
@@ -148,7 +146,7 @@ def store(context: Context, visitor: Visitor, request: RegistrationRequest, lock
     ).scalar_one()
     # A sign-in with this password reveals whether it is the account's: without the count, an attacker could register
     # one guess after another and so evade the limit of consecutive wrong passwords.
-    failed_attempts.count_wrong_password(connection, contact.id)
+    lockout.count_wrong_password(connection, None, contact.id)
     queue_mail(connection, context, visitor, contact, StoredRegistration(registration_id, locale, is_pending), now)
     record(connection, visitor, EventKind.REGISTER, contact_id=contact.id, now=now)
     return public_id
@@ -160,11 +158,11 @@ def is_confirmed(context: Context, visitor: Visitor, registration: str) -> bool:
     That tells the browser that registered no more than the sign-in with the password that was chosen there.
     """
     find = (
-        select(Link.id)
-        .join(Registration, Registration.id == Link.registration_id)
-        .join(Contact, Contact.id == Registration.contact_id)
-        .where(Registration.public_id == registration, Contact.organisation_id == visitor.organisation_id)
-        .where(Link.purpose == Purpose.VERIFY, Link.used_at.is_not(None))
+        select(Link.c.id)
+        .join(Registration, Registration.c.id == Link.c.registration_id)
+        .join(Contact, Contact.c.id == Registration.c.contact_id)
+        .where(Registration.c.public_id == registration, Contact.c.organisation_id == visitor.organisation_id)
+        .where(Link.c.purpose == Purpose.VERIFY, Link.c.used_at.is_not(None))
     )
     with context.database.read() as connection:
         return connection.execute(find).first() is not None
@@ -173,9 +171,9 @@ def is_confirmed(context: Context, visitor: Visitor, registration: str) -> bool:
 def return_url_of(context: Context, visitor: Visitor, registration: str) -> str | None:
     """Return the return URL of a registration, by its public id; it must be checked again."""
     find = (
-        select(Registration.return_url)
-        .join(Contact, Contact.id == Registration.contact_id)
-        .where(Registration.public_id == registration, Contact.organisation_id == visitor.organisation_id)
+        select(Registration.c.return_url)
+        .join(Contact, Contact.c.id == Registration.c.contact_id)
+        .where(Registration.c.public_id == registration, Contact.c.organisation_id == visitor.organisation_id)
     )
     with context.database.read() as connection:
         return connection.execute(find).scalar_one_or_none()

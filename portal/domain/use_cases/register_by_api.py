@@ -1,4 +1,4 @@
-"""Registration by a shop's server, which is told whether an address is known, and vouches for the confirmation."""
+"""Registration by a shop's server. It learns whether an address is known, and vouches for the confirmation."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,6 +1,6 @@
 """Make a new set of recovery codes."""
 
-from portal.domain import identities, second_step
+from portal.domain import identities, recovery_codes, second_step
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import Customer
@@ -21,4 +21,4 @@ def renew_recovery_codes(context: Context, visitor: Visitor, customer: Customer)
         if not second_step.is_on(connection, contact.id):
             return []
         record(connection, visitor, EventKind.RECOVERY_CODES, contact_id=contact.id, now=now)
-        return second_step.replace_recovery_codes(connection, contact.id, now)
+        return recovery_codes.replace_all(connection, contact.id, now)

@@ -1,6 +1,6 @@
-"""Shut out whoever uses an account that is not theirs: the button behind "This wasn't me" in a notice."""
+"""End an attacker's access to an account: the button behind "This wasn't me" in a notice."""
 
-from portal.domain import devices, failed_attempts, one_time_links, passkeys, sign_ins, sign_outs
+from portal.domain import devices, lockout, one_time_links, passkeys, sign_ins, sign_outs
 from portal.domain.context import Context, Visitor
 from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import NewLink, OpenLink
@@ -15,12 +15,12 @@ def get_not_me_link(context: Context, visitor: Visitor, token: str) -> OpenLink:
 
 @retried
 def report_not_me(context: Context, visitor: Visitor, link: OpenLink) -> str:
-    """End all that gives access to an account but the mailbox; return the public id of a link to set a new password.
+    """End all access to an account except through the mailbox; return the public id of a link to set a new password.
 
-    All identities and open links end, no device is known any more, and all passkeys are removed, because one may be
-    somebody else's. The password is locked until a proof of the mailbox: whoever knows it would sign in again
-    otherwise. The link proves the mailbox, so the new one needs no email. Of any number of parallel uses one succeeds.
-    Raises Refused (LINK_ENDED, LINK_EXPIRED).
+    All identities and open links end, no device is known any more, and all passkeys are removed, because one may be an
+    attacker's. The password, which an attacker may know, is locked until a proof of the mailbox. The link proves the
+    mailbox, so the new one needs no email. Of any number of parallel uses one succeeds. Raises Refused (LINK_ENDED,
+    LINK_EXPIRED).
     """
     with redeem(context, visitor, link) as redeemed:
         connection, contact, now = redeemed.connection, redeemed.contact, redeemed.now
@@ -30,6 +30,6 @@ def report_not_me(context: Context, visitor: Visitor, link: OpenLink) -> str:
         devices.forget_all(connection, contact.id)
         passkeys.remove_all(connection, contact.id)
         if contact.password_hash is not None:
-            failed_attempts.lock_password(connection, contact.id)
+            lockout.lock_password(connection, contact.id)
         reset = NewLink(Purpose.RESET, contact.id, link.email, expires_at=now + context.rules.reset_lifetime)
         return one_time_links.issue(connection, reset, now).public_id

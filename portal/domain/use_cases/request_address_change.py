@@ -44,7 +44,7 @@ def request_address_change(context: Context, visitor: Visitor, customer: Custome
         contact = identities.lock_signed_in(connection, customer)
         owner = contacts.lock_by_key(connection, visitor.organisation_id, address.key)
         is_kept = address_changes.is_kept_for_another(connection, visitor.organisation_id, address.key, contact.id, now)
-        old = Address(contact.email or "", contact.email_key or "")  # who signs in in a browser has one
+        old = Address(contact.email or "", contact.email_key or "")  # a customer who signs in in a browser has one
         expires_at = now + context.rules.verify_lifetime
         link = one_time_links.issue(connection, NewLink(Purpose.ADDRESS_CHANGE, contact.id, old.email, expires_at), now)
         address_changes.store(connection, link.id, customer, old, address, now)
@@ -58,11 +58,11 @@ def request_address_change(context: Context, visitor: Visitor, customer: Custome
 
 
 def _mail_to_owner(owner: ContactCredentials | None, now: datetime) -> NewMail:
-    """Return the email for who has the address already; a decoy, which is never sent, if nobody is to be told."""
+    """Return the email to the customer who has the address already; a decoy, which is never sent, if they get none."""
     if owner is None or owner.is_unproven:
         return NewMail(Notice.ADDRESS_IN_USE, None, None, wanted=False)
-    is_told = not owner.is_banned(now)
-    return NewMail(Notice.ADDRESS_IN_USE, owner.id, owner.email, owner.locale, wanted=is_told)
+    is_notified = not owner.is_banned(now)
+    return NewMail(Notice.ADDRESS_IN_USE, owner.id, owner.email, owner.locale, wanted=is_notified)
 
 
 @retried

@@ -26,17 +26,17 @@ def resend(context: Context, visitor: Visitor, registration: str) -> str | None:
     now = context.clock()
     find = (
         select(
-            Registration.id,
-            Registration.locale,
-            Registration.ended_at,
-            Registration.is_decoy,
-            Registration.email,
+            Registration.c.id,
+            Registration.c.locale,
+            Registration.c.ended_at,
+            Registration.c.is_decoy,
+            Registration.c.email,
         )
-        .join(Contact, Contact.id == Registration.contact_id)
+        .join(Contact, Contact.c.id == Registration.c.contact_id)
         .where(
-            Registration.public_id == registration,
-            Registration.created_at > now - PENDING_LIFETIME,
-            Contact.organisation_id == visitor.organisation_id,
+            Registration.c.public_id == registration,
+            Registration.c.created_at > now - PENDING_LIFETIME,
+            Contact.c.organisation_id == visitor.organisation_id,
         )
     )
     with context.database.read() as connection:

@@ -1,4 +1,4 @@
-"""A first password of a customer who signs in by email."""
+"""Set the first password of a customer who signs in by email."""
 
 from portal.domain import accounts, contacts, identities
 from portal.domain.audit_log import EventKind, record, refusals_recorded
@@ -15,9 +15,9 @@ _HAS_ONE = N_("Your account already has a password. Reload this page to change i
 
 @retried
 def set_first_password(context: Context, visitor: Visitor, customer: Customer, password: str, *, remember: bool) -> str:
-    """Give a password to a customer without one; returns a new identity in place of the one in use.
+    """Set the password of a customer without one; return a new identity for the one in use.
 
-    Every identity ends, the one in use too, and so do open links. Raises NotRecentlyAuthenticated,
+    Ends every identity, including the one in use, and every open link. Raises NotRecentlyAuthenticated,
     SessionEnded, Refused (PASSWORD_REFUSED, PASSWORD_REUSED) and Busy.
     """
     require_recent_authentication(context, customer)

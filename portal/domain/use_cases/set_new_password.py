@@ -90,8 +90,8 @@ def _reset(context: Context, visitor: Visitor, link: OpenLink, password: str, si
             accounts.keep_password(connection, current, new.hash, now)
         else:
             accounts.change_password(connection, context, visitor, current, new.hash, now)
-        if sign_in:  # the notice of a new password tells of it
-            first = _first_step(visitor, link, current, sign_in, is_told=not is_kept)
+        if sign_in:  # the notice of a new password is enough
+            first = _first_step(visitor, link, current, sign_in, is_notified=not is_kept)
             signed_in = sign_ins.begin(connection, context, visitor, first, now)
     # The mailbox is proven and the old password is gone, so an attacker's guesses must not block the customer any more.
     key = contact.email_key or ""  # a link has an address
@@ -107,8 +107,8 @@ def repeat_reset(
 ) -> SignIn | None:
     """Sign in once more the browser whose reset succeeded but whose answer was lost.
 
-    None unless the same browser sends the same password within REPEATED_WITHIN, and the identity that it did not hear
-    of is still alive: that one ends. Raises Refused (TOO_MANY_LOGINS) and Busy.
+    None unless the same browser sends the same password within REPEATED_WITHIN, and the identity that it did not
+    receive is still live: that one ends. Raises Refused (TOO_MANY_LOGINS) and Busy.
     """
     link, started_by = used.link, _form_digest(visitor, used.link)
     if started_by is None or context.clock() >= used.used_at + REPEATED_WITHIN:
@@ -131,16 +131,16 @@ def repeat_reset(
             return None
         if not sign_outs.end_started_by(connection, contact.id, started_by, now):
             return None
-        first = _first_step(visitor, link, current, _SignIn(remember, replacing), is_told=True)
+        first = _first_step(visitor, link, current, _SignIn(remember, replacing), is_notified=True)
         return sign_ins.begin(connection, context, visitor, first, now)
 
 
 def _first_step(
-    visitor: Visitor, link: OpenLink, contact: ContactCredentials, sign_in: _SignIn, *, is_told: bool
+    visitor: Visitor, link: OpenLink, contact: ContactCredentials, sign_in: _SignIn, *, is_notified: bool
 ) -> FirstStep:
     started_by = _form_digest(visitor, link)
     new = NewIdentity(contact.id, sign_in.remember, sign_in.replacing, started_by=started_by)
-    return FirstStep(contact, EventKind.SIGN_IN, new, is_told)
+    return FirstStep(contact, EventKind.SIGN_IN, new, is_notified)
 
 
 def _form_digest(visitor: Visitor, link: OpenLink) -> bytes | None:

@@ -24,11 +24,11 @@ class SetUp:
     """What an authenticator app needs."""
 
     secret: str = field(repr=False)
-    """In base32, as people type it."""
+    """In base32, to be typed into an app."""
     sealed: str = field(repr=False)
     """The secret as the browser keeps it, encrypted for this customer."""
     uri: str = field(repr=False)
-    """What the QR code holds (otpauth://)."""
+    """The content of the QR code (otpauth://)."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def parse_phone(text: str, country: str | None = None) -> str:
     text = cleaned(text).replace("(", "").replace(")", "")
     if len(text) > 40:  # longer than any number with spaces; rejected before a regular expression is matched
         raise InvalidValue(message)
-    if any(character.isalpha() for character in text):  # phonenumbers would convert letters to keypad digits
+    if any(map(str.isalpha, text)):  # phonenumbers would convert letters to keypad digits
         raise InvalidValue(message)
     if text.startswith("00"):
         text = "+" + text[2:]

@@ -28,11 +28,18 @@ def cleaned(text: str) -> str:
     Tabs and no-break spaces inside it become spaces. Every field that people fill in is read through this, but for
     passwords, in which each character counts.
     """
+    if text.isascii() and text.isprintable():  # as most are: only spaces can be around it
+        return text.strip()
     return text.translate(_CLEANED).strip(_EDGES)
 
 
 def without_separators(text: str) -> str:
-    """Remove white space, dashes and invisible characters, which get into a code when it is copied."""
+    """Remove white space, dashes and invisible characters, which get into a code when it is copied.
+
+    Full-width characters, which East Asian keyboards type, become the usual ones (NFKC).
+    """
     return "".join(
-        character for character in text if unicodedata.category(character)[0] not in "ZC" and character not in _DASHES
+        character
+        for character in unicodedata.normalize("NFKC", text)
+        if unicodedata.category(character)[0] not in "ZC" and character not in _DASHES
     )

@@ -27,8 +27,8 @@ _BROWSERS = {
     "Vivaldi": "Vivaldi",
     "Yandex Browser": "Yandex",
 }
-"""What people call a family of ua-parser's. Others are not named: some are taken as they are out of the header, and
-whoever sends that would write a sentence into a mail to somebody else."""
+"""The usual names of ua-parser's families. Others are not named: some are copied from the header, so an attacker could
+write a sentence into an email to a customer."""
 _SYSTEMS = {
     "Android": "Android",
     "Chrome OS": "ChromeOS",
@@ -45,8 +45,7 @@ def read_user_agent(text: str | None) -> tuple[str | None, str | None]:
     """Return the names of the browser and of the operating system, each None where it is not known."""
     if not text:
         return None, None
-    # Whoever names no browser does not pay for the import.
-    from ua_parser import parse_os, parse_user_agent
+    from ua_parser import parse_os, parse_user_agent  # slow to load, and only lists of sessions and events need it
 
     browser, system = parse_user_agent(text), parse_os(text)
     return _BROWSERS.get(browser.family) if browser else None, _SYSTEMS.get(system.family) if system else None

@@ -6,12 +6,10 @@ explicit BEGIN of `Database.write`, because Python's sqlite3 does not roll back 
 
 from alembic import context
 
-from portal.storage.models import Base
+from portal.storage.models import METADATA
 
 connection = context.config.attributes["connection"]
 # render_as_batch: SQLite cannot alter a table in place, so operations copy it.
-context.configure(
-    connection=connection, target_metadata=Base.metadata, render_as_batch=connection.dialect.name == "sqlite"
-)
+context.configure(connection=connection, target_metadata=METADATA, render_as_batch=connection.dialect.name == "sqlite")
 with context.begin_transaction():
     context.run_migrations()

@@ -1,10 +1,8 @@
-"""The base class of the tables, column types and names of constraints."""
+"""What the tables share: column types and names of constraints."""
 
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import DateTime, Dialect, ForeignKey, LargeBinary, MetaData, String
-from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
+from sqlalchemy import Column, DateTime, Dialect, ForeignKey, MetaData
 from sqlalchemy.types import TypeDecorator
 
 STRING_LENGTH = 255
@@ -31,20 +29,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class Base(DeclarativeBase):
-    """The base of all tables; every constraint has a name, so that migrations can refer to it."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {datetime: UtcDateTime(), str: String(STRING_LENGTH), bytes: LargeBinary()}
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""All tables; every constraint has a name, so that migrations can refer to it."""
 
 
-def contact_key() -> MappedColumn[Any]:
+def contact_key() -> Column[int]:
     """Return a foreign key to a contact; the row is deleted with the contact."""
-    return mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
+    return Column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)

@@ -31,8 +31,8 @@ def reset(scene: Scene) -> None:
 
 def counts(scene: Scene) -> tuple[int, list[int]]:
     """Return the failed-password counters: the customer's, and those of their devices, the oldest first."""
-    ((of_strangers,),) = scene.rows(select(Contact.failed_passwords).where(Contact.email == ADA))
-    return of_strangers, [count for (count,) in scene.rows(select(Device.failed_passwords).order_by(Device.id))]
+    ((of_strangers,),) = scene.rows(select(Contact.c.failed_passwords).where(Contact.c.email == ADA))
+    return of_strangers, [count for (count,) in scene.rows(select(Device.c.failed_passwords).order_by(Device.c.id))]
 
 
 @pytest.fixture

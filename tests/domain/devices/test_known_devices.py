@@ -1,6 +1,7 @@
 """Which devices are known, and for how long."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from limits import parse as parse_limit
@@ -51,7 +52,7 @@ class TestKnownDevices:
         assert given is not None
         assert devices.is_cookie(given)
         assert given != planted
-        assert owner.rows(select(Device.id).where(Device.digest == digest_of(planted))) == []
+        assert owner.rows(select(Device.c.id).where(Device.c.digest == digest_of(planted))) == []
 
     def test_a_known_device_cookie_is_not_replaced(self, owner: Scene) -> None:
         for _ in range(3):
@@ -89,10 +90,10 @@ class TestKnownDevices:
         attacker = owner.in_browser(None)
         identity = attacker.log_in()
         owner.log_out(identity)
-        before = owner.rows(select(Device.digest, Device.trusted_until))
+        before = owner.rows(select(Device.c.digest, Device.c.trusted_until))
         for trust in (False, True):
             assert devices.remember_device(attacker.context, attacker.visitor, identity, trust=trust) is None
-        assert owner.rows(select(Device.digest, Device.trusted_until)) == before
+        assert owner.rows(select(Device.c.digest, Device.c.trusted_until)) == before
 
     def test_a_sign_in_does_not_fail_because_the_device_cannot_be_stored(
         self, owner: Scene, monkeypatch: pytest.MonkeyPatch
@@ -108,7 +109,7 @@ class TestKnownDevices:
     def test_the_device_cookie_is_stored_as_a_digest_and_never_shown(self, owner: Scene) -> None:
         value = owner.visitor.device
         assert value is not None
-        assert owner.rows(select(Device.digest)) == [(digest_of(value),)]
+        assert owner.rows(select(Device.c.digest)) == [(digest_of(value),)]
         assert value not in repr(owner.visitor)
 
     @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ class TestLifetime:
         assert [statement for statement in statements if statement.startswith("UPDATE device SET seen_at")] == []
         clock.advance(timedelta(seconds=1))
         owner.remember(owner.log_in())
-        assert owner.rows(select(Device.seen_at)) == [(clock.now,)]
+        assert owner.rows(select(Device.c.seen_at)) == [(clock.now,)]
 
     def test_the_50_most_recently_used_devices_of_a_customer_are_known(self, owner: Scene, clock: MovableClock) -> None:
         owner = owner.without_limits()
@@ -168,7 +169,7 @@ class TestLifetime:
     def test_parallel_sign_ins_in_tabs_leave_the_device_known_whichever_answers_last(self, owner: Scene) -> None:
         owner.join(EVE)
         identities = [owner.log_in(EVE) for _ in range(8)]
-        values = in_parallel([lambda one=one: owner.remember(one) for one in identities])  # type: ignore[misc]
+        values = in_parallel([partial(owner.remember, one) for one in identities])
         spray(owner, email=EVE)
         for value in values:
             assert owner.in_browser(str(value)).log_in(EVE)
@@ -177,6 +178,6 @@ class TestLifetime:
     @pytest.mark.differs_on_postgresql
     def test_parallel_sign_ins_in_tabs_of_a_known_device_create_no_row(self, owner: Scene) -> None:
         identities = [owner.log_in() for _ in range(8)]
-        values = in_parallel([lambda one=one: owner.remember(one) for one in identities])  # type: ignore[misc]
+        values = in_parallel([partial(owner.remember, one) for one in identities])
         assert set(values) == {owner.visitor.device}
         assert owner.count(Device) == 1

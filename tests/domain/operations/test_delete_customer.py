@@ -18,7 +18,7 @@ from portal.domain.outbox import Notice
 from portal.domain.tokens import random_id
 from portal.domain.use_cases.set_new_password import get_reset_link
 from portal.domain.values.email import parse_email
-from portal.storage.models import Base, Contact, Event, Identity, OutboxMail, Registration
+from portal.storage.models import METADATA, Contact, Event, Identity, OutboxMail, Registration
 from tests.domain.full_customer import EMAIL, FRIEND, FRIENDS_IP, FullCustomer, create_full_customer
 from tests.domain.instrumentation import HashCounter, wait_until
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
@@ -44,7 +44,7 @@ def send_all(scene: Scene) -> None:
 
 def everything(scene: Scene) -> str:
     """All that a dump of the database would hold."""
-    return "\n".join(str(row) for table in Base.metadata.sorted_tables for row in scene.rows(select(table)))
+    return "\n".join(str(row) for table in METADATA.sorted_tables for row in scene.rows(select(table)))
 
 
 def test_a_dump_of_the_database_holds_nothing_of_a_deleted_customer(scene: Scene, customer: FullCustomer) -> None:
@@ -113,7 +113,7 @@ def test_other_customers_keep_everything(scene: Scene, customer: FullCustomer) -
     friend = scene.log_in(FRIEND)
     delete(scene)
     assert scene.is_signed_in(friend)
-    assert scene.rows(select(Contact.email).order_by(Contact.id)) == [
+    assert scene.rows(select(Contact.c.email).order_by(Contact.c.id)) == [
         (FRIEND,),
         ("referred@example.com",),
         ("waiting@example.com",),
@@ -123,20 +123,20 @@ def test_other_customers_keep_everything(scene: Scene, customer: FullCustomer) -
 
 def test_customers_whom_a_deleted_customer_referred_have_no_referrer(scene: Scene, customer: FullCustomer) -> None:
     delete(scene)
-    assert set(scene.rows(select(Contact.referred_by_id))) == {(None,)}
-    assert (customer.cu_ref_no,) not in scene.rows(select(Registration.referral))
+    assert set(scene.rows(select(Contact.c.referred_by_id))) == {(None,)}
+    assert (customer.cu_ref_no,) not in scene.rows(select(Registration.c.referral))
 
 
 def test_the_deletion_is_an_event_without_personal_data(scene: Scene, customer: FullCustomer) -> None:
     delete(scene)
-    newest = select(Event.kind, Event.contact_id, Event.ip).order_by(Event.id.desc()).limit(1)
+    newest = select(Event.c.kind, Event.c.contact_id, Event.c.ip).order_by(Event.c.id.desc()).limit(1)
     assert scene.rows(newest) == [("delete", None, None)]
 
 
-def test_an_erased_customer_is_told_in_their_language(scene: Scene, customer: FullCustomer) -> None:
+def test_an_erased_customer_gets_an_email_in_their_language(scene: Scene, customer: FullCustomer) -> None:
     delete(scene)
-    notices = select(OutboxMail.contact_id, OutboxMail.recipient, OutboxMail.locale, OutboxMail.ip).where(
-        OutboxMail.notice == Notice.ERASED
+    notices = select(OutboxMail.c.contact_id, OutboxMail.c.recipient, OutboxMail.c.locale, OutboxMail.c.ip).where(
+        OutboxMail.c.notice == Notice.ERASED
     )
     assert scene.rows(notices) == [(None, EMAIL, "cs-CZ", None)]
 
@@ -184,7 +184,7 @@ def test_a_customer_without_an_address_is_deleted_by_reference_number(scene: Sce
 def test_a_customer_of_another_organisation_stays(scene: Scene) -> None:
     second = scene.at_another_organisation()
     second.join()
-    for whom in (parse_email(ADA), CustomerReference(str(scene.rows(select(Contact.cu_ref_no))[0][0]))):
+    for whom in (parse_email(ADA), CustomerReference(str(scene.rows(select(Contact.c.cu_ref_no))[0][0]))):
         with pytest.raises(UnknownCustomer):
             delete_customer(scene.context, scene.visitor.organisation_id, whom)
     assert scene.count(Identity) == 1
@@ -213,4 +213,4 @@ def test_a_customer_deleted_while_the_password_is_checked_is_refused(scene: Scen
     hashes.gate.set()
     thread.join()
     assert outcomes == ["WRONG_PASSWORD"]
-    assert scene.rows(select(Event.kind, Event.contact_id)) == [("delete", None), ("sign_in", None)]
+    assert scene.rows(select(Event.c.kind, Event.c.contact_id)) == [("delete", None), ("sign_in", None)]

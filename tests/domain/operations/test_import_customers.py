@@ -1,4 +1,4 @@
-"""An import is one transaction that nobody waits for long, and that nothing known is changed by."""
+"""An import is one short transaction, and changes no existing customer."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def bring_in(scene: Scene, *customers: dict[str, Any]) -> ImportCounts:
 
 
 def contacts(scene: Scene) -> list[Any]:
-    return scene.rows(select(Contact).order_by(Contact.id))
+    return scene.rows(select(Contact).order_by(Contact.c.id))
 
 
 def test_customers_are_imported_in_order_with_their_groups_and_accounts(scene: Scene) -> None:
@@ -41,10 +41,12 @@ def test_customers_are_imported_in_order_with_their_groups_and_accounts(scene: S
     assert (zoe.confirmed_at, ada.created_at) == (scene.context.clock(), scene.context.clock())
     assert len({zoe.password_salt, phone_only.password_salt, ada.password_salt}) == 3
     assert len({zoe.cu_ref_no, phone_only.cu_ref_no, ada.cu_ref_no}) == 3
-    assert scene.rows(select(Account.contact_id, Account.password_hash)) == [(zoe.id, BCRYPT)]
-    (account,) = scene.rows(select(Account.created_at, Account.password_set_at))
+    assert scene.rows(select(Account.c.contact_id, Account.c.password_hash)) == [(zoe.id, BCRYPT)]
+    (account,) = scene.rows(select(Account.c.created_at, Account.c.password_set_at))
     assert account == (zoe.created_at, zoe.created_at)
-    groups = scene.rows(select(ContactGroup.contact_id, ContactGroup.name).order_by(ContactGroup.contact_id, "name"))
+    groups = scene.rows(
+        select(ContactGroup.c.contact_id, ContactGroup.c.name).order_by(ContactGroup.c.contact_id, "name")
+    )
     assert groups == [(zoe.id, "b2b"), (zoe.id, "vip"), (phone_only.id, "vip")]
 
 

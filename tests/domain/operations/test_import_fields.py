@@ -1,4 +1,4 @@
-"""Customers out of a file: what each field takes, and what is said of one that does not fit."""
+"""The fields of imported customers, and the problems of wrong ones."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -119,6 +119,6 @@ def test_a_customer_without_email_address_and_phone_is_refused() -> None:
 
 
 def test_a_hash_is_stored_in_one_form_and_hidden_in_reprs() -> None:
-    newcomer = read(passwordHash="bcrypt$" + BCRYPT)
-    assert newcomer.password_hash == BCRYPT
-    assert "CCCC" not in repr(newcomer)
+    imported = read(passwordHash="bcrypt$" + BCRYPT)
+    assert imported.password_hash == BCRYPT
+    assert "CCCC" not in repr(imported)

@@ -1,4 +1,4 @@
-"""The life of a row in the outbox, as workers and operators change it."""
+"""The states of an email in the outbox, as workers and operators change them."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -65,7 +65,7 @@ class Outbox:
             return mail_queue.list_mails(connection, organisation_id, limit)
 
     def row(self, mail_id: int = 1) -> Row[Any]:
-        statement: Select[Any] = select(OutboxMail.__table__).where(OutboxMail.id == mail_id)
+        statement: Select[Any] = select(OutboxMail).where(OutboxMail.c.id == mail_id)
         with self.context.database.read() as connection:
             return connection.execute(statement).one()
 
@@ -200,7 +200,7 @@ def test_a_released_mail_loses_no_attempt_and_keeps_its_place(outbox: Outbox, cl
     assert outbox.claim().id == mail.id
 
 
-@pytest.mark.parametrize("column", [Link.used_at, Link.ended_at, Link.expires_at])
+@pytest.mark.parametrize("column", [Link.c.used_at, Link.c.ended_at, Link.c.expires_at])
 def test_a_mail_with_an_ended_link_is_claimed_as_obsolete(outbox: Outbox, scene: Scene, column: Any) -> None:
     scene.add_guest()
     scene.request_reset()
@@ -307,6 +307,6 @@ def test_a_mail_stores_the_request_that_caused_it_and_a_decoy_does_not(outbox: O
     assert (mail.ip, mail.user_agent) == (outbox.visitor.ip, outbox.visitor.user_agent) == ("192.0.2.10", "Browser/1.0")
     with outbox.context.database.read() as connection:
         void = connection.execute(
-            select(OutboxMail.ip, OutboxMail.user_agent).where(OutboxMail.state == MailState.DECOY)
+            select(OutboxMail.c.ip, OutboxMail.c.user_agent).where(OutboxMail.c.state == MailState.DECOY)
         )
         assert void.all() == [(None, None)]

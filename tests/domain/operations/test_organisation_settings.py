@@ -1,4 +1,4 @@
-"""Organisations: added, changed, never half."""
+"""Organisations are added and changed as a whole or not at all."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -53,7 +53,7 @@ def _get(context: Context, slug: str) -> Organisation:
 
 def _logo(context: Context, slug: str) -> bytes | None:
     with context.database.read() as connection:
-        return connection.scalars(select(OrganisationRow.logo).where(OrganisationRow.slug == slug)).one()
+        return connection.scalars(select(OrganisationRow.c.logo).where(OrganisationRow.c.slug == slug)).one()
 
 
 def test_a_new_portal_has_the_default_organisation(context: Context) -> None:
@@ -239,7 +239,7 @@ def test_each_addition_and_change_is_an_event_of_the_organisation(context: Conte
     with context.database.read() as connection:
         kinds: Sequence[tuple[int, str]] = [
             (row.organisation_id, row.kind)
-            for row in connection.execute(select(Event.organisation_id, Event.kind).order_by(Event.id))
+            for row in connection.execute(select(Event.c.organisation_id, Event.c.kind).order_by(Event.c.id))
         ]
     kamen = _get(context, "kamen").id
     assert kinds == [(kamen, "organisation_add"), (kamen, "organisation_change")]

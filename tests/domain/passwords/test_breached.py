@@ -1,4 +1,4 @@
-"""Known breached passwords, in a file as Have I Been Pwned offers it."""
+"""Breached passwords in a file of Have I Been Pwned's format."""
 
 from hashlib import sha1
 from pathlib import Path

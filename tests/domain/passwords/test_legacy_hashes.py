@@ -1,4 +1,4 @@
-"""Hashes that other systems made: which are read, what they may cost, and how they go."""
+"""Password hashes of other systems: which are accepted, and what they may cost."""
 
 import base64
 import hashlib
@@ -9,14 +9,13 @@ from typing import Any
 import argon2.low_level
 import bcrypt
 import pytest
-from sqlalchemy import insert, select, update
 
-from portal.domain.errors import Busy, Failure
+from portal.domain.errors import Busy
 from portal.domain.passwords.hashing import Hasher, Parameters, new_salt
 from portal.domain.passwords.legacy_hashes import InvalidHash, parse_legacy_hash
-from portal.storage.models import Account, Contact
 from tests.domain.instrumentation import HashCounter, wait_until
-from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
+from tests.domain.passwords.django_hash import pbkdf2
+from tests.domain.scene import PASSWORD
 
 # Out of the tests and manuals of the systems that made them; OpenBSD's and Argon2's own are among them.
 KNOWN = {
@@ -53,14 +52,6 @@ KNOWN = {
     ),
     "Django's pbkdf2 with SHA-1": ("password", "pbkdf2_sha1$4096$salt$SwB5AbdlSJq+rUnZJvch0GWkKcE="),
 }
-
-FOREIGN = "pbkdf2_sha256$1000$Zq3uWx9sTb1k$"
-
-
-def pbkdf2(password: str) -> str:
-    """As Django would have stored it."""
-    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), b"Zq3uWx9sTb1k", 1000)
-    return FOREIGN + base64.b64encode(digest).decode()
 
 
 def fits(password: str, text: str) -> bool:
@@ -238,95 +229,6 @@ def test_a_password_matches_in_any_normal_form_that_is_not_truncated(hasher: Has
     cut = bcrypt.hashpw(decomposed.encode()[:72], bcrypt.gensalt(4)).decode()
     assert not hasher.matching(decomposed, [cut])
     assert not hasher.matching(composed, [cut])
-
-
-def import_account(scene: Scene, password_hash: str) -> int:
-    """A customer whose hash came from elsewhere."""
-    contact_id, now = scene.add_guest(), scene.context.clock()
-    values = {"contact_id": contact_id, "password_hash": password_hash, "password_set_at": now, "created_at": now}
-    scene.change_row(insert(Account).values(values))
-    return contact_id
-
-
-def stored_hash(scene: Scene) -> str:
-    return str(scene.rows(select(Account.password_hash))[0][0])
-
-
-def test_the_first_right_password_replaces_a_legacy_hash(scene: Scene) -> None:
-    import_account(scene, pbkdf2(PASSWORD))
-    with refused(Failure.WRONG_PASSWORD):
-        scene.log_in(ADA, WRONG_PASSWORD)
-    assert stored_hash(scene) == pbkdf2(PASSWORD)
-
-    assert scene.is_signed_in(scene.log_in())
-
-    renewed = stored_hash(scene)
-    assert renewed.startswith("$argon2id$v=19$m=8,t=1,p=1$")
-    assert scene.is_signed_in(scene.log_in())
-    assert stored_hash(scene) == renewed
-    with refused(Failure.WRONG_PASSWORD):
-        scene.log_in(ADA, WRONG_PASSWORD)
-
-
-LONGEST_BCRYPT = "violet harbour kettle 41, gravel mitten orchard 87 and cinder ballot 63."
-
-
-def test_a_password_with_the_same_first_72_bytes_does_not_replace_a_bcrypt_hash(scene: Scene) -> None:
-    assert len(LONGEST_BCRYPT) == 72
-    known = bcrypt.hashpw(LONGEST_BCRYPT.encode(), bcrypt.gensalt(4)).decode()
-    import_account(scene, known)
-    for other in (LONGEST_BCRYPT + "OTHER", LONGEST_BCRYPT + "\x00", LONGEST_BCRYPT[:-1] + "\x00"):
-        with refused(Failure.WRONG_PASSWORD):
-            scene.log_in(ADA, other)
-        assert stored_hash(scene) == known
-
-    assert scene.is_signed_in(scene.log_in(ADA, LONGEST_BCRYPT))
-    assert stored_hash(scene).startswith("$argon2id$")
-    assert scene.is_signed_in(scene.log_in(ADA, LONGEST_BCRYPT))
-    with refused(Failure.WRONG_PASSWORD):
-        scene.log_in(ADA, LONGEST_BCRYPT + "OTHER")
-
-
-def test_a_customer_whose_password_bcrypt_truncates_resets_it_by_email(scene: Scene) -> None:
-    longer = LONGEST_BCRYPT + " Nine otters."
-    import_account(scene, bcrypt.hashpw(longer.encode()[:72], bcrypt.gensalt(4)).decode())
-    with refused(Failure.WRONG_PASSWORD):
-        scene.log_in(ADA, longer)
-
-    scene.reset(scene.ask_reset(), longer)
-
-    assert scene.is_signed_in(scene.log_in(ADA, longer))
-    with refused(Failure.WRONG_PASSWORD):
-        scene.log_in(ADA, LONGEST_BCRYPT)
-
-
-def test_argon2id_of_another_system_is_rehashed_with_our_salt_and_cost(scene: Scene) -> None:
-    elsewhere = Hasher(Parameters(3, 64, 2), parallel=1)
-    import_account(scene, elsewhere.hash(PASSWORD, b"a salt elsewhere"))
-    scene.log_in()
-    assert stored_hash(scene).startswith("$argon2id$v=19$m=8,t=1,p=1$")
-    elsewhere._pool.shutdown()
-
-
-def test_an_imported_former_password_is_refused(scene: Scene) -> None:
-    import_account(scene, pbkdf2(PASSWORD))
-    scene.reset(scene.ask_reset(), SECOND_PASSWORD)
-    with refused(Failure.PASSWORD_REUSED):
-        scene.reset(scene.ask_reset(), PASSWORD)
-
-
-def test_an_imported_password_can_be_changed(scene: Scene) -> None:
-    import_account(scene, pbkdf2(PASSWORD))
-    scene.change(scene.log_in(), PASSWORD, SECOND_PASSWORD)
-    assert scene.is_signed_in(scene.log_in(ADA, SECOND_PASSWORD))
-
-
-def test_an_account_with_a_locked_password_keeps_its_imported_hash(scene: Scene) -> None:
-    contact_id = import_account(scene, pbkdf2(PASSWORD))
-    scene.change_row(update(Contact).where(Contact.id == contact_id).values(failed_passwords=100))
-    with refused(Failure.PASSWORD_LOCKED):
-        scene.log_in()
-    assert stored_hash(scene) == pbkdf2(PASSWORD)
 
 
 def test_legacy_hashes_share_the_bound_on_parallel_hashes(hasher: Hasher) -> None:

@@ -73,7 +73,7 @@ def test_the_minimum_is_a_setting() -> None:
     assert refusal.value.values == {"num": 15}
 
 
-def test_an_empty_password_is_refused_whatever_the_minimum() -> None:
+def test_an_empty_password_is_refused_with_any_minimum() -> None:
     with refused(Failure.PASSWORD_REFUSED):
         check("", min_length=0)
 

@@ -1,4 +1,4 @@
-"""What tests of a change of address do as the customer."""
+"""Steps of a change of address."""
 
 from sqlalchemy import select
 
@@ -60,11 +60,11 @@ def pending(scene: Scene, identity: str) -> str | None:
 
 
 def emails(scene: Scene) -> list[str]:
-    return [row.email for row in scene.rows(select(Contact.email).order_by(Contact.id))]
+    return [row.email for row in scene.rows(select(Contact.c.email).order_by(Contact.c.id))]
 
 
 def events(scene: Scene) -> list[tuple[str, str | None]]:
-    kinds = select(Event.kind, Event.refusal).where(Event.kind.startswith("address_")).order_by(Event.id)
+    kinds = select(Event.c.kind, Event.c.refusal).where(Event.c.kind.startswith("address_")).order_by(Event.c.id)
     return [tuple(row) for row in scene.rows(kinds)]
 
 

@@ -1,4 +1,4 @@
-"""Changes of address at the same moment as others, and as whatever else happens to the account."""
+"""Changes of address in parallel with each other and with other changes of the account."""
 
 from collections.abc import Callable
 from functools import partial
@@ -49,7 +49,7 @@ class TestAtTheSameMoment:
             for n in range(4)
         ]
         assert in_parallel(works) == [None] * 4
-        still_open = select(Link.id).where(Link.purpose == Purpose.ADDRESS_CHANGE, Link.ended_at.is_(None))
+        still_open = select(Link.c.id).where(Link.c.purpose == Purpose.ADDRESS_CHANGE, Link.c.ended_at.is_(None))
         assert len(scene.rows(still_open)) == 4
 
     def test_two_customers_get_one_address_once(self, scene: Scene) -> None:
@@ -68,8 +68,8 @@ class TestAtTheSameMoment:
         ada, bob = scene.join(), scene.join(BOB)
         leaving = get_requested_change(scene.context, scene.visitor, ask(scene, ada)).link
         request_address_change(scene.context, scene.visitor, scene.get(bob), parse_email(ADA))
-        issued = select(Link.public_id).where(Link.purpose == Purpose.ADDRESS_CHANGE)
-        (guessed,) = scene.rows(issued.order_by(Link.id.desc()).limit(1))
+        issued = select(Link.c.public_id).where(Link.c.purpose == Purpose.ADDRESS_CHANGE)
+        (guessed,) = scene.rows(issued.order_by(Link.c.id.desc()).limit(1))
         token = scene.context.signer.token(Purpose.ADDRESS_CHANGE, guessed.public_id)
         wanting = get_requested_change(scene.context, scene.visitor, token).link
         outcomes = in_parallel(
@@ -113,7 +113,7 @@ class TestAtTheSameMoment:
         hashes.gate.set()
         thread.join()
         assert outcomes == [Failure.WRONG_PASSWORD]
-        assert scene.rows(select(Identity.id).where(Identity.ended_at.is_(None))) == []
+        assert scene.rows(select(Identity.c.id).where(Identity.c.ended_at.is_(None))) == []
 
     def test_an_undo_and_a_change_of_password_leave_no_session(self, scene: Scene, hashes: HashCounter) -> None:
         identity = scene.join()
@@ -134,5 +134,5 @@ class TestAtTheSameMoment:
         hashes.gate.set()
         thread.join()
         assert outcomes == [SessionEnded]
-        assert scene.rows(select(Identity.id).where(Identity.ended_at.is_(None))) == []
+        assert scene.rows(select(Identity.c.id).where(Identity.c.ended_at.is_(None))) == []
         get_reset_link(scene.context, scene.visitor, scene.token(Notice.ADDRESS_RESTORED))

@@ -1,4 +1,4 @@
-"""A new password by somebody who is signed in."""
+"""A signed-in customer changes the password."""
 
 from itertools import pairwise
 

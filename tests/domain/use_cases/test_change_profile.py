@@ -1,4 +1,4 @@
-"""What customers change of what is known of them."""
+"""A customer changes the profile."""
 
 import pytest
 from sqlalchemy import select, update
@@ -31,14 +31,14 @@ RULES = profile_rules({})
 
 
 def changes_of(scene: Scene) -> int:
-    return len(scene.rows(select(Event.id).where(Event.kind == "profile_change")))
+    return len(scene.rows(select(Event.c.id).where(Event.c.kind == "profile_change")))
 
 
 def test_every_field_is_stored_and_read_again(scene: Scene) -> None:
     assert EVERYTHING.keys() == PROFILE_FIELDS
     customer = scene.get(scene.join())
     change_profile(scene.context, scene.visitor, customer, EVERYTHING, RULES)
-    assert get_profile(scene.context, customer) == ContactDetails(**EVERYTHING)  # type: ignore[arg-type]
+    assert get_profile(scene.context, customer) == ContactDetails(**EVERYTHING)  # type: ignore[arg-type] # of many types
     assert changes_of(scene) == 1
 
 

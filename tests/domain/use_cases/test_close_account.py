@@ -1,4 +1,4 @@
-"""A customer closes the account: it is unknown at once, can be kept for a while, and is erased then."""
+"""A customer closes the account: it is unknown at once, can be kept for a while, and is then erased."""
 
 import logging
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def test_a_shop_cannot_sign_a_closed_account_in(closed: Scene) -> None:
     before = closed.count(Contact)
     with refused(Failure.UNKNOWN_CONTACT):
         closed.via_api().magic_auth()
-    assert (closed.count(Contact), closed.rows(select(Identity).where(Identity.ended_at.is_(None)))) == (before, [])
+    assert (closed.count(Contact), closed.rows(select(Identity).where(Identity.c.ended_at.is_(None)))) == (before, [])
 
 
 def test_a_known_browser_of_a_closed_account_is_no_longer_known(scene: Scene) -> None:
@@ -79,7 +79,7 @@ def test_a_registration_with_the_address_emails_a_link_that_keeps_the_account(
     register(closed)
     (mail,) = closed.mails(Notice.KEEP)
     assert mail.recipient == ADA
-    assert closed.rows(select(Link.expires_at).where(Link.purpose == "keep").order_by(Link.id.desc()))[0] == (
+    assert closed.rows(select(Link.c.expires_at).where(Link.c.purpose == "keep").order_by(Link.c.id.desc()))[0] == (
         clock() - timedelta(days=3) + GRACE,
     )
     closed.keep(mail.token)
@@ -94,7 +94,7 @@ def test_the_api_refuses_another_registration_within_ten_minutes_as_for_an_unkno
     assert len(closed.mails(Notice.KEEP)) == 1
 
 
-def test_the_browser_that_registered_hears_nothing_of_the_account(closed: Scene) -> None:
+def test_the_browser_that_registered_learns_nothing_of_the_account(closed: Scene) -> None:
     registration = closed.register(ADA, SECOND_PASSWORD)
     assert closed.resend(registration) == ADA
     assert len(closed.mails(Notice.KEEP)) == 2
@@ -104,7 +104,9 @@ def test_the_browser_that_registered_hears_nothing_of_the_account(closed: Scene)
 
 
 def test_keeping_brings_the_account_back_as_it_was(scene: Scene) -> None:
-    contact = select(Contact.email, Contact.confirmed_at, Contact.proven_at, Account.password_hash).outerjoin(Account)
+    contact = select(Contact.c.email, Contact.c.confirmed_at, Contact.c.proven_at, Account.c.password_hash).outerjoin(
+        Account
+    )
     identity = scene.join()
     before = scene.rows(contact)
     scene.close(identity)
@@ -112,7 +114,7 @@ def test_keeping_brings_the_account_back_as_it_was(scene: Scene) -> None:
     assert scene.rows(contact) == before
     assert not scene.is_signed_in(identity)
     assert scene.is_signed_in(scene.log_in())
-    kinds = scene.rows(select(Event.kind).order_by(Event.id))
+    kinds = scene.rows(select(Event.c.kind).order_by(Event.c.id))
     assert [kind for (kind,) in kinds][-3:] == ["close", "keep", "sign_in"]
 
 
@@ -168,7 +170,7 @@ def test_without_grace_it_is_erased_at_once(scene: Scene) -> None:
     assert at_once.mails(Notice.CLOSED) == []
     send_all(at_once)
     assert [trace for trace in customer.traces if trace in everything(at_once)] == []
-    assert at_once.rows(select(Event.kind, Event.contact_id, Event.ip).order_by(Event.id.desc()).limit(1)) == [
+    assert at_once.rows(select(Event.c.kind, Event.c.contact_id, Event.c.ip).order_by(Event.c.id.desc()).limit(1)) == [
         ("delete", None, None)
     ]
 
@@ -217,7 +219,7 @@ def test_a_ban_ends_the_links_that_keep_and_sends_no_more(closed: Scene) -> None
         closed.keep(token)
     closed.register()
     assert closed.mails(Notice.KEEP) == []
-    decoys = select(OutboxMail.id).where(OutboxMail.state == MailState.DECOY)
+    decoys = select(OutboxMail.c.id).where(OutboxMail.c.state == MailState.DECOY)
     assert len(closed.rows(decoys)) == 1
 
 

@@ -57,7 +57,7 @@ class TestAConfirmation:
             type_code(scene, here, "000000" if code != "000000" else "111111")
         type_code(scene, here, f"{code[:3]} {code[3:]}")
         assert address_of(scene, here) == NEW
-        assert scene.rows(select(Contact.failed_codes)) == [(0,)]
+        assert scene.rows(select(Contact.c.failed_codes)) == [(0,)]
 
     def test_can_be_done_once(self, scene: Scene) -> None:
         identity = scene.join()

@@ -1,4 +1,4 @@
-"""Confirming a registration: the owner of the mailbox begins an account, and nobody else does."""
+"""Confirm a registration: only the owner of the mailbox gets an account."""
 
 from datetime import timedelta
 from typing import Any
@@ -52,8 +52,8 @@ def test_a_wrong_password_at_confirmation_counts_as_a_failed_login(scene: Scene)
     for _ in range(10):
         with refused(Failure.WRONG_PASSWORD):
             scene.confirm(token, password=WRONG_PASSWORD)
-    assert scene.rows(select(Contact.failed_passwords))[0][0] == 11  # a registration counts as a guess, too
-    assert scene.rows(select(Registration.failed_passwords))[0][0] == 10
+    assert scene.rows(select(Contact.c.failed_passwords))[0][0] == 11  # a registration counts as a guess, too
+    assert scene.rows(select(Registration.c.failed_passwords))[0][0] == 10
     for guess in (WRONG_PASSWORD, PASSWORD):
         with refused(Failure.TOO_MANY_LOGINS):
             scene.confirm(token, password=guess)
@@ -78,8 +78,8 @@ def test_confirming_one_registration_ends_the_others(scene: Scene) -> None:
             scene.confirm(tokens[1], browser=browser, password=password)
     with refused(Failure.WRONG_PASSWORD):
         scene.log_in(ADA, SECOND_PASSWORD)
-    assert scene.rows(select(Registration.id).where(Registration.ended_at.is_(None))) == []
-    assert scene.rows(select(Link.id).where(Link.used_at.is_(None), Link.ended_at.is_(None))) == []
+    assert scene.rows(select(Registration.c.id).where(Registration.c.ended_at.is_(None))) == []
+    assert scene.rows(select(Link.c.id).where(Link.c.used_at.is_(None), Link.c.ended_at.is_(None))) == []
 
 
 @pytest.mark.differs_on_postgresql
@@ -153,7 +153,7 @@ def test_confirming_fills_only_empty_fields_of_a_guest(scene: Scene) -> None:
         "referral": referrer.cu_ref_no,
     }
     scene.join(ADA, **typed)
-    [contact] = scene.rows(select(Contact).where(Contact.email == ADA))
+    [contact] = scene.rows(select(Contact).where(Contact.c.email == ADA))
     assert (contact.first_name, contact.phone, contact.locale) == ("Ada", "+420 777000000", "cs")
     assert (contact.last_name, contact.company_name, contact.newsletter) == ("Rook", "Rook & Sons", True)
     assert contact.referred_by_id == referrer.id
@@ -162,21 +162,21 @@ def test_confirming_fills_only_empty_fields_of_a_guest(scene: Scene) -> None:
 @pytest.mark.parametrize("referral", ["A" * 16, None])
 def test_an_unknown_referral_is_ignored(scene: Scene, referral: str | None) -> None:
     scene.join(referral=referral)
-    assert scene.rows(select(Contact.referred_by_id))[0][0] is None
+    assert scene.rows(select(Contact.c.referred_by_id))[0][0] is None
 
 
 def test_a_referral_by_oneself_or_from_another_organisation_is_ignored(scene: Scene) -> None:
     scene.add_guest()
-    own = scene.rows(select(Contact.cu_ref_no))[0][0]
+    own = scene.rows(select(Contact.c.cu_ref_no))[0][0]
     scene.join(referral=own)
     scene.at_another_organisation().join(referral=own)
-    assert [row[0] for row in scene.rows(select(Contact.referred_by_id))] == [None, None]
+    assert [row[0] for row in scene.rows(select(Contact.c.referred_by_id))] == [None, None]
 
 
 def test_declining_the_newsletter_at_registration_does_not_unsubscribe(scene: Scene) -> None:
     scene.add_guest(newsletter=True)
     scene.join(newsletter=False)
-    assert scene.rows(select(Contact.newsletter))[0][0] is True
+    assert scene.rows(select(Contact.c.newsletter))[0][0] is True
 
 
 def test_a_ban_ends_pending_registrations_and_lifting_it_restores_none(scene: Scene) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from portal.domain.errors import Failure, Refused
 from portal.domain.operations import ban
@@ -14,35 +14,26 @@ from portal.storage.models import Contact, Event, Identity, Link, OutboxMail, Re
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, pending_registration, refused
 from tests.domain.test_errors import LOOK_ALIKE
 from tests.domain.test_rate_limiter import tries_left
-from tests.domain.use_cases.test_log_in import banned_customer, banned_guest, banned_newcomer
+from tests.domain.use_cases.address_states import (
+    banned_customer,
+    banned_guest,
+    banned_pending,
+    customer,
+    customer_with_a_locked_password,
+    guest,
+    unknown,
+)
 
 STRANGERS_PASSWORD = "thimble walrus lagoon 29"
 OTHER_PASSWORD = "harvest pillow comet 12"
-
-
-def nobody(scene: Scene) -> None:
-    pass
-
-
-def guest(scene: Scene) -> None:
-    scene.add_guest()
 
 
 def guest_with_wrong_passwords(scene: Scene) -> None:
     scene.add_guest(failed_passwords=100)
 
 
-def customer(scene: Scene) -> None:
-    scene.join()
-
-
 def imported_customer(scene: Scene) -> None:
     scene.add_imported()
-
-
-def customer_with_a_locked_password(scene: Scene) -> None:
-    scene.join()
-    scene.change_row(update(Contact).values(failed_passwords=100))
 
 
 def closed_customer(scene: Scene) -> None:
@@ -50,8 +41,8 @@ def closed_customer(scene: Scene) -> None:
 
 
 WITH_ACCOUNT = [customer, imported_customer, customer_with_a_locked_password]
-BANNED = [banned_customer, banned_guest, banned_newcomer]
-EVERYBODY = [nobody, guest, guest_with_wrong_passwords, closed_customer, *WITH_ACCOUNT, *BANNED]
+BANNED = [banned_customer, banned_guest, banned_pending]
+EVERYBODY = [unknown, guest, guest_with_wrong_passwords, closed_customer, *WITH_ACCOUNT, *BANNED]
 
 
 @contextmanager
@@ -94,7 +85,7 @@ def test_signing_in_with_a_decoy_password_is_not_counted(scene: Scene, who: Call
         *((who, Failure.WRONG_PASSWORD) for who in (customer, imported_customer, banned_customer)),
         (customer_with_a_locked_password, Failure.PASSWORD_LOCKED),
         (banned_guest, Failure.NO_ACCOUNT),
-        (banned_newcomer, Failure.UNKNOWN_CONTACT),
+        (banned_pending, Failure.UNKNOWN_CONTACT),
         (closed_customer, Failure.UNKNOWN_CONTACT),
     ],
 )
@@ -124,7 +115,7 @@ def test_the_owners_password_still_signs_in_despite_a_decoy(scene: Scene, regist
     assert scene.is_signed_in(scene.log_in())
 
 
-def test_a_banned_customer_is_told_so_after_the_right_password(scene: Scene) -> None:
+def test_a_banned_customer_learns_of_the_ban_after_the_right_password(scene: Scene) -> None:
     banned_customer(scene)
     scene.register()
     with refused(Failure.BANNED):
@@ -143,7 +134,7 @@ def test_a_decoy_confirms_nothing(scene: Scene) -> None:
     scene.join()
     registration = scene.register(ADA, STRANGERS_PASSWORD)
     assert scene.resend(registration) == ADA
-    links = scene.rows(select(Link).where(Link.purpose == "verify", Link.used_at.is_(None)))
+    links = scene.rows(select(Link).where(Link.c.purpose == "verify", Link.c.used_at.is_(None)))
     assert len(links) == 2
     for link in links:
         with refused(Failure.ALREADY_CONFIRMED):
@@ -151,7 +142,7 @@ def test_a_decoy_confirms_nothing(scene: Scene) -> None:
     assert [mail.notice for mail in scene.mails()[-2:]] == [Notice.ACCOUNT_EXISTS] * 2
 
 
-@pytest.mark.parametrize("who", [nobody, customer, banned_customer])
+@pytest.mark.parametrize("who", [unknown, customer, banned_customer])
 def test_after_100_wrong_passwords_no_pending_registration_matches(scene: Scene, who: Callable[[Scene], None]) -> None:
     scene = scene.without_limits()
     who(scene)
@@ -227,7 +218,7 @@ def test_a_ban_is_not_revealed_to_who_registered_the_address_before(scene: Scene
     mails = len(scene.mails())
     assert scene.resend(registration) == ADA
     assert len(scene.mails()) == mails
-    assert len(scene.rows(select(OutboxMail).where(OutboxMail.state == MailState.DECOY))) == 1
+    assert len(scene.rows(select(OutboxMail).where(OutboxMail.c.state == MailState.DECOY))) == 1
 
 
 def test_lifting_a_ban_restores_nothing_that_it_ended(scene: Scene) -> None:
@@ -247,13 +238,15 @@ def test_a_refused_sign_in_is_recorded_on_the_contact(scene: Scene) -> None:
     scene.register(ADA, STRANGERS_PASSWORD)
     with refused(Failure.UNVERIFIED):
         scene.log_in(ADA, STRANGERS_PASSWORD)
-    [newest] = scene.rows(select(Event.kind, Event.refusal, Event.contact_id).order_by(Event.id.desc()).limit(1))
-    [(contact_id,)] = scene.rows(select(Contact.id))
+    [newest] = scene.rows(
+        select(Event.c.kind, Event.c.refusal, Event.c.contact_id).order_by(Event.c.id.desc()).limit(1)
+    )
+    [(contact_id,)] = scene.rows(select(Contact.c.id))
     assert newest == ("sign_in", "UNVERIFIED", contact_id)
 
 
 def test_a_decoy_is_stored_as_a_decoy(scene: Scene) -> None:
     scene.join()
     scene.register(ADA, SECOND_PASSWORD)
-    found = scene.rows(select(Registration.is_decoy, Registration.ended_at).order_by(Registration.id))
+    found = scene.rows(select(Registration.c.is_decoy, Registration.c.ended_at).order_by(Registration.c.id))
     assert [(row.is_decoy, row.ended_at is None) for row in found] == [(False, False), (True, True)]

@@ -1,4 +1,4 @@
-"""Sessions that a customer sees and ends from another one."""
+"""A customer lists sessions and ends them from another one."""
 
 from datetime import timedelta
 
@@ -31,7 +31,7 @@ def end_others(scene: Scene, identity: str) -> None:
 
 
 def kinds(scene: Scene) -> list[str]:
-    rows = scene.rows(select(Event.kind).where(Event.kind.startswith("session")).order_by(Event.id))
+    rows = scene.rows(select(Event.c.kind).where(Event.c.kind.startswith("session")).order_by(Event.c.id))
     return [row.kind for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""An identity is handed over: once, within a minute, to the right organisation, with the right nonce."""
+"""A hand-over code works once, within a minute, for the right organisation, with the right nonce."""
 
 from datetime import timedelta
 from threading import Barrier, Thread

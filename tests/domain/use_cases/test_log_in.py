@@ -1,4 +1,4 @@
-"""Signing in: what is refused, in which order, and what a sign-in leaves behind."""
+"""Sign-in with a password: refusals and their order, and what a sign-in changes."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,82 +6,52 @@ from datetime import timedelta
 
 import pytest
 from limits import parse as parse_limit
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from portal.domain.errors import Failure
 from portal.domain.passwords.hashing import Hasher, Parameters
 from portal.domain.pending_registrations import PENDING_LIFETIME
-from portal.storage.models import Account, Contact, Identity
+from portal.storage.models import Account, Identity
 from tests.conftest import MovableClock
 from tests.domain.instrumentation import HashCounter
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, pending_registration, refused
+from tests.domain.use_cases.address_states import (
+    banned_customer,
+    banned_guest,
+    banned_pending,
+    customer,
+    customer_with_a_locked_password,
+    guest,
+    guest_who_registers,
+    pending,
+    unknown,
+)
 
 
-def nobody(scene: Scene) -> None:
-    pass
-
-
-def guest(scene: Scene) -> None:
-    scene.add_guest()
-
-
-def guest_who_registers(scene: Scene) -> None:
-    scene.add_guest()
-    scene.register()
-
-
-def newcomer(scene: Scene) -> None:
-    scene.register()
-
-
-def customer(scene: Scene) -> None:
-    scene.join()
-
-
-def banned_customer(scene: Scene) -> None:
-    scene.join()
-    scene.ban()
-
-
-def banned_guest(scene: Scene) -> None:
-    scene.add_guest()
-    scene.ban()
-
-
-def banned_newcomer(scene: Scene) -> None:
-    scene.register()
-    scene.ban()
-
-
-def customer_with_a_closed_password(scene: Scene) -> None:
-    scene.join()
-    scene.change_row(update(Contact).values(failed_passwords=100))
-
-
-def banned_customer_with_a_closed_password(scene: Scene) -> None:
-    customer_with_a_closed_password(scene)
+def banned_customer_with_a_locked_password(scene: Scene) -> None:
+    customer_with_a_locked_password(scene)
     scene.ban()
 
 
 @pytest.mark.parametrize(
     ("who", "password", "failure"),
     [
-        (nobody, PASSWORD, Failure.UNKNOWN_CONTACT),
+        (unknown, PASSWORD, Failure.UNKNOWN_CONTACT),
         (guest, PASSWORD, Failure.NO_ACCOUNT),
         (guest_who_registers, WRONG_PASSWORD, Failure.NO_ACCOUNT),
         (guest_who_registers, PASSWORD, Failure.UNVERIFIED),
-        (newcomer, WRONG_PASSWORD, Failure.WRONG_PASSWORD),
-        (newcomer, PASSWORD, Failure.UNVERIFIED),
+        (pending, WRONG_PASSWORD, Failure.WRONG_PASSWORD),
+        (pending, PASSWORD, Failure.UNVERIFIED),
         (customer, WRONG_PASSWORD, Failure.WRONG_PASSWORD),
         (customer, "", Failure.WRONG_PASSWORD),
         (banned_customer, WRONG_PASSWORD, Failure.WRONG_PASSWORD),
         (banned_customer, PASSWORD, Failure.BANNED),
         (banned_guest, PASSWORD, Failure.NO_ACCOUNT),
-        (banned_newcomer, PASSWORD, Failure.UNVERIFIED),
-        (banned_newcomer, WRONG_PASSWORD, Failure.WRONG_PASSWORD),
-        (customer_with_a_closed_password, WRONG_PASSWORD, Failure.PASSWORD_LOCKED),
-        (customer_with_a_closed_password, PASSWORD, Failure.PASSWORD_LOCKED),
-        (banned_customer_with_a_closed_password, PASSWORD, Failure.PASSWORD_LOCKED),
+        (banned_pending, PASSWORD, Failure.UNVERIFIED),
+        (banned_pending, WRONG_PASSWORD, Failure.WRONG_PASSWORD),
+        (customer_with_a_locked_password, WRONG_PASSWORD, Failure.PASSWORD_LOCKED),
+        (customer_with_a_locked_password, PASSWORD, Failure.PASSWORD_LOCKED),
+        (banned_customer_with_a_locked_password, PASSWORD, Failure.PASSWORD_LOCKED),
     ],
 )
 def test_reasons_for_a_refused_login_are_checked_in_the_documented_order(
@@ -94,7 +64,7 @@ def test_reasons_for_a_refused_login_are_checked_in_the_documented_order(
     assert scene.count(Identity) == identities
 
 
-@pytest.mark.parametrize("who", [nobody, guest, newcomer, customer, banned_customer])
+@pytest.mark.parametrize("who", [unknown, guest, pending, customer, banned_customer])
 def test_a_login_over_the_rate_limit_is_refused_before_everything_else(
     scene: Scene, hashes: HashCounter, who: Callable[[Scene], None]
 ) -> None:
@@ -212,7 +182,7 @@ def test_a_customer_banned_while_the_password_is_checked_is_refused(scene: Scene
     hashes_then, hashes._hash_secret = hashes._hash_secret, ban_meanwhile
     with refused(Failure.BANNED):
         scene.log_in()
-    assert scene.rows(select(Identity).where(Identity.ended_at.is_(None))) == []
+    assert scene.rows(select(Identity).where(Identity.c.ended_at.is_(None))) == []
 
 
 def test_a_password_changed_while_it_is_checked_is_refused(scene: Scene, hashes: HashCounter) -> None:
@@ -227,8 +197,8 @@ def test_a_password_changed_while_it_is_checked_is_refused(scene: Scene, hashes:
     hashes_then, hashes._hash_secret = hashes._hash_secret, reset_meanwhile
     with refused(Failure.WRONG_PASSWORD):
         scene.log_in()
-    assert scene.rows(select(Identity).where(Identity.ended_at.is_(None))) == []
+    assert scene.rows(select(Identity).where(Identity.c.ended_at.is_(None))) == []
 
 
 def stored_hash(scene: Scene) -> str:
-    return str(scene.rows(select(Account.password_hash))[0][0])
+    return str(scene.rows(select(Account.c.password_hash))[0][0])

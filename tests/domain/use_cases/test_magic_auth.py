@@ -1,4 +1,4 @@
-"""Signing in on a shop's word: who gets in, who becomes a contact, and what it leaves alone."""
+"""Magic auth: who is signed in, who becomes a contact, and what stays unchanged."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,6 +16,17 @@ from portal.storage.models import Account, Contact, Event, Identity, Organisatio
 from tests.conftest import MovableClock
 from tests.domain.instrumentation import HashCounter, in_parallel
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
+from tests.domain.use_cases.address_states import (
+    banned_customer,
+    banned_guest,
+    banned_pending,
+    customer,
+    customer_with_a_locked_password,
+    guest,
+    guest_who_registers,
+    pending,
+    unknown,
+)
 
 
 @pytest.fixture
@@ -23,70 +34,29 @@ def shop(scene: Scene) -> Scene:
     return scene.via_api()
 
 
-def create_nobody(scene: Scene) -> Scene:
+def create_no_contacts(scene: Scene) -> Scene:
     """The organisation wants no contacts made of addresses that it does not know."""
     scene.change_row(update(Organisation).values(magic_auth_creates=False))
     return scene
 
 
-def nobody(scene: Scene) -> None:
-    pass
-
-
-def guest(scene: Scene) -> None:
-    scene.add_guest()
-
-
-def customer(scene: Scene) -> None:
-    scene.join()
-
-
-def customer_with_a_closed_password(scene: Scene) -> None:
-    scene.join()
-    scene.change_row(update(Contact).values(failed_passwords=100))
-
-
-def guest_who_registers(scene: Scene) -> None:
-    scene.add_guest()
-    scene.register()
-
-
-def newcomer(scene: Scene) -> None:
-    scene.register()
-
-
-def banned_guest(scene: Scene) -> None:
-    scene.add_guest()
-    scene.ban()
-
-
-def banned_customer(scene: Scene) -> None:
-    scene.join()
-    scene.ban()
-
-
-def banned_newcomer(scene: Scene) -> None:
-    scene.register()
-    scene.ban()
-
-
-GOOD = [guest, customer, customer_with_a_closed_password, guest_who_registers]
+GOOD = [guest, customer, customer_with_a_locked_password, guest_who_registers]
 ALWAYS_REFUSED: list[Any] = [
     (banned_guest, Failure.BANNED),
     (banned_customer, Failure.BANNED),
-    (banned_newcomer, Failure.BANNED),
-    (newcomer, Failure.UNVERIFIED),
+    (banned_pending, Failure.BANNED),
+    (pending, Failure.UNVERIFIED),
 ]
 
 
-@pytest.mark.parametrize("who", [nobody, *GOOD])
+@pytest.mark.parametrize("who", [unknown, *GOOD])
 def test_magic_auth_signs_in_without_a_password(shop: Scene, hashes: HashCounter, who: Callable[[Scene], None]) -> None:
     who(shop)
     before = hashes.computed
     identity = shop.magic_auth()
     assert shop.get(identity).email == ADA
     assert hashes.computed == before
-    [newest] = shop.rows(select(Event.kind, Event.refusal).order_by(Event.id.desc()).limit(1))
+    [newest] = shop.rows(select(Event.c.kind, Event.c.refusal).order_by(Event.c.id.desc()).limit(1))
     assert newest == ("sign_in_vouched", None)
 
 
@@ -96,14 +66,14 @@ def test_magic_auth_of_a_banned_or_pending_customer_is_refused(
     shop: Scene, who: Callable[[Scene], None], failure: Failure, creates: bool
 ) -> None:
     if not creates:
-        create_nobody(shop)
+        create_no_contacts(shop)
     refuse(shop, who, failure)
 
 
 @pytest.mark.parametrize(
     ("who", "failure"),
     [
-        (nobody, Failure.UNKNOWN_CONTACT),
+        (unknown, Failure.UNKNOWN_CONTACT),
         (guest, Failure.NO_ACCOUNT),
         (guest_who_registers, Failure.NO_ACCOUNT),
     ],
@@ -111,7 +81,7 @@ def test_magic_auth_of_a_banned_or_pending_customer_is_refused(
 def test_magic_auth_without_creation_refuses_an_unknown_address(
     shop: Scene, who: Callable[[Scene], None], failure: Failure
 ) -> None:
-    refuse(create_nobody(shop), who, failure)
+    refuse(create_no_contacts(shop), who, failure)
 
 
 def refuse(shop: Scene, who: Callable[[Scene], None], failure: Failure) -> None:
@@ -120,20 +90,20 @@ def refuse(shop: Scene, who: Callable[[Scene], None], failure: Failure) -> None:
     with refused(failure):
         shop.magic_auth(first_name="Eve")
     assert (shop.rows(select(Contact)), shop.count(Identity)) == before
-    [newest] = shop.rows(select(Event.kind, Event.refusal).order_by(Event.id.desc()).limit(1))
+    [newest] = shop.rows(select(Event.c.kind, Event.c.refusal).order_by(Event.c.id.desc()).limit(1))
     assert newest == ("sign_in_vouched", failure.name)
 
 
 def test_magic_auth_without_creation_signs_in_existing_accounts(shop: Scene) -> None:
     shop.join()
-    assert shop.is_signed_in(create_nobody(shop).magic_auth())
+    assert shop.is_signed_in(create_no_contacts(shop).magic_auth())
 
 
 def test_magic_auth_creates_a_contact_with_the_given_details(scene: Scene) -> None:
     referrer = scene.get(scene.join("referrer@example.com"))
     shop = scene.via_api("203.0.113.7")
     identity = shop.magic_auth("Eve.Rook@gmail.com", first_name="Eve", last_name="Rook", referral=referrer.cu_ref_no)
-    [contact] = shop.rows(select(Contact).where(Contact.email == "eve.rook@gmail.com"))
+    [contact] = shop.rows(select(Contact).where(Contact.c.email == "eve.rook@gmail.com"))
     assert (contact.first_name, contact.last_name, contact.ip) == ("Eve", "Rook", "203.0.113.7")
     assert contact.referred_by_id == referrer.id
     assert shop.get(identity).name == "Eve Rook"
@@ -145,7 +115,7 @@ def test_magic_auth_creates_a_contact_with_the_given_details(scene: Scene) -> No
 @pytest.mark.parametrize("referral", ["A" * 16, None])
 def test_an_unknown_referral_is_ignored(shop: Scene, referral: str | None) -> None:
     shop.magic_auth(referral=referral)
-    assert shop.rows(select(Contact.referred_by_id)) == [(None,)]
+    assert shop.rows(select(Contact.c.referred_by_id)) == [(None,)]
 
 
 @pytest.mark.parametrize("who", GOOD)
@@ -173,7 +143,7 @@ def test_an_address_is_unknown_after_its_pending_registration_expired(shop: Scen
         shop.magic_auth("ada@gmail.com")
     clock.advance(timedelta(seconds=1))
     with refused(Failure.UNKNOWN_CONTACT):
-        create_nobody(shop).magic_auth("ada@gmail.com")
+        create_no_contacts(shop).magic_auth("ada@gmail.com")
     shop.change_row(update(Organisation).values(magic_auth_creates=True))
     customer = shop.get(shop.magic_auth("ada@gmail.com", first_name="Ada"))
     assert (customer.email, customer.name) == ("ada@gmail.com", "Ada")
@@ -193,7 +163,7 @@ def test_parallel_calls_for_an_unknown_address_create_one_contact(shop: Scene) -
     identities = in_parallel([partial(shop.magic_auth, first_name=f"Ada {number}") for number in range(8)])
     assert len({identity for identity in identities if isinstance(identity, str)}) == 8
     assert (shop.count(Contact), shop.count(Identity)) == (1, 8)
-    [(first_name,)] = shop.rows(select(Contact.first_name))
+    [(first_name,)] = shop.rows(select(Contact.c.first_name))
     assert {shop.get(str(identity)).first_name for identity in identities} == {first_name}
 
 

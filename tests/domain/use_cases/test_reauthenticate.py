@@ -1,4 +1,4 @@
-"""Proving in a session that it is the customer: what counts, for how long, and where."""
+"""Reauthentication: which proofs count, for how long, and in which session."""
 
 from datetime import timedelta
 
@@ -44,7 +44,9 @@ def asked(scene: Scene, identity: str) -> tuple[str, str]:
 
 
 def events(scene: Scene) -> list[tuple[str, str | None]]:
-    kinds = select(Event.kind, Event.refusal).where(Event.kind.startswith("reauthentication")).order_by(Event.id)
+    kinds = (
+        select(Event.c.kind, Event.c.refusal).where(Event.c.kind.startswith("reauthentication")).order_by(Event.c.id)
+    )
     return [tuple(row) for row in scene.rows(kinds)]
 
 
@@ -119,7 +121,7 @@ def test_a_code_is_for_the_browser_and_the_customer_that_asked(scene: Scene) -> 
         by_code(scene, bob, [], code)
 
 
-def test_its_token_signs_nobody_in(scene: Scene) -> None:
+def test_its_token_cannot_sign_in(scene: Scene) -> None:
     asked(scene, scene.join())
     with refused(Failure.NO_SUCH_LINK):
         get_sign_in_link(scene.context, scene.visitor, scene.token(Notice.REAUTHENTICATE))
@@ -142,7 +144,7 @@ class TestAFirstPassword:
         new = set_first_password(scene.context, scene.visitor, scene.get(here), PASSWORD, remember=False)
         assert [scene.is_signed_in(identity) for identity in (here, there, new)] == [False, False, True]
         assert scene.log_in()
-        assert [row.kind for row in scene.rows(select(Event.kind).where(Event.kind == "password_set"))]
+        assert [row.kind for row in scene.rows(select(Event.c.kind).where(Event.c.kind == "password_set"))]
 
     def test_needs_a_recent_proof(self, scene: Scene, clock: MovableClock) -> None:
         scene.add_guest()
@@ -168,4 +170,4 @@ def test_a_banned_customer_proves_nothing(scene: Scene) -> None:
     scene.change_row(update(Contact).values(banned_at=scene.context.clock()))
     with refused(Failure.WRONG_PASSWORD):
         reauthenticate(scene.context, scene.visitor, customer, PASSWORD)
-    assert scene.rows(select(Identity.proved_at).where(Identity.ended_at.is_(None))) != []
+    assert scene.rows(select(Identity.c.proved_at).where(Identity.c.ended_at.is_(None))) != []

@@ -1,4 +1,4 @@
-"""Registering: what waits, what goes out by mail, and that nobody else's contact is touched."""
+"""Registration: what is stored and emailed, and that no other customer's contact is changed."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from tests.conftest import MovableClock
 from tests.domain.instrumentation import HashCounter, in_parallel, wait_until
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, pending_registration, refused
 
-KEPT = [column for column in Contact.__table__.columns if column.name != "failed_passwords"]
+KEPT = [column for column in Contact.columns if column.name != "failed_passwords"]
 """What no registration changes of a contact; as a guess of its password it is counted."""
 
 
@@ -85,7 +85,7 @@ def test_registering_an_existing_account_emails_its_owner(scene: Scene) -> None:
     mail = scene.mails()[-1]
     assert (mail.notice, mail.recipient, mail.token) == (Notice.ACCOUNT_EXISTS, ADA, None)
     assert scene.rows(select(*KEPT)) == before
-    assert scene.rows(select(Contact.failed_passwords)) == [(1,)]
+    assert scene.rows(select(Contact.c.failed_passwords)) == [(1,)]
     assert scene.log_in(ADA, PASSWORD)
 
 
@@ -100,7 +100,7 @@ def test_registering_an_existing_account_leaves_no_pending_registration(scene: S
     scene.register(ADA, SECOND_PASSWORD)
     with refused(Failure.WRONG_PASSWORD):
         scene.via_api().log_in(ADA, SECOND_PASSWORD)
-    [link] = scene.rows(select(Link).order_by(Link.id.desc()).limit(1))
+    [link] = scene.rows(select(Link).order_by(Link.c.id.desc()).limit(1))
     token = scene._sign(link.purpose, link.public_id)
     with refused(Failure.ALREADY_CONFIRMED):
         scene.confirm(token, password=SECOND_PASSWORD)
@@ -117,7 +117,7 @@ def test_a_banned_customer_gets_no_email_about_a_registration(scene: Scene, as_g
     public_id = scene.register(ADA, SECOND_PASSWORD)
     assert resend(scene.context, scene.visitor, public_id) == ADA
     assert len(scene.mails()) == mails
-    voids = scene.rows(select(OutboxMail).where(OutboxMail.state == MailState.DECOY))
+    voids = scene.rows(select(OutboxMail).where(OutboxMail.c.state == MailState.DECOY))
     assert [void.recipient for void in voids] == [None, None]
 
 

@@ -1,40 +1,23 @@
-"""Registering through a shop's server: what it is told, in which order, and what a registration keeps."""
+"""Registration by a shop's server: the answers and their order, and the limits."""
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from limits import parse as parse_limit
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from portal.domain.errors import Failure, Refused
 from portal.domain.outbox import Notice
 from portal.domain.pending_registrations import PENDING_LIFETIME
-from portal.storage.models import Account, Contact, ContactGroup, Event, Identity, Link, OutboxMail, Registration
+from portal.storage.models import Contact, Event, Link, OutboxMail, Registration
 from tests.conftest import MovableClock
 from tests.domain.instrumentation import HashCounter, in_parallel
-from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
+from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
+from tests.domain.use_cases.address_states import banned_customer, banned_guest, customer, guest, pending, unknown
 
 WEAK_PASSWORD = "password1"
 RETRY = timedelta(minutes=10)
-TEXT_FIELDS: dict[str, Any] = {
-    "name": "Ada King, Countess of Lovelace",
-    "first_name": "Ada",
-    "last_name": "Lovelace",
-    "phone": "+420 777123456",
-    "company_name": "Engines & Sons",
-    "company_registration_number": "12345678",
-    "tax_identification_number": "CZ12345678",
-    "street_address": "Long Street 5",
-    "city": "Kladno",
-    "city_part": "Old Town",
-    "state_region": "Central Bohemia",
-    "postal_code": "272 01",
-    "country": "CZ",
-    "locale": "cs",
-}
-RETURN_URL = "https://shop.example.com/welcome?from=portal"
 
 
 @pytest.fixture
@@ -42,42 +25,16 @@ def shop(scene: Scene) -> Scene:
     return scene.via_api()
 
 
-def nobody(scene: Scene) -> None:
-    pass
-
-
-def guest(scene: Scene) -> None:
-    scene.add_guest()
-
-
-def customer(scene: Scene) -> None:
-    scene.join()
-
-
-def banned_guest(scene: Scene) -> None:
-    scene.add_guest()
-    scene.ban()
-
-
-def banned_customer(scene: Scene) -> None:
-    scene.join()
-    scene.ban()
-
-
-def newcomer(scene: Scene) -> None:
+def pending_by_api(scene: Scene) -> None:
     scene.register_by_api()
 
 
-def newcomer_by_the_pages(scene: Scene) -> None:
-    scene.register()
-
-
-def guest_who_registers(scene: Scene) -> None:
+def guest_who_registers_by_api(scene: Scene) -> None:
     scene.add_guest()
     scene.register_by_api()
 
 
-def banned_newcomer(scene: Scene) -> None:
+def banned_pending_by_api(scene: Scene) -> None:
     scene.register_by_api()
     scene.ban()
 
@@ -88,14 +45,14 @@ def banned_newcomer(scene: Scene) -> None:
     [
         (banned_guest, Failure.REGISTRATION_BANNED),
         (banned_customer, Failure.REGISTRATION_BANNED),
-        (banned_newcomer, Failure.REGISTRATION_BANNED),
+        (banned_pending_by_api, Failure.REGISTRATION_BANNED),
         (customer, Failure.ALREADY_REGISTERED),
-        (newcomer, Failure.TOO_MANY_REGISTRATIONS),
-        (newcomer_by_the_pages, Failure.TOO_MANY_REGISTRATIONS),
-        (guest_who_registers, Failure.TOO_MANY_REGISTRATIONS),
+        (pending_by_api, Failure.TOO_MANY_REGISTRATIONS),
+        (pending, Failure.TOO_MANY_REGISTRATIONS),
+        (guest_who_registers_by_api, Failure.TOO_MANY_REGISTRATIONS),
     ],
 )
-def test_the_api_refuses_a_known_address_whatever_the_password(
+def test_the_api_refuses_a_known_address_with_any_password(
     shop: Scene, hashes: HashCounter, who: Callable[[Scene], None], password: str, failure: Failure
 ) -> None:
     who(shop)
@@ -106,17 +63,17 @@ def test_the_api_refuses_a_known_address_whatever_the_password(
     assert [shop.count(table) for table in tables] == before
 
 
-@pytest.mark.parametrize("who", [banned_customer, customer, newcomer])
+@pytest.mark.parametrize("who", [banned_customer, customer, pending_by_api])
 def test_each_refusal_is_recorded_with_the_contact(shop: Scene, who: Callable[[Scene], None]) -> None:
     who(shop)
     with pytest.raises(Refused) as refusal:
         shop.register_by_api()
-    [(contact_id,)] = shop.rows(select(Contact.id))
-    newest = shop.rows(select(Event.kind, Event.contact_id, Event.refusal).order_by(Event.id.desc()).limit(1))
+    [(contact_id,)] = shop.rows(select(Contact.c.id))
+    newest = shop.rows(select(Event.c.kind, Event.c.contact_id, Event.c.refusal).order_by(Event.c.id.desc()).limit(1))
     assert newest == [("register", contact_id, refusal.value.failure.name)]
 
 
-@pytest.mark.parametrize("who", [nobody, guest])
+@pytest.mark.parametrize("who", [unknown, guest])
 def test_a_weak_password_is_refused_with_the_reason_and_may_be_corrected_at_once(
     shop: Scene, who: Callable[[Scene], None]
 ) -> None:
@@ -231,119 +188,9 @@ def test_an_account_created_while_the_password_was_hashed_is_not_registered_agai
     assert scene.log_in(ADA, SECOND_PASSWORD)
 
 
-def test_all_details_are_stored_when_the_mailbox_is_proven(scene: Scene) -> None:
-    referrer = scene.get(scene.join("referrer@example.com"))
-    shop = scene.via_api("203.0.113.7")
-    shop.register_by_api(
-        **TEXT_FIELDS, newsletter=True, groups=("gold", "b2b"), referral=referrer.cu_ref_no, return_url=RETURN_URL
-    )
-    find = select(Contact).where(Contact.email == ADA)
-    [waiting] = shop.rows(find)
-    assert {getattr(waiting, name) for name in (*TEXT_FIELDS, "ip", "referred_by_id")} == {None}
-    assert (waiting.newsletter, shop.count(ContactGroup)) == (False, 0)
-    shop.confirm_by_api()
-    [contact] = shop.rows(find)
-    assert {name: getattr(contact, name) for name in TEXT_FIELDS} == TEXT_FIELDS
-    assert (contact.newsletter, contact.referred_by_id, contact.ip) == (True, referrer.id, "203.0.113.7")
-    assert groups_of(shop) == {"gold", "b2b"}
-
-
-@pytest.mark.parametrize("name", [*TEXT_FIELDS, "ip"])
-def test_only_empty_fields_are_filled(shop: Scene, name: str) -> None:
-    shop = shop.via_api("203.0.113.7")
-    known = "2001:db8::1" if name == "ip" else "DE"
-    shop.add_guest(**{name: known})
-    shop.register_by_api(**TEXT_FIELDS)
-    shop.confirm_by_api()
-    [contact] = shop.rows(select(Contact))
-    others = {other: text for other, text in {**TEXT_FIELDS, "ip": "203.0.113.7"}.items() if other != name}
-    assert getattr(contact, name) == known
-    assert {other: getattr(contact, other) for other in others} == others
-
-
-def test_groups_are_added_to_existing_ones(shop: Scene) -> None:
-    contact_id = shop.add_guest()
-    shop.change_row(insert(ContactGroup).values(contact_id=contact_id, name="gold"))
-    shop.register_by_api(groups=("gold", "b2b", "b2b"))
-    shop.confirm_by_api()
-    assert groups_of(shop) == {"gold", "b2b"}
-
-
-@pytest.mark.parametrize(
-    ("typed", "name"),
-    [
-        ({"name": "Countess of Lovelace", "first_name": "Ada"}, "Countess of Lovelace"),
-        ({"first_name": "Ada", "last_name": "Lovelace"}, "Ada Lovelace"),
-        ({"last_name": "Lovelace"}, "Lovelace"),
-        ({}, ""),
-    ],
-)
-def test_a_name_is_stored_as_given_else_composed_of_its_parts(shop: Scene, typed: dict[str, str], name: str) -> None:
-    shop.register_by_api(**typed)
-    shop.confirm_by_api()
-    assert shop.get(shop.log_in()).name == name
-
-
 def test_registration_emails_are_in_the_language_of_the_registration(shop: Scene) -> None:
     shop.register_by_api(locale="cs")
-    assert shop.rows(select(OutboxMail.locale)) == [("cs",)]
-
-
-def test_confirming_by_the_api_returns_the_return_url_and_creates_no_session(shop: Scene, hashes: HashCounter) -> None:
-    shop.register_by_api("A.da@gmail.com", return_url=RETURN_URL)
-    before = hashes.computed
-    confirmed = shop.confirm_by_api()
-    assert (confirmed.email, confirmed.return_url) == ("a.da@gmail.com", RETURN_URL)
-    assert (shop.count(Account), shop.count(Identity), hashes.computed) == (1, 0, before)
-    assert shop.is_signed_in(shop.log_in("ada@gmail.com"))
-
-
-def test_a_registration_without_a_return_url_returns_none(shop: Scene) -> None:
-    shop.register_by_api()
-    assert shop.confirm_by_api().return_url is None
-
-
-def test_a_registration_by_the_pages_can_be_confirmed_by_the_api_and_the_reverse(scene: Scene) -> None:
-    scene.register()
-    scene.confirm_by_api()
-    scene.register_by_api("eve@example.com")
-    assert scene.is_signed_in(scene.confirm(scene.token(Notice.VERIFY), password=PASSWORD))
-
-
-def test_the_pages_ask_for_the_password_of_a_registration_by_the_api(scene: Scene) -> None:
-    scene.via_api().register_by_api()
-    browser = scene.register("eve@example.com")
-    token = next(mail.token for mail in scene.mails() if mail.recipient == ADA)
-    for password in (None, WRONG_PASSWORD):
-        with refused(Failure.WRONG_PASSWORD):
-            scene.confirm(token or "", browser=browser, password=password)
-
-
-@pytest.mark.differs_on_postgresql
-def test_a_used_link_is_refused(shop: Scene) -> None:
-    shop.register_by_api()
-    token = shop.token(Notice.VERIFY)
-    outcomes = in_parallel([lambda: shop.confirm_by_api(token)] * 8)
-    failures = [outcome.failure for outcome in outcomes if isinstance(outcome, Refused)]
-    assert len(failures) == 7
-    assert set(failures) <= {Failure.ALREADY_CONFIRMED, Failure.LINK_ENDED}
-    assert shop.count(Account) == 1
-
-
-def test_an_invalid_link_is_refused(shop: Scene, clock: MovableClock) -> None:
-    shop.register_by_api()
-    token = shop.token(Notice.VERIFY)
-    with refused(Failure.NO_SUCH_LINK):
-        shop.confirm_by_api("nonsense")
-    with refused(Failure.NO_SUCH_LINK):
-        shop.confirm_by_api(shop.ask_reset())
-    clock.advance(timedelta(hours=24))
-    with refused(Failure.LINK_EXPIRED):
-        shop.confirm_by_api(token)
-    shop.ban()
-    with refused(Failure.LINK_ENDED):
-        shop.confirm_by_api(token)
-    assert shop.count(Account) == 0
+    assert shop.rows(select(OutboxMail.c.locale)) == [("cs",)]
 
 
 def test_the_login_ignores_an_expired_registration(shop: Scene, clock: MovableClock) -> None:
@@ -353,7 +200,3 @@ def test_the_login_ignores_an_expired_registration(shop: Scene, clock: MovableCl
     clock.advance(PENDING_LIFETIME)
     with refused(Failure.UNKNOWN_CONTACT):
         shop.log_in()
-
-
-def groups_of(scene: Scene) -> set[str]:
-    return {row.name for row in scene.rows(select(ContactGroup.name))}

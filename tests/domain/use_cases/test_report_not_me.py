@@ -76,7 +76,7 @@ def test_it_works_once_and_is_recorded(attacked: Scene) -> None:
     attacked.report_not_me(token)
     with refused(Failure.LINK_ENDED):
         attacked.report_not_me(token)
-    assert len(attacked.rows(select(Event.id).where(Event.kind == "not_me", Event.refusal.is_(None)))) == 1
+    assert len(attacked.rows(select(Event.c.id).where(Event.c.kind == "not_me", Event.c.refusal.is_(None)))) == 1
 
 
 @pytest.mark.differs_on_postgresql

@@ -1,4 +1,4 @@
-"""A customer requests another email address: what is emailed, and what a known address gives away."""
+"""A customer requests another email address: what is emailed, and that a known address is not revealed."""
 
 from collections.abc import Callable
 
@@ -149,7 +149,9 @@ class TestAnAddressThatIsKnown:
         assert pending(scene, identity) == NEW
 
     @pytest.mark.parametrize("become_known", [have_an_account, be_a_guest])
-    def test_its_owner_is_told_and_no_link_works(self, scene: Scene, become_known: Callable[[Scene], None]) -> None:
+    def test_its_owner_gets_a_notice_and_no_link_works(
+        self, scene: Scene, become_known: Callable[[Scene], None]
+    ) -> None:
         scene = scene.without_limits()
         identity = scene.join()
         become_known(scene)
@@ -157,13 +159,13 @@ class TestAnAddressThatIsKnown:
         in_use, notice = scene.mails()[-2:]
         assert (in_use.notice, in_use.recipient, in_use.token) == (Notice.ADDRESS_IN_USE, NEW, None)
         assert (notice.notice, notice.recipient) == (Notice.ADDRESS_REQUESTED, ADA)
-        (guessed,) = scene.rows(select(Link.public_id).where(Link.purpose == Purpose.ADDRESS_CHANGE))
+        (guessed,) = scene.rows(select(Link.c.public_id).where(Link.c.purpose == Purpose.ADDRESS_CHANGE))
         with refused(Failure.ALREADY_REGISTERED):
             confirm(scene, scene.context.signer.token(Purpose.ADDRESS_CHANGE, guessed.public_id))
         assert address_of(scene, identity) == ADA
 
     @pytest.mark.parametrize("become_known", [be_banned, have_had_it_before])
-    def test_nobody_is_told_of_a_ban_or_a_former_address(
+    def test_a_banned_customer_and_a_former_address_get_no_email(
         self, scene: Scene, become_known: Callable[[Scene], None]
     ) -> None:
         scene = scene.without_limits()
@@ -173,7 +175,7 @@ class TestAnAddressThatIsKnown:
         assert scene.mails(Notice.ADDRESS_IN_USE) == []
         assert scene.mails()[-1].notice is Notice.ADDRESS_REQUESTED
 
-    def test_a_registration_that_nobody_confirmed_does_not_stand_in_the_way(self, scene: Scene) -> None:
+    def test_an_unconfirmed_registration_does_not_block_the_change(self, scene: Scene) -> None:
         identity = scene.join()
         scene.register(NEW, SECOND_PASSWORD)
         registration = scene.token(Notice.VERIFY)

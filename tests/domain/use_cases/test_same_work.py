@@ -1,4 +1,4 @@
-"""What a stranger asks costs the same whoever the address belongs to: statements, hashes, mails and rows."""
+"""A request for any address costs the same, known or unknown: statements, hashes, emails and rows."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +14,7 @@ from portal.domain.tokens import random_id
 from portal.domain.use_cases.confirm_address_change import confirm_address_change, get_requested_change
 from portal.domain.use_cases.request_address_change import request_address_change
 from portal.domain.values.email import parse_email
-from portal.storage.models import Base, Contact, Registration
+from portal.storage.models import METADATA, Contact, Registration
 from tests.domain.full_customer import set_up_two_step_of
 from tests.domain.instrumentation import HashCounter, statements_of
 from tests.domain.scene import ADA, SECOND_PASSWORD, WRONG_PASSWORD, Scene
@@ -26,11 +26,11 @@ def become_guest(scene: Scene) -> None:
     scene.add_guest()
 
 
-def become_newcomer(scene: Scene) -> None:
+def become_pending(scene: Scene) -> None:
     scene.register()
 
 
-def become_newcomer_twice(scene: Scene) -> None:
+def become_pending_twice(scene: Scene) -> None:
     scene.register()
     scene.register(ADA, SECOND_PASSWORD)
 
@@ -82,7 +82,7 @@ def become_imported(scene: Scene) -> None:
     scene.add_imported()
 
 
-def become_former_with_newcomer(scene: Scene) -> None:
+def become_former_with_pending(scene: Scene) -> None:
     customer = scene.get(scene.join())
     request_address_change(scene.context, scene.visitor, customer, parse_email("ada.new@example.com"))
     requested = get_requested_change(scene.context, scene.visitor, scene.token(Notice.ADDRESS_CHANGE))
@@ -92,8 +92,8 @@ def become_former_with_newcomer(scene: Scene) -> None:
 
 KNOWN = [
     become_guest,
-    become_newcomer,
-    become_newcomer_twice,
+    become_pending,
+    become_pending_twice,
     become_guest_who_registers,
     become_customer,
     become_customer_with_former_passwords,
@@ -103,7 +103,7 @@ KNOWN = [
     become_closed,
     become_closed_and_banned,
     become_banned_guest,
-    become_former_with_newcomer,
+    become_former_with_pending,
 ]
 STRANGERS_PASSWORD = "thimble walrus lagoon 29"
 
@@ -128,7 +128,7 @@ class Work:
 
 def work_of(scene: Scene, hashes: HashCounter, ask: Callable[[], object]) -> Work:
     def rows() -> dict[str, int]:
-        return {mapper.class_.__tablename__: scene.count(mapper.class_) for mapper in Base.registry.mappers}
+        return {name: scene.count(table) for name, table in METADATA.tables.items()}
 
     rows_before, hashes_before = rows(), hashes.computed
     with statements_of(scene.context.database.engine) as statements, suppress(Refused):
@@ -209,7 +209,7 @@ def test_signing_in_with_a_decoy_password_costs_the_same_work(
     assert [work.hashes for work in unknown] == [1, 1, 1, 1, 0]
     assert [work.rows["outbox"] for work in unknown] == [1, 0, 0, 0, 1]
     assert counted(stranger, ADA) == counted(other, STRANGER)
-    failed = select(Registration.failed_passwords).order_by(Registration.id.desc()).limit(2)
+    failed = select(Registration.c.failed_passwords).order_by(Registration.c.id.desc()).limit(2)
     assert scene.rows(failed) == [(1,), (1,)]
 
 
@@ -218,7 +218,7 @@ def test_a_registration_is_counted_the_same_on_every_contact(
     scene: Scene, become_known: Callable[[Scene], None]
 ) -> None:
     become_known(scene)
-    failed = select(Contact.failed_passwords).where(Contact.email == ADA)
+    failed = select(Contact.c.failed_passwords).where(Contact.c.email == ADA)
     [(before,)] = scene.rows(failed) or [(0,)]
     stranger = scene.without_limits().elsewhere("198.51.100.66")
     stranger.register(ADA, STRANGERS_PASSWORD)

@@ -1,4 +1,4 @@
-"""A second step is set up, asked for, and ended: what stays and what goes with it."""
+"""Two-step verification: set up, asked for, turned off, and what ends with it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -77,7 +77,7 @@ def test_a_pending_sign_in_is_finished_once(scene: Scene, app: Authenticator) ->
     pending = begin(scene)
     outcomes = in_parallel([partial(finish, scene.without_limits(), pending, code) for code in app.recovery_codes[:4]])
     assert len([outcome for outcome in outcomes if isinstance(outcome, FinishedSignIn)]) == 1
-    used = scene.rows(select(func.count()).where(RecoveryCode.used_at.is_not(None)))
+    used = scene.rows(select(func.count()).where(RecoveryCode.c.used_at.is_not(None)))
     assert used == [(1,)]
     with pytest.raises(SignInEnded):
         finish(scene, pending, app.next_code())
@@ -172,12 +172,12 @@ def test_a_session_that_has_ended_meanwhile_changes_nothing(scene: Scene, clock:
     app = turn_on(scene, clock)
     identity = sign_in(scene, app)
     customer = scene.get(identity)
-    codes = scene.rows(select(RecoveryCode.digest))
+    codes = scene.rows(select(RecoveryCode.c.digest))
     scene.log_out(identity)
     for change_it in (renew_recovery_codes, turn_off_two_step):
         with pytest.raises(SessionEnded):
             change_it(scene.context, scene.visitor, customer)
-    assert (scene.count(SecondStep), scene.rows(select(RecoveryCode.digest))) == (1, codes)
+    assert (scene.count(SecondStep), scene.rows(select(RecoveryCode.c.digest))) == (1, codes)
 
 
 def test_the_secret_of_a_set_up_is_for_one_customer(scene: Scene) -> None:
@@ -234,7 +234,7 @@ def test_undoing_a_change_of_address_keeps_an_older_second_step(
     renew_recovery_codes(scene.context, scene.visitor, scene.get(stolen))
     undo(scene, token)
     assert (scene.count(SecondStep), scene.count(RecoveryCode)) == (1, 0)
-    assert scene.rows(select(Device.trusted_until)) == [(None,)]
+    assert scene.rows(select(Device.c.trusted_until)) == [(None,)]
 
 
 def test_after_a_restore_no_browser_is_trusted_and_no_sign_in_waits(scene: Scene, app: Authenticator) -> None:
@@ -244,19 +244,19 @@ def test_after_a_restore_no_browser_is_trusted_and_no_sign_in_waits(scene: Scene
     with scene.context.database.write() as connection:
         end_open_state(connection, scene.context.clock())
     assert scene.count(PendingSignInRow) == 0
-    assert scene.rows(select(Device.trusted_until)) == [(None,)]
+    assert scene.rows(select(Device.c.trusted_until)) == [(None,)]
 
 
-def test_each_change_is_told_by_email(scene: Scene, app: Authenticator) -> None:
+def test_each_change_sends_an_email(scene: Scene, app: Authenticator) -> None:
     finish(scene, begin(scene), app.recovery_codes[0])
     turn_off_two_step(scene.context, scene.visitor, scene.get(sign_in(scene, app)))
     told = [mail.notice for mail in scene.mails()][-3:]
     assert told == [Notice.TWO_STEP_ON, Notice.RECOVERY_CODE_USED, Notice.TWO_STEP_OFF]
 
 
-def test_a_new_browser_is_told_of_once_it_is_signed_in(scene: Scene, app: Authenticator) -> None:
+def test_the_notice_of_a_new_browser_is_sent_after_the_second_step(scene: Scene, app: Authenticator) -> None:
     def told() -> int:
-        ((details,),) = scene.rows(select(OutboxMail.details).where(OutboxMail.notice == Notice.NEW_SIGN_IN))
+        ((details,),) = scene.rows(select(OutboxMail.c.details).where(OutboxMail.c.notice == Notice.NEW_SIGN_IN))
         return len(details.get("signIns", ()))
 
     before = told()

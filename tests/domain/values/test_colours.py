@@ -1,4 +1,4 @@
-"""An accent can be read in the light and in the dark, whatever colour it is."""
+"""An accent colour of any kind gets enough contrast in the light and the dark scheme."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Logos are known by what is in them."""
+"""The type of a logo is detected by its content."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What counts as one place."""
+"""IP addresses in canonical form, and their networks."""
 
 from ipaddress import IPv4Address, IPv6Address
 

@@ -1,4 +1,4 @@
-"""Which texts are kept as they are."""
+"""Plain text, and the cleaning of pasted text."""
 
 import pytest
 
@@ -50,6 +50,8 @@ def test_a_pasted_text_is_cleaned(pasted: str, meant: str) -> None:
         "745\u2011281",
         "745\t281",
         "\u202d745281\u202c",
+        "\uff17\uff14\uff15\u3000\uff12\uff18\uff11",  # typed with a Japanese keyboard
+        "\uff17\uff14\uff15\uff0d\uff12\uff18\uff11",
     ],
 )
 def test_a_pasted_code_is_cleaned(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Browsers, as they name themselves, in the words of people."""
+"""Browsers and systems by their usual names."""
 
 import pytest
 

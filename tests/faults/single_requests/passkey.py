@@ -3,9 +3,9 @@
 from tests.faults.single_requests.world import Act, Answer, Requests, World, sending
 from tests.passkeys import Authenticator
 from tests.web.browser import Browser
-from tests.web.test_passkeys import LIST as PASSKEYS
-from tests.web.test_passkeys import SIGN_IN as SIGN_IN_WITH_PASSKEY
-from tests.web.test_passkeys import add, ask
+from tests.web.passkeys.steps import LIST as PASSKEYS
+from tests.web.passkeys.steps import SIGN_IN as SIGN_IN_WITH_PASSKEY
+from tests.web.passkeys.steps import add, ask
 
 
 def with_a_passkey(world: World) -> tuple[Browser, Authenticator]:

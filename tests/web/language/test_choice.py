@@ -11,6 +11,9 @@ from tests.web.language.switch import ADA, CZECH, ENGLISH, GERMAN, choose, organ
     [
         ("cs", "cs"),
         ("cs-CZ,cs;q=0.9,en;q=0.8", "cs"),
+        ("cs-CZ,en;q=0.5", "cs"),
+        ("CS-cz,en;q=0.5", "cs"),
+        ("en-US,cs;q=0.8", "en"),
         ("en-GB,en;q=0.9,cs;q=0.2", "en"),
         ("sk,de;q=0.8,cs;q=0.1", "cs"),
         ("CS", "cs"),

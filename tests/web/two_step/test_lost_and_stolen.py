@@ -1,4 +1,4 @@
-"""A lost phone, a stolen password, a stolen mailbox, a stolen database: who gets in, and who does not."""
+"""A lost phone, a stolen password, a stolen mailbox, a stolen database: who can sign in."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_a_lost_phone_without_recovery_codes(site: Site, phone: Phone) -> None:
     reset_two_step(site.context, 1, parse_email(EMAIL), "Showed an ID, ticket 4711")
     assert browser.send(SIGN_IN).location == "/login"
     assert browser.sign_in(EMAIL, NEW_PASSWORD).location == "/account"
-    texts = [mail.get_body(("plain",)).get_content() for mail in site.mails(EMAIL)]  # type: ignore[union-attr]
+    texts = [mail.get_body(("plain",)).get_content() for mail in site.mails(EMAIL)]  # type: ignore[union-attr] # it has one
     assert len([text for text in texts if "Reason: Showed an ID, ticket 4711" in text]) == 1
 
 
@@ -66,5 +66,5 @@ def test_the_cookie_holds_no_secret_in_clear(site: Site) -> None:
     browser = site.customer(EMAIL)
     secret = secret_on(browser.open(SETTINGS))
     interface = site.app.session_interface
-    serializer = interface.get_signing_serializer(site.app)  # type: ignore[attr-defined]
+    serializer = interface.get_signing_serializer(site.app)  # type: ignore[attr-defined] # of a base class
     assert secret not in repr(serializer.loads(browser.cookie()))

@@ -40,11 +40,11 @@ def test_it_leads_on_to_where_the_customer_wanted_to_go(site: Site, phone: Phone
     browser.fill("/login?next=/account/profile", {"email": EMAIL, "password": PASSWORD, "remember": "y"})
     assert pass_step(browser, phone.code()).location == "/account/profile"
     with site.context.database.read() as connection:
-        newest = select(Identity.remember).order_by(Identity.id.desc()).limit(1)
+        newest = select(Identity.c.remember).order_by(Identity.c.id.desc()).limit(1)
         assert connection.execute(newest).scalar_one() is True
 
 
-def test_a_recovery_code_signs_in_once_and_is_told_by_email(site: Site, phone: Phone) -> None:
+def test_a_recovery_code_signs_in_once_and_sends_an_email(site: Site, phone: Phone) -> None:
     browser = site.browser()
     browser.sign_in(EMAIL, PASSWORD)
     page = browser.open(f"{SIGN_IN}?recovery=y")
@@ -89,7 +89,7 @@ def test_the_form_sent_twice_signs_in_once(site: Site, phone: Phone) -> None:
     again = browser.post(form, {"code": phone.code()})
     assert again.location == "/account"
     with site.context.database.read() as connection:
-        assert connection.execute(select(PendingSignIn.id)).all() == []
+        assert connection.execute(select(PendingSignIn.c.id)).all() == []
 
 
 def test_a_change_of_password_ends_pending_sign_ins(site: Site, phone: Phone) -> None:
@@ -99,7 +99,7 @@ def test_a_change_of_password_ends_pending_sign_ins(site: Site, phone: Phone) ->
     assert thief.open(SIGN_IN).status == 200
     assert thief.send("/account").location.startswith("/login")
     with site.context.database.read() as connection:
-        assert len(connection.execute(select(PendingSignIn.id)).all()) == 1
+        assert len(connection.execute(select(PendingSignIn.c.id)).all()) == 1
 
 
 def test_guesses_are_throttled_and_recovery_codes_are_not(site: Site, phone: Phone) -> None:
@@ -140,7 +140,7 @@ def test_who_came_by_magic_auth_sets_it_up_only_where_it_is_required(site: Site)
     browser.sign_out()
     require(site, "required")
     assert by_code(site, browser).location == SIGN_IN
-    assert "Set up two-step verification" in browser.open(SIGN_IN).words
+    assert "requires a code from an app" in browser.open(SIGN_IN).words
 
 
 def test_registering_does_not_lead_past_the_second_step_of_a_guest(site: Site) -> None:

@@ -31,7 +31,9 @@ def test_trust_ends_after_thirty_days_and_by_a_button(site: Site, phone: Phone) 
     assert "1 browser doesn't ask for a code." in page.words
     now = site.context.clock()
     with site.context.database.read() as connection:
-        until = connection.execute(select(Device.trusted_until).where(Device.trusted_until.is_not(None))).scalar_one()
+        until = connection.execute(
+            select(Device.c.trusted_until).where(Device.c.trusted_until.is_not(None))
+        ).scalar_one()
     assert until is not None
     assert timedelta(days=30) - timedelta(minutes=1) < until - now <= timedelta(days=30)
     path = f"{SETTINGS}/forget-browsers"

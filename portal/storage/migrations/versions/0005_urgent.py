@@ -1,4 +1,4 @@
-"""Mails that somebody sits and waits for go before the others."""
+"""Emails that a customer waits for are sent before the others."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from portal.domain.audit_log import EventKind
 from portal.domain.identities import SessionEnded
 from portal.domain.passkey_check import UnknownPasskey
+from portal.domain.passkey_requests import PasskeyResponse
 from portal.domain.recent_authentication import RECENT, NotRecentlyAuthenticated, require_recent_authentication
 from portal.domain.sign_ins import PendingSignIn, SignInEnded
 from portal.domain.use_cases.add_passkey import add_passkey, request_new_passkey
@@ -49,7 +50,7 @@ def test_a_sign_in_replaces_the_session_of_its_browser(scene: Scene, identity: s
     again = finish(scene, request, phone.get(request.options), remember=True, replacing=identity)
     assert isinstance(again, str)
     assert not scene.is_signed_in(identity)
-    assert scene.rows(select(Identity.remember).where(Identity.ended_at.is_(None))) == [(True,)]
+    assert scene.rows(select(Identity.c.remember).where(Identity.c.ended_at.is_(None))) == [(True,)]
 
 
 def test_asking_for_a_passkey_stores_nothing(scene: Scene, identity: str) -> None:
@@ -144,19 +145,21 @@ def test_a_session_that_has_ended_meanwhile_changes_nothing(scene: Scene, identi
     credential = Authenticator().create(request.options)
     scene.log_out(identity)
     with pytest.raises(SessionEnded):
-        add_passkey(scene.context, scene.visitor, customer, PARTY, [request.challenge], credential)
+        add_passkey(scene.context, scene.visitor, customer, PasskeyResponse(PARTY, [request.challenge], credential))
     with pytest.raises(SessionEnded):
         remove_passkey(scene.context, scene.visitor, customer, 1)
     assert scene.count(PasskeyRow) == 1
 
 
-def test_both_are_told_by_email_and_recorded(scene: Scene, identity: str) -> None:
+def test_both_send_an_email_and_are_recorded(scene: Scene, identity: str) -> None:
     (one,) = passkeys_of(scene, identity)
     rename_passkey(scene.context, scene.visitor, scene.get(identity), one.id, "evil.example")
     removed = remove_passkey(scene.context, scene.visitor, scene.get(identity), one.id)
     assert removed == replace(one, name="evil.example")
     told = scene.rows(
-        select(OutboxMail.notice, OutboxMail.details).where(OutboxMail.notice.in_(["passkey_added", "passkey_removed"]))
+        select(OutboxMail.c.notice, OutboxMail.c.details).where(
+            OutboxMail.c.notice.in_(["passkey_added", "passkey_removed"])
+        )
     )
     where = {"provider": "Google Password Manager"}
     assert told == [("passkey_added", where), ("passkey_removed", where)]

@@ -5,6 +5,7 @@ from sqlalchemy import select, update
 
 from portal.domain.audit_log import EventKind
 from portal.domain.errors import Failure, Refused
+from portal.domain.passkey_requests import PasskeyResponse
 from portal.domain.recent_authentication import RECENT, NotRecentlyAuthenticated, require_recent_authentication
 from portal.domain.sign_ins import PendingSignIn
 from portal.domain.use_cases.add_passkey import request_new_passkey
@@ -82,7 +83,9 @@ def test_only_the_customers_own_passkey_proves_it(scene: Scene, identity: str, p
     assert own.options["allowCredentials"][0]["transports"] == ["internal", "hybrid"]
     answer = phone.answer(phone.credentials[0], own.options["challenge"])
     with refused(Failure.PASSKEY_REFUSED):
-        reauthenticate_by_passkey(scene.context, scene.visitor, scene.get(other), PARTY, [own.challenge], answer)
+        reauthenticate_by_passkey(
+            scene.context, scene.visitor, scene.get(other), PasskeyResponse(PARTY, [own.challenge], answer)
+        )
     assert prove(scene, other, laptop)
     assert events(scene, EventKind.REAUTHENTICATION) == [
         ("reauthentication", "PASSKEY_REFUSED"),
@@ -100,8 +103,10 @@ def test_a_refused_proof_is_recorded_where_it_was_tried(scene: Scene, identity: 
         own = request_own_passkey(scene.context, customer, PARTY)
         answer = keys.answer(keys.credentials[0], own.options["challenge"])
         with refused(Failure.PASSKEY_REFUSED):
-            reauthenticate_by_passkey(scene.context, scene.visitor, customer, PARTY, [own.challenge], answer)
-    recorded = scene.rows(select(Event.contact_id).where(Event.kind == EventKind.REAUTHENTICATION))
+            reauthenticate_by_passkey(
+                scene.context, scene.visitor, customer, PasskeyResponse(PARTY, [own.challenge], answer)
+            )
+    recorded = scene.rows(select(Event.c.contact_id).where(Event.c.kind == EventKind.REAUTHENTICATION))
     assert [contact_id for (contact_id,) in recorded] == [customer.id] * 2
 
 
@@ -111,4 +116,6 @@ def test_a_proof_in_a_session_that_has_ended_proves_nothing(scene: Scene, identi
     scene.log_out(identity)
     answer = phone.get(own.options)
     context, visitor = scene.context, scene.visitor
-    assert reauthenticate_by_passkey(context, visitor, customer, PARTY, [own.challenge], answer) is None
+    assert (
+        reauthenticate_by_passkey(context, visitor, customer, PasskeyResponse(PARTY, [own.challenge], answer)) is None
+    )

@@ -1,4 +1,4 @@
-"""Passkeys are used and changed at the same moment."""
+"""Parallel uses and changes of passkeys."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,7 +21,7 @@ from tests.passkeys import Authenticator
 
 
 @pytest.mark.differs_on_postgresql
-def test_nobody_has_more_than_twenty(scene: Scene, identity: str) -> None:
+def test_a_customer_has_at_most_twenty(scene: Scene, identity: str) -> None:
     for _ in range(MAX_PASSKEYS - 2):
         add(scene, identity, Authenticator())
     requests = [request_new_passkey(scene.context, scene.get(identity), PARTY) for _ in range(4)]

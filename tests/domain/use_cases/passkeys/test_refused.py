@@ -1,4 +1,4 @@
-"""Who does not get in with a passkey."""
+"""Sign-ins with a passkey that are refused."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -99,7 +99,7 @@ def test_a_passkey_of_another_host_is_refused(scene: Scene, identity: str, phone
         finish_adding(scene, identity, adding, Authenticator().create(adding.options))
 
 
-def test_in_a_frame_only_listed_sites_may_ask_and_nobody_to_add(
+def test_in_a_frame_only_listed_sites_may_ask_for_a_passkey_and_none_may_add_one(
     scene: Scene, identity: str, phone: Authenticator
 ) -> None:
     phone.top_origin = SHOP
@@ -208,4 +208,4 @@ def test_a_counter_that_goes_back_is_recorded_and_not_refused(scene: Scene) -> N
     key.credentials[0].sign_count = 0
     assert scene.is_signed_in(log_in(scene, key))
     assert events(scene, EventKind.PASSKEY_COUNTER) == [("passkey_counter", None)]
-    assert scene.rows(select(PasskeyRow.sign_count)) == [(2,)]
+    assert scene.rows(select(PasskeyRow.c.sign_count)) == [(2,)]

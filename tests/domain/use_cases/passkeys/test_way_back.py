@@ -1,4 +1,4 @@
-"""Customers without a password, and the way back from a lost or stolen passkey."""
+"""Customers without a password, and a lost or stolen passkey."""
 
 import pytest
 

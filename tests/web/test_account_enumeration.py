@@ -1,4 +1,4 @@
-"""What a stranger may learn about an address: nothing."""
+"""The pages reveal nothing about which addresses have an account."""
 
 import re
 from collections.abc import Callable

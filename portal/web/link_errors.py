@@ -1,0 +1,84 @@
+"""The texts and links of the error page for a refused link from an email."""
+
+from dataclasses import dataclass
+
+from flask import g, request
+
+from portal.domain.errors import Failure, Refused
+from portal.domain.messages import N_
+from portal.domain.one_time_links import LinkUsed
+from portal.i18n import translate
+from portal.web.emailed_links import remembered_registration
+from portal.web.form_page import refusal_text
+from portal.web.session import PageLink, current_customer
+
+_TITLES = {
+    Failure.NO_SUCH_LINK: N_("This link doesn't work"),
+    Failure.LINK_ENDED: N_("This link no longer works"),
+    Failure.LINK_EXPIRED: N_("This link has expired"),
+    Failure.ALREADY_CONFIRMED: N_("Your email address is already confirmed"),
+    Failure.REGISTRATION_DROPPED: N_("Your email address is already confirmed"),
+}
+_USED_TITLE = N_("This link has already been used")
+_USED_MESSAGES = {
+    "password": N_("A new password was set with it. Each link works once."),
+    "mail_sign_in": N_("It was used to sign in. Each link works once."),
+    "not_me": N_("Everyone was signed out with it. Each link works once."),
+    "account_data": N_("The account was kept with it. Each link works once."),
+    "address_change": N_("It was used to change an email address, or to undo that. Each link works once."),
+}
+_ERASED = N_("The time to keep the account is over, or this isn't one of our links. You can create a new account.")
+_UNDO_EXPIRED = N_(
+    "A change of email address can be undone for 72 hours, and that time is over. Please contact the shop or service "
+    "that the account belongs to."
+)
+
+
+@dataclass(frozen=True)
+class LinkError:
+    """The texts and links of the page of a refused link. Title and links are None for the usual ones."""
+
+    title: str | None
+    message: str
+    links: list[PageLink] | None
+
+
+def link_error(refusal: Refused) -> LinkError:
+    """Return what to say of a refused link; its blueprint tells what the link was for."""
+    title, message = _TITLES.get(refusal.failure), refusal_text(refusal)
+    if isinstance(refusal, LinkUsed) and request.blueprint in _USED_MESSAGES:
+        title, message = _USED_TITLE, translate(_USED_MESSAGES[request.blueprint])
+    elif request.blueprint == "account_data" and refusal.failure in (Failure.LINK_EXPIRED, Failure.NO_SUCH_LINK):
+        message = translate(_ERASED)
+    elif request.endpoint == "address_change.undo" and refusal.failure is Failure.LINK_EXPIRED:
+        message = translate(_UNDO_EXPIRED)
+    return LinkError(title, message, _links_for(refusal.failure))
+
+
+def _links_for(failure: Failure) -> list[PageLink] | None:
+    """Return the links for a customer whose link from an email is invalid; None (the account) if signed in."""
+    if request.blueprint == "not_me":
+        return [("password.request_reset", N_("Set a new password")), home_link()]
+    if current_customer() is not None:
+        return None
+    sign_in = ("login.login", N_("Sign in"))
+    if request.blueprint == "password":
+        return [("password.request_reset", N_("Ask for a new link")), sign_in]
+    if request.blueprint == "mail_sign_in":
+        return [("mail_sign_in.request", N_("Ask for a new link")), ("login.login", N_("Sign in with a password"))]
+    if request.blueprint == "account_data":
+        return [sign_in, ("register.register", N_("Create an account"))]
+    if request.blueprint != "register":
+        return None
+    if failure is Failure.REGISTRATION_DROPPED:
+        return [("mail_sign_in.request", N_("Sign in by email")), ("password.request_reset", N_("Set a new password"))]
+    if failure in (Failure.ALREADY_CONFIRMED, Failure.LINK_ENDED):
+        return [sign_in, ("password.request_reset", N_("Forgot your password?"))]
+    if remembered_registration():
+        return [("register.code", N_("Enter the code, or resend the email")), sign_in]
+    return [("login.login", N_("Sign in to resend the email")), ("register.register", N_("Create an account"))]
+
+
+def home_link() -> PageLink:
+    """Return the link to the account, or to the sign-in page if the customer is not signed in."""
+    return ("account.home", N_("Go to your account")) if g.get("customer") else ("login.login", N_("Go to sign in"))

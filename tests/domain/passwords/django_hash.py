@@ -1,0 +1,12 @@
+"""A password hash as Django makes it."""
+
+import base64
+import hashlib
+
+FOREIGN = "pbkdf2_sha256$1000$Zq3uWx9sTb1k$"
+
+
+def pbkdf2(password: str) -> str:
+    """As Django would have stored it."""
+    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), b"Zq3uWx9sTb1k", 1000)
+    return FOREIGN + base64.b64encode(digest).decode()
