@@ -36,7 +36,7 @@ give_children_default_signals()
 WAITING = ("faults", "deploy", "mail")
 """The folders of tests that wait for servers, for leases, for what must not happen."""
 MOST_CASES = 4
-"""Of a test with a database, `make test` runs this many cases; the others run in `make test-all`."""
+"""Of a test with a database, `make test` runs this many cases; the others run in `make test-all` (`--most-cases`)."""
 DATABASES = frozenset({"database_url", "instance", "migrated_file"})
 """The fixtures of tests with a database."""
 SECRET_KEY = "Xq3vN8rT1yLw6ZkP0sHd5JbG9cFm2AeU-for-tests"
@@ -157,6 +157,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--without-postgresql", action="store_true", help="leave out tests that need a PostgreSQL server")
+    parser.addoption(
+        "--most-cases",
+        type=int,
+        default=MOST_CASES,
+        help="of a test with a database, mark the cases after these `full`",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
@@ -166,7 +172,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if DATABASES.intersection(getattr(item, "fixturenames", ())) and not item.get_closest_marker("full"):
             cases[name := item.nodeid.partition("[")[0]] += 1
-            if cases[name] > MOST_CASES:
+            if cases[name] > config.getoption("--most-cases"):
                 item.add_marker(pytest.mark.full)
     items.sort(key=lambda item: item.path.parent.name not in WAITING)
     if config.getoption("--without-postgresql"):

@@ -1,6 +1,7 @@
 """Run `make test` on every Python version that the portal supports and that is installed here, each in its environment.
 
-Of `make test` only the tests of domain, pages and API, and of these only those that need no PostgreSQL.
+Of `make test` only the tests of domain, pages and API, and of these only those that need no PostgreSQL; of each test
+with a database one case: what Python versions do differently, they do in each case.
 
 ``python -m tests.pythons [pytest's arguments]`` leaves out the version that runs it, which ``make test`` is about. It
 looks in pyenv's and uv's folders and on PATH, and asks each interpreter for its version: a name there may be a shim of
@@ -24,7 +25,10 @@ from tests.system_packages import say
 ROOT = Path(__file__).parents[1]
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
 FOLDERS = ("tests/domain", "tests/storage", "tests/web", "tests/api")
-PYTEST = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not full", "--without-postgresql", "-q")
+PYTEST = (
+    *("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", "-q"),
+    *("-m", "not full", "--without-postgresql", "--most-cases=1"),
+)
 _LOCK = ROOT / "requirements-dev.lock"
 _UV = (str(Path(sys.executable).with_name("uv")), "--no-config", "--quiet")
 _PROBE = """
