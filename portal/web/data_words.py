@@ -29,7 +29,7 @@ _WRONG_PASSWORDS = N_("Wrong passwords in a row")
 LABELS: Mapping[str, str] = {
     "cuRefNo": N_("Customer reference number"),
     "email": _EMAIL,
-    "name": N_("Name of the passkey"),
+    "name": N_("Name"),
     "newsletter": N_("Newsletter"),
     "customerRealIp": N_("IP address at registration"),
     "groups": N_("Groups"),
@@ -82,6 +82,8 @@ LABELS: Mapping[str, str] = {
     "finishedAt": N_("Finished"),
 }
 """The labels of the exported fields, except those of the profile."""
+_LABELS_IN_SECTION: Mapping[tuple[str, str], str] = {("passkeys", "name"): N_("Name of the passkey")}
+"""The labels of fields whose name means something else in a section."""
 NOT_SHOWN = frozenset({"organisation", "refusal", "details"})
 """Fields without a line: the heading names the organisation, the text of an event has its refusal, and the activity has
 the sign-ins that an email lists.
@@ -177,26 +179,28 @@ class Section:
 def sections_of(exported: Mapping[str, Any]) -> list[Section]:
     """Return the sections of an export that have records, without empty fields."""
     details = {name: value for name, value in exported.items() if name not in _SECTIONS}
-    found = [Section(translate(N_("Your details")), [_fields(details)])]
+    found = [Section(translate(N_("Your details")), [_fields(details, "")])]
     for name, title in _SECTIONS.items():
         value = exported[name]
         records = value if isinstance(value, list) else [value] if value else []
         if records:
-            found.append(Section(translate(title), [_fields(record) for record in records]))
+            found.append(Section(translate(title), [_fields(record, name) for record in records]))
     return found
 
 
-def _fields(record: Mapping[str, Any]) -> list[Field]:
+def _fields(record: Mapping[str, Any], section: str) -> list[Field]:
     return [
-        (_label(name), _words(name, value, record))
+        (_label(name, section), _words(name, value, record))
         for name, value in record.items()
         if name not in NOT_SHOWN and value is not None and value != []
     ]
 
 
-def _label(name: str) -> str:
+def _label(name: str, section: str) -> str:
     column = _PROFILE.get(name)
-    return field_label(column) if column in PROFILE_ORDER and name not in LABELS else translate(LABELS.get(name, name))
+    if column in PROFILE_ORDER and name not in LABELS:
+        return field_label(column)
+    return translate(_LABELS_IN_SECTION.get((section, name), LABELS.get(name, name)))
 
 
 def _words(name: str, value: Any, record: Mapping[str, Any]) -> str:

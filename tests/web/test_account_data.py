@@ -14,7 +14,7 @@ from portal.domain.customer_data import EXPORTED
 from portal.domain.operations.retention import purge
 from portal.domain.recent_authentication import RECENT
 from portal.storage.models import Contact, Identity, OutboxMail, Registration
-from portal.web.data_words import LABELS, NOT_SHOWN
+from portal.web.data_words import LABELS, NOT_SHOWN, sections_of
 from portal.web.profile_forms import PROFILE_ORDER
 from tests.api.shop import new_shop
 from tests.web.browser import Browser, Page
@@ -101,6 +101,14 @@ def test_a_copy_to_read_has_labels_sections_and_times_in_the_readers_language(si
     czech = export(browser, "page")
     for words in ("Údaje ve vašem účtu", "IP adresa při registraci", "Telefon", "Přihlášení, současná i ukončená"):
         assert words in czech.words
+
+
+def test_the_name_of_a_customer_is_not_labelled_as_the_name_of_a_passkey(site: Site) -> None:
+    told = json.loads(export(site.customer(EMAIL), "json").body) | {"passkeys": [{"name": "Phone"}]}
+    with site.app.test_request_context():
+        records = {section.title: section.records for section in sections_of(told)}
+    assert ("Name", told["name"]) in records["Your details"][0]
+    assert records["Passkeys"] == [[("Name of the passkey", "Phone")]]
 
 
 def test_each_exported_field_has_a_label() -> None:
