@@ -163,6 +163,11 @@ def new_tab_url() -> str | None:
     return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
+def restore_visit() -> None:
+    """Store the visit again that the hidden fields of a form name, because the browser sent no session."""
+    session[VISIT] = asdict(visit_in_request())
+
+
 def visit_in_request() -> Visit:
     """Return the visit in the parameters of the request; invalid ones are ignored."""
     return_url = return_target(request.values.get("return_url"))

@@ -20,7 +20,7 @@ from portal.domain.sign_ins import SignInEnded
 from portal.extensions import form_rate, retry_after
 from portal.i18n import Languages, translate
 from portal.storage.backends import DatabaseUnavailable
-from portal.web.embedding import new_tab_url
+from portal.web.embedding import new_tab_url, restore_visit
 from portal.web.form_page import LINK_STATUS, FormPage, PageState, refusal_text
 from portal.web.link_errors import home_link, link_error
 from portal.web.portal_form import PortalForm
@@ -173,6 +173,7 @@ def _stale_form(_error: CSRFError) -> ResponseReturnValue:
 def _show_stale_form() -> ResponseReturnValue:
     """Show a form again whose token is invalid; counted like a form that was sent, because it costs as much."""
     if url := new_tab_url():
+        restore_visit()  # this page has the language and the colours of the site, too
         return render_template("errors/new_tab.html", address=url), 400
     view = getattr(current_app.view_functions.get(request.endpoint or ""), "view_class", None)
     if view is None or not issubclass(view, FormPage):

@@ -143,6 +143,13 @@ class TestWithoutCookies:
         assert (answer["item"], answer["state"]) == (["1"], ["s1"])
         assert redeemed(shop, answer["code"][0]) == EMAIL
 
+    def test_without_cookies_the_page_has_the_language_and_the_colours_of_the_site(self, shop: Site) -> None:
+        form = framed(shop).open(f"/login?{urlencode({'nonce': NONCE, 'locale': 'cs', 'theme': 'dark'})}").form()
+        page = framed(shop).post(form)
+        assert page.tree.one("h1").text == "Pokračovat na nové kartě"
+        (scheme,) = (meta for meta in page.tree.all("meta") if meta.get("name") == "color-scheme")
+        assert scheme.get("content") == "dark"
+
     def test_a_top_level_cookie_does_not_count_in_the_frame(self, shop: Site) -> None:
         form = framed(shop).open("/register").form()
         subdomain = shop.browser()  # on the portal's own site, where the frame is sent those of the top level too
