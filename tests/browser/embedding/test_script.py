@@ -108,9 +108,14 @@ class TestHeight:
         expect(shopper.frame.get_by_role("button", name="Email me a reset link")).to_be_visible()
         self.fits(shopper)
         assert shopper.height < short
-        for width in (320, 1280):
+        for width in (320, 1280, 375):
             shopper.page.set_viewport_size({"width": width, "height": 720})
             self.fits(shopper)
+        (portal,) = shopper.page.frames[1:]
+        body = portal.evaluate("document.body.offsetHeight")
+        shopper.page.locator("iframe").evaluate("frame => { frame.style.height = '900px'; }")
+        shopper.wait_until(lambda: portal.evaluate("innerHeight") == 900)
+        assert portal.evaluate("document.body.offsetHeight") == body  # the content does not follow the height
 
     def fits(self, shopper: Shopper) -> None:
         """Wait until the frame is as high as its page."""
