@@ -133,7 +133,7 @@ class SettingsPage(FormPage[AppCodeForm | ConfirmForm, _SettingsState]):
         if on.identity is None:
             return session.redirect_to_sign_in()
         session.renew(on.identity)
-        return _show_recovery_codes(on.recovery_codes)
+        return _show_recovery_codes(on.recovery_codes, are_first=True)
 
 
 class _ButtonPage(FormPage[ConfirmForm, _SettingsState]):
@@ -152,7 +152,7 @@ class RecoveryCodesPage(_ButtonPage):
 
     def submit(self, form: ConfirmForm, state: _SettingsState) -> ResponseReturnValue:
         codes = renew_recovery_codes(current_context(), session.current_visitor(), session.signed_in_customer())
-        return _show_recovery_codes(codes) if codes else redirect(url_for("two_step.settings"))
+        return _show_recovery_codes(codes, are_first=False) if codes else redirect(url_for("two_step.settings"))
 
 
 class OffPage(_ButtonPage):
@@ -173,9 +173,9 @@ class ForgetBrowsersPage(_ButtonPage):
         return redirect(url_for("two_step.settings"))
 
 
-def _show_recovery_codes(codes: Sequence[str]) -> str:
+def _show_recovery_codes(codes: Sequence[str], *, are_first: bool) -> str:
     session.current_customer()
-    return render_template("account/recovery_codes.html", codes=codes)
+    return render_template("account/recovery_codes.html", codes=codes, are_first=are_first)
 
 
 pages.add_url_rule("/login/two-step", view_func=SignInPage.as_view("sign_in"))

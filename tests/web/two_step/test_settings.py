@@ -33,6 +33,8 @@ def test_setting_up_shows_a_qr_code_the_key_and_ten_recovery_codes_once(site: Si
     shown = browser.post(wrong.form(SETTINGS), {"code": pyotp.TOTP(secret).now()})
     codes = codes_on(shown)
     assert len(codes) == 10
+    assert "Two-step verification is on." in shown.words
+    assert "Earlier codes" not in shown.words
     (download,) = shown.tree.one("main").all("a", download="recovery-codes.txt")
     assert all(code in unquote(download.get("href")) for code in codes)
     later = browser.open(SETTINGS)
@@ -98,6 +100,7 @@ def test_new_recovery_codes_end_the_old_ones(site: Site, phone: Phone) -> None:
     browser.sign_in(EMAIL, PASSWORD)
     pass_step(browser, phone.code())
     page = browser.post(browser.open(SETTINGS).form(f"{SETTINGS}/recovery-codes"))
+    assert "Earlier codes no longer work." in page.words
     new = codes_on(page)
     assert len(new) == 10
     assert not set(new) & set(phone.recovery_codes)
