@@ -120,7 +120,7 @@ def find_pending(connection: Connection, customer: Customer, now: datetime) -> P
 def links_of_session(connection: Connection, customer: Customer, now: datetime) -> list[str]:
     """Return the public ids of the links whose codes can be entered in the customer's present session.
 
-    None for an address with LOCKING_FAILURES tried codes: those of a contact (failed_attempts.py) do not stop whoever
+    None for an address with LOCKING_FAILURES tried codes: those of a contact (lockout.py) do not stop whoever
     asks for an address of others, and has a mailbox to reset that counter with. The link proves the new mailbox.
     """
     parameters = {
