@@ -120,8 +120,8 @@ def find_pending(connection: Connection, customer: Customer, now: datetime) -> P
 def links_of_session(connection: Connection, customer: Customer, now: datetime) -> list[str]:
     """Return the public ids of the links whose codes can be entered in the customer's present session.
 
-    None for an address with LOCKING_FAILURES tried codes: those of a contact (lockout.py) do not stop whoever
-    asks for an address of others, and has a mailbox to reset that counter with. The link proves the new mailbox.
+    None for an address with LOCKING_FAILURES tried codes. The counter of the contact (lockout.py) is not enough: an
+    attacker who asks for the address of another person resets it with their own mailbox. The link still works.
     """
     parameters = {
         "contact_id": customer.id,
