@@ -46,7 +46,7 @@ def confirms_who_she_is(world: World) -> Act:
 
 
 def signed_in_guest(world: World, email: str) -> Browser:
-    """The browser of somebody who has no password."""
+    """The browser of a customer without a password."""
     browser = world.site.browser()
     browser.fill("/login/link", {"email": email})
     browser.fill(world.site.link(email))
@@ -81,7 +81,7 @@ def keeps_the_account(world: World) -> Act:
 
 
 def another_customer(world: World) -> tuple[Browser, str]:
-    """Somebody whose address may change."""
+    """A customer whose address can be changed."""
     email = world.address()
     return world.site.customer(email), email
 
