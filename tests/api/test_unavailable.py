@@ -15,7 +15,7 @@ from tests.web.conftest import PASSWORD, Site, in_parallel
 from tests.web.test_errors import MANY, run, writing
 
 
-@pytest.mark.on_sqlite  # which keeps a value that is no date
+@pytest.mark.on_sqlite  # which does not change a value that is no date
 def test_a_server_error_is_a_500_with_a_reference_and_no_details(
     site: Site, shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -53,14 +53,14 @@ def test_a_locked_database_is_a_503_and_nothing_is_lost(site: Site, shop: Shop) 
 
 
 def test_a_pool_without_a_free_connection_is_a_503(site: Site, shop: Shop) -> None:
-    def nobody(*_arguments: Any) -> None:
+    def fail(*_arguments: Any) -> None:
         raise PoolTimeout
 
-    event.listen(site.context.database.engine, "checkout", nobody)
+    event.listen(site.context.database.engine, "checkout", fail)
     try:
         assert_platform_error(shop.post("login", **LOGIN), 503)
     finally:
-        event.remove(site.context.database.engine, "checkout", nobody)
+        event.remove(site.context.database.engine, "checkout", fail)
 
 
 def test_too_many_passwords_at_once_is_a_503(site: Site, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

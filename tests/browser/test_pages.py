@@ -48,7 +48,7 @@ _UNLABELLED = """[...document.querySelectorAll("main input:not([type=hidden]):no
   .map(input => input.outerHTML)"""
 # Password managers need exactly one user name beside each password: before it and in the same form. It is either a
 # visible field or hidden visually, but never with `display: none`, which they ignore.
-_NOBODYS_PASSWORDS = """[...document.querySelectorAll("main input[autocomplete$=-password]")].filter(password => {
+_WITHOUT_ACCOUNT = """[...document.querySelectorAll("main input[autocomplete$=-password]")].filter(password => {
   const names = [...password.form.querySelectorAll("[autocomplete^=username], [autocomplete=email]")];
   const [name] = names, box = name?.getBoundingClientRect();
   const before = name && name.compareDocumentPosition(password) & Node.DOCUMENT_POSITION_FOLLOWING;
@@ -153,7 +153,7 @@ def test_each_field_has_a_visible_label(shown: Shown) -> None:
 
 
 def test_a_password_manager_finds_the_account_of_a_password(shown: Shown) -> None:
-    assert shown.page.evaluate(_NOBODYS_PASSWORDS) == []
+    assert shown.page.evaluate(_WITHOUT_ACCOUNT) == []
 
 
 def test_no_error_is_shown_by_colour_alone(shown: Shown) -> None:

@@ -27,7 +27,7 @@ def notices(scene: Scene) -> int:
 
 
 def listed(scene: Scene) -> list[list[str]]:
-    """The user agents of the further sign-ins that each notice lists, oldest first."""
+    """Return the user agents of the further sign-ins that each notice lists, oldest first."""
     found = scene.rows(
         select(OutboxMail.c.details).where(OutboxMail.c.notice == Notice.NEW_SIGN_IN).order_by(OutboxMail.c.id)
     )
@@ -44,7 +44,7 @@ def claim(scene: Scene, claim_id: str = "c" * 32) -> mail_delivery.DueMail | Non
 
 
 def send_all(scene: Scene) -> list[str]:
-    """What the mail worker does, in short; the notices that it sends."""
+    """Send all due emails; return the notices."""
     sent = []
     while (mail := claim(scene)) is not None:
         with scene.context.database.write() as connection:

@@ -204,7 +204,7 @@ def test_a_credential_with_a_wrong_part_is_refused(field: str, value: object) ->
 
 
 class Extending(Authenticator):
-    """An authenticator that adds extensions to what it signs."""
+    """An authenticator that adds extensions to the data that it signs."""
 
     extensions: object = None
 
@@ -216,7 +216,7 @@ class Extending(Authenticator):
 
 
 def test_extensions_are_accepted_but_without_cbor_tags() -> None:
-    """For a tag the library makes an object: regular expressions, for example, that take seconds to compile."""
+    """The library creates what a tag names, for example a regular expression that takes seconds to compile."""
     phone = Extending(origin=PARTY.origin)
     adding = request_credential(PARTY, User(b"handle", "ada", "Ada"), NOW, [])
     key = verify_credential(PasskeyResponse(PARTY, [adding.challenge], phone.create(adding.options)), NOW).public_key

@@ -119,9 +119,9 @@ def _of_outbox(connection: Connection) -> list[str]:
     wrong = {
         "is still queued": mail.state == MailState.QUEUED,
         "was given up": mail.state == MailState.DEAD,
-        "is held by somebody": or_(mail.claim.is_not(None), mail.lease_until.is_not(None)),
-        "expired, and nobody knows why": (mail.state == MailState.EXPIRED) & mail.reason.is_(None),
-        "ended, and nobody knows when": (mail.state != MailState.DECOY) & mail.finished_at.is_(None),
+        "is still claimed": or_(mail.claim.is_not(None), mail.lease_until.is_not(None)),
+        "expired without a reason": (mail.state == MailState.EXPIRED) & mail.reason.is_(None),
+        "finished without a time": (mail.state != MailState.DECOY) & mail.finished_at.is_(None),
     }
     return [
         f"mail {name} {what}"

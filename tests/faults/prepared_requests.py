@@ -35,7 +35,7 @@ def sign_in(site: Site, _shop: Shop) -> Send:
     return lambda: browser.post(form, {"email": EMAIL, "password": PASSWORD}).status
 
 
-def sign_in_in_vain(site: Site, _shop: Shop) -> Send:
+def fail_to_sign_in(site: Site, _shop: Shop) -> Send:
     site.customer(EMAIL)
     browser = site.browser()
     form = browser.open("/login").form()
@@ -233,7 +233,7 @@ def be_looked_up(site: Site, shop: Shop) -> Send:
 
 REQUESTS = (
     sign_in,
-    sign_in_in_vain,
+    fail_to_sign_in,
     look_at_account,
     look_at_profile,
     sign_out,

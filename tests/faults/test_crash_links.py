@@ -94,7 +94,7 @@ def assert_was_used_once(site: Site, use: Use, link: str, before: list[Browser])
         assert site.browser().sign_in(EMAIL, PASSWORD).status == 422
         assert len(rows["former_password"]) == 1
     notices = [mail for mail in site.mails(EMAIL) if "changed" in mail["Subject"]]
-    assert len(notices) == (use.password != PASSWORD), "whoever has another password now is told so, once"
+    assert len(notices) == (use.password != PASSWORD), "one notice of a new password"
     assert [browser.is_signed_in for browser in before] == [use.password == PASSWORD] * len(before)
 
 

@@ -52,7 +52,7 @@ def test_a_mail_whose_worker_is_killed_arrives_after_its_lease(site: Site, point
     browser.register(EMAIL, PASSWORD)
     kill(site, point, Site.deliver)
     site._sink.wait_for(copies)
-    assert len(site.mails()) == copies, "a mail that somebody holds was taken"
+    assert len(site.mails()) == copies, "a claimed email was sent"
     as_if_leases_were_over(site)
     mails = site.mails(EMAIL)
     assert len(mails) == copies + 1

@@ -63,4 +63,4 @@ def test_a_request_of_a_customer_deleted_meanwhile_gets_an_answer(start: Start, 
         if len(statements) < number:
             break
     assert deletions[:1] == [1]
-    assert len(deletions) > 1 or prepare in ASKED_ONCE, "nobody was deleted once the request had begun to ask"
+    assert len(deletions) > 1 or prepare in ASKED_ONCE, "no customer was deleted after the first statement"

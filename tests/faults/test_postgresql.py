@@ -227,7 +227,7 @@ def test_a_request_can_be_retried_after_a_lost_answer_to_commit(
         proxy.lose_answer_to(b"COMMIT\0")
         assert_error_page(browser.post(form, typed), 503)
         assert proxy.lost == 1
-        wait_until(lambda: len(site.rows()["registration"]) == 1, "it was committed, though nobody was told")
+        wait_until(lambda: len(site.rows()["registration"]) == 1, "committed without a response")
         assert browser.post(form, typed).status == 302
         assert len(site.rows()["contact"]) == 1
         assert len(site.mails(EMAIL)) == 2, "each of the two registrations stands by its own link"

@@ -1,8 +1,7 @@
-"""No query of a request, or of the mail worker, reads a table that grows with the customers from end to end.
+"""No statement of a request or of the mail worker reads a whole table that grows with the customers.
 
-On PostgreSQL a statement has a time-out, on SQLite it has none. Whether it reads a whole table does not depend on how
-much is in it: SQLite plans for a hundred thousand rows as for one, as long as nobody runs ANALYZE. So it is asked for
-its plans while one customer does everything.
+On PostgreSQL a statement has a timeout, on SQLite it has none. SQLite's plans do not depend on the number of rows
+unless ANALYZE is run, so the plans for a single customer are checked.
 """
 
 import re
@@ -99,7 +98,7 @@ def do_everything(site: Site) -> None:
     log_in_by_email(site)
     change_address(site)
     reset(site)
-    say_it_was_somebody_else(site)
+    report_not_me(site)
     use_api(site)
     close_account(site)
     browser = site.browser()
@@ -240,7 +239,7 @@ def reset(site: Site) -> None:
     site.deliver()
 
 
-def say_it_was_somebody_else(site: Site) -> None:
+def report_not_me(site: Site) -> None:
     site.browser("198.51.100.7").sign_in(EMAIL, NEWEST_PASSWORD)
     link = urlsplit(not_me_link_in(site.mails(EMAIL)[-1])).path
     open_and_reload(site, link, "/not-me")

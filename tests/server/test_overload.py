@@ -14,9 +14,9 @@ ONE_THREAD = patched(
     "from portal.cli import serve; from portal.server import connection, lifecycle\n"
     "serve.FORM_THREADS = 1; lifecycle.QUEUE_SECONDS = 0; connection.WAIT_SECONDS = 0.3"
 )
-"""One form is handled, and one waits, but not as long as the first takes."""
+"""One form is handled, and one waits, for less time than the first takes."""
 SECOND_HASH = {**COSTLY, "ARGON2_TIME_COST": "100"}
-"""A hash takes about a second."""
+"""Argon2 parameters with which a hash takes about a second."""
 
 
 def test_forms_that_would_wait_too_long_are_refused_and_pages_do_not_wait(tmp_path: Path) -> None:

@@ -22,11 +22,11 @@ from tests.web.expectations import assert_error_page, assert_headers, assert_pag
 EMAIL = "ada@example.com"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MANY = len(os.sched_getaffinity(0)) + 40
-"""More sign-ins than are let wait, on a machine of any size."""
+"""More sign-ins than may wait, on a machine of any size."""
 
 
 def run(site: Site, statement: str) -> None:
-    """Change the database behind the portal's back."""
+    """Change the database without the portal."""
     with site.context.database.write() as connection:
         connection.execute(text(statement))
 
@@ -56,7 +56,7 @@ def test_a_body_that_is_too_large_is_a_413(site: Site) -> None:
 
 
 def ways_on(page: Page) -> list[str]:
-    """Where the links of a page lead, the most useful first."""
+    """Return the targets of a page's links, the most useful first."""
     return [link.get("href") for link in page.tree.one("main").all("a")]
 
 
@@ -117,7 +117,7 @@ def test_an_error_page_links_to_the_account_when_signed_in(site: Site) -> None:
     assert ways_on(site.customer(EMAIL).open("/none")) == ["/account"]
 
 
-@pytest.mark.on_sqlite  # which keeps a value that is no date
+@pytest.mark.on_sqlite  # which does not change a value that is no date
 def test_a_temporary_error_can_be_retried_on_the_same_page(site: Site) -> None:
     browser = site.customer(EMAIL)
     run(site, "UPDATE contact SET confirmed_at = 'no date at all'")
@@ -148,7 +148,7 @@ def test_a_throttled_form_is_a_429_with_what_was_typed(start: Start) -> None:
     assert page.form().fields["email"] == EMAIL
 
 
-@pytest.mark.on_sqlite  # which keeps a value that is no date
+@pytest.mark.on_sqlite  # which does not change a value that is no date
 class TestServerErrors:
     """Invalid stored data, as an example of an unexpected error."""
 
@@ -225,7 +225,7 @@ def test_a_busy_portal_is_a_503_that_says_when_to_come_back(site: Site, monkeypa
 
 @contextmanager
 def writing(site: Site) -> Iterator[None]:
-    """Another process holds the database's write lock; the portal waits for it only shortly."""
+    """Hold the database's write lock in another process; the portal waits for it only shortly."""
     engine = site.context.database.engine
 
     def be_impatient(connection: Any, *_rest: Any) -> None:

@@ -39,7 +39,7 @@ def end_all(scene: Scene, identity: str) -> None:
 
 
 class TestAHijack:
-    """An attacker with a session changes the address, and whatever else."""
+    """An attacker with a session changes the address and other things."""
 
     def test_the_owner_cancels_the_request_by_its_notice(self, scene: Scene) -> None:
         scene.join()
@@ -140,7 +140,7 @@ class TestAHijack:
         clock.advance(timedelta(minutes=1))
         attacker.change(stolen, PASSWORD, SECOND_PASSWORD)
         undo(scene, token)
-        assert scene.is_signed_in(scene.log_in_by_email())  # which unlocks a password
+        assert scene.is_signed_in(scene.log_in_by_email())  # this unlocks a password
         for password in (PASSWORD, SECOND_PASSWORD):
             with refused(Failure.NO_ACCOUNT):
                 attacker.log_in(ADA, password)

@@ -19,7 +19,7 @@ from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
 
 @pytest.fixture
 def attacked(scene: Scene) -> Scene:
-    """An account whose password somebody else has signed in with."""
+    """An account in which an attacker has signed in with the password."""
     scene.join()
     scene.in_known_browser()
     return scene
