@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -145,9 +146,8 @@ def redis() -> Iterator[Redis]:
 
 @pytest.fixture(scope="session")
 def reusable_database(postgres: Postgres) -> Iterator[ReusableDatabase]:
-    reusable_database = ReusableDatabase(postgres)
-    yield reusable_database
-    reusable_database.close()
+    with closing(ReusableDatabase(postgres)) as reusable_database:
+        yield reusable_database
 
 
 def pytest_xdist_auto_num_workers() -> int:

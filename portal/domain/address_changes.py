@@ -5,7 +5,7 @@ change to it or be given it.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -20,7 +20,6 @@ from portal.domain.pending_registrations import end_open_registrations
 from portal.domain.values.email import Address
 from portal.storage.models import AddressChange, Contact, Identity, Link, UtcDateTime
 
-UNDO_LIFETIME = timedelta(hours=72)
 _MAX_CODES = 3
 """Requests of one session whose codes are accepted: the newest."""
 _TAKEN = N_("This email address now belongs to another account. Nothing was changed.")

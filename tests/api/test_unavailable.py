@@ -1,18 +1,16 @@
 """What the API answers when the portal itself fails: 500 and 503."""
 
-from functools import partial
-from threading import Event
 from typing import Any
 
-import argon2.low_level
 import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tests.api.platform_errors import EMAIL, LOGIN, assert_platform_error
 from tests.api.shop import Answer, Shop
-from tests.web.conftest import PASSWORD, Site, in_parallel
-from tests.web.test_errors import MANY, run, writing
+from tests.web.conftest import PASSWORD, Site
+from tests.web.flood import flood
+from tests.web.test_errors import run, writing
 
 
 @pytest.mark.on_sqlite  # which does not change a value that is no date
@@ -64,25 +62,12 @@ def test_a_pool_without_a_free_connection_is_a_503(site: Site, shop: Shop) -> No
 
 
 def test_too_many_passwords_at_once_is_a_503(site: Site, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    released, compute = Event(), argon2.low_level.hash_secret
-
-    def held_up(*arguments: Any, **options: Any) -> bytes:
-        released.wait(20)
-        return compute(*arguments, **options)
-
-    turned_away: list[Answer] = []
-
     def log_in(number: int) -> Answer:
-        answer = shop.post("login", email=f"a{number}@example.com", password="wrong")
-        if answer.status == 503:
-            turned_away.append(answer)
-            if len(turned_away) > 10:
-                released.set()
-        return answer
+        return shop.post("login", email=f"a{number}@example.com", password="wrong")
 
-    monkeypatch.setattr(argon2.low_level, "hash_secret", held_up)
-    answers = in_parallel([partial(log_in, number) for number in range(MANY)])
+    answers = flood(monkeypatch, log_in)
     assert {answer.status for answer in answers} == {200, 503}
-    for answer in turned_away:
-        assert_platform_error(answer, 503)
-        assert 0 < int(answer.headers["Retry-After"]) <= 60
+    for answer in answers:
+        if answer.status == 503:
+            assert_platform_error(answer, 503)
+            assert 0 < int(answer.headers["Retry-After"]) <= 60

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from portal.domain.context import NOTICE_LINK_LIFETIME
 from portal.domain.errors import Failure
-from portal.domain.notices import MAX_BUNDLED, NOT_ME_LIFETIME
+from portal.domain.notices import MAX_BUNDLED
 from portal.domain.operations import mail_delivery
 from portal.domain.operations.clock_steps import bring_forward
 from portal.domain.operations.mail_queue import queued_mails
@@ -72,7 +73,7 @@ class TestNewSignIns:
             .join(Link, Link.c.id == OutboxMail.c.link_id)
             .where(OutboxMail.c.notice == Notice.NEW_SIGN_IN)
         )[0]
-        assert tuple(row) == ("198.51.100.7", "Firefox/145.0", False, scene.context.clock() + NOT_ME_LIFETIME)
+        assert tuple(row) == ("198.51.100.7", "Firefox/145.0", False, scene.context.clock() + NOTICE_LINK_LIFETIME)
 
     def test_none_in_a_known_browser(self, scene: Scene) -> None:
         scene.join()

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,8 @@ def server(disk: Disk) -> Iterator[Postgres]:
 @pytest.fixture(scope="module")
 def reusable_database(server: Postgres) -> Iterator[ReusableDatabase]:
     """A database on a disk that the test fills, in place of the shared one."""
-    reusable_database = ReusableDatabase(server)
-    yield reusable_database
-    reusable_database.close()
+    with closing(ReusableDatabase(server)) as reusable_database:
+        yield reusable_database
 
 
 @pytest.fixture

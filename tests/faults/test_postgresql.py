@@ -43,9 +43,8 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture(scope="module")
 def reusable_database(server: Postgres) -> Iterator[ReusableDatabase]:
     """A database on a server that the test may break, in place of the shared one."""
-    reusable_database = ReusableDatabase(server)
-    yield reusable_database
-    reusable_database.close()
+    with closing(ReusableDatabase(server)) as reusable_database:
+        yield reusable_database
 
 
 @pytest.fixture

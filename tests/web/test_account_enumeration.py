@@ -52,16 +52,17 @@ def tell(name: str, value: str) -> str:
 def crowd(start: Start) -> Site:
     """A portal with one customer of each kind, and an unknown address."""
     site = start(LOGIN_LIMIT_ACCOUNT="3 per 20 minutes", MAIL_LIMIT_ADDRESS="3 per hour")
+    add_everybody(site)
+    return site
+
+
+def add_everybody(site: Site) -> None:
+    """Add one customer of each kind."""
     site.customer(KNOWN)
     site.customer(BANNED)
     site.ban(BANNED)
     site.guest(GUEST)
     site.browser().register(UNVERIFIED, PASSWORD)
-    close(site)
-    return site
-
-
-def close(site: Site) -> None:
     assert site.customer(CLOSED).fill("/account/delete", {"confirm": "y"}, submit_to="/account/delete").status == 302
 
 
@@ -91,12 +92,7 @@ def test_a_registration_looks_the_same_for_every_address(crowd: Site) -> None:
 
 def test_registering_too_often_looks_the_same_for_every_address(start: Start) -> None:
     site = start(MAIL_LIMIT_ADDRESS="2 per hour")
-    site.customer(KNOWN)
-    site.customer(BANNED)
-    site.ban(BANNED)
-    site.guest(GUEST)
-    site.browser().register(UNVERIFIED, PASSWORD)
-    close(site)
+    add_everybody(site)
     site.context.rate_limiter.counters.reset()
 
     for status in (302, 302, 429):

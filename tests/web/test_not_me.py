@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from sqlalchemy import update
 
-from portal.domain.notices import NOT_ME_LIFETIME
+from portal.domain.context import NOTICE_LINK_LIFETIME
 from portal.domain.outbox import Notice
 from portal.storage.models import OutboxMail
 from tests.api.shop import new_shop
@@ -181,7 +181,7 @@ def test_an_expired_link_shows_the_way(site: Site) -> None:
         site.customer(EMAIL)
         site.browser().sign_in(EMAIL, PASSWORD)
         link = not_me(site)
-        clock.shift(NOT_ME_LIFETIME - timedelta(seconds=1))
+        clock.shift(NOTICE_LINK_LIFETIME - timedelta(seconds=1))
         browser = site.browser()
         form = browser.open(link).form()
         clock.shift(timedelta(seconds=1))

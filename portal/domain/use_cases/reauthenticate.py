@@ -60,7 +60,7 @@ def request_code(context: Context, visitor: Visitor, customer: Customer) -> str:
     Refused(TOO_MANY_MAILS).
     """
     address = Address(customer.email or "", customer.email_key or "")  # a customer who signs in in a browser has one
-    return email_link(context, visitor, address, Purpose.REAUTHENTICATE, lifetime=context.rules.magic_lifetime)
+    return email_link(context, visitor, address, Purpose.REAUTHENTICATE)
 
 
 def reauthenticate_by_code(

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from portal.domain.address_changes import UNDO_LIFETIME
+from portal.domain.context import NOTICE_LINK_LIFETIME
 from portal.domain.errors import Failure, Refused
 from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.end_sessions import end_sessions
@@ -116,7 +116,7 @@ class TestAHijack:
         assert scene.close(scene.log_in(NEW))
         with refused(Failure.UNKNOWN_CONTACT):
             scene.log_in(NEW)
-        clock.advance(UNDO_LIFETIME - timedelta(seconds=1))
+        clock.advance(NOTICE_LINK_LIFETIME - timedelta(seconds=1))
         purge(scene.context)
         scene.reset(undo(scene, token), SECOND_PASSWORD)
         assert scene.get(scene.log_in(ADA, SECOND_PASSWORD)).email == ADA
