@@ -16,7 +16,7 @@ ONE_THREAD = patched(
 )
 """One form is handled, and one waits."""
 SECOND_HASH = {**COSTLY, "ARGON2_TIME_COST": "100"}
-"""A hash takes about a second."""
+"""Argon2 parameters with which a hash takes about a second."""
 
 
 def test_more_forms_than_may_wait_are_refused_at_once_and_pages_do_not_wait(tmp_path: Path) -> None:
