@@ -10,8 +10,8 @@ from sqlalchemy import update
 from portal import i18n
 from portal.domain.outbox import LINKS, Notice
 from portal.domain.tokens import Purpose
-from portal.i18n import speaking
-from portal.mail.render import duration_text, one_line
+from portal.i18n import duration_text, speaking
+from portal.mail.render import one_line
 from portal.storage.models import Organisation
 from tests import pseudo_locale
 from tests.mail.conftest import OpenOffice, Rendered, text_of

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.web.browser import Page
-from tests.web.conftest import PASSWORD, Site
+from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_page
 from tests.web.html import Element
 
@@ -243,6 +243,23 @@ def test_an_expired_form_without_fields_says_so(site: Site) -> None:
     assert stale.problems == [("", "Your session on this page expired. Please send the form again.")]
     assert "You're still signed in." in stale.words
     assert site.browser().post(stale.form(), {"csrf_token": "x"}).location == "/login"
+
+
+def test_pages_after_an_email_say_how_long_it_works(start: Start) -> None:
+    site = start(VERIFY_LIFETIME="3h 20m", MAGIC_LIFETIME="5m", RESET_LIFETIME="45m", EVENT_RETENTION="90d")
+    customer = site.customer(EMAIL)
+    customer.fill("/account/email", {"email": "ada.new@example.com"}, submit_to="/account/email")
+    customer.fill("/reauthenticate", submit_to="/reauthenticate/email")
+    assert "Both work for 3 hours 20 minutes." in customer.open("/account/email/code").words
+    assert "The code works for 5 minutes." in customer.open("/reauthenticate/code").words
+    assert "We keep it for 90 days." in customer.open("/account/activity").words
+
+    for email in (EMAIL, "nobody@example.com"):  # the same, whether or not there is an account
+        browser = site.browser()
+        asked = browser.fill("/login/link", {"email": email})
+        assert "Both work for 5 minutes." in browser.follow(asked).words
+        assert "The link works for 45 minutes" in browser.follow(browser.ask_for_reset(email)).words
+        assert "Both work for 3 hours 20 minutes." in browser.follow(browser.register(email, PASSWORD)).words
 
 
 def test_a_browser_that_requested_no_code_is_asked_to_open_the_link(site: Site) -> None:
