@@ -262,11 +262,33 @@ def test_pages_after_an_email_say_how_long_it_works(start: Start) -> None:
         assert "Both work for 3 hours 20 minutes." in browser.follow(browser.register(email, PASSWORD)).words
 
 
-def test_a_browser_that_requested_no_code_is_asked_to_open_the_link(site: Site) -> None:
-    for path in ("/login/code", "/register/code"):
-        assert "Open the link in our email." in site.browser().open(path).words
+@pytest.mark.parametrize(
+    ("path", "way_on", "words"),
+    [("/login/code", "/login/link", "Email me a sign-in link"), ("/register/code", "/register", "Create an account")],
+)
+def test_a_browser_that_requested_no_code_sees_no_field_but_a_way_on(
+    site: Site, path: str, way_on: str, words: str
+) -> None:
+    page = site.browser().open(path)
+    main = page.tree.one("main")
+    assert main.one("h1").text == "Use the link in our email"
+    assert "The link works in any browser." in page.words
+    assert [(link.get("href"), link.text) for link in main.all("a")] == [(way_on, words)]
+    assert all("hidden" in form.attributes for form in main.all("form"))
+    refused = site.browser().fill(path, {"code": "000000"}, submit_to=path)  # programs find the form all the same
+    assert (refused.status, [field for field, _ in refused.problems]) == (422, ["code"])
+    assert [link.get("href") for link in refused.tree.one("main").all("a")] == [way_on]
+
+
+def test_the_page_for_a_code_names_the_address(site: Site) -> None:
     browser = site.browser()
     assert "asks@example.com" in browser.follow(browser.fill("/login/link", {"email": "asks@example.com"})).words
+
+
+def test_registration_says_what_happens_to_the_details(site: Site) -> None:
+    assert "We keep your details in your account, where you can download or delete them" in (
+        site.browser().open("/register").words
+    )
 
 
 def focused(page: Page) -> list[str]:
