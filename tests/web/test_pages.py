@@ -264,7 +264,7 @@ def test_pages_after_an_email_say_how_long_it_works(start: Start) -> None:
 
 @pytest.mark.parametrize(
     ("path", "way_on", "words"),
-    [("/login/code", "/login/link", "Email me a sign-in link"), ("/register/code", "/register", "Create an account")],
+    [("/login/code", "/login/link", "Sign in by email"), ("/register/code", "/register", "Create an account")],
 )
 def test_a_browser_that_requested_no_code_sees_no_field_but_a_way_on(
     site: Site, path: str, way_on: str, words: str
