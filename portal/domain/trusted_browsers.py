@@ -13,6 +13,11 @@ LIFETIME = timedelta(days=30)
 
 _of_contact = (Device.c.contact_id == bindparam("of_contact")) & (Device.c.digest == bindparam("of_digest"))
 _find_trusted = select(Device.c.id).where(_of_contact, Device.c.trusted_until > bindparam("now"))
+_end_all = (
+    update(Device)
+    .where(Device.c.contact_id == bindparam("of_contact"), Device.c.trusted_until.is_not(None))
+    .values(trusted_until=None)
+)
 _trust = update(Device).where(_of_contact).values(trusted_until=bindparam("until"))
 
 
@@ -22,7 +27,7 @@ def trust(connection: Connection, contact_id: int, digest: bytes, now: datetime)
 
 
 def is_trusted(connection: Connection, visitor: Visitor, contact_id: int, now: datetime) -> bool:
-    """Return whether a customer chose to sign in in this browser without the second step. Never so behind a shop."""
+    """Return whether a customer signs in without the second step in this browser; never through a shop's server."""
     if visitor.via_api or visitor.device is None:
         return False
     parameters = {"of_contact": contact_id, "of_digest": digest_of(visitor.device), "now": now}
@@ -36,6 +41,5 @@ def count(connection: Connection, contact_id: int, now: datetime) -> int:
 
 
 def end_all(connection: Connection, contact_id: int) -> bool:
-    """Ask for the second step in every browser of a customer again; return whether it was not asked for in any."""
-    trusted = update(Device).where(Device.c.contact_id == contact_id, Device.c.trusted_until.is_not(None))
-    return connection.execute(trusted.values(trusted_until=None)).rowcount > 0
+    """End a customer's trust in all browsers; return whether there was a trusted one."""
+    return connection.execute(_end_all, {"of_contact": contact_id}).rowcount > 0
