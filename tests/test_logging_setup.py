@@ -3,8 +3,6 @@
 import json
 import logging
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,17 +13,12 @@ from sqlalchemy.exc import IntegrityError
 
 from portal.domain.context import Context
 from portal.logging_setup import QUEUE_SIZE, JsonFormatter, NonBlockingHandler, TextFormatter
-from tests.cli.process import PATIENCE_SECONDS, environment, wait_until
+from tests.cli.process import wait_until
 from tests.servers.pipe import Pipe
 
 ODD = "a\r\n\x1b[31mred\x1b[0m\u2028\u2029\x85\x00\x7f\ud800 z"
 """What would begin a line of its own, colour a terminal, or cannot be written at all."""
 CANARY = "canary@example.com"
-PREPARE = """
-from portal.logging_setup import *
-from portal.settings import load_settings
-configure_logging(load_settings())
-"""
 
 
 @pytest.fixture
@@ -81,20 +74,6 @@ def messages(path: Path) -> list[str]:
     return [json.loads(line)["message"] for line in path.read_text().splitlines()]
 
 
-def run(code: str, tmp_path: Path) -> list[str]:
-    """The lines that a process has written when it has ended."""
-    ended = subprocess.run(
-        # From Python 3.12 on, a fork beside the thread that writes the log is warned of.
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PREPARE + code],
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
-    return ended.stderr.splitlines()
-
-
 def test_lines_are_written_in_order(log: logging.Logger, file: Path) -> None:
     for number in range(1000):
         log.info("line %d", number)
@@ -147,24 +126,6 @@ def test_a_line_that_was_cut_off_does_not_spoil_the_next(log: logging.Logger, pi
     assert [json.loads(line)["message"] for line in whole] == ["whole", "1 lines of the log were dropped"]
 
 
-@pytest.mark.full
-def test_a_truncated_line_that_could_only_be_terminated_does_not_spoil_the_next(tmp_path: Path) -> None:
-    code = """
-import resource
-log = logging.getLogger("portal")
-for room, message in ((20, "cut off"), (21, "lost"), (resource.RLIM_INFINITY, "whole")):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
-    log.info(message)
-    log.handlers[0].flush()
-"""
-    with (tmp_path / "lines").open("wb") as file:
-        command = [sys.executable, "-c", PREPARE + code]
-        subprocess.run(command, env=environment(tmp_path), stderr=file, timeout=PATIENCE_SECONDS, check=True)
-    torn, *whole = (tmp_path / "lines").read_text().splitlines()
-    assert len(torn) == 20
-    assert [json.loads(line)["message"] for line in whole] == ["whole", "2 lines of the log were dropped"]
-
-
 def test_a_record_that_cannot_be_formatted_is_counted_and_not_printed(
     log: logging.Logger, file: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -173,52 +134,6 @@ def test_a_record_that_cannot_be_formatted_is_counted_and_not_printed(
     flush(log)
     assert messages(file) == ["whole", "1 lines of the log were dropped"]
     assert capfd.readouterr().err == ""
-
-
-def test_the_last_lines_of_a_process_are_written(tmp_path: Path) -> None:
-    lines = run("for number in range(1500): logging.getLogger('portal').info('%d', number)", tmp_path)
-    assert [json.loads(line)["message"] for line in lines] == [str(number) for number in range(1500)]
-
-
-@pytest.mark.full
-def test_a_process_exits_though_its_last_lines_cannot_be_written(tmp_path: Path) -> None:
-    code = "for number in range(1500): logging.getLogger('portal').info('x' * 500)"
-    with Pipe(tmp_path / "pipe") as pipe, pipe.path.open("wb") as entry:
-        ended = subprocess.run(
-            [sys.executable, "-c", PREPARE + code],
-            env=environment(tmp_path),
-            stderr=entry,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
-    assert ended.returncode == 0
-
-
-@pytest.mark.full
-def test_a_traceback_that_ends_a_process_is_written(tmp_path: Path) -> None:
-    code = """
-try:
-    1 / 0
-except ZeroDivisionError:
-    logging.getLogger("portal").exception("it failed")
-raise SystemExit(3)
-"""
-    (line,) = run(code, tmp_path)
-    assert "ZeroDivisionError" in json.loads(line)["traceback"]
-
-
-@pytest.mark.full
-def test_each_process_writes_its_own_lines_and_no_others(tmp_path: Path) -> None:
-    code = """
-log = logging.getLogger("portal")
-log.info("parent")
-if child := os.fork():
-    os.waitpid(child, 0)
-    log.info("parent again")
-else:
-    log.info("child")
-"""
-    assert [json.loads(line)["message"] for line in run(code, tmp_path)] == ["parent", "child", "parent again"]
 
 
 def test_a_line_of_json_has_the_names_that_collectors_know(log: logging.Logger, file: Path) -> None:
@@ -249,11 +164,6 @@ def test_a_message_that_is_a_dictionary_is_in_the_line(log: logging.Logger, file
     (line,) = file.read_bytes().splitlines()
     assert line.isascii()
     assert json.loads(line)["reason"] == ODD
-
-
-def test_warnings_of_libraries_are_log_lines(tmp_path: Path) -> None:
-    (line,) = run("logging.getLogger('some.library').warning('%r', 'a\\nb')", tmp_path)
-    assert json.loads(line)["logger"] == "some.library"
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])

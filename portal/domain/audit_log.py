@@ -110,7 +110,7 @@ def refusals_recorded(context: Context, visitor: Visitor, kind: EventKind, conta
         raise
 
 
-def record(  # noqa: PLR0913 - one column each
+def record(
     connection: Connection,
     visitor: Visitor,
     kind: EventKind,
@@ -118,9 +118,8 @@ def record(  # noqa: PLR0913 - one column each
     contact_id: int | None,
     now: datetime,
     refusal: Failure | None = None,
-    reason: str | None = None,
 ) -> None:
-    """Store one event in the caller's transaction; `refusal` is why it failed, `reason` why the operator did it.
+    """Store one event in the caller's transaction; `refusal` is why it failed.
 
     The event is logged, and so counted in the metrics, after the commit only.
     """
@@ -131,7 +130,7 @@ def record(  # noqa: PLR0913 - one column each
             "of_contact": contact_id,
             "kind": kind,
             "refusal": refusal and refusal.name,
-            "reason": reason,
+            "reason": visitor.reason,
             "ip": visitor.ip,
             "user_agent": visitor.user_agent,
             "request_id": visitor.request_id,

@@ -78,11 +78,13 @@ class Visitor:
 
     browser: str | None = field(default=None, repr=False)
     """Identifies this browser until its next sign-in or sign-out; a secret."""
+    reason: str | None = None
+    """Why the operator does it, for the audit log."""
 
     @classmethod
-    def operator(cls, organisation_id: int) -> Self:
+    def operator(cls, organisation_id: int, reason: str | None = None) -> Self:
         """Return the visitor for what the operator of an organisation, or the portal itself, does."""
-        return cls(organisation_id=organisation_id, ip=None)
+        return cls(organisation_id=organisation_id, ip=None, reason=reason)
 
     @property
     def network(self) -> str | None:

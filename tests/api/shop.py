@@ -64,7 +64,6 @@ class Shop:
         data: bytes | str | None = None,
         query: Mapping[str, Any] | str | None = None,
         headers: Mapping[str, str] | None = None,
-        **options: Any,
     ) -> Answer:
         """Send a request; `body` becomes JSON, `data` goes as it stands."""
         sent = {"Content-Type": "application/json"} if body is not None or data is not None else {}
@@ -78,7 +77,6 @@ class Shop:
             headers={**sent, **(headers or {})},
             environ_base={"REMOTE_ADDR": NETWORK},
             base_url=self.site.settings.base_url,
-            **options,
         )
         return Answer(response, method=method)
 

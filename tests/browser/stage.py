@@ -55,8 +55,7 @@ class Stage:
     def stepping(self) -> tuple[Any, list[str]]:
         """The cookies of a customer who has two-step verification, signed in by it, and the recovery codes."""
         visitor = self.cleared()
-        visitor.register(STEPPING)
-        visitor.confirm(STEPPING)
+        visitor.join(STEPPING)
         codes = visitor.set_up_two_step()
         return visitor.context.cookies(), codes
 
@@ -64,8 +63,7 @@ class Stage:
     def keyed(self) -> tuple[Any, str]:
         """The cookies of a customer with a passkey, and the path of the passkey's pages."""
         visitor = self.cleared()
-        visitor.register(KEYED)
-        visitor.confirm(KEYED)
+        visitor.join(KEYED)
         with keyring(visitor.page) as keys:
             keys.add()
             visitor.add_passkey()
@@ -133,8 +131,7 @@ class Stage:
     def forgetful(self) -> str:
         """A used link that has reset a password. Its customer has received every kind of email."""
         visitor = self.cleared()
-        visitor.register(FORGETFUL)
-        visitor.confirm(FORGETFUL)
+        visitor.join(FORGETFUL)
         visitor.go("/reauthenticate")
         visitor.press("Email me a code")
         with keyring(visitor.page) as keys:
@@ -165,8 +162,7 @@ class Stage:
     def closed(self) -> str:
         """The link that keeps the account of CLOSED, who has deleted it, and registered again since."""
         visitor = self.cleared()
-        visitor.register(CLOSED)
-        visitor.confirm(CLOSED)
+        visitor.join(CLOSED)
         visitor.go("/account/delete")
         visitor.page.get_by_role("checkbox").check()
         visitor.press("Delete my account")
@@ -178,8 +174,7 @@ class Stage:
         """The address of a customer who changed to another one and back, and so got each email about that."""
         assert self.ada
         visitor = self.cleared()
-        visitor.register(MOVING)
-        visitor.confirm(MOVING)
+        visitor.join(MOVING)
         for email in (ADA, MOVED):
             visitor.go("/account/email")
             visitor.type(email=email)

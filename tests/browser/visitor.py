@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pyotp
 from babel.support import NullTranslations
@@ -14,6 +14,8 @@ from playwright.sync_api import TimeoutError as TookTooLong
 
 from portal.domain.outbox import Notice
 from tests.cli.process import wait_until
+from tests.web.browser import read_form
+from tests.web.html import read
 
 PASSWORD = "seven plain ducks walk"
 PATIENCE_MS = 60_000
@@ -156,6 +158,22 @@ class Visitor:
         """Open the link in the newest email and press its button."""
         self.go(self.link_to(email))
         return self.press("Confirm email address")
+
+    def join(self, email: str) -> None:
+        """Register and confirm without showing the pages."""
+        self.send_form("/register", email=email, password=PASSWORD, first_name="Ada", last_name="Quill")
+        self.send_form(self.link_to(email))
+
+    def send_form(self, path: str, **fields: str) -> None:
+        """Fill in the form of a page and send it without showing a page, which takes a tenth of the time."""
+        headers = {"Accept-Language": self.page.evaluate("navigator.language")}
+        page = self.context.request.get(urljoin(self.url, path), headers=headers)
+        forms = [read_form(element) for element in read(page.text())[0].one("main").all("form")]
+        form = next(form for form in forms if fields.keys() <= form.fields.keys())
+        sent = self.context.request.post(
+            urljoin(page.url, form.action), form={**form.fields, **fields}, headers=headers
+        )
+        assert sent.ok, sent.status
 
     def sign_in(self, email: str, password: str = PASSWORD) -> int:
         """Sign in with a password."""

@@ -118,3 +118,38 @@ def add_contact(context: Context, email: str, *, account: bool = False, confirme
                 {"contact_id": contact_id, "password_hash": "$hash$", "password_set_at": now, "created_at": now},
             )
     return contact_id
+
+
+SAFE = {
+    "BASE_URL": "https://portal.example.com",
+    "TRUSTED_PROXIES": "1",
+    "MAIL_SERVER": "mail.example.com",
+    "MAIL_USE_TLS": "true",
+    "MAIL_DEFAULT_SENDER": "portal@example.com",
+}
+
+
+class Checked:
+    """`portal check` with safe settings but for some."""
+
+    def __init__(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._run = run
+        self._monkeypatch = monkeypatch
+
+    def outcome(self, **changed: str) -> Outcome:
+        assert self._run("db", "upgrade").status == 0
+        for name, value in {**SAFE, **changed}.items():
+            self._monkeypatch.setenv(f"PORTAL_{name}", value)
+        return self._run("check")
+
+    def named(self, **changed: str) -> set[str]:
+        """The settings that a failing check names."""
+        outcome = self.outcome(**changed)
+        assert outcome.status == 1
+        assert outcome.err == ""
+        return {line.split(":")[0] for line in outcome.out.splitlines()}
+
+
+@pytest.fixture
+def checked(run: Run, migrated: None, monkeypatch: pytest.MonkeyPatch) -> Checked:
+    return Checked(run, monkeypatch)

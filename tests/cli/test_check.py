@@ -1,4 +1,4 @@
-"""`portal check`: each unsafe setting is named, and only that."""
+"""`portal check`: each unsafe or wrong setting is named, and only those."""
 
 import sqlite3
 from pathlib import Path
@@ -6,97 +6,17 @@ from secrets import token_hex, token_urlsafe
 
 import pytest
 
-from portal.domain.audit_log import EventKind, record
-from portal.domain.context import Context, Visitor
-from tests.cli.conftest import Outcome, Run
+from tests.cli.conftest import Checked, Run
 
-SAFE = {
-    "BASE_URL": "https://portal.example.com",
-    "TRUSTED_PROXIES": "1",
-    "MAIL_SERVER": "mail.example.com",
-    "MAIL_USE_TLS": "true",
-    "MAIL_DEFAULT_SENDER": "portal@example.com",
-}
 KEY = "p0Wq-7rLz2NvXk9sTe4JbUy8"
 AWAY = "postgresql+psycopg://portal:a-word@database.invalid/portal"
 AWAY_NAMES = {"DATABASE_URL", "RATELIMIT_STORAGE_URI"}
 """It does not answer, is not asked who it is, and several machines would count limits apart."""
 
 
-@pytest.fixture
-def checked(run: Run, migrated: None, monkeypatch: pytest.MonkeyPatch) -> "Checked":
-    return Checked(run, monkeypatch)
-
-
-class Checked:
-    """`portal check` with safe settings but for some."""
-
-    def __init__(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._run = run
-        self._monkeypatch = monkeypatch
-
-    def outcome(self, **changed: str) -> Outcome:
-        assert self._run("db", "upgrade").status == 0
-        for name, value in {**SAFE, **changed}.items():
-            self._monkeypatch.setenv(f"PORTAL_{name}", value)
-        return self._run("check")
-
-    def named(self, **changed: str) -> set[str]:
-        """The settings that a failing check names."""
-        outcome = self.outcome(**changed)
-        assert outcome.status == 1
-        assert outcome.err == ""
-        return {line.split(":")[0] for line in outcome.out.splitlines()}
-
-
 def test_safe_settings_pass(checked: Checked) -> None:
     outcome = checked.outcome()
     assert (outcome.status, outcome.out) == (0, "No unsafe or incomplete setting was found.\n")
-
-
-def test_an_organisation_whose_pages_are_nowhere_is_named(run: Run, checked: Checked) -> None:
-    run("db", "upgrade")
-    for slug, host in (("good", "login.example.com"), ("lost", ""), ("hidden", "portal.example.com")):
-        assert run("organisation", "add", slug, "--name", "The Shop", "--hostname", host).status == 0
-    assert checked.named() == {"organisation lost", "organisation hidden"}
-
-
-RETURNING = ("organisation", "set", "default", "--return-origin", "https://shop.example.com")
-HANDING_OVER = ("organisation", "set", "default", "--handover-url", "https://shop.example.com/signed-in")
-
-
-def test_an_upgraded_embedded_site_is_advised_to_list_its_hand_over_addresses(run: Run, checked: Checked) -> None:
-    run("db", "upgrade")
-    assert run(*RETURNING, "--frame-ancestor", "https://shop.example.com").status == 0
-    assert checked.named() == {"organisation default"}
-    assert "--handover-url" in checked.outcome().out
-    assert run(*HANDING_OVER).status == 0
-    assert checked.outcome().status == 0
-
-
-def test_an_upgraded_site_whose_server_redeemed_codes_is_advised_too(
-    run: Run, checked: Checked, context: Context
-) -> None:
-    assert run(*RETURNING).status == 0
-    with context.database.write() as connection:
-        visitor = Visitor(organisation_id=1, ip=None)
-        record(connection, visitor, EventKind.HANDOVER, contact_id=None, now=context.clock())
-    assert checked.named() == {"organisation default"}
-    assert run(*HANDING_OVER).status == 0
-    assert checked.outcome().status == 0
-
-
-def test_a_site_that_may_need_no_codes_is_only_noted(run: Run, checked: Checked) -> None:
-    run("db", "upgrade")
-    assert run(*RETURNING).status == 0
-    outcome = checked.outcome()
-    assert outcome.status == 0
-    note, verdict = outcome.out.splitlines()
-    assert note.startswith("Note: organisation default: ")
-    assert "--handover-url" in note
-    assert verdict == "No unsafe or incomplete setting was found."
-    assert run(*HANDING_OVER).status == 0
-    assert checked.outcome().out == f"{verdict}\n"
 
 
 def test_the_defaults_are_for_trying_only(run: Run) -> None:
@@ -264,39 +184,3 @@ def test_a_key_file_that_is_damaged_keeps_no_other_one_from_being_named(
     assert outcome.status == 1
     assert outcome.err.startswith("Error: PORTAL_INSTANCE_PATH: has a secret.key that is empty or damaged")
     assert outcome.out.startswith("TRUSTED_PROXIES: ")
-
-
-def test_templates_that_are_never_shown_or_fail_are_named(run: Run, checked: Checked, instance: Path) -> None:
-    for name, text in {
-        "base.html": "{% extends 'shipped:base.html' %}",
-        "mail/_footer.txt": "{% include 'mail/mine.txt' %}",
-        "mail/mine.txt": "Yours, the shop",
-        "login/logn.html": "",
-        "sklo/login/login.html": "",
-        "mail/reset/body.txt": "\n{{ 1 / 0 }}",
-        "register/register.html": "{{ form.nothing.at_all }}",
-    }.items():
-        path = instance / "templates" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    outcome = checked.outcome()
-    assert outcome.status == 1
-    assert outcome.out.splitlines() == [
-        f"INSTANCE_PATH: contains templates/{problem}"
-        for problem in (
-            "login/logn.html: the portal has no template of this name; rename or delete it",
-            "sklo/login/login.html: there is no such organisation; rename or delete it",
-            "mail/reset/body.txt line 2 (ZeroDivisionError): it fails, so the portal's own is shown; correct it",
-            "register/register.html line 1 (UndefinedError): it fails, so the portal's own is shown; correct it",
-        )
-    ]
-
-
-def test_a_template_that_cannot_be_read_is_named_in_one_line(run: Run, checked: Checked, instance: Path) -> None:
-    assert checked.outcome().status == 0
-    (instance / "templates").mkdir(parents=True)
-    (instance / "templates" / "base.html").write_text("{% if %}")
-    outcome = run("check")
-    assert outcome.status == 1
-    (line,) = outcome.err.splitlines()
-    assert line.startswith("Error: PORTAL_INSTANCE_PATH: contains templates/base.html, which cannot be used: line 1: ")

@@ -22,3 +22,13 @@ def hashes(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[HashCo
     monkeypatch.setattr(argon2.low_level, "hash_secret", counter)
     yield counter
     counter.gate.set()  # whatever a failed test has left behind it
+
+
+@pytest.fixture
+def first(scene: Scene) -> Scene:
+    return scene
+
+
+@pytest.fixture
+def second(scene: Scene) -> Scene:
+    return scene.at_another_organisation()

@@ -23,8 +23,8 @@
 | requests that are sent twice                     | test_retries; tests/web/test_races                             |
 | yesterday's backup                               | tests/web/test_restore; tests/cli/test_backup                  |
 | host names                                       | test_dns; tests/domain/test_organisation_by_host               |
-| the log                                          | test_blocked_log; tests/test_logging_setup                     |
+| the log                                          | test_blocked_log; tests: test_logging_{setup,processes}        |
 | slow queries                                     | test_slow_queries, test_query_plans                            |
 | a customer deleted meanwhile                     | test_deletion_meanwhile                                        |
-| wrong settings                                   | test_configuration; tests/test_settings, tests/cli/test_check  |
+| wrong settings                                   | test_configuration; tests/settings, tests/cli/test_check       |
 """

@@ -18,7 +18,7 @@ from portal.domain.outbox import Notice
 from portal.mail import worker as worker_module
 from portal.storage.clock import SystemClock
 from tests.conftest import MovableClock
-from tests.domain.operations.test_mail_delivery import Outbox
+from tests.domain.operations.conftest import Outbox
 from tests.mail.mail_portal import MailPortal
 from tests.mail.sink import Sink
 from tests.web.conftest import Site

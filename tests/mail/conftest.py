@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from email.policy import default
 
 import pytest
+from flask.testing import FlaskClient
 
 from portal.domain.context import Visitor
 from portal.domain.operations import mail_delivery
@@ -52,6 +53,18 @@ def open_office(environ: Mapping[str, str], visitor: Visitor, clock: MovableCloc
 def mail_portal(open_office: OpenOffice, sink: Sink) -> MailPortal:
     """The usual one: it delivers to `sink`."""
     return open_office(sink)
+
+
+@pytest.fixture
+def local_portal(open_office: OpenOffice) -> MailPortal:
+    """One without a mail server, whose emails go to the local mailbox."""
+    return open_office()
+
+
+@pytest.fixture
+def client(local_portal: MailPortal) -> FlaskClient:
+    """A program that reads the local mailbox."""
+    return local_portal.app.test_client()
 
 
 @pytest.fixture

@@ -81,11 +81,11 @@ class Page:
 
     @property
     def forms(self) -> list[Form]:
-        return [_read_form(element) for element in self.tree.all("form")]
+        return [read_form(element) for element in self.tree.all("form")]
 
     def form(self, path: str | None = None) -> Form:
         """Return the only form in the page's main part, or the only one that is sent to a path."""
-        forms = [_read_form(element) for element in self.tree.one("main").all("form")]
+        forms = [read_form(element) for element in self.tree.one("main").all("form")]
         if path is not None:
             forms = [form for form in self.forms if urlsplit(form.action).path == path]
         (found,) = forms
@@ -110,7 +110,7 @@ class Page:
         return [(line.all("a")[0].get("href")[1:] if line.all("a") else "", line.text) for line in lines]
 
 
-def _read_form(element: Element) -> Form:
+def read_form(element: Element) -> Form:
     assert element.get("method") == "post"
     fields = {}
     for field in element.all("input"):

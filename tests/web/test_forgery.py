@@ -1,84 +1,20 @@
-"""Requests that another site makes a browser send, and forms without a valid token."""
+"""Forms without a valid CSRF token, and methods other than POST."""
 
 from collections.abc import Callable
 
 import pytest
 
-from tests.web.browser import Browser, Fields, Form
-from tests.web.conftest import PASSWORD, Site, Start
+from tests.web.conftest import PASSWORD, Site
+from tests.web.filled_forms import EMAIL, FILLED_FORMS, SECOND, FilledForm
 
 pytestmark = pytest.mark.on_sqlite  # not about the database
 
-EMAIL = "ada@example.com"
-SECOND = "nine grey otters swim"
-Opened = tuple[Browser, Form, Fields]
 
-
-def _login(site: Site) -> Opened:
-    site.customer(EMAIL)
-    browser = site.browser()
-    shown = browser.open("/login?next=/account/password").form()
-    return browser, shown, {"email": EMAIL, "password": PASSWORD, "remember": "y"}
-
-
-def _register(site: Site) -> Opened:
-    browser = site.browser()
-    typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "O'Quill"}
-    more = {"phone": "+420777123456", "company_name": "Q & Co", "newsletter": "y"}
-    return browser, browser.open("/register?ref=Abcdefgh12345678").form(), {**typed, **more}
-
-
-def _resend(site: Site) -> Opened:
-    browser = site.browser()
-    return browser, browser.follow(browser.register(EMAIL, PASSWORD)).form("/register/resend"), {}
-
-
-def _verify(site: Site) -> Opened:
-    browser = site.browser()
-    browser.register(EMAIL, PASSWORD)
-    return browser, browser.open(site.link(EMAIL)).form(), {}
-
-
-def _verify_elsewhere(site: Site) -> Opened:
-    site.browser().register(EMAIL, PASSWORD)
-    browser = site.browser()
-    return browser, browser.open(site.link(EMAIL)).form(), {"password": PASSWORD}
-
-
-def _ask_for_reset(site: Site) -> Opened:
-    site.customer(EMAIL)
-    browser = site.browser()
-    return browser, browser.open("/password/reset").form(), {"email": EMAIL}
-
-
-def _reset(site: Site) -> Opened:
-    site.customer(EMAIL).ask_for_reset(EMAIL)
-    browser = site.browser()
-    return browser, browser.open(site.link(EMAIL)).form(), {"password": SECOND}
-
-
-def _change_password(site: Site) -> Opened:
-    browser = site.customer(EMAIL)
-    return browser, browser.open("/account/password").form(), {"current_password": PASSWORD, "password": SECOND}
-
-
-OPENERS: list[Callable[[Site], Opened]] = [
-    _login,
-    _register,
-    _resend,
-    _verify,
-    _verify_elsewhere,
-    _ask_for_reset,
-    _reset,
-    _change_password,
-]
-
-
-@pytest.mark.parametrize("opener", OPENERS, ids=lambda opener: opener.__name__)
+@pytest.mark.parametrize("fill_in", FILLED_FORMS, ids=lambda fill_in: fill_in.__name__)
 def test_a_form_without_its_csrf_token_changes_nothing_and_is_shown_again_as_typed(
-    site: Site, opener: Callable[[Site], Opened]
+    site: Site, fill_in: Callable[[Site], FilledForm]
 ) -> None:
-    browser, form, typed = opener(site)
+    browser, form, typed = fill_in(site)
     foreign = site.browser().open("/login").form().token
     before = (len(site.mails()), site.rows())
 
@@ -129,181 +65,6 @@ def test_a_csrf_token_may_be_reused_while_its_cookie_lasts(site: Site) -> None:
 
     assert browser.post(form, {"email": EMAIL, "password": "wrong"}).status == 422
     assert browser.post(form, {"email": EMAIL, "password": PASSWORD}).status == 302
-
-
-FOREIGN = [
-    {"Origin": "https://evil.example"},
-    {"Origin": "null"},
-    {"Origin": ""},
-    {"Origin": "http://127.0.0.1:5000.evil.example"},
-    {"Origin": "http://127.0.0.1:50000"},
-    {"Origin": "http://127.0.0.1"},
-    {"Origin": "http://evil.example/127.0.0.1:5000"},
-    {"Origin": "http://127.0.0.1:5000@evil.example"},
-    {"Origin": "http://["},
-    {"Origin": "http://[::1"},
-    {"Origin": "\x80\xff"},
-    {"Sec-Fetch-Site": "cross-site"},
-    {"Sec-Fetch-Site": "same-site"},
-    {"Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1:5000"},
-    {"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:5000"},
-    {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
-    {"Sec-Fetch-Site": "same-origin,cross-site"},
-    {"Sec-Fetch-Site": ""},
-]
-
-
-@pytest.mark.parametrize("headers", FOREIGN, ids=str)
-def test_a_cross_site_post_is_refused_even_with_a_valid_token(site: Site, headers: dict[str, str]) -> None:
-    browser, form, typed = _login(site)
-    before = site.rows()
-    page = browser.post(form, typed, headers=headers)
-
-    assert page.status == 400
-    assert page.title.startswith("Error: ")
-    assert "This form may have come from another website" in page.words  # `Origin: null` may be the portal's own
-    assert EMAIL not in page.text
-    assert {name for name, value in page.form("/login").fields.items() if value} == {"csrf_token"}
-    assert site.rows() == before
-    assert not browser.is_signed_in
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Origin": "http://127.0.0.1:5000"},
-        {"Origin": "http://127.0.0.1:5000", "Sec-Fetch-Site": "same-origin"},
-        {"Origin": "HTTP://127.0.0.1:5000"},
-        {"Origin": "null", "Sec-Fetch-Site": "same-origin"},  # a proxy has added Referrer-Policy: no-referrer
-        {"Origin": "https://tunnel.example", "Sec-Fetch-Site": "same-origin"},
-        {"Sec-Fetch-Site": "none"},
-        {},
-    ],
-    ids=str,
-)
-def test_a_same_origin_post_is_accepted(site: Site, headers: dict[str, str]) -> None:
-    browser, form, typed = _login(site)
-
-    assert browser.post(form, typed, headers=headers).location == "/account/password"
-
-
-MARK = "planted-by-another-site"
-
-
-def _ask_for_link(site: Site) -> Opened:
-    browser = site.browser()
-    return browser, browser.open("/login/link?next=/account/password").form(), {"email": EMAIL}
-
-
-def _code(site: Site) -> Opened:
-    browser = site.browser()
-    browser.fill("/login/link", {"email": EMAIL})
-    return browser, browser.open("/login/code").form("/login/code"), {"code": "123456", "remember": "y"}
-
-
-def _link(site: Site) -> Opened:
-    site.customer(EMAIL)
-    site.browser().fill("/login/link", {"email": EMAIL})
-    browser = site.browser()
-    return browser, browser.open(site.link(EMAIL)).form(), {"remember": "y"}
-
-
-def _log_out(site: Site) -> Opened:
-    browser = site.customer(EMAIL)
-    return browser, browser.open("/account").form("/logout"), {}
-
-
-def _language(site: Site) -> Opened:
-    browser = site.browser()
-    return browser, browser.open("/register").form("/language"), {"locale": "cs"}
-
-
-@pytest.mark.parametrize(
-    "opener", [*OPENERS, _ask_for_link, _code, _link, _log_out, _language], ids=lambda opener: opener.__name__
-)
-def test_values_of_a_cross_site_post_are_not_shown(site: Site, opener: Callable[[Site], Opened]) -> None:
-    browser, form, typed = opener(site)
-    before = (len(site.mails()), site.rows())
-    planted = dict.fromkeys({*form.fields, *typed} - {"csrf_token"}, f"{MARK}@evil.example")
-    planted |= {"remember": "y", "newsletter": "y", "next": f"/account/{MARK}", "ref": MARK, "state": MARK}
-    planted |= {"return_url": f"https://shop.example.com/{MARK}", "nonce": MARK, "locale": MARK, "code": MARK}
-    query = f"?next=/account/{MARK}&ref={MARK}&nonce={MARK}&return_url=/{MARK}&{MARK}=1"
-
-    for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
-        for address, token in ((form.action, form.token), (form.action + query, form.token), (form.action, None)):
-            page = browser.post(Form(address, form.fields), {**planted, "csrf_token": token}, headers=headers)
-            assert page.status == 400
-            assert MARK not in page.text
-            assert not any(MARK in value for _, value in page.headers)
-            assert "too long" not in page.words  # untrue
-            assert page.forms
-            for shown in page.forms:
-                filled = {name for name, value in shown.fields.items() if value}
-                assert filled <= {"csrf_token", "username", *(["next"] if shown.action == "/language" else [])}
-    assert (len(site.mails()), site.rows()) == before
-
-
-@pytest.mark.parametrize("headers", FOREIGN, ids=str)
-@pytest.mark.parametrize("path", ["/password/strength", "/handover", "/none", "/healthz", "/account"])
-def test_values_of_a_cross_site_post_are_not_shown_on_pages_without_a_form(
-    site: Site, path: str, headers: dict[str, str]
-) -> None:
-    sent = {"email": MARK, "next": f"/{MARK}", "password": MARK, "nonce": MARK}
-    page = site.browser().send(f"{path}?next=/{MARK}&{MARK}", "POST", data=sent, headers=headers)
-    assert page.status == 400
-    assert MARK not in page.text
-
-
-@pytest.mark.parametrize("path", ["/login", "/register", "/logout", "/account/password", "/nowhere"])
-def test_another_site_cannot_replace_the_session_of_a_visitor(site: Site, path: str) -> None:
-    # A browser leaves the Lax cookie out of a post that another site makes it send.
-    page = site.browser().send(path, "POST", data={"x": "y"}, headers={"Sec-Fetch-Site": "cross-site"})
-    assert page.status == (302 if path == "/account/password" else 400)
-    assert "Set-Cookie" not in page.headers
-
-
-def test_the_new_tab_link_holds_no_values_of_a_cross_site_post(site: Site) -> None:
-    framed = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
-    said = {"return_url": f"https://shop.example.com/{MARK}", "state": MARK, "nonce": MARK, "locale": MARK}
-    page = site.browser().send("/register", "POST", data=said, headers=framed)
-    (link,) = page.tree.one("main").all("a")
-    assert (page.status, link.get("href")) == (400, "/register")
-
-
-class TestPortalUrl:
-    """The address that people know is not always the one that the portal is asked with."""
-
-    @pytest.mark.parametrize(
-        ("base_url", "host", "origin", "taken"),
-        [
-            ("https://portal.example.com", "portal.example.com", "https://portal.example.com", True),
-            ("https://portal.example.com:443", "portal.example.com", "https://portal.example.com", True),
-            ("https://portal.example.com:443", "portal.example.com:443", "https://portal.example.com", True),
-            ("https://portal.example.com", "portal.example.com:443", "https://portal.example.com", True),
-            ("http://portal.example.com:80", "portal.example.com", "http://portal.example.com", True),
-            ("http://portal.example.com", "portal.example.com:80", "http://portal.example.com", True),
-            ("https://portal.example.com", "127.0.0.1:5000", "https://portal.example.com", True),
-            ("https://portal.example.com:443", "127.0.0.1:5000", "https://portal.example.com", True),
-            ("https://portal.example.com", "Other.example.com", "https://other.example.com", True),
-            ("http://[::1]:5000", "[::1]:5000", "http://[::1]:5000", True),
-            ("http://127.0.0.1:5000", "tunnel.example.com", "https://tunnel.example.com", True),
-            ("https://portal.example.com", "portal.example.com", "http://portal.example.com", False),
-            ("https://portal.example.com", "portal.example.com", "https://portal.example.com:444", False),
-            ("https://portal.example.com", "127.0.0.1:5000", "https://evil.example", False),
-            ("https://portal.example.com", "evil", "https://evil@portal.example.com", False),
-            ("https://portal.example.com", "portal.example.com", "https://portal.example.com/", False),
-            ("http://portal.example.com:80", "portal.example.com", "http://portal.example.com:443", False),
-            ("http://127.0.0.1:5000", "[", "http://[", False),
-        ],
-    )
-    def test_own_origins_are_distinguished_from_others(
-        self, start: Start, base_url: str, host: str, origin: str, taken: bool
-    ) -> None:
-        site = start(BASE_URL=base_url)
-        headers = {"Host": host, "Origin": origin}
-        page = site.browser().send("/login", "POST", data={"email": EMAIL, "csrf_token": "stale"}, headers=headers)
-        assert page.status == 400
-        assert (EMAIL in page.text) is taken
 
 
 def test_no_other_method_changes_state(site: Site) -> None:

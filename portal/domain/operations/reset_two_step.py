@@ -15,12 +15,12 @@ def reset_two_step(context: Context, organisation_id: int, selector: CustomerSel
 
     Return False if there was no second step. Raises UnknownCustomer.
     """
-    operator, now = Visitor.operator(organisation_id), context.clock()
+    operator, now = Visitor.operator(organisation_id, reason), context.clock()
     with context.database.write() as connection:
         contact_id = lock_customer(connection, organisation_id, selector)
         if not second_step.turn_off(connection, contact_id):
             return False
-        record(connection, operator, EventKind.TWO_STEP_RESET, contact_id=contact_id, now=now, reason=reason)
+        record(connection, operator, EventKind.TWO_STEP_RESET, contact_id=contact_id, now=now)
         if (contact := contacts.find_by_id(connection, contact_id)) is not None:
             notify(connection, context, operator, contact, Notice.TWO_STEP_RESET, {"reason": reason})
     return True

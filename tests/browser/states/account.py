@@ -15,25 +15,32 @@ def passkey(path: str, press: str = "", **fields: str) -> State:
     return open_it
 
 
-def _asking_for(stage: Stage, new: str = "") -> tuple[Visitor, str, str]:
-    """A new customer who has asked for another address; the visitor, the present address, and the new one."""
+def _new_customer(stage: Stage) -> tuple[Visitor, str, str]:
+    """The visitor of a new customer, the present address, and another one for them."""
     visitor = stage.cleared()
     number = next(numbers)
-    email, new = f"moving-{number}@example.com", new or f"moved-{number}@example.com"
-    visitor.register(email)
-    visitor.confirm(email)
-    visitor.go("/account/email")
-    visitor.type(email=new)
-    assert visitor.press("Continue") == 200
+    email = f"moving-{number}@example.com"
+    visitor.join(email)
+    return visitor, email, f"moved-{number}@example.com"
+
+
+def _asking_for(stage: Stage) -> tuple[Visitor, str, str]:
+    """A new customer who has asked for another address; the visitor, the present address, and the new one."""
+    visitor, email, new = _new_customer(stage)
+    visitor.send_form("/account/email", email=new)
     return visitor, email, new
 
 
 def change_email_code(stage: Stage) -> Visitor:
-    return _asking_for(stage)[0]
+    visitor, _, new = _new_customer(stage)
+    visitor.go("/account/email")
+    visitor.type(email=new)
+    assert visitor.press("Continue") == 200
+    return visitor
 
 
 def change_email_code_wrong(stage: Stage) -> Visitor:
-    visitor = _asking_for(stage)[0]
+    visitor = change_email_code(stage)
     visitor.type(code="12 34-56")
     assert visitor.press("Change email address") == 422
     return visitor
@@ -57,17 +64,10 @@ def confirm_email(stage: Stage) -> Visitor:
 
 
 def undo_email(stage: Stage) -> Visitor:
-    visitor, email = _changed(stage)
+    visitor, email, new = _asking_for(stage)
+    visitor.send_form(visitor.link_to(new, "Confirm your new email"))
     visitor.go(visitor.link_to(email, "The email address of your"))
     return visitor
-
-
-def _changed(stage: Stage) -> tuple[Visitor, str]:
-    """A new customer who has changed the address; the visitor, and the former one."""
-    visitor, email, new = _asking_for(stage)
-    visitor.go(visitor.link_to(new, "Confirm your new email"))
-    visitor.press("Change email address")
-    return visitor, email
 
 
 def undo_email_done(stage: Stage) -> Visitor:
@@ -80,8 +80,7 @@ def two_step_codes(stage: Stage) -> Visitor:
     """The page that shows the recovery codes once."""
     visitor = stage.cleared()
     email = f"coded-{next(numbers)}@example.com"
-    visitor.register(email)
-    visitor.confirm(email)
+    visitor.join(email)
     assert len(visitor.set_up_two_step()) == 10
     return visitor
 
@@ -112,8 +111,7 @@ def profile_of_company(stage: Stage) -> Visitor:
 
 def account_deleted(stage: Stage) -> Visitor:
     visitor = stage.cleared()
-    visitor.register("leaving@example.com")
-    visitor.confirm("leaving@example.com")
+    visitor.join("leaving@example.com")
     visitor.go("/account/delete")
     visitor.page.get_by_role("checkbox").check()
     assert visitor.press("Delete my account") == 200

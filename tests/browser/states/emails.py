@@ -15,8 +15,7 @@ def sign_in_email(stage: Stage) -> Visitor:
 def erased_email(stage: Stage) -> Visitor:
     visitor = stage.cleared()
     email = "erased@example.com"
-    visitor.register(email)
-    visitor.confirm(email)
+    visitor.join(email)
     deleted = run_portal(stage.instance, "customer", "delete", "--yes", email)
     assert deleted.returncode == 0, deleted.stderr
     return _email_alone(stage, "We have erased", email)

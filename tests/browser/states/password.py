@@ -27,38 +27,35 @@ def set_new(press: str = "", **fields: str) -> State:
     return open_it
 
 
-def _with_reset_link(stage: Stage, *, changed_to: str = "") -> Visitor:
-    """Open the reset link of a new, signed-out customer, who may have changed the password before."""
+def _reset_link(stage: Stage, *, changed_to: str = "") -> str:
+    """Return the reset link of a new customer, who may have changed the password before."""
     visitor = stage.cleared()
     email = f"careless-{next(numbers)}@example.com"
-    visitor.register(email)
-    visitor.confirm(email)
+    visitor.join(email)
     if changed_to:
-        visitor.go("/account/password")
-        visitor.type(current_password=PASSWORD, password=changed_to)
-        visitor.press("Save new password")
-    visitor.press("Sign out")
-    visitor.ask_for_reset(email)
-    visitor.go(visitor.link_to(email, "Set a new password"))
-    return visitor
+        visitor.send_form("/account/password", current_password=PASSWORD, password=changed_to)
+    visitor = stage.cleared()
+    visitor.send_form("/password/reset", email=email)
+    return visitor.link_to(email, "Set a new password")
 
 
 def set_new_reused(stage: Stage) -> Visitor:
-    visitor = _with_reset_link(stage, changed_to="nine grey otters swim")
+    link = _reset_link(stage, changed_to="nine grey otters swim")
+    visitor = stage.cleared()
+    visitor.go(link)
     visitor.type(password=PASSWORD)
     assert visitor.press("Save new password") == 422
     return visitor
 
 
 def reset_done(stage: Stage) -> Visitor:
-    visitor = _with_reset_link(stage)
-    visitor.type(password="nine grey otters swim")
-    visitor.press("Save new password")
-    return visitor
+    link = _reset_link(stage)
+    return show(stage.cleared(), link, "Save new password", {"password": "nine grey otters swim"})
 
 
 def reset_used(stage: Stage) -> Visitor:
-    link = stage.forgetful
+    link = _reset_link(stage)
+    stage.cleared().send_form(link, password="nine grey otters swim")
     visitor = stage.cleared()
     assert visitor.go(link) == 410
     return visitor

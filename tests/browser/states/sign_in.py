@@ -38,11 +38,10 @@ def login_unverified(stage: Stage) -> Visitor:
 
 def login_banned(stage: Stage) -> Visitor:
     visitor = stage.cleared()
-    visitor.register("banned@example.com")
-    visitor.confirm("banned@example.com")
-    visitor.press("Sign out")
+    visitor.join("banned@example.com")
     banned = run_portal(stage.instance, "customer", "ban", "banned@example.com", "--reason", "a test")
     assert banned.returncode == 0, banned.stderr
+    visitor = stage.cleared()
     assert visitor.sign_in("banned@example.com") == 422
     return visitor
 
@@ -101,10 +100,9 @@ def _link_of_notice(stage: Stage) -> str:
     """The link in the notice of a sign-in that may have been somebody else's."""
     email = f"watched-{next(numbers)}@example.com"
     visitor = stage.cleared()
-    visitor.register(email)
-    visitor.confirm(email)
+    visitor.join(email)
     visitor = stage.cleared()
-    visitor.sign_in(email)
+    visitor.send_form("/login", email=email, password=PASSWORD)
     return visitor.link_to(email, "New sign-in to your")
 
 
@@ -120,7 +118,7 @@ def not_me_done(stage: Stage) -> Visitor:
 
 def not_me_used(stage: Stage) -> Visitor:
     link = _link_of_notice(stage)
-    show(stage.cleared(), link, "Sign everyone out", {})
+    stage.cleared().send_form(link)
     visitor = stage.cleared()
     assert visitor.go(link) == 410
     return visitor
@@ -148,9 +146,8 @@ def login_set_up(stage: Stage) -> Visitor:
     assert stage.ada
     visitor = stage.cleared()
     email = f"required-{next(numbers)}@example.com"
-    visitor.register(email)
-    visitor.confirm(email)
-    visitor.press("Sign out")
+    visitor.join(email)
+    visitor = stage.cleared()
     set_rule = ("organisation", "set", "default", "--require-two-step")
     assert run_portal(stage.instance, *set_rule, "required").returncode == 0
     try:

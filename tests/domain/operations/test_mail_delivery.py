@@ -5,74 +5,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, Select, insert, select, update
+from sqlalchemy import insert, select, update
 
-from portal.domain.context import Context, Visitor
-from portal.domain.operations import mail_delivery, mail_queue
-from portal.domain.operations.mail_delivery import DueMail, delay_after
-from portal.domain.outbox import MailState, NewMail, Notice, queue
+from portal.domain.operations import mail_delivery
+from portal.domain.operations.mail_delivery import delay_after
+from portal.domain.outbox import MailState, Notice
 from portal.storage.models import Link, OutboxMail
 from tests.conftest import MovableClock
+from tests.domain.operations.conftest import Outbox
 from tests.domain.scene import ADA, Scene
 
 pytestmark = pytest.mark.differs_on_postgresql
 
 LEASE = timedelta(seconds=60)
 DAY = timedelta(hours=24)
-
-
-class Outbox:
-    """The outbox, as one worker or operator sees it; each call is a transaction of its own."""
-
-    def __init__(self, context: Context, visitor: Visitor) -> None:
-        self.context = context
-        self.visitor = visitor
-        self._claims = iter(f"claim-{number}" for number in range(1_000_000))
-
-    def queue(self, *, wanted: bool = True) -> None:
-        with self.context.database.write() as connection:
-            mail = NewMail(Notice.PASSWORD_CHANGED, None, ADA, wanted=wanted)
-            queue(connection, self.visitor, mail, self.context.clock)
-
-    def find(self) -> DueMail | None:
-        with self.context.database.write() as connection:
-            return mail_delivery.claim_next(connection, self.context.clock, next(self._claims))
-
-    def claim(self) -> DueMail:
-        mail = self.find()
-        assert mail is not None
-        return mail
-
-    def write(self, what: Any, mail: DueMail, *arguments: Any) -> bool:
-        with self.context.database.write() as connection:
-            return bool(what(connection, mail, *arguments))
-
-    def sent(self, mail: DueMail) -> bool:
-        return self.write(mail_delivery.mark_sent, mail, self.context.clock)
-
-    def retry(self, mail: DueMail, reason: str = "450 later") -> bool:
-        return self.write(mail_delivery.retry_later, mail, self.context.clock, reason)
-
-    def mark_dead(self, mail: DueMail, reason: str = "550 never") -> bool:
-        return self.write(mail_delivery.mark_dead, mail, self.context.clock, reason)
-
-    def requeue(self, mail_id: int) -> bool:
-        with self.context.database.write() as connection:
-            return mail_queue.requeue(connection, mail_id, self.context.clock)
-
-    def listed(self, organisation_id: int | None = None, limit: int = 100) -> list[mail_queue.ListedMail]:
-        with self.context.database.read() as connection:
-            return mail_queue.list_mails(connection, organisation_id, limit)
-
-    def row(self, mail_id: int = 1) -> Row[Any]:
-        statement: Select[Any] = select(OutboxMail).where(OutboxMail.c.id == mail_id)
-        with self.context.database.read() as connection:
-            return connection.execute(statement).one()
-
-
-@pytest.fixture
-def outbox(context: Context, visitor: Visitor) -> Outbox:
-    return Outbox(context, visitor)
 
 
 def test_the_mail_with_the_earliest_due_time_is_claimed_first(outbox: Outbox, clock: MovableClock) -> None:
@@ -210,53 +156,6 @@ def test_a_mail_with_an_ended_link_is_claimed_as_obsolete(outbox: Outbox, scene:
     assert reason is not None
     assert outbox.write(mail_delivery.mark_expired, mail, outbox.context.clock, reason)
     assert (outbox.row().state, outbox.row().reason) == (MailState.EXPIRED, reason)
-
-
-def test_the_mail_list_is_newest_first_without_decoys(outbox: Outbox, scene: Scene) -> None:
-    outbox.queue()
-    outbox.queue(wanted=False)
-    outbox.queue()
-    other = Outbox(outbox.context, scene.at_another_organisation().visitor)
-    other.queue()
-    assert [mail.id for mail in outbox.listed()] == [4, 3, 1]
-    assert [mail.id for mail in outbox.listed(other.visitor.organisation_id)] == [4]
-    assert [mail.id for mail in outbox.listed(limit=1)] == [4]
-    assert (outbox.listed()[0].state, outbox.listed()[0].recipient) == (MailState.QUEUED, ADA)
-
-
-def test_retrying_a_dead_mail_starts_from_the_first_attempt(outbox: Outbox, clock: MovableClock) -> None:
-    outbox.queue()
-    outbox.mark_dead(outbox.claim())
-    assert outbox.find() is None
-    clock.advance(timedelta(hours=1))
-    assert outbox.requeue(1)
-    row = outbox.row()
-    assert (row.state, row.attempts, row.due_at, row.finished_at) == (MailState.QUEUED, 0, clock(), None)
-    assert outbox.sent(outbox.claim())
-
-
-def test_retrying_a_queued_mail_makes_it_due_now(outbox: Outbox) -> None:
-    outbox.queue()
-    outbox.retry(outbox.claim())
-    assert outbox.requeue(1)
-    assert outbox.claim().attempts == 1
-
-
-def test_retrying_a_claimed_mail_does_not_release_it(outbox: Outbox) -> None:
-    outbox.queue()
-    mail = outbox.claim()
-    outbox.requeue(1)
-    assert outbox.find() is None
-    assert outbox.sent(mail)
-
-
-@pytest.mark.parametrize("state", [MailState.SENT, MailState.EXPIRED, MailState.DECOY])
-def test_retrying_a_finished_mail_is_refused(outbox: Outbox, scene: Scene, state: MailState) -> None:
-    outbox.queue()
-    scene.change_row(update(OutboxMail).values(state=state))
-    assert not outbox.requeue(1)
-    assert not outbox.requeue(99)
-    assert outbox.find() is None
 
 
 def test_a_row_that_names_an_unknown_purpose_can_be_claimed(outbox: Outbox, scene: Scene) -> None:

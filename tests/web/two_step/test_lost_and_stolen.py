@@ -1,9 +1,12 @@
 """A lost phone, a stolen password, a stolen mailbox, a stolen database: who can sign in."""
 
 import pytest
+from sqlalchemy import select
 
+from portal.domain.audit_log import EventKind
 from portal.domain.operations.reset_two_step import reset_two_step
 from portal.domain.values.email import parse_email
+from portal.storage.models import Event
 from tests.web.authenticator import SETTINGS, SIGN_IN, Phone, pass_step, secret_on, set_up
 from tests.web.conftest import PASSWORD, Site
 from tests.web.two_step.ways_in import EMAIL, NEW_PASSWORD, Way, by_code, by_link, by_reset
@@ -32,6 +35,9 @@ def test_a_lost_phone_without_recovery_codes(site: Site, phone: Phone) -> None:
     assert browser.sign_in(EMAIL, NEW_PASSWORD).location == "/account"
     texts = [mail.get_body(("plain",)).get_content() for mail in site.mails(EMAIL)]  # type: ignore[union-attr] # it has one
     assert len([text for text in texts if "Reason: Showed an ID, ticket 4711" in text]) == 1
+    with site.context.database.read() as connection:
+        events = select(Event.c.reason).where(Event.c.kind == EventKind.TWO_STEP_RESET)
+        assert connection.execute(events).scalars().all() == ["Showed an ID, ticket 4711"]
 
 
 def test_a_stolen_password_is_not_enough_and_leaves_a_trace(site: Site, phone: Phone) -> None:
