@@ -114,7 +114,12 @@ def _sign_in_again() -> Response:
 
 
 def _page(
-    status: int, *, title: str | None = None, message: str | None = None, links: list[PageLink] | None = None
+    status: int,
+    *,
+    title: str | None = None,
+    message: str | None = None,
+    links: list[PageLink] | None = None,
+    icon: str | None = None,
 ) -> Response:
     default_title, default_message = _MESSAGES.get(status, _MESSAGES[400])
     try:
@@ -128,6 +133,7 @@ def _page(
             title=translate(title or default_title),
             message=message or translate(default_message),
             links=[(url_for(endpoint), translate(label)) for endpoint, label in links or [home_link()]],
+            icon_name=icon,
             retry_url=this_page() if status in _TEMPORARY else None,
             request_id=g.request_id if status >= 500 else None,
         ),
@@ -199,7 +205,7 @@ def _refused(refusal: Refused) -> Response:
         return page
     error = link_error(refusal)
     status = LINK_STATUS.get(refusal.failure, 422)
-    return _page(status, title=error.title, message=error.message, links=error.links)
+    return _page(status, title=error.title, message=error.message, links=error.links, icon=error.icon)
 
 
 def _unavailable(retry_after: int) -> Response:

@@ -12,12 +12,12 @@ from portal.web.emailed_links import remembered_registration
 from portal.web.form_page import refusal_text
 from portal.web.session import PageLink, current_customer
 
+_CONFIRMED = frozenset({Failure.ALREADY_CONFIRMED, Failure.REGISTRATION_DROPPED})
 _TITLES = {
     Failure.NO_SUCH_LINK: N_("This link doesn't work"),
     Failure.LINK_ENDED: N_("This link no longer works"),
     Failure.LINK_EXPIRED: N_("This link has expired"),
-    Failure.ALREADY_CONFIRMED: N_("Your email address is already confirmed"),
-    Failure.REGISTRATION_DROPPED: N_("Your email address is already confirmed"),
+    **dict.fromkeys(_CONFIRMED, N_("Your email address is already confirmed")),
 }
 _USED_TITLE = N_("This link has already been used")
 _USED_MESSAGES = {
@@ -36,11 +36,12 @@ _UNDO_EXPIRED = N_(
 
 @dataclass(frozen=True)
 class LinkError:
-    """The texts and links of the page of a refused link. Title and links are None for the usual ones."""
+    """The texts, links and icon of the page of a refused link. Each may be None for the usual ones, but the message."""
 
     title: str | None
     message: str
     links: list[PageLink] | None
+    icon: str | None
 
 
 def link_error(refusal: Refused) -> LinkError:
@@ -52,7 +53,8 @@ def link_error(refusal: Refused) -> LinkError:
         message = translate(_ERASED)
     elif request.endpoint == "address_change.undo" and refusal.failure is Failure.LINK_EXPIRED:
         message = translate(_UNDO_EXPIRED)
-    return LinkError(title, message, _links_for(refusal.failure))
+    icon = "circle-check" if refusal.failure in _CONFIRMED else None
+    return LinkError(title, message, _links_for(refusal.failure), icon)
 
 
 def _links_for(failure: Failure) -> list[PageLink] | None:

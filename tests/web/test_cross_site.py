@@ -48,6 +48,18 @@ def test_a_cross_site_post_is_refused_even_with_a_valid_token(site: Site, header
     assert not browser.is_signed_in
 
 
+def test_a_cross_site_sign_out_is_not_told_that_it_is_signed_out(site: Site) -> None:
+    """Browsers send no `SameSite=Lax` cookie with such a form, so that the portal cannot know."""
+    page = site.browser().send("/logout", "POST", headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert page.status == 400
+    assert page.problems == [
+        ("", "This form may have come from another website, so nothing was changed. Please fill it in here.")
+    ]
+    assert "signed in" not in page.words
+    assert page.form("/logout").token
+
+
 @pytest.mark.parametrize(
     "headers",
     [

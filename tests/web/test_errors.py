@@ -86,13 +86,14 @@ def test_the_page_of_a_used_link_leads_to_the_next_step(site: Site) -> None:
     reset = site.link(EMAIL)
     browser.fill(reset, {"password": "nine grey otters swim"})
 
-    for link, expected, title in (
-        (confirmation, ["/login", "/password/reset"], "Your email address is already confirmed"),
-        (reset, ["/password/reset", "/login"], "This link has already been used"),
+    for link, expected, title, icon in (
+        (confirmation, ["/login", "/password/reset"], "Your email address is already confirmed", "circle-check"),
+        (reset, ["/password/reset", "/login"], "This link has already been used", "unlink"),
     ):
         page = site.browser().open(link)
         assert_error_page(page, 410)
         assert page.tree.one("h1").text == title
+        assert page.tree.one("main").one("use").get("href").endswith(f"#{icon}")
         assert ways_on(page) == expected
 
 

@@ -79,6 +79,7 @@ def test_the_link_works_in_another_browser_with_the_password_chosen_at_registrat
 
     for method in ("GET", "HEAD") * 5:
         assert other.send(link, method).status == 200
+    assert "Enter your password and your account is ready" in other.open(link).words
     empty = other.fill(link)
     assert (empty.status, empty.problems[0][0]) == (422, "password")
     wrong = other.fill(link, {"password": SECOND})

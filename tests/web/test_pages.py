@@ -273,6 +273,8 @@ def test_a_field_is_focused_only_where_nothing_must_be_read_before(site: Site, f
     browser = site.browser()
     assert focused(browser.open("/login/code")) == []
     leaving = site.customer("leaves@example.com")
+    assert focused(leaving.open("/reauthenticate")) == []  # which welcomes the new customer
+    assert focused(leaving.open("/reauthenticate")) == ["password"]
     assert focused(leaving.follow(leaving.fill("/account", submit_to="/logout"))) == []
 
 

@@ -72,6 +72,7 @@ def test_recent_authentication_takes_the_second_step_too(site: Site, phone: Phon
     assert answer.location == f"/reauthenticate/two-step?next={SETTINGS}/off"
     assert browser.post(browser.open(SETTINGS).form(f"{SETTINGS}/off")).location.startswith("/reauthenticate")
     page = browser.open(f"/reauthenticate?next={SETTINGS}/off")
+    assert "/account" in [way.get("href") for way in page.tree.one("main").all("a")]
     wrong = browser.post(page.form("/reauthenticate/two-step"), {"code": "12345"})
     assert (wrong.status, wrong.problems[0][0]) == (422, "code")
     before = browser.cookie()
