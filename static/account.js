@@ -1,7 +1,7 @@
-// What pages of the account gain with script.
+// Enhances the account centre.
 "use strict";
 
-// Times in the reader's own time zone.
+// Show times in the reader's time zone.
 for (const time of document.querySelectorAll("time[data-local]")) {
   const format = new Intl.DateTimeFormat(time.dataset.local, { dateStyle: "long", timeStyle: "short" });
   time.textContent = format.format(new Date(time.dateTime));

@@ -20,14 +20,14 @@
   for (const name in said) if (said[name]) url.searchParams.set(name, said[name]);
 
   const show = (place) => {
-    // Loaded twice for one place, or run again: one frame.
+    // If the script is loaded or run twice for one place, make one frame.
     if (place.portal) return;
     const frame = document.createElement("iframe");
     frame.src = url;
     frame.name = `portal:${said.nonce}`;
     frame.title = title || "Customer account";
     frame.allow = `publickey-credentials-get ${portal}`;
-    // No style attribute, which a policy may stop.
+    // No style attribute, which a content security policy may block.
     Object.assign(frame.style, { border: 0, display: "block", width: "100%" });
     const least = Number(minHeight) || 200;
     const most = Number(maxHeight) || 4000;
@@ -51,7 +51,7 @@
       frame.remove();
       delete place.portal;
     };
-    // Taken out of the page by whatever means.
+    // The site may remove the frame from the page.
     const watch = new MutationObserver(() => frame.isConnected || remove());
     addEventListener("message", hear);
     place.append(frame);

@@ -1,4 +1,4 @@
-// An email in the local mailbox is shown as high as it is.
+// Make the frame of an email in the local mailbox as high as the email.
 "use strict";
 
 const letter = document.querySelector(".mail-body");

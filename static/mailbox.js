@@ -1,4 +1,4 @@
-// The local mailbox looks for new emails by itself, as long as somebody looks at it.
+// Load new emails into the local mailbox while the page is visible.
 "use strict";
 
 const PAUSE = 2000;
@@ -20,7 +20,7 @@ async function look() {
   if (more) setTimeout(() => { status.textContent = found.dataset.new; }, 100);
 }
 
-// One question after the other, however slow; a portal that is restarted is asked again.
+// One request at a time, however slow; continues after a restart of the portal.
 const watch = () => look().catch(() => {}).finally(() => setTimeout(watch, PAUSE));
 setTimeout(watch, PAUSE);
 document.addEventListener("visibilitychange", () => look().catch(() => {}));

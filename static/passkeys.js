@@ -1,4 +1,4 @@
-// Passkeys: a button, and at sign-in what the browser offers by itself in the field for the address.
+// Passkeys: a button, and at sign-in the browser's autofill in the field for the address.
 "use strict";
 
 {
@@ -36,7 +36,7 @@
     return JSON.stringify({ id, type, rawId: toText(made.rawId), clientExtensionResults: {}, response });
   };
 
-  // One answer of the server serves the button and the browser's own offer.
+  // One response of the server serves the button and autofill.
   let asked = 0;
   let publicKey = null;
   const ask = async () => {
@@ -51,7 +51,7 @@
     return publicKey !== null;
   };
   const send = (made) => {
-    publicKey = null; // it is used up
+    publicKey = null; // its challenge is used once
     credential.value = made ? write(made) : "";
     button.form.requestSubmit(button);
   };
@@ -98,7 +98,7 @@
       document.addEventListener("visibilitychange", renew);
       setInterval(renew, 30_000);
     }
-    // What the browser can forget, and how to name the rest.
+    // Tell the browser which passkeys it can remove, and the names of the others.
     const tell = (signal, what) => Keys[signal]?.({ rpId: party, ...what }).catch(() => {});
     if (unknown) tell("signalUnknownCredential", { credentialId: unknown });
     if (accepted) {

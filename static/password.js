@@ -1,4 +1,4 @@
-// While a new password is typed, the server says what it will say of it. Whoever cannot see hears it in a pause.
+// While a new password is typed, show the server's verdict on it. Screen readers announce it in a pause.
 "use strict";
 
 const BESIDE = ["csrf_token", "email", "first_name", "last_name"];
@@ -15,14 +15,14 @@ for (const box of document.querySelectorAll("[data-judged-by]")) {
   };
   const forget = () => {
     clearTimeout(pause);
-    newest += 1; // an answer that is still on its way comes too late
+    newest += 1; // ignore a response that is still on its way
   };
   const ask = async () => {
     const asked = newest;
     const typed = new URLSearchParams({ password: input.value });
     for (const name of BESIDE) typed.set(name, input.form.elements[name]?.value ?? "");
     if (!typed.get("email")) typed.set("email", input.form.elements.username?.value ?? "");
-    let answer = {}; // of what cannot be asked nothing is said
+    let answer = {}; // if the server cannot be reached, no verdict is shown
     try {
       const response = await fetch(box.dataset.judgedBy, { method: "POST", body: typed, headers: framed ? { "X-Portal-Framed": "1" } : {} });
       if (response.ok) answer = await response.json();

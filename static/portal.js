@@ -1,12 +1,12 @@
-// What a page gains with script. Without it every page works the same, only plainer.
+// Enhances every page. Without JavaScript the pages work, too.
 "use strict";
 
-// A one-time token leaves the address bar, the history and what a screenshot shows.
+// Remove a one-time token from the address bar and the history.
 const cleanPath = document.querySelector("main").dataset.cleanPath;
 if (cleanPath) history.replaceState(null, "", cleanPath);
 
-// In a frame on somebody's site: that site is told how high the page is, and who has signed in or out by a code that
-// only its server can use. Only the sites that the organisation has listed hear of it.
+// In a frame: tell the site around it the height of the page and, by a code that only its server can use, who has signed
+// in or out. Messages are sent only to the sites that the organisation has listed.
 const page = document.documentElement;
 const framed = "parents" in page.dataset && window.parent !== window;
 if (framed) {
@@ -18,7 +18,7 @@ if (framed) {
   };
   new ResizeObserver(() => tell({ type: "resize", height: document.body.offsetHeight })).observe(document.body);
   if (page.dataset.event) tell({ type: page.dataset.event });
-  // The nonce of the page around this frame stays in the frame's name from page to page.
+  // The frame's name keeps the nonce of the page around it while the pages in the frame change.
   const nonce = new URLSearchParams(location.search).get("nonce");
   if (nonce) window.name = `portal:${nonce}`;
   const known = window.name.startsWith("portal:") ? window.name.slice(7) : page.dataset.nonce;
@@ -35,10 +35,10 @@ if (framed) {
   }
 }
 
-// The summary of what is wrong gets the focus; where one field alone is wrong, there is none, and the field gets it.
+// Focus the error summary. With a single wrong field there is no summary, and the field is focused.
 document.querySelector(".problems, [aria-invalid]:not([autofocus])")?.focus();
 
-// What is corrected is no longer called wrong, at the field and in the summary.
+// Remove the error of a field when it is changed, also from the summary.
 document.addEventListener("input", ({ target }) => {
   if (!target.hasAttribute("aria-invalid")) return;
   target.removeAttribute("aria-invalid");
@@ -52,7 +52,7 @@ document.addEventListener("input", ({ target }) => {
   document.title = page.dataset.title;
 });
 
-// The address that was typed goes along to the next form in this tab, until a customer signs in.
+// Fill in the address that was typed into another form in this tab, until a customer signs in.
 const address = document.querySelector("main input[type=email]");
 try {
   if ("signedIn" in document.body.dataset) sessionStorage.removeItem("address");
@@ -62,7 +62,7 @@ try {
   }
 } catch {} // a frame that may not store anything
 
-// A button beside each password shows what is typed.
+// Add a button beside each password that shows it.
 for (const box of document.querySelectorAll(".password")) {
   const input = box.querySelector("input");
   const button = document.createElement("button");
@@ -81,7 +81,7 @@ for (const box of document.querySelectorAll(".password")) {
   box.append(button);
 }
 
-// A form is sent once, however often it is pressed; after a while it may be tried again.
+// Send a form once, however often its button is pressed. After a while it can be sent again.
 const setBusy = (form, busy, pressed) => {
   form.toggleAttribute("data-busy", busy);
   for (const button of form.querySelectorAll("[type=submit]")) {
@@ -97,8 +97,8 @@ document.addEventListener("submit", (event) => {
   setTimeout(() => setBusy(form, false), Number(form.dataset.busyFor ?? 10_000)); // less where the answer may be a file
 });
 
-// A page that comes back out of the browser's memory is ready again; a customer's page is asked
-// for anew, since the customer may have signed out meanwhile.
+// Enable the forms of a page from the back/forward cache. A page of a signed-in customer is loaded again, since the
+// customer may have signed out.
 window.addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
   document.querySelectorAll("form[data-busy]").forEach((form) => setBusy(form, false));

@@ -1,4 +1,4 @@
-"""The messages of the sources, and the Makefile's ways to bring the catalogues in line with them."""
+"""The messages of the sources, and the Makefile's targets that update the catalogues."""
 
 import os
 import shutil
@@ -20,9 +20,9 @@ def make(target: str, folder: Path, **variables: str) -> str:
     if shutil.which("make") is None:
         pytest.skip("there is no make")
     given = {"TRANSLATIONS": str(folder), "POT": str(folder / "messages.pot"), **variables}
-    # The environment counts as made: a test must not install anything.
+    # Pretend that the environment is up to date: a test must not install anything.
     command = ["make", "--silent", "--assume-old=.venv/.dev", target, *(f"{name}={given[name]}" for name in given)]
-    # Not what an outer make says to its children.
+    # without the variables that an outer make sets for its children
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stderr
@@ -49,6 +49,6 @@ def read(path: Path, locale: str) -> Catalog:
 
 
 def forms(message: Message) -> tuple[str, ...]:
-    """What a message is translated into: one text, or one for each form of a plural; empty where there is none yet."""
+    """Return the translations of a message: one text, or one for each plural form; empty if not translated."""
     string = message.string or ""
     return (string,) if isinstance(string, str) else tuple(text or "" for text in string)

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,14 +28,14 @@ from tests.servers.processes import give_children_default_signals
 from tests.servers.redis import Redis
 from tests.servers.reusable_database import ReusableDatabase
 
-# Neither of the two says anything about the code: both ask how busy the machine is.
+# These two checks depend on how busy the machine is, not on the code.
 hypothesis.settings.register_profile("portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("portal")
 
 give_children_default_signals()
 
 WAITING = ("faults", "deploy", "mail")
-"""The folders of tests that wait for servers, for leases, for what must not happen."""
+"""The folders of tests that wait for servers or leases."""
 MOST_CASES = 4
 """Of a test with a database, `make test` runs this many cases; the others run in `make test-all` (`--most-cases`)."""
 DATABASES = frozenset({"database_url", "instance", "migrated_file"})
@@ -92,7 +93,7 @@ setattr(Rule, "_compile_builder", _share_builder)  # noqa: B010 - mypy lets no m
 
 
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector from traversing what lasts for the whole run."""
+    """Exclude what lasts for the whole run from garbage collection."""
     gc.collect()
     gc.freeze()
 
@@ -145,13 +146,12 @@ def redis() -> Iterator[Redis]:
 
 @pytest.fixture(scope="session")
 def reusable_database(postgres: Postgres) -> Iterator[ReusableDatabase]:
-    reusable_database = ReusableDatabase(postgres)
-    yield reusable_database
-    reusable_database.close()
+    with closing(ReusableDatabase(postgres)) as reusable_database:
+        yield reusable_database
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than there are cores: at any time some tests wait for a server, a browser or a lease."""
+    """Return one worker more than there are cores: at any time some tests wait for a server, a browser or a lease."""
     return (os.cpu_count() or 1) + 1
 
 
@@ -167,7 +167,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with those that wait for servers, so that others fill their pauses and none is left over at the end."""
+    """Run tests that wait for servers first, so that others run while they wait, and none is left at the end."""
     cases: Counter[str] = Counter()
     for item in items:
         if DATABASES.intersection(getattr(item, "fixturenames", ())) and not item.get_closest_marker("full"):
@@ -181,7 +181,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def needs_postgresql(item: pytest.Item) -> bool:
-    """Whether a test asks for the server, runs on it as the one of the two kinds, or is about it."""
+    """Return whether a test needs PostgreSQL: by a fixture, by its parameter or by its marker."""
     assert isinstance(item, pytest.Function)
     kind = item.callspec.params.get("database_url") if hasattr(item, "callspec") else None
     about = item.get_closest_marker("on_postgresql") and not item.get_closest_marker("on_sqlite")
@@ -202,7 +202,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A migrated database of the test's own: the one place that says which kinds there are."""
+    """Return a migrated database for one test; the only place that knows the kinds of databases."""
     if request.param == "postgresql":
         reusable_database: ReusableDatabase = request.getfixturevalue("reusable_database")
         return reusable_database.wipe().url
@@ -212,7 +212,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def environ(tmp_path: Path, database_url: str) -> Mapping[str, str]:
-    """The environment that the settings are read from: nothing of the machine's own, and the cheapest Argon2."""
+    """Return the environment for the settings: none of the machine's variables, and the cheapest Argon2."""
     return {
         "PORTAL_INSTANCE_PATH": str(tmp_path),
         "PORTAL_DATABASE_URL": database_url,
@@ -238,7 +238,7 @@ def context(settings: Settings, clock: MovableClock) -> Iterator[Context]:
 
 @pytest.fixture
 def visitor(context: Context) -> Visitor:
-    """Somebody's browser, at the default organisation."""
+    """A customer's browser, at the default organisation."""
     with context.database.read() as connection:
         organisation = get_organisation(connection, "default")
     return Visitor(

@@ -12,7 +12,7 @@ _STRING, _UINT16, _UINT32, _MAP, _UINT64, _ARRAY = 2, 5, 6, 7, 9, 11
 
 
 def write_mmdb(path: Path, places: Mapping[str, object]) -> Path:
-    """A database of IPv6 and, under ::/96, IPv4 networks and what is known of them."""
+    """A database of IPv6 networks and, under ::/96, IPv4 networks, with the data of each."""
     data = b""
     tree: list[list[int | bytes | None]] = [[None, None]]
     for network, place in places.items():
@@ -24,7 +24,7 @@ def write_mmdb(path: Path, places: Mapping[str, object]) -> Path:
         "binary_format_minor_version": (_UINT16, 0),
         "build_epoch": (_UINT64, 1_772_366_400),
         "database_type": "Portal-Test",
-        "description": {"en": "places that nobody lives in"},
+        "description": {"en": "made-up places"},
         "ip_version": (_UINT16, 6),
         "languages": ["en"],
         "node_count": len(tree),
@@ -35,7 +35,7 @@ def write_mmdb(path: Path, places: Mapping[str, object]) -> Path:
 
 
 def _put(tree: list[list[int | bytes | None]], network: str, offset: bytes) -> None:
-    """Lead the bits of a network to the data at an offset."""
+    """Let the bits of a network lead to the data at an offset."""
     parsed = ip_network(network)
     length = parsed.prefixlen + (96 if parsed.version == 4 else 0)
     bits = f"{int(parsed.network_address):0128b}"[:length]

@@ -13,9 +13,8 @@ from portal.storage import memory_counters
 
 @contextmanager
 def passing_time(begins: float | datetime) -> Iterator[time_machine.Traveller]:
-    """The machine's clock stands still until it is shifted, and what is counted from the machine's start goes with it.
-
-    `time_machine.travel` alone is a clock that is set, while no time passes.
+    """A clock that stands still until it is shifted; the monotonic clock moves with it. `time_machine.travel` alone
+    would be a clock that is set, while no time passes.
     """
     with time_machine.travel(begins, tick=False) as travel, pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory_counters, "monotonic", time.time)

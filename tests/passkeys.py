@@ -1,4 +1,4 @@
-"""A software authenticator: makes passkeys and answers with them, in the place of a browser and its device."""
+"""A software authenticator: creates passkeys and responds with them, in place of a browser and its device."""
 
 import json
 import secrets
@@ -33,10 +33,10 @@ class Credential:
 
 @dataclass
 class Authenticator:
-    """A device or password manager with its passkeys, and the browser that asks it."""
+    """A device or password manager with its passkeys, and its browser."""
 
     origin: str = "https://portal.example.com"
-    """Of the page that asks."""
+    """The origin of the page."""
     verifies_user: bool = True
     can_sync: bool = True
     is_synced: bool = True
@@ -44,13 +44,13 @@ class Authenticator:
     aaguid: bytes = NO_AAGUID
     algorithm: int = ES256
     top_origin: str | None = None
-    """Of the page around the frame that asks."""
+    """The origin of the page around the frame."""
     credentials: list[Credential] = field(default_factory=list)
 
     def create(self, options: Json) -> str:
-        """Make a passkey, as `navigator.credentials.create` does; returns what the page's script sends.
+        """Create a passkey, as `navigator.credentials.create` does; return what the page's script sends.
 
-        Raises ValueError if it has one that is excluded.
+        Raises ValueError if it has an excluded passkey.
         """
         excluded = {one["id"] for one in options["excludeCredentials"]}
         if any(bytes_to_base64url(one.id) in excluded for one in self.credentials):
@@ -65,7 +65,7 @@ class Authenticator:
         return self.describe(made, options["challenge"])
 
     def describe(self, made: Credential, challenge: str) -> str:
-        """Tell of a passkey as of one just made."""
+        """Return the response for a passkey as if it had just been created."""
         public_key = cbor2.dumps(_cose_key(made.key))
         attested = self.aaguid + len(made.id).to_bytes(2) + made.id + public_key
         attestation = {"fmt": "none", "attStmt": {}, "authData": self._authenticator_data(made, attested)}
@@ -77,7 +77,7 @@ class Authenticator:
         return _as_json(made, response)
 
     def get(self, options: Json, credential: Credential | None = None) -> str:
-        """Answer with a passkey, as `navigator.credentials.get` does: one that is allowed, by default the newest."""
+        """Respond with a passkey, as `navigator.credentials.get` does: one that is allowed, by default the newest."""
         allowed = {one["id"] for one in options["allowCredentials"]}
         found = [
             one
@@ -87,7 +87,7 @@ class Authenticator:
         return self.answer(credential or found[-1], options["challenge"])
 
     def answer(self, credential: Credential, challenge: str) -> str:
-        """Answer a challenge with a passkey."""
+        """Sign a challenge with a passkey."""
         if self.counts:
             credential.sign_count += 1
         authenticator_data = self._authenticator_data(credential)

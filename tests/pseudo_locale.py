@@ -24,7 +24,7 @@ _PLACEHOLDER = re.compile(r"(%\(\w+\)[a-z])")
 
 
 def pseudo(text: str) -> str:
-    """A message in it; placeholders stay."""
+    """Return a message in the pseudo-locale; placeholders stay."""
     parts = _PLACEHOLDER.split(text)
     return "".join(part if number % 2 else _spoken(part) for number, part in enumerate(parts))
 
@@ -34,7 +34,7 @@ def _spoken(text: str) -> str:
 
 
 def write_catalogue(folder: Path) -> None:
-    """Put its catalogue, compiled, into a folder."""
+    """Write its compiled catalogue into a folder."""
     catalogue = catalogues.messages()
     catalogue.locale = LOCALE
     for message in catalogue:

@@ -49,7 +49,7 @@ class Python:
 
     @property
     def version(self) -> str:
-        """As in the names of executables: "3.12"."""
+        """The version as in the names of executables: "3.12"."""
         return "{}.{}".format(*self.release)
 
     @property
@@ -58,12 +58,12 @@ class Python:
 
 
 def running_version() -> str:
-    """The version of the interpreter that runs this."""
+    """Return the version of this interpreter."""
     return "{}.{}".format(*sys.version_info)
 
 
 def find_pythons() -> dict[str, Python]:
-    """The newest release of each supported version that is installed here."""
+    """Return the newest release of each supported version that is installed here."""
     found: dict[str, Python] = {}
     for path in _candidates():
         python = _probe(path)
@@ -75,7 +75,7 @@ def find_pythons() -> dict[str, Python]:
 
 
 def _candidates() -> Iterator[Path]:
-    """Each executable that may be one of them, and that may not run."""
+    """Yield each executable that may be a Python, and that may not run."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python")
@@ -104,7 +104,7 @@ def _probe(path: Path) -> Python | None:
 
 
 def environment_of(python: Python) -> Path:
-    """Make an environment with what the lock file names, unless it is there; returns its interpreter."""
+    """Create an environment with the packages of the lock file, unless there is one; return its interpreter."""
     folder = ROOT / "build" / f"python-{python.version}"
     stamp = folder / "made-from.json"
     inside = folder / "bin" / "python"
@@ -125,7 +125,7 @@ def environment_of(python: Python) -> Path:
 
 
 def passes(python: Python, arguments: Sequence[str]) -> bool:
-    """Run the tests on one version; whether all passed."""
+    """Run the tests with one version; return whether all passed."""
     say(f"Python {python.full_version}, {python.path}")
     try:
         inside = environment_of(python)
@@ -137,7 +137,7 @@ def passes(python: Python, arguments: Sequence[str]) -> bool:
 
 
 def main() -> None:
-    """Run them, and say on which versions they failed, and which were not found."""
+    """Run the tests, and print the versions with failures, and those that were not found."""
     others = [version for version in SUPPORTED if version != running_version()]
     found = find_pythons()
     failed = [version for version in others if version in found and not passes(found[version], sys.argv[1:])]

@@ -14,7 +14,7 @@ def is_root() -> bool:
 
 
 def distribution() -> str:
-    """The ``ID`` of os-release: "debian", "ubuntu"; empty where there is no such file."""
+    """Return the ID of os-release ("debian", "ubuntu"), or an empty text if there is no such file."""
     try:
         lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -23,21 +23,21 @@ def distribution() -> str:
 
 
 def apt_installs(*packages: str) -> bool:
-    """True when apt has installed them; False at once for who is not root, and where there is no apt."""
+    """Install packages with apt; return whether it succeeded. False at once without root or apt."""
     if not is_root() or not shutil.which("apt-get"):
         return False
     say(f"installing {', '.join(packages)} with apt (once, well under a minute as a rule)")
     apt = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=60")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # An update that fails on one source may still have brought what is needed, so the install decides.
+    # An update that fails for one source may still bring what is needed, so the installation decides.
     runs([*apt, "update"], 120, environment)
     return runs([*apt, "install", "-y", "--no-install-recommends", *packages], 300, environment)
 
 
 def runs(command: Sequence[str], seconds: int, environment: Mapping[str, str] | None = None) -> bool:
-    """True when the command succeeds in time. What it complained of is shown when it does not.
+    """Run a command; return whether it succeeded in time, and print its errors if not.
 
-    Its output goes to a file, not a pipe: a grandchild that outlives the time-out would hold a pipe open.
+    Its output goes to a file, not a pipe: a grandchild that outlives the timeout would keep a pipe open.
     """
     with tempfile.TemporaryFile() as output:
         try:
@@ -59,12 +59,12 @@ def runs(command: Sequence[str], seconds: int, environment: Mapping[str, str] | 
         if result.returncode != 0:
             output.seek(0)
             lines = [line.strip() for line in output.read().decode(errors="replace").splitlines() if line.strip()]
-            # A tool's own word for what went wrong (apt-get: "E:", Playwright: "Error:") lies above its stack trace.
+            # A tool's own error message (apt-get: "E:", Playwright: "Error:") is above its stack trace.
             reason = next((line for line in lines if line.startswith(("E:", "Error"))), lines[-1] if lines else "")
             say(f"{' '.join(command)!r} failed: {reason}")
         return result.returncode == 0
 
 
 def say(message: str) -> None:
-    """Tell whoever runs the tests what is being done for them."""
+    """Print what is installed, and for what."""
     print(f"tests: {message}", file=sys.stderr, flush=True)

@@ -30,7 +30,7 @@ Start = Callable[[], Flask]
 
 @pytest.fixture
 def start(environ: Mapping[str, str]) -> Iterator[Start]:
-    """Starts the portal, with whatever lies in its instance by then."""
+    """Starts a portal with the present content of its instance folder."""
     apps: list[Flask] = []
 
     def start_one() -> Flask:

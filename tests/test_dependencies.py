@@ -11,12 +11,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 BY_OTHERS = {"jinja2": "Flask renders templates/ with it"}
-"""Required, and used without an import of ours."""
+"""Required packages that are used without an import."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 def canonical(name: str) -> str:
-    """A distribution's name as PEP 503 normalises it."""
+    """Return a distribution's name in the form of PEP 503."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -26,7 +26,7 @@ def required() -> set[str]:
 
 
 def imported() -> Iterator[str]:
-    """The top-level modules that the portal imports, from wherever in a file."""
+    """Return the top-level modules that the portal imports, anywhere in a file."""
     for path in (ROOT / "portal").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):

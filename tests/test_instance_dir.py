@@ -37,7 +37,7 @@ def mode(path: Path) -> int:
 
 
 def in_processes(count: int, settings: Settings, code: str) -> list[str]:
-    """What `count` processes print that run the same code at the same time."""
+    """Run the same code in `count` processes at the same time; return what they print."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", f"from portal.settings import load_settings\nsettings = load_settings()\n{code}"],
@@ -257,7 +257,7 @@ def make_pipe(path: Path) -> None:
 
 
 def make_text(path: Path) -> None:
-    path.write_text("somebody's notes, not for a portal")
+    path.write_text("notes of another program")
 
 
 def make_short_text(path: Path) -> None:

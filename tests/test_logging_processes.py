@@ -1,4 +1,4 @@
-"""The log lines of whole processes."""
+"""Log lines of whole processes."""
 
 import json
 import subprocess
@@ -18,9 +18,9 @@ configure_logging(load_settings())
 
 
 def run(code: str, tmp_path: Path) -> list[str]:
-    """The lines that a process has written when it has ended."""
+    """Run code in a process; return its log lines."""
     ended = subprocess.run(
-        # From Python 3.12 on, a fork beside the thread that writes the log is warned of.
+        # Python 3.12 and later warn about a fork beside the thread that writes the log.
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PREPARE + code],
         env=environment(tmp_path),
         capture_output=True,

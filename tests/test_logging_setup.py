@@ -17,19 +17,21 @@ from tests.cli.process import wait_until
 from tests.servers.pipe import Pipe
 
 ODD = "a\r\n\x1b[31mred\x1b[0m\u2028\u2029\x85\x00\x7f\ud800 z"
-"""What would begin a line of its own, colour a terminal, or cannot be written at all."""
+"""Text that would start a line of its own, colour a terminal, or cannot be written at all."""
 CANARY = "canary@example.com"
 
 
 @pytest.fixture
 def log() -> logging.Logger:
-    """One that pytest does not listen to: what it captures goes to another process, where no half character fits."""
+    """A logger that pytest does not capture: captured text goes to another process, which cannot decode half a
+    character.
+    """
     return logging.Logger("tests.logs", logging.INFO)  # noqa: LOG001 - getLogger's is known to pytest
 
 
 @pytest.fixture
 def file(tmp_path: Path, log: logging.Logger) -> Iterator[Path]:
-    """Where the lines of `log` go."""
+    """The file that `log` writes to."""
     path = tmp_path / "lines"
     descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_RDWR)
     log.handlers = [handler_for(descriptor)]
@@ -40,7 +42,7 @@ def file(tmp_path: Path, log: logging.Logger) -> Iterator[Path]:
 
 @pytest.fixture
 def pipe(tmp_path: Path, log: logging.Logger, file: Path) -> Iterator[Pipe]:
-    """Where they go instead; the file is there again at the end."""
+    """A pipe in place of the file, which is restored at the end."""
     del file
     kept = os.dup(descriptor_of(log))
     with Pipe(tmp_path / "pipe") as pipe:

@@ -1,4 +1,4 @@
-"""Which interpreters `make test-all` finds, and what it says of them."""
+"""Which interpreters `make test-all` finds, and what it prints of them."""
 
 import tomllib
 from pathlib import Path
@@ -13,7 +13,7 @@ OTHER = "3.13" if pythons.running_version() != "3.13" else "3.12"
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine with no interpreter yet."""
+    """A machine without an interpreter."""
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
     monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "uv"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'shims'}:{tmp_path / 'bin'}")
@@ -59,7 +59,7 @@ def test_of_several_releases_of_a_version_the_newest_is_taken(home: Path) -> Non
 
 
 def test_versions_that_are_not_supported_and_unusual_builds_are_left_out(home: Path) -> None:
-    install_python(home / "bin" / "python3.14", (3, 15, 0))  # a name that lies
+    install_python(home / "bin" / "python3.14", (3, 15, 0))  # another version than its name says
     install_python(home / "pyenv" / "versions" / "3.13.0t" / "bin" / "python", None)
     assert find_pythons() == {}
 

@@ -1,4 +1,4 @@
-"""The bill of materials: `make sbom` names each locked package of the runtime, and nothing of the machine it ran on."""
+"""`make sbom` names each locked package of the runtime, and nothing of the machine."""
 
 import json
 import os
@@ -24,9 +24,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> str:
     if shutil.which("make") is None:
         pytest.skip("there is no make")
     path = tmp_path_factory.mktemp("sbom") / "portal.cdx.json"
-    # The environment counts as made: a test must not install anything.
+    # Pretend that the environment is up to date: a test must not install anything.
     command = ["make", "--silent", "--assume-old=.venv/.dev", "sbom", f"SBOM={path}"]
-    # Not what an outer make says to its children.
+    # without the variables that an outer make sets for its children
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
@@ -59,4 +59,4 @@ def test_it_names_each_locked_package_once_with_its_version_and_hashes(bill: Any
 def test_it_says_nothing_of_the_machine_it_was_made_on(bill: Any, written: str) -> None:
     assert str(ROOT) not in written
     addresses = [found["url"] for one in bill["components"] for found in one["externalReferences"]]
-    assert {urlsplit(address).hostname for address in addresses} == {"pypi.org"}  # whatever index pip uses here
+    assert {urlsplit(address).hostname for address in addresses} == {"pypi.org"}  # any index that pip uses here

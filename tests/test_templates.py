@@ -9,19 +9,19 @@ import pytest
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 ENGLISH_ONLY = frozenset({"api/docs.html"})
-"""For the programmers of shops: the API that it describes speaks English, too."""
+"""For programmers of shops: like the API, its page is in English."""
 _READ_ALOUD = frozenset({"alt", "aria-description", "aria-label", "content", "placeholder", "title"})
 _FOR_MACHINES = frozenset(
     {"color-scheme", "format-detection", "supported-color-schemes", "viewport", "robots", "referrer"}
 )
-"""Names of <meta> whose content nobody reads."""
+"""Names of <meta> whose content is not for people."""
 _MARKUP = re.compile(r"(?s)\{% block main_(?:class|data) %\}.*?\{% endblock %\}|\{%- macro state\(.*?endmacro")
-"""What of the templates stands inside a tag of another one."""
+"""Parts of templates inside the tag of an element."""
 _JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 
 
 class _Words(HTMLParser):
-    """Collects what a reader would see or hear."""
+    """Collects the text that is shown or read aloud."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class _Words(HTMLParser):
 
 
 def words_outside_gettext(text: str) -> Iterator[str]:
-    """What a template says by itself, without its tags and expressions."""
+    """Return the text of a template without its tags and expressions."""
     reader = _Words()
     reader.feed(_JINJA.sub("", _MARKUP.sub("", text)))
     reader.close()
@@ -67,7 +67,7 @@ def test_untranslatable_texts_in_a_template_are_found() -> None:
 
 
 def test_the_style_sheets_know_no_left_and_right() -> None:
-    """Logical properties only, so that a language that is written the other way needs none of its own."""
+    """Logical properties only, so that languages that are written from right to left need no others."""
     physical = re.compile(
         r"(?<![\w-])(?:(?:margin|padding|border|inset)-)?(?:left|right|top|bottom)\s*:|: (?:left|right)\b"
     )

@@ -19,7 +19,7 @@ Key = str | tuple[str, ...]
 
 
 def key(message: Message) -> Key:
-    """What is looked up; a plural's two forms go together."""
+    """The messages; the two forms of a plural are one."""
     return message.id if isinstance(message.id, str) else tuple(message.id)
 
 
@@ -60,7 +60,7 @@ def test_czech_and_english_are_supported() -> None:
 
 
 def test_a_catalogue_has_each_message_of_the_sources_and_no_other(catalogue: Catalog, in_sources: set[Key]) -> None:
-    """Where this fails, run `make messages`, and translate what is new."""
+    """If this fails, run `make messages`, and translate the new messages."""
     found = {key(message) for message in translated(catalogue)}
     assert in_sources - found == set(), "missing"
     assert found - in_sources == set(), "no longer said"
@@ -82,7 +82,7 @@ def test_a_translation_has_the_placeholders_of_its_source(catalogue: Catalog) ->
 
 
 def test_a_translation_brings_no_markup_and_no_white_space_of_its_own(catalogue: Catalog) -> None:
-    """Jinja takes a translation for safe HTML."""
+    """Jinja treats a translation as safe HTML."""
     for message in translated(catalogue):
         for form in catalogues.forms(message):
             assert not re.search(r"[<>&\n\t]|  ", form), form
@@ -90,7 +90,7 @@ def test_a_translation_brings_no_markup_and_no_white_space_of_its_own(catalogue:
 
 
 def test_the_compiled_catalogue_holds_what_is_translated(catalogue: Catalog) -> None:
-    """Where this fails, run `make messages`."""
+    """If this fails, run `make messages`."""
     wanted = BytesIO()
     write_mo(wanted, catalogue)
     assert path_of(str(catalogue.locale)).with_suffix(".mo").read_bytes() == wanted.getvalue()
@@ -103,13 +103,13 @@ def test_every_plural_form_is_used() -> None:
 
 
 def test_czech_ends_no_line_with_a_word_of_one_letter() -> None:
-    """Where this fails, put a no-break space (U+00A0) after each word of one letter of the translation."""
+    """If this fails, put a no-break space (U+00A0) after each word of one letter of the translation."""
     czech = translated(catalogues.read(path_of("cs"), "cs"))
     assert [form for message in czech for form in catalogues.forms(message) if _LOOSE_WORD.search(form)] == []
 
 
 def test_czech_keeps_the_word_for_email_whole_at_the_end_of_a_line() -> None:
-    """Where this fails, write it with a non-breaking hyphen (U+2011)."""
+    """If this fails, write it with a non-breaking hyphen (U+2011)."""
     czech = translated(catalogues.read(path_of("cs"), "cs"))
     assert [
         form for message in czech for form in catalogues.forms(message) if re.search("e-mail", form, re.IGNORECASE)

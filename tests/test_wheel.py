@@ -23,11 +23,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `portal` command of an environment that has the wheel, and of the checkout nothing."""
+    """The `portal` command of an environment with the wheel, and without the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     for name in ("portal", "templates", "static"):
-        # As after `git clone`: nothing is compiled.
+        # As after `git clone`: without compiled files.
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.mo"))
     for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(ROOT / name, source)

@@ -1,4 +1,4 @@
-// Looks for new emails by itself, as long as somebody looks at them.
+// Load new emails while the page is visible.
 "use strict";
 
 setInterval(async () => {

@@ -5,7 +5,7 @@ change to it or be given it.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -20,7 +20,6 @@ from portal.domain.pending_registrations import end_open_registrations
 from portal.domain.values.email import Address
 from portal.storage.models import AddressChange, Contact, Identity, Link, UtcDateTime
 
-UNDO_LIFETIME = timedelta(hours=72)
 _MAX_CODES = 3
 """Requests of one session whose codes are accepted: the newest."""
 _TAKEN = N_("This email address now belongs to another account. Nothing was changed.")
@@ -120,8 +119,8 @@ def find_pending(connection: Connection, customer: Customer, now: datetime) -> P
 def links_of_session(connection: Connection, customer: Customer, now: datetime) -> list[str]:
     """Return the public ids of the links whose codes can be entered in the customer's present session.
 
-    None for an address with LOCKING_FAILURES tried codes: those of a contact (lockout.py) do not stop whoever
-    asks for an address of others, and has a mailbox to reset that counter with. The link proves the new mailbox.
+    None for an address with LOCKING_FAILURES tried codes. The counter of the contact (lockout.py) is not enough: an
+    attacker who asks for the address of another person resets it with their own mailbox. The link still works.
     """
     parameters = {
         "contact_id": customer.id,

@@ -11,10 +11,13 @@ from portal.domain.passwords.breached import BreachedPasswords
 from portal.domain.passwords.hashing import Hasher
 from portal.domain.rate_limiter import RateLimiter
 from portal.domain.secret_box import SecretBox
-from portal.domain.tokens import LinkSigner
+from portal.domain.tokens import LinkSigner, Purpose
 from portal.domain.values.ip_addresses import network_of
 from portal.storage.clock import Clock
 from portal.storage.database import Database
+
+NOTICE_LINK_LIFETIME = timedelta(hours=72)
+"""How long a customer can report or undo, by the link in a notice, what they did not do."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,19 @@ class Rules:
     event_retention: timedelta
     deletion_grace: timedelta
     """Zero to erase at once."""
+
+    def link_lifetime(self, purpose: Purpose) -> timedelta:
+        """Return how long a link of a purpose can be used, unless the caller of the API chose another time."""
+        return {
+            Purpose.VERIFY: self.verify_lifetime,
+            Purpose.RESET: self.reset_lifetime,
+            Purpose.SIGN_IN: self.magic_lifetime,
+            Purpose.REAUTHENTICATE: self.magic_lifetime,
+            Purpose.KEEP: self.deletion_grace,
+            Purpose.ADDRESS_CHANGE: self.verify_lifetime,
+            Purpose.ADDRESS_UNDO: NOTICE_LINK_LIFETIME,
+            Purpose.NOT_ME: NOTICE_LINK_LIFETIME,
+        }[purpose]
 
 
 @dataclass(frozen=True)

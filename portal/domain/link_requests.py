@@ -28,7 +28,7 @@ def email_link(
     visitor: Visitor,
     address: Address,
     purpose: Purpose,
-    lifetime: timedelta,
+    lifetime: timedelta | None = None,
 ) -> str:
     """Queue an email with a new link to a contact who is neither banned nor closed; return the link's public id.
 
@@ -40,15 +40,14 @@ def email_link(
     limits = email_limits(context, visitor, address.key, devices.find(context, visitor, address.key))
     counted = attempt(context, visitor, limits, kind, Failure.TOO_MANY_MAILS)
     now = context.clock()
+    expires_at = now + (lifetime or context.rules.link_lifetime(purpose))
     with counted, context.database.write() as connection:
         contact = contacts.lock_by_key(connection, visitor.organisation_id, address.key)
         owner_id = contact.id if contact else contacts.NO_CONTACT
         is_kept = is_kept_for_another(connection, visitor.organisation_id, address.key, owner_id, now)
         wanted = contact is not None and contact.gets_links(now) and not is_kept
         contact_id, email, locale = (contact.id, contact.email, contact.locale) if contact else (None, None, None)
-        link = one_time_links.issue(
-            connection, NewLink(purpose, contact_id, email, expires_at=now + lifetime, usable=wanted), now
-        )
+        link = one_time_links.issue(connection, NewLink(purpose, contact_id, email, expires_at, usable=wanted), now)
         mail = NewMail(notice, contact_id, email, locale, link_id=link.id, wanted=wanted)
         outbox.queue(connection, visitor, mail, context.clock)
         record(connection, visitor, kind, contact_id=contact_id, now=now)

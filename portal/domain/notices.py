@@ -17,7 +17,6 @@ from portal.domain.one_time_links import NewLink
 from portal.domain.outbox import BUNDLING, LINKS, MailState, NewMail, Notice
 from portal.storage.models import OutboxMail
 
-NOT_ME_LIFETIME = timedelta(hours=72)
 MAX_BUNDLED = 10
 """Further sign-ins that one email lists beside the first."""
 
@@ -40,7 +39,7 @@ def _new_mail(connection: Connection, context: Context, contact: ContactCredenti
     link_id = None
     if purpose := LINKS.get(notice):
         now = context.clock()
-        link = NewLink(purpose, contact.id, contact.email, expires_at=now + NOT_ME_LIFETIME)
+        link = NewLink(purpose, contact.id, contact.email, expires_at=now + context.rules.link_lifetime(purpose))
         link_id = one_time_links.issue(connection, link, now).id
     return NewMail(notice, contact.id, contact.email, contact.locale, link_id)
 

@@ -1,4 +1,4 @@
-"""Check the passkey that a browser has sent, and do what a right one allows."""
+"""Check a passkey that a browser presents, and do what a right one allows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from portal.storage.models import Contact
 from portal.storage.models import Passkey as PasskeyRow
 
 if TYPE_CHECKING:
-    from portal.domain.webauthn_ceremonies import VerifiedAnswer
+    from portal.domain.webauthn_ceremonies import VerifiedAssertion
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ _sign_count = select(PasskeyRow.c.sign_count).where(PasskeyRow.c.id == bindparam
 
 @dataclass(frozen=True)
 class _StoredPasskey:
-    """A passkey, as an answer of its authenticator is verified with."""
+    """The fields of a stored passkey that an assertion is verified with."""
 
     id: int
     contact_id: int
@@ -49,15 +49,15 @@ class _StoredPasskey:
 
 
 class UnknownPasskey(Refused):
-    """The organisation has no such passkey, so the browser can forget it. It has the words of every other refusal."""
+    """The organisation has no such passkey, so the browser can forget it. The message is that of any other refusal."""
 
     def __init__(self) -> None:
         super().__init__(Failure.PASSKEY_REFUSED)
 
 
 @dataclass(frozen=True)
-class Presented:
-    """A passkey that was shown, by whom and what for."""
+class PresentedPasskey:
+    """A passkey that a visitor presents, and its use."""
 
     visitor: Visitor
     response: PasskeyResponse
@@ -65,17 +65,17 @@ class Presented:
     kind: EventKind
     """The event that a refusal is recorded as."""
     contact_id: int | None = None
-    """Whose passkey it must be; None for that of any customer, which then names its customer."""
+    """The customer whose passkey it must be; None for any customer, whom the assertion must then name."""
 
 
 def check_passkey(
     context: Context,
-    presented: Presented,
+    presented: PresentedPasskey,
     then: Callable[[Connection, ContactCredentials, bool, datetime], T],
 ) -> T:
     """Check the response of an authenticator, and call `then` for a right one, in one transaction.
 
-    `then` is told whether the authenticator has verified its user. The response is counted against the rate limits
+    `then` gets whether the authenticator has verified its user. The response is counted against the rate limits
     before it is verified, and accepted once. Raises Refused (PASSKEY_REFUSED, PASSKEY_EXPIRED, TOO_MANY_LOGINS, and
     after a right signature BANNED and UNVERIFIED), and what `then` raises, which leaves the challenge unused. A passkey
     that is unknown, removed or of another organisation is an UnknownPasskey.
@@ -83,9 +83,9 @@ def check_passkey(
     from portal.domain import webauthn_ceremonies  # loads a library that most requests do not need
 
     visitor = presented.visitor
-    answer = webauthn_ceremonies.read_answer(presented.response, presented.use, context.clock())
+    assertion = webauthn_ceremonies.read_assertion(presented.response, presented.use, context.clock())
     with context.database.read() as connection:
-        passkey = _find_stored(connection, visitor.organisation_id, answer.credential_id)
+        passkey = _find_stored(connection, visitor.organisation_id, assertion.credential_id)
     owner = presented.contact_id or (passkey.contact_id if passkey else None)
     device = devices.find_of_contact(context, visitor, owner) if owner is not None else None
     counted = attempt(
@@ -94,7 +94,7 @@ def check_passkey(
     with counted, refusals_recorded(context, visitor, presented.kind, owner):
         if passkey is None:
             raise UnknownPasskey
-        verified = webauthn_ceremonies.verify_answer(presented.response.party, answer, passkey.public_key)
+        verified = webauthn_ceremonies.verify_assertion(presented.response.party, assertion, passkey.public_key)
         _check_owner(presented, passkey, verified)
         with context.database.write() as connection:
             now = context.clock()
@@ -110,19 +110,19 @@ def _find_stored(connection: Connection, organisation_id: int, credential_id: by
     return _StoredPasskey(**row._asdict()) if row else None
 
 
-def _check_owner(presented: Presented, passkey: _StoredPasskey, verified: "VerifiedAnswer") -> None:
-    """Check that a passkey is of the customer that its authenticator names, and of the kind that it was."""
+def _check_owner(presented: PresentedPasskey, passkey: _StoredPasskey, verified: "VerifiedAssertion") -> None:
+    """Check that the assertion names the passkey's customer, and that `can_sync` has not changed."""
     handle = verified.user_handle
     if presented.contact_id is not None:
         if presented.contact_id != passkey.contact_id:
             raise Refused(Failure.PASSKEY_REFUSED)
-        handle = handle or passkey.user_handle  # a passkey that was asked for by its id need not tell it
+        handle = handle or passkey.user_handle  # optional for a passkey that was requested by its id
     if handle != passkey.user_handle or verified.can_sync != passkey.can_sync:
         raise Refused(Failure.PASSKEY_REFUSED)
 
 
 def _use(
-    connection: Connection, visitor: Visitor, passkey: _StoredPasskey, verified: "VerifiedAnswer", now: datetime
+    connection: Connection, visitor: Visitor, passkey: _StoredPasskey, verified: "VerifiedAssertion", now: datetime
 ) -> ContactCredentials:
     """Lock and return the owner of a passkey, and store that it was used. Raises Refused."""
     contact = contacts.lock(connection, passkey.contact_id)

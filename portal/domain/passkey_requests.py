@@ -41,7 +41,7 @@ class Use(StrEnum):
 
 @dataclass(frozen=True)
 class Challenge:
-    """What an authenticator has to sign."""
+    """Random bytes for an authenticator to sign, and what their signature is for."""
 
     use: Use
     value: bytes = field(repr=False)
@@ -81,18 +81,18 @@ class PasskeyRequest:
 
 @dataclass(frozen=True)
 class PasskeyResponse:
-    """What a browser has sent to show or add a passkey."""
+    """The response of a browser to a request for a passkey."""
 
     party: RelyingParty
     challenges: Sequence[str] = field(repr=False)
-    """Those that this browser was given."""
+    """The challenges that this browser was given."""
     credential: str = field(repr=False)
-    """The authenticator's answer to one of them, as JSON."""
+    """The authenticator's response to one of them, as JSON."""
 
 
 @dataclass(frozen=True)
 class Descriptor:
-    """A passkey that the browser is to use, or is not to make again."""
+    """A passkey that a browser may use, or must not create again."""
 
     credential_id: bytes
     transports: Sequence[str]
@@ -100,7 +100,7 @@ class Descriptor:
 
 @dataclass(frozen=True)
 class User:
-    """The customer that a passkey is made for, as authenticators show them."""
+    """The customer that a passkey is created for, as authenticators show them."""
 
     handle: bytes = field(repr=False)
     name: str
@@ -120,7 +120,9 @@ def new_user_handle() -> bytes:
     return secrets.token_bytes(_USER_HANDLE_BYTES)
 
 
-def request_answer(party: RelyingParty, use: Use, now: datetime, allowed: Sequence[Descriptor] = ()) -> PasskeyRequest:
+def request_assertion(
+    party: RelyingParty, use: Use, now: datetime, allowed: Sequence[Descriptor] = ()
+) -> PasskeyRequest:
     """Return the options of `navigator.credentials.get`; for any passkey of the host if none are named."""
     challenge = Challenge.new(use, now)
     options = {

@@ -29,7 +29,7 @@ class NoPasskeys(Enum):
     IP_ADDRESS = auto()
     """Its host is an IP address."""
     NOT_SECURE = auto()
-    """Its pages have neither https nor are they on this machine (localhost)."""
+    """Its pages are neither served over https nor at localhost."""
 
 
 @lru_cache(maxsize=1000)

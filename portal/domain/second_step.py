@@ -43,7 +43,7 @@ class SecondStepStatus:
 
     since: datetime
     codes_left: int
-    """Recovery codes that were not used."""
+    """The number of unused recovery codes."""
 
 
 _status = select(
@@ -134,22 +134,22 @@ def remove_since(connection: Connection, contact_id: int, moment: datetime) -> N
 
 @dataclass(frozen=True)
 class Guess:
-    """A code that was typed, by whom and for what."""
+    """A code that a visitor entered for a customer."""
 
     visitor: Visitor
     contact_id: int
     text: str = field(repr=False)
     kind: EventKind
-    """The event that a wrong one is recorded as."""
+    """The event that a wrong code is recorded as."""
 
 
 def check(context: Context, guess: Guess, then: Callable[[Connection, ContactCredentials, datetime], T]) -> T:
     """Check a code of the app or a recovery code, and do what a right one allows, in one transaction.
 
     Every code is counted before it is checked: against the rate limits, and codes of an app also in the database, where
-    LOCKING_FAILURES in a row are the most (NIST SP 800-63B-4, 3.2.2). Codes of an app and recovery codes have counters
-    of their own, so that guesses at one never block the other; so have known browsers, as at the password. Raises
-    Refused (TWO_STEP_WRONG, TOO_MANY_LOGINS), and what `then` raises, which leaves the code unused.
+    at most LOCKING_FAILURES in a row are checked (NIST SP 800-63B-4, 3.2.2). Codes of an app, recovery codes and known
+    browsers each have their own counters, so that guesses at one never block another. Raises Refused (TWO_STEP_WRONG,
+    TOO_MANY_LOGINS), and what `then` raises, which leaves the code unused.
     """
     visitor, contact_id = guess.visitor, guess.contact_id
     typed = without_separators(guess.text).lower()

@@ -1,7 +1,7 @@
-"""Encrypt what must be read again, and must not be readable in the database or a backup.
+"""Encrypt secrets that the portal reads again, so that the database and its backups do not contain them in clear.
 
-The keys are derived from SECRET_KEY and SECRET_KEY_FALLBACKS. What was encrypted with a former key can be read as long
-as that is a fallback; operations/reencrypt.py encrypts it with the current one.
+The keys are derived from SECRET_KEY and SECRET_KEY_FALLBACKS. A text that was encrypted with a former key can be read
+as long as the key is a fallback; operations/reencrypt.py encrypts it with the current key.
 
 The library cryptography is imported where it is used: it takes 7 MiB, and only customers with a second step need it.
 """
@@ -22,14 +22,14 @@ class Unreadable(Exception):
 
 
 class SecretBox:
-    """Encrypts texts for one customer each. The newest of the `keys` is the last, and encrypts."""
+    """Encrypts texts, each for one customer. The last of the `keys` is the newest, and encrypts."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._newest_first = [key.encode() for key in reversed(keys)]
 
     @cached_property
     def key_id(self) -> str:
-        """Identifies the key that encrypts."""
+        """The id of the key that encrypts."""
         return _derive(self._newest_first[0], "id", _KEY_ID_BYTES).hex()
 
     @cached_property

@@ -1,8 +1,8 @@
 """Begin a sign-in whose first step was right: at once, or after the second step where one is asked for.
 
-Every way in goes through `begin`, so that none gets past the second step: password, passkey, emailed link and code,
-reset, and the confirmation of a registration. Until the second step is done there is no identity: the browser holds a
-value of the pending sign-in, which is worth nothing else.
+Every way to sign in calls `begin`, so that none skips the second step: password, passkey, emailed link and code, reset,
+and the confirmation of a registration. Until the second step is done there is no identity: the browser has a secret of
+the pending sign-in, which can do nothing else.
 """
 
 from dataclasses import dataclass, field
@@ -97,10 +97,10 @@ _delete_pending = delete(PendingSignInRow).where(PendingSignInRow.c.contact_id =
 
 
 def begin(connection: Connection, context: Context, visitor: Visitor, first: FirstStep, now: datetime) -> SignIn:
-    """Start an identity, record the event and queue the notice of a new device, unless a second step is to come first.
+    """Start an identity, record the event and queue the notice of a new device; or ask for the second step first.
 
-    That is so for a customer who has one, except in a browser that they trust; and for every customer of an
-    organisation that requires it. Not after a passkey that was both steps.
+    The second step is asked of a customer who has one, except in a browser that they trust, and of every customer of an
+    organisation that requires it; but not after a passkey, which is both steps, if its user was verified.
     """
     if first.identity.second_step_at is None and (pending := _begin_second_step(connection, visitor, first, now)):
         return pending
@@ -113,7 +113,7 @@ def begin(connection: Connection, context: Context, visitor: Visitor, first: Fir
 def _begin_second_step(
     connection: Connection, visitor: Visitor, first: FirstStep, now: datetime
 ) -> PendingSignIn | None:
-    """Store a sign-in that waits for its second step; return None where none is asked for."""
+    """Store a sign-in that waits for its second step; return None if none is needed."""
     contact_id = first.contact.id
     parameters = {"contact_id": contact_id, "organisation_id": visitor.organisation_id}
     needs = connection.execute(_needs, parameters).one()
@@ -142,7 +142,7 @@ def _store(connection: Connection, new: NewIdentity, kind: EventKind, now: datet
 
 
 def find(context: Context, visitor: Visitor, value: str) -> OpenSignIn:
-    """Return a pending sign-in. Raises SignInEnded, also when no second step is asked of the customer any more."""
+    """Return a pending sign-in. Raises SignInEnded, also if the customer needs no second step any more."""
     now = context.clock()
     parameters = {"digest": digest_of(value), "now": now, "organisation_id": visitor.organisation_id}
     with context.database.read() as connection:
@@ -177,5 +177,5 @@ def finish(
 
 
 def end_pending(connection: Connection, contact_id: int) -> None:
-    """Withdraw all pending sign-ins of a customer."""
+    """Delete all pending sign-ins of a customer."""
     connection.execute(_delete_pending, {"of_contact": contact_id})

@@ -67,7 +67,7 @@ def end_one(connection: Connection, contact_id: int, identity_id: int, now: date
 
 
 def end_others(connection: Connection, contact_id: int, identity_id: int, now: datetime) -> bool:
-    """End every identity of a contact but one and those that are bound to it; return whether there was any."""
+    """End all identities of a contact except one and those bound to it; return whether any was ended."""
     parameters = {"of_contact": contact_id, "identity_id": identity_id, "now": now}
     return bool(connection.execute(_end_others, parameters).all())
 

@@ -60,7 +60,7 @@ def digest_of(secret: str) -> bytes:
 
 
 class LinkSigner:
-    """Signs and verifies the tokens and codes of emailed links. The newest of the `keys` is the last, and signs."""
+    """Signs and verifies the tokens and codes of emailed links. The last of the `keys` is the newest, and signs."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._signers = {

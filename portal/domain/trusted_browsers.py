@@ -30,7 +30,7 @@ def trust(connection: Connection, contact_id: int, digest: bytes, now: datetime)
 
 
 def is_trusted(connection: Connection, visitor: Visitor, contact_id: int, now: datetime) -> bool:
-    """Return whether a customer chose to sign in in this browser without the second step. Never so behind a shop."""
+    """Return whether a customer signs in without the second step in this browser; never through a shop's server."""
     if visitor.via_api or visitor.device is None:
         return False
     parameters = {"of_contact": contact_id, "of_digest": digest_of(visitor.device), "now": now}
@@ -43,5 +43,5 @@ def count(connection: Connection, contact_id: int, now: datetime) -> int:
 
 
 def end_all(connection: Connection, contact_id: int) -> bool:
-    """Ask for the second step in every browser of a customer again; return whether it was not asked for in any."""
+    """End a customer's trust in all browsers; return whether there was a trusted one."""
     return connection.execute(_end_all, {"of_contact": contact_id}).rowcount > 0

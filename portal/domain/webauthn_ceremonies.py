@@ -1,6 +1,6 @@
-"""Verify what an authenticator answers, as WebAuthn level 3, section 7 says.
+"""Verify the responses of authenticators, as WebAuthn level 3, section 7 requires.
 
-The library that does it takes 13 MiB with all that it loads, so this module is imported where a passkey is verified.
+The library takes 13 MiB with all that it loads, so this module is imported where a passkey is verified.
 """
 
 import json
@@ -25,12 +25,12 @@ from portal.domain.relying_party import RelyingParty
 from portal.storage.models import CREDENTIAL_ID_LENGTH
 
 CREDENTIAL_MAX_LENGTH = 16_384
-"""Characters of an authenticator's answer as JSON."""
+"""Characters of an authenticator's response as JSON."""
 
 
 @dataclass(frozen=True)
 class NewCredential:
-    """A passkey that an authenticator has just made."""
+    """A passkey that an authenticator has just created."""
 
     credential_id: bytes
     public_key: bytes = field(repr=False)
@@ -43,8 +43,8 @@ class NewCredential:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An authenticator's answer to a challenge, which is not verified yet."""
+class Assertion:
+    """An authenticator's signature of a challenge, which is not verified yet."""
 
     credential: AuthenticationCredential = field(repr=False)
     challenge: Challenge
@@ -55,12 +55,12 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class VerifiedAnswer:
-    """An answer whose signature is right."""
+class VerifiedAssertion:
+    """An assertion whose signature is right."""
 
     challenge: Challenge
     user_handle: bytes | None = field(repr=False)
-    """Whom the authenticator takes for the owner."""
+    """The user handle that the authenticator stores with the passkey, if it returned one."""
     sign_count: int
     can_sync: bool
     is_synced: bool
@@ -68,33 +68,33 @@ class VerifiedAnswer:
     """Whether the authenticator has verified its user, by a PIN or biometrics."""
 
 
-def read_answer(response: PasskeyResponse, use: Use, now: datetime) -> Answer:
-    """Return an authenticator's answer, and the challenge of this browser that it is for.
+def read_assertion(response: PasskeyResponse, use: Use, now: datetime) -> Assertion:
+    """Return an authenticator's assertion, and the challenge of this browser that it signs.
 
     Raises Refused (PASSKEY_REFUSED, PASSKEY_EXPIRED).
     """
-    with _hostile_input(Failure.PASSKEY_REFUSED):
+    with _refusing_invalid(Failure.PASSKEY_REFUSED):
         parsed = parse_authentication_credential_json(_limited(response.credential))
         answered = parse_client_data_json(parsed.response.client_data_json).challenge
-    return Answer(parsed, find_challenge(use, response.challenges, answered, now))
+    return Assertion(parsed, find_challenge(use, response.challenges, answered, now))
 
 
-def verify_answer(party: RelyingParty, answer: Answer, public_key: bytes) -> VerifiedAnswer:
-    """Verify an answer, but for its user handle and counter. Raises Refused(PASSKEY_REFUSED)."""
-    with _hostile_input(Failure.PASSKEY_REFUSED):
-        _refuse_tags_in(answer.credential.response.authenticator_data)
+def verify_assertion(party: RelyingParty, assertion: Assertion, public_key: bytes) -> VerifiedAssertion:
+    """Verify an assertion, except its user handle and counter. Raises Refused(PASSKEY_REFUSED)."""
+    with _refusing_invalid(Failure.PASSKEY_REFUSED):
+        _refuse_tags_in(assertion.credential.response.authenticator_data)
         verified = verify_authentication_response(
-            credential=answer.credential,
-            expected_challenge=answer.challenge.value,
+            credential=assertion.credential,
+            expected_challenge=assertion.challenge.value,
             expected_rp_id=party.id,
             expected_origin=party.origin,
             credential_public_key=public_key,
             credential_current_sign_count=0,  # else the library would refuse a counter that went back
         )
-        _check_frame(party.frame_ancestors, answer.credential.response.client_data_json)
-    return VerifiedAnswer(
-        challenge=answer.challenge,
-        user_handle=answer.credential.response.user_handle,
+        _check_frame(party.frame_ancestors, assertion.credential.response.client_data_json)
+    return VerifiedAssertion(
+        challenge=assertion.challenge,
+        user_handle=assertion.credential.response.user_handle,
         sign_count=verified.new_sign_count,
         can_sync=verified.credential_device_type is CredentialDeviceType.MULTI_DEVICE,
         is_synced=verified.credential_backed_up,
@@ -103,16 +103,16 @@ def verify_answer(party: RelyingParty, answer: Answer, public_key: bytes) -> Ver
 
 
 def verify_credential(response: PasskeyResponse, now: datetime) -> NewCredential:
-    """Verify a passkey that an authenticator has just made.
+    """Verify a passkey that an authenticator has just created.
 
-    Its attestation is not asked for, so it proves nothing about the authenticator. Raises Refused (PASSKEY_NOT_ADDED,
+    No attestation is requested, so nothing is proved about the authenticator. Raises Refused (PASSKEY_NOT_ADDED,
     PASSKEY_EXPIRED).
     """
-    with _hostile_input(Failure.PASSKEY_NOT_ADDED):
+    with _refusing_invalid(Failure.PASSKEY_NOT_ADDED):
         parsed = parse_registration_credential_json(_limited(response.credential))
         answered = parse_client_data_json(parsed.response.client_data_json).challenge
     challenge = find_challenge(Use.ADD, response.challenges, answered, now)
-    with _hostile_input(Failure.PASSKEY_NOT_ADDED):
+    with _refusing_invalid(Failure.PASSKEY_NOT_ADDED):
         _refuse_tags(parsed.response.attestation_object)
         _refuse_tags_in(parse_cbor(parsed.response.attestation_object)["authData"])
         return _verify_new(response.party, challenge, parsed)
@@ -142,11 +142,11 @@ def _verify_new(party: RelyingParty, challenge: Challenge, parsed: RegistrationC
 
 
 @contextmanager
-def _hostile_input(failure: Failure) -> Iterator[None]:
-    """Refuse what the library cannot read or verify."""
+def _refusing_invalid(failure: Failure) -> Iterator[None]:
+    """Raise Refused(failure) for input that the library cannot read or verify."""
     try:
         yield
-    except Exception:  # noqa: BLE001 - the library raises nearly anything for JSON and CBOR that are not what they should be
+    except Exception:  # noqa: BLE001 - the library raises exceptions of many classes for invalid JSON and CBOR
         raise Refused(failure) from None
 
 
@@ -186,7 +186,7 @@ def _refuse_tags(cbor: bytes) -> None:
 
 
 def _check_frame(frame_ancestors: Sequence[str], client_data: bytes) -> None:
-    """Check that the browser has asked in no frame on another site, or on a listed one. The library does not.
+    """Check that the page was in no frame, or in a frame on a listed site, which the library does not check.
 
     Older browsers do not name the site.
     """

@@ -1,30 +1,17 @@
 """Sample emails, to preview templates and to test the mail settings."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from portal.domain.address_changes import UNDO_LIFETIME
-from portal.domain.context import Context, Rules
-from portal.domain.notices import NOT_ME_LIFETIME
+from portal.domain.context import Context
 from portal.domain.operations.mail_delivery import DueMail, MailedLink
 from portal.domain.organisations import Organisation
 from portal.domain.outbox import LINKS, Notice
-from portal.domain.tokens import Purpose, random_id
+from portal.domain.tokens import random_id
 
 RECIPIENT = "customer@example.com"
 _USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 )
-_LIFETIMES: dict[Purpose, Callable[[Rules], timedelta]] = {
-    Purpose.VERIFY: lambda rules: rules.verify_lifetime,
-    Purpose.RESET: lambda rules: rules.reset_lifetime,
-    Purpose.SIGN_IN: lambda rules: rules.magic_lifetime,
-    Purpose.REAUTHENTICATE: lambda rules: rules.magic_lifetime,
-    Purpose.KEEP: lambda rules: rules.deletion_grace,
-    Purpose.ADDRESS_CHANGE: lambda rules: rules.verify_lifetime,
-    Purpose.ADDRESS_UNDO: lambda _rules: UNDO_LIFETIME,
-    Purpose.NOT_ME: lambda _rules: NOT_ME_LIFETIME,
-}
 
 
 def _details(notice: Notice, now: datetime) -> dict[str, str]:
@@ -42,8 +29,8 @@ def sample_mail(
     now = context.clock()
     link = None
     if purpose := LINKS.get(notice):
-        lifetime = _LIFETIMES[purpose](context.rules)
-        link = MailedLink(purpose, random_id(), now, now + lifetime, used_at=None, ended_at=None)
+        expires_at = now + context.rules.link_lifetime(purpose)
+        link = MailedLink(purpose, random_id(), now, expires_at, used_at=None, ended_at=None)
     return DueMail(
         link=link,
         organisation=organisation,

@@ -1,4 +1,4 @@
-"""Where Node.js is, if it is anywhere: the machine's own, or the one that `make audit` installs."""
+"""Find Node.js: the machine's own, or the one that `make audit` installs."""
 
 import shutil
 

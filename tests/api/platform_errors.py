@@ -1,4 +1,4 @@
-"""What every platform error of the API has."""
+"""What all platform errors of the API have in common."""
 
 from tests.api.shop import Answer
 from tests.web.conftest import PASSWORD
@@ -18,7 +18,7 @@ CODES = {
 
 
 def assert_platform_error(answer: Answer, status: int) -> None:
-    """A platform error (docs/api.md), with what every answer has."""
+    """Check a platform error (docs/api.md)."""
     assert (answer.status, answer.code) == (status, CODES[status])
     error = answer.json["error"]
     assert answer.json.keys() == {"error"}

@@ -65,7 +65,7 @@ class Shop:
         query: Mapping[str, Any] | str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send a request; `body` becomes JSON, `data` goes as it stands."""
+        """Send a request with a JSON body, or with `data` as it is."""
         sent = {"Content-Type": "application/json"} if body is not None or data is not None else {}
         if self.key is not None:
             sent["Authorization"] = f"Bearer {self.key}"

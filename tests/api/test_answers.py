@@ -86,7 +86,7 @@ def test_asking_for_a_reset_is_answered_the_same_for_every_address(site: Site, s
     if who == "banned":
         site.ban(EMAIL)
     before = len(site.mails(EMAIL))
-    for _ in range(7):  # past the limit on mails, too
+    for _ in range(7):  # more than the limit of emails, too
         assert shop.post("reset-password", email=EMAIL).json == {"success": True}
     mails = len(site.mails(EMAIL)) - before
     assert mails == (5 if who in ("guest", "customer") else 0)
@@ -171,7 +171,7 @@ def test_a_root_key_does_not_lift_the_rate_limits_of_accounts(site: Site) -> Non
 
 
 def test_a_shop_that_names_no_customer_is_not_counted_as_one_network(site: Site, shop: Shop) -> None:
-    for number in range(110):  # more than any network may
+    for number in range(110):  # more than any network may send
         with suppress(KeyError):
             assert shop.post("login", email=f"n{number}@example.com", password=PASSWORD).code == "E002"
 

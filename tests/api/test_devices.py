@@ -1,4 +1,4 @@
-"""A customer behind a shop's server is known by the network that the server names: it has limits of its own."""
+"""Behind a shop's server, a customer's known device is the network that the server reports; it has its own limits."""
 
 from portal.storage.models import Device
 from tests.api.actions import EMAIL, WRONG_PASSWORD, join

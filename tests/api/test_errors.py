@@ -7,7 +7,7 @@ from tests.api.shop import Answer, Shop, new_shop
 from tests.web.conftest import Site, Start
 
 FACE_ONLY = pytest.mark.on_sqlite
-"""For what is decided before any database matters: one kind is enough."""
+"""These responses do not depend on the database: one kind is enough."""
 
 
 @FACE_ONLY

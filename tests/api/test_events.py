@@ -1,4 +1,4 @@
-"""Each change of customers, keys and organisations leaves one event of a known form."""
+"""Each change of customers, keys and organisations leaves one event in a known format."""
 
 import re
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ BY_OPERATOR = {
     *(EventKind.BAN, EventKind.UNBAN, EventKind.DELETE, EventKind.IMPORT, EventKind.KEY_CREATE, EventKind.KEY_REVOKE),
     *(EventKind.SESSIONS_END_ALL, EventKind.TWO_STEP_RESET, EventKind.ORGANISATION_ADD, EventKind.ORGANISATION_CHANGE),
 }
-"""There is no request that they came with."""
+"""Events without a request."""
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_each_action_is_logged_as_one_event_with_documented_fields(world: World)
         assert row["occurred_at"].tzinfo is UTC
         assert began <= row["occurred_at"] <= datetime.now(UTC)
         assert (row["request_id"] is None) == (row["kind"] in BY_OPERATOR), row
-    # In the log as in the table, one for one.
+    # The log has the same events as the table.
     told = [(line["kind"], line["refusal"], line["request"]) for line in lines]
     kept = [(row["kind"], row["refusal"], row["request_id"]) for row in rows]
     assert len(told) == len(kept)

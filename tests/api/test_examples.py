@@ -19,7 +19,7 @@ CURL = shutil.which("curl")
 
 
 def example(language: str) -> str:
-    """The one example in a language."""
+    """Return the only example in a language."""
     (found,) = re.findall(rf"^```{language}\n(.*?)^```$", API.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     return str(found)
 
@@ -36,7 +36,7 @@ def commands(tmp_path: Path) -> dict[str, list[str]]:
 
 
 def run(command: list[str], served: Served, key: str) -> str:
-    """What an example prints, on stdout and stderr."""
+    """Return what an example prints on stdout and stderr."""
     environment = {**os.environ, "PORTAL": served.url, "API_KEY": key}
     outcome = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
@@ -70,7 +70,7 @@ def test_an_example_works_as_it_is_copied(tmp_path: Path, commands: dict[str, li
 
 
 def hash_of_the_example() -> str:
-    """As another system would have stored the password of the examples."""
+    """Return the hash of the examples' password, as another system would store it."""
     import bcrypt
 
     (password,) = re.findall(r'"password": "([^"]+)"', example("sh"))

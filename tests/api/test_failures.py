@@ -25,7 +25,7 @@ from tests.web.conftest import PASSWORD, Site
 Act = Callable[[Site, Shop], Answer]
 
 
-def create_nobody(site: Site) -> None:
+def create_no_customers(site: Site) -> None:
     with site.context.database.write() as connection:
         connection.execute(update(Organisation).values(magic_auth_creates=False))
 
@@ -62,7 +62,7 @@ def too_many_logins(site: Site, shop: Shop) -> Answer:
     return log_in(shop)
 
 
-def too_many_logins_of_nobody(_site: Site, shop: Shop) -> Answer:
+def too_many_logins_of_an_unknown_address(_site: Site, shop: Shop) -> Answer:
     fail_to_log_in(shop, 10)
     return log_in(shop)
 
@@ -91,7 +91,7 @@ LOGIN = [
     (banned, "E005", "Customer account has been banned."),
     (banned_with_a_wrong_password, "E004", "Wrong e-mail or password."),
     (too_many_logins, "E006", "Too many login attempts."),
-    (too_many_logins_of_nobody, "E006", "Too many login attempts."),
+    (too_many_logins_of_an_unknown_address, "E006", "Too many login attempts."),
     (unverified, "E007", "Customer mail has not been authorized."),
     (a_guest_who_registers_with_the_waiting_password, "E007", "Customer mail has not been authorized."),
     (a_guest_who_registers_with_another, "E003", "Customer have not a registered account."),
@@ -109,13 +109,13 @@ def magic_of_unverified(_site: Site, shop: Shop) -> Answer:
     return shop.post("magic-auth", email=EMAIL)
 
 
-def magic_of_nobody_where_nobody_is_created(site: Site, shop: Shop) -> Answer:
-    create_nobody(site)
+def magic_of_an_unknown_address_without_new_customers(site: Site, shop: Shop) -> Answer:
+    create_no_customers(site)
     return shop.post("magic-auth", email=EMAIL)
 
 
-def magic_of_a_guest_where_nobody_is_created(site: Site, shop: Shop) -> Answer:
-    create_nobody(site)
+def magic_of_a_guest_without_new_customers(site: Site, shop: Shop) -> Answer:
+    create_no_customers(site)
     site.guest(EMAIL)
     return shop.post("magic-auth", email=EMAIL)
 
@@ -127,8 +127,8 @@ def too_many_newcomers(_site: Site, shop: Shop) -> Answer:
 
 
 MAGIC = [
-    (magic_of_nobody_where_nobody_is_created, "E002", "Customer e-mail does not exist."),
-    (magic_of_a_guest_where_nobody_is_created, "E003", "Customer have not a registered account."),
+    (magic_of_an_unknown_address_without_new_customers, "E002", "Customer e-mail does not exist."),
+    (magic_of_a_guest_without_new_customers, "E003", "Customer have not a registered account."),
     (magic_of_banned, "E005", "Customer account has been banned."),
     (too_many_newcomers, "E006", "Too many login attempts."),
     (magic_of_unverified, "E007", "Customer mail has not been authorized."),

@@ -25,7 +25,7 @@ def customer(site: Site) -> Browser:
     with site.context.database.write() as connection:
         lists = {"return_origins": ["https://shop.example.com"], "handover_urls": [RETURN]}
         connection.execute(update(Organisation).values(lists))
-    site.app.extensions["portal_directory"]._snapshot = None  # some seconds later
+    site.app.extensions["portal_directory"]._snapshot = None  # some seconds after the sign-in
     return site.customer(EMAIL, first_name="Ada", last_name="Quill")
 
 

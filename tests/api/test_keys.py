@@ -1,4 +1,4 @@
-"""Where a key may be sent, what is said of an invalid one, and how often it may be used."""
+"""Where a key may be sent, the responses to an invalid one, and how often a key may be used."""
 
 import logging
 from collections.abc import Callable

@@ -151,7 +151,7 @@ def test_the_page_shows_all_of_it_without_script_or_anything_from_elsewhere(site
 @pytest.mark.timeout(PATIENCE_SECONDS + 100)
 @pytest.mark.full
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
-    """All its checks but one, against the served portal; the one that is left out is explained in its configuration."""
+    """Run all checks of schemathesis except one, whose configuration explains why, against the served portal."""
     limits = ("MAIL_LIMIT_ADDRESS", "MAIL_LIMIT_NETWORK", "LOGIN_LIMIT_ACCOUNT", "LOGIN_LIMIT_NETWORK")
     settings = {
         "ARGON2_TIME_COST": "1",
@@ -172,7 +172,7 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
         ]
         outcome = subprocess.run(
             command,
-            cwd=tmp_path,  # it leaves its notes there
+            cwd=tmp_path,  # it writes files there
             env={
                 **os.environ,
                 "API_KEY": made.stdout.splitlines()[-1],

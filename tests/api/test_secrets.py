@@ -29,7 +29,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 def key(served: Served) -> str:
-    """A key, whose log of being made is part of the test."""
+    """A new key; the log of its creation is part of the test."""
     made = run_portal(served.log.parent / "instance", "api-key", "create", "--kind", "PROD")
     assert made.returncode == 0, made.stderr
     key = made.stdout.splitlines()[-1]
@@ -48,7 +48,7 @@ def ask(served: Served, method: str, path: str, body: object = None, **headers: 
 
 
 def send(served: Served, request: bytes) -> None:
-    """Send bytes and read whatever comes."""
+    """Send bytes and read the response."""
     with (
         suppress(OSError),
         socket.create_connection(("127.0.0.1", served.port), timeout=5) as connection,

@@ -92,7 +92,7 @@ curl -X POST "BASE/api/v1/customer/set-new-password?apiKey=KEY" \\
 
 @dataclass
 class Reader:
-    """A caller who tries the examples of the reference pages."""
+    """A caller who runs the examples of the reference pages."""
 
     served: Served
     sink: Sink
@@ -100,7 +100,7 @@ class Reader:
     mails: int = 0
 
     def run(self, command: str, *, email: str = EMAIL, password: str = PASSWORD, token: str = "") -> dict[str, object]:
-        """Run a command line in a shell; what was answered."""
+        """Run a command line in a shell; return the response."""
         for placeholder, value in {
             "BASE": self.served.url,
             "EMAIL": email,
@@ -118,7 +118,7 @@ class Reader:
         return found
 
     def token(self) -> str:
-        """The token of the next mail."""
+        """Return the token in the next email."""
         self.mails += 1
         return link_in(self.sink.wait_for(self.mails)[-1]).rpartition("/")[2]
 

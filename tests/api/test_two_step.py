@@ -13,7 +13,7 @@ from tests.web.two_step.ways_in import by_password, require
 
 @pytest.fixture
 def phone(site: Site, shop: Shop) -> Phone:
-    """Of a customer who registered through the shop."""
+    """A customer with two-step verification who registered through the shop."""
     join(site, shop)
     browser = site.browser()
     by_password(site, browser)

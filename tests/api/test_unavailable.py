@@ -1,21 +1,19 @@
 """What the API answers when the portal itself fails: 500 and 503."""
 
-from functools import partial
-from threading import Event
 from typing import Any
 
-import argon2.low_level
 import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tests.api.platform_errors import EMAIL, LOGIN, assert_platform_error
 from tests.api.shop import Answer, Shop
-from tests.web.conftest import PASSWORD, Site, in_parallel
-from tests.web.test_errors import MANY, run, writing
+from tests.web.conftest import PASSWORD, Site
+from tests.web.flood import flood
+from tests.web.test_errors import run, writing
 
 
-@pytest.mark.on_sqlite  # which keeps a value that is no date
+@pytest.mark.on_sqlite  # which does not change a value that is no date
 def test_a_server_error_is_a_500_with_a_reference_and_no_details(
     site: Site, shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -53,36 +51,23 @@ def test_a_locked_database_is_a_503_and_nothing_is_lost(site: Site, shop: Shop) 
 
 
 def test_a_pool_without_a_free_connection_is_a_503(site: Site, shop: Shop) -> None:
-    def nobody(*_arguments: Any) -> None:
+    def fail(*_arguments: Any) -> None:
         raise PoolTimeout
 
-    event.listen(site.context.database.engine, "checkout", nobody)
+    event.listen(site.context.database.engine, "checkout", fail)
     try:
         assert_platform_error(shop.post("login", **LOGIN), 503)
     finally:
-        event.remove(site.context.database.engine, "checkout", nobody)
+        event.remove(site.context.database.engine, "checkout", fail)
 
 
 def test_too_many_passwords_at_once_is_a_503(site: Site, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    released, compute = Event(), argon2.low_level.hash_secret
-
-    def held_up(*arguments: Any, **options: Any) -> bytes:
-        released.wait(20)
-        return compute(*arguments, **options)
-
-    turned_away: list[Answer] = []
-
     def log_in(number: int) -> Answer:
-        answer = shop.post("login", email=f"a{number}@example.com", password="wrong")
-        if answer.status == 503:
-            turned_away.append(answer)
-            if len(turned_away) > 10:
-                released.set()
-        return answer
+        return shop.post("login", email=f"a{number}@example.com", password="wrong")
 
-    monkeypatch.setattr(argon2.low_level, "hash_secret", held_up)
-    answers = in_parallel([partial(log_in, number) for number in range(MANY)])
+    answers = flood(monkeypatch, log_in)
     assert {answer.status for answer in answers} == {200, 503}
-    for answer in turned_away:
-        assert_platform_error(answer, 503)
-        assert 0 < int(answer.headers["Retry-After"]) <= 60
+    for answer in answers:
+        if answer.status == 503:
+            assert_platform_error(answer, 503)
+            assert 0 < int(answer.headers["Retry-After"]) <= 60

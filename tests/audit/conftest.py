@@ -24,21 +24,21 @@ from tests.mail.sink import Sink
 
 @pytest.fixture(scope="session", autouse=True)
 def auditors() -> None:
-    """Where the auditors are not installed, each test here is skipped by name."""
+    """Without the auditors, each test here is skipped by name."""
     if not are_installed():
         pytest.skip("no auditors here: `make audit` installs and runs them")
 
 
 @pytest.fixture(scope="module")
 def answers(browser: Browser, portal: Served, failing_url: str) -> dict[str, str]:  # noqa: F811 - fixtures
-    """The HTML that is sent for every state in the catalogue, as it comes from the server."""
+    """Save the HTML of every state in the catalogue, as the server sends it."""
     with visitors(browser, portal.url) as new_visitor:
         visitor = new_visitor()
         stage = Stage(visitor, portal.log.parent / "instance", portal.url, failing_url)
         html: dict[str, str] = {}
         for name, reach in STATES.items():
             reach(stage)
-            if visitor.page.url != "about:blank":  # what is shown there is a mail
+            if visitor.page.url != "about:blank":  # this page is an email
                 assert visitor.answer is not None
                 html[name] = visitor.answer.text()
         return html
@@ -46,7 +46,7 @@ def answers(browser: Browser, portal: Served, failing_url: str) -> dict[str, str
 
 @pytest.fixture
 def letters(open_office: OpenOffice) -> Iterator[dict[str, bytes]]:  # noqa: F811 - a fixture
-    """Every mail in every language, as a mail server is handed it by a portal at a public address."""
+    """Save every email in every language, as a portal at a public address delivers it."""
     with Sink() as sink:
         mail_portal = open_office(sink, BASE_URL="https://portal.example.com", MAIL_DEFAULT_SENDER="portal@example.com")
         kinds = [(notice, language) for notice in Notice for language in Languages().tags]
@@ -61,7 +61,7 @@ def letters(open_office: OpenOffice) -> Iterator[dict[str, bytes]]:  # noqa: F81
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """An empty home for an auditor that keeps things in its user's."""
+    """Return an empty home folder for an auditor."""
     folder = tmp_path / "home"
     folder.mkdir()
     return folder

@@ -1,7 +1,5 @@
-"""Makes sure that there is a SpamAssassin to ask.
-
-``python -m tests.audit.spamassassin`` looks for one and installs Debian's package if it can. It always ends with status
-0: where none can be had, as for who is not root, its test is skipped by name and the other audits still run.
+"""Find SpamAssassin, or install Debian's. `python -m tests.audit.spamassassin` always exits with 0: without
+SpamAssassin its test is skipped by name.
 """
 
 import re
@@ -16,7 +14,7 @@ from tests.system_packages import apt_installs, say
 
 @dataclass(frozen=True)
 class Verdict:
-    """How much a mail looks like spam, and by which rules."""
+    """The score of an email, and the rules that contribute to it."""
 
     score: float
     rules: str
@@ -27,22 +25,21 @@ def find_spamassassin() -> str | None:
 
 
 def main() -> None:
-    """Say nothing when there is one."""
+    """Print nothing if it is installed."""
     if find_spamassassin() is None and not (apt_installs("spamassassin") and find_spamassassin()):
         say("no SpamAssassin here, and none could be installed: its test is skipped by name")
 
 
 def verdicts(mails: Iterable[Path], home: Path, *, without: Iterable[str]) -> list[Verdict]:
-    """What it says of mails in files, in their order, by the rules that need no network.
-
-    Nothing of this machine's users counts: no preferences, and nothing that it has learnt.
+    """Return the results for emails in files, by the rules that need no network. No preferences or learnt data of this
+    machine's users are used.
     """
     command = [
         *(find_spamassassin() or "spamassassin", "--local", "--test-mode", "--nocreate-prefs"),
         *("--prefspath=/dev/null", "--cf=use_bayes 0", *(f"--cf=score {rule} 0" for rule in without)),
     ]
     printed = run(*command, *mails, HOME=str(home))
-    # One header a mail; its list of rules is folded.
+    # One header for each email; its list of rules is folded.
     found = re.findall(r"(?m)^X-Spam-Status: \w+, score=(-?[\d.]+) required=[\d.]+ tests=([\w,\s]+?)\s+auto", printed)
     return [Verdict(float(score), re.sub(r"\s", "", rules)) for score, rules in found]
 

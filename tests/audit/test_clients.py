@@ -1,4 +1,4 @@
-"""Clients that are generated from the API's description, or written for the reference API."""
+"""Clients that are generated from the OpenAPI document, or written for the reference API."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ class Client:
     sink: Sink
 
     def ask(self, endpoint: str, **fields: Any) -> dict[str, Any]:
-        """What the client makes of an answer: its status, and data or an error."""
+        """The client's result for a response: the status, and data or an error."""
         arguments = (MODULE.as_uri(), self.served.url, self.key, endpoint, json.dumps(fields))
         found: dict[str, Any] = json.loads(run(NODE, CLIENT, *arguments))
         return found

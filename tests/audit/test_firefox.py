@@ -40,7 +40,7 @@ HEADINGS = [
     "Sessions",
     "Activity",
 ]
-"""The heading of each page of the journey, the opened emails in the local mailbox included."""
+"""Return the heading of each page of the journey, opened emails in the local mailbox included."""
 
 
 @pytest.mark.parametrize("scripts", ["with", "without"])

@@ -12,8 +12,8 @@ OBSERVATORY = PACKAGES / "@mdn" / "mdn-http-observatory"
 
 
 def test_the_headers_get_an_a_plus(tmp_path: Path) -> None:
-    # The list of hosts that browsers hold to HTTPS from the start, which the package downloads when it is installed:
-    # localhost is not on it, and an empty one says so.
+    # The HSTS preload list, which the package downloads when it is installed. localhost is not on it, so an empty list
+    # gives the same result.
     (OBSERVATORY / "conf" / "hsts-preload.json").write_text("{}")
     with (
         TlsFront() as front,
@@ -31,7 +31,7 @@ def test_the_headers_get_an_a_plus(tmp_path: Path) -> None:
     report = json.loads(printed)
     failed = {name: test["result"] for name, test in report["tests"].items() if not test["pass"]}
     assert failed == {}
-    # Nobody told it of a cookie-less or plain site: it has seen TLS that holds, and the session's cookie.
+    # The scan must have seen TLS and the session cookie; otherwise it found another site.
     assert report["tests"]["strict-transport-security"]["result"].startswith("hsts-implemented")
     assert report["tests"]["cookies"]["result"] == "cookies-secure-with-httponly-sessions-and-samesite"
     assert report["scan"]["grade"] == "A+"

@@ -17,17 +17,17 @@ from tests.web.post import html_of
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
 
-# Emails only: Outlook for Windows lays out by these attributes of tables, and knows no style that stands for them.
+# Emails only: Outlook for Windows needs these attributes of tables, and ignores the styles that would replace them.
 OUTLOOKS_OWN = re.compile(
     r"The “(align|border|cellpadding|cellspacing|height|valign|width)” attribute on the “(table|td|img)” element"
     r"|Property “mso-[a-z-]+” doesn't exist"
 )
-# In CSS Working Drafts, and in browsers since 2023, but unknown to the checker.
+# Defined in CSS Working Drafts, and supported by browsers since 2023, but unknown to the checker.
 NEWER_CSS = re.compile("“@view-transition”|“view-transition-name”")
 
 
 def complaints(files: Iterable[Path], *options: str) -> dict[str, list[str]]:
-    """What the checker says of files, by their names without the end; none of those it has nothing against."""
+    """Return the checker's messages by file name without suffix; only files with messages."""
     jar = PACKAGES / "vnu-jar" / "build" / "dist" / "vnu.jar"
     printed = run(JAVA, "-jar", jar, "--stdout", "--format", "json", "--exit-zero-always", *options, *files)
     found: dict[str, list[str]] = {}
@@ -39,7 +39,7 @@ def complaints(files: Iterable[Path], *options: str) -> dict[str, list[str]]:
 
 
 def written(texts: Mapping[str, str], folder: Path) -> list[Path]:
-    """Texts, as files for the checker."""
+    """Write texts into files for the checker."""
     files = []
     for name, text in texts.items():
         files.append(folder / f"{name}.html")
@@ -49,7 +49,7 @@ def written(texts: Mapping[str, str], folder: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def of_pages(answers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """The complaints about all pages: the checker takes longer to start than to read them."""
+    """Return the messages about all pages, in one run: the checker takes longer to start than to read them."""
     return complaints(written(answers, tmp_path_factory.mktemp("pages")))
 
 
@@ -61,7 +61,7 @@ def test_each_page_is_valid_html(answers: dict[str, str], of_pages: dict[str, li
 
 def test_each_email_is_valid_html(letters: dict[str, bytes], tmp_path: Path) -> None:
     mails = {
-        name: message_from_bytes(raw, _class=EmailMessage, policy=default)  # as a reader's program takes it apart
+        name: message_from_bytes(raw, _class=EmailMessage, policy=default)  # decoded, as an email client does
         for name, raw in letters.items()
     }
     found = complaints(written({name: html_of(mail) for name, mail in mails.items()}, tmp_path))

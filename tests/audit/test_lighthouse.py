@@ -1,4 +1,4 @@
-"""Lighthouse, with the speed of a slow phone: full marks for performance, accessibility and best practices."""
+"""Lighthouse, with the speed of a slow phone: 100 for performance, accessibility and best practices."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def cookie(browser: Browser, portal: Served) -> str:
 
 
 def marks(chromium: str, url: str, cookie: str, report: Path) -> dict[str, float]:
-    """What Lighthouse gives a page; the whole report stays in a file."""
+    """Return the scores of a page; the whole report is saved in a file."""
     run(
         NODE,
         PACKAGES / "lighthouse" / "cli" / "index.js",
@@ -46,7 +46,7 @@ def marks(chromium: str, url: str, cookie: str, report: Path) -> dict[str, float
 
 @pytest.mark.parametrize("path", ["/login", "/register", "/account"])
 def test_lighthouse_gives_full_marks(chromium: str, portal: Served, cookie: str, path: str, tmp_path: Path) -> None:
-    # Speed is measured, and a machine that is busy with something else may be slow for a moment.
+    # Speed is measured: a busy machine may be slow for a moment.
     given = {}
     for _ in range(TRIES):
         given = marks(chromium, portal.url + path, cookie if path == "/account" else "", tmp_path / "report.json")

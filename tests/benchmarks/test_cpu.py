@@ -1,4 +1,4 @@
-"""benchmarks/cpu.py, of real processes."""
+"""benchmarks/cpu.py, with real processes."""
 
 import subprocess
 import sys

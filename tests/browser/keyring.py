@@ -1,4 +1,4 @@
-"""Chromium's virtual authenticator: makes passkeys, and answers with them at once."""
+"""Chromium's virtual authenticator: it creates passkeys and responds with them at once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ _NO_OFFER = "PublicKeyCredential.isConditionalMediationAvailable = async () => f
 
 @dataclass
 class Keyring:
-    """The authenticators of one page. They take part in each request of it, so at sign-in they answer by themselves."""
+    """The authenticators of one page. They take part in each of its requests, so at sign-in they respond at once."""
 
     page: Page
     _devtools: CDPSession = field(init=False)

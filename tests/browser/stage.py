@@ -108,7 +108,7 @@ class Stage:
             visitor.go("/login")
             return SHOP_NAME in visitor.page.title()
 
-        wait_until(is_known)  # the server has read the organisations before
+        wait_until(is_known)  # the server has cached the organisations
         return url
 
     @cached_property
@@ -124,7 +124,7 @@ class Stage:
             visitor.go(f"/login?{urlencode({'return_url': f'{origin}/in', 'nonce': 'made-up-by-the-page_22'})}")
             return visitor.path != "/account"
 
-        wait_until(is_known)  # the server has read the organisations before
+        wait_until(is_known)  # the server has cached the organisations
         return f"{origin}/in"
 
     @cached_property

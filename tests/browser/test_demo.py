@@ -24,7 +24,7 @@ EMAIL = "nell@example.com"
 @pytest.fixture
 def demo(tmp_path: Path, chromium: str) -> Iterator[dict[str, str]]:
     """The addresses that it prints."""
-    if shutil.which("openssl") is None:  # then it could make none
+    if shutil.which("openssl") is None:  # the demo cannot create one then
         shutil.copy(CERTIFICATE, tmp_path / "certificate.pem")
     command = [sys.executable, "-m", "demo", "--port", "0", "--folder", str(tmp_path)]
     errors = tmp_path / "errors.txt"

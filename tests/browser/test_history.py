@@ -1,4 +1,4 @@
-"""Back and forward, in a browser that keeps pages whole in its memory. Playwright's own has that turned off."""
+"""Back and forward with the browser's back/forward cache, which Playwright turns off by default."""
 
 from collections.abc import Iterator
 
@@ -46,14 +46,14 @@ def test_this_browser_has_a_back_forward_cache(new_visitor: NewVisitor, script: 
     visitor.page.evaluate(_MARK)
     visitor.follow("Sign in")
 
-    visitor.page.go_back(wait_until="commit")  # a page out of memory is not loaded
+    visitor.page.go_back(wait_until="commit")  # a page from the cache is not loaded
     expect(visitor.heading).to_have_text("Create an account")
     assert visitor.page.evaluate(_IS_MARKED)
 
 
 @with_and_without_script
 def test_after_signing_out_the_back_button_shows_nothing_personal(new_visitor: NewVisitor, script: bool) -> None:
-    """Chromium forgets a page that must not be stored as soon as a cookie changes that scripts cannot read."""
+    """Chromium removes a `no-store` page from its cache as soon as an HttpOnly cookie changes."""
     email = f"goes-{script}@example.com".lower()
     visitor = member(new_visitor, email, script=script)
     visitor.follow("Change password")

@@ -31,12 +31,12 @@ _DATA = re.compile(
     r"https?://\S+|\S+@\S+"  # links and addresses
     r"|Lost phone, ticket 4711|Lost phone"  # an operator's own words
     rf"|Customer portal|{SHOP_NAME}|{re.escape(SITE_HOST)}|UTC|HeadlessChrome|Chrome|Linux"
-    r"|^\s*[A-Z]\s*$"  # how a name begins, in place of a picture
+    r"|^\s*[A-Z]\s*$"  # initials, in place of a picture
     rf"|\b(?:Ada|Quill|Dr\. Ada Quill|{LONG_FIRST}|{LONG_LAST})\b"
 )
-"""What no language changes."""
+"""Text that is the same in every language."""
 
-# What can be read, heard or comes by script, but for references, and names of languages, which are each in its own.
+# Visible text, accessible names and texts of scripts, except references and names of languages.
 _WORDS = """() => {
   const found = [document.title];
   const own = (element) => element.closest("[lang]")?.lang ?? document.documentElement.lang;
@@ -56,7 +56,7 @@ _WORDS = """() => {
   return found;
 }"""
 
-# Text that sticks out of what it stands in, or is cut off there.
+# Text that sticks out of its box, or is cut off by it.
 _CUT = """() => {
   const found = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

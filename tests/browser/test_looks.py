@@ -50,7 +50,7 @@ def test_registration_with_terms_privacy_and_help_needs_no_scrolling_on_a_phone(
         visitor.go("/register")
         return "Kettle & Leaf" in visitor.page.title()
 
-    wait_until(is_known)  # the server has read the organisations before
+    wait_until(is_known)  # the server has cached the organisations
     assert visitor.page.evaluate(_BELOW_THE_SCREEN) <= 0
     for words in visitor.page.locator(".small-print, .site-footer").all():
         assert float(words.evaluate("element => parseFloat(getComputedStyle(element).fontSize)")) >= 13
@@ -110,7 +110,7 @@ def test_a_cover_is_loaded_where_it_is_shown(new_visitor: NewVisitor, portal: Se
             visitor.go("/login")
             return "With a cover" in visitor.page.title()
 
-        wait_until(is_known)  # the server has read the organisations before
+        wait_until(is_known)  # the server has cached the organisations
         visitor.page.wait_for_load_state("networkidle")
         assert (f"{url}/organisation/cover" in [request.url for request in asked]) == is_shown
         assert visitor.page.locator(".panel").is_visible() == is_shown

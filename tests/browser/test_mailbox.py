@@ -1,4 +1,4 @@
-"""What the local mailbox gains with JavaScript: it shows new emails by itself, and each as high as it is."""
+"""The local mailbox with JavaScript: it loads new emails, and shows each in a frame of its height."""
 
 import pytest
 from playwright.sync_api import expect
@@ -41,7 +41,7 @@ def test_a_portal_that_is_restarted_is_asked_again(visitor: Visitor, new_visitor
 
     expect(visitor.page.locator(".mails")).to_contain_text("after-restart@example.com")
     assert [fault for fault in visitor.faults if fault.startswith("script")] == []
-    visitor.faults.clear()  # the browser's own words on it
+    visitor.faults.clear()  # the browser's own message
 
 
 def test_an_empty_mailbox_has_nothing_to_delete(visitor: Visitor) -> None:

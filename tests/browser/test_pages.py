@@ -29,7 +29,7 @@ pytestmark = pytest.mark.browser
 
 REACHED = STATES | STATES_OF_SCRIPT
 
-# What of it is text is let off: the addresses in a mail. A row of the mailbox and a box's label are all to press.
+# Links inside text, such as addresses in an email, are excluded. In the mailbox and at a checkbox the whole row counts.
 _TOO_SMALL = """[...document.querySelectorAll("a[href], button, input:not([type=hidden]):not(.visually-hidden)")]
   .filter(target => !target.matches("pre a, .link"))
   .map(target => [target, (target.closest(".mails li, .checkbox label") ?? target).getBoundingClientRect()])
@@ -38,7 +38,7 @@ _TOO_SMALL = """[...document.querySelectorAll("a[href], button, input:not([type=
 _LETTER_SIZES = """[...document.querySelectorAll("main input:not([type=hidden], [type=checkbox], .visually-hidden)")]
   .map(input => parseFloat(getComputedStyle(input).fontSize))"""
 
-# Fields whose label is not visible.
+# Fields without a visible label.
 _UNLABELLED = """[...document.querySelectorAll("main input:not([type=hidden]):not(.visually-hidden)")]
   .filter(input => !input.matches("details:not([open]) *"))
   .filter(input => ![...input.labels].some(label => {
@@ -46,9 +46,9 @@ _UNLABELLED = """[...document.querySelectorAll("main input:not([type=hidden]):no
     return label.innerText.trim() && box.width > 10 && box.height > 10 && label.checkVisibility({checkOpacity: true});
   }))
   .map(input => input.outerHTML)"""
-# What password managers need beside each password: whose it is, before it and in the same form; to people it is either
-# a field like every other or nothing at all, and never `display: none`, which managers pass over.
-_NOBODYS_PASSWORDS = """[...document.querySelectorAll("main input[autocomplete$=-password]")].filter(password => {
+# Password managers need exactly one user name beside each password: before it and in the same form. It is either a
+# visible field or hidden visually, but never with `display: none`, which they ignore.
+_WITHOUT_ACCOUNT = """[...document.querySelectorAll("main input[autocomplete$=-password]")].filter(password => {
   const names = [...password.form.querySelectorAll("[autocomplete^=username], [autocomplete=email]")];
   const [name] = names, box = name?.getBoundingClientRect();
   const before = name && name.compareDocumentPosition(password) & Node.DOCUMENT_POSITION_FOLLOWING;
@@ -56,7 +56,7 @@ _NOBODYS_PASSWORDS = """[...document.querySelectorAll("main input[autocomplete$=
   const helping = name && box.width === 1 && name.tabIndex === -1 && name.value && name.checkVisibility();
   return names.length !== 1 || !before || !(seen || helping);
 }).map(password => password.form.outerHTML)"""
-# A field to blame is told by words and a sign; colour only adds to them.
+# An error has words and an icon; colour alone is not enough.
 _TOLD_BY_COLOUR_ALONE = """[...document.querySelectorAll("main [aria-invalid]")].filter(field => {
   const error = document.getElementById(`${field.id}-error`);
   return !(error && error.innerText.trim() && error.querySelector("svg.icon")?.getBoundingClientRect().width > 10);
@@ -153,7 +153,7 @@ def test_each_field_has_a_visible_label(shown: Shown) -> None:
 
 
 def test_a_password_manager_finds_the_account_of_a_password(shown: Shown) -> None:
-    assert shown.page.evaluate(_NOBODYS_PASSWORDS) == []
+    assert shown.page.evaluate(_WITHOUT_ACCOUNT) == []
 
 
 def test_no_error_is_shown_by_colour_alone(shown: Shown) -> None:

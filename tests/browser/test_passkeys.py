@@ -20,7 +20,7 @@ def new_customer(visitor: Visitor, email: str) -> Keyring:
 
 
 def assert_told(visitor: Visitor, words: str) -> None:
-    """Press the button, and wait for what the page says then."""
+    """Press the button, and wait for the message of the page."""
     press_enter(visitor.page.locator("[data-passkey] button"))
     expect(visitor.page.get_by_role("alert")).to_have_text(visitor.said(words))
     assert found_by_axe(visitor.page) == {}
@@ -46,7 +46,7 @@ def test_passkeys_from_the_first_to_the_last(new_visitor: NewVisitor, locale: st
     keyring = new_customer(visitor, email)
     keyring.answer_only_if_pressed()
 
-    # Adding: no device makes a second one.
+    # Adding: no authenticator adds a second passkey.
     phone = keyring.add()
     visitor.add_passkey()
     assert_told(visitor, "There is already a passkey for your account on this device.")
@@ -59,7 +59,7 @@ def test_passkeys_from_the_first_to_the_last(new_visitor: NewVisitor, locale: st
     keyring.unplug(laptop)
     expect(visitor.page.locator("[id^=passkey-]")).to_have_count(2)
 
-    # Signing in, without a code, since the device checks who uses it.
+    # Signing in without a code, since the authenticator verifies its user.
     codes = visitor.set_up_two_step()
     phone = keyring.add()
     keyring.put(phone, on_phone)
@@ -73,7 +73,7 @@ def test_passkeys_from_the_first_to_the_last(new_visitor: NewVisitor, locale: st
     visitor.press("Sign in with a passkey")
     assert visitor.path == "/account/profile"
 
-    # Confirming that it is the customer: a device that does not check is one step of two.
+    # Reauthentication: an authenticator that does not verify its user is only one of two steps.
     visitor.press("Sign out")
     visitor.sign_in(email)
     visitor.enter_recovery_code(codes[0], trust=True)
@@ -92,7 +92,7 @@ def test_passkeys_from_the_first_to_the_last(new_visitor: NewVisitor, locale: st
     visitor.press("Use a passkey")
     assert visitor.path == "/account/email"
 
-    # A removed one is refused, and the browser forgets it.
+    # A removed passkey is refused, and the browser forgets it.
     visitor.go("/account/passkeys")
     visitor.page.get_by_role("link", name=visitor.said("Remove"), exact=True).last.click()
     visitor.press("Remove the passkey")
@@ -107,7 +107,7 @@ def test_passkeys_from_the_first_to_the_last(new_visitor: NewVisitor, locale: st
 
 @pytest.mark.full
 def test_older_browsers(new_visitor: NewVisitor) -> None:
-    """One that reads and writes no JSON of passkeys, and one that knows none."""
+    """A browser that cannot read and write passkeys as JSON, and one without passkeys."""
     visitor = new_visitor()
     keyring = new_customer(visitor, "older@example.com")
     keyring.add()

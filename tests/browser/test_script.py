@@ -1,4 +1,4 @@
-"""What a page gains with JavaScript, and that it keeps its promises there."""
+"""What JavaScript adds to every page."""
 
 import re
 
@@ -11,7 +11,7 @@ from tests.browser.visitor import PASSWORD, Visitor
 pytestmark = pytest.mark.browser
 
 
-# Instead of sending a form, write down how its page looks then, once the page's own script has seen the event.
+# Instead of sending a form, record the state of its page, after the page's own script has handled the event.
 _HOLD = """window.sent = [];
 window.addEventListener("submit", event => {
   const [form, button] = [event.target, event.submitter];

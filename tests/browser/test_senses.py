@@ -38,7 +38,7 @@ def guest_and_member(browser: Browser, portal: Served) -> Iterator[tuple[Visitor
 
 @pytest.fixture(params=PAGES)
 def page(request: pytest.FixtureRequest, guest_and_member: tuple[Visitor, Visitor]) -> Page:
-    """Each page, opened by who may see it."""
+    """Each page, with the customer who may see it."""
     guest, member = guest_and_member
     visitor = member if request.param.startswith("/account") else guest
     visitor.page.emulate_media(forced_colors="none", reduced_motion="no-preference")

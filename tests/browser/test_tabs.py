@@ -25,12 +25,12 @@ def member(new_visitor: NewVisitor, email: str, *, script: bool = True) -> Visit
 def fill_the_change_of_password(visitor: Visitor, *, script: bool) -> None:
     visitor.go("/account/password")
     visitor.type(current_password=PASSWORD, password=SECOND)
-    if script:  # it has asked how the password does, and asks no more
+    if script:  # the verdict on the password has arrived, so there is no further request
         expect(visitor.page.locator(".verdict")).not_to_have_text("")
 
 
 def codes(visitor: Visitor, email: str) -> list[str]:
-    """The codes in all mails to sign in that an address has got, the oldest first."""
+    """Return the codes of all sign-in emails to an address, the oldest first."""
     visitor.find_mail(email, "Sign in to")
     letters = visitor.page.locator("li", has_text=email).get_by_role("link", name="Sign in to").all()
     found = []
@@ -160,7 +160,7 @@ def test_a_typed_email_address_is_carried_along(new_visitor: NewVisitor, script:
     visitor = new_visitor(java_script_enabled=script)
     visitor.go("/login")
     visitor.type(email="typed@example.com")
-    if not script:  # a link takes nothing along; what was sent is known
+    if not script:  # a link carries no typed values; the address of the last form is known
         visitor.press("Sign in")
     visitor.follow("Forgot your password?")
     expect(visitor.page.locator("main [name=email]")).to_have_value("typed@example.com")
@@ -182,7 +182,7 @@ def test_a_button_pressed_again_before_the_answer_creates_one_account(new_visito
 
     def answer_the_second_only(route: Route) -> None:
         if not unheard:
-            route.fetch(max_redirects=0)  # the server has done what it was asked to; the browser never hears of it
+            route.fetch(max_redirects=0)  # the server handles the request; the browser never gets the response
             unheard.append(route)
         else:
             route.continue_()
@@ -192,7 +192,7 @@ def test_a_button_pressed_again_before_the_answer_creates_one_account(new_visito
     visitor.page.keyboard.press("Enter")
 
     def was_taken() -> bool:
-        visitor.page.wait_for_timeout(10)  # this thread is where the route is answered
+        visitor.page.wait_for_timeout(10)  # Playwright answers the route in this thread
         return bool(unheard)
 
     wait_until(was_taken)
@@ -225,7 +225,7 @@ def test_link_and_code_of_one_email_used_in_parallel_sign_in_once(new_visitor: N
 
     for visitor in (laptop, phone):
         visitor.page.evaluate(
-            "setTimeout(() => document.querySelector('main form').requestSubmit(), 100)"  # both are on their way then
+            "setTimeout(() => document.querySelector('main form').requestSubmit(), 100)"  # both are sent by then
         )
     for visitor in (laptop, phone):
         expect(visitor.page).not_to_have_title(re.compile("^(Check your email|Sign in) "))
@@ -236,7 +236,7 @@ def test_link_and_code_of_one_email_used_in_parallel_sign_in_once(new_visitor: N
         assert (visitor.path == "/account") == way_in
 
 
-# Other people.
+# Other customers.
 
 
 def test_sign_in_requests_by_attackers_end_no_email_of_the_customer(new_visitor: NewVisitor) -> None:

@@ -1,4 +1,4 @@
-"""What a page says of a new password while it is typed."""
+"""The verdict on a new password while it is typed."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -106,7 +106,7 @@ def test_a_failed_password_check_shows_nothing(visitor: Visitor, status: int | N
     typing(visitor, "password1")
     expect(verdict(visitor)).to_have_text("")
     assert [fault for fault in visitor.faults if fault.startswith("script")] == []
-    visitor.faults.clear()  # the browser's own words on it
+    visitor.faults.clear()  # the browser's own message
 
 
 def test_without_javascript_only_the_rule_is_shown(new_visitor: NewVisitor) -> None:

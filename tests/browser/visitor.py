@@ -48,7 +48,7 @@ class Visitor:
     """The translations from English, the language of the tests, into that of the pages."""
     page: Page = field(init=False)
     faults: list[str] = field(default_factory=list, init=False)
-    """What pages must not do: console messages, failed requests, requests to other hosts."""
+    """Faults of pages: console messages, failed requests, requests to other hosts."""
     answer: Response | None = field(default=None, init=False)
     """The last response to a navigation."""
 
@@ -74,7 +74,7 @@ class Visitor:
             self.faults.append(f"another host: {request.url}")
 
     def _on_failure(self, request: Request) -> None:
-        if request.failure != "net::ERR_ABORTED":  # what a page still loads when it is left
+        if request.failure != "net::ERR_ABORTED":  # requests that are cancelled when the page is left
             self.faults.append(f"{request.failure}: {request.url}")
 
     def _on_response(self, response: Response) -> None:
@@ -194,7 +194,7 @@ class Visitor:
         return self.page.locator(".recovery-codes").inner_text().split()
 
     def app_code(self) -> str:
-        """What an app shows that has the key of this page."""
+        """Return the code that an authenticator app shows for the key on this page."""
         key = self.page.locator(".key .reference").text_content() or ""
         return pyotp.TOTP("".join(key.split())).now()
 

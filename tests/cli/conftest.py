@@ -31,7 +31,7 @@ class Outcome:
 
     @property
     def complaint(self) -> str:
-        """The one line of a command that failed."""
+        """The error message of a command that failed, which is one line."""
         assert self.status != 0
         assert self.out == ""
         assert "Traceback" not in self.err
@@ -54,7 +54,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(instance: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """The `portal` command, in this process."""
+    """Return a function that runs the `portal` command in this process."""
     umask = os.umask(0o022)
     made: list[Flask] = []
     make = create_app
@@ -86,7 +86,7 @@ def run(instance: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 @pytest.fixture
 def migrated(instance: Path, migrated_file: Path) -> None:
-    """Put a database with the code's schema into the instance, which leaves an upgrade next to nothing to do."""
+    """Put a database with the current schema into the instance, so that an upgrade takes next to no time."""
     instance.mkdir(mode=0o700)
     shutil.copy(migrated_file, instance / DATABASE_FILE)
 

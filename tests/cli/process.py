@@ -22,7 +22,7 @@ PATIENCE_SECONDS = processes.PATIENCE_SECONDS
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
-    """Return as soon as something is so."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
         assert time.monotonic() < deadline, "waited in vain"
@@ -30,7 +30,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 
 def environment(instance: Path, **settings: str) -> dict[str, str]:
-    """The variables of a process: none of the developer's own settings, and these."""
+    """Return the environment of a process: none of the developer's own settings, but these."""
     # What the portal itself sets is for the process to set.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_", "RES_OPTIONS"))}
     return {**inherited, "PORTAL_INSTANCE_PATH": str(instance)} | {f"PORTAL_{n}": v for n, v in settings.items()}
@@ -62,15 +62,15 @@ class Served:
         return f"http://{self.host}:{self.port}"
 
     def signal_group(self, number: signal.Signals) -> None:
-        """What a terminal does at Ctrl-C: every process gets it."""
+        """Send a signal to the whole process group, as a terminal does at Ctrl-C."""
         os.killpg(self.process.pid, number)
 
     def end(self) -> int:
-        """Wait for the end; the exit status."""
+        """Wait for the end; return the exit status."""
         return self.process.wait(PATIENCE_SECONDS)
 
     def complaints(self) -> list[str]:
-        """What it had to say beside the requests that it answered."""
+        """The lines of the log that are not about requests."""
         lines = self.log.read_text().splitlines()
         return [line for line in lines if not line.startswith("{") or json.loads(line)["level"] != "info"]
 
@@ -84,7 +84,7 @@ class Served:
 def serving(
     instance: Path, *arguments: str, program: Sequence[str | Path] = (PORTAL,), **settings: str
 ) -> Iterator[Served]:
-    """`portal serve` on a free port, up when the block begins and gone when it ends."""
+    """Run `portal serve` on a free port during a block."""
     with serving_at(free_port(), instance, *arguments, program=program, **settings) as served:
         yield served
 
@@ -93,7 +93,7 @@ def serving(
 def serving_at(
     port: int, instance: Path, *arguments: str, program: Sequence[str | Path] = (PORTAL,), **settings: str
 ) -> Iterator[Served]:
-    """The same on a port of one's choice; what several of one port have to say goes into one log."""
+    """Run `portal serve` on a given port; several portals on one port write to one log."""
     instance.parent.mkdir(exist_ok=True)
     log = instance.parent / f"{port}.log"
     with (
@@ -120,7 +120,7 @@ def serving_at(
 def working(
     log: Path, instance: Path, *, program: Sequence[str | Path] = (PORTAL,), **settings: str
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """`portal worker`, at work when the block begins and gone when it ends; what it has to say is added to a log."""
+    """Run `portal worker` during a block; its log is appended to a file."""
     with (
         log.open("ab") as output,
         subprocess.Popen(
@@ -135,7 +135,7 @@ def working(
 
 
 def handles_signals(worker: "subprocess.Popen[Any]") -> bool:
-    """The kernel knows whether the command has come so far; SIGTERM is the last signal that it takes over."""
+    """Return whether the command has installed its signal handlers; that of SIGTERM is the last one."""
     assert worker.poll() is None
     status = dict(line.split(":", 1) for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines())
     return bool(int(status["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
@@ -146,5 +146,5 @@ def _is_ready(served: Served) -> bool:
     try:
         with urllib.request.urlopen(f"{served.url}/healthz", timeout=30) as answer:
             return bool(answer.status == 200)
-    except OSError:  # nobody listens yet, or whoever does is slow to begin
+    except OSError:  # no process listens yet, or it is slow to start
         return False

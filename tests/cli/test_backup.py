@@ -15,7 +15,7 @@ from tests.cli.process import run_portal, serving
 
 
 def emails(path: Path) -> set[str]:
-    """The addresses in a copy, read by something that is not the portal."""
+    """Return the addresses in a copy, read without the portal."""
     copy = sqlite3.connect(path)
     assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     found = {email for (email,) in copy.execute("SELECT email FROM contact")}
@@ -24,7 +24,9 @@ def emails(path: Path) -> set[str]:
 
 
 def put_back(copy: Path, instance: Path) -> None:
-    """As docs/operations.md says: what SQLite keeps beside the old file belongs to that one, and goes with it."""
+    """Replace the database as docs/operations.md says: the files that SQLite keeps beside the old one are deleted with
+    it.
+    """
     for name in ("portal.sqlite3-wal", "portal.sqlite3-shm"):
         (instance / name).unlink(missing_ok=True)
     shutil.copy(copy, instance / "portal.sqlite3")

@@ -11,7 +11,7 @@ from tests.cli.conftest import Checked, Run
 KEY = "p0Wq-7rLz2NvXk9sTe4JbUy8"
 AWAY = "postgresql+psycopg://portal:a-word@database.invalid/portal"
 AWAY_NAMES = {"DATABASE_URL", "RATELIMIT_STORAGE_URI"}
-"""It does not answer, is not asked who it is, and several machines would count limits apart."""
+"""The server does not answer, its certificate is not verified, and several machines would count limits separately."""
 
 
 def test_safe_settings_pass(checked: Checked) -> None:

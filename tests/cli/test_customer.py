@@ -203,7 +203,7 @@ def test_show_counts_open_sessions_only(run: Run, context: Context) -> None:
     visitor = Visitor(organisation_id=1, ip="192.0.2.1")
     with context.database.write() as connection:
         for age in (timedelta(0), timedelta(hours=1), timedelta(hours=3)):
-            # The oldest has fallen idle.
+            # The oldest identity has expired, unused.
             identities.start(connection, context.rules, visitor, NewIdentity(contact_id, remember=False), NOW - age)
         identities.start(connection, context.rules, visitor, NewIdentity(contact_id, remember=True), NOW)
     assert "Sessions          3" in run("customer", "show", "jana@example.com").out

@@ -36,7 +36,7 @@ def test_a_ban_ends_sessions_links_and_registrations(run: Run, context: Context)
             ends = connection.execute(select(table.c.ended_at)).scalars().all()
             assert ends
             assert None not in ends
-        # Whoever registered must not notice the ban; nothing confirms a decoy.
+        # A visitor who registered must not notice the ban; nothing confirms a decoy.
         assert connection.execute(select(Registration.c.is_decoy)).scalars().all() == [True]
         assert connection.execute(select(Event.c.kind).order_by(Event.c.id.desc()).limit(1)).scalar_one() == "ban"
     out = run("customer", "show", "jana@example.com").out

@@ -15,7 +15,7 @@ from tests.cli.process import PATIENCE_SECONDS, PORTAL, environment
 
 
 def add_phone_only(context: Context) -> str:
-    """Somebody known by a phone number only; returns the reference number."""
+    """Create a customer who is known by a phone number only; return the reference number."""
     contact_id = add_contact(context, "nobody@example.com")
     with context.database.write() as connection:
         changed = update(Contact).where(Contact.c.id == contact_id).values(email=None, email_key=None)

@@ -94,7 +94,7 @@ def test_an_empty_cell_at_the_end_of_a_row_is_a_cell() -> None:
 
 
 def test_a_file_is_never_held_as_a_whole() -> None:
-    """What was read of it is told as it goes; by then the rest has not been touched."""
+    """Rows are yielded as they are read; the rest of the file is not read yet."""
     content = BytesIO(b"email\n" + b"ada@example.com\n" * 1000)
     told: list[int] = []
     reading = read_customers(content, told.append)

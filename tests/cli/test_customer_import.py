@@ -30,7 +30,7 @@ Import = Callable[..., Outcome]
 
 @pytest.fixture
 def import_file(run: Run, context: Context, tmp_path: Path) -> Import:
-    """`portal customer import` of a file with this content."""
+    """Run `portal customer import` with a file of this content."""
 
     def import_content(content: str | bytes, *options: str) -> Outcome:
         path = tmp_path / "customers"
@@ -175,7 +175,7 @@ def test_existing_customers_are_not_changed(import_file: Import, run: Run, conte
 
 
 def test_a_duplicate_customer_in_a_file_is_reported_by_line(import_file: Import, context: Context) -> None:
-    many = "".join(f"customer{number}@example.com,,\n" for number in range(1500))  # so that batches lie between
+    many = "".join(f"customer{number}@example.com,,\n" for number in range(1500))  # so that there are several batches
     outcome = import_file(
         "email,phone,cuRefNo\nada@example.com,,Abcdefgh12345678\nAda@example.com,,\n"
         + many

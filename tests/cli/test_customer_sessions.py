@@ -27,7 +27,7 @@ def test_sessions_are_listed_with_what_and_where_from(run: Run, context: Context
     jana, petr = add_contact(context, "jana@example.com"), add_contact(context, "petr@example.com")
     start(context, jana, BROWSER, timedelta(minutes=5))
     start(context, jana, SHOP, timedelta(0), remember=True)
-    start(context, jana, BROWSER, timedelta(hours=3))  # fallen idle
+    start(context, jana, BROWSER, timedelta(hours=3))  # expired, unused
     start(context, petr, BROWSER, timedelta(0))
     _, first, second = run("customer", "sessions", "jana@example.com").out.splitlines()
     assert first.split()[-4:] == ["api", "yes", "-", "198.51.100.7"]

@@ -81,8 +81,8 @@ def test_sign_ins_and_limits_are_counted(tmp_path: Path) -> None:
 def test_the_mail_queue_and_its_age_are_counted(tmp_path: Path) -> None:
     port = free_port()
     cheap = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "8"}
-    nobody = {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(free_port())}
-    with serving(tmp_path / "instance", METRICS_PORT=str(port), **cheap, **nobody) as served:
+    unreachable = {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(free_port())}
+    with serving(tmp_path / "instance", METRICS_PORT=str(port), **cheap, **unreachable) as served:
         typed = {
             "email": "ada@example.com",
             "password": "six calm geese honk",

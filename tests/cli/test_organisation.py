@@ -102,7 +102,7 @@ def test_a_hand_over_address_on_no_return_origin_is_refused(run: Run, context: C
     assert "return origin" in complaint
     both = ("--return-origin", "https://a.example", "--handover-url", "https://a.example/in")
     assert run("organisation", "set", "default", *both).status == 0
-    # Nor is it left behind alone.
+    # The rejected part is not stored alone, either.
     assert "https://a.example/in" in run("organisation", "set", "default", "--no-return-origins").complaint
     assert _get(context, "default").return_origins == ("https://a.example",)
     assert run("organisation", "set", "default", "--no-return-origins", "--no-handover-urls").status == 0
@@ -168,7 +168,7 @@ def test_no_more_of_a_logo_is_read_than_is_needed_to_refuse_it(run: Run, context
     logo = tmp_path / "logo.png"
     with logo.open("wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
-        file.truncate(MAX_BYTES * 10_000)  # a hole: it takes no room
+        file.truncate(MAX_BYTES * 10_000)  # a sparse file, which takes no space
     assert "larger than 256 KiB" in run("organisation", "set", "default", "--logo", str(logo)).complaint
 
 
@@ -182,7 +182,7 @@ def test_a_cover_is_stored_until_it_is_taken_off(run: Run, context: Context, tmp
     added = run("organisation", "add", "shop", "--name", "The Shop", "--cover", str(cover))
     assert (added.status, _get(context, "shop").cover_type) == (0, "image/jpeg")
     with cover.open("ab") as file:
-        file.truncate(MAX_BYTES * 10_000)  # a hole: it takes no room
+        file.truncate(MAX_BYTES * 10_000)  # a sparse file, which takes no space
     assert "larger than 200 KiB" in run("organisation", "set", "default", "--cover", str(cover)).complaint
 
 

@@ -19,7 +19,7 @@ def instance(tmp_path: Path) -> Path:
 
 
 def complaint(instance: Path, *arguments: str, **settings: str) -> str:
-    """The one line with which a command refuses to start."""
+    """The only line of a command that refuses to start."""
     ended = run_portal(instance, *arguments, **settings)
     assert ended.returncode != 0
     assert ended.stdout == ""
@@ -33,7 +33,7 @@ def mode(path: Path) -> int:
 
 
 def begin_request(served: Served, path: str = "/healthz") -> socket.socket:
-    """A request whose last line is still missing."""
+    """Send a request without its last line."""
     client = socket.create_connection(("127.0.0.1", served.port), timeout=30)
     client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode())
     return client
@@ -90,7 +90,7 @@ def test_readiness_is_refused_while_the_server_stops(instance: Path) -> None:
 
 
 def wait_until_accepted(served: Served) -> None:
-    """Connections are accepted in order: when a later one has its answer, the earlier ones are in."""
+    """Connections are accepted in order: once a later one has a response, the earlier ones are accepted."""
     urllib.request.urlopen(f"{served.url}/healthz", timeout=30).close()
 
 

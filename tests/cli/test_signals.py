@@ -12,7 +12,7 @@ from tests.cli.process import PATIENCE_SECONDS, PORTAL, serving, working
 pytestmark = pytest.mark.full
 
 IGNORING = ("sh", "-c", 'trap "" INT HUP && exec "$@"', "sh")
-"""What to put before a command, so that it begins as such a job."""
+"""Return the prefix of a command that starts it as such a job."""
 TESTS = """
 import signal, subprocess, sys
 from tests.servers.processes import give_children_default_signals

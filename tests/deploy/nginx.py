@@ -11,7 +11,7 @@ from tests.system_packages import apt_installs, say
 
 
 def find_nginx() -> str | None:
-    """The server's path; Debian keeps it where only root looks."""
+    """Return the server's path; Debian installs it outside the PATH of other users than root."""
     return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
@@ -20,7 +20,7 @@ def find_openssl() -> str | None:
 
 
 def main() -> None:
-    """Say nothing when both are there."""
+    """Print nothing if both are installed."""
     if not (find_nginx() and find_openssl()):
         apt_installs("nginx-light", "openssl")
     if not (find_nginx() and find_openssl()):

@@ -99,7 +99,7 @@ class ProxiedPortals:
         return found
 
     def sign_in_wrongly(self) -> int:
-        """The status of a form that was filled in and sent."""
+        """Fill in and send a form; return the status."""
         page = self.ask("GET", "/login")
         token = re.search(r'name="csrf_token" value="([^"]+)"', page.body)
         if page.status != 200 or token is None:
@@ -134,7 +134,7 @@ def build(folder: Path, *, portals: int, rate: str, burst: str) -> Iterator[Prox
 
 @contextmanager
 def running_nginx(folder: Path, https_port: int) -> Iterator[int]:
-    """Run nginx as `configure` wrote it in a folder; the id of its process."""
+    """Run nginx with the configuration in a folder; return the id of its process."""
     with ExitStack() as stack:
         nginx = subprocess.Popen([str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")])
         stack.callback(nginx.wait, PATIENCE_SECONDS)
@@ -150,7 +150,7 @@ def make_certificate(folder: Path) -> None:
 
 
 def configure(folder: Path, http_port: int, https_port: int, ports: list[int], limits: Mapping[str, str]) -> None:
-    """Write nginx.conf: the example, with other ports and certificates, and nothing of the machine's own."""
+    """Write nginx.conf: the example with other ports and certificates, and nothing of the machine's own."""
     text = CONFIGURATION.read_text()
     upstream = "    server 127.0.0.1:{} max_fails=0;\n"
     for there, here in {

@@ -1,4 +1,4 @@
-"""deploy/systemd and deploy/compose.yaml, read: commands and settings that there are, and time to end in peace."""
+"""deploy/systemd and deploy/compose.yaml name commands and settings that exist, and leave enough time to stop."""
 
 import re
 import shlex
@@ -26,7 +26,7 @@ DEPLOY = ROOT / "deploy"
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 SETTINGS = {f"PORTAL_{field.name.upper()}" for field in fields(Settings)}
 ENDING = {"serve": GRACEFUL_SECONDS, "worker": MAIL_SECONDS, "upgrade": 0}
-"""How long each command may take to end, in seconds."""
+"""The seconds in which each command stops."""
 FILLED_IN = {
     "BASE_URL": "https://portal.example.com",
     "SECRET_KEY": "p0Wq-7rLz2NvXk9sTe4JbUy8",
@@ -37,7 +37,7 @@ FILLED_IN = {
 
 
 def parsed(words: Sequence[str]) -> click.Context:
-    """The command that these words are; raises UsageError when the portal has none such."""
+    """Return the command that these words call; raises UsageError if there is none."""
     command: click.Command = portal
     context = click.Context(portal)
     rest = list(words)
@@ -76,7 +76,7 @@ def test_systemd_finds_nothing_wrong_with_a_unit(unit: Path, tmp_path: Path) -> 
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
-    """Of the compose file, with what an operator has to say filled in."""
+    """Return the compose file with the operator's values filled in."""
     text = re.sub(
         r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}",
         lambda found: FILLED_IN[found[1]] if found[2] is None else found[2],

@@ -1,4 +1,4 @@
-"""deploy/nginx/portal.conf, in front of two portals: the very file, with ports and certificates of the test's own."""
+"""deploy/nginx/portal.conf in front of two portals: the file itself, with ports and certificates of the test."""
 
 import http.client
 import json
@@ -20,19 +20,19 @@ pytestmark = [
 ]
 
 ROUNDS = 20 if LONG else 2
-"""Of a rolling restart."""
+"""The number of rolling restarts."""
 
 
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedPortals]:
-    """Two portals, and a proxy that lets tests ask as often as they like."""
+    """Two portals, and a proxy without rate limits."""
     with build(tmp_path_factory.mktemp("proxied"), portals=2, rate="rate=2000r/s", burst="burst=2000") as proxied:
         yield proxied
 
 
 @pytest.fixture(scope="module")
 def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedPortals]:
-    """One portal, and a proxy that lets nobody ask often; a test may end the portal."""
+    """One portal, and a proxy with low rate limits; a test may stop the portal."""
     with build(tmp_path_factory.mktemp("tight"), portals=1, rate="rate=12r/m", burst="burst=1") as proxied:
         yield proxied
 
@@ -76,7 +76,9 @@ def test_a_large_body_stops_at_the_proxy(proxied: ProxiedPortals) -> None:
 
 
 def assert_safe(answer: Answer, usual: Answer) -> None:
-    """What the proxy itself says has the headers of what the portal says, and may load and be sent to nothing."""
+    """Check that a response of the proxy has the headers of the portal's, and a policy that allows no loading or
+    sending.
+    """
     for name in ("Cache-Control", "Referrer-Policy", "Strict-Transport-Security", "X-Content-Type-Options"):
         assert answer.headers.get_all(name) == usual.headers.get_all(name) == [usual.headers[name]], name
     policy = answer.headers["Content-Security-Policy"]
@@ -84,7 +86,7 @@ def assert_safe(answer: Answer, usual: Answer) -> None:
 
 
 def code_of_the_portal(proxied: ProxiedPortals, status: int) -> str:
-    """What the portal itself calls a failure that the proxy tells in its place."""
+    """Return the portal's own words for a failure that the proxy reports."""
     with closing(http.client.HTTPConnection("127.0.0.1", proxied.upstreams[0].port, timeout=30)) as connection:
         headers = {"X-Forwarded-Proto": "https", "Content-Type": "application/json"}
         connection.request("POST", "/api/v1/customer/login", "x" * 100_000, headers)
@@ -110,7 +112,7 @@ def test_without_a_portal_browsers_get_a_page_and_programs_json(tight: ProxiedPo
         upstream.kill()
     page = tight.ask("GET", "/login")
     for _ in range(30):
-        if page.status != 429:  # as long as what the test before has asked for counts
+        if page.status != 429:  # until the requests of the test before no longer count
             break
         sleep(1)
         page = tight.ask("GET", "/login")
@@ -124,13 +126,13 @@ def test_without_a_portal_browsers_get_a_page_and_programs_json(tight: ProxiedPo
 
 
 def test_a_client_cannot_forge_its_ip_address(proxied: ProxiedPortals) -> None:
-    """The mailbox is shown to this machine only, and no proxy's visitor is on it."""
+    """The mailbox is shown to this machine only, which no visitor of a proxy is on."""
     answer = proxied.ask("GET", "/dev/mailbox", X_Forwarded_For="127.0.0.1", Forwarded="for=127.0.0.1")
     assert answer.status == 404
 
 
 def test_a_rolling_restart_fails_no_request(proxied: ProxiedPortals) -> None:
-    """Each portal is restarted in turn, several times, while customers sign in."""
+    """Restart each portal in turn, several times, while customers sign in."""
     ended, seen = Event(), list[int]()
 
     def keep_asking() -> None:

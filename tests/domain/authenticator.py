@@ -15,23 +15,23 @@ STEP = timedelta(seconds=STEP_SECONDS)
 
 @dataclass(frozen=True)
 class Authenticator:
-    """An app that holds one secret, on a phone whose clock is the domain's."""
+    """An app that contains one secret, on a phone with the domain's clock."""
 
     secret: str
     clock: MovableClock
     recovery_codes: tuple[str, ...]
 
     def code(self, steps: int = 0) -> str:
-        """What it shows now, or so many steps later."""
+        """Return the code of now, or of a number of time steps later."""
         return pyotp.TOTP(self.secret).at(self.clock.now + steps * STEP)
 
     def next_code(self) -> str:
-        """What it shows after the next turn."""
+        """Return the code of the next time step."""
         self.clock.advance(STEP)
         return self.code()
 
     def wrong_code(self) -> str:
-        """Six digits that it shows at no time near."""
+        """Return six digits that are not the code of any time step near now."""
         near = {self.code(steps) for steps in range(-2, 3)}
         return next(code for code in ("000000", "111111", "222222", "333333", "444444", "555555") if code not in near)
 

@@ -1,4 +1,4 @@
-"""What the domain's tests may ask for besides."""
+"""Fixtures for the tests of the domain."""
 
 from collections.abc import Iterator
 
@@ -17,11 +17,11 @@ def scene(context: Context, visitor: Visitor) -> Scene:
 
 @pytest.fixture
 def hashes(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[HashCounter]:
-    """Counts what the Argon2 library computes from now on; it still computes."""
+    """Count the hashes that the Argon2 library computes from now on; it still computes them."""
     counter = HashCounter(argon2.low_level.hash_secret)
     monkeypatch.setattr(argon2.low_level, "hash_secret", counter)
     yield counter
-    counter.gate.set()  # whatever a failed test has left behind it
+    counter.gate.set()  # releases hashes that a failed test has left waiting
 
 
 @pytest.fixture

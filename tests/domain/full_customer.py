@@ -46,20 +46,20 @@ NONCE = "janas-page-made-this-one-up"
 
 @dataclass(frozen=True)
 class FullCustomer:
-    """The ids and tokens of that customer."""
+    """The ids and tokens of the customer."""
 
     contact_id: int
     cu_ref_no: str
     referral: str
-    """The reference number of the friend who sent her."""
+    """The reference number of the customer who referred this one."""
     identity: str
-    """Alive."""
+    """An identity that has not ended."""
     reset: str
-    """A token out of a mail, unused."""
+    """An unused token from an email."""
 
     @property
     def traces(self) -> tuple[str, ...]:
-        """Each of them tells of this customer wherever it stands."""
+        """Each of them identifies this customer wherever it is stored."""
         texts = [text for name, text in DETAILS.items() if name not in ("country", "locale")]
         return (
             EMAIL,
@@ -93,7 +93,7 @@ def create_full_customer(portal: Scene) -> FullCustomer:
     jana.log_out(identity)
     jana.reset(jana.ask_reset(EMAIL))
     jana.fail_to_log_in(EMAIL)
-    jana.register(EMAIL)  # which tells her by mail that she is a customer already
+    jana.register(EMAIL)  # which tells her by email that she has an account already
     identity = jana.log_in(EMAIL, SECOND_PASSWORD, remember=True)
     jana.remember(identity)
     request_address_change(jana.context, jana.visitor, jana.get(identity), parse_email(NEW_EMAIL))
@@ -108,7 +108,7 @@ def create_full_customer(portal: Scene) -> FullCustomer:
 
 
 def set_up_two_step_of(scene: Scene, identity: str) -> str:
-    """Turn two-step verification on in a session; the session's new identity."""
+    """Turn two-step verification on in a session; return the session's new identity."""
     context, visitor, customer = scene.context, scene.visitor, scene.get(identity)
     secret = begin_set_up(context, visitor, customer.id, customer.email, sealed=None).secret
     on = set_up_two_step(context, visitor, customer, secret, pyotp.TOTP(secret).at(context.clock()))
@@ -118,5 +118,5 @@ def set_up_two_step_of(scene: Scene, identity: str) -> str:
 
 
 def reference_of(scene: Scene, email: str) -> str:
-    """The reference number of a customer."""
+    """Return the reference number of a customer."""
     return str(scene.rows(select(Contact.c.cu_ref_no).where(Contact.c.email == email))[0][0])

@@ -1,4 +1,4 @@
-"""Instruments for tests: count hashes, record statements and log lines, run calls in parallel."""
+"""Count hashes, record statements and log lines, and run calls in parallel, for tests."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ PATIENCE = PATIENCE_SECONDS
 
 
 class HashCounter:
-    """Stands before argon2's own function: counts the hashes, and holds them back while `gate` is closed."""
+    """Replaces argon2's function: counts the hashes, and holds them back while `gate` is closed."""
 
     def __init__(self, hash_secret: Callable[..., bytes]) -> None:
         self._hash_secret = hash_secret
@@ -44,14 +44,14 @@ class HashCounter:
                 self.running -= 1
 
     def during(self, work: Callable[[], object]) -> int:
-        """How many hashes a piece of work costs."""
+        """Return the number of hashes that a piece of work takes."""
         before = self.computed
         work()
         return self.computed - before
 
 
 def normalised_lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How long each text is that is brought into a Unicode normal form from now on, by whatever library."""
+    """Record the length of each text that is brought into a Unicode normal form from now on, by any library."""
     lengths: list[int] = []
     normalize = unicodedata.normalize
 
@@ -65,7 +65,7 @@ def normalised_lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @contextmanager
 def statements_of(engine: Engine) -> Iterator[list[str]]:
-    """The statements that run meanwhile, in order, without their parameters."""
+    """Record the statements of a block in order, without their parameters."""
     seen: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
@@ -81,7 +81,7 @@ def statements_of(engine: Engine) -> Iterator[list[str]]:
 
 @contextmanager
 def lines_of(name: str) -> Iterator[list[dict[str, Any]]]:
-    """The lines that a logger writes meanwhile, as machines read them."""
+    """Record the lines that a logger writes in a block, as JSON."""
     lines: list[dict[str, Any]] = []
 
     class Collector(logging.Handler):
@@ -99,7 +99,7 @@ def lines_of(name: str) -> Iterator[list[dict[str, Any]]]:
 
 
 def in_parallel(works: Sequence[Callable[[], Result]]) -> list[Result | Exception]:
-    """Run each in a thread of its own, released by one barrier; returns what each returned or raised."""
+    """Run each function in its own thread, released by one barrier; return what each returned or raised."""
     barrier = Barrier(len(works))
     outcomes: dict[int, Result | Exception] = {}
 
@@ -107,7 +107,7 @@ def in_parallel(works: Sequence[Callable[[], Result]]) -> list[Result | Exceptio
         barrier.wait(PATIENCE)
         try:
             outcomes[number] = work()
-        except Exception as error:  # noqa: BLE001 - handed to the test, which looks at every one
+        except Exception as error:  # noqa: BLE001 - the test checks every exception
             outcomes[number] = error
 
     threads = [Thread(target=run, args=pair) for pair in enumerate(works)]
@@ -119,7 +119,7 @@ def in_parallel(works: Sequence[Callable[[], Result]]) -> list[Result | Exceptio
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Return as soon as a condition holds."""
+    """Wait until a condition holds."""
     deadline = monotonic() + PATIENCE
     while not condition():
         assert monotonic() < deadline, "what was waited for never came"

@@ -40,14 +40,14 @@ def finish_adding(
 
 
 def ask(scene: Scene, party: RelyingParty = PARTY) -> PasskeyRequest:
-    """Ask for any passkey, to sign in."""
+    """Request any passkey, to sign in."""
     return log_in_by_passkey.request_passkey(scene.context, party)
 
 
 def finish(
     scene: Scene, request: PasskeyRequest, credential: str, party: RelyingParty = PARTY, **options: Any
 ) -> SignIn:
-    """Sign in with the answer to a request."""
+    """Sign in with the response to a request."""
     return log_in_by_passkey.log_in_by_passkey(
         scene.context,
         scene.visitor,
@@ -57,20 +57,20 @@ def finish(
 
 
 def begin(scene: Scene, authenticator: Authenticator, party: RelyingParty = PARTY) -> SignIn:
-    """Sign in with a passkey, up to the second step if one is asked for."""
+    """Sign in with a passkey, up to the second step if one is needed."""
     request = ask(scene, party)
     return finish(scene, request, authenticator.get(request.options), party)
 
 
 def log_in(scene: Scene, authenticator: Authenticator, party: RelyingParty = PARTY) -> str:
-    """Sign in with a passkey; returns the identity."""
+    """Sign in with a passkey; return the identity."""
     return identity_of(begin(scene, authenticator, party))
 
 
 def prove(
     scene: Scene, identity: str, authenticator: Authenticator, options: Mapping[str, Any] | None = None
 ) -> str | None:
-    """Prove in a session with a passkey that it is the customer."""
+    """Reauthenticate with a passkey."""
     customer = scene.get(identity)
     request = reauthenticate.request_own_passkey(scene.context, customer, PARTY)
     credential = authenticator.get(options or request.options)
@@ -84,7 +84,7 @@ def passkeys_of(scene: Scene, identity: str) -> tuple[Passkey, ...]:
 
 
 def events(scene: Scene, *kinds: EventKind) -> list[tuple[str, str | None]]:
-    """The events of these kinds, with what they were refused for."""
+    """Return the events of these kinds, with the reasons for their refusal."""
     found = scene.rows(select(Event.c.kind, Event.c.refusal).where(Event.c.kind.in_(kinds)).order_by(Event.c.id))
     return [(kind, refusal) for kind, refusal in found]
 

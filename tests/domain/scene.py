@@ -52,7 +52,7 @@ WRONG_PASSWORD = "cinder ballot marrow 63"
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail that goes out, with the token that its link carries."""
+    """A sent email, with the token in its link."""
 
     notice: Notice
     recipient: str
@@ -60,7 +60,7 @@ class Mail:
 
 
 def identity_of(begun: SignIn) -> str:
-    """The identity of a sign-in that waits for nothing."""
+    """Return the identity of a sign-in that needs no second step."""
     assert isinstance(begun, str)
     return begun
 
@@ -77,23 +77,23 @@ class Scene:
         return replace(self, visitor=replace(self.visitor, ip=ip))
 
     def via_api(self, ip: str | None = None) -> "Scene":
-        """The same portal, asked by the shop's server for a customer, whose IP it gives or not."""
+        """Return the scene of a shop's server at the same portal, which reports a customer's IP address or not."""
         return replace(self, visitor=replace(self.visitor, ip=ip, locale=None, via_api=True))
 
     def in_browser(self, device: str | None) -> "Scene":
-        """The same portal, asked by a browser that brings a device cookie, or none."""
+        """Return the scene of a browser with a device cookie, or without."""
         return replace(self, visitor=replace(self.visitor, device=device))
 
     def in_known_browser(self, email: str = ADA, password: str = PASSWORD) -> "Scene":
-        """The same portal, asked by a browser in which a customer signs in."""
+        """Return the scene of a browser in which a customer signs in."""
         return self.in_browser(self.remember(self.log_in(email, password)))
 
     def remember(self, identity: str) -> str | None:
-        """Know this browser by a new identity; returns what its device cookie is to hold."""
+        """Make this browser known by a new identity; return the value of its device cookie."""
         return devices.remember_device(self.context, self.visitor, identity)
 
     def at_another_organisation(self) -> "Scene":
-        """The same visitor at a second shop that this portal serves."""
+        """Return the same visitor's scene at a second organisation of the portal."""
         values = {"slug": "second", "name": "Second shop", "created_at": self.context.clock()}
         with self.context.database.write() as connection:
             second = connection.execute(insert(Organisation).returning(Organisation.c.id), values).scalar_one()
@@ -101,11 +101,11 @@ class Scene:
         return replace(self, visitor=visitor)
 
     def with_rules(self, **rules: Any) -> "Scene":
-        """The same portal under other rules."""
+        """Return the scene with other limits and lifetimes."""
         return replace(self, context=replace(self.context, rules=replace(self.context.rules, **rules)))
 
     def without_limits(self) -> "Scene":
-        """For tests of what happens when limits do not step in first."""
+        """Return the scene with limits that no test reaches."""
         names = ("login_limit_account", "login_limit_network", "register_limit_network")
         mails = ("mail_limit_address", "mail_limit_network")
         return self.with_rules(**dict.fromkeys([*names, *mails], parse_limit("100000 per hour")))
@@ -122,7 +122,7 @@ class Scene:
         register_by_api.register_by_api(self.context, self.visitor, application)
 
     def confirm_by_api(self, token: str | None = None) -> ConfirmedRegistration:
-        """Bring a verification link to the shop; the one that was mailed last, if none is given."""
+        """Confirm a registration as the shop does, by a token; by default that of the last email."""
         return register_by_api.confirm_by_api(self.context, self.visitor, token or self.token(Notice.VERIFY))
 
     def magic_auth(self, email: str = ADA, **known: str | None) -> str:
@@ -136,12 +136,12 @@ class Scene:
         return identity_of(confirm(self.context, self.visitor, found, password, remember=False, replacing=replacing))
 
     def join(self, email: str = ADA, password: str = PASSWORD, **typed: Any) -> str:
-        """Become a customer: register and confirm in one browser. Returns the identity."""
+        """Register and confirm in one browser; return the identity."""
         public_id = self.register(email, password, **typed)
         return self.confirm(self.token(Notice.VERIFY), browser=public_id)
 
     def add_guest(self, email: str = ADA, **known: Any) -> int:
-        """A contact known by address, as an order without an account leaves one."""
+        """Create a contact without an account, as an order does."""
         address, now = parse_email(email), self.context.clock()
         values = {
             "organisation_id": self.visitor.organisation_id,
@@ -156,7 +156,7 @@ class Scene:
             return connection.execute(insert(Contact).returning(Contact.c.id), {**values, **known}).scalar_one()
 
     def add_imported(self, email: str = ADA, password: str = PASSWORD) -> None:
-        """A customer with an account out of another system, with the hash that it had there."""
+        """Create a customer whose password hash was imported."""
         contact_id, now = self.add_guest(email), self.context.clock()
         password_hash = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
         values = {"contact_id": contact_id, "password_hash": password_hash, "password_set_at": now, "created_at": now}
@@ -166,11 +166,11 @@ class Scene:
         ban.ban(self.context, self.visitor.organisation_id, parse_email(email), "chargebacks", duration)
 
     def close(self, identity: str) -> bool:
-        """Close the account of who is signed in."""
+        """Close the account of a signed-in customer."""
         return close_account.close_account(self.context, self.visitor, self.get(identity))
 
     def keep(self, token: str | None = None) -> None:
-        """Use a link that keeps a closed account; the one of the closing, if none is given."""
+        """Use a link that keeps a closed account; by default that of the email about the closing."""
         link = close_account.get_keep_link(self.context, self.visitor, token or self.token(Notice.CLOSED))
         close_account.keep_account(self.context, self.visitor, link)
 
@@ -186,7 +186,7 @@ class Scene:
         return log_in.log_in(self.context, self.visitor, address, password, remember=remember, replacing=replacing)
 
     def fail_to_log_in(self, email: str = ADA, times: int = 1) -> None:
-        """Wrong passwords, whatever they are answered with."""
+        """Try wrong passwords, whatever the failure is."""
         for _ in range(times):
             with pytest.raises(Refused):
                 self.log_in(email, WRONG_PASSWORD)
@@ -209,7 +209,7 @@ class Scene:
         request_reset.request_reset(self.context, self.visitor, parse_email(email), lifetime)
 
     def ask_reset(self, email: str = ADA, lifetime: timedelta | None = None) -> str:
-        """Ask for a reset link; returns the token that was mailed."""
+        """Request a reset link; return the token that was emailed."""
         self.request_reset(email, lifetime)
         return self.token(Notice.RESET)
 
@@ -217,7 +217,7 @@ class Scene:
         return set_new_password.set_new_password(self.context, self.visitor, token, password)
 
     def use_sign_in_link(self, email: str = ADA) -> EmailSignIn:
-        """Ask for a mail to sign in, and open its link."""
+        """Request a sign-in email, and open its link."""
         log_in_by_email.request_sign_in(self.context, self.visitor, parse_email(email))
         link = log_in_by_email.get_sign_in_link(self.context, self.visitor, self.token(Notice.SIGN_IN))
         return log_in_by_email.log_in_by_email(self.context, self.visitor, link, remember=False, replacing=None)
@@ -239,7 +239,7 @@ class Scene:
         return report_not_me.get_not_me_link(self.context, self.visitor, token)
 
     def report_not_me(self, token: str) -> str:
-        """Say that it was somebody else; returns the public id of the link that sets a new password."""
+        """Report that an event was not the customer's; return the public id of the link that sets a new password."""
         return report_not_me.report_not_me(self.context, self.visitor, self.open_not_me(token))
 
     def mails(self, notice: Notice | None = None) -> list[Mail]:
@@ -261,7 +261,7 @@ class Scene:
         return [mail for mail in mails if notice in (None, mail.notice)]
 
     def token(self, notice: Notice) -> str:
-        """The token in the newest mail of a kind."""
+        """Return the token in the newest email of a kind."""
         token = self.mails(notice)[-1].token
         assert token is not None
         return token
@@ -271,11 +271,11 @@ class Scene:
             return list(connection.execute(statement))
 
     def count(self, table: Table[Any]) -> int:
-        """How many rows a table holds."""
+        """Count the rows of a table."""
         return int(self.rows(select(func.count()).select_from(table))[0][0])
 
     def change_row(self, statement: Executable) -> None:
-        """What an operator, or a use-case yet to come, would have done to the database."""
+        """Change the database as no use case does."""
         with self.context.database.write() as connection:
             connection.execute(statement)
 
@@ -285,12 +285,12 @@ class Scene:
 
 @contextmanager
 def refused(failure: Failure) -> Iterator[pytest.ExceptionInfo[Refused]]:
-    """The block is refused, with this failure and no other."""
+    """Check that the block is refused with this failure."""
     with pytest.raises(Refused) as caught:
         yield caught
     assert caught.value.failure is failure
 
 
 def pending_registration(caught: pytest.ExceptionInfo[Refused]) -> str | None:
-    """Return the registration whose password was right at a refused sign-in, by its public id."""
+    """Return the public id of the registration whose password was right at a refused sign-in."""
     return caught.value.registration if isinstance(caught.value, RegistrationPending) else None

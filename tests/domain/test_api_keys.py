@@ -28,7 +28,7 @@ FORMAT = re.compile(r"(PROD|DEV_|ROOT)[A-Za-z0-9]{28}")
 
 @dataclass(frozen=True)
 class Shop:
-    """A shop's server, somewhere on the net."""
+    """A shop's server."""
 
     scene: Scene
     network: str = "198.51.100.7"
@@ -192,7 +192,7 @@ def test_recording_the_last_use_does_not_wait_for_a_writer(shop: Shop, settings:
         other.close()
     shop.use(key)
     assert shop.last_used() is not None
-    with shop.context.database.write() as connection:  # who must write still waits for others
+    with shop.context.database.write() as connection:  # a request that must write still waits for others
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() > 0
 
 

@@ -61,7 +61,7 @@ def sign_in_wrongly(scene: Scene) -> None:
     scene.log_in(ADA, WRONG_PASSWORD)
 
 
-def sign_in_as_nobody(scene: Scene) -> None:
+def sign_in_with_an_unknown_address(scene: Scene) -> None:
     scene.log_in()
 
 
@@ -84,7 +84,7 @@ def sign_out(scene: Scene) -> None:
     scene.log_out(scene.join())
 
 
-def sign_out_as_nobody(scene: Scene) -> None:
+def sign_out_without_an_identity(scene: Scene) -> None:
     scene.log_out("A" * 32)
 
 
@@ -125,12 +125,12 @@ def mistype_the_code_of_a_registration(scene: Scene) -> None:
     get_confirmation_by_code(scene.context, scene.visitor, scene.register(), "no code")
 
 
-def type_a_code_that_nobody_asked_for(scene: Scene) -> None:
+def type_an_unrequested_code(scene: Scene) -> None:
     log_in_by_email.get_sign_in_link_by_code(scene.context, scene.visitor, [], "000000")
 
 
 def type_codes(scene: Scene, *codes: str, asked_for: Sequence[str] = (ADA,), meanwhile: Act = idle) -> None:
-    """Ask for a link to sign in by, and type codes; "right" is the last link's."""
+    """Request a sign-in link, and type codes; "right" is the code of the last link."""
     public_ids = [
         log_in_by_email.request_sign_in(scene.context, scene.visitor, parse_email(email)) for email in asked_for
     ]
@@ -189,12 +189,12 @@ ENDED: Row = ("sign_in_by_mail", "CODE_ENDED", True)
         (confirm_with_a_wrong_password, [("register", None, True), ("confirm", "WRONG_PASSWORD", True)]),
         (sign_in, [*JOINED, ("sign_in", None, True)]),
         (sign_in_wrongly, [*JOINED, ("sign_in", "WRONG_PASSWORD", True)]),
-        (sign_in_as_nobody, [("sign_in", "UNKNOWN_CONTACT", False)]),
+        (sign_in_with_an_unknown_address, [("sign_in", "UNKNOWN_CONTACT", False)]),
         (sign_in_unconfirmed, [("register", None, True), ("sign_in", "UNVERIFIED", True)]),
         (sign_in_banned, [*JOINED, ("ban", None, True), ("sign_in", "BANNED", True)]),
         (sign_in_too_often, [("sign_in", "UNKNOWN_CONTACT", False)] * 10 + [("sign_in", "TOO_MANY_LOGINS", False)]),
         (sign_out, [*JOINED, ("sign_out", None, True)]),
-        (sign_out_as_nobody, []),
+        (sign_out_without_an_identity, []),
         (ask_for_a_reset, [("reset_request", None, False)]),
         (reset, [*JOINED, ("reset_request", None, True), ("reset", None, True)]),
         (guess_links, [("link_guess", "TOO_MANY_LOGINS", False)]),
@@ -206,7 +206,7 @@ ENDED: Row = ("sign_in_by_mail", "CODE_ENDED", True)
             [*JOINED, ("sign_in_request", None, True), ("sign_in_by_mail", "WRONG_CODE", True)],
         ),
         (mistype_the_code_of_a_registration, [("register", None, True), ("confirm", "WRONG_CODE", True)]),
-        (type_a_code_that_nobody_asked_for, []),
+        (type_an_unrequested_code, []),
         (type_a_dead_code, [*ASKED, *[MISTYPED] * 4, *[ENDED] * 2]),
         (type_a_code_that_is_too_old, [*ASKED, ENDED]),
         (type_the_code_of_a_link_that_was_used, [*ASKED, ("sign_in_by_mail", "LINK_ENDED", True)]),

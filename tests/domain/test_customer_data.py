@@ -1,4 +1,4 @@
-"""The export of a customer: all data, and nothing that opens an account."""
+"""The export of a customer: all data, and nothing that gives access to an account."""
 
 import base64
 import json
@@ -38,7 +38,7 @@ def customer(scene: Scene) -> FullCustomer:
 
 
 def tables_about_customers() -> set[str]:
-    """Every table whose rows refer to a contact, themselves or through others."""
+    """Return every table whose rows refer to a contact, directly or through others."""
     found = {"contact"}
     while True:
         more = {

@@ -9,7 +9,7 @@ from portal import domain
 from portal.domain.errors import Busy, Failure, Refused
 from portal.domain.messages import NN_
 
-# use case, code, message: the reference pages' own. Codes are typed on pages only.
+# Use case, code and message of the reference pages. Codes are typed on pages only.
 # TOO_MANY_MAILS has no page; its endpoint always says success.
 DOCUMENTED = {
     "LOGIN_FAILED": ("login", "E001", "Customer login failed."),
@@ -49,7 +49,7 @@ DOCUMENTED = {
     "TOO_MANY_MAILS": ("reset-password", "E001", "Too many mails."),
 }
 TOO_MANY_ATTEMPTS = ("TOO_MANY_LOGINS", "TOO_MANY_REGISTRATIONS")
-# What a stranger may not tell apart until the password was right.
+# Failures that a visitor must not tell apart until the password was right.
 LOOK_ALIKE = ("LOGIN_FAILED", "UNKNOWN_CONTACT", "NO_ACCOUNT", "WRONG_PASSWORD", "PASSWORD_LOCKED")
 
 
@@ -82,7 +82,7 @@ def test_every_failure_is_raised_somewhere_in_the_domain() -> None:
 
 
 def failures_in(path: Path) -> set[str]:
-    """The failures a module names other than to compare with them."""
+    """Return the failures that a module raises: names, except in comparisons."""
     tree = ast.parse(path.read_text("utf-8"))
     compared = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Compare) for part in ast.walk(node)}
     return {

@@ -31,12 +31,12 @@ EVE = "eve@example.com"
 
 
 def ask(scene: Scene, email: str = ADA) -> str:
-    """Ask for a mail to sign in; returns what the browser remembers of it."""
+    """Request a sign-in email; return what the browser remembers of it."""
     return request_sign_in(scene.context, scene.visitor, parse_email(email))
 
 
 def right(scene: Scene, public_id: str, purpose: Purpose = Purpose.SIGN_IN) -> str:
-    """The code in the mail."""
+    """Return the code in the email."""
     return scene.context.signer.code(purpose, public_id)
 
 
@@ -45,7 +45,7 @@ def wrong(scene: Scene, public_id: str, purpose: Purpose = Purpose.SIGN_IN) -> s
 
 
 def type_code(scene: Scene, code: str, *public_ids: str) -> str:
-    """Type a code into the browser that asked; returns the identity."""
+    """Type a code into the browser that requested it; return the identity."""
     link = get_sign_in_link_by_code(scene.context, scene.visitor, public_ids, code)
     return identity_of(log_in_by_email(scene.context, scene.visitor, link, remember=False, replacing=None).sign_in)
 
@@ -56,7 +56,7 @@ def open_link(scene: Scene) -> str:
 
 
 def guess(scene: Scene, times: int, email: str = ADA) -> list[Failure]:
-    """Wrong codes, five for each mail that is asked for; how each was answered."""
+    """Type wrong codes, five for each email; return the failure of each."""
     failures = []
     public_id = ""
     for number in range(times):
@@ -253,7 +253,7 @@ def test_a_right_code_that_is_refused_is_recorded_like_a_wrong_one(portal: Scene
 
 
 def guess_new_address(scene: Scene, times: int) -> None:
-    """Have a customer try codes for a new address, the last of them wrong, and prove their own mailbox afterwards."""
+    """Let a customer try codes for a new address, the last of them wrong, and then prove their own mailbox."""
     identity = scene.join()
     address_change.ask(scene, identity)
     scene.change_row(update(Link).where(Link.c.purpose == Purpose.ADDRESS_CHANGE).values(code_tries=times - 1))

@@ -35,7 +35,7 @@ every_way = pytest.mark.parametrize("ask", [ask_reset, ask_sign_in, register])
 
 
 def passed(ask: Ask, scene: Scene, times: int) -> int:
-    """How many of these got through."""
+    """Return how many of these were sent."""
     return sum(1 for _ in range(times) if got_through(ask, scene))
 
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from portal.domain.context import NOTICE_LINK_LIFETIME
 from portal.domain.errors import Failure
-from portal.domain.notices import MAX_BUNDLED, NOT_ME_LIFETIME
+from portal.domain.notices import MAX_BUNDLED
 from portal.domain.operations import mail_delivery
 from portal.domain.operations.clock_steps import bring_forward
 from portal.domain.operations.mail_queue import queued_mails
@@ -27,7 +28,7 @@ def notices(scene: Scene) -> int:
 
 
 def listed(scene: Scene) -> list[list[str]]:
-    """The user agents of the further sign-ins that each notice lists, oldest first."""
+    """Return the user agents of the further sign-ins that each notice lists, oldest first."""
     found = scene.rows(
         select(OutboxMail.c.details).where(OutboxMail.c.notice == Notice.NEW_SIGN_IN).order_by(OutboxMail.c.id)
     )
@@ -44,7 +45,7 @@ def claim(scene: Scene, claim_id: str = "c" * 32) -> mail_delivery.DueMail | Non
 
 
 def send_all(scene: Scene) -> list[str]:
-    """What the mail worker does, in short; the notices that it sends."""
+    """Send all due emails; return the notices."""
     sent = []
     while (mail := claim(scene)) is not None:
         with scene.context.database.write() as connection:
@@ -72,7 +73,7 @@ class TestNewSignIns:
             .join(Link, Link.c.id == OutboxMail.c.link_id)
             .where(OutboxMail.c.notice == Notice.NEW_SIGN_IN)
         )[0]
-        assert tuple(row) == ("198.51.100.7", "Firefox/145.0", False, scene.context.clock() + NOT_ME_LIFETIME)
+        assert tuple(row) == ("198.51.100.7", "Firefox/145.0", False, scene.context.clock() + NOTICE_LINK_LIFETIME)
 
     def test_none_in_a_known_browser(self, scene: Scene) -> None:
         scene.join()

@@ -22,7 +22,7 @@ PORTAL = Portal(languages=("en",), hostname=HOST)
 
 @dataclass
 class Queries:
-    """What the database is asked, and whether it answers."""
+    """Record the queries, and answer them or fail."""
 
     asked: list[str] = field(default_factory=list)
     away: bool = False

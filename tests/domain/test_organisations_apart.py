@@ -149,7 +149,7 @@ def test_a_registration_is_unknown_to_another_organisation(first: Scene, second:
     assert len(first.mails()) == mails
     with refused(Failure.UNKNOWN_CONTACT):
         second.log_in()
-    second.register_by_api()  # not held up by the one that waits at the first
+    second.register_by_api()  # another organisation's registration is not blocked by the pending one
     first.confirm_by_api(first.mails(Notice.VERIFY)[0].token)
     second.confirm_by_api()
     assert (second.count(Account), second.count(Registration)) == (2, 2)

@@ -21,7 +21,7 @@ EVE = "eve@example.com"
 
 
 def tries_left(scene: Scene, email: str = ADA) -> int:
-    """How many wrong passwords are looked at before the address is blocked, tried from a new network."""
+    """Count the wrong passwords that are checked from new networks before the address is blocked."""
     elsewhere = scene.elsewhere("198.51.100.77")
     left = 0
     while True:
@@ -179,7 +179,7 @@ def test_wrong_passwords_from_many_networks_lock_the_password_too(scene: Scene) 
 
 
 def test_counters_do_not_reveal_a_locked_password(scene: Scene) -> None:
-    """Else the 100 wrong tries were no ceiling: who goes on guessing would see which guess was not counted."""
+    """Otherwise 100 wrong attempts would be no limit: an attacker would see which attempt was not counted."""
     scene.without_limits().join()
     scene.without_limits().fail_to_log_in(times=100)
     for _ in range(10):

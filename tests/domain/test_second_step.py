@@ -42,7 +42,7 @@ def contact_id(scene: Scene) -> int:
 
 
 def enter(scene: Scene, code: str) -> bool:
-    """Whether a code of the customer is accepted."""
+    """Return whether a code of the customer is accepted."""
     guess = Guess(scene.visitor, contact_id(scene), code, EventKind.SIGN_IN)
     try:
         return second_step.check(scene.context, guess, lambda _connection, _contact, _now: True)
@@ -65,7 +65,7 @@ def test_clocks_may_differ_by_one_step(scene: Scene, app: Authenticator, steps: 
 
 
 def test_a_used_time_step_is_never_accepted_again(scene: Scene, app: Authenticator) -> None:
-    assert not enter(scene, app.code())  # it set the app up
+    assert not enter(scene, app.code())  # it was used to set up the app
     later = app.code(1)
     assert enter(scene, later)
     assert not enter(scene, later)

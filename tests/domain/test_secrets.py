@@ -31,7 +31,7 @@ def test_the_database_holds_no_token_identity_or_password_in_plain_text(scene: S
         assert secret.encode().hex() not in dump.lower()
     for token in tokens:
         public_id, _, signature = token.partition(".")
-        assert public_id in dump  # the dump would show it if it were there
+        assert public_id in dump  # check that the dump would contain it
         assert signature not in dump
 
 
@@ -46,6 +46,6 @@ def test_passwords_are_stored_as_argon2id_hashes_only(scene: Scene) -> None:
 
 
 def dump_of(scene: Scene) -> str:
-    """Everything the database holds, each value in quotes; bytes as hexadecimal digits."""
+    """Return all values in the database, each in quotes; bytes as hexadecimal digits."""
     values = (value for table in METADATA.sorted_tables for row in scene.rows(select(table)) for value in row)
     return "\n".join(f"'{value.hex() if isinstance(value, bytes) else value}'" for value in values)

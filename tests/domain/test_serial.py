@@ -19,8 +19,8 @@ from tests.domain.scene import ADA, SECOND_PASSWORD, Scene
 pytestmark = pytest.mark.differs_on_postgresql
 
 
-def until_somebody_waits(scene: Scene) -> None:
-    """On PostgreSQL, return when another transaction waits for a lock; on SQLite everybody waits at once."""
+def until_another_transaction_waits(scene: Scene) -> None:
+    """On PostgreSQL, return when another transaction waits for a lock; on SQLite every other writer waits."""
     if scene.context.database.engine.dialect.name == "postgresql":
         waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
         wait_until(lambda: scene.rows(waiting)[0][0] > 0)
@@ -41,14 +41,14 @@ def test_a_transaction_that_waited_for_a_contact_sees_its_changed_password(scene
         assert contact is not None
         accounts.set_password(connection, contact, "changed", scene.context.clock())
         thread.start()
-        until_somebody_waits(scene)
+        until_another_transaction_waits(scene)
     thread.join()
     assert seen[0] is not None
     assert seen[0].password_hash == "changed"
 
 
 def test_a_sign_in_that_waited_for_a_password_change_is_refused(scene: Scene) -> None:
-    """Else an identity that was opened with the old password would live on after the change that ends them all."""
+    """Otherwise an identity that was started with the old password would survive a change that ends all of them."""
     identity = scene.join()
     outcome: list[str | Exception] = []
 
@@ -64,11 +64,11 @@ def test_a_sign_in_that_waited_for_a_password_change_is_refused(scene: Scene) ->
         contact = contacts.lock(connection, customer.id)
         assert contact is not None
         thread.start()
-        until_somebody_waits(scene)
+        until_another_transaction_waits(scene)
         new_hash = scene.context.hasher.hash(SECOND_PASSWORD, contact.password_salt)
         accounts.change_password(connection, scene.context, scene.visitor, contact, new_hash, scene.context.clock())
     thread.join()
-    assert isinstance(outcome[0], Exception), "the old password signed somebody in after it was changed"
+    assert isinstance(outcome[0], Exception), "the old password was accepted after it was changed"
     assert not scene.is_signed_in(identity)
 
 

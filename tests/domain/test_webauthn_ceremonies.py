@@ -14,14 +14,14 @@ from webauthn import base64url_to_bytes
 from webauthn.helpers import bytes_to_base64url, parse_authenticator_data
 
 from portal.domain.errors import Failure
-from portal.domain.passkey_requests import Challenge, PasskeyResponse, Use, User, request_answer, request_credential
+from portal.domain.passkey_requests import Challenge, PasskeyResponse, Use, User, request_assertion, request_credential
 from portal.domain.relying_party import RelyingParty
 from portal.domain.webauthn_ceremonies import (
     CREDENTIAL_MAX_LENGTH,
     NewCredential,
-    VerifiedAnswer,
-    read_answer,
-    verify_answer,
+    VerifiedAssertion,
+    read_assertion,
+    verify_assertion,
     verify_credential,
 )
 from portal.storage.models import CREDENTIAL_ID_LENGTH
@@ -65,13 +65,13 @@ def register(vector: Mapping[str, Any], party: RelyingParty = PARTY) -> NewCrede
     )
 
 
-def authenticate(vector: Mapping[str, Any], public_key: bytes, party: RelyingParty = PARTY) -> VerifiedAnswer:
+def authenticate(vector: Mapping[str, Any], public_key: bytes, party: RelyingParty = PARTY) -> VerifiedAssertion:
     sent = vector["authentication"]
     response = {name: b64(sent[name]) for name in ("clientDataJSON", "authenticatorData", "signature")}
     challenges = [challenge(Use.SIGN_IN, sent["challenge"])]
-    return verify_answer(
+    return verify_assertion(
         party,
-        read_answer(PasskeyResponse(party, challenges, credential(vector, **response)), Use.SIGN_IN, NOW),
+        read_assertion(PasskeyResponse(party, challenges, credential(vector, **response)), Use.SIGN_IN, NOW),
         public_key,
     )
 
@@ -136,25 +136,25 @@ def test_a_registration_is_no_sign_in_nor_the_other_way_round() -> None:
     phone = Authenticator(origin=PARTY.origin)
     adding = request_credential(PARTY, User(b"handle", "ada", "Ada"), NOW, [])
     made = phone.create(adding.options)
-    request = request_answer(PARTY, Use.SIGN_IN, NOW)
+    request = request_assertion(PARTY, Use.SIGN_IN, NOW)
     answer = phone.get(request.options)
     with refused(Failure.PASSKEY_NOT_ADDED):
         verify_credential(PasskeyResponse(PARTY, [adding.challenge], answer), NOW)
     with refused(Failure.PASSKEY_REFUSED):
-        read_answer(PasskeyResponse(PARTY, [request.challenge], made), Use.SIGN_IN, NOW)
+        read_assertion(PasskeyResponse(PARTY, [request.challenge], made), Use.SIGN_IN, NOW)
 
 
 def test_client_data_of_the_other_ceremony_is_refused() -> None:
     phone = Authenticator(origin=PARTY.origin)
     adding = request_credential(PARTY, User(b"handle", "ada", "Ada"), NOW, [])
     key = verify_credential(PasskeyResponse(PARTY, [adding.challenge], phone.create(adding.options)), NOW).public_key
-    request = request_answer(PARTY, Use.SIGN_IN, NOW)
+    request = request_assertion(PARTY, Use.SIGN_IN, NOW)
     sent = json.loads(phone.get(request.options))
     client_data = base64url_to_bytes(sent["response"]["clientDataJSON"]).replace(b"webauthn.get", b"webauthn.create")
     sent["response"]["clientDataJSON"] = bytes_to_base64url(client_data)
-    answer = read_answer(PasskeyResponse(PARTY, [request.challenge], json.dumps(sent)), Use.SIGN_IN, NOW)
+    answer = read_assertion(PasskeyResponse(PARTY, [request.challenge], json.dumps(sent)), Use.SIGN_IN, NOW)
     with refused(Failure.PASSKEY_REFUSED):
-        verify_answer(PARTY, answer, key)
+        verify_assertion(PARTY, answer, key)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_client_data_of_the_other_ceremony_is_refused() -> None:
 )
 def test_what_is_no_credential_is_refused(sent: str) -> None:
     with refused(Failure.PASSKEY_REFUSED):
-        read_answer(PasskeyResponse(PARTY, [challenge(Use.SIGN_IN, "00")], sent), Use.SIGN_IN, NOW)
+        read_assertion(PasskeyResponse(PARTY, [challenge(Use.SIGN_IN, "00")], sent), Use.SIGN_IN, NOW)
     with refused(Failure.PASSKEY_NOT_ADDED):
         verify_credential(PasskeyResponse(PARTY, [challenge(Use.ADD, "00")], sent), NOW)
 
@@ -187,7 +187,7 @@ def test_a_credential_with_a_wrong_part_is_refused(field: str, value: object) ->
     adding = request_credential(PARTY, User(b"handle", "ada", "Ada"), NOW, [])
     made = json.loads(phone.create(adding.options))
     key = verify_credential(PasskeyResponse(PARTY, [adding.challenge], json.dumps(made)), NOW).public_key
-    request = request_answer(PARTY, Use.SIGN_IN, NOW)
+    request = request_assertion(PARTY, Use.SIGN_IN, NOW)
     answer = json.loads(phone.get(request.options))
     if field in made["response"]:
         made["response"][field] = value
@@ -196,15 +196,15 @@ def test_a_credential_with_a_wrong_part_is_refused(field: str, value: object) ->
     if field in answer["response"]:
         answer["response"][field] = value
         with refused(Failure.PASSKEY_REFUSED):
-            verify_answer(
+            verify_assertion(
                 PARTY,
-                read_answer(PasskeyResponse(PARTY, [request.challenge], json.dumps(answer)), Use.SIGN_IN, NOW),
+                read_assertion(PasskeyResponse(PARTY, [request.challenge], json.dumps(answer)), Use.SIGN_IN, NOW),
                 key,
             )
 
 
 class Extending(Authenticator):
-    """An authenticator that adds extensions to what it signs."""
+    """An authenticator that adds extensions to the data that it signs."""
 
     extensions: object = None
 
@@ -216,11 +216,11 @@ class Extending(Authenticator):
 
 
 def test_extensions_are_accepted_but_without_cbor_tags() -> None:
-    """For a tag the library makes an object: regular expressions, for example, that take seconds to compile."""
+    """The library creates what a tag names, for example a regular expression that takes seconds to compile."""
     phone = Extending(origin=PARTY.origin)
     adding = request_credential(PARTY, User(b"handle", "ada", "Ada"), NOW, [])
     key = verify_credential(PasskeyResponse(PARTY, [adding.challenge], phone.create(adding.options)), NOW).public_key
-    request = request_answer(PARTY, Use.SIGN_IN, NOW)
+    request = request_assertion(PARTY, Use.SIGN_IN, NOW)
     for extensions, is_accepted in (
         ({"hmac-secret": b"\xc0" * 300, "text": "\u00c0", "numbers": [-1.5, 2**40, None]}, True),
         ({"pattern": cbor2.CBORTag(35, "(?i)a")}, False),
@@ -231,8 +231,8 @@ def test_extensions_are_accepted_but_without_cbor_tags() -> None:
             verify_credential(PasskeyResponse(PARTY, [adding.challenge], phone.create(adding.options)), NOW)
         with nullcontext() if is_accepted else refused(Failure.PASSKEY_REFUSED):
             answer = phone.answer(phone.credentials[0], request.options["challenge"])
-            verify_answer(
-                PARTY, read_answer(PasskeyResponse(PARTY, [request.challenge], answer), Use.SIGN_IN, NOW), key
+            verify_assertion(
+                PARTY, read_assertion(PasskeyResponse(PARTY, [request.challenge], answer), Use.SIGN_IN, NOW), key
             )
 
 
@@ -248,7 +248,7 @@ def test_an_attestation_with_a_cbor_tag_is_refused() -> None:
 
 
 def test_what_browsers_and_logs_must_not_show_is_not_in_a_repr() -> None:
-    request = request_answer(PARTY, Use.SIGN_IN, NOW)
+    request = request_assertion(PARTY, Use.SIGN_IN, NOW)
     assert request.challenge not in repr(request)
     assert "value" not in repr(Challenge.read(request.challenge))
 

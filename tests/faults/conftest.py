@@ -11,6 +11,6 @@ __all__ = ["hashes", "make", "site", "start"]
 
 @pytest.fixture
 def broken_redis() -> Iterator[Redis]:
-    """A Redis server of the test's own, whole until the test breaks it."""
+    """A Redis server for one test, which may break it."""
     with Redis() as server:
         yield server

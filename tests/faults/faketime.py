@@ -25,9 +25,8 @@ def find_faketime() -> Path | None:
 
 
 class WrongClock:
-    """A clock that differs from the machine's, by no more than a test says, and otherwise when a test says so.
-
-    What counts the time since the machine's start is right, as it is where a real clock is set.
+    """A clock that differs from the machine's by what a test sets. The monotonic clock stays right, as on a machine
+    whose clock is set.
     """
 
     def __init__(self, folder: Path, ahead: timedelta = timedelta(0)) -> None:
@@ -50,14 +49,14 @@ class WrongClock:
         """The `portal` command by this clock."""
 
     def set(self, ahead: timedelta) -> None:
-        """From now on it is so far ahead of the machine's clock, or behind it."""
+        """Set the difference to the machine's clock from now on."""
         unread = self._file.with_suffix(".new")
         unread.write_text(f"{ahead.total_seconds():+.0f}")
         unread.replace(self._file)
 
 
 def main() -> None:
-    """Say nothing when it is there."""
+    """Print nothing if the library is installed."""
     if find_faketime() is None and sys.platform == "linux":
         apt_installs("libfaketime")
     if find_faketime() is None:

@@ -1,4 +1,4 @@
-"""The invariants that hold after a portal was killed many times: nothing lost, nothing done twice."""
+"""The invariants that hold after a portal was killed many times: nothing is lost, and nothing is done twice."""
 
 import json
 from collections import Counter, defaultdict
@@ -23,11 +23,11 @@ from tests.web.post import links_in
 from tests.web.test_served import Visitor
 
 CHECKS: dict[str, list[tuple[object, ...]]] = {"PRAGMA integrity_check": [("ok",)], "PRAGMA foreign_key_check": []}
-"""Of SQLite. What looks into PostgreSQL's files (amcheck) is not in the wheel."""
+"""On SQLite only: the extension that checks PostgreSQL's files (amcheck) is not in the wheel."""
 
 
 def is_settled(database: Database) -> bool:
-    """Whether no mail waits, but for those that are meant to be sent later."""
+    """Return whether no email waits, except those that are to be sent later."""
     with database.read() as connection:
         return queued_mails(connection, SystemClock())[0] == 0
 
@@ -40,9 +40,10 @@ def breaches(
     logs: Sequence[Path],
     interrupted: Mapping[str, int],
 ) -> list[str]:
-    """Each promise that was not kept, in a sentence; empty when nothing was lost. The portal serves, and is settled.
+    """Return each violated invariant as a sentence; empty if nothing was lost.
 
-    `interrupted` is how often whoever delivers mail was killed while it had a mail in its hands, by the mail's name.
+    The portal must be serving, with no work left. `interrupted` is the number of kills during the delivery of each
+    email, by its Message-ID.
     """
     found = list(journal.faults)
     with database.read() as connection:
@@ -57,7 +58,7 @@ def breaches(
 
 
 def _of_rows(journal: Journal, connection: Connection) -> list[str]:
-    """1 and 6: what was answered is there, wrong passwords included."""
+    """1 and 6: every answered change is stored, and wrong passwords are counted."""
     registered = set(connection.scalars(select(Registration.c.email)))
     guesses = select(Contact.c.email, Contact.c.failed_passwords).join(Account, Account.c.contact_id == Contact.c.id)
     accounts: dict[str | None, int] = {row.email: row.failed_passwords for row in connection.execute(guesses)}
@@ -77,7 +78,7 @@ def _of_rows(journal: Journal, connection: Connection) -> list[str]:
 
 
 def _of_wholes(connection: Connection) -> list[str]:
-    """1, 3 and 5: whatever was asked for, answered or not, was done as a whole or not at all, and no link twice."""
+    """1, 3 and 5: every request, answered or not, was done completely or not at all, and no link was used twice."""
     used_to_confirm = _count(connection, Link, Link.c.purpose == Purpose.VERIFY, Link.c.used_at.is_not(None))
     used_to_reset = _count(connection, Link, Link.c.purpose == Purpose.RESET, Link.c.used_at.is_not(None))
     notices = OutboxMail.c.notice == Notice.PASSWORD_CHANGED
@@ -92,7 +93,7 @@ def _of_wholes(connection: Connection) -> list[str]:
 
 
 def of_mails(messages: Sequence[EmailMessage], connection: Connection, interrupted: Mapping[str, int]) -> list[str]:
-    """2 and 3: each mail that was due came, and none that was not; one came again only where a kill came between."""
+    """2 and 3: every due email arrived, and no other; one arrived twice only if its delivery was killed."""
     copies: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     for mail in messages:
         name = mail["Message-ID"].strip("<>").partition("@")[0]
@@ -112,15 +113,15 @@ def of_mails(messages: Sequence[EmailMessage], connection: Connection, interrupt
 
 
 def _of_outbox(connection: Connection) -> list[str]:
-    """4: no mail is stuck, and whichever was not sent says why."""
+    """4: no email is stuck, and every unsent one has a reason."""
     mail = OutboxMail.c
     is_for_later = (mail.notice == Notice.NEW_SIGN_IN) & (mail.due_at > utc_now()) & mail.claim.is_(None)
     wrong = {
         "is still queued": mail.state == MailState.QUEUED,
         "was given up": mail.state == MailState.DEAD,
-        "is held by somebody": or_(mail.claim.is_not(None), mail.lease_until.is_not(None)),
-        "expired, and nobody knows why": (mail.state == MailState.EXPIRED) & mail.reason.is_(None),
-        "ended, and nobody knows when": (mail.state != MailState.DECOY) & mail.finished_at.is_(None),
+        "is still claimed": or_(mail.claim.is_not(None), mail.lease_until.is_not(None)),
+        "expired without a reason": (mail.state == MailState.EXPIRED) & mail.reason.is_(None),
+        "finished without a time": (mail.state != MailState.DECOY) & mail.finished_at.is_(None),
     }
     return [
         f"mail {name} {what}"
@@ -130,7 +131,7 @@ def _of_outbox(connection: Connection) -> list[str]:
 
 
 def _of_database(connection: Connection) -> list[str]:
-    """7: it is whole, and of a known schema."""
+    """7: the database is intact and has a known schema."""
     due = CHECKS if connection.dialect.name == "sqlite" else {}
     due = {**due, "SELECT version_num FROM alembic_version": [(schema.head(),)]}
     answers = {question: [tuple(row) for row in connection.execute(text(question))] for question in due}
@@ -138,7 +139,7 @@ def _of_database(connection: Connection) -> list[str]:
 
 
 def _of_customers(journal: Journal, served: Served) -> list[str]:
-    """1, 5 and 8: the last password opens the account and no other, no link works twice, no ended identity lives."""
+    """1, 5 and 8: only the last password opens the account, no link works twice, and no ended identity is valid."""
     found = []
     if Visitor(served).ask("GET", "/readyz")[0] != 200:
         found.append("the portal does not say that it is ready")
@@ -170,9 +171,9 @@ def _of_passwords(story: Story, served: Served) -> list[str]:
 
 
 def of_logs(journal: Journal, logs: Sequence[Path]) -> list[str]:
-    """8 and 9: no secret was written down, and nothing broke in a way that nobody foresaw.
+    """8 and 9: no secret is in the log, and no error is unexpected.
 
-    Every line is the portal's own: whatever is not JSON somebody has written past its log.
+    A line that is not JSON was not written by the portal's log.
     """
     found = []
     for log in logs:

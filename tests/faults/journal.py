@@ -1,4 +1,4 @@
-"""Customers who write down what they were told, while the portal is killed around them."""
+"""Customers who record the responses that they get while the portal is killed."""
 
 import http.client
 import random
@@ -15,37 +15,37 @@ from tests.web.post import links_in
 from tests.web.test_served import Visitor, token_in
 
 _PATIENCE_SECONDS = 300
-"""A mail may be held by one killed worker after another."""
+"""Two leases: an email may be claimed by two killed workers, one after another."""
 REQUEST_SECONDS = 15
-"""Within which every request is answered."""
+"""The time within which every request is answered."""
 
 
 @dataclass
 class Story:
-    """One customer: what was certainly done, as far as they were told."""
+    """What one customer has certainly done, according to the responses."""
 
     email: str
     registered: bool = False
     confirmed: bool = False
     passwords: list[str] = field(default_factory=list)
-    """In the order in which they were set; the last one counts."""
+    """In the order in which they were set; the last one is valid."""
     used_links: list[str] = field(default_factory=list)
     ended: list[Visitor] = field(default_factory=list)
-    """Browsers with an identity that is over: signed out, or signed in before another password was set."""
+    """Browsers whose identity has ended: signed out, or signed in before a password was set."""
     mistyped: int = 0
-    """How often a password was told to be wrong, after the last that was right."""
+    """The number of wrong passwords since the last right one."""
 
 
 class Journal:
-    """All stories, and each answer that nobody should get."""
+    """The journals of all customers, and each response that must not occur."""
 
     def __init__(self) -> None:
         self.stories: list[Story] = []
         self.faults: list[str] = []
         self.secrets: list[str] = []
-        """Passwords and tokens: none may stand in a log."""
+        """Passwords and tokens; no log may contain one."""
         self.closed = Event()
-        """Set when there is no more to come: whoever waits for an answer or a mail leaves."""
+        """Set at the end: customers who wait for a response or an email stop."""
         self._lock = Lock()
 
     def begin(self) -> Story:
@@ -56,14 +56,14 @@ class Journal:
 
 
 class Witness(Visitor):
-    """A visitor who notes which answers came too late, and which told what is nobody's business."""
+    """A visitor who records responses that came too late or revealed something."""
 
     def __init__(self, served: Served, journal: Journal) -> None:
         super().__init__(served)
         self._journal = journal
 
     def ask(self, method: str, path: str, body: str | None = None) -> tuple[int, str, str]:
-        """Status, Location and body of an answer."""
+        """Return status, Location and body of a response."""
         began = time.monotonic()
         try:
             answer = super().ask(method, path, body)
@@ -77,7 +77,9 @@ class Witness(Visitor):
 
 
 class Customer:
-    """Registers, confirms, resets the password or signs out, mistypes; each step again until it is answered."""
+    """A customer who registers, confirms, resets the password, signs out and enters wrong passwords; repeats each step
+    until it is answered.
+    """
 
     def __init__(self, journal: Journal, sink: Sink, served: Served, ended: Event) -> None:
         self._journal = journal
@@ -87,7 +89,7 @@ class Customer:
         self._random = random.Random()  # noqa: S311 - nothing secret
 
     def run(self) -> None:
-        """One customer after another, until told to end; the last one is brought to the end."""
+        """Create customers one after another until told to end; the last one finishes."""
         while not self._ended.is_set():
             self._live(self._journal.begin())
 
@@ -122,7 +124,7 @@ class Customer:
         return browser
 
     def _sign_out(self, story: Story, browser: Witness) -> None:
-        """Until told so, or until nobody is signed in any more, because the answer was lost."""
+        """Repeat the sign-out until it is answered, or until no browser is signed in, if the response was lost."""
         before, asked = copy(browser), Event()
 
         def leave() -> bool:
@@ -152,7 +154,7 @@ class Customer:
         return True
 
     def _use(self, story: Story, link: str, **typed: str) -> Witness | None:
-        """Use a link until it is certainly used; the browser that was told so, if the answer was not lost."""
+        """Use a link until it is certainly used; return the browser that got the response, or None if it was lost."""
         self._journal.secrets.append(link.rpartition("/")[2])
         told: list[Witness] = []
 
@@ -176,7 +178,7 @@ class Customer:
                 if step():
                     return True
             except (OSError, http.client.HTTPException, ValueError):
-                pass  # killed before, in the middle, or after: the next try will tell
+                pass  # killed before, during or after; the next attempt shows which
             time.sleep(self._random.uniform(0.01, 0.2))
         self._journal.faults.append("a step was never answered")
         return False
@@ -189,7 +191,7 @@ class Customer:
         return False
 
     def _link(self, story: Story, path: str) -> str | None:
-        """The path of the newest link that has arrived."""
+        """Return the path of the newest link that has arrived."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline and not self._journal.closed.is_set():
             mails = [mail for mail in list(self._sink.messages) if mail["To"] == story.email]

@@ -28,7 +28,7 @@ from tests.servers.redis import Redis
 
 T = TypeVar("T")
 CUSTOMERS = 4
-"""At a time."""
+"""Customers at the same time."""
 ROOMY = {
     "ARGON2_TIME_COST": "1",
     "ARGON2_MEMORY_KIB": "8",
@@ -47,27 +47,27 @@ ROOMY = {
 
 
 class Program(Generic[T]):
-    """A process that is killed, and started again."""
+    """A process that is killed and restarted."""
 
     def __init__(self, begin: Callable[[], AbstractContextManager[T]]) -> None:
         self._begin = begin
         self._running = ExitStack()
 
     def start(self) -> T:
-        """Return when it does its work."""
+        """Return when it is ready."""
         return self._running.enter_context(self._begin())
 
     def kill(self) -> None:
-        """With SIGKILL, and whatever it has started with it."""
+        """Kill it with SIGKILL, and the processes that it has started."""
         self._running.close()
 
 
 @dataclass(frozen=True)
 class Portal:
-    """The processes of one portal, the one that serves first and the one that delivers mail last."""
+    """The processes of one portal: first the one that serves, last the one that delivers emails."""
 
     served: Served
-    """As it was first started; it is always on the same port."""
+    """The first command; the port never changes."""
     database: Database
     programs: Sequence[Program[Any]]
     logs: Sequence[Path]
@@ -121,9 +121,10 @@ def _running(url: str, server: Program[Served], worker: Program[Any] | None, log
 
 
 def kill_at_random(portal: Portal, sink: Sink, kills: int) -> tuple[Journal, list[str]]:
-    """Kill a portal, or a part of it, so many times while customers use it; what they wrote down, and what was lost.
+    """Kill a portal, or one of its processes, a number of times while customers use it; return the journals and the
+    violated invariants.
 
-    The leases of a worker that was killed end with it, as if a minute had passed: there is more to kill then.
+    The leases of a killed worker end at once, so that there is more to kill.
     """
     moments = random.Random()  # noqa: S311 - when it is killed is no secret
     journal, ended, interrupted = Journal(), Event(), Counter[str]()
@@ -145,7 +146,7 @@ def kill_at_random(portal: Portal, sink: Sink, kills: int) -> tuple[Journal, lis
             for program in victims:
                 program.start()
     except BaseException:
-        journal.closed.set()  # nothing will be answered any more
+        journal.closed.set()  # no request is answered after this
         raise
     finally:
         ended.set()
@@ -156,7 +157,9 @@ def kill_at_random(portal: Portal, sink: Sink, kills: int) -> tuple[Journal, lis
 
 
 def main() -> None:
-    """`python -m tests.faults.kills 500`: half of them on each kind of portal; exit status 1 when anything was lost."""
+    """Run `python -m tests.faults.kills 500`: half of the kills on each kind of portal; exit status 1 if anything was
+    lost.
+    """
     give_children_default_signals()
     kills = int(sys.argv[1])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before it was through"))  # no process is left behind

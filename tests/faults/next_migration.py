@@ -1,6 +1,7 @@
-"""Upgrades of a database, each killed at one statement further than the one before, until one comes to its end.
+"""Upgrades of a database, each killed one statement later than the one before, until one finishes.
 
-A process of its own: a fork of this small one takes a few milliseconds, of a whole run of tests twenty times as long.
+This is a process of its own: a fork of this small process takes a few milliseconds, a fork of the test run twenty times
+as long.
 """
 
 import os
@@ -18,9 +19,8 @@ PATIENCE_SECONDS = 60
 
 
 class Mark:
-    """Kills its own process before the so many-th statement of the first migration that it does, or before COMMIT.
-
-    What comes between, the migrations after that, is the first one of databases that begin later.
+    """Kill the process before the n-th statement of the first migration that it runs, or before COMMIT. Later
+    migrations are covered by databases that start at a later revision.
     """
 
     def __init__(self, database: Database, number: int) -> None:
@@ -49,7 +49,9 @@ def what_is_there(database: Database) -> tuple[str | None, list[Any]]:
 
 
 def kill_at_each_statement(url: str) -> int:
-    """How many upgrades were killed before one was not. Each must find what was there before the first."""
+    """Return how many upgrades were killed before one finished. Each must find the data that was there before the
+    first.
+    """
     database = open_database(url)
     before = what_is_there(database)
     database.engine.dispose()  # no child may inherit a connection
@@ -76,12 +78,12 @@ def _upgrade_and_die(url: str, number: int, before: object) -> NoReturn:
         assert what_is_there(database) == before, f"killed at its statement {number - 1}, the last one left that"
         Mark(database, number)
         schema.upgrade(database)
-    except BaseException:  # noqa: BLE001 - nothing of the parent's may go on here
+    except BaseException:  # noqa: BLE001 - the code of the parent must not continue here
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
 
 
 if __name__ == "__main__":
-    schema.head()  # found out once, and not by each child
+    schema.head()  # once, and not in each child
     sys.stdout.writelines(f"{kill_at_each_statement(url)}\n" for url in sys.argv[1:])

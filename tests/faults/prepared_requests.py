@@ -25,7 +25,7 @@ OTHER_PASSWORD = "nine grey otters swim"
 
 
 Send = Callable[[], int]
-"""Sends a request that was made ready; the status of its answer."""
+"""Sends a prepared request, and returns the status of the response."""
 
 
 def sign_in(site: Site, _shop: Shop) -> Send:
@@ -35,7 +35,7 @@ def sign_in(site: Site, _shop: Shop) -> Send:
     return lambda: browser.post(form, {"email": EMAIL, "password": PASSWORD}).status
 
 
-def sign_in_in_vain(site: Site, _shop: Shop) -> Send:
+def fail_to_sign_in(site: Site, _shop: Shop) -> Send:
     site.customer(EMAIL)
     browser = site.browser()
     form = browser.open("/login").form()
@@ -77,7 +77,7 @@ def ask_for_another_address(site: Site, _shop: Shop) -> Send:
 
 
 def ask_for_the_address(site: Site, _shop: Shop) -> Send:
-    """Somebody else does."""
+    """Another customer asks for the address."""
     site.customer(EMAIL)
     other = site.browser()
     if other.sign_in(OTHER_EMAIL, PASSWORD).status != 302:
@@ -87,7 +87,7 @@ def ask_for_the_address(site: Site, _shop: Shop) -> Send:
 
 
 def change_the_address(site: Site, _shop: Shop) -> Send:
-    with suppress(UnknownCustomer):  # whose former address is kept for them, since the last time
+    with suppress(UnknownCustomer):  # the former address was reserved for them by the previous run
         delete_customer(site.context, 1, parse_email(OTHER_EMAIL))
     site.customer(EMAIL).fill("/account/email", {"email": OTHER_EMAIL}, submit_to="/account/email")
     browser = site.browser()
@@ -96,7 +96,7 @@ def change_the_address(site: Site, _shop: Shop) -> Send:
 
 
 def undo_a_change_of_address(site: Site, _shop: Shop) -> Send:
-    """Of a customer who has changed to the address that is deleted."""
+    """The request of a customer who has changed to the address that is deleted."""
     former = f"{random_id()}@example.com".lower()
     site.customer(former).fill("/account/email", {"email": EMAIL}, submit_to="/account/email")
     browser = site.browser()
@@ -233,7 +233,7 @@ def be_looked_up(site: Site, shop: Shop) -> Send:
 
 REQUESTS = (
     sign_in,
-    sign_in_in_vain,
+    fail_to_sign_in,
     look_at_account,
     look_at_profile,
     sign_out,
@@ -264,4 +264,4 @@ REQUESTS = (
 
 
 ASKED_ONCE = (look_at_account, ask_for_a_reset, ask_to_sign_in_by_mail)
-"""They ask for the customer once, or lock what the deletion waits for with their first statement."""
+"""They query the customer once, or lock with their first statement what the deletion waits for."""

@@ -1,4 +1,4 @@
-"""Another process at the same portal, killed with SIGKILL at a point of its work that a test names."""
+"""A process of a portal that is killed with SIGKILL at a point that the test names."""
 
 import os
 import signal
@@ -16,13 +16,13 @@ from tests.web.browser import Browser
 from tests.web.conftest import Site
 
 Point = Callable[[Site], None]
-"""Has a site's process killed there."""
+"""Kills a site's process at a point."""
 
 
 def kill(site: Site, point: Point, work: Callable[[Site], object]) -> None:
-    """Have another process work at a portal, and kill it at a point: whatever was open is left as it was.
+    """Let another process of a portal work, and kill it at a point; its locks and connections stay as they were.
 
-    It makes an app and connections of its own; only to be up at once it is a fork of this one.
+    It creates its own app and connections; it is a fork of the test's process only because that starts faster.
     """
 
     def die_working() -> None:
@@ -35,7 +35,7 @@ def kill(site: Site, point: Point, work: Callable[[Site], object]) -> None:
 
 
 def carried(browser: Browser, other: Site) -> Browser:
-    """The same browser, before another process of its portal."""
+    """Return the same browser, at another process of its portal."""
     same = other.browser(browser.address)
     if cookie := browser.cookie():
         same.set_cookie(cookie)
@@ -43,12 +43,12 @@ def carried(browser: Browser, other: Site) -> Browser:
 
 
 def end_leases(connection: Connection) -> Sequence[str]:
-    """As if the time of all leases had passed; the names of the mails that were held."""
+    """Expire all leases; return the Message-IDs of the claimed emails."""
     held = update(OutboxMail).where(OutboxMail.c.claim.is_not(None)).returning(OutboxMail.c.message_id)
     return connection.scalars(held.values(lease_until=utc_now() - timedelta(seconds=1))).all()
 
 
-# Points, by what the database is told. A statement is given by its first words.
+# Points in the communication with the database. A statement is given by its first words.
 
 
 def before(words: str) -> Point:
@@ -68,7 +68,7 @@ def after(words: str, *, times: int = 1) -> Point:
 
 
 def before_commit(words: str) -> Point:
-    """Before the COMMIT of a statement's transaction."""
+    """Before the COMMIT of a transaction that contains a statement."""
     return lambda site: _on_statement(
         site,
         "after_cursor_execute",
@@ -78,7 +78,7 @@ def before_commit(words: str) -> Point:
 
 
 def after_commit(words: str) -> Point:
-    """After it: the connection is given back, and nobody has been told anything."""
+    """After the COMMIT: the connection is returned, and no response was sent."""
     return lambda site: _on_statement(
         site,
         "after_cursor_execute",
@@ -88,11 +88,11 @@ def after_commit(words: str) -> Point:
 
 
 def answered(site: Site) -> None:
-    """After all of a request's work, when its answer is about to leave."""
+    """After all of a request's work, before its response is sent."""
     site.app.after_request_funcs.setdefault(None, []).insert(0, lambda _response: die())
 
 
-# Points, by what the mail server is told.
+# Points in the communication with the mail server.
 
 
 def before_call(name: str) -> Point:
@@ -101,7 +101,7 @@ def before_call(name: str) -> Point:
 
 
 def after_call(name: str) -> Point:
-    """After a step of smtplib's client, whose answer has come."""
+    """After a step of smtplib's client whose reply has come."""
     step = getattr(smtplib.SMTP, name)
 
     def last(*arguments: Any) -> None:
@@ -112,7 +112,7 @@ def after_call(name: str) -> Point:
 
 
 def while_sending(share: float) -> Point:
-    """When so much of a mail has been sent; 1 is all of it, the dot included, and nothing was heard of it."""
+    """When a part of an email has been sent; 1 is all of it with the final dot, but no reply was read."""
     send = smtplib.SMTP.send
 
     def last(client: smtplib.SMTP, content: bytes | str) -> None:
@@ -125,7 +125,7 @@ def while_sending(share: float) -> Point:
 
 
 def die() -> NoReturn:
-    """End as a process does for which the memory did not suffice: at once."""
+    """End at once, as a process that is killed for lack of memory."""
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
 

@@ -1,4 +1,6 @@
-"""Nothing reads the log: requests and emails go on; tests/test_logging_setup.py tests what becomes of the lines."""
+"""The log's reader has stopped: requests and emails continue. tests/test_logging_setup.py tests what happens to the
+lines.
+"""
 
 import json
 import signal
@@ -20,12 +22,12 @@ __all__ = ["open_office", "sink"]
 pytestmark = [pytest.mark.on_sqlite, pytest.mark.full]
 
 INTO = ("sh", "-c", 'exec "$@" 2>"$0"')
-"""Runs the command that follows with its stderr sent to the file that is named first."""
+"""Runs a command with its stderr redirected to the file that is named first."""
 
 
 @pytest.fixture
 def pipe(tmp_path: Path) -> Iterator[Pipe]:
-    """One that is full, as when whoever collects the log has stopped to read it."""
+    """A full pipe, as when the program that collects the log has stopped reading."""
     with Pipe(tmp_path / "log") as pipe:
         pipe.fill()
         yield pipe

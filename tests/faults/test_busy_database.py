@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.on_sqlite, pytest.mark.full]
 
 EMAIL = "ada@example.com"
 WRITERS = [(5, 1, 10), (5, 8, 60)] if LONG else [(1, 1, 600)]
-"""How long a visitor's patience is, how many come in a row, and how long the lock is held if the test does not end."""
+"""Seconds that a visitor waits, visitors in a row, and seconds that the lock is held if the test does not release it.
+"""
 
 
 def file_of(context: Context) -> Path:
@@ -29,7 +30,7 @@ def file_of(context: Context) -> Path:
 
 @contextmanager
 def writing(site: Site, seconds: float) -> Iterator[Event]:
-    """Somebody else holds the write lock for so long, or to the end of the block; the event tells of its end."""
+    """Hold the write lock in another connection for a time, or to the end of the block; the event is set at its end."""
     ended = Event()
     with closing(sqlite3.connect(file_of(site.context), isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -48,7 +49,7 @@ def writing(site: Site, seconds: float) -> Iterator[Event]:
 
 
 def sign_in(browser: Browser) -> tuple[Page, float]:
-    """What was answered, and after how many seconds."""
+    """The response, and the seconds it took."""
     form = browser.open("/login").form()
     began = monotonic()
     page = browser.post(form, {"email": EMAIL, "password": PASSWORD})

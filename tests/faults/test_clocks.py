@@ -39,15 +39,15 @@ def outbox(context: Context, visitor: Visitor) -> Outbox:
 
 @pytest.fixture
 def on_machine_time(context: Context, visitor: Visitor) -> Outbox:
-    """The outbox as it is on a machine: by its own clock, or the database's."""
+    """The outbox by the machine's clock, or by the database's."""
     return Outbox(replace(context, clock=SystemClock()), visitor)
 
 
-# Mails, when the clock that all workers go by is set.
+# Emails, when the clock that all workers use is set.
 
 
 def find_after_step(outbox: Outbox) -> DueMail | None:
-    """What a worker finds within 10 seconds of the step."""
+    """Return what a worker finds within 10 seconds after the clock was set."""
     clock_steps.bring_forward(outbox.context.database, outbox.context.clock)
     return outbox.find()
 
@@ -199,7 +199,7 @@ def test_the_hourly_retention_run_uses_monotonic_time(
     mail_portal.close()
 
 
-# Machines that disagree.
+# Machines whose clocks differ.
 
 
 @pytest.mark.on_postgresql

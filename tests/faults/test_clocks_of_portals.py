@@ -138,7 +138,7 @@ def test_a_portal_serves_through_an_hour_back_and_an_hour_forward(tmp_path: Path
 
 @contextmanager
 def worker_of(clock: WrongClock, folder: Path, environ: Mapping[str, str], sink: Sink) -> Iterator[None]:
-    """`portal worker` by a clock of its own; at the end it has stopped as it was asked to."""
+    """Run `portal worker` with a clock of its own; check that it stops when asked to."""
     server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
     with (
         (folder / "log").open("w") as log,

@@ -1,4 +1,4 @@
-"""Settings with which a portal would serve no one, or count all visitors as one, are refused or warned of."""
+"""Settings that let a portal serve no request, or count all visitors as one, are refused or warned about."""
 
 import logging
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ FORWARDED = {"X-Forwarded-For": "203.0.113.9"}
 
 @contextmanager
 def told(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
-    """What the log says meanwhile of proxies."""
+    """Return what the log says of proxies during the block."""
     found: list[str] = []
     caplog.clear()
     with caplog.at_level(logging.INFO, "portal.proxies"):

@@ -18,18 +18,18 @@ NEW_PASSWORD = "eleven grey otters dive"
 
 @dataclass(frozen=True)
 class Use:
-    """A link that was mailed, and the form behind it; the points lie between its being marked and the COMMIT."""
+    """An emailed link and its form; the points lie between the UPDATE that uses it and the COMMIT."""
 
     ask: Callable[[Browser], object]
     typed: dict[str, str]
     points: tuple[Point, ...]
     of_customer: bool = True
     repeats: bool = False
-    """Whether the same form, sent again by the same browser, gets the same success."""
+    """Whether the same form, sent again by the same browser, succeeds again."""
 
     @property
     def password(self) -> str:
-        """The one that opens the account when it is done."""
+        """The password that opens the account afterwards."""
         return self.typed.get("password", PASSWORD)
 
 
@@ -74,18 +74,18 @@ EACH_USE = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
 
 def signed_in_before(site: Site, use: Use) -> list[Browser]:
-    """Who was signed in when the link was asked for."""
+    """The browser that was signed in when the link was requested."""
     return [site.customer(EMAIL)] if use.of_customer else []
 
 
 def mailed(site: Site, use: Use) -> str:
-    """The path of the link, which is open."""
+    """The path of the unused link."""
     use.ask(site.browser())
     return last_link(site.mails(EMAIL)).removeprefix(site.settings.base_url)
 
 
 def assert_was_used_once(site: Site, use: Use, link: str, before: list[Browser]) -> None:
-    """What the link is for has happened, all of it, and cannot happen again."""
+    """Check that the effect of the link has happened completely, and cannot happen again."""
     assert site.browser().open(link).status == 410
     rows = site.rows()
     assert (len(rows["contact"]), len(rows["account"])) == (1, 1)
@@ -94,7 +94,7 @@ def assert_was_used_once(site: Site, use: Use, link: str, before: list[Browser])
         assert site.browser().sign_in(EMAIL, PASSWORD).status == 422
         assert len(rows["former_password"]) == 1
     notices = [mail for mail in site.mails(EMAIL) if "changed" in mail["Subject"]]
-    assert len(notices) == (use.password != PASSWORD), "whoever has another password now is told so, once"
+    assert len(notices) == (use.password != PASSWORD), "one notice of a new password"
     assert [browser.is_signed_in for browser in before] == [use.password == PASSWORD] * len(before)
 
 

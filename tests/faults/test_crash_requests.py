@@ -17,7 +17,7 @@ NEW_PASSWORD = "eleven grey otters dive"
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody asks for, the tables written for it in this order, and what is typed where its link leads."""
+    """The request, the tables that it writes in this order, and the fields of the form behind its link."""
 
     path: str
     tables: tuple[str, ...]
@@ -56,12 +56,12 @@ DONE = [
 
 @pytest.fixture
 def site(start: Start) -> Site:
-    """A portal at which somebody may try as often as there are points."""
+    """A portal whose limits allow an attempt for each point."""
     return start(MAIL_LIMIT_ADDRESS="1000 per hour")
 
 
 def about_to_send(site: Site, request: Request) -> tuple[Browser, Form]:
-    """A browser that shows the form; whoever resets or signs in has an account, and no mail waits."""
+    """A browser with the form open. For a reset or a sign-in there is an account; no email waits."""
     if request.of_customer:
         site.customer(EMAIL)
     browser = site.browser()
@@ -69,14 +69,14 @@ def about_to_send(site: Site, request: Request) -> tuple[Browser, Form]:
 
 
 def new_links(site: Site, request: Request) -> list[str]:
-    """The links that have come since, each by one mail."""
+    """Return the links that have arrived since, each in one email."""
     mails = site.mails(EMAIL)[1 if request.of_customer else 0 :]
     assert len({mail["Message-ID"] for mail in mails}) == len(mails), "a mail came twice"
     return [link_in(mail).removeprefix(site.settings.base_url) for mail in mails]
 
 
 def assert_is_used_once(site: Site, request: Request, link: str) -> None:
-    """A link does what it is for, once, and there is one account that its password opens."""
+    """Check that a link works once, and that there is one account, which its password opens."""
     assert site.browser().fill(link, request.typed_at_link).status == 302
     assert site.browser().open(link).status == 410
     rows = site.rows()

@@ -38,7 +38,7 @@ POINTS = {
     "after the state": (after(STATE), 1),
     "before its COMMIT": (before_commit(STATE), 1),
 }
-"""And how many copies of the mail the server has by then."""
+"""A point, and the number of copies of the email that the server has by then."""
 
 
 def as_if_leases_were_over(site: Site) -> None:
@@ -52,7 +52,7 @@ def test_a_mail_whose_worker_is_killed_arrives_after_its_lease(site: Site, point
     browser.register(EMAIL, PASSWORD)
     kill(site, point, Site.deliver)
     site._sink.wait_for(copies)
-    assert len(site.mails()) == copies, "a mail that somebody holds was taken"
+    assert len(site.mails()) == copies, "a claimed email was sent"
     as_if_leases_were_over(site)
     mails = site.mails(EMAIL)
     assert len(mails) == copies + 1
@@ -95,7 +95,7 @@ def test_a_retention_run_killed_half_way_is_finished_by_the_next(site: Site, mon
     site.browser().ask_for_reset(EMAIL)
     for table in ("outbox", "link", "registration", "identity", "event", "contact"):
         rows = len(site.rows()[table])
-        point = after(f"DELETE FROM {table}", times=2)  # noqa: S608 - nobody executes it
+        point = after(f"DELETE FROM {table}", times=2)  # noqa: S608 - it is never executed
         kill(site, point, purge_in_a_year)
         assert len(site.rows()[table]) == rows - 1, f"{table}: one batch was committed, the other was not"
     purge_in_a_year(site)

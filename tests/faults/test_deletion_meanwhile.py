@@ -1,4 +1,4 @@
-"""A customer is deleted in the middle of their own request, before each statement: it is answered completely."""
+"""A customer is deleted during their own request, before each of its statements: the request is answered completely."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,16 +17,16 @@ from tests.api.shop import new_shop
 from tests.faults.prepared_requests import ASKED_ONCE, EMAIL, REQUESTS, Send
 from tests.web.conftest import Site, Start
 
-# On SQLite nobody gets in between two statements of somebody who writes.
+# On SQLite no other connection can write between two statements of a writing transaction.
 pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]
 
 PATIENT = {"options": "-c lock_timeout=20ms"}
-"""The deletion does not wait for a request that waits for the deletion."""
+"""The deletion does not wait for locks of the request, which would wait for the deletion."""
 
 
 @contextmanager
 def deleting_before(number: int, site: Site, operator: Context, deletions: list[int]) -> Iterator[list[str]]:
-    """Deletes the customer before a statement, and notes each that has come; cannot where it would have to wait."""
+    """Delete the customer before a statement, if no lock prevents it; yield the statements of the request."""
     seen: list[str] = []
 
     def delete(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -63,4 +63,4 @@ def test_a_request_of_a_customer_deleted_meanwhile_gets_an_answer(start: Start, 
         if len(statements) < number:
             break
     assert deletions[:1] == [1]
-    assert len(deletions) > 1 or prepare in ASKED_ONCE, "nobody was deleted once the request had begun to ask"
+    assert len(deletions) > 1 or prepare in ASKED_ONCE, "no customer was deleted after the first statement"

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.full
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 PATIENCE_SECONDS = 12
-"""Less than connections that ask for nothing are borne with."""
+"""Shorter than connections without a request are kept."""
 
 
 def limited(limit: str) -> tuple[str | Path, ...]:
@@ -34,14 +34,14 @@ def limited(limit: str) -> tuple[str | Path, ...]:
 
 
 def impatient(seconds: int) -> tuple[str, ...]:
-    """Runs a portal that waits for a request no longer than this."""
+    """Runs a portal that closes connections without a request after this time."""
     limits = f"connection.REQUEST_SECONDS = connection.KEEPALIVE_SECONDS = {seconds}"
     code = f"from portal.server import connection; {limits}; from portal.cli import main; main()"
     return (sys.executable, "-c", code)
 
 
 def next_descriptor_of(pid: int) -> int:
-    """The number that it gets for what it opens next: with that for its limit, it opens nothing."""
+    """Return the number of the next descriptor: with that as the limit, the process can open nothing."""
     taken = {int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir()}
     return min(set(range(len(taken) + 1)) - taken)
 
@@ -53,14 +53,14 @@ def cpu_seconds(pid: int) -> float:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A portal with the limit that processes have as a rule, and more for who asks."""
+    """A portal with the usual limit of processes, which it can raise."""
     with serving(tmp_path_factory.mktemp("served") / "instance", program=limited("-Sn 1024"), **CHEAP) as served:
         yield served
 
 
 @pytest.fixture(scope="module")
 def cramped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A portal with few descriptors, and no way to more."""
+    """A portal with few descriptors, which it cannot raise."""
     with serving(tmp_path_factory.mktemp("cramped") / "instance", program=limited("-n 64"), **CHEAP) as served:
         yield served
 
@@ -81,15 +81,6 @@ def test_more_idle_connections_than_file_descriptors_block_no_new_client(cramped
     assert cramped.complaints() == before
 
 
-def test_a_connection_closed_during_a_request_gets_retry_after(cramped: Served) -> None:
-    with connected(cramped, 100, b"GET /api/v1 HT") as connections:
-        answer = b"".join(iter(lambda: connections[0].recv(10_000), b""))
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 503 ")
-    assert b"\r\nRetry-After: 2\r\n" in head
-    assert json.loads(body)["error"]["retry_after"] == 2
-
-
 def test_more_idle_connections_than_the_limit_block_no_new_client(served: Served) -> None:
     count = CONNECTIONS + 200
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -97,7 +88,7 @@ def test_more_idle_connections_than_the_limit_block_no_new_client(served: Served
     with connected(served, count):
         began = time.monotonic()
         assert b"ok\n" in raw(served, HEALTH, wait=PATIENCE_SECONDS)
-        # With nothing but the usual limit, the database finds room for what it opens.
+        # With the usual limit, the database can open what it needs.
         assert Visitor(served).fill("/login", email="ada@example.com", password="wrong")[0] == 422
         assert time.monotonic() - began < PATIENCE_SECONDS, "only when the others were given up"
 
@@ -119,8 +110,7 @@ def test_connections_without_a_request_are_closed(tmp_path: Path) -> None:
         connected(served, 10) as silent,
         connected(served, 10, b"GET /healthz HT") as halting,
     ):
-        assert [connection.recv(100) for connection in silent] == [b""] * 10
-        assert {connection.recv(1000).split(b" ")[1] for connection in halting} == {b"408"}
+        assert [connection.recv(100) for connection in [*silent, *halting]] == [b""] * 20
 
 
 def test_a_client_that_sends_for_ever_after_its_last_response_is_closed(tmp_path: Path) -> None:
@@ -155,12 +145,12 @@ def test_a_portal_without_free_file_descriptors_waits_without_errors(served: Ser
             assert [b"200" in connection.recv(1000) for connection in waiting] == [True] * 3
     finally:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-    (line,) = served.complaints()[said:]
-    assert json.loads(line)["message"] == "cannot accept a connection: Too many open files"
+    messages = {json.loads(line)["message"] for line in served.complaints()[said:]}
+    assert messages == {"cannot accept a connection: Too many open files"}
 
 
 def test_a_portal_killed_by_the_kernel_restarts_and_sends_its_claimed_mail(tmp_path: Path) -> None:
-    """As it kills when memory runs out: without a word to anybody. systemd starts the portal again."""
+    """Kill the process without notice, as for lack of memory; then start it again, as systemd does."""
     instance, port = tmp_path / "instance", free_port()
     with Sink() as sink:
         settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), **CHEAP}

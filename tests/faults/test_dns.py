@@ -43,7 +43,7 @@ UNKNOWN = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 NOT_TOLD = "Temporary failure in name resolution"
 SILENT = socket.gaierror(socket.EAI_AGAIN, NOT_TOLD)
 LONG_SECONDS = 16
-"""What takes longer was not bounded by us: the library would wait for 40 seconds for the addresses here."""
+"""A longer time was not limited by the portal: the library would wait 40 seconds for the addresses here."""
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
 
 @pytest.fixture
 def host() -> str:
-    """A name that no other test has asked for."""
+    """A name that no other test has looked up."""
     return f"{token_hex(8)}.example.com"
 
 
@@ -186,7 +186,7 @@ def test_an_unreachable_address_of_the_mail_server_leaves_time_for_a_reachable_o
         assert len(sink.messages) == 1
 
 
-# The real resolver, with a name server that is silent.
+# The real resolver, with a name server that does not answer.
 
 
 @pytest.mark.on_postgresql
@@ -222,7 +222,7 @@ def test_a_portal_keeps_working_with_a_silent_name_server(
         wait_until(lambda: is_away(served, postgres), "no name server tells where the database is")
         assert guess("eve@example.com") == 503
         assert Visitor(served).ask("GET", "/healthz")[0] == 200
-        # One that there is no more.
+        # A connection that was closed.
         name_server.unknown.add("db.example.com")
         name_server.silent.clear()
         wait_until(lambda: is_away(served, postgres), "the name is known to be gone")
@@ -237,7 +237,7 @@ def is_away(served: Served, postgres: Postgres) -> bool:
 
 
 def cut_off(postgres: Postgres) -> None:
-    """End all connections to the reusable_database but its own."""
+    """Close all connections to the reusable database except its own."""
     with postgres.connect() as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'portal'"

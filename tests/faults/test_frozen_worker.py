@@ -30,7 +30,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def in_data(site: Site, tmp_path: Path, log: Path) -> Iterator["Popen[bytes]"]:
-    """A worker that has said DATA and waits for the answer."""
+    """A worker that has sent DATA and waits for the reply."""
     sink = site._sink
     sink.script[Stage.DATA] = Act.SILENT
     site.browser().register(EMAIL, PASSWORD)
@@ -46,7 +46,7 @@ def in_data(site: Site, tmp_path: Path, log: Path) -> Iterator["Popen[bytes]"]:
 
 
 def pass_lease(site: Site) -> None:
-    """Let the time of a lease pass, or in the short form of a test let it be as if it had."""
+    """Wait for the time of a lease; in the short form of a test, expire it."""
     if LONG:
         sleep(65)
     else:
@@ -54,7 +54,7 @@ def pass_lease(site: Site) -> None:
 
 
 def change_mail(site: Site, **values: datetime) -> None:
-    """What time does to the only mail."""
+    """Expire the lease of the only email."""
     with site.context.database.write() as connection:
         connection.execute(update(OutboxMail).values(**values))
 
@@ -65,7 +65,7 @@ def test_the_late_result_of_a_frozen_worker_is_ignored(site: Site, in_data: "Pop
     pass_lease(site)
     sink.script = {Stage.RCPT: "450 later"}
     site.deliver()
-    change_mail(site, due_at=utc_now() + timedelta(minutes=10))  # long after this test
+    change_mail(site, due_at=utc_now() + timedelta(minutes=10))  # long after the end of this test
     (decided,) = site.rows()["outbox"]
     assert (decided["state"], decided["attempts"], decided["reason"]) == ("queued", 1, "450 later")
     sink.script = {}

@@ -45,14 +45,14 @@ def mails(instance: Path) -> list[EmailMessage]:
 
 
 def form_of(visitor: Visitor, path: str, **typed: str) -> str:
-    """A form, filled in and not sent yet."""
+    """A form that is filled in and not sent yet."""
     tree, _ = read(visitor.ask("GET", path)[2])
     (form,) = [form for form in tree.all("form") if form.get("action") == path]
     return urlencode({"csrf_token": form.one("input", name="csrf_token").get("value"), **typed})
 
 
 def send(served: Served, visitor: Visitor, path: str, body: str, kind: str) -> tuple[int, str | None, str]:
-    """Status, Retry-After and body of an answer."""
+    """Return status, Retry-After and body of a response."""
     headers = {"Cookie": visitor._cookie, "Content-Type": kind, "Origin": served.url}
     with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)) as connection:
         connection.request("POST", path, body, headers)
@@ -61,7 +61,7 @@ def send(served: Served, visitor: Visitor, path: str, body: str, kind: str) -> t
 
 
 def assert_no_room(ended: subprocess.CompletedProcess[str]) -> None:
-    """A command that found no room: one line says so, and SQLite's own words for it may be these."""
+    """Check a command that found no space: it prints one line, which may quote SQLite."""
     assert ended.returncode == 1
     line = ended.stderr.splitlines()[-1]
     assert line.startswith("Error: ")
@@ -140,7 +140,7 @@ def test_mails_wait_for_space_in_the_local_mailbox(open_office: OpenOffice, disk
 
 
 def test_a_write_ahead_log_that_cannot_be_checkpointed_on_a_full_disk_waits(disk: Disk) -> None:
-    """Else a customer who was deleted, and whose rows are gone, would be said not to be."""
+    """Otherwise a customer who was deleted, and whose rows are gone, would be reported as not deleted."""
     file = disk.path / "portal.sqlite3"
     file.touch()
     log = file.with_name("portal.sqlite3-wal")
@@ -201,7 +201,7 @@ def test_an_import_without_disk_space_fails_with_one_line_and_imports_nothing(
     disk.fill(leave=300_000)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     assert_no_room(run_portal(there, "customer", "import", str(file)))
-    monkeypatch.setenv("TMPDIR", str(disk.path))  # not used: the temporary tables lie beside the database
+    monkeypatch.setenv("TMPDIR", str(disk.path))  # not used: the temporary tables are beside the database
     assert run_portal(elsewhere, "customer", "import", str(file)).returncode == 0
     disk.empty()
     for instance, imported in ((elsewhere, 8000), (there, 0)):

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,12 @@ pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]
 
 EMAIL = "ada@example.com"
 TRIES = 400
-"""More registrations than find room in the pages that the tables have."""
+"""More registrations than fit into the pages that the tables have."""
 
 
 @pytest.fixture(scope="module")
 def disk() -> Iterator[Disk]:
-    # Not pytest's own folder: the server may run as somebody else, who may not enter there.
+    # Not in pytest's folder, which the server's user may be unable to enter.
     with tempfile.TemporaryDirectory(prefix="portal-disk-") as folder:
         Path(folder).chmod(0o755)
         with Disk(Path(folder) / "disk", mebibytes=120) as disk:
@@ -37,10 +38,9 @@ def server(disk: Disk) -> Iterator[Postgres]:
 
 @pytest.fixture(scope="module")
 def reusable_database(server: Postgres) -> Iterator[ReusableDatabase]:
-    """A database on a disk that a test fills, in place of the one that all tests share."""
-    reusable_database = ReusableDatabase(server)
-    yield reusable_database
-    reusable_database.close()
+    """A database on a disk that the test fills, in place of the shared one."""
+    with closing(ReusableDatabase(server)) as reusable_database:
+        yield reusable_database
 
 
 @pytest.fixture

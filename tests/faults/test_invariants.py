@@ -1,4 +1,4 @@
-"""The checks that are made after kills (invariants.py) find what a kill must not do, and accept what it may."""
+"""invariants.py finds every violation, and accepts what a kill may cause."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The portal is killed at random while customers use it, and nothing that they were told is lost."""
+"""The portal is killed at random while customers use it, and nothing that it answered is lost."""
 
 import threading
 from pathlib import Path
@@ -11,12 +11,12 @@ from tests.servers.postgres import Postgres
 from tests.servers.redis import Redis
 
 pytestmark = [
-    pytest.mark.timeout(900),  # a portal begins anew after each kill, and customers wait for it
+    pytest.mark.timeout(900),  # the portal restarts after each kill, and customers wait for it
     pytest.mark.full,
 ]
 
 KILLS = 5
-"""Of each kind of portal."""
+"""Kills of each kind of portal."""
 
 
 def test_random_kills_of_a_single_process_lose_nothing(tmp_path: Path) -> None:

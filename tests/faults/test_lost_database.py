@@ -25,7 +25,7 @@ def file_of(site: Site) -> Path:
 
 
 def end_open_state(site: Site) -> None:
-    """Have all that was written in the one file; the connections stay open."""
+    """Move all data into the one file; the connections stay open."""
     site.context.database.scrub()
 
 
@@ -47,7 +47,7 @@ def put_another_file_in_its_place(file: Path) -> Mend:
 
 
 def damage(file: Path) -> Mend:
-    """Every page but the first is nonsense; the file stays the same one."""
+    """Overwrite all pages except the first; the file stays the same one."""
     whole = file.read_bytes()
     overwrite(file, whole[:4096] + b"\x5a" * (len(whole) - 4096))
     return lambda: overwrite(file, whole)
@@ -73,7 +73,7 @@ def test_a_lost_database_is_a_503_until_it_is_back(site: Site, break_it: Callabl
     login = browser.open("/login").form()
     end_open_state(site)
     before, files = site.rows(), set(file_of(site).parent.iterdir())
-    # What a connection has in its memory it need not read again: what is asked here is what happens when it has to.
+    # SQLite does not read again what a connection has in its cache: this tests what happens when it must.
     site.context.database.engine.dispose()
     mend = break_it(file_of(site))
     try:
@@ -99,7 +99,7 @@ def test_pages_cached_from_a_damaged_file_are_discarded(context: Context) -> Non
     file = Path(str(context.database.engine.url.database))
     with context.database.write() as connection:
         connection.exec_driver_sql("CREATE TABLE filler (content BLOB)")
-        for _ in range(3000):  # more than it keeps in its memory
+        for _ in range(3000):  # more than its cache holds
             connection.exec_driver_sql("INSERT INTO filler VALUES (randomblob(1000))")
     context.database.scrub()
 
@@ -123,7 +123,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 @pytest.fixture
 def database(disk: Disk) -> Iterator[Database]:
-    """One on a disk of its own, with no connection open."""
+    """A portal on a disk of its own, with no connection open."""
     file = disk.path / "portal.sqlite3"
     file.touch()
     database = open_database(f"sqlite:///{file}")
@@ -156,7 +156,7 @@ def test_a_disk_read_only_for_a_while_loses_nothing(database: Database, disk: Di
 
 
 def test_connections_opened_read_only_are_not_reused(database: Database, disk: Disk) -> None:
-    """As long as anybody else has it open for writing, SQLite opens the file for who may only read it."""
+    """While another connection has the file open for writing, SQLite opens it for readers without write permission."""
     view = disk.path.with_name("view")
     view.mkdir()
     name_in(database)

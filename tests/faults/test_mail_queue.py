@@ -21,12 +21,12 @@ __all__ = ["mail_portal", "open_office", "sink"]
 
 BACKLOG = 100_000 if LONG else 3000
 URGENT_SECONDS = 15
-"""At most from the asking to the mail server; behind the others it would be minutes."""
+"""The longest time from the request to the mail server; after the other emails it would take minutes."""
 
 
 @pytest.fixture
 def backlog(mail_portal: MailPortal) -> None:
-    """Notices that everybody is sent at once."""
+    """Notices to all customers at once."""
     due = mail_portal.context.clock()
     mail = {
         "organisation_id": 1,
@@ -37,7 +37,9 @@ def backlog(mail_portal: MailPortal) -> None:
         "due_at": due,
         "created_at": due,
     }
-    for begin in range(0, BACKLOG, 1000):  # all at once would take longer than the portal waits for its database
+    for begin in range(
+        0, BACKLOG, 1000
+    ):  # in parts, since one statement would take longer than the portal waits for its database
         mails = [{**mail, "message_id": f"bulk-{begin + number}"} for number in range(1000)]
         with mail_portal.context.database.write() as connection:
             connection.execute(insert(OutboxMail), mails)
@@ -45,7 +47,7 @@ def backlog(mail_portal: MailPortal) -> None:
 
 @pytest.fixture
 def working(mail_portal: MailPortal, backlog: None, sink: Sink) -> Iterator[None]:
-    """A worker has begun to send them."""
+    """A worker that has begun to send them."""
     stop = Event()
     worker = Thread(target=mail_portal.worker.run, args=(stop,))
     worker.start()

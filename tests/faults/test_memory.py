@@ -1,4 +1,4 @@
-"""A process that gets no more memory."""
+"""A process that cannot allocate more memory."""
 
 import resource
 import subprocess
@@ -24,7 +24,7 @@ EMAIL = "ada@example.com"
 HASH_KIB = 256 * 1024
 COSTLY = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": str(HASH_KIB)}
 ROOM = HASH_KIB * 1024 // 2
-"""Bytes: too few for a hash, and enough for all else."""
+"""Bytes: too few for a hash, and enough for everything else."""
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +34,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def status_of(pid: int) -> dict[str, str]:
-    """What the kernel tells of a process."""
+    """Return what the kernel reports of a process."""
     return dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
 
 
 @contextmanager
 def short_of_memory(pid: int) -> Iterator[None]:
-    """A process that may take a little more than it has."""
+    """Allow a process only a little more memory than it has."""
     limit = int(status_of(pid)["VmSize"].split()[0]) * 1024 + ROOM
     _, hard = resource.prlimit(pid, resource.RLIMIT_AS)
     resource.prlimit(pid, resource.RLIMIT_AS, (limit, hard))
@@ -63,7 +63,7 @@ def test_a_request_out_of_memory_is_a_503_and_all_others_are_served(served: Serv
 
 
 def test_all_threads_start_with_the_server(served: Served) -> None:
-    """One that is begun later may be refused, and would end the loop that serves everybody."""
+    """A thread that is started later may be refused, which would end the loop of the server."""
     before = status_of(served.process.pid)["Threads"]
     for _ in range(3):
         assert Visitor(served).ask("GET", "/login")[0] == 200

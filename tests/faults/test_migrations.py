@@ -34,12 +34,12 @@ EXPANSION = (
     "CREATE INDEX ix_gift_card_contact_id ON gift_card (contact_id)",
     "UPDATE alembic_version SET version_num = '9999'",
 )
-"""What a migration of the next version may do (tests/storage/test_expansion.py)."""
+"""A migration that the next version may contain (tests/storage/test_expansion.py)."""
 
 
 @pytest.fixture
 def site(start: Start, database_url: str, request: pytest.FixtureRequest) -> Site:
-    """A portal on a database whose schema may be changed; the one that all tests share on PostgreSQL must not be."""
+    """A portal on a database whose schema may be changed; the shared one on PostgreSQL must not be."""
     if not database_url.startswith("postgresql"):
         return start()
     postgres: Postgres = request.getfixturevalue("postgres")
@@ -107,7 +107,7 @@ def test_two_portals_that_start_at_once_on_a_new_instance_both_serve(tmp_path: P
         for portal in served:
             portal.process.terminate()
         assert [portal.end() for portal in served] == [0, 0]
-        # That they count limits apart, the second one says; there is nothing else to say.
+        # The second portal warns that they count limits separately; there is no other warning.
         (warning,) = [line for portal in served for line in portal.complaints()]
         assert "RATELIMIT_STORAGE_URI" in warning
 
@@ -120,7 +120,7 @@ def expand(database: Database) -> None:
 
 
 def test_a_running_portal_keeps_working_after_the_next_version_migrated(site: Site) -> None:
-    """The pages go on; /readyz says that it is time for this one to be restarted."""
+    """Pages keep working; /readyz reports that this portal must be restarted."""
     signed_in, browser = site.customer(EMAIL), site.browser()
     expand(site.context.database)
     assert signed_in.is_signed_in

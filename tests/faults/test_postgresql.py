@@ -22,7 +22,9 @@ pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]
 
 EMAIL = "ada@example.com"
 PATIENCE_SECONDS = 25
-"""After which an answer is taken never to come. With a statement's time-out for each request it would take longer."""
+"""The time after which a response is taken never to come. With a statement's timeout for each request it would take
+longer.
+"""
 CONNECTIONS = 12
 T = TypeVar("T")
 Mend = Callable[[], object]
@@ -30,7 +32,7 @@ Mend = Callable[[], object]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    # It is going to crash, and may lose nothing by it.
+    # The server will crash, and must lose nothing by it.
     settings = {"max_connections": str(CONNECTIONS), "superuser_reserved_connections": "2", "synchronous_commit": "on"}
     with Postgres(**settings) as server:
         with server.connect() as connection:
@@ -40,10 +42,9 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="module")
 def reusable_database(server: Postgres) -> Iterator[ReusableDatabase]:
-    """A database on a server that may be broken, in place of the one that all tests share."""
-    reusable_database = ReusableDatabase(server)
-    yield reusable_database
-    reusable_database.close()
+    """A database on a server that the test may break, in place of the shared one."""
+    with closing(ReusableDatabase(server)) as reusable_database:
+        yield reusable_database
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def freeze(server: Postgres, _stack: ExitStack) -> Mend:
 
 
 def use_up_connections(server: Postgres, stack: ExitStack) -> Mend:
-    # Those that the portal holds first: it must not live on what it had.
+    # These are the portal's first connections: it must not work with those it had.
     with server.connect() as connection:
         end_connections = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'portal'"
         connection.execute(end_connections)
@@ -76,7 +77,7 @@ def use_up_connections(server: Postgres, stack: ExitStack) -> Mend:
 def with_stack(stack: ExitStack, server: Postgres) -> None:
     try:
         stack.enter_context(server.connect())
-    except Exception:  # noqa: BLE001 - there are none left: the reusable_database and the tests have some, too
+    except Exception:  # noqa: BLE001 - there are no connections left: the reusable_database and the tests have some, too
         return
 
 
@@ -123,7 +124,7 @@ BREAKS: list[Break] = [stop, freeze, use_up_connections, refuse_writes, take_rig
 
 
 def patiently(do: Callable[[], T]) -> T:
-    """The answer, if it comes at all."""
+    """Return the response, if it comes."""
     answers: list[T] = []
     thread = Thread(target=lambda: answers.append(do()), daemon=True)
     thread.start()
@@ -148,7 +149,7 @@ def test_an_unavailable_database_is_a_503_until_it_is_back(site: Site, server: P
                 assert 0 < int(page.headers["Retry-After"]) <= 60
             assert patiently(lambda: browser.send("/healthz")).status == 200
             assert patiently(lambda: browser.send("/readyz")).status == 503
-            if break_it is not refuse_writes:  # whatever reads goes on
+            if break_it is not refuse_writes:  # reads keep working
                 assert patiently(lambda: signed_in.send("/account")).status == 503
         finally:
             mend()
@@ -225,7 +226,7 @@ def test_a_request_can_be_retried_after_a_lost_answer_to_commit(
         proxy.lose_answer_to(b"COMMIT\0")
         assert_error_page(browser.post(form, typed), 503)
         assert proxy.lost == 1
-        wait_until(lambda: len(site.rows()["registration"]) == 1, "it was committed, though nobody was told")
+        wait_until(lambda: len(site.rows()["registration"]) == 1, "committed without a response")
         assert browser.post(form, typed).status == 302
         assert len(site.rows()["contact"]) == 1
         assert len(site.mails(EMAIL)) == 2, "each of the two registrations stands by its own link"

@@ -1,8 +1,7 @@
-"""No query of a request, or of the mail worker, reads a table that grows with the customers from end to end.
+"""No statement of a request or of the mail worker reads a whole table that grows with the customers.
 
-On PostgreSQL a statement has a time-out, on SQLite it has none. Whether it reads a whole table does not depend on how
-much is in it: SQLite plans for a hundred thousand rows as for one, as long as nobody runs ANALYZE. So it is asked for
-its plans while one customer does everything.
+On PostgreSQL a statement has a timeout, on SQLite it has none. SQLite's plans do not depend on the number of rows
+unless ANALYZE is run, so the plans for a single customer are checked.
 """
 
 import re
@@ -37,17 +36,17 @@ EMAIL, SECOND, SHOPPER = "ada@example.com", "bob@example.com", "eve@example.com"
 NEW_PASSWORD, NEWEST_PASSWORD = "gravel mitten orchard 87", "cinder ballot marrow 63"
 LAST_PASSWORD = "walnut kettle heron 52"
 FEW = {"organisation", "api_key"}
-"""What does not grow with the customers."""
+"""Tables that do not grow with the customers."""
 WHOLE = re.compile(r"(?:SCAN|SEARCH(?=.*\(organisation_id=\?\)$)) (\w+)")
-"""Steps that read a table, or what may be most of it: the customers of one organisation."""
+"""Steps that read a table, or perhaps most of it: the customers of one organisation."""
 OUR_OWN = "SELECT outbox.message_id"
-"""How the tests put mails in order."""
+"""The columns that emails are ordered by."""
 NO_QUERY = {"embedding.script", "mailbox.body", "mailbox.clear", "mailbox.index", "mailbox.message", "static"}
-"""What answers without the database."""
+"""Endpoints that answer without the database."""
 
 
 class Noted:
-    """Each statement that is sent, with its parameters, and each endpoint that is asked."""
+    """The statements that were sent with their parameters, and the endpoints that were requested."""
 
     def __init__(self, site: Site) -> None:
         self.statements: dict[str, Any] = {}
@@ -63,7 +62,7 @@ class Noted:
         event.remove(self._engine, "before_cursor_execute", self._note)
 
     def plans(self) -> Iterator[tuple[str, str]]:
-        """Each step that a statement takes, and the statement."""
+        """Yield each step of a statement's plan, and the statement."""
         with self._engine.connect() as connection:
             for statement, parameters in self.statements.items():
                 for *_, step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters):
@@ -79,7 +78,7 @@ class Noted:
 
 def test_no_request_and_no_mail_scans_a_whole_table(start: Start) -> None:
     site = allow(start(BASE_URL="https://portal.example.com"))
-    site._worker._purged_at = monotonic()  # that may: nobody waits for it
+    site._worker._purged_at = monotonic()  # it may read whole tables, since no request waits for it
     noted = Noted(site)
     with noted.during():
         do_everything(site)
@@ -93,13 +92,13 @@ def test_no_request_and_no_mail_scans_a_whole_table(start: Start) -> None:
 
 
 def do_everything(site: Site) -> None:
-    """What customers and a shop's server can do, each thing once, as it should be and as it should not."""
+    """Do once everything that customers and a shop's server can do, with success and without."""
     register(site)
     sign_in_and_out(site)
     log_in_by_email(site)
     change_address(site)
     reset(site)
-    say_it_was_somebody_else(site)
+    report_not_me(site)
     use_api(site)
     close_account(site)
     browser = site.browser()
@@ -121,7 +120,7 @@ def open_and_reload(site: Site, link: str, clean_path: str) -> None:
 def register(site: Site) -> None:
     site.customer(EMAIL)
     browser = site.browser()
-    browser.register(EMAIL, PASSWORD)  # who is known
+    browser.register(EMAIL, PASSWORD)  # a known customer
     browser.register(SECOND, PASSWORD)
     open_and_reload(site, site.link(SECOND), "/register/confirm")
     browser.post(browser.open("/register/code").form("/register/resend"))
@@ -216,7 +215,7 @@ def log_in_by_email(site: Site) -> None:
 def change_address(site: Site) -> None:
     path, new = "/account/email", "ada.new@example.com"
     browser = signed_in(site, NEW_PASSWORD)
-    for email in (SECOND, new):  # that of another customer, and one that nobody has
+    for email in (SECOND, new):  # one of another customer, and one without a customer
         assert browser.fill(path, {"email": email}, submit_to=path).status == 302
     browser.fill(path, submit_to=f"{path}/cancel")
     for _ in range(2):
@@ -240,7 +239,7 @@ def reset(site: Site) -> None:
     site.deliver()
 
 
-def say_it_was_somebody_else(site: Site) -> None:
+def report_not_me(site: Site) -> None:
     site.browser("198.51.100.7").sign_in(EMAIL, NEWEST_PASSWORD)
     link = urlsplit(not_me_link_in(site.mails(EMAIL)[-1])).path
     open_and_reload(site, link, "/not-me")

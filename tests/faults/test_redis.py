@@ -56,7 +56,7 @@ BREAKS: dict[str, tuple[Break, Break]] = {
 
 @pytest.fixture(autouse=True)
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that answers is waited for; one that stands still is waited for in vain, again and again."""
+    """A server that answers is waited for; with one that stands still, each wait ends in a timeout."""
     is_frozen = request.node.name.endswith("frozen]")
     monkeypatch.setattr(redis_counters, "TIMEOUT_SECONDS", FROZEN_SECONDS if is_frozen else PATIENCE_SECONDS)
 
@@ -157,7 +157,7 @@ def test_while_redis_hangs_only_one_request_waits_for_it(broken_redis: Redis, mo
 
 
 def calls(redis: Redis) -> int:
-    """How often a counter was asked for."""
+    """Count the requests for a counter."""
     commands = redis.client.info("commandstats")
     assert isinstance(commands, dict)
     return int(commands.get("cmdstat_incrby", {}).get("calls", 0))

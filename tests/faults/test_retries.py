@@ -1,6 +1,7 @@
-"""A request that is sent twice, one after the other or at once, is answered alike and done once.
+"""A request that is sent twice, one after the other or at once, gets the same response and is done once.
 
-A browser sends a form again when it is pressed twice or got no answer, a proxy when it lost one: with the same cookie.
+A browser sends a form again when it is pressed twice or got no response; a proxy does when it lost one. The cookie is
+the same.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ Sender = Callable[[Site, Opened], list[Page]]
 
 
 def twin(site: Site, browser: Browser) -> Browser:
-    """The same browser, in another connection."""
+    """Return the same browser, in another connection."""
     other = site.browser()
     other.set_cookie(browser.cookie() or "")
     return other

@@ -1,4 +1,4 @@
-"""What is in the log when requests fail, and when they contain secrets."""
+"""The log of failed requests, and of requests that contain secrets."""
 
 import json
 import logging

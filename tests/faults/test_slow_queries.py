@@ -26,19 +26,19 @@ pytestmark = [pytest.mark.on_postgresql, pytest.mark.full]
 EMAIL, OTHER = "ada@example.com", "eve@example.com"
 AT_ONCE = 8
 LONG_SECONDS = 10
-"""What takes longer waited for more than one statement, one after another."""
+"""A longer time means that the request waited for several statements, one after another."""
 
 
 @contextmanager
 def slow(postgres: Postgres, statement: str) -> Iterator[None]:
-    """Somebody holds what a query needs: it takes for ever, as on a table that has grown without an index."""
+    """Lock a table, so that a query takes as long as one without an index on a large table."""
     with closing(postgres.connect("reusable_database")) as connection, connection.transaction():
         connection.execute(statement.encode())
         yield
 
 
 def asked(works: Sequence[Callable[[], Page]], meanwhile: Callable[[], None]) -> list[Page]:
-    """What many get who ask at once, while something else happens."""
+    """Return the responses to many parallel requests, while something else happens."""
     pages: list[Page] = []
     threads = [Thread(target=lambda work=work: pages.append(work()), daemon=True) for work in works]
     begun = monotonic()
@@ -98,11 +98,11 @@ def test_requests_do_not_wait_for_each_other_while_organisations_cannot_be_loade
     start: Start, site: Site, postgres: Postgres
 ) -> None:
     site.customer(EMAIL)
-    fresh = start()  # it has not read them yet
+    fresh = start()  # the portal has not read them yet
     with slow(postgres, "LOCK TABLE organisation IN ACCESS EXCLUSIVE MODE"):
         works = [lambda: fresh.browser().send("/login")] * AT_ONCE
         pages = asked(works, lambda: None)
-    assert [page.status for page in pages] == [200] * AT_ONCE  # it asks for nobody, and stands without a name
+    assert [page.status for page in pages] == [200] * AT_ONCE  # it queries no customer, so it is shown without a name
     assert fresh.browser().sign_in(EMAIL, PASSWORD).status == 302
 
 
@@ -163,7 +163,7 @@ def test_a_metrics_scrape_omits_a_slow_count_and_uses_one_connection(
 
 
 def waiting(postgres: Postgres) -> int:
-    """How many of the portal's connections wait for a table."""
+    """Count the portal's connections that wait for a table."""
     statement = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'portal' AND wait_event_type = 'Lock'"
     with closing(postgres.connect("reusable_database")) as connection:
         row = connection.execute(statement).fetchone()

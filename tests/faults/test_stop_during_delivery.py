@@ -1,4 +1,4 @@
-"""A mail worker is stopped while it sends an email: it finishes that one and begins no other."""
+"""A mail worker that is stopped while it sends an email finishes that one and begins no other."""
 
 import signal
 import sqlite3
@@ -23,7 +23,7 @@ Begin = Callable[[Path, Sink], Any]
 
 @contextmanager
 def portal(instance: Path, sink: Sink) -> Iterator["Popen[Any]"]:
-    """`portal serve`, which delivers what was asked for at it."""
+    """Run `portal serve`, which delivers the emails that were requested at it."""
     with serving(instance, MAIL_SERVER=sink.host, MAIL_PORT=str(sink.port), **CHEAP) as served:
         ask_for_two(Visitor(served))
         yield served.process
@@ -31,7 +31,7 @@ def portal(instance: Path, sink: Sink) -> Iterator["Popen[Any]"]:
 
 @contextmanager
 def worker(instance: Path, sink: Sink) -> Iterator["Popen[Any]"]:
-    """`portal worker`, which delivers what was asked for while no mail server could be reached."""
+    """Run `portal worker`, which delivers the emails that were requested while the mail server was unreachable."""
     with Sink() as away:
         nowhere = {"MAIL_SERVER": away.host, "MAIL_PORT": str(away.port)}
     with serving(instance, **nowhere, **CHEAP) as served:

@@ -1,6 +1,6 @@
-"""The timeouts in docs/operations.md are kept.
+"""The timeouts in docs/operations.md are those of the code.
 
-That they are kept is tried elsewhere, most often with shorter ones; here are the numbers.
+Other tests check that they are kept, mostly with shorter ones.
 """
 
 from collections.abc import Mapping

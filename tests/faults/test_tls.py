@@ -1,6 +1,6 @@
-"""PostgreSQL and Redis over TLS are trusted only with a certificate authority to check.
+"""The portal accepts PostgreSQL and Redis over TLS only with a certificate of a configured authority.
 
-The mail server's side of it is in tests/mail/test_smtp.py.
+tests/mail/test_smtp.py tests the same for the mail server.
 """
 
 import socket
@@ -27,7 +27,7 @@ NAMELESS = "not-in-the-certificate.example.com"
 
 @pytest.fixture
 def another_name(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A name that leads to the servers here, and that their certificate is not for."""
+    """A name that resolves to the servers here, and that their certificate is not for."""
     resolver = Resolver()
     resolver.leads = {NAMELESS: ["127.0.0.1"]}
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
@@ -78,7 +78,7 @@ def test_postgresql_gets_no_password_before_its_certificate_is_verified(
             assert_error_page(start(DATABASE_URL=url).browser().sign_in("ada@example.com", PASSWORD), 503)
             assert problem in caplog.text
             assert "canary" not in caplog.text
-        monkeypatch.setenv("PGSSLROOTCERT", str(CERTIFICATE))  # as docs/operations.md has it
+        monkeypatch.setenv("PGSSLROOTCERT", str(CERTIFICATE))  # as in docs/operations.md
         for url in (encrypted("localhost", str(CERTIFICATE)), encrypted("localhost", "").partition("&")[0]):
             database = open_database(url)
             with database.read() as connection:

@@ -36,17 +36,17 @@ def world(start: Start) -> World:
         lists = {"return_origins": ["https://shop.example.com"], "handover_urls": [RETURN]}
         connection.execute(update(Organisation).values(lists))
     site.customer(ADA)
-    for _ in range(2):  # the notice of every later sign-in is part of the second email, which is due in an hour
+    for _ in range(2):  # the notice of each later sign-in is part of the second email, which is due in an hour
         site.browser().sign_in(ADA, PASSWORD)
         site.deliver()
     world = World(site, new_shop(site))
-    world.shop.account("A" * 32)  # that a key was used is noted once a minute
+    world.shop.account("A" * 32)  # the use of a key is stored once a minute
     return world
 
 
 @contextmanager
 def outrun(engine: Engine, monkeypatch: pytest.MonkeyPatch, fails: Callable[[int], bool]) -> Iterator[list[str]]:
-    """Everything that is written meanwhile, counted from 1; what `fails` ends as whoever was outrun is ended."""
+    """Count the writing statements of a block from 1, and let those in `fails` raise a conflict."""
     written: list[str] = []
     commit = engine.dialect.do_commit
 
@@ -78,13 +78,13 @@ def sizes(site: Site) -> dict[str, int]:
 
 
 def grown(site: Site, before: dict[str, int]) -> dict[str, int]:
-    """How many rows came to each table, and how many mails arrived."""
+    """Return the number of rows of each table, and of emails."""
     site.deliver()
     return {name: size - before[name] for name, size in sizes(site).items() if size != before[name]}
 
 
 def happened(lines: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
-    """What the log tells of events."""
+    """Return the events in the log."""
     return [(line["kind"], line["refusal"]) for line in lines]
 
 

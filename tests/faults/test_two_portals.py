@@ -31,7 +31,7 @@ NEW: Keys = {"SECRET_KEY": NEXT_KEY, "SECRET_KEY_FALLBACKS": SECRET_KEY}
 
 
 class Machines:
-    """The machines of one portal, each with the keys that it was last started with."""
+    """The machines of one portal, each with the keys of its last start."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str], sink: Sink) -> None:
         self._folder = folder
@@ -40,7 +40,7 @@ class Machines:
         self._running: dict[str, ExitStack] = {}
 
     def start(self, name: str, keys: Keys) -> Served:
-        """`portal serve` on a machine; what it served with before has ended."""
+        """Run `portal serve` on a machine, in place of the process before."""
         self._running.pop(name, ExitStack()).close()
         self._running[name] = ExitStack()
         return self._running[name].enter_context(
@@ -79,7 +79,7 @@ def machines(tmp_path: Path, reusable_database: ReusableDatabase, broken_redis: 
 
 
 def join(machines: Machines, portal: Served, keys: Keys) -> None:
-    """Somebody registers and confirms."""
+    """Register and confirm a customer."""
     typed = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill"}
     customer = Visitor(portal)
     assert customer.fill("/register", **typed)[0] == 302
@@ -91,7 +91,7 @@ def path_in(mail: ReceivedMail) -> str:
 
 
 def go_to_and_fro(machines: Machines, one: Served, other: Served, *keys_of_workers: Keys) -> None:
-    """What customers do whose requests go now to one portal and now to the other; their mails may be sent by any."""
+    """Do what customers do, with requests that alternate between the portals; either may send their emails."""
     customer = Visitor(one)
     assert customer.fill("/login", email=EMAIL, password=PASSWORD)[:2] == (302, "/account")
     assert is_signed_in(customer, other, one)
@@ -133,7 +133,7 @@ def test_two_portals_share_limits_forms_and_customers(machines: Machines) -> Non
 
 @pytest.mark.full
 def test_rotating_the_secret_key_machine_by_machine_signs_no_one_out(machines: Machines) -> None:
-    """In the order of docs/operations.md: each machine knows the next key before the first one signs with it."""
+    """As in docs/operations.md: every machine verifies with the next key before the first one signs with it."""
     one, other = machines.start("one", NEXT_KNOWN), machines.start("other", OLD)
     join(machines, other, OLD)
     lasting, entering = Visitor(other), Visitor(other)

@@ -29,14 +29,14 @@ def text_of(mail: EmailMessage) -> str:
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
-    """A mail server that takes everything, until told otherwise."""
+    """A mail server that accepts every email, until a test scripts it."""
     with Sink() as sink:
         yield sink
 
 
 @pytest.fixture
 def open_office(environ: Mapping[str, str], visitor: Visitor, clock: MovableClock) -> Iterator[OpenOffice]:
-    """Opens mail sides, on one database, for a sink or the local mailbox, with settings of their own."""
+    """Return a function that makes portals with mail workers on one database, for a sink or the local mailbox."""
     with ExitStack() as stack:
 
         def open_one(sink: Sink | None = None, **settings: str) -> MailPortal:
@@ -51,13 +51,13 @@ def open_office(environ: Mapping[str, str], visitor: Visitor, clock: MovableCloc
 
 @pytest.fixture
 def mail_portal(open_office: OpenOffice, sink: Sink) -> MailPortal:
-    """The usual one: it delivers to `sink`."""
+    """The usual portal, which delivers to `sink`."""
     return open_office(sink)
 
 
 @pytest.fixture
 def local_portal(open_office: OpenOffice) -> MailPortal:
-    """One without a mail server, whose emails go to the local mailbox."""
+    """A portal without a mail server, which stores emails in the local mailbox."""
     return open_office()
 
 

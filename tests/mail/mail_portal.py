@@ -27,7 +27,7 @@ ADA = "ada@example.com"
 
 
 def mail_app(settings: Settings) -> Flask:
-    """As much of a portal as a transport needs."""
+    """The part of a portal that a transport needs."""
     app = Flask(__name__)
     app.config.update(mail_config(settings))
     app.extensions["portal_settings"] = settings
@@ -36,7 +36,7 @@ def mail_app(settings: Settings) -> Flask:
 
 
 class MailPortal:
-    """The mail side of one portal, on a clock of its own."""
+    """A portal and its mail worker, with a clock of its own."""
 
     def __init__(self, environ: Mapping[str, str], visitor: Visitor, clock: Clock) -> None:
         self.settings = load_settings(environ)
@@ -51,12 +51,12 @@ class MailPortal:
         self.context.database.engine.dispose()
 
     def seen_with(self, user_agent: str) -> Self:
-        """The same, with a browser of another name asking for mails."""
+        """Return the same portal, whose emails are requested by another browser."""
         self._visitor = replace(self._visitor, user_agent=user_agent)
         return self
 
     def work(self) -> float:
-        """Let the worker send what is due; for how long it pauses then."""
+        """Let the worker send the due emails; return how long it pauses then."""
         return self.worker.work(Event())
 
     def queue(
@@ -67,7 +67,7 @@ class MailPortal:
         locale: str | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> int:
-        """Queue one mail as the domain does, with a link that lasts half an hour where the mail carries one."""
+        """Queue an email as the domain does, with a link that lasts half an hour if the email has one."""
         now = self.context.clock()
         with self.context.database.write() as connection:
             link_id = None
@@ -79,7 +79,7 @@ class MailPortal:
             return connection.scalars(select(OutboxMail.c.id).order_by(OutboxMail.c.id.desc())).first() or 0
 
     def queue_raw(self, **values: Any) -> int:
-        """Plant a row that the domain would never write."""
+        """Store a row that the domain would never write."""
         now = self.context.clock()
         row = {
             "organisation_id": self._visitor.organisation_id,
@@ -94,21 +94,21 @@ class MailPortal:
             return connection.execute(insert(OutboxMail).returning(OutboxMail.c.id), row | values).scalar_one()
 
     def row(self, mail_id: int) -> Row[Any]:
-        """What is stored of a mail."""
+        """Return the stored row of an email."""
         with self.context.database.read() as connection:
             return connection.execute(select(OutboxMail).where(OutboxMail.c.id == mail_id)).one()
 
     def states(self) -> list[str]:
-        """The states of all mails, in order."""
+        """Return the states of all emails, in order."""
         with self.context.database.read() as connection:
             return list(connection.scalars(select(OutboxMail.c.state).order_by(OutboxMail.c.id)))
 
     def change_organisation(self, **values: Any) -> None:
-        """What the operator did to every organisation."""
+        """Change every organisation as an operator does."""
         with self.context.database.write() as connection:
             connection.execute(update(Organisation).values(**values))
 
     def change_link(self, **values: Any) -> None:
-        """What a customer or time did to all links."""
+        """Change all links."""
         with self.context.database.write() as connection:
             connection.execute(update(Link).values(**values))

@@ -1,4 +1,4 @@
-"""A real SMTP server on 127.0.0.1 that keeps the emails that it receives, and fails as a test tells it to."""
+"""A real SMTP server on 127.0.0.1 that stores the emails that it receives, and fails as a test scripts it."""
 
 import socket
 from collections.abc import Callable
@@ -15,9 +15,10 @@ _WAIT_SECONDS = 60
 
 
 class Sink:
-    """The server. `script[Stage.RCPT] = "450 later"`, or an Act, holds until changed; `refused` is by recipient.
+    """The server.
 
-    `messages` holds the mails it took over, `unanswered` those that had come in whole and that it did not take.
+    `script[Stage.RCPT] = "450 later"`, or an Act, applies until changed; `refused` is by recipient. `messages` has the
+    accepted emails, `unanswered` those that were received completely and not accepted.
     """
 
     def __init__(self, *, tls: bool = False, starttls: bool = False, auth: bool = False) -> None:
@@ -52,7 +53,7 @@ class Sink:
         self.stop()
 
     def start(self) -> None:
-        """Listen; after a stop, on the same port again."""
+        """Listen; after a stop at the same port again."""
         self.stopped.clear()
         self._released.clear()
         listener = socket.socket()
@@ -64,7 +65,7 @@ class Sink:
         self._spawn(self._accept, listener)
 
     def stop(self) -> None:
-        """End every connection and refuse new ones."""
+        """Close every connection and refuse new ones."""
         self.stopped.set()
         self._released.set()
         if self._listener is not None:
@@ -77,29 +78,29 @@ class Sink:
         self._threads.clear()
 
     def release(self) -> None:
-        """Let those who are kept waiting by Act.SILENT go on."""
+        """Continue the connections that Act.SILENT holds."""
         self._released.set()
 
     def wait_for(self, count: int, timeout: float = _WAIT_SECONDS) -> list[ReceivedMail]:
-        """The mails, as soon as there are so many; an AssertionError when they do not come."""
+        """Wait for a number of emails and return them; raises AssertionError if they do not arrive."""
         with self._changed:
             arrived = self._changed.wait_for(lambda: len(self.messages) >= count, timeout)
         assert arrived, f"{len(self.messages)} mails came, not {count}"
         return self.messages
 
     def wait_for_command(self, verb: str, timeout: float = _WAIT_SECONDS) -> None:
-        """Return as soon as a command has come in, "." being the end of a mail."""
+        """Wait until a command was received; "." is the end of an email."""
         with self._changed:
             assert self._changed.wait_for(lambda: verb in self.commands, timeout), f"no {verb} came"
 
     def note(self, verb: str) -> None:
-        """Remember a command."""
+        """Record a command."""
         with self._changed:
             self.commands.append(verb)
             self._changed.notify_all()
 
     def keep(self, mail: ReceivedMail, *, accepted: bool) -> None:
-        """Remember a mail."""
+        """Record an email."""
         with self._changed:
             (self.messages if accepted else self.unanswered).append(mail)
             self._changed.notify_all()
@@ -125,7 +126,7 @@ class Sink:
 
     def _serve(self, connection: socket.socket) -> None:
         conversation = SmtpConnection(self, connection)
-        # The other side has gone, or the script says so.
+        # The client has closed the connection, or the script ends it.
         with suppress(OSError, EOFError):
             conversation.run()
         conversation.close()

@@ -1,4 +1,4 @@
-"""One SMTP connection of the test mail server (sink.py), whose answers a test can script."""
+"""One SMTP connection of the test mail server (sink.py), with scripted replies."""
 
 import socket
 import ssl
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from tests.mail.sink import Sink
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
-"""Self-signed, for the name "localhost"; its key beside it is good for nothing else."""
+"""A self-signed certificate for "localhost", with a key that is used nowhere else."""
 
 
 class Stage(Enum):
-    """Where in the conversation an answer can be scripted."""
+    """The steps at which a reply can be scripted."""
 
     CONNECT = "220 sink"
     EHLO = "250"
@@ -30,26 +30,26 @@ class Stage(Enum):
     RCPT = "250 ok "
     DATA = "354 go on"
     BODY = ""
-    """While the mail is coming in: CLOSE when `close_at` bytes of it are there, SILENT to read no further."""
+    """While the email is received: CLOSE when `close_at` bytes have arrived, SILENT to read no further."""
     DOT = "250 taken"
 
 
 class Act(Enum):
-    """What the server can do in place of an answer."""
+    """What the server does instead of replying."""
 
     CLOSE = "close"
-    """End the connection. At Stage.DOT the mail has come in whole by then."""
+    """Close the connection. At Stage.DOT the email was received completely."""
     SILENT = "silent"
-    """Say nothing until `release` is called, then go on as always."""
+    """Send nothing until `release` is called, then continue."""
     DRIP = "drip"
-    """Answer as always, but a byte at a time, each followed by a pause."""
+    """Reply as usual, one byte at a time, with a pause after each."""
     CLOSE_AFTER = "close after"
-    """Answer as always, then end the connection."""
+    """Reply as usual, then close the connection."""
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """Who a mail was from and to, as far as the server cares, and by which greeting and login it came."""
+    """Sender and recipients of an email, and the greeting and login of its connection."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -58,7 +58,7 @@ class Envelope:
 
 
 class ReceivedMail(EmailMessage):
-    """A mail that the sink took over, or that had come in whole when it was told to misbehave."""
+    """An email that the sink accepted, or received completely before a scripted failure."""
 
     envelope: Envelope
     raw: bytes
@@ -76,7 +76,7 @@ class SmtpConnection:
         self._recipients: list[str] = []
 
     def run(self) -> None:
-        """Serve until the other side has had enough; raises EOFError where the script ends it."""
+        """Serve until the client quits; raises EOFError where the script ends the connection."""
         if self._sink.tls:
             sleep(self._sink.handshake_seconds)
             self._encrypt()
@@ -152,7 +152,7 @@ class SmtpConnection:
         mail.raw = raw
         mail.envelope = Envelope(self._sender, tuple(self._recipients), self._greeting, self._encrypted)
         act = self._sink.script.get(Stage.DOT, Stage.DOT.value)
-        # Stored before the reply, so that it is there once the client has the reply.
+        # Stored before the reply, so that it is there when the client has the reply.
         self._sink.keep(mail, accepted=act is not Act.CLOSE and (isinstance(act, Act) or act.startswith("2")))
         self._sink.note(".")
         self._answer(Stage.DOT)
@@ -160,7 +160,7 @@ class SmtpConnection:
             raise EOFError
 
     def _answer(self, stage: Stage, usual: str | None = None) -> bool:
-        """Say what the script wants here; whether that was a yes."""
+        """Send the scripted reply; return whether it was a success."""
         act = self._sink.script.get(stage, usual or stage.value)
         if act is Act.CLOSE:
             raise EOFError

@@ -1,4 +1,4 @@
-"""The worker against a mail server that fails: what is tried again, what is given up, and what costs no attempt."""
+"""A mail server that fails: what the worker tries again, what it gives up, and what does not count as an attempt."""
 
 import logging
 from datetime import timedelta

@@ -27,7 +27,7 @@ ROOMY = {
 
 
 def kill(served: Served, instance: Path) -> None:
-    """Kill all of a portal; the lease of the mail that it held ends with it, as if a minute had passed."""
+    """Kill all processes of a portal, and expire the lease of the email that it had claimed."""
     served.signal_group(signal.SIGKILL)
     served.process.wait()
     database = open_database(f"sqlite:///{instance / DATABASE_FILE}")
@@ -41,7 +41,7 @@ def test_a_mail_server_outage_and_two_kills_lose_no_mail_of_40(tmp_path: Path) -
     sink = Sink()
     sink.port = free_port()
     settings = {"MAIL_SERVER": sink.host, "MAIL_PORT": str(sink.port), **ROOMY}
-    port = free_port()  # links begin with it, and the copy of a mail that comes twice has the same link
+    port = free_port()  # the signature of links starts with it, and both copies of an email have the same link
     recipients = [f"customer{number}@example.com" for number in range(MAILS)]
     with serving_at(port, instance, **settings) as served:
         for email in recipients:
@@ -67,5 +67,5 @@ def test_a_mail_server_outage_and_two_kills_lose_no_mail_of_40(tmp_path: Path) -
     finally:
         sink.stop()
     assert set(arrived) == set(recipients)
-    # A mail may come twice (RFC 1047), but then it is the same one, with the same link.
+    # An email may arrive twice (RFC 1047), but then it is the same one, with the same link.
     assert [len(copies) for copies in arrived.values()] == [1] * MAILS

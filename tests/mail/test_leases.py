@@ -84,7 +84,7 @@ def test_the_lease_is_renewed_while_the_mail_server_is_slow(
 @pytest.mark.full
 def test_eight_processes_send_each_of_1000_mails_once(mail_portal: MailPortal, sink: Sink) -> None:
     mail_portal.queue("customer0@example.com")
-    mail_portal.work()  # templates and statements are compiled now, once for all of them
+    mail_portal.work()  # templates and statements are compiled once, for all workers
     for number in range(1, 1000):
         mail_portal.queue(f"customer{number}@example.com")
     mail_portal.context.database.engine.dispose()

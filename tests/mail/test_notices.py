@@ -33,7 +33,7 @@ def test_a_notice_of_a_ban_has_no_link(open_office: OpenOffice, rendered: Render
 
 def test_a_notice_whose_link_is_missing_leads_to_a_reset(open_office: OpenOffice, rendered: Rendered) -> None:
     mail_portal = open_office(BASE_URL="https://portal.example.com")
-    mail_portal.queue_raw(locale="en")  # as the version before queued it
+    mail_portal.queue_raw(locale="en")  # as the version before stored it
     with mail_portal.context.database.write() as connection:
         mail = mail_delivery.claim_next(connection, mail_portal.context.clock, "c" * 32)
     assert mail is not None

@@ -1,4 +1,4 @@
-"""Emails of several organisations: each has its own sender, and none waits for another's."""
+"""Emails of several organisations: each has its own sender, and none waits for those of another."""
 
 import logging
 from datetime import timedelta

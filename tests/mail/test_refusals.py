@@ -1,4 +1,4 @@
-"""The worker against a mail server that refuses: one recipient, every mail, the sender."""
+"""A mail server that rejects one recipient, every email, or the sender."""
 
 from datetime import timedelta
 

@@ -166,7 +166,7 @@ def test_the_preview_text_of_a_mail_holds_no_code(open_office: OpenOffice, rende
 
 
 WITHOUT_BUTTON = {Notice.REAUTHENTICATE, Notice.ERASED} | OF_BANS
-"""The first has a code, for one browser; after the others there is nothing to do."""
+"""The first has a code, for one browser; after the others the customer need not do anything."""
 
 
 @pytest.mark.parametrize("notice", sorted(set(Notice) - WITHOUT_BUTTON))

@@ -17,13 +17,13 @@ pytestmark = pytest.mark.on_sqlite
 ADA = "ada@example.com"
 SENDER = "portal@example.org"
 IMPATIENT = 1.0
-"""Seconds; on a busy machine a server may take part of one before the answer that is to come late."""
+"""Seconds; a busy server may use part of one before the late reply."""
 Send = Callable[..., None]
 
 
 @pytest.fixture
 def send(environ: Mapping[str, str]) -> Send:
-    """Sends one mail to a sink, on a connection of its own."""
+    """Sends one email to a sink, over a new connection."""
 
     def send_one(sink: Sink, **settings: str) -> None:
         server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
@@ -136,7 +136,7 @@ def test_a_silent_slow_or_closing_server_times_out(
     send: Send, sink: Sink, stage: Stage, failure: type[NotSent], act: Act, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(smtp, "COMMAND_SECONDS", IMPATIENT)
-    sink.drip_seconds = IMPATIENT / 5  # each byte comes in time, the answer does not
+    sink.drip_seconds = IMPATIENT / 5  # each byte arrives in time, the whole reply does not
     sink.script[stage] = act
     with pytest.raises(failure) as caught:
         send(sink)
@@ -161,7 +161,7 @@ def test_a_silent_slow_or_closing_server_before_the_mail_times_out(
 
 def test_a_server_silent_in_the_tls_handshake_times_out(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smtp, "COMMAND_SECONDS", 0.3)
-    with Sink() as sink:  # which waits for a command, and its client for a handshake
+    with Sink() as sink:  # it waits for a command, and the client waits for a TLS handshake
         sink.script[Stage.CONNECT] = Act.SILENT
         with pytest.raises(ServerUnavailable, match="timed out"):
             send(sink, MAIL_USE_SSL="true")
@@ -173,7 +173,7 @@ def test_a_server_that_stops_reading_a_mail_times_out(
 ) -> None:
     monkeypatch.setattr(smtp, "COMMAND_SECONDS", IMPATIENT)
     mail = _mail()
-    mail.attach("large.png", "image/png", b"x" * 30_000_000)  # more than fits in between
+    mail.attach("large.png", "image/png", b"x" * 30_000_000)  # more than the buffers hold
     sink.script[Stage.BODY] = Act.SILENT
     server = {"PORTAL_MAIL_SERVER": sink.host, "PORTAL_MAIL_PORT": str(sink.port)}
     transport = SmtpTransport(mail_app(load_settings({**environ, **server})))
@@ -183,7 +183,7 @@ def test_a_server_that_stops_reading_a_mail_times_out(
 
 def test_a_mail_has_a_total_timeout(send: Send, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smtp, "MAIL_SECONDS", IMPATIENT)
-    sink.drip_seconds = IMPATIENT / 20  # each answer comes in time, all of them together do not
+    sink.drip_seconds = IMPATIENT / 20  # each reply arrives in time, all of them together do not
     sink.script = dict.fromkeys((Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT), Act.DRIP)
     with pytest.raises(TryLater):
         send(sink)

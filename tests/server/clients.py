@@ -9,7 +9,7 @@ from tests.cli.process import Served
 
 @contextmanager
 def connected(served: Served, count: int, sent: bytes = b"") -> Iterator[list[socket.socket]]:
-    """So many connections, each of which has sent this."""
+    """Open a number of connections, and send these bytes on each."""
     with ExitStack() as stack:
         connections = []
         for _ in range(count):

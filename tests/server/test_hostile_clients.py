@@ -53,7 +53,7 @@ def test_requests_that_never_end_hold_no_thread(served: Served, sent: bytes) -> 
 
 @pytest.fixture(scope="module")
 def logo(served: Served) -> str:
-    """The path of an answer so long that some of it are more than waitress keeps for a client before a thread waits."""
+    """Return a path with a response longer than waitress buffers for a client before a thread waits."""
     picture = served.log.with_name("logo.svg")
     picture.write_text(f'<svg xmlns="http://www.w3.org/2000/svg"><title>{"a" * 250_000}</title></svg>')
     ended = run_portal(served.log.parent / "instance", "organisation", "set", "default", "--logo", str(picture))
@@ -67,7 +67,7 @@ def test_clients_that_pipeline_and_never_read_hold_no_thread(served: Served, log
     asked = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 150
     with connected(served, CLIENTS, asked):
         before, answered = 0, -1
-        while before != answered:  # until all has been answered that will be
+        while before != answered:  # until the last response has come
             before = answered
             time.sleep(1)
             answered = served.log.read_text().count(f'"route": "{path}"')
@@ -91,25 +91,28 @@ def test_pipelined_requests_are_all_answered_to_a_client_that_reads_late(served:
         b"5\t;a=b\r\nemail\r\n0\r\n\r\n",
         b"5\n\r\nemail\r\n0\r\n\r\n",
         b"5\nemail\n0\n\n",
-        b"\r\n5\r\nemail\r\n0\r\n\r\n",
         b"5\r\nemailX\r\n0\r\n\r\n",
         b"5\r\nemail\n0\r\n\r\n",
         b"-5\r\nemail\r\n0\r\n\r\n",
         b"0x5\r\nemail\r\n0\r\n\r\n",
-        b"00000000000000005\r\nemail\r\n0\r\n\r\n",
         b"5;a=\x00\r\nemail\r\n0\r\n\r\n",
-        b"5\r\nemail\r\n0\r\nno trailer\r\n\r\n",
-        b"5\r\nemail\r\n0\r\nA : b\r\n\r\n",
-        b"5\r\nemail\r\n0\r\n folded\r\n\r\n",
-        b"5\r\nemail\r\n0\r\nA: b\n\r\n\r\n",
-        b"5\r\nemail\r\n0\r\n\n\r\n\r\n",
     ],
     ids=ascii,
 )
-def test_a_broken_chunk_or_trailer_is_refused_and_the_connection_closed(served: Served, body: bytes) -> None:
+def test_a_broken_chunk_is_refused_and_the_connection_closed(served: Served, body: bytes) -> None:
     answer = raw(served, CHUNKED + body + LAST_HEALTH)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.count(b"HTTP/1.1 ") == 1, "what follows would be smuggled"
+
+
+@pytest.mark.parametrize(
+    "trailer", [b"no trailer", b"A : b", b" folded", b"A: b\n", b"\n", b"Content-Length: 99"], ids=ascii
+)
+def test_trailers_are_ignored_and_the_next_request_is_answered(served: Served, trailer: bytes) -> None:
+    answer = raw(served, CHUNKED + b"5\r\nemail\r\n0\r\n" + trailer + b"\r\n\r\n" + LAST_HEALTH)
+    assert answer.startswith(b"HTTP/1.1 400 "), "no form token"
+    assert answer.count(b"HTTP/1.1 ") == 2
+    assert answer.endswith(b"\r\n\r\nok\n")
 
 
 def test_a_refusal_is_plain_json_with_the_headers_of_every_answer(served: Served) -> None:
@@ -144,7 +147,7 @@ def test_a_client_whose_body_is_too_large_gets_no_100_continue(served: Served) -
 
 @pytest.mark.parametrize("path", [b"/login", b"/api/v1/customer/login"])
 def test_the_answer_to_a_body_that_is_too_large_always_arrives(served: Served, path: bytes) -> None:
-    """A connection that is closed with something unread loses the answer that is on its way."""
+    """Closing a connection with unread data would lose the response that is on its way."""
     body = b"x" * 3_000_000
     head = POST.replace(b"/login", path).replace(
         b"x-www-form-urlencoded", b"json" if b"api" in path else b"x-www-form-urlencoded"
@@ -207,7 +210,7 @@ def test_an_ambiguous_head_is_a_400_and_the_connection_closed(served: Served, re
 
 
 def test_urgent_data_ends_a_connection(served: Served) -> None:
-    """HTTP has none, and the loop would turn for as long as nobody reads it."""
+    """HTTP/0.9 has no such response, and the loop would be busy until the client reads it."""
     with connected(served, 1, b"") as (client,), suppress(ConnectionResetError):
         client.send(b"!", socket.MSG_OOB)
         assert client.recv(1) == b""
@@ -220,7 +223,7 @@ def test_fifty_slow_heads_and_fifty_slow_bodies_leave_the_sign_in_page_answered(
     def drip(connections: list[socket.socket], part: bytes) -> None:
         while not ended.wait(0.1):
             for connection in connections:
-                with suppress(OSError):  # its time is up
+                with suppress(OSError):  # its timeout has passed
                     connection.sendall(part)
 
     with (

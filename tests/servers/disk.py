@@ -1,4 +1,4 @@
-"""A small disk that a test may fill up, close to writers, or give back."""
+"""A small disk that a test can fill, close to writers, or free."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from tests.system_packages import is_root
 
 
 class Disk:
-    """A tmpfs at a folder of one's choice; only root may have one. `with` mounts it, and unmounts it at the end."""
+    """A tmpfs in a folder, which needs root. `with` mounts it, and unmounts it at the end."""
 
     def __init__(self, path: Path, mebibytes: int) -> None:
         self.path = path
@@ -32,11 +32,11 @@ class Disk:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # What was opened there may be open yet; nobody finds it any more, and it goes when the last one lets go.
+        # Open files may remain on it; it is detached now, and freed when the last one is closed.
         subprocess.run(["umount", "--lazy", self.path], check=True)
 
     def fill(self, *, leave: int = 0) -> None:
-        """Leave so many bytes."""
+        """Leave this many bytes free."""
         with self._filler.open("ab", buffering=0) as file:
             while room := self._room() - leave:
                 if room < 0:
@@ -46,11 +46,11 @@ class Disk:
                 file.write(b"\0" * min(room, 1 << 20))
 
     def empty(self) -> None:
-        """Leave all that is not used by others."""
+        """Free all space that the test has filled."""
         self._filler.unlink()
 
     def close_to_writers(self) -> None:
-        """Make it read-only; nobody may have a file open for writing."""
+        """Make it read-only; no process may have a file open for writing."""
         subprocess.run(["mount", "-o", "remount,ro", self.path], check=True)
 
     def open_to_writers(self) -> None:

@@ -17,7 +17,7 @@ _HEAD = 12
 
 
 class NameServer:
-    """Says of every name under example.com that it leads to 127.0.0.1, but for those of `unknown`, and of `silent`."""
+    """Resolves every name under example.com to 127.0.0.1, except `unknown` and `silent` ones."""
 
     def __init__(self, folder: Path) -> None:
         if os.geteuid() != 0 or shutil.which("unshare") is None:
@@ -25,9 +25,9 @@ class NameServer:
         self.unknown: set[str] = set()
         self.silent: set[str] = set()
         self.asked: list[str] = []
-        """The names that somebody asked the IPv4 address of, each time they did."""
+        """The names whose IPv4 address was asked for, each time."""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._address = f"127.{random.randrange(1, 255)}.{random.randrange(255)}.53"  # noqa: S311 - nobody else's, most likely
+        self._address = f"127.{random.randrange(1, 255)}.{random.randrange(255)}.53"  # noqa: S311 - unlikely to be in use
         self._settings = folder / "resolv.conf"
         self._thread = Thread(target=self._answer, daemon=True)
 
@@ -48,7 +48,7 @@ class NameServer:
 
     @property
     def program(self) -> tuple[str, ...]:
-        """What to put before a command, so that it asks this server."""
+        """Return a prefix for a command, which makes it use this server."""
         return "unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', str(self._settings)
 
     def _stop(self) -> None:
@@ -76,7 +76,7 @@ class NameServer:
 
 
 def _name(question: bytes) -> tuple[str, int]:
-    """The name that is asked for, and where it ends."""
+    """Return the name in a query, and where it ends."""
     labels, at = [], _HEAD
     while length := question[at]:
         labels.append(question[at + 1 : at + 1 + length].decode())

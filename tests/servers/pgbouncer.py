@@ -18,7 +18,7 @@ from tests.servers.processes import free_port, wait_until
 
 @contextmanager
 def pgbouncer(server_url: str, pool_mode: str) -> Iterator[str]:
-    """Pool the connections to a database in as few as two; yields the URL of the pool."""
+    """Pool the connections to a database in at most two; yield the URL of the pool."""
     program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
         pytest.skip("PgBouncer: it is not installed here")

@@ -8,7 +8,7 @@ from typing import Self
 
 
 class Pipe:
-    """A pipe that takes what it has room for; `fill` it, and whoever writes into it waits until it is read."""
+    """A pipe of limited size. After `fill`, writers wait until it is read."""
 
     def __init__(self, path: Path) -> None:
         os.mkfifo(path)
@@ -25,14 +25,14 @@ class Pipe:
         os.close(self._end)
 
     def fill(self) -> None:
-        """Leave room for nothing."""
+        """Fill the pipe."""
         for size in (4096, 1):
             with suppress(BlockingIOError):
                 while True:
                     os.write(self._end, b"\n" * size)
 
     def read(self) -> list[str]:
-        """Every line that has ever come."""
+        """Return all lines that were written."""
         with suppress(BlockingIOError):
             while True:
                 self._came += os.read(self._end, 65536).decode()

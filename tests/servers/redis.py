@@ -21,18 +21,18 @@ from tests.servers.processes import free_port, wait_until
 from tests.system_packages import apt_installs, say
 
 PATIENCE_SECONDS = 30.0
-"""How long a test that is not about a server that is away lets the portal wait for an answer: a busy machine may be."""
+"""How long the portal waits for Redis in tests that are not about a server that is away: the machine may be busy."""
 PATIENT_PORTAL = (
     sys.executable,
     "-c",
     f"from portal.storage import redis_counters; redis_counters.TIMEOUT_SECONDS = {PATIENCE_SECONDS}; "
     "from portal.cli import main; main()",
 )
-"""The `portal` command, with this patience."""
+"""The `portal` command, with this timeout."""
 
 
 class Redis:
-    """A server that keeps nothing on disk; `with` starts it and ends it."""
+    """A server that stores nothing on disk; `with` starts it and stops it."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -54,7 +54,7 @@ class Redis:
 
     @property
     def uri(self) -> str:
-        """The address, for RATELIMIT_STORAGE_URI."""
+        """The URL, for RATELIMIT_STORAGE_URI."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     @property
@@ -63,7 +63,7 @@ class Redis:
         return self._process.pid
 
     def start(self) -> None:
-        """Start, empty, and accept connections; after a stop on the same port again."""
+        """Start empty, and accept connections; after a stop at the same port again."""
         options = {"--port": str(self.port), "--bind": "127.0.0.1", "--save": "", "--appendonly": "no"}
         self._process = subprocess.Popen(
             [_binary(), *(word for pair in options.items() for word in pair)],
@@ -74,19 +74,19 @@ class Redis:
         wait_until(self._accepts, "Redis did not start")
 
     def stop(self) -> None:
-        """Stop as a crash would."""
+        """Stop as in a crash."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def freeze(self) -> None:
-        """Let it do nothing; its machine still takes connections and data."""
+        """Freeze the server; its machine still accepts connections and data."""
         if self._process is not None:
             self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Continue the server."""
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
 
@@ -116,7 +116,7 @@ def _binary() -> Path:
 
 
 def main() -> None:
-    """Say nothing when it is there."""
+    """Print nothing if it is installed."""
     if find_redis() is None:
         apt_installs("redis-server")
     if find_redis() is None:

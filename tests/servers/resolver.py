@@ -1,4 +1,4 @@
-"""A resolver that leads names where a test wants: stands before the system's own."""
+"""A resolver in front of the system's, for the names that a test chooses."""
 
 import socket
 import time
@@ -8,9 +8,8 @@ from typing import Any
 
 
 class Resolver:
-    """In place of `socket.getaddrinfo`, for the names that it was told; all others are the system's.
-
-    A name leads to addresses or to an error, after `seconds`.
+    """Replaces `socket.getaddrinfo` for some names; all others are resolved by the system. A name resolves to addresses
+    or to an error, after `seconds`.
     """
 
     def __init__(self) -> None:
@@ -19,7 +18,7 @@ class Resolver:
         self.leads: Mapping[str, Sequence[str] | OSError] = {}
         self.seconds = 0.0
         self.questions = 0
-        """How often any of the names was asked for."""
+        """The number of lookups of these names."""
 
     def __call__(self, host: Any, port: Any, *arguments: Any, **options: Any) -> Any:
         if host not in self.leads:

@@ -11,11 +11,13 @@ from tests.servers.postgres import Postgres
 
 _NAME = "reusable_database"
 _MADE = ("organisation", "alembic_version")
-"""The tables that the migrations themselves write into."""
+"""The tables that the migrations write into."""
 
 
 class ReusableDatabase:
-    """A migrated database, as new after each `wipe`: ids begin at 1 again, and the default organisation is there."""
+    """A migrated database, which is as new after each `wipe`: ids begin at 1 again, and the default organisation
+    exists.
+    """
 
     def __init__(self, server: Postgres) -> None:
         self._server = server
@@ -24,19 +26,19 @@ class ReusableDatabase:
         names = [table.name for table in reversed(METADATA.sorted_tables)]
         self._wipe = "; ".join(
             [
-                *(f"DELETE FROM {name}" for name in names),  # noqa: S608 - the names of our own tables
+                *(f"DELETE FROM {name}" for name in names),  # noqa: S608 - the names of the portal's tables
                 "DELETE FROM alembic_version",
-                *(f"INSERT INTO {name} SELECT * FROM as_made.{name}" for name in _MADE),  # noqa: S608 - ours too
+                *(f"INSERT INTO {name} SELECT * FROM as_made.{name}" for name in _MADE),  # noqa: S608 - the portal's, too
                 "SELECT setval(seqrelid, 1, false) FROM pg_sequence",
                 "SELECT setval('organisation_id_seq', 1)",
             ]
         )
 
     def wipe(self) -> Self:
-        """Begin anew."""
+        """Create the database again."""
         try:
             self._connection.execute(self._wipe.encode())
-        except psycopg.Error:  # a test took tables away, or the whole server for a while
+        except psycopg.Error:  # a test has dropped tables, or stopped the server
             self._connection.close()
             self._connection = self._make()
         return self

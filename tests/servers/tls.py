@@ -1,4 +1,4 @@
-"""TLS in front of a server that has none, with a certificate of an unknown authority."""
+"""TLS in front of a server without it, with a certificate of an unknown authority."""
 
 import socket
 import ssl
@@ -11,11 +11,11 @@ from typing import Self
 from tests.mail.smtp_connection import CERTIFICATE
 
 _SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
-"""How a client of PostgreSQL asks for TLS; "S" is the answer that grants it."""
+"""The request of a PostgreSQL client for TLS; "S" is the response that grants it."""
 
 
 class TlsFront:
-    """Passes on to a port what comes over TLS, and the answers back; self-signed, and for the name "localhost"."""
+    """Forwards decrypted data to a port, and the responses back; the certificate is self-signed, for "localhost"."""
 
     def __init__(self, port: int) -> None:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -9,7 +9,7 @@ import pytest
 
 @contextmanager
 def dead_addresses(count: int, port: int = 0) -> Iterator[tuple[Sequence[str], int]]:
-    """So many addresses on loopback, and the port at which nobody answers: their queues are full."""
+    """Addresses on loopback, and a port at which no connection is accepted: their queues are full."""
     addresses = [f"127.0.0.{number}" for number in range(100, 100 + count)]
     with ExitStack() as stack:
         for address in addresses:

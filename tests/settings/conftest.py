@@ -10,7 +10,7 @@ from portal.settings import WrongSetting, load_settings
 
 @pytest.fixture
 def bare(tmp_path: Path) -> dict[str, str]:
-    """An instance with nothing set."""
+    """An instance without settings."""
     return {"PORTAL_INSTANCE_PATH": str(tmp_path)}
 
 

@@ -1,4 +1,4 @@
-"""Settings: typed, refused by name when wrong, and silent about secrets."""
+"""Settings have types, wrong ones are refused by name, and no message contains a secret."""
 
 from pathlib import Path
 

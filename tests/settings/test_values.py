@@ -1,4 +1,4 @@
-"""The values of settings, in the forms that they are taken in."""
+"""The values of settings, and the forms in which they are accepted."""
 
 from datetime import timedelta
 from pathlib import Path

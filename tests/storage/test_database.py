@@ -1,4 +1,4 @@
-"""A database that is away, is replaced, or ends transactions."""
+"""A database that is away, is replaced, or rolls transactions back."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +45,9 @@ def test_a_missing_database_is_not_created(tmp_path: Path) -> None:
 
 @pytest.mark.on_sqlite
 def test_temporary_data_is_spilled_beside_the_database(context: Context) -> None:
-    open_database(f"sqlite:///{file_of(context)}").engine.dispose()  # which others of this process may have been since
+    open_database(
+        f"sqlite:///{file_of(context)}"
+    ).engine.dispose()  # threads of this process may have changed it before
     with context.database.dedicated_connection() as connection:
         connection.exec_driver_sql("PRAGMA temp.cache_size = 10")
         connection.exec_driver_sql("CREATE TEMPORARY TABLE much (words)")
@@ -62,7 +64,7 @@ def test_a_moved_database_is_unavailable_until_it_is_back(context: Context) -> N
     assert slug_in(context) == "default"
     moved = file.rename(file.with_name("moved"))
     with pytest.raises(DatabaseUnavailable), context.database.write() as connection:
-        connection.execute(update(Organisation).values(slug="written into a file that nobody looks for"))
+        connection.execute(update(Organisation).values(slug="written into a file that is gone"))
     assert not file.exists()
     moved.rename(file)
     assert slug_in(context) == "default"
@@ -109,7 +111,7 @@ def test_a_full_database_refuses_writes_and_loses_nothing(scene: Scene) -> None:
             told.append(f"a{number}@example.com")
 
     def register_many() -> None:
-        for number in range(200):  # the first may still fit into pages that are there
+        for number in range(200):  # the first rows may still fit into existing pages
             scene.elsewhere(f"198.51.{number}.1").register(f"b{number}@example.com")
             told.append(f"b{number}@example.com")
 
@@ -188,7 +190,7 @@ def test_two_deadlocked_transactions_both_succeed(scene: Scene) -> None:
 
     works: list[Callable[[], None]] = [lambda: name_both(ids, "A"), lambda: name_both(ids[::-1], "B")]
     assert in_parallel(works) == [None, None]
-    assert len(begun) > 2, "nobody was begun anew"
+    assert len(begun) > 2, "no call was repeated"
     assert len(set(scene.rows(select(Contact.c.first_name)))) == 1
 
 

@@ -1,4 +1,4 @@
-"""Migrations only add, so that a portal of the version before keeps serving."""
+"""Migrations only add, so that a portal of the previous version keeps serving."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from portal.storage.database import Database, open_database
 from tests.storage.test_migrations import REVISIONS
 
 REASON = "takes_away"
-"""A migration that must take something away says in its module, under this name, why no version in use needs it."""
+"""A migration that must remove something says in its module, under this name, why no version in use needs it."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """What statements rely on."""
+    """The parts of a schema that statements depend on."""
 
     columns: dict[str, tuple[str, bool, bool]]
     """By its name: a column's type, whether it may be NULL, whether it has a default."""
@@ -56,7 +56,7 @@ def tables_of(connection: Connection) -> dict[str, Table]:
 
 
 def taken_away(before: dict[str, Table], after: dict[str, Table]) -> list[str]:
-    """What a version that knows the tables of before could no longer do with those of after."""
+    """Return what statements for the previous schema could no longer do with the new one."""
     return [
         f"{name}: {what}"
         for name, table in before.items()

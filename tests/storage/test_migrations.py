@@ -31,7 +31,7 @@ INSERT INTO contact
     (organisation_id, email, email_key, cu_ref_no, password_salt, newsletter, failed_passwords, created_at)
 SELECT id, 'ada@example.com', 'ada@example.com', 'AAAAAAAAAAAAAAAA', :salt, false, 0, :now FROM organisation
 """
-"""Somebody, in the columns that every revision has."""
+"""A customer, in the columns that every revision has."""
 LIVES = (
     """INSERT INTO account (contact_id, password_hash, password_set_at, created_at)
     SELECT id, 'a hash', :now, :now FROM contact""",
@@ -53,15 +53,15 @@ LIVES = (
         (organisation_id, contact_id, notice, recipient, message_id, state, attempts, due_at, created_at)
     SELECT organisation_id, id, 'password_changed', email, 'another', 'queued', 0, :now, :now FROM contact""",
 )
-"""What happened to them, in the columns of the first revision."""
+"""Their events, in the columns of the first revision."""
 REVISIONS = schema.revisions()
-"""The oldest first."""
+"""The revisions, oldest first."""
 Make = Callable[[str], Database]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
-    """Makes empty databases, by their names."""
+    """Creates empty databases by name."""
     with ExitStack() as stack:
 
         def make_one(name: str) -> Database:
@@ -84,7 +84,7 @@ def database(make: Make) -> Database:
 
 
 def upgrade_to(database: Database, revision: str) -> None:
-    """Make an empty database one of an earlier version, with a customer in it."""
+    """Upgrade an empty database to an earlier revision, with a customer in it."""
     config = schema.alembic_config()
     with database.without_time_limit().write() as connection:
         config.attributes["connection"] = connection
@@ -93,7 +93,7 @@ def upgrade_to(database: Database, revision: str) -> None:
 
 
 def execute(connection: Connection, statement: str, **values: Any) -> None:
-    """Execute SQL with those of the values that it names; datetimes as the models' columns keep them."""
+    """Execute SQL with the values that it names; datetimes as the models' columns store them."""
     named = {name: value for name, value in values.items() if f":{name}" in statement}
     times = [bindparam(name, type_=UtcDateTime()) for name, value in named.items() if isinstance(value, datetime)]
     connection.execute(text(statement).bindparams(*times), named)

@@ -9,12 +9,12 @@ PATH, CODE, REAUTHENTICATE = "/account/email", "/account/email/code", "/reauthen
 
 
 def ask(browser: Browser, email: str = NEW) -> Page:
-    """The answer to the form."""
+    """Request a change; return the response to the form."""
     return browser.fill(PATH, {"email": email}, submit_to=PATH)
 
 
 def change(site: Site, browser: Browser, email: str = NEW) -> str:
-    """Change the address by the link; returns the path of the link that undoes it."""
+    """Change the address by the link; return the path of the link that undoes it."""
     (present,) = {row["email"] for row in site.rows()["contact"]}
     ask(browser, email)
     assert browser.fill(site.link(email)).status == 302

@@ -21,7 +21,7 @@ class Phone:
     recovery_codes: list[str]
 
     def code(self) -> str:
-        """What it shows; time passes meanwhile, since no code is taken twice."""
+        """Return the app's next code; time passes, since no code is accepted twice."""
         with self.site.context.database.write() as connection:
             connection.execute(update(SecondStep).values(last_time_step=0))
         return pyotp.TOTP(self.secret).now()

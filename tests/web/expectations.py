@@ -44,6 +44,6 @@ def assert_error_page(page: Page, status: int) -> None:
     """Check that an error page has its status and links, and a reference only for errors of the server."""
     assert_page(page, status)
     assert_headers(page, name=str(status))
-    assert (f"Error {status}" in page.words) == (status != 410)  # a used link is no error of anybody
+    assert (f"Error {status}" in page.words) == (status != 410)  # a used link is not an error of the server
     assert page.tree.one("main").all("a") or page.tree.one("main").all("form")
     assert ("Reference: " in page.words) == (status >= 500)

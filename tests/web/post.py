@@ -26,26 +26,26 @@ def html_of(mail: EmailMessage) -> str:
 
 
 def links_in(mail: EmailMessage) -> list[str]:
-    """The one-time links: each is the only thing on its line of the text part, an address with a token.
+    """Return the one-time links: each is alone on its line of the text part, a URL with a token.
 
-    A notice has none: "This wasn't me" is no link that somebody asked for.
+    A notice has none: "This wasn't me" was not requested.
     """
     return [line for line in text_of(mail).splitlines() if _LINK.fullmatch(line)]
 
 
 def link_in(mail: EmailMessage) -> str:
-    """The only one-time link."""
+    """Return the only one-time link."""
     (link,) = links_in(mail)
     return link
 
 
 def last_link(mails: list[EmailMessage]) -> str:
-    """The newest one-time link: of mails that wait together, those that somebody waits for come first."""
+    """Return the newest one-time link; emails that customers wait for are sent first."""
     return [link for mail in mails for link in links_in(mail)][-1]
 
 
 def not_me_link_in(mail: EmailMessage) -> str:
-    """The link "This wasn't me" of a notice."""
+    """Return the link "This wasn't me" of a notice."""
     (link,) = (line for line in text_of(mail).splitlines() if _NOT_ME_LINK.fullmatch(line))
     return link
 

@@ -13,7 +13,7 @@ from tests.web.conftest import PASSWORD, Site
 
 EMAIL, BOB = "ada@example.com", "bob@example.com"
 PATH = "/account/activity"
-OF_NOBODY = {
+WITHOUT_CUSTOMER = {
     *(EventKind.ORGANISATION_ADD, EventKind.ORGANISATION_CHANGE, EventKind.IMPORT, EventKind.DELETE),
     *(EventKind.KEY_CREATE, EventKind.KEY_REVOKE, EventKind.KEY_LIMIT, EventKind.LINK_GUESS),
 }
@@ -23,7 +23,7 @@ UNTOLD = {
     *(Failure.TWO_STEP_REQUIRED, Failure.TWO_STEP_SETUP_REQUIRED),
     Failure.PASSKEY_NOT_ADDED,
 }
-"""Nothing more that a customer could be told, or never recorded with one."""
+"""Events that are never recorded with a customer."""
 
 
 def told(page: Page) -> list[str]:
@@ -38,7 +38,7 @@ def add_events(site: Site, count: int) -> None:
 
 
 def test_every_kind_of_event_and_every_refusal_has_words() -> None:
-    assert set(DONE) == set(EventKind) - OF_NOBODY
+    assert set(DONE) == set(EventKind) - WITHOUT_CUSTOMER
     assert set(REFUSED) <= set(DONE)
     assert set(REASONS) == set(Failure) - UNTOLD
 

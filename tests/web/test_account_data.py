@@ -1,4 +1,4 @@
-"""The customer's data: a copy of it, deleting the account, and keeping it after all."""
+"""The customer's data: its copy, deleting the account, and keeping a closed one."""
 
 import json
 import logging
@@ -237,7 +237,7 @@ def test_an_overdue_account_is_erased_and_its_address_is_new(start: Start, caplo
     page = site.browser().open(link)
     assert (page.status, "The time to keep the account is over" in page.words) == (410, True)
     assert purge(site.context)["closed account"] == 1
-    mail = site.mails(EMAIL)[0]  # of the erased customer no row says in which order the emails were due
+    mail = site.mails(EMAIL)[0]  # no row of the erased customer says in which order the emails were due
     assert {mail["Subject"] for mail in site.mails(EMAIL)} >= {"We have erased your account with Customer portal"}
     assert mail["To"] == EMAIL
     stored = str(site.rows())

@@ -25,7 +25,7 @@ TOKEN = re.compile(r'(name="csrf_token" value=")[^"]+(")')
 
 @dataclass(frozen=True)
 class Seen:
-    """All that a stranger can see of an answer, without what differs for every request."""
+    """Return all that a visitor sees of a response, without what differs for every request."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -42,9 +42,8 @@ def see(page: Page, email: str) -> Seen:
 
 
 def tell(name: str, value: str) -> str:
-    """A header's value; a wait in minutes, as pages say it, for each window began with a try of its own.
-
-    Those tries are milliseconds apart, and a storage's clock goes on while ours stands still.
+    """Return a header's value with each wait in minutes replaced: the attempts are milliseconds apart, and the
+    storage's clock moves while the test's stands still.
     """
     return f"{ceil(int(value) / 60)} minutes" if name == "Retry-After" else value
 
@@ -53,16 +52,17 @@ def tell(name: str, value: str) -> str:
 def crowd(start: Start) -> Site:
     """A portal with one customer of each kind, and an unknown address."""
     site = start(LOGIN_LIMIT_ACCOUNT="3 per 20 minutes", MAIL_LIMIT_ADDRESS="3 per hour")
+    add_everybody(site)
+    return site
+
+
+def add_everybody(site: Site) -> None:
+    """Add one customer of each kind."""
     site.customer(KNOWN)
     site.customer(BANNED)
     site.ban(BANNED)
     site.guest(GUEST)
     site.browser().register(UNVERIFIED, PASSWORD)
-    close(site)
-    return site
-
-
-def close(site: Site) -> None:
     assert site.customer(CLOSED).fill("/account/delete", {"confirm": "y"}, submit_to="/account/delete").status == 302
 
 
@@ -92,12 +92,7 @@ def test_a_registration_looks_the_same_for_every_address(crowd: Site) -> None:
 
 def test_registering_too_often_looks_the_same_for_every_address(start: Start) -> None:
     site = start(MAIL_LIMIT_ADDRESS="2 per hour")
-    site.customer(KNOWN)
-    site.customer(BANNED)
-    site.ban(BANNED)
-    site.guest(GUEST)
-    site.browser().register(UNVERIFIED, PASSWORD)
-    close(site)
+    add_everybody(site)
     site.context.rate_limiter.counters.reset()
 
     for status in (302, 302, 429):
@@ -139,7 +134,7 @@ def test_requests_cost_the_same_work_for_every_address(crowd: Site, hashes: list
 
 
 def test_signing_in_with_a_decoy_password_looks_the_same_for_every_address(crowd: Site) -> None:
-    """Register, sign in with that password, have the mail sent again, type a code: each answer, and where it leads."""
+    """Register, sign in with that password, resend the email, and type a code; return each response."""
     crowd.imported(IMPORTED)
     crowd.guest(BANNED_GUEST)
     crowd.ban(BANNED_GUEST)

@@ -1,4 +1,4 @@
-"""What an organisation asks its customers for, at registration and in the profile."""
+"""The fields that an organisation asks for, at registration and in the profile."""
 
 from collections.abc import Mapping
 
@@ -13,10 +13,10 @@ NAMES = {"first_name": "Ada", "last_name": "Quill"}
 
 
 def choose(site: Site, rules: Mapping[str, str]) -> None:
-    """What `portal organisation set --field` does."""
+    """Set a field's rule as `portal organisation set --field` does."""
     with site.context.database.write() as connection:
         connection.execute(update(Organisation).values(field_rules=dict(rules)))
-    site.app.extensions["portal_directory"]._snapshot = None  # else it is read anew after three seconds
+    site.app.extensions["portal_directory"]._snapshot = None  # otherwise the cache is renewed after three seconds
 
 
 def names(page: Page) -> set[str]:

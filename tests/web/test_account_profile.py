@@ -35,7 +35,7 @@ def save(browser: Browser, fields: dict[str, Any]) -> Page:
 
 
 def shown(page: Page) -> dict[str, str]:
-    """What the form holds, of menus what is chosen."""
+    """Return the values in the form; of menus the selected ones."""
     main = page.tree.one("main")
     chosen = {
         menu.get("name"): next((o.get("value") for o in menu.all("option") if "selected" in o.attributes), "")

@@ -60,7 +60,7 @@ def by_email(site: Site) -> Browser:
 def test_it_says_since_when_there_is_a_password(site: Site) -> None:
     page = site.customer(EMAIL).open("/account/security")
     assert "Set on " in page.words
-    assert f"\N{NO-BREAK SPACE}{site.context.clock().year}" in page.text  # no line ends within the date
+    assert f"\N{NO-BREAK SPACE}{site.context.clock().year}" in page.text  # no line breaks within the date
     assert [a.text for a in page.tree.one("main").all("a", href=NEXT)] == ["Change password"]
 
 

@@ -25,7 +25,7 @@ def signed_in(site: Site, user_agent: str, address: str = "192.0.2.10") -> Brows
 
 
 def ends(page: Page) -> list[str]:
-    """Where the buttons of the list lead."""
+    """Return the addresses of the buttons in the list."""
     return [form.action for form in page.forms if form.action.endswith("/end")]
 
 

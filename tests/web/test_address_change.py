@@ -62,7 +62,7 @@ def test_it_is_confirmed_by_the_link_in_any_browser(site: Site) -> None:
     page = phone.open(link)
     assert_page(page, 200)
     assert NEW in page.words
-    assert EMAIL not in page.text  # a typo may have led the mail to a stranger
+    assert EMAIL not in page.text  # with a typo, the email may have reached another person
     assert address_on(browser) == EMAIL
     answer = phone.post(page.form())
     assert answer.location == "/login"
@@ -73,7 +73,7 @@ def test_it_is_confirmed_by_the_link_in_any_browser(site: Site) -> None:
     late = browser.post(code_page.form(CODE), {"code": "123456"})
     assert late.location == "/account"
     assert notices(browser.follow(late)) == ["Your email address is changed. Use it from now on when you sign in."]
-    assert phone.open(link).status == 200  # led on, to sign in
+    assert phone.open(link).status == 200  # the page leads to the sign-in
     other = site.browser().open(link)
     assert_error_page(other, 410)
     assert "It was used to change an email address" in other.words

@@ -127,7 +127,7 @@ def test_values_of_a_cross_site_post_are_not_shown(site: Site, fill_in: Callable
             assert page.status == 400
             assert MARK not in page.text
             assert not any(MARK in value for _, value in page.headers)
-            assert "too long" not in page.words  # untrue
+            assert "too long" not in page.words  # it would not be true
             assert page.forms
             for shown in page.forms:
                 filled = {name for name, value in shown.fields.items() if value}
@@ -148,7 +148,7 @@ def test_values_of_a_cross_site_post_are_not_shown_on_pages_without_a_form(
 
 @pytest.mark.parametrize("path", ["/login", "/register", "/logout", "/account/password", "/nowhere"])
 def test_another_site_cannot_replace_the_session_of_a_visitor(site: Site, path: str) -> None:
-    # A browser leaves the Lax cookie out of a post that another site makes it send.
+    # A browser sends no Lax cookie with a cross-site POST.
     page = site.browser().send(path, "POST", data={"x": "y"}, headers={"Sec-Fetch-Site": "cross-site"})
     assert page.status == (302 if path == "/account/password" else 400)
     assert "Set-Cookie" not in page.headers
@@ -163,7 +163,7 @@ def test_the_new_tab_link_holds_no_values_of_a_cross_site_post(site: Site) -> No
 
 
 class TestPortalUrl:
-    """The address that people know is not always the one that the portal is asked with."""
+    """The public address may differ from the host of the request."""
 
     @pytest.mark.parametrize(
         ("base_url", "host", "origin", "taken"),

@@ -24,13 +24,13 @@ YEAR = 365 * 24 * 60 * 60
 
 
 def device_cookies(page: Page) -> list[list[str]]:
-    """Each device cookie that an answer sets: its name and value, and its attributes."""
+    """Return the device cookies that a response sets: name and value, and attributes."""
     cookies = [cookie.split("; ") for cookie in page.headers.getlist("Set-Cookie")]
     return [cookie for cookie in cookies if "device" in cookie[0].partition("=")[0]]
 
 
 def spray(site: Site, email: str = EMAIL) -> None:
-    """Strangers use up whatever an address has: passwords, mails to sign in, those of registrations."""
+    """Use up all limits of an address: passwords, sign-in emails, registration emails."""
     for number in range(11):
         stranger = site.browser(f"198.51.100.{number}")
         stranger.sign_in(email, "wrong")
@@ -204,14 +204,14 @@ class TestKnownDevices:
         browser.sign_in(SECOND_EMAIL, PASSWORD)
         assert browser.cookie(NAME) != value
 
-    @pytest.mark.on_sqlite  # it travels in time
+    @pytest.mark.on_sqlite  # this test moves the time
     def test_a_device_unused_for_a_year_is_unknown(self, shop: Site) -> None:
         browser = shop.browser()
         with passing_time(shop.context.clock()) as clock:
             browser.sign_in(EMAIL, PASSWORD)
             value = browser.cookie(NAME) or ""
             clock.shift(timedelta(days=365))
-            browser.set_cookie(value, NAME)  # which a browser would not keep so long
+            browser.set_cookie(value, NAME)  # a browser would not keep it so long
             spray(shop)
             assert browser.sign_in(EMAIL, PASSWORD).status == 429
 

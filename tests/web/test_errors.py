@@ -1,32 +1,27 @@
 """Error pages for every kind of failure."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any
 
-import argon2.low_level
 import pytest
 import time_machine
 from sqlalchemy import event, text
 
 from tests.web.browser import Page
-from tests.web.conftest import PASSWORD, Site, Start, in_parallel
+from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_error_page, assert_headers, assert_page
+from tests.web.flood import SIGN_INS, flood
 
 EMAIL = "ada@example.com"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-MANY = len(os.sched_getaffinity(0)) + 40
-"""More sign-ins than are let wait, on a machine of any size."""
 
 
 def run(site: Site, statement: str) -> None:
-    """Change the database behind the portal's back."""
+    """Change the database without the portal."""
     with site.context.database.write() as connection:
         connection.execute(text(statement))
 
@@ -56,7 +51,7 @@ def test_a_body_that_is_too_large_is_a_413(site: Site) -> None:
 
 
 def ways_on(page: Page) -> list[str]:
-    """Where the links of a page lead, the most useful first."""
+    """Return the targets of a page's links, the most useful first."""
     return [link.get("href") for link in page.tree.one("main").all("a")]
 
 
@@ -118,7 +113,7 @@ def test_an_error_page_links_to_the_account_when_signed_in(site: Site) -> None:
     assert ways_on(site.customer(EMAIL).open("/none")) == ["/account"]
 
 
-@pytest.mark.on_sqlite  # which keeps a value that is no date
+@pytest.mark.on_sqlite  # which does not change a value that is no date
 def test_a_temporary_error_can_be_retried_on_the_same_page(site: Site) -> None:
     browser = site.customer(EMAIL)
     run(site, "UPDATE contact SET confirmed_at = 'no date at all'")
@@ -149,7 +144,7 @@ def test_a_throttled_form_is_a_429_with_what_was_typed(start: Start) -> None:
     assert page.form().fields["email"] == EMAIL
 
 
-@pytest.mark.on_sqlite  # which keeps a value that is no date
+@pytest.mark.on_sqlite  # which does not change a value that is no date
 class TestServerErrors:
     """Invalid stored data, as an example of an unexpected error."""
 
@@ -197,36 +192,24 @@ def test_a_database_broken_from_the_first_request_gets_an_error_page(site: Site,
 
 
 def test_a_busy_portal_is_a_503_that_says_when_to_come_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    forms = [(browser, browser.open("/login").form()) for browser in (site.browser() for _ in range(MANY))]
-    released, compute = Event(), argon2.low_level.hash_secret
-    turned_away: list[Page] = []
-
-    def held_up(*arguments: Any, **options: Any) -> bytes:
-        released.wait(20)
-        return compute(*arguments, **options)
+    forms = [(browser, browser.open("/login").form()) for browser in (site.browser() for _ in range(SIGN_INS))]
 
     def sign_in(number: int) -> Page:
         browser, form = forms[number]
-        page = browser.post(form, {"email": f"a{number}@example.com", "password": "wrong"})
-        if page.status == 503:
-            turned_away.append(page)
-            if len(turned_away) > 10:
-                released.set()
-        return page
+        return browser.post(form, {"email": f"a{number}@example.com", "password": "wrong"})
 
-    monkeypatch.setattr(argon2.low_level, "hash_secret", held_up)
-    pages = in_parallel([partial(sign_in, number) for number in range(MANY)])
-
+    pages = flood(monkeypatch, sign_in)
     assert {page.status for page in pages} == {422, 503}
-    for page in turned_away:
-        assert_error_page(page, 503)
-        assert 0 < int(page.headers["Retry-After"]) <= 60
+    for page in pages:
+        if page.status == 503:
+            assert_error_page(page, 503)
+            assert 0 < int(page.headers["Retry-After"]) <= 60
     assert site.browser().open("/login").status == 200
 
 
 @contextmanager
 def writing(site: Site) -> Iterator[None]:
-    """Another process holds the database's write lock; the portal waits for it only shortly."""
+    """Hold the database's write lock in another process; the portal waits for it only shortly."""
     engine = site.context.database.engine
 
     def be_impatient(connection: Any, *_rest: Any) -> None:

@@ -1,4 +1,4 @@
-"""A GET of an address that only accepts forms redirects."""
+"""A GET of an address that only accepts forms is redirected."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.web.conftest import Site
 
 EMAIL = "ada@example.com"
 SCRIPTS = ["/password/strength", "/handover", "/login/passkey/options", "/reauthenticate/passkey/options"]
-"""Addresses that the page's script sends to."""
+"""Addresses that scripts of pages send to."""
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

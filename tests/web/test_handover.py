@@ -16,12 +16,12 @@ NO_NONCES = ["", "x" * 21, "x" * 129, "made-up-by-the-page 22", "made-up-by-the-
 
 @pytest.fixture
 def shop(start: Start) -> Site:
-    """A portal that one shop may show and send its customers to, over https."""
+    """A portal over https that one shop may show in a frame and send its customers to."""
     return allow(start(BASE_URL="https://portal.example.com"))
 
 
 def link(return_url: str = WELCOME, **said: str) -> str:
-    """Where a site sends its customer to."""
+    """Return the address that a site sends its customer to."""
     return f"/login?{urlencode({'return_url': return_url, **said})}"
 
 
@@ -32,7 +32,7 @@ def visit(site: Site, return_url: str = WELCOME, **said: str) -> tuple[Browser, 
 
 
 def answer(page: Page) -> dict[str, list[str]]:
-    """What a site is told by where a customer is led to."""
+    """Return the parameters that a site gets in a redirect."""
     return parse_qs(urlsplit(page.location).query)
 
 

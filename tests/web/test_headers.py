@@ -10,13 +10,13 @@ from tests.web.expectations import assert_headers
 
 EMAIL = "ada@example.com"
 ENDING = ("Expires=Thu, 01 Jan 1970", "Max-Age=0")
-"""How a cookie is taken back."""
+"""The attributes of a cookie that is deleted."""
 LASTING = ("Expires=", "Max-Age=31536000")
-"""How long a device is known."""
+"""The lifetime of the device cookie."""
 
 
 def every_answer(site: Site) -> dict[str, Page]:
-    """One of each kind of answer that is not a static file."""
+    """One of each kind of response except static files."""
     customer = site.customer(EMAIL)
     customer.ask_for_reset(EMAIL)
     stranger = site.browser()
@@ -64,7 +64,7 @@ def test_every_response_has_security_headers_and_is_not_cached(site: Site) -> No
 
 
 def ends(name_and_value: str) -> tuple[str, ...]:
-    """What says how long a cookie lives: none lasts but the device's."""
+    """The attributes that give a cookie a lifetime; only the device cookie has one."""
     return LASTING if "device=" in name_and_value else ENDING
 
 

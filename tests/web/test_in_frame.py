@@ -34,7 +34,7 @@ class TestInTheFrame:
         cookie = browser.cookie("__Host-portal-frame")
         again = told(browser, browser.open("/account"), ANOTHER)
         assert redeemed(shop, again["code"], ANOTHER) == EMAIL
-        assert browser.cookie("__Host-portal-frame") == cookie  # else it could undo a sign-out at the same moment
+        assert browser.cookie("__Host-portal-frame") == cookie  # otherwise it could undo a sign-out at the same moment
 
     def test_each_sign_in_is_handed_over(self, shop: Site) -> None:
         shop.customer(EMAIL)

@@ -98,7 +98,7 @@ class TestResetting:
         assert before is not None
         first = browser.post(form, {"password": SECOND})
         rows = site.rows()
-        lost = site.browser()  # with the cookies as they were: the answer never came
+        lost = site.browser()  # with the cookies of the request, since the response never came
         lost.set_cookie(before)
         again = lost.post(form, {"password": SECOND})
 

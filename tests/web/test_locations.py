@@ -29,7 +29,7 @@ WHOLE = ("/", "//", f"//{EVIL}", f"//{EVIL}/", f"//{EVIL}/login", "///login", "/
 
 
 def paths(site_map: Flask) -> Iterator[str]:
-    """Odd forms of the beginning of every address that there is, and of some that there are not."""
+    """Unusual forms of the beginning of every address, existing or not."""
     yield from WHOLE
     for start in {*STARTS, *(rule.rule.partition("<")[0].rstrip("/") for rule in site_map.url_map.iter_rules())}:
         for tail in TAILS:
@@ -42,12 +42,12 @@ def test_no_host_or_path_makes_a_redirect_leave_the_site(site: Site) -> None:
     seen = set()
     for browser in (site.browser(), site.customer(EMAIL)):
         for path in asked:
-            for method in ("GET", "POST"):  # Flask answers HEAD as it does GET
+            for method in ("GET", "POST"):  # Flask answers HEAD as GET
                 plain, _, query = path.partition("?")
                 environ = {"HTTP_HOST": EVIL, "PATH_INFO": plain, "QUERY_STRING": query}
                 page = browser.send("/", method, environ_overrides=environ)
                 seen.add(page.status)
-                if page.status == 308:  # no path at all: the router's
+                if page.status == 308:  # no path at all, which the router redirects
                     assert (plain, page.location) == ("", "/")
                 if location := page.headers.get("Location"):
                     assert location.startswith("/"), (method, path)
@@ -65,7 +65,7 @@ def test_the_host_header_is_never_used_in_a_redirect(site: Site, host: str, path
 
 
 def test_no_url_rule_makes_the_router_redirect(site: Site) -> None:
-    """A rule that ends with a slash would be redirected to, and a rule with an alias, too."""
+    """The router redirects to a rule that ends with a slash, and from an alias."""
     assert site.app.url_map.merge_slashes is False
     for rule in site.app.url_map.iter_rules():
         assert rule.rule == "/" or not rule.rule.endswith("/"), rule
@@ -91,7 +91,7 @@ ELSEWHERE = [
 
 @pytest.mark.parametrize("location", ELSEWHERE, ids=ascii)
 def test_an_accidental_redirect_to_another_site_stays_on_this_site(site: Site, location: str) -> None:
-    """Whatever a view answers, it is decided in one place."""
+    """All redirects are checked in one place, whichever view returns them."""
 
     def careless() -> object:
         answer = redirect("/x")

@@ -10,7 +10,7 @@ from tests.web.conftest import PASSWORD, Site
 
 EMAIL = "ada@example.com"
 MARKS = "\u0316\u0301" * 5_000
-"""As many as fit into a form: each is six bytes in it."""
+"""As many as fit into a form: each takes six bytes."""
 SHAPES = ["{}", "a@{}.cz", "https://{}.cz/", "+{}"]
 TYPED = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name": "Quill", "next": "/account"}
 FIELDS = {
@@ -44,7 +44,7 @@ def test_the_length_of_a_form_field_is_checked_before_normalisation(
     assert max(lengths, default=0) <= STRING_LENGTH
 
 
-@pytest.mark.on_sqlite  # no text gets as far as the database
+@pytest.mark.on_sqlite  # no text is sent to the database
 def test_the_length_of_a_form_field_of_the_account_is_checked_before_normalisation(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

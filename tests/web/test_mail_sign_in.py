@@ -19,7 +19,7 @@ def ask(browser: Browser, email: str = EMAIL, **fields: str) -> Page:
 
 
 def code_for(site: Site, email: str = EMAIL) -> str:
-    """The code of the last mail to an address."""
+    """Return the code in the last email to an address."""
     return code_in(site.mails(email)[-1])
 
 

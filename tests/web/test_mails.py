@@ -13,7 +13,7 @@ SECOND = "nine grey otters swim"
 
 @pytest.fixture
 def every_mail(site: Site) -> dict[str, EmailMessage]:
-    """One of each kind."""
+    """One email of each kind."""
     browser = site.customer(EMAIL, first_name="Zanzibara", last_name="http://evil.example", company_name="Wonderworks")
     browser.ask_for_reset(EMAIL)
     site.deliver()

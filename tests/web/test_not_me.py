@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from sqlalchemy import update
 
-from portal.domain.notices import NOT_ME_LIFETIME
+from portal.domain.context import NOTICE_LINK_LIFETIME
 from portal.domain.outbox import Notice
 from portal.storage.models import OutboxMail
 from tests.api.shop import new_shop
@@ -26,7 +26,7 @@ def notices(site: Site, email: str = EMAIL) -> list[EmailMessage]:
 
 
 def not_me(site: Site, subject: str = NEW_SIGN_IN) -> str:
-    """The path of the link in the last notice of a kind."""
+    """Return the path of the link in the last notice of a kind."""
     mail = [mail for mail in site.mails(EMAIL) if mail["Subject"] == subject][-1]
     return not_me_link_in(mail).removeprefix(site.settings.base_url)
 
@@ -38,7 +38,7 @@ def owner(site: Site) -> Browser:
 
 @pytest.fixture
 def thief(site: Site, owner: Browser) -> Browser:
-    """Somebody who knows the owner's password."""
+    """An attacker who knows the owner's password."""
     browser = site.browser("198.51.100.7")
     assert browser.sign_in(EMAIL, PASSWORD, remember="y").status == 302
     return browser
@@ -127,7 +127,7 @@ def test_a_used_link_leads_its_browser_on_and_shows_others_the_way(site: Site, t
         assert "Everyone was signed out with it." in page.words
         assert "/password/reset" in [a.get("href") for a in page.tree.one("main").all("a")]
     assert browser.fill("/password/new", {"password": SECOND}).location == "/account"
-    assert browser.open(link).status == 200  # by way of the reset link, to the account
+    assert browser.open(link).status == 200  # through the reset link, to the account
 
 
 def test_a_customer_of_another_account_stays_signed_in(site: Site, thief: Browser) -> None:
@@ -181,7 +181,7 @@ def test_an_expired_link_shows_the_way(site: Site) -> None:
         site.customer(EMAIL)
         site.browser().sign_in(EMAIL, PASSWORD)
         link = not_me(site)
-        clock.shift(NOT_ME_LIFETIME - timedelta(seconds=1))
+        clock.shift(NOTICE_LINK_LIFETIME - timedelta(seconds=1))
         browser = site.browser()
         form = browser.open(link).form()
         clock.shift(timedelta(seconds=1))

@@ -46,7 +46,7 @@ TYPED = {"email": EMAIL, "password": PASSWORD, "first_name": "Ada", "last_name":
 
 @pytest.fixture
 def open_site(start: Start) -> Site:
-    """A portal whose limits are far away."""
+    """A portal with limits that no test reaches."""
     limits = ("LOGIN_LIMIT_ACCOUNT", "LOGIN_LIMIT_NETWORK", "REGISTER_LIMIT_NETWORK", "MAIL_LIMIT_ADDRESS")
     return start(**dict.fromkeys((*limits, "MAIL_LIMIT_NETWORK"), "100000 per hour"))
 

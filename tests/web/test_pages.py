@@ -46,7 +46,7 @@ AUTOCOMPLETE = {
 
 @pytest.fixture
 def forms(site: Site) -> dict[str, Page]:
-    """Every page with a form, before anything is typed."""
+    """Every page with a form, before it is filled in."""
     browser, elsewhere = site.browser(), site.browser()
     pages = {path: browser.open(path) for path in ("/login", "/login/link", "/register", "/password/reset")}
     pages["/login/code"] = elsewhere.follow(elsewhere.fill("/login/link", {"email": EMAIL}))
@@ -67,7 +67,7 @@ def forms(site: Site) -> dict[str, Page]:
 
 @pytest.fixture
 def failed(site: Site) -> dict[str, tuple[Page, set[str]]]:
-    """Every form sent with as much wrong as can be, and the fields that are to blame."""
+    """Every form sent with as many errors as possible, and the fields with errors."""
     browser, elsewhere = site.browser(), site.browser()
     pages = {
         "/login": (browser.fill("/login", {"email": "x", "remember": "y"}), {"email", "password"}),
@@ -166,7 +166,7 @@ def test_the_password_rule_is_shown_beforehand(forms: dict[str, Page]) -> None:
 
 
 def is_told_at_its_field(blamed: set[str]) -> bool:
-    """Whether the only problem is one of a field, which needs no summary."""
+    """Return whether the only error is that of a field, which needs no summary."""
     return len(blamed) == 1 and blamed != {""}
 
 
@@ -253,7 +253,7 @@ def test_a_browser_that_requested_no_code_is_asked_to_open_the_link(site: Site) 
 
 
 def focused(page: Page) -> list[str]:
-    """The fields that have the focus when a page opens."""
+    """Return the fields that are focused when a page opens."""
     return [field.get("name") for field in page.tree.all("input") if "autofocus" in field.attributes]
 
 

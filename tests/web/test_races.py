@@ -119,7 +119,7 @@ def test_parallel_attempts_with_one_reset_link_are_counted(site: Site, hashes: l
 
 
 def closing(browser: Browser) -> partial[Page]:
-    """The last press of a customer who deletes the account."""
+    """Press the last button of the deletion of the account."""
     form = browser.open("/account/delete").form("/account/delete")
     return partial(browser.post, form, {"confirm": "y"})
 
@@ -199,7 +199,7 @@ def test_a_keeping_and_the_purge_at_the_same_moment_have_one_outcome(site: Site)
         return 0
 
     _, erased = sorted(in_parallel([keep, lambda: purge(site.context)["closed account"]]))
-    assert pages[0].status in ((404, 410) if erased else (302,))  # of an erased account there is no link any more
+    assert pages[0].status in ((404, 410) if erased else (302,))  # an erased account has no link any more
     assert len(site.rows()["contact"]) == (0 if erased else 1)
     assert site.browser().sign_in(EMAIL, PASSWORD).status == (422 if erased else 302)
 
@@ -214,7 +214,7 @@ def test_parallel_confirmations_of_changes_of_address_make_one_change(site: Site
     works = [partial(other.post, form) for other, form in opened]
     pages = in_parallel([partial(browser.post, code_form, {"code": code}), *works])
 
-    assert {page.status for page in pages} <= {302, 410, 422}  # the code, once it is of no use, is a 422 or leads on
+    assert {page.status for page in pages} <= {302, 410, 422}  # a code that was used meanwhile is a 422, or redirects
     assert len([mail for mail in site.mails(EMAIL) if "was changed" in mail["Subject"]]) == 1
     assert [row["email"] for row in site.rows()["contact"]] == [new]
 

@@ -14,7 +14,7 @@ EMAIL = "ada@example.com"
 
 
 def paths_of(site: Site, tokens: dict[str, str]) -> list[str]:
-    """An address for every route that can be looked at, whatever it is for; for links, every one that was mailed."""
+    """Return an address for every route that accepts GET; for links, every one that was emailed."""
 
     def filled(rule: Rule) -> str:
         path = rule.rule

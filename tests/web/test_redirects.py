@@ -87,7 +87,7 @@ ODD = [
 
 
 def where_a_browser_goes(location: str) -> tuple[str, str]:
-    """Scheme and host that a Location leads to from here, read as browsers do (WHATWG URL)."""
+    """Return the scheme and host of a Location, as browsers resolve it (WHATWG URL)."""
     location = location.strip("".join(map(chr, range(0x21))))
     location = re.sub(r"[\t\n\r]", "", location)
     scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*):", location)

@@ -26,13 +26,13 @@ SINCE = "eleven grey otters dive"
 class Restored:
     site: Site
     signed_out: Browser
-    """It had an identity when the copy was made, and ended it afterwards."""
+    """It was valid when the copy was made, and ended afterwards."""
     cookie: str
     used_link: str
 
 
 class Sqlite:
-    """Copied by `portal backup`, and settled by the start that finds the copy."""
+    """Copy with `portal backup`; the portal that finds the copy settles it when it starts."""
 
     def __init__(self, start: Start, folder: Path) -> None:
         self._start = start
@@ -50,7 +50,7 @@ class Sqlite:
 
 
 class Postgresql:
-    """Copied by pg_dump, and settled by the operator."""
+    """Copy with pg_dump; the operator settles the copy."""
 
     def __init__(self, start: Start, folder: Path, server: Postgres) -> None:
         self._start = start
@@ -70,14 +70,14 @@ class Postgresql:
 
 @pytest.fixture
 def restored(start: Start, tmp_path: Path, database_url: str, request: pytest.FixtureRequest) -> Restored:
-    """A portal on a copy: since it was made a link was used, an identity ended, and a mail sent."""
+    """A portal on a copy, after which a link was used, an identity ended, and an email sent."""
     keeper: Sqlite | Postgresql = Sqlite(start, tmp_path)
     if database_url.startswith("postgresql"):
         keeper = Postgresql(start, tmp_path, request.getfixturevalue("postgres"))
     site = start()
     browser = site.customer(ADA)
     cookie = browser.cookie() or ""
-    site.browser().ask_for_reset(ADA)  # its mail still waits
+    site.browser().ask_for_reset(ADA)  # its email is still queued
     keeper.back_up(site)
     link = site.link(ADA)
     browser.sign_out()

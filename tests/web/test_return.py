@@ -22,7 +22,7 @@ POLICY_OF_RETURN = CONTENT_SECURITY_POLICY.replace("form-action 'self'", f"form-
 
 
 def list_origins(site: Site, *origins: str) -> None:
-    """What `portal organisation set --return-origin` does."""
+    """Set the origins as `portal organisation set --return-origin` does."""
     with site.context.database.write() as connection:
         connection.execute(update(Organisation).values(return_origins=list(origins)))
 

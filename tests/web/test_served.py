@@ -43,15 +43,15 @@ class Visitor:
 
     @property
     def _cookie(self) -> str:
-        """What is sent, the session first."""
+        """The cookies to send, the session first."""
         return "; ".join(f"{name}={self._cookies[name]}" for name in sorted(self._cookies, key="portal".__ne__))
 
     def go_to(self, served: Served) -> None:
-        """Ask another portal from now on, as behind a proxy that shares requests out."""
+        """Send the next requests to another portal, as behind a load balancer."""
         self._served = served
 
     def ask(self, method: str, path: str, body: str | None = None) -> tuple[int, str, str]:
-        """Status, Location and body of an answer."""
+        """Return status, Location and body of a response."""
         connection = http.client.HTTPConnection("127.0.0.1", self._served.port, timeout=60)
         with closing(connection):
             connection.request(method, path, body, self.headers(body))
@@ -73,7 +73,7 @@ class Visitor:
         return self.send(path, self.open(path), **typed)
 
     def open(self, path: str) -> str:
-        """Open a page with a form; the form's token."""
+        """Open a page with a form; return the form's token."""
         return token_in(self.ask("GET", path)[2], path)
 
     def send(self, path: str, token: str, **typed: str) -> tuple[int, str, str]:
@@ -87,7 +87,7 @@ def form(token: str, **typed: str) -> str:
 
 
 def token_in(page: str, action: str) -> str:
-    """The token of the form that a page has for a path."""
+    """Return the token of a page's form for a path."""
     tree, faults = read(page)
     assert faults == []
     (form,) = [form for form in tree.all("form") if form.get("action") == action]
@@ -95,7 +95,7 @@ def token_in(page: str, action: str) -> str:
 
 
 def raw(served: Served, request: bytes, *, wait: float = 60) -> bytes:
-    """All that the server answers to some bytes, until it closes the connection or is silent."""
+    """Return all that the server sends in response to some bytes, until it closes the connection or is silent."""
     with socket.create_connection(("127.0.0.1", served.port), timeout=wait) as connection:
         with suppress(BrokenPipeError, ConnectionResetError):  # it may have refused before all was sent
             connection.sendall(request)

@@ -24,7 +24,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def twin(site: Site, browser: Browser) -> Browser:
-    """Another browser with a copy of the cookie, as a thief would have it."""
+    """Return another browser with a copy of the cookie, as a thief would have it."""
     copy = site.browser("198.51.100.66")
     copy.set_cookie(browser.cookie() or "")
     return copy
@@ -223,7 +223,7 @@ def test_the_cookie_never_exceeds_the_size_that_browsers_accept(start: Start) ->
         connection.execute(update(Organisation).values(return_origins=["https://shop.example.com"]))
     site.app.extensions["portal_directory"]._snapshot = None  # some seconds later
     email = f"{'a' * 64}@{'.'.join(['b' * 60] * 3)}.com"
-    wide = "".join(chr(0x20000 + randbelow(40_000)) for _ in range(255))  # what takes the most room
+    wide = "".join(chr(0x20000 + randbelow(40_000)) for _ in range(255))  # the longest values
     said = {
         "return_url": "https://shop.example.com/" + token_urlsafe(200)[:230],
         "next": "/" + token_urlsafe(2000)[:1999],

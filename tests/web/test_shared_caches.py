@@ -46,7 +46,7 @@ def site(start: Start) -> Site:
 
 
 def assets(site: Site) -> list[str]:
-    """The address of each kind of asset, with its version and without."""
+    """Return the address of each kind of asset, with its version and without."""
     browser = site.browser()
     page = browser.open("/login").tree
     linked = [element.get("href") for element in page.all("link")] + [one.get("src") for one in page.all("script")]
@@ -78,7 +78,7 @@ def visitors(site: Site) -> dict[str, Browser]:
 
 
 def told(page: Page) -> dict[str, str]:
-    """All that is told of an answer, but for what differs by the second."""
+    """Return the whole response, except what differs by the second."""
     return {name: value for name, value in page.headers if name not in ("Date", "Expires")}
 
 
@@ -96,7 +96,7 @@ def test_assets_are_the_same_with_every_cookie_and_every_query_and_set_none(site
                     assert (page.status, page.body, told(page)) == (200, expected.body, told(expected)), (asked, name)
                     assert "Set-Cookie" not in page.headers, (asked, name)
     assert {name: browser.cookie("__Host-portal") for name, browser in browsers.items()} == before
-    assert "password is changed" in browsers["noticed"].open("/account").words  # no asset used the notice up
+    assert "password is changed" in browsers["noticed"].open("/account").words  # no asset has removed the notice
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -168,7 +168,7 @@ def test_automatic_browser_requests_do_not_consume_a_notice(site: Site, path: st
 
 
 def test_only_an_asset_may_be_public_and_no_asset_sets_a_cookie(site: Site) -> None:
-    """Whatever a view does: this is decided in one place."""
+    """The headers are set in one place, whichever view responds."""
 
     def careless() -> Response:
         session["x"] = "of this visitor"
@@ -188,7 +188,7 @@ def test_only_an_asset_may_be_public_and_no_asset_sets_a_cookie(site: Site) -> N
 
 @pytest.mark.parametrize("version", ["", "1", "0" * 12, "%00"])
 def test_an_asset_with_a_wrong_version_is_not_cached(site: Site, version: str) -> None:
-    """While portals are updated one after the other, one may be asked for what only the next one has."""
+    """While portals are updated one after another, one may be asked for an asset of the next version."""
     for address in assets(site)[:5]:
         page = site.browser().send(f"{address.partition('?')[0]}?v={version}")
         assert page.status == 200
@@ -196,7 +196,7 @@ def test_an_asset_with_a_wrong_version_is_not_cached(site: Site, version: str) -
 
 
 def kept(browser: Browser, headers: Mapping[str, str]) -> bool:
-    """Whether the visit is remembered: the language that its site speaks."""
+    """Whether the visit is remembered: the language of the site."""
     return browser.send("/login", headers=headers).headers["Content-Language"] == "cs"
 
 

@@ -103,7 +103,7 @@ class TestStaleForms:
             browser = site.browser()
             form = browser.open("/login").form()
             clock.shift(timedelta(hours=1))
-            page = site.browser().post(form, {"email": EMAIL})  # the browser was closed: no cookie comes
+            page = site.browser().post(form, {"email": EMAIL})  # the browser was closed: no cookie is sent
         assert (page.status, page.problems) == (400, [("", EXPIRED)])
         assert page.form().fields["email"] == EMAIL
 

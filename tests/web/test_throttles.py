@@ -1,4 +1,4 @@
-"""Rate limits on the pages, and what the pages say above them."""
+"""Rate limits on the pages, and the messages above them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -41,7 +41,7 @@ def test_the_eleventh_wrong_password_for_an_address_is_refused_wherever_it_comes
     assert len(hashes) == 10
 
 
-@pytest.mark.on_sqlite  # it travels in time, and Redis has a clock of its own
+@pytest.mark.on_sqlite  # this test moves the time, and Redis has a clock of its own
 def test_the_block_ends_at_the_stated_time(site: Site) -> None:
     site.customer(EMAIL)
     with passing_time(NOW) as clock:

@@ -1,4 +1,4 @@
-"""What was typed is kept: the address between forms, a whole form after a change of language."""
+"""Typed values are kept: the address between forms, a whole form after a change of language."""
 
 import pytest
 
@@ -17,7 +17,7 @@ REGISTRATION = {
 
 
 def shown(page: Page, path: str) -> dict[str, str]:
-    """What is in the fields of a form, but for hidden ones."""
+    """Return the values of a form's visible fields."""
     fields = page.form(path).fields
     return {name: value for name, value in fields.items() if name not in ("csrf_token", "next", "ref") and value}
 

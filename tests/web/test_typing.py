@@ -16,7 +16,7 @@ WEAK = ["", "short", "password", "12345678", "qwertyuiop", "marzipetto", "x" * (
 
 
 def judge(browser: Browser, password: str, **beside: str) -> Page:
-    """What the page's script does."""
+    """Send what the page's script sends."""
     token = browser.open("/register").forms[0].token
     return browser.send(
         "/password/strength", "POST", data={"csrf_token": token, "password": password, "email": EMAIL, **beside}
@@ -40,7 +40,7 @@ def test_an_unacceptable_password_gets_the_message_of_the_refusal(site: Site, pa
     assert answer.status == 200
     assert answer.json["fit"] is False
     words = dict(refused.problems)["password"]
-    if password and len(password) <= MAX_LENGTH:  # of the others the form has its own words
+    if password and len(password) <= MAX_LENGTH:  # the form has its own messages for the other fields
         assert answer.json["words"] == words
     assert answer.json["words"]
 

@@ -47,7 +47,7 @@ class TestAnUndo:
 
 
 def test_the_owner_of_a_hijacked_account_is_alone_again(site: Site) -> None:
-    """An attacker who has stolen a session takes the account over, and hides it as well as can be."""
+    """Take the account over with a stolen session, as an attacker who hides it as well as possible."""
     owner, attacker = site.customer(EMAIL), site.browser("198.51.100.66")
     attacker.set_cookie(owner.cookie() or "")
     undo = change(site, attacker, EVE)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from portal.domain import address_changes, lockout, one_time_links, outbox
-from portal.domain.address_changes import UNDO_LIFETIME
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import Customer
 from portal.domain.link_codes import get_open_link_by_code
@@ -54,7 +53,8 @@ def confirm_address_change(context: Context, visitor: Visitor, link: OpenLink) -
         lockout.reset_mailed_codes(connection, contact.id)
         end_open_registrations(connection, contact.id, now)
         one_time_links.end_all(connection, contact.id, now)
-        new = NewLink(Purpose.ADDRESS_UNDO, contact.id, change.old.email, expires_at=now + UNDO_LIFETIME)
+        expires_at = now + context.rules.link_lifetime(Purpose.ADDRESS_UNDO)
+        new = NewLink(Purpose.ADDRESS_UNDO, contact.id, change.old.email, expires_at)
         undo_link = one_time_links.issue(connection, new, now)
         address_changes.mark_made(connection, change, undo_link.id, now)
         mail = NewMail(Notice.ADDRESS_CHANGED, contact.id, change.old.email, contact.locale, link_id=undo_link.id)

@@ -31,7 +31,7 @@ def request_sign_in(context: Context, visitor: Visitor, address: Address) -> str
 
     The answer is the same for every address (link_requests.py). Raises Refused(TOO_MANY_MAILS).
     """
-    return email_link(context, visitor, address, Purpose.SIGN_IN, lifetime=context.rules.magic_lifetime)
+    return email_link(context, visitor, address, Purpose.SIGN_IN)
 
 
 def get_sign_in_link(context: Context, visitor: Visitor, token: str) -> OpenLink:

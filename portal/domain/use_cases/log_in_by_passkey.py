@@ -9,8 +9,8 @@ from portal.domain.audit_log import EventKind
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
 from portal.domain.identities import NewIdentity
-from portal.domain.passkey_check import Presented, check_passkey
-from portal.domain.passkey_requests import PasskeyRequest, PasskeyResponse, Use, request_answer
+from portal.domain.passkey_check import PresentedPasskey, check_passkey
+from portal.domain.passkey_requests import PasskeyRequest, PasskeyResponse, Use, request_assertion
 from portal.domain.relying_party import RelyingParty
 from portal.domain.sign_ins import FirstStep, SignIn
 from portal.storage.database import retried
@@ -18,7 +18,7 @@ from portal.storage.database import retried
 
 def request_passkey(context: Context, party: RelyingParty) -> PasskeyRequest:
     """Return the request to a browser for any passkey of this host. Nothing is stored."""
-    return request_answer(party, Use.SIGN_IN, context.clock())
+    return request_assertion(party, Use.SIGN_IN, context.clock())
 
 
 @retried
@@ -37,5 +37,5 @@ def log_in_by_passkey(
         first = FirstStep(contact, EventKind.SIGN_IN_BY_PASSKEY, new)
         return sign_ins.begin(connection, context, visitor, first, now)
 
-    presented = Presented(visitor, response, Use.SIGN_IN, EventKind.SIGN_IN_BY_PASSKEY)
+    presented = PresentedPasskey(visitor, response, Use.SIGN_IN, EventKind.SIGN_IN_BY_PASSKEY)
     return check_passkey(context, presented, begin)

@@ -20,8 +20,8 @@ from portal.domain.link_requests import email_link
 from portal.domain.mailbox_proof import redeem
 from portal.domain.messages import N_
 from portal.domain.one_time_links import OpenLink
-from portal.domain.passkey_check import Presented, check_passkey
-from portal.domain.passkey_requests import PasskeyRequest, PasskeyResponse, Use, request_answer
+from portal.domain.passkey_check import PresentedPasskey, check_passkey
+from portal.domain.passkey_requests import PasskeyRequest, PasskeyResponse, Use, request_assertion
 from portal.domain.relying_party import RelyingParty
 from portal.domain.second_step import Guess
 from portal.domain.tokens import Purpose
@@ -60,7 +60,7 @@ def request_code(context: Context, visitor: Visitor, customer: Customer) -> str:
     Refused(TOO_MANY_MAILS).
     """
     address = Address(customer.email or "", customer.email_key or "")  # a customer who signs in in a browser has one
-    return email_link(context, visitor, address, Purpose.REAUTHENTICATE, lifetime=context.rules.magic_lifetime)
+    return email_link(context, visitor, address, Purpose.REAUTHENTICATE)
 
 
 def reauthenticate_by_code(
@@ -109,7 +109,7 @@ def request_own_passkey(context: Context, customer: Customer, party: RelyingPart
     """Return the request to a browser for one of the customer's own passkeys. Nothing is stored."""
     with context.database.read() as connection:
         own = passkeys.list_descriptors(connection, customer.id)
-    return request_answer(party, Use.REAUTHENTICATE, context.clock(), own)
+    return request_assertion(party, Use.REAUTHENTICATE, context.clock(), own)
 
 
 @retried
@@ -126,5 +126,5 @@ def reauthenticate_by_passkey(
         proof = Proof.BOTH if user_verified else Proof.FIRST_STEP
         return identities.renew(connection, customer.identity_id, now, proof)
 
-    presented = Presented(visitor, response, Use.REAUTHENTICATE, EventKind.REAUTHENTICATION, customer.id)
+    presented = PresentedPasskey(visitor, response, Use.REAUTHENTICATE, EventKind.REAUTHENTICATION, customer.id)
     return check_passkey(context, presented, renew)

@@ -201,7 +201,7 @@ def queue_mail(
         notice = Notice.VERIFY if registration.is_pending or not is_known else Notice.ACCOUNT_EXISTS
         purpose = Purpose.VERIFY
     has_link = registration.is_pending or contact.is_closed
-    expires_at = contact.erase_at or now + context.rules.verify_lifetime
+    expires_at = contact.erase_at or now + context.rules.link_lifetime(purpose)
     link = one_time_links.issue(
         connection, NewLink(purpose, contact.id, contact.email, expires_at, registration.id, usable=has_link), now
     )

@@ -31,5 +31,6 @@ def report_not_me(context: Context, visitor: Visitor, link: OpenLink) -> str:
         passkeys.remove_all(connection, contact.id)
         if contact.password_hash is not None:
             lockout.lock_password(connection, contact.id)
-        reset = NewLink(Purpose.RESET, contact.id, link.email, expires_at=now + context.rules.reset_lifetime)
+        expires_at = now + context.rules.link_lifetime(Purpose.RESET)
+        reset = NewLink(Purpose.RESET, contact.id, link.email, expires_at)
         return one_time_links.issue(connection, reset, now).public_id

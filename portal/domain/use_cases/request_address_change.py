@@ -45,7 +45,7 @@ def request_address_change(context: Context, visitor: Visitor, customer: Custome
         owner = contacts.lock_by_key(connection, visitor.organisation_id, address.key)
         is_kept = address_changes.is_kept_for_another(connection, visitor.organisation_id, address.key, contact.id, now)
         old = Address(contact.email or "", contact.email_key or "")  # a customer who signs in in a browser has one
-        expires_at = now + context.rules.verify_lifetime
+        expires_at = now + context.rules.link_lifetime(Purpose.ADDRESS_CHANGE)
         link = one_time_links.issue(connection, NewLink(Purpose.ADDRESS_CHANGE, contact.id, old.email, expires_at), now)
         address_changes.store(connection, link.id, customer, old, address, now)
         if is_kept or (owner is not None and owner.id != contact.id and not owner.is_unproven):

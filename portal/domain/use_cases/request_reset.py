@@ -13,4 +13,4 @@ def request_reset(context: Context, visitor: Visitor, address: Address, lifetime
 
     The answer is the same for every address (link_requests.py). Raises Refused(TOO_MANY_MAILS).
     """
-    email_link(context, visitor, address, Purpose.RESET, lifetime=lifetime or context.rules.reset_lifetime)
+    email_link(context, visitor, address, Purpose.RESET, lifetime)

@@ -52,7 +52,7 @@ def undo_address_change(context: Context, visitor: Visitor, link: OpenLink) -> s
         second_step.remove_since(connection, contact.id, change.requested_at)
         accounts.remove_password_set_since(connection, contact, change.requested_at, now)
         lockout.lock_password(connection, contact.id)
-        expires_at = now + context.rules.reset_lifetime
+        expires_at = now + context.rules.link_lifetime(Purpose.RESET)
         reset = one_time_links.issue(connection, NewLink(Purpose.RESET, contact.id, change.old.email, expires_at), now)
         mails = [NewMail(Notice.ADDRESS_RESTORED, contact.id, change.old.email, contact.locale, link_id=reset.id)]
         if contact.email != change.old.email:

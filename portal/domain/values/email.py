@@ -11,7 +11,7 @@ from portal.storage.models import STRING_LENGTH
 
 _BESIDE_AT = re.compile(r" ?@ ?")
 _PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
-"""Of most addresses; any other local part is checked by the library."""
+"""Matches most local parts; the library checks all others."""
 _MAX_LOCAL, _MAX_ADDRESS = 64, 254
 """Characters (RFC 5321, 4.5.3.1)."""
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})

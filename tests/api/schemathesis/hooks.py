@@ -1,4 +1,4 @@
-"""What schemathesis cannot know: texts in the formats that the description names and JSON Schema does not."""
+"""Texts in formats that the OpenAPI document names and JSON Schema does not define, for schemathesis."""
 
 import schemathesis
 from hypothesis import strategies as st

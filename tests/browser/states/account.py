@@ -47,7 +47,7 @@ def change_email_code_wrong(stage: Stage) -> Visitor:
 
 
 def change_email_pending(path: str) -> State:
-    """What a page says of a change that waits."""
+    """The state of a page while a change of address is pending."""
 
     def open_it(stage: Stage) -> Visitor:
         visitor = _asking_for(stage)[0]
@@ -90,7 +90,7 @@ def two_step(stage: Stage) -> Visitor:
 
 
 def reauthenticate_two_step(stage: Stage) -> Visitor:
-    """Something dangerous in a browser that signed in without the second step."""
+    """A change that needs reauthentication, in a browser that signed in without the second step."""
     codes = stage.stepping[1]
     visitor = stage.cleared()
     visitor.sign_in(STEPPING)

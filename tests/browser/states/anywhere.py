@@ -1,4 +1,4 @@
-"""States that any page may be in: out of date, failed, or of another organisation."""
+"""States that any page may be in: an expired form, an error, or another organisation."""
 
 from tests.browser.stage import Stage, State, show
 from tests.browser.visitor import Visitor

@@ -1,4 +1,4 @@
-"""States of signing in and out, by every way."""
+"""States of signing in and out."""
 
 from urllib.parse import urlencode
 
@@ -13,7 +13,7 @@ from tests.cli.process import run_portal
 
 
 def login_busy(stage: Stage) -> Visitor:
-    """A form that is being sent, and never arrives."""
+    """A form that is being sent, and whose response never arrives."""
     visitor = show(stage.cleared(), "/login", "", {"email": ADA, "password": PASSWORD})
     visitor.page.evaluate("document.addEventListener('submit', event => event.preventDefault())")
     visitor.page.get_by_role("button", name=visitor.said("Sign in"), exact=True).click()
@@ -97,7 +97,7 @@ def sign_in_link(stage: Stage) -> Visitor:
 
 
 def _link_of_notice(stage: Stage) -> str:
-    """The link in the notice of a sign-in that may have been somebody else's."""
+    """The link in a notice of a new sign-in."""
     email = f"watched-{next(numbers)}@example.com"
     visitor = stage.cleared()
     visitor.join(email)

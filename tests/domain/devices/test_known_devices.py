@@ -86,7 +86,7 @@ class TestKnownDevices:
         assert owner.count(Device) == 1
 
     def test_a_session_that_has_ended_meanwhile_makes_no_device_known(self, owner: Scene) -> None:
-        """Or an attacker's browser would be trusted after "This wasn't me"."""
+        """Otherwise an attacker's browser would be trusted after "This wasn't me"."""
         attacker = owner.in_browser(None)
         identity = attacker.log_in()
         owner.log_out(identity)

@@ -1,4 +1,4 @@
-"""A device that a customer signed in with before has limits of its own: no attacker locks the owner out of it."""
+"""A device that a customer signed in with before has its own limits: an attacker cannot lock the customer out of it."""
 
 from collections.abc import Callable
 from contextlib import suppress

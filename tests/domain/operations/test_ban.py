@@ -93,7 +93,7 @@ def test_a_second_ban_sets_the_end_anew(scene: Scene, clock: MovableClock) -> No
     assert _stored(scene)[:2] == (first, None)
     scene.ban(duration=MONTH)
     clock.advance(MONTH)
-    scene.ban(duration=MONTH)  # after the end of the first, which nothing has removed yet
+    scene.ban(duration=MONTH)  # after the end of the first ban, which is still stored
     assert _stored(scene)[:2] == (clock(), clock() + MONTH)
 
 
@@ -117,7 +117,7 @@ def test_of_several_workers_one_lifts_a_ban(scene: Scene, clock: MovableClock) -
 
 
 def _told(scene: Scene) -> list[tuple[str, str | None]]:
-    """The notices of bans, with the end that each names, oldest first."""
+    """Return the notices of bans with the end that each names, oldest first."""
     of_bans = OutboxMail.c.notice.in_((Notice.BANNED, Notice.UNBANNED))
     rows = scene.rows(select(OutboxMail.c.notice, OutboxMail.c.details).where(of_bans).order_by(OutboxMail.c.id))
     return [(notice, details.get("until")) for notice, details in rows]

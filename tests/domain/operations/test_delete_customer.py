@@ -1,4 +1,4 @@
-"""A customer who is deleted is gone: from every table, from the file, from every browser."""
+"""A deleted customer is in no table, no file and no browser any more."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +34,7 @@ def delete(scene: Scene, email: str = EMAIL) -> dict[str, int]:
 
 
 def send_all(scene: Scene) -> None:
-    """What the mail worker does, in short."""
+    """Send all due emails."""
     context = scene.context
     with context.database.write() as connection:
         while mail := mail_delivery.claim_next(connection, context.clock, random_id()):
@@ -43,14 +43,16 @@ def send_all(scene: Scene) -> None:
 
 
 def everything(scene: Scene) -> str:
-    """All that a dump of the database would hold."""
+    """Return all that a dump of the database would contain."""
     return "\n".join(str(row) for table in METADATA.sorted_tables for row in scene.rows(select(table)))
 
 
 def test_a_dump_of_the_database_holds_nothing_of_a_deleted_customer(scene: Scene, customer: FullCustomer) -> None:
     assert [trace for trace in customer.traces if trace not in everything(scene)] == []
     delete(scene)
-    assert [trace for trace in customer.traces if trace in everything(scene)] == [EMAIL]  # to be told
+    assert [trace for trace in customer.traces if trace in everything(scene)] == [
+        EMAIL
+    ]  # an email that is still to be sent
     send_all(scene)
     assert [trace for trace in customer.traces if trace in everything(scene)] == []
 
@@ -95,7 +97,9 @@ def test_the_number_of_deleted_rows_is_reported_by_table(scene: Scene, customer:
         "contacts": 1,
     }
     gone = sum(before[table] - scene.count(table) for table in tables)
-    assert gone == sum(removed.values()) - removed["contacts"] - 2  # the event of the deletion came, and the notice
+    assert (
+        gone == sum(removed.values()) - removed["contacts"] - 2
+    )  # the event of the deletion was added, and the notice
 
 
 def test_a_deleted_customer_is_signed_out_and_no_link_works(scene: Scene, customer: FullCustomer) -> None:

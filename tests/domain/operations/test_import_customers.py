@@ -18,7 +18,7 @@ BCRYPT = "$2b$12$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"
 
 
 def bring_in(scene: Scene, *customers: dict[str, Any]) -> ImportCounts:
-    """Import customers, none of whom is a bad row."""
+    """Import customers; no row may be rejected."""
     with begin_import(scene.context, scene.visitor.organisation_id) as begun:
         assert list(begun.check(Row(number, values) for number, values in enumerate(customers))) == []
         return begun.store()
@@ -101,7 +101,9 @@ def test_a_customer_created_while_the_file_is_read_stops_the_import(scene: Scene
 def test_reading_a_file_blocks_no_other_writer(scene: Scene) -> None:
     with begin_import(scene.context, scene.visitor.organisation_id) as begun:
         assert list(begun.check([Row(1, {"email": "zoe@example.com"})])) == []
-        with scene.context.database.write_without_waiting():  # which on SQLite fails at once when somebody else writes
+        with (
+            scene.context.database.write_without_waiting()
+        ):  # on SQLite this fails at once if another connection writes
             pass
         scene.join()
         assert begun.store().customers == 1

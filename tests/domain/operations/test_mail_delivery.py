@@ -31,7 +31,7 @@ def test_the_mail_with_the_earliest_due_time_is_claimed_first(outbox: Outbox, cl
 
 def test_a_claimed_mail_contains_everything_that_rendering_needs(outbox: Outbox, scene: Scene) -> None:
     scene.request_reset(ADA)
-    assert outbox.find() is None, "a mail for nobody was claimed"
+    assert outbox.find() is None, "an email without a recipient was claimed"
     scene.add_guest(ADA)
     scene.request_reset(ADA, timedelta(minutes=45))
     mail = outbox.claim()

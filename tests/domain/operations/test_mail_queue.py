@@ -1,4 +1,4 @@
-"""The emails that an operator sees, and sends again."""
+"""The emails that an operator lists and sends again."""
 
 from datetime import timedelta
 

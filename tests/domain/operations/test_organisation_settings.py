@@ -175,7 +175,7 @@ def test_an_invalid_setting_is_refused_in_one_line_and_changes_nothing(
 ) -> None:
     _add(context, "kamen", EVERYTHING)
     before = _get(context, "kamen")
-    # Something good beside it does not get in either.
+    # A valid setting beside an invalid one is not stored, either.
     for change in (given, cast(OrganisationChanges, {"magic_auth_creates": True, **given})):
         with pytest.raises(InvalidOrganisation, match=words) as refusal:
             _set(context, "kamen", change)

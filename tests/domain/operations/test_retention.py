@@ -1,4 +1,4 @@
-"""What is deleted when, and what never is."""
+"""What is deleted after which time, and what is never deleted."""
 
 from datetime import timedelta
 from typing import Any
@@ -25,7 +25,7 @@ TABLES: tuple[Table[Any], ...] = (OutboxMail, Link, Registration, Identity, Even
 
 
 def _send_all(scene: Scene) -> None:
-    """What the mail worker does, in short."""
+    """Send all due emails."""
     now = scene.context.clock()
     scene.change_row(
         update(OutboxMail)
@@ -39,7 +39,7 @@ def _counts(scene: Scene) -> dict[str, int]:
 
 
 def _goes_after(scene: Scene, clock: MovableClock, table: Table[Any], span: timedelta) -> None:
-    """A row of a table is there until its time and gone then."""
+    """Check that a row of a table is there until its time, and gone afterwards."""
     before = scene.count(table)
     assert before
     clock.advance(span - A_MOMENT)
@@ -236,7 +236,7 @@ def test_an_api_key_is_never_deleted(scene: Scene, clock: MovableClock) -> None:
 
 
 def test_a_hand_over_code_is_deleted_after_a_day(scene: Scene, clock: MovableClock) -> None:
-    """As long as it is there, a page that is loaded again is not given another one."""
+    """While it is stored, reloading the page creates no other one."""
     identity = scene.join()
     assert hand_over_once(scene.context, scene.get(identity), "made-up-by-the-page_22")
     clock.advance(DAY)

@@ -1,4 +1,4 @@
-"""A password hash as Django makes it."""
+"""A password hash as Django stores it."""
 
 import base64
 import hashlib
@@ -7,6 +7,6 @@ FOREIGN = "pbkdf2_sha256$1000$Zq3uWx9sTb1k$"
 
 
 def pbkdf2(password: str) -> str:
-    """As Django would have stored it."""
+    """Return the hash of a password as Django stores it."""
     digest = hashlib.pbkdf2_hmac("sha256", password.encode(), b"Zq3uWx9sTb1k", 1000)
     return FOREIGN + base64.b64encode(digest).decode()

@@ -27,7 +27,7 @@ def test_exactly_the_passwords_in_the_file_are_breached(tmp_path: Path, size: in
 
 
 def number_of(word: str) -> int:
-    """A count of one digit to eleven."""
+    """Counts of one digit to eleven."""
     return int(word.rpartition(" ")[2]) % 11
 
 

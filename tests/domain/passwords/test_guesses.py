@@ -37,7 +37,7 @@ def test_a_common_password_is_refused_as_common(password: str) -> None:
 
 
 def test_nearly_all_common_passwords_are_called_common() -> None:
-    # The others are told as what they are too: rows of keys, repeats, dates.
+    # The others are described as what they are: keyboard rows, repetitions, dates.
     assert sum(reason_against(password) == ONE_OF_THE_MOST_COMMON for password in COMMON) > 25
 
 
@@ -168,7 +168,7 @@ def test_a_long_password_that_repeats_something_good_is_accepted(password: str) 
 
 
 def test_a_password_is_compared_with_the_words_of_its_own_customer_only() -> None:
-    # zxcvbn keeps those of the one it judges in a dictionary of the whole process.
+    # zxcvbn stores the personal words of the current password in a dictionary of the whole process.
     names = ["quillobar", "marzipetto", "vondelaker", "brixatoru"]
 
     def reason(name: str, password: str) -> str | None:
@@ -204,7 +204,7 @@ WORST = {
     "dates": "1.1.911-1-91",
     "walk": "qWQwQw",
 }
-"""What zxcvbn takes longest for, as far as a random search has found."""
+"""The slowest inputs for zxcvbn that a random search has found."""
 
 
 @pytest.mark.parametrize("name", WORST)

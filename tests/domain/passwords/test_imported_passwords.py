@@ -11,7 +11,7 @@ from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, S
 
 
 def import_account(scene: Scene, password_hash: str) -> int:
-    """A customer whose hash came from elsewhere."""
+    """A customer whose hash was imported."""
     contact_id, now = scene.add_guest(), scene.context.clock()
     values = {"contact_id": contact_id, "password_hash": password_hash, "password_set_at": now, "created_at": now}
     scene.change_row(insert(Account).values(values))

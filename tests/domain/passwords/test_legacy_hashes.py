@@ -17,7 +17,7 @@ from tests.domain.instrumentation import HashCounter, wait_until
 from tests.domain.passwords.django_hash import pbkdf2
 from tests.domain.scene import PASSWORD
 
-# Out of the tests and manuals of the systems that made them; OpenBSD's and Argon2's own are among them.
+# From the tests and manuals of the systems that define them, among them OpenBSD and Argon2.
 KNOWN = {
     "argon2i": ("password", "$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8"),
     "argon2id": ("password", "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"),
@@ -106,7 +106,7 @@ def test_plain_bcrypt_counts_bytes() -> None:
 
 @pytest.mark.parametrize("other", ["password\x00", "password\x00tail", "password\x00password", "pass\x00word"])
 def test_plain_bcrypt_matches_no_password_with_a_nul(other: str) -> None:
-    # It hashes a password with a NUL behind it, over and over, and systems written in C end at the first one.
+    # bcrypt hashes a password with a NUL behind it, repeatedly, and systems written in C stop at the first NUL.
     for made_of in ("password", "pass", other):
         known = bcrypt.hashpw(made_of.encode(), bcrypt.gensalt(4)).decode()
         assert not fits(other, known)
@@ -117,7 +117,7 @@ def test_plain_bcrypt_matches_no_password_with_a_nul(other: str) -> None:
 
 @pytest.mark.parametrize("function", ["sha1", "sha256", "sha512"])
 def test_pbkdf2_matches_no_password_with_a_trailing_nul(function: str) -> None:
-    # HMAC fills its key up with NULs: the digest is that of the password without them.
+    # HMAC pads its key with NULs: the digest is that of the password without them.
     for length in (8, 64, 128):
         secret = "p" * length
         digest = hashlib.pbkdf2_hmac(function, secret.encode(), b"seasalt", 10)
@@ -232,7 +232,7 @@ def test_a_password_matches_in_any_normal_form_that_is_not_truncated(hasher: Has
 
 
 def test_legacy_hashes_share_the_bound_on_parallel_hashes(hasher: Hasher) -> None:
-    """They wait for the same places: with those taken, the next one is turned away."""
+    """They wait for the same slots: when all are taken, the next one is refused."""
     gate = Event()
     known = pbkdf2(PASSWORD)
     waiting = [Thread(target=hasher._bounded, args=(gate.wait,)) for _ in range(4)]

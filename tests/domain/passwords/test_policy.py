@@ -63,7 +63,7 @@ def test_a_very_long_password_is_refused_for_its_length(length: int) -> None:
 
 
 def test_256_characters_of_four_code_points_each_are_accepted() -> None:
-    # No character is more than four before composition, so no honest password is longer than that as it is typed.
+    # A character has at most four code points before composition, so no acceptable password is longer than that.
     assert max(len(unicodedata.normalize("NFD", chr(code))) for code in range(sys.maxunicode + 1)) == 4
     composed = "".join(chr(0x1F80 + number * 7 % 48) for number in range(MAX_LENGTH))
     longest = "\N{GREEK SMALL LETTER ALPHA WITH PSILI AND VARIA AND YPOGEGRAMMENI}" * MAX_LENGTH

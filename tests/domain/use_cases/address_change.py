@@ -25,7 +25,7 @@ BOB = "bob@example.com"
 
 
 def ask(scene: Scene, identity: str, email: str = NEW) -> str:
-    """Ask for a change; returns the token that was mailed to the new address."""
+    """Request a change; return the token that was emailed to the new address."""
     request_address_change(scene.context, scene.visitor, scene.get(identity), parse_email(email))
     return scene.token(Notice.ADDRESS_CHANGE)
 
@@ -36,13 +36,13 @@ def confirm(scene: Scene, token: str) -> None:
 
 
 def change(scene: Scene, identity: str, email: str = NEW) -> str:
-    """Change the address; returns the token that the former one got, which undoes it."""
+    """Change the address; return the token that was emailed to the former one, which undoes the change."""
     confirm(scene, ask(scene, identity, email))
     return scene.token(Notice.ADDRESS_CHANGED)
 
 
 def undo(scene: Scene, token: str) -> str:
-    """Undo a change; returns the token that sets a new password."""
+    """Undo a change; return the token that sets a new password."""
     link = get_undo_link(scene.context, scene.visitor, token)
     public_id = undo_address_change(scene.context, scene.visitor, link)
     token = scene.token(Notice.ADDRESS_RESTORED)

@@ -64,7 +64,7 @@ class TestAtTheSameMoment:
         assert emails(scene).count(NEW) == 1
 
     def test_an_address_is_left_and_wanted(self, scene: Scene) -> None:
-        """Bob may not get Ada's former address, whichever of the two comes first."""
+        """Bob must not get Ada's former address, in either order."""
         ada, bob = scene.join(), scene.join(BOB)
         leaving = get_requested_change(scene.context, scene.visitor, ask(scene, ada)).link
         request_address_change(scene.context, scene.visitor, scene.get(bob), parse_email(ADA))

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from portal.domain.address_changes import UNDO_LIFETIME
+from portal.domain.context import NOTICE_LINK_LIFETIME
 from portal.domain.errors import Failure, Refused
 from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.end_sessions import end_sessions
@@ -39,7 +39,7 @@ def end_all(scene: Scene, identity: str) -> None:
 
 
 class TestAHijack:
-    """An attacker with a session changes the address, and whatever else."""
+    """An attacker with a session changes the address and other things."""
 
     def test_the_owner_cancels_the_request_by_its_notice(self, scene: Scene) -> None:
         scene.join()
@@ -116,7 +116,7 @@ class TestAHijack:
         assert scene.close(scene.log_in(NEW))
         with refused(Failure.UNKNOWN_CONTACT):
             scene.log_in(NEW)
-        clock.advance(UNDO_LIFETIME - timedelta(seconds=1))
+        clock.advance(NOTICE_LINK_LIFETIME - timedelta(seconds=1))
         purge(scene.context)
         scene.reset(undo(scene, token), SECOND_PASSWORD)
         assert scene.get(scene.log_in(ADA, SECOND_PASSWORD)).email == ADA
@@ -140,7 +140,7 @@ class TestAHijack:
         clock.advance(timedelta(minutes=1))
         attacker.change(stolen, PASSWORD, SECOND_PASSWORD)
         undo(scene, token)
-        assert scene.is_signed_in(scene.log_in_by_email())  # which unlocks a password
+        assert scene.is_signed_in(scene.log_in_by_email())  # this unlocks a password
         for password in (PASSWORD, SECOND_PASSWORD):
             with refused(Failure.NO_ACCOUNT):
                 attacker.log_in(ADA, password)

@@ -1,4 +1,4 @@
-"""A customer closes the account: it is unknown at once, can be kept for a while, and is then erased."""
+"""A closed account is unknown at once, can be kept for a while, and is then erased."""
 
 import logging
 from collections.abc import Callable
@@ -225,7 +225,7 @@ def test_a_ban_ends_the_links_that_keep_and_sends_no_more(closed: Scene) -> None
 
 @pytest.mark.differs_on_postgresql
 def test_a_keeping_and_an_erasure_at_the_same_moment_have_one_outcome(closed: Scene, clock: MovableClock) -> None:
-    """The link was opened before it expired; the purge comes just after."""
+    """The link was opened before it expired; it is purged afterwards."""
     link = get_keep_link(closed.context, closed.visitor, closed.token(Notice.CLOSED))
     closed.change_row(update(Contact).values(erase_at=clock()))
     barrier, outcomes = Barrier(2), list[str]()

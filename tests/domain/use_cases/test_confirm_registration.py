@@ -52,7 +52,9 @@ def test_a_wrong_password_at_confirmation_counts_as_a_failed_login(scene: Scene)
     for _ in range(10):
         with refused(Failure.WRONG_PASSWORD):
             scene.confirm(token, password=WRONG_PASSWORD)
-    assert scene.rows(select(Contact.c.failed_passwords))[0][0] == 11  # a registration counts as a guess, too
+    assert (
+        scene.rows(select(Contact.c.failed_passwords))[0][0] == 11
+    )  # a registration counts as a password attempt, too
     assert scene.rows(select(Registration.c.failed_passwords))[0][0] == 10
     for guess in (WRONG_PASSWORD, PASSWORD):
         with refused(Failure.TOO_MANY_LOGINS):
@@ -120,7 +122,7 @@ def test_confirming_ends_the_previous_identity_of_the_browser(scene: Scene) -> N
 
 
 def test_an_attacker_who_registers_an_address_gains_nothing_when_its_owner_resets(scene: Scene) -> None:
-    """Pre-hijacking: the stranger's password, link and browser end when the owner proves the mailbox."""
+    """Account pre-hijacking: the attacker's password, link and browser end when the owner proves the mailbox."""
     strangers = scene.register(ADA, WRONG_PASSWORD)
     token = scene.token(Notice.VERIFY)
     scene.reset(scene.ask_reset(), PASSWORD)

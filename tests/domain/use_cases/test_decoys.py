@@ -1,4 +1,4 @@
-"""Until the mailbox is proven, a registration for a known address answers in a browser as one for an unknown one."""
+"""Until the mailbox is proven, a registration of a known address looks in a browser like one of an unknown address."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,7 +47,7 @@ EVERYBODY = [unknown, guest, guest_with_wrong_passwords, closed_customer, *WITH_
 
 @contextmanager
 def refused_as_wrong() -> Iterator[None]:
-    """The block is refused by words that tell no stranger anything."""
+    """Check that the block is refused with words that reveal nothing."""
     with pytest.raises(Refused) as caught:
         yield
     assert (caught.value.failure.name in LOOK_ALIKE, caught.value.field) == (True, "password")
@@ -127,7 +127,7 @@ def test_a_locked_password_is_not_revealed_by_a_decoy_with_the_same_password(sce
     scene.register()
     with refused(Failure.UNVERIFIED):
         scene.log_in()
-    assert scene.count(Identity) == 1  # that of joining
+    assert scene.count(Identity) == 1  # the one of the first registration
 
 
 def test_a_decoy_confirms_nothing(scene: Scene) -> None:
@@ -180,7 +180,7 @@ def test_the_api_reports_a_pending_registration_after_100_wrong_passwords_too(sc
 
 
 def test_registering_does_not_allow_more_guesses_after_100_wrong_passwords(scene: Scene) -> None:
-    """To sign in with what one has registered tells whether it is the account's own password."""
+    """Signing in with the registered password would reveal whether it is the account's own."""
     scene = scene.without_limits()
     scene.join()
     for number in range(100):
@@ -230,7 +230,7 @@ def test_lifting_a_ban_restores_nothing_that_it_ended(scene: Scene) -> None:
     assert [mail.token for mail in scene.mails()] == [token]
     with refused(Failure.LINK_ENDED):
         scene.confirm(token, browser=registration)
-    assert scene.via_api().magic_auth()  # of a contact that nothing pending is known of
+    assert scene.via_api().magic_auth()  # of a contact without a pending registration
 
 
 def test_a_refused_sign_in_is_recorded_on_the_contact(scene: Scene) -> None:

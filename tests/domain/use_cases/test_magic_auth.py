@@ -35,7 +35,7 @@ def shop(scene: Scene) -> Scene:
 
 
 def create_no_contacts(scene: Scene) -> Scene:
-    """The organisation wants no contacts made of addresses that it does not know."""
+    """Let the organisation create no contacts for unknown addresses."""
     scene.change_row(update(Organisation).values(magic_auth_creates=False))
     return scene
 
@@ -196,7 +196,7 @@ def test_new_contacts_are_limited_by_the_network_that_the_shop_names(shop: Scene
         assert given.magic_auth(f"ada{number}@example.com")
     with refused(Failure.TOO_MANY_LOGINS):
         given.magic_auth("ada6@example.com")
-    with refused(Failure.TOO_MANY_LOGINS):  # in a block the known ones wait too, as at the login
+    with refused(Failure.TOO_MANY_LOGINS):  # while an address is blocked, known devices wait, too, as at the login
         given.magic_auth("ada0@example.com")
     assert shop.count(Contact) == 6
 

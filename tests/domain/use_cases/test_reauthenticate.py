@@ -38,7 +38,7 @@ def by_code(scene: Scene, identity: str, requests: list[str], code: str) -> str 
 
 
 def asked(scene: Scene, identity: str) -> tuple[str, str]:
-    """What the browser remembers of a code it asked for, and the code."""
+    """Return what the browser remembers of a requested code, and the code."""
     public_id = request_code(scene.context, scene.visitor, scene.get(identity))
     return public_id, scene.context.signer.code(Purpose.REAUTHENTICATE, public_id)
 

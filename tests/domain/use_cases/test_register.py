@@ -16,7 +16,7 @@ from tests.domain.instrumentation import HashCounter, in_parallel, wait_until
 from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, pending_registration, refused
 
 KEPT = [column for column in Contact.columns if column.name != "failed_passwords"]
-"""What no registration changes of a contact; as a guess of its password it is counted."""
+"""The columns of a contact that a registration must not change; its password is counted as an attempt."""
 
 
 def test_a_registration_creates_no_account_yet(scene: Scene) -> None:
@@ -56,7 +56,7 @@ def test_each_registration_is_confirmed_with_its_own_password(scene: Scene) -> N
 def test_parallel_registrations_of_a_new_address_leave_one_contact(scene: Scene, hashes: HashCounter) -> None:
     scene = scene.without_limits()
     passwords = [f"{PASSWORD} number {number}" for number in range(8)]
-    hashes.gate.clear()  # until all of them have found the address to be new
+    hashes.gate.clear()  # until all threads have found the address to be new
 
     def open_when_all_hash() -> str:
         wait_until(lambda: scene.context.hasher._admitted == 8)
@@ -68,7 +68,7 @@ def test_parallel_registrations_of_a_new_address_leave_one_contact(scene: Scene,
     assert opened == "opened"
     assert len(set(public_ids)) == scene.count(Registration) == len(scene.mails(Notice.VERIFY)) == 8
     assert scene.count(Contact) == 1
-    # Whoever was quickest, each password is kept, and all were hashed with the salt of the one contact.
+    # Each password is stored, and all were hashed with the salt of the one contact, in any order.
     assert hashes.during(scene.fail_to_log_in) == 1
     named = []
     for password in passwords:
@@ -149,7 +149,7 @@ def test_registration_emails_are_limited_alike_for_known_and_unknown_addresses(s
         assert refusal.value.retry_after
         with refused(Failure.TOO_MANY_MAILS):
             resend(scene.context, scene.visitor, public_id)
-        # A stranger's registrations must not use up the mails that let the owner in.
+        # An attacker's registrations must not use up the emails that the customer signs in with.
         scene.elsewhere("198.51.100.9").request_reset(email)
 
 

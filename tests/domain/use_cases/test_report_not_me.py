@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 from sqlalchemy import select
 
+from portal.domain.context import NOTICE_LINK_LIFETIME
 from portal.domain.errors import Failure
-from portal.domain.notices import NOT_ME_LIFETIME
 from portal.domain.outbox import Notice
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases.set_new_password import get_reset_link, reset_and_sign_in
@@ -19,7 +19,7 @@ from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, Scene, refused
 
 @pytest.fixture
 def attacked(scene: Scene) -> Scene:
-    """An account whose password somebody else has signed in with."""
+    """An account in which an attacker has signed in with the password."""
     scene.join()
     scene.in_known_browser()
     return scene
@@ -88,7 +88,7 @@ def test_of_parallel_uses_one_succeeds(attacked: Scene) -> None:
 
 def test_it_expires(attacked: Scene, clock: MovableClock) -> None:
     token = _token(attacked)
-    clock.advance(NOT_ME_LIFETIME - timedelta(seconds=1))
+    clock.advance(NOTICE_LINK_LIFETIME - timedelta(seconds=1))
     attacked.open_not_me(token)
     clock.advance(timedelta(seconds=1))
     with refused(Failure.LINK_EXPIRED):

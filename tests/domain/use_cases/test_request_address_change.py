@@ -143,7 +143,7 @@ class TestAnAddressThatIsKnown:
                 request_address_change(scene.context, scene.visitor, customer, parse_email(email))
             return statements, [scene.count(table) - count for table, count in zip(tables, before, strict=True)]
 
-        work("first@example.com")  # each of the others ends the request before it
+        work("first@example.com")  # each of the others ends the request before
         unknown, known = work("unknown@example.com"), work(NEW)
         assert known == unknown
         assert pending(scene, identity) == NEW

@@ -110,7 +110,7 @@ STRANGERS_PASSWORD = "thimble walrus lagoon 29"
 
 @pytest.fixture(params=["no device", "invented device", "device of another customer"])
 def asking(scene: Scene, request: pytest.FixtureRequest) -> Scene:
-    """A stranger's browser, which may bring a device cookie of its own."""
+    """An attacker's browser, which may have a device cookie of its own."""
     if request.param == "no device":
         return scene
     if request.param == "invented device":
@@ -155,7 +155,7 @@ def test_a_registration_costs_the_same_work_for_every_address(
     become_known(scene)
     known = work_of(scene, hashes, lambda: scene.register(ADA, WRONG_PASSWORD))
     unknown = work_of(scene, hashes, lambda: scene.register(STRANGER, WRONG_PASSWORD))
-    # What a registration is for: a contact for the unknown address. The statement runs for the known one too.
+    # A registration of an unknown address stores a contact. The statement runs for a known one, too.
     assert (known.rows.pop("contact"), unknown.rows.pop("contact")) == (0, 1)
     assert known == unknown
     assert (unknown.hashes, unknown.rows["registration"], unknown.rows["outbox"]) == (1, 1, 1)
@@ -173,7 +173,7 @@ def test_a_reset_request_costs_the_same_work_for_every_address(
 
 
 def counted(scene: Scene, email: str) -> dict[str, int]:
-    """What is counted on an address, and on the network of whoever asks."""
+    """The limits of an address, and of the visitor's network."""
     guards = [
         *password_limits(scene.context, scene.visitor, email, None),
         *registration_limits(scene.context, scene.visitor),

@@ -114,7 +114,7 @@ def test_a_reset_ends_every_identity_link_and_pending_registration(scene: Scene)
     scene.reset(scene.ask_reset(), "something quite new 77")
     assert [scene.is_signed_in(identity) for identity in identities] == [False, False]
     open_links = scene.rows(select(Link.c.purpose).where(Link.c.used_at.is_(None), Link.c.ended_at.is_(None)))
-    assert open_links == [("not_me",)]  # of the notice of this reset
+    assert open_links == [("not_me",)]  # the link in the notice of this reset
 
 
 def test_a_reset_creates_no_session(scene: Scene) -> None:

@@ -152,7 +152,7 @@ def test_it_is_not_set_up_without_a_recent_proof_or_twice(scene: Scene, clock: M
     turn_on_in = partial(set_up_two_step, scene.context, scene.visitor)
     outcomes = in_parallel([partial(turn_on_in, scene.get(identity), secret, app.code()) for identity in identities])
     assert sum(isinstance(outcome, TwoStepIsOn) for outcome in outcomes) == 1
-    # The other one finds it on: at once as the second to write, or already as a session that now owes a code.
+    # The other call finds it on: at once as the second writer, or because its session now needs a code.
     assert sum(outcome is None or isinstance(outcome, NotRecentlyAuthenticated) for outcome in outcomes) == 1
     assert (scene.count(SecondStep), scene.count(RecoveryCode)) == (1, 10)
     clock.advance(RECENT)
@@ -161,7 +161,7 @@ def test_it_is_not_set_up_without_a_recent_proof_or_twice(scene: Scene, clock: M
 
 
 def test_a_session_that_has_ended_meanwhile_changes_nothing(scene: Scene, clock: MovableClock) -> None:
-    """Or an attacker's app would be asked for after "This wasn't me" or an undone change of address."""
+    """Otherwise an attacker's app would be asked for after "This wasn't me" or an undone change of address."""
     identity = scene.join()
     customer = scene.get(identity)
     secret = begin_set_up(scene.context, scene.visitor, customer.id, ADA, sealed=None).secret

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from sqlalchemy import update
 
-from portal.domain.address_changes import UNDO_LIFETIME
+from portal.domain.context import NOTICE_LINK_LIFETIME
 from portal.domain.errors import Failure
 from portal.domain.operations.delete_customer import delete_customer
 from portal.domain.operations.import_customers import Row, begin_import
@@ -53,14 +53,14 @@ class TestAnUndo:
 
     def test_can_be_done_for_72_hours_and_once(self, scene: Scene, clock: MovableClock) -> None:
         token = change(scene, scene.join())
-        clock.advance(UNDO_LIFETIME - timedelta(seconds=1))
+        clock.advance(NOTICE_LINK_LIFETIME - timedelta(seconds=1))
         undo(scene, token)
         with refused(Failure.LINK_ENDED):
             undo(scene, token)
 
     def test_is_too_late_after_72_hours(self, scene: Scene, clock: MovableClock) -> None:
         token = change(scene, scene.join())
-        clock.advance(UNDO_LIFETIME)
+        clock.advance(NOTICE_LINK_LIFETIME)
         with refused(Failure.LINK_EXPIRED):
             undo(scene, token)
         assert emails(scene) == [NEW]
@@ -196,7 +196,7 @@ class TestTheFormerAddressIsKept:
 
     def test_for_72_hours(self, scene: Scene, clock: MovableClock) -> None:
         change(scene, scene.join())
-        clock.advance(UNDO_LIFETIME)
+        clock.advance(NOTICE_LINK_LIFETIME)
         assert scene.is_signed_in(scene.join(ADA, SECOND_PASSWORD))
 
     def test_for_the_customer_and_until_the_deletion(self, scene: Scene) -> None:
@@ -217,7 +217,7 @@ def test_it_is_forgotten_when_its_time_is_over(scene: Scene, clock: MovableClock
     change(scene, identity)
     ask(scene, identity, THIRD)
     scene.change_row(update(OutboxMail).values(state=MailState.SENT))
-    clock.advance(UNDO_LIFETIME)
+    clock.advance(NOTICE_LINK_LIFETIME)
     purge(scene.context)
     assert scene.count(AddressChange) == 2
     clock.advance(LINK_RETENTION)

@@ -21,7 +21,7 @@ def other_case(draw: st.DrawFn, text: str) -> str:
 
 @st.composite
 def gmail_spellings(draw: st.DrawFn, name: str) -> str:
-    """One mailbox of Gmail in any of the ways that Gmail takes for the same."""
+    """One mailbox of Gmail, in the spellings that Gmail treats alike."""
     dotted = "".join(letter + draw(st.sampled_from(["", "."])) for letter in name[:-1]) + name[-1]
     tag = draw(st.sampled_from(["", "+"])) and "+" + draw(TAG)
     return draw(other_case(f"{dotted}{tag}@{draw(st.sampled_from(['gmail.com', 'googlemail.com']))}"))

@@ -29,7 +29,7 @@ def test_characters_that_break_a_line_a_header_or_a_database_are_not_plain(chara
         ("Ada\tLovelace", "Ada Lovelace"),
         ("\u3000Ada\u2003Lovelace\u3000", "Ada Lovelace"),
         ("\u200b\u00a0\u200d", ""),
-        # Between two letters a joiner tells two words apart.
+        # Between two letters, a joiner distinguishes words.
         ("\u0646\u0627\u0645\u0647\u200c\u0627\u06cc\u200c", "\u0646\u0627\u0645\u0647\u200c\u0627\u06cc"),
         ("\U0001f469\u200d\U0001f52c", "\U0001f469\u200d\U0001f52c"),
         ("a\nb\x00", "a\nb\x00"),

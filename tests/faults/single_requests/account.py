@@ -46,7 +46,7 @@ def confirms_who_she_is(world: World) -> Act:
 
 
 def signed_in_guest(world: World, email: str) -> Browser:
-    """The browser of somebody who has no password."""
+    """The browser of a customer without a password."""
     browser = world.site.browser()
     browser.fill("/login/link", {"email": email})
     browser.fill(world.site.link(email))
@@ -58,7 +58,7 @@ def sets_a_first_password(world: World) -> Act:
     return sending(browser, "/account/password", submit_to="/account/password", password=PASSWORD)
 
 
-def says_it_was_somebody_else(world: World) -> Act:
+def reports_not_me(world: World) -> Act:
     email = world.guest().email
     for _ in range(2):
         signed_in_guest(world, email)
@@ -81,7 +81,7 @@ def keeps_the_account(world: World) -> Act:
 
 
 def another_customer(world: World) -> tuple[Browser, str]:
-    """Somebody whose address may change."""
+    """A customer whose address can be changed."""
     email = world.address()
     return world.site.customer(email), email
 
@@ -121,7 +121,7 @@ def undoes_the_change_of_address(world: World) -> Act:
 
 REQUESTS: Requests = [
     *(changes_the_password, changes_the_profile, ends_a_session, ends_other_sessions),
-    *(sets_a_first_password, says_it_was_somebody_else),
+    *(sets_a_first_password, reports_not_me),
     *(gets_a_copy_of_the_data, deletes_the_account, keeps_the_account),
     *(asks_for_a_code, confirms_who_she_is_by_code, confirms_who_she_is),
     *(asks_for_another_address, cancels_the_change_of_address, changes_the_address, changes_the_address_by_code),

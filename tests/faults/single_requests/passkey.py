@@ -9,14 +9,14 @@ from tests.web.passkeys.steps import add, ask
 
 
 def with_a_passkey(world: World) -> tuple[Browser, Authenticator]:
-    """A customer who has just added a passkey, and the device with it."""
+    """A customer who has just added a passkey, and the authenticator with it."""
     browser, keys = world.site.customer(world.address()), Authenticator(world.site.settings.base_url, counts=True)
     assert add(browser, keys).status == 302
     return browser, keys
 
 
 def answering(browser: Browser, path: str, keys: Authenticator, submit_to: str) -> Act:
-    """Ask for options on a page, and send the answer of a passkey later."""
+    """Get the options of a page, and send the assertion of a passkey later."""
     page = browser.open(path)
     asked = ask(browser, submit_to, page)
     sent = {"credential": keys.get(asked["options"]), "challenge": asked["challenge"]}

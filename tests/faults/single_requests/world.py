@@ -16,21 +16,21 @@ RETURN = "https://shop.example.com/welcome"
 NONCE = "made-up-by-the-page_22"
 Answer = tuple[int, Any]
 Act = Callable[[], Answer]
-"""Something that somebody does, in one request: the status, and what else of the answer must not change."""
+"""One request of a customer, shop or operator: returns the status, and what else of the response must not change."""
 
 
 @dataclass
 class World:
-    """A portal with a customer and a shop, who do the same over and over."""
+    """A portal with a customer and a shop, who repeat the same requests."""
 
     site: Site
     shop: Shop
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     password: str = PASSWORD
-    """Ada's."""
+    """The customer's password."""
 
     def address(self) -> str:
-        """One that nobody has yet."""
+        """Return an unused address."""
         return f"somebody{next(self.numbers)}@example.com"
 
     def new_password(self) -> str:
@@ -42,7 +42,7 @@ class World:
         return parse_email(email)
 
     def ada(self) -> Browser:
-        """Another browser of the customer who is there from the start, signed in."""
+        """Return another signed-in browser of the existing customer."""
         browser = self.site.browser()
         assert browser.sign_in(ADA, self.password).status == 302
         return browser
@@ -70,7 +70,7 @@ def asking(world: World, endpoint: str, **body: Any) -> Act:
 
 
 def remembering(world: World, password: str, act: Act) -> Act:
-    """What makes a password Ada's, once it has come to its end."""
+    """Let a request set the customer's password, if it succeeds."""
 
     def remember() -> Answer:
         answer = act()

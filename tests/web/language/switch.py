@@ -13,7 +13,7 @@ GERMAN = {"Accept-Language": "de-AT,de;q=0.9"}
 
 
 def spoken(page: Page) -> str:
-    """The language of a page; its markup and its headers must agree."""
+    """Return the language of a page; its markup and headers must agree."""
     language = page.tree.one("html").get("lang")
     assert page.headers.getlist("Content-Language") == [language]
     assert page.tree.one("html").get("dir") == "ltr"
@@ -26,7 +26,7 @@ def switch_of(page: Page) -> Form:
 
 
 def choose(browser: Browser, tag: str, *, on: str = "/login") -> Page:
-    """Press a button of the switch on a page; the answer."""
+    """Press a button of the switch on a page; return the response."""
     return browser.post(switch_of(browser.open(on)), {"locale": tag})
 
 
@@ -36,6 +36,6 @@ def organisation_speaks(site: Site, tag: str | None) -> None:
 
 
 def speaks(site: Site, tag: str) -> None:
-    """What an import or a shop's server knows of Ada."""
+    """The details of a customer that an import or a shop's server stores."""
     with site.context.database.write() as connection:
         connection.execute(update(Contact).values(locale=tag))

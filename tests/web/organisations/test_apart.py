@@ -149,7 +149,7 @@ def test_a_password_change_in_one_ends_nothing_in_the_other(kamen: Shop, sklo: S
     assert there.is_signed_in
     assert sklo.browser().sign_in(EMAIL, PASSWORD).status == 302
     assert sklo.browser().open(link).status == 200
-    # What was a password there may be one here.
+    # The password of one organisation is not that of the other.
     assert sklo.browser().fill(link, {"password": OTHER_PASSWORD}).status == 302
 
 

@@ -16,7 +16,7 @@ REFUSED = "We couldn't use this passkey."
 
 
 def ask(browser: Browser, path: str, page: Page) -> dict[str, Any]:
-    """Ask for options as the page's script does: those for the browser, and the challenge for the form."""
+    """Request options as the page's script does: those for the browser, and the challenge for the form."""
     headers = {"X-Portal-Framed": "1"} if "data-parents" in page.tree.one("html").attributes else {}
     answer: dict[str, Any] = browser.send(
         f"{path}/options", "POST", data={"csrf_token": page.forms[0].token}, headers=headers
@@ -32,7 +32,7 @@ def add(browser: Browser, keys: Authenticator) -> Page:
 
 
 def sign_in(browser: Browser, keys: Authenticator, path: str = "/login", **fields: str | None) -> Page:
-    """Sign in from the sign-in page; `fields` are what else its form has, or replaces of it."""
+    """Sign in from the sign-in page; `fields` adds or replaces fields of its form."""
     page = browser.open(path)
     asked = ask(browser, SIGN_IN, page)
     sent = {**page.form("/login").fields, "credential": keys.get(asked["options"]), "challenge": asked["challenge"]}

@@ -1,4 +1,4 @@
-"""Two-step verification in the account, as people without script use it."""
+"""Two-step verification in the account, without JavaScript."""
 
 import re
 from urllib.parse import unquote

@@ -1,4 +1,4 @@
-"""The second step of a sign-in, as people without script use it."""
+"""The second step of a sign-in, without JavaScript."""
 
 from datetime import timedelta
 from functools import partial

@@ -94,7 +94,7 @@ def test_only_the_customers_own_passkey_proves_it(scene: Scene, identity: str, p
 
 
 def test_a_refused_proof_is_recorded_where_it_was_tried(scene: Scene, identity: str, phone: Authenticator) -> None:
-    """Not in the account of the passkey, whose owner has nothing to do with it; and an unknown passkey as well."""
+    """Neither in the account of another customer, nor with an unknown passkey."""
     other = scene.join("grace@example.com")
     customer = scene.get(other)
     stranger = Authenticator()

@@ -52,7 +52,7 @@ def test_two_first_passkeys_at_once_have_one_user_handle(scene: Scene) -> None:
 
 @pytest.mark.differs_on_postgresql
 def test_one_credential_is_added_once(scene: Scene) -> None:
-    """By two customers, one of whom has copied what the other's authenticator sent."""
+    """Two customers, one of whom has copied the response of the other's authenticator."""
     works, key = [], Authenticator()
     for email in (ADA, "grace@example.com"):
         identity = scene.join(email)

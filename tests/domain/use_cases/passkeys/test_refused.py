@@ -45,7 +45,7 @@ def test_an_unknown_passkey_and_a_wrong_signature_are_answered_alike(
     forged = replace(own, key=stranger.credentials[0].key)
     with refused(Failure.PASSKEY_REFUSED) as wrong:
         finish(scene, request, phone.answer(forged, request.options["challenge"]))
-    handle = replace(own, user_handle=b"somebody else's")
+    handle = replace(own, user_handle=b"another customer")
     with refused(Failure.PASSKEY_REFUSED) as mismatched:
         finish(scene, request, phone.answer(handle, request.options["challenge"]))
     assert isinstance(unknown.value, UnknownPasskey)
