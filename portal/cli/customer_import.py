@@ -1,8 +1,11 @@
 """`portal customer import`."""
 
+import gc
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 import click
@@ -33,7 +36,7 @@ def import_customers(file: IO[bytes], skip_bad: bool, slug: str) -> None:
     bad = 0
     with begin_import(current_context(), organisation_id(slug)) as created:
         bar = click.progressbar(length=_size(file), label="Reading", file=sys.stderr, hidden=not _shows_progress(file))
-        with bar:
+        with bar, _rare_garbage_collection():
             for row in created.check(read_customers(file, bar.update)):
                 bad += 1
                 click.echo(f"{'' if bar.hidden else _CLEAR_LINE}Line {row.line}: {row.problem}", err=True)
@@ -44,6 +47,17 @@ def import_customers(file: IO[bytes], skip_bad: bool, slug: str) -> None:
             )
         imported = created.store()
     click.echo(f"Imported customers: {imported.customers}, with an account: {imported.accounts}, left out: {bad}.")
+
+
+@contextmanager
+def _rare_garbage_collection() -> Iterator[None]:
+    """Look for garbage after each 100,000 new objects instead of 700, which takes a tenth of the time of an import."""
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _shows_progress(file: IO[bytes]) -> bool:

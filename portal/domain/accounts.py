@@ -12,7 +12,7 @@ from portal.domain.outbox import Notice
 from portal.storage.models import Account, FormerPassword
 
 _password_set_at = select(Account.c.password_set_at).where(Account.c.contact_id == bindparam("contact_id"))
-
+_insert_former = insert(FormerPassword)
 _replace_password = (
     update(Account)
     .where(Account.c.contact_id == bindparam("of_contact"))
@@ -42,8 +42,7 @@ def set_password(connection: Connection, contact: ContactCredentials, password_h
 
 def _retire(connection: Connection, contact: ContactCredentials, now: datetime) -> None:
     connection.execute(
-        insert(FormerPassword),
-        {"contact_id": contact.id, "password_hash": contact.password_hash, "retired_at": now},
+        _insert_former, {"contact_id": contact.id, "password_hash": contact.password_hash, "retired_at": now}
     )
 
 

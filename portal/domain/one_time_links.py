@@ -133,6 +133,11 @@ _use = (
     .values(used_at=bindparam("now", type_=UtcDateTime()))
     .returning(Link.c.id)
 )
+_end_links = (
+    update(Link)
+    .where(Link.c.id.in_(bindparam("link_ids", expanding=True)))
+    .values(ended_at=bindparam("now", type_=UtcDateTime()))
+)
 
 
 def issue(connection: Connection, link: NewLink, now: datetime) -> IssuedLink:
@@ -233,7 +238,7 @@ def end(connection: Connection, link_ids: Select[Any], now: datetime) -> None:
 
 def _end(connection: Connection, link_ids: Sequence[int], now: datetime) -> None:
     if link_ids:
-        connection.execute(update(Link).where(Link.c.id.in_(link_ids)).values(ended_at=now))
+        connection.execute(_end_links, {"link_ids": link_ids, "now": now})
 
 
 def lock_links(connection: Connection, *conditions: ColumnElement[bool]) -> list[int]:

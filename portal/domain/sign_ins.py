@@ -93,6 +93,8 @@ _find = (
     .where(Contact.c.erase_at.is_(None))
 )
 
+_delete_pending = delete(PendingSignInRow).where(PendingSignInRow.c.contact_id == bindparam("of_contact"))
+
 
 def begin(connection: Connection, context: Context, visitor: Visitor, first: FirstStep, now: datetime) -> SignIn:
     """Start an identity, record the event and queue the notice of a new device; or ask for the second step first.
@@ -176,4 +178,4 @@ def finish(
 
 def end_pending(connection: Connection, contact_id: int) -> None:
     """Delete all pending sign-ins of a customer."""
-    connection.execute(delete(PendingSignInRow).where(PendingSignInRow.c.contact_id == contact_id))
+    connection.execute(_delete_pending, {"of_contact": contact_id})

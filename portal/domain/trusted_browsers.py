@@ -13,6 +13,11 @@ LIFETIME = timedelta(days=30)
 
 _of_contact = (Device.c.contact_id == bindparam("of_contact")) & (Device.c.digest == bindparam("of_digest"))
 _find_trusted = select(Device.c.id).where(_of_contact, Device.c.trusted_until > bindparam("now"))
+_end_all = (
+    update(Device)
+    .where(Device.c.contact_id == bindparam("of_contact"), Device.c.trusted_until.is_not(None))
+    .values(trusted_until=None)
+)
 _trust = update(Device).where(_of_contact).values(trusted_until=bindparam("until"))
 
 
@@ -37,5 +42,4 @@ def count(connection: Connection, contact_id: int, now: datetime) -> int:
 
 def end_all(connection: Connection, contact_id: int) -> bool:
     """End a customer's trust in all browsers; return whether there was a trusted one."""
-    trusted = update(Device).where(Device.c.contact_id == contact_id, Device.c.trusted_until.is_not(None))
-    return connection.execute(trusted.values(trusted_until=None)).rowcount > 0
+    return connection.execute(_end_all, {"of_contact": contact_id}).rowcount > 0

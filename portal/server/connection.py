@@ -2,7 +2,6 @@
 
 import logging
 import re
-import secrets
 import socket
 from contextlib import suppress
 from http import HTTPStatus
@@ -11,9 +10,7 @@ from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask, WSGITask
-from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
-from portal.access_log import log_request
 from portal.api.errors import RETRY_SECONDS, plain_json
 from portal.security_headers import SECURITY_HEADERS
 from portal.server.parser import StrictParser
@@ -25,8 +22,6 @@ REQUEST_SECONDS = 15.0
 """Timeout from the first byte of a request to its last, and for a client to close after its last response."""
 KEEPALIVE_SECONDS = 75.0
 """Timeout to read a response, and of an idle connection: longer than that of browsers and proxies, which close it."""
-WAIT_SECONDS = 10.0
-"""How long a form may wait for a thread: longer than the listener's bound means, unless the database is slow."""
 CLOSE_SECONDS = 2.0
 """Timeout during shutdown for the request of an idle client, and for a client to close after its last response."""
 GRACE_SECONDS = 0.5
@@ -42,6 +37,7 @@ class Task(WSGITask):
 
     def build_response_header(self) -> bytes:
         """Return the head of the response."""
+        self.channel.since = monotonic()
         if self.channel.server.is_ending:
             self.request.headers["CONNECTION"] = "close"
         return super().build_response_header()
@@ -59,8 +55,8 @@ class PlainErrorTask(ErrorTask):
             kind, body = "text/html; charset=utf-8", plain_page(code).encode()
         else:
             kind, body = "application/json", plain_json(code).encode()
-        self.status = f"{code} {HTTPStatus(code).phrase}"
-        self.content_length = len(body)
+        self.version = "1.1"  # waitress has 1.0 for a request that it could not parse
+        self.status, self.content_length = f"{code} {HTTPStatus(code).phrase}", len(body)
         self.response_headers = [*SECURITY_HEADERS.items(), ("Content-Type", kind)]
         if code == 503:
             self.response_headers.append(("Retry-After", str(RETRY_SECONDS)))
@@ -80,62 +76,22 @@ class Connection(HTTPChannel):
     requests: list[Any]
     is_closing = False
     """Whether its last response was sent."""
-    is_held = False
-    """Whether its next request waits until the client has read the previous response, so that it occupies no thread."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.since = monotonic()
-        """When it was opened, a request began, was complete or was handled, or the close began: the last of these."""
+        """When it was opened, a request or response began, or the close began: the last of these."""
         super().__init__(*arguments, **options)
-
-    @property
-    def is_served(self) -> bool:
-        """Whether a thread handles a request of it, or will."""
-        return bool(self.requests) and not self.is_held
 
     @property
     def is_form(self) -> bool:
         """Whether its next request is a form or an API call that changes something."""
         return self.requests[0].error is None and self.requests[0].command == "POST"
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether the client has not begun a request."""
-        return self.request is None and not self.requests and not self.total_outbufs_len and not self.is_closing
-
-    @property
-    def timeout(self) -> float:
-        """The seconds after `since` when it is closed, unless it is served."""
-        if self.server.is_full:
-            return GRACE_SECONDS
-        if self.server.is_ending and (self.is_idle or self.is_closing):
-            return CLOSE_SECONDS
-        return REQUEST_SECONDS if self.request is not None or self.is_closing else KEEPALIVE_SECONDS
-
-    def readable(self) -> bool:
-        """Return whether to read more; called in each turn of the loop."""
-        if self.is_held and not self.total_outbufs_len:
-            self.is_held = False
-            self.server.add_task(self)
-        return super().readable()
-
     def received(self, data: bytes) -> bool:
         """Parse the next part of a request."""
         if self.request is None and not self.is_closing:
             self.since = monotonic()
         return not self.is_closing and super().received(data)
-
-    def service(self) -> None:
-        """Handle the next request in a thread; refuse a form that has waited for too long."""
-        if self.is_form and monotonic() > self.since + WAIT_SECONDS:
-            self.refuse_form()
-        super().service()
-        self.since = monotonic()
-
-    def refuse_form(self) -> None:
-        """Let the response to the next request be 503, without doing anything for it."""
-        log_request("POST", "-", 503, monotonic() - self.since, secrets.token_hex(8))
-        self.requests[0].error = ServiceUnavailable()
 
     def handle_close(self) -> None:
         """Close the connection; after a last response, only when the client has, so that it gets it (RFC 9112, 9.6)."""
@@ -146,6 +102,23 @@ class Connection(HTTPChannel):
                 return
         super().handle_close()
 
+    def close_if_overdue(self) -> None:
+        """Close after the timeout; keep an idle connection whose next request has just arrived."""
+        is_idle = self.request is None and not self.total_outbufs_len and not self.is_closing
+        if self.server.is_full:
+            seconds = GRACE_SECONDS
+        elif self.server.is_ending and (is_idle or self.is_closing):
+            seconds = CLOSE_SECONDS
+        else:
+            seconds = REQUEST_SECONDS if self.request is not None or self.is_closing else KEEPALIVE_SECONDS
+        if self.requests or monotonic() < self.since + seconds:
+            return
+        with suppress(OSError):  # nothing has arrived
+            if is_idle and self.socket.recv(1, socket.MSG_PEEK):
+                return
+        self.is_closing = True
+        self.handle_close()
+
     def handle_error(self) -> None:
         """Log an exception and close; waitress would log its message, too."""
         _log.exception("a connection failed")
@@ -153,16 +126,4 @@ class Connection(HTTPChannel):
 
     def handle_expt(self) -> None:
         """Close a connection with urgent data, which HTTP does not use and which would keep the loop busy."""
-        self.handle_close()
-
-    def give_up(self, reason: HTTPException) -> None:
-        """Close now, with an error for a partial request; keep an idle connection whose next request has arrived."""
-        if self.is_idle:
-            with suppress(OSError):
-                if self.socket.recv(1, socket.MSG_PEEK):
-                    return
-        elif self.request is not None and not self.is_closing:
-            self.request.error = reason
-            self.error_task_class(self, self.request).service()
-        self.is_closing = True
         self.handle_close()

@@ -5,6 +5,7 @@ import re
 import resource
 import signal
 import socket
+from threading import Event
 from time import monotonic
 
 from flask import Flask
@@ -18,11 +19,9 @@ from portal.web.health import mark_not_ready
 CONNECTIONS = 1000
 """The maximum for each process, if its limit of open files allows it."""
 GRACEFUL_SECONDS = 30.0
-"""Timeout of running requests, and of the email that is being sent, after the first signal."""
+"""Timeout of running requests, and of the email that is being sent, after the signal."""
 QUEUE_SECONDS = 2.0
 """The time in which all forms that wait could be answered if each needed a password hash; more are refused with 503."""
-SECOND_SIGNAL_SECONDS = 3.0
-"""The timeout after a second signal. Two signals within a second, as from a terminal and from `make`, count as one."""
 
 
 def run(
@@ -45,17 +44,18 @@ def run(
 
         metrics = metrics_app(context, lambda: listener.waiting_forms)
         listeners.append(Listener(metrics, scraped, sockets, form_threads=1, waiting_forms=1, connection_limit=20))
-    deadlines = _set_deadlines_by_signals(listener)
+    ending = _event_of_signals(listener)
     mail = MailThread(app) if settings_of(app).is_embedded else None
     if mail:
         mail.start()
-    while not deadlines:
+    while not ending.is_set():
         _turn(sockets, listeners, 1.0)
     mark_not_ready(app)
     if mail:
         mail.stop()
     listener.end()
-    while (listener.connections or (mail and mail.is_alive())) and monotonic() < min(deadlines):
+    deadline = monotonic() + GRACEFUL_SECONDS
+    while (listener.active_channels or (mail and mail.is_alive())) and monotonic() < deadline:
         _turn(sockets, listeners, 0.1)
     listener.stop_threads()
 
@@ -65,30 +65,25 @@ def max_connections() -> int:
 
     The other half is for the database, Redis, email and the log. The usual soft limit of 1,024 is too low for both.
     """
-    wanted = 2 * CONNECTIONS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    limit = 2 * CONNECTIONS if hard == resource.RLIM_INFINITY else min(2 * CONNECTIONS, hard)
     if soft != resource.RLIM_INFINITY and soft < limit:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     return limit // 2
 
 
-def _set_deadlines_by_signals(listener: Listener) -> list[float]:
-    """Return a list that gets the deadline of the shutdown by SIGTERM, Ctrl-C or a closed terminal."""
-    deadlines: list[float] = []
+def _event_of_signals(listener: Listener) -> Event:
+    """Return an event that SIGTERM, Ctrl-C or a closed terminal sets."""
+    ending = Event()
 
     def stop(*_arguments: object) -> None:
-        now = monotonic()
-        if not deadlines:
-            deadlines.append(now + GRACEFUL_SECONDS)
-        elif now > deadlines[0] - GRACEFUL_SECONDS + 1:
-            deadlines.append(now + SECOND_SIGNAL_SECONDS)
+        ending.set()
         listener.pull_trigger()
 
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, stop)
-    return deadlines
+    return ending
 
 
 def _turn(sockets: Sockets, listeners: list[Listener], seconds: float) -> None:

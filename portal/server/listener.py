@@ -1,6 +1,6 @@
 """The listening socket and its connections: their maximum number, threads, timeouts and shutdown."""
 
-import logging
+import secrets
 import socket
 from time import monotonic
 from typing import Any
@@ -9,22 +9,21 @@ from wsgiref.types import WSGIApplication
 from waitress import wasyncore
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
-from werkzeug.exceptions import RequestTimeout, ServiceUnavailable
+from werkzeug.exceptions import ServiceUnavailable
 
+from portal.access_log import log_request
 from portal.security_headers import MAX_BODY
 from portal.server.connection import Connection
 from portal.server.parser import MAX_HEAD
-
-_log = logging.getLogger("portal.serve")
 
 Sockets = dict[int, Any]
 """The dispatchers of a loop by file descriptor; the stubs of waitress have sockets instead."""
 BACKLOG = 2048
 """Connections that wait in the kernel (at most net.core.somaxconn) until they are accepted."""
-ACCEPT_PAUSE_SECONDS = 0.5
+ACCEPT_PAUSE_SECONDS = 5.0
 """The pause in accepting after the system had no file descriptor for a connection."""
-LOG_INTERVAL_SECONDS = 60.0
-"""It is logged again when the last time is longer ago than this."""
+MAX_READ = 1024
+"""Bytes of one read: the responses to all requests in it fit into the 16 MiB that a thread may leave to the loop."""
 
 
 class Listener(TcpWSGIServer):
@@ -38,8 +37,7 @@ class Listener(TcpWSGIServer):
     channel_class = Connection
     active_channels: dict[int, Connection]  # type: ignore[assignment] # the stubs have a single channel
     is_ending = False
-    _next_check = 0.0
-    _paused_until = -LOG_INTERVAL_SECONDS
+    _paused_until = 0.0
 
     def __init__(
         self,
@@ -59,6 +57,7 @@ class Listener(TcpWSGIServer):
             bind_socket=False,
             sockinfo=(listening.family, listening.type, listening.proto, host),
             backlog=BACKLOG,
+            recv_bytes=MAX_READ,
             max_request_header_size=MAX_HEAD,
             max_request_body_size=MAX_BODY + 1,  # waitress refuses a body of exactly this size
             clear_untrusted_proxy_headers=False,  # the application does, by TRUSTED_PROXIES
@@ -69,11 +68,6 @@ class Listener(TcpWSGIServer):
         self._form_dispatcher = ThreadedTaskDispatcher()
         self._form_dispatcher.set_thread_count(form_threads)
         self._max_waiting_forms = waiting_forms
-
-    @property
-    def connections(self) -> list[Connection]:
-        """The open connections."""
-        return list(self.active_channels.values())
 
     @property
     def is_full(self) -> bool:
@@ -94,8 +88,7 @@ class Listener(TcpWSGIServer):
         try:
             return super().accept()
         except OSError as error:  # mostly no file descriptor is left; without a pause the loop would use all the CPU
-            if monotonic() >= self._paused_until + LOG_INTERVAL_SECONDS:
-                _log.error("cannot accept a connection: %s", error.strerror)
+            self.logger.error("cannot accept a connection: %s", error.strerror)
             self._paused_until = monotonic() + ACCEPT_PAUSE_SECONDS
             return None
 
@@ -103,24 +96,16 @@ class Listener(TcpWSGIServer):
         """Keep listening after an error; waitress would close the listening socket."""
 
     def add_task(self, task: Any) -> None:
-        """Let a thread handle the next request of a connection as soon as the previous response is sent."""
-        if task.total_outbufs_len:
-            task.is_held = True
-            return
-        task.since = monotonic()
+        """Let a thread handle the next request of a connection; refuse a form when too many wait."""
         if task.is_form and self.waiting_forms >= self._max_waiting_forms:
-            task.refuse_form()
+            log_request("POST", "-", 503, 0, secrets.token_hex(8))
+            task.requests[0].error = ServiceUnavailable()
         (self._form_dispatcher if task.is_form else self.task_dispatcher).add_task(task)
 
     def close_overdue_connections(self) -> None:
         """Close connections after their timeout, which is short as long as there is no room for another."""
-        now = monotonic()
-        if now < self._next_check and not self.is_full:
-            return
-        self._next_check = now + 0.1
-        for connection in self.connections:
-            if not connection.is_served and now >= connection.since + connection.timeout:
-                connection.give_up(ServiceUnavailable() if self.is_full else RequestTimeout())
+        for connection in list(self.active_channels.values()):
+            connection.close_if_overdue()
 
     def end(self) -> None:
         """Stop listening; requests of open connections, and of those that wait in the kernel, are still handled."""
@@ -130,7 +115,7 @@ class Listener(TcpWSGIServer):
             self.handle_accept()
         wasyncore.dispatcher.close(self)
         self.is_ending = True
-        for connection in self.connections:
+        for connection in self.active_channels.values():
             connection.since = monotonic()
 
     def stop_threads(self) -> None:

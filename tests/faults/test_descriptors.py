@@ -81,15 +81,6 @@ def test_more_idle_connections_than_file_descriptors_block_no_new_client(cramped
     assert cramped.complaints() == before
 
 
-def test_a_connection_closed_during_a_request_gets_retry_after(cramped: Served) -> None:
-    with connected(cramped, 100, b"GET /api/v1 HT") as connections:
-        answer = b"".join(iter(lambda: connections[0].recv(10_000), b""))
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 503 ")
-    assert b"\r\nRetry-After: 2\r\n" in head
-    assert json.loads(body)["error"]["retry_after"] == 2
-
-
 def test_more_idle_connections_than_the_limit_block_no_new_client(served: Served) -> None:
     count = CONNECTIONS + 200
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -119,8 +110,7 @@ def test_connections_without_a_request_are_closed(tmp_path: Path) -> None:
         connected(served, 10) as silent,
         connected(served, 10, b"GET /healthz HT") as halting,
     ):
-        assert [connection.recv(100) for connection in silent] == [b""] * 10
-        assert {connection.recv(1000).split(b" ")[1] for connection in halting} == {b"408"}
+        assert [connection.recv(100) for connection in [*silent, *halting]] == [b""] * 20
 
 
 def test_a_client_that_sends_for_ever_after_its_last_response_is_closed(tmp_path: Path) -> None:
@@ -155,8 +145,8 @@ def test_a_portal_without_free_file_descriptors_waits_without_errors(served: Ser
             assert [b"200" in connection.recv(1000) for connection in waiting] == [True] * 3
     finally:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-    (line,) = served.complaints()[said:]
-    assert json.loads(line)["message"] == "cannot accept a connection: Too many open files"
+    messages = {json.loads(line)["message"] for line in served.complaints()[said:]}
+    assert messages == {"cannot accept a connection: Too many open files"}
 
 
 def test_a_portal_killed_by_the_kernel_restarts_and_sends_its_claimed_mail(tmp_path: Path) -> None:

@@ -114,21 +114,34 @@ def serving_elsewhere(port: int) -> socket.socket:
     return found[0]
 
 
-@pytest.mark.full
-def test_a_second_signal_stops_it_sooner(tmp_path: Path) -> None:
-    patience = "lifecycle.GRACEFUL_SECONDS = connection.REQUEST_SECONDS = 3600"
+def test_a_second_signal_changes_nothing(tmp_path: Path) -> None:
+    """A terminal signals the process, and so does `make`."""
     with (
-        serving(
-            tmp_path / "instance", program=patched(f"from portal.server import connection, lifecycle\n{patience}")
-        ) as served,
+        serving(tmp_path / "instance") as served,
         socket.create_connection(("127.0.0.1", served.port), timeout=30) as client,
     ):
         client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
         wait_until(lambda: Visitor(served).ask("GET", "/healthz")[0] == 200)  # the previous connection was accepted
+        served.process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
         served.process.send_signal(signal.SIGTERM)
-        time.sleep(1.5)
-        assert served.process.poll() is None, "it does not wait for the request"
-        served.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        client.sendall(b"\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert served.end() == 0
+
+
+@pytest.mark.full
+def test_a_request_that_never_ends_delays_the_end_no_longer_than_stated(tmp_path: Path) -> None:
+    limits = "lifecycle.GRACEFUL_SECONDS = 1; connection.REQUEST_SECONDS = 3600"
+    program = patched(f"from portal.server import connection, lifecycle\n{limits}")
+    with (
+        serving(tmp_path / "instance", program=program) as served,
+        socket.create_connection(("127.0.0.1", served.port), timeout=30) as client,
+    ):
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+        wait_until(lambda: Visitor(served).ask("GET", "/healthz")[0] == 200)  # the previous connection was accepted
+        served.process.terminate()
         assert served.end() == 0
 
 

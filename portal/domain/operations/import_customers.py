@@ -90,7 +90,7 @@ class CustomerImport:
                         bad.append(BadRow(row.line, objection))
                     else:
                         good.append((row.line, customer))
-                import_tables.stage(self._database, self._connection, good, now)
+                import_tables.stage(self._database, self._connection, good)
                 batches += 1
                 if batches.bit_count() == 1:  # 1, 2, 4, 8 and so on
                     import_tables.count_rows(self._connection)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
+    func,
     insert,
     literal,
     select,
@@ -31,7 +32,7 @@ from portal.domain.tokens import random_id
 from portal.storage.database import Database
 from portal.storage.models import Account, Contact, ContactGroup
 
-_COPIED_COLUMNS = ("email", "email_key", "cu_ref_no", "password_salt", "newsletter", "ip", "created_at", *TEXT_FIELDS)
+_COPIED_COLUMNS = ("email", "email_key", "cu_ref_no", "password_salt", "newsletter", "ip", *TEXT_FIELDS)
 """The columns of a contact that are copied unchanged."""
 _temporary = MetaData()
 _staged = Table(
@@ -42,6 +43,7 @@ _staged = Table(
     Column("password_hash", Account.c.password_hash.type),
     Column("referral", Contact.c.cu_ref_no.type),
     Column("given_reference", Contact.c.cu_ref_no.type, unique=True),
+    Column("created_at", Contact.c.created_at.type),
     *(Column(name, Contact.c[name].type) for name in _COPIED_COLUMNS),
     prefixes=["TEMPORARY"],
 )
@@ -58,16 +60,18 @@ _staged_keys = select(_staged.c.key, _staged.c.line).where(_staged.c.key.in_(_ke
 _staged_references = select(_staged.c.given_reference, _staged.c.line).where(_staged.c.given_reference.in_(_keys))
 _texts = attrgetter(*TEXT_FIELDS)
 
+_now = bindparam("now", type_=Contact.c.created_at.type)
 _stored = Contact.c.cu_ref_no == _staged.c.cu_ref_no
 _store_contacts = (
     insert(Contact)
     .from_select(
-        [*_COPIED_COLUMNS, "organisation_id", "failed_passwords", "confirmed_at"],
+        [*_COPIED_COLUMNS, "organisation_id", "failed_passwords", "created_at", "confirmed_at"],
         select(
             *(_staged.c[name] for name in _COPIED_COLUMNS),
             bindparam("organisation_id", type_=Integer),
             literal(0),
-            bindparam("now", type_=Contact.c.confirmed_at.type),
+            func.coalesce(_staged.c.created_at, _now),
+            _now,
         ).order_by(_staged.c.line),
     )
     .execution_options(preserve_rowcount=True)
@@ -76,7 +80,7 @@ _store_accounts = (
     insert(Account)
     .from_select(
         ["contact_id", "password_hash", "password_set_at", "created_at"],
-        select(Contact.c.id, _staged.c.password_hash, _staged.c.created_at, _staged.c.created_at)
+        select(Contact.c.id, _staged.c.password_hash, Contact.c.created_at, Contact.c.created_at)
         .join(_staged, _stored)
         .where(_staged.c.password_hash.is_not(None)),
     )
@@ -127,9 +131,7 @@ def lines_of_references(connection: Connection, references: Sequence[str]) -> di
     return dict(tuple(row) for row in connection.execute(_staged_references, {"keys": references}))
 
 
-def stage(
-    database: Database, connection: Connection, customers: Sequence[tuple[int, ImportedCustomer]], now: datetime
-) -> None:
+def stage(database: Database, connection: Connection, customers: Sequence[tuple[int, ImportedCustomer]]) -> None:
     """Add customers, each with its line in the file."""
     contacts: list[Sequence[object]] = []
     groups: list[Sequence[object]] = []
@@ -142,6 +144,7 @@ def stage(
                 customer.password_hash,
                 customer.referral,
                 customer.cu_ref_no,
+                customer.created_at,
                 # _COPIED_COLUMNS
                 address and address.email,
                 address and address.key,
@@ -149,7 +152,6 @@ def stage(
                 new_salt(),
                 customer.newsletter,
                 customer.ip,
-                customer.created_at or now,
                 *_texts(customer),
             )
         )
