@@ -39,7 +39,7 @@ _shipped_only: ContextVar[bool] = ContextVar("shipped_only", default=False)
 class _Template(Template):
     """A template that falls back to the portal's own if an override fails, so that customers see no error."""
 
-    def render(self, *args: Any, **kwargs: Any) -> str:
+    def render(self, *args: object, **kwargs: object) -> str:
         """Render the template; if an override may have failed, log it once and render the portal's own instead."""
         environment = cast(OwnEnvironment, self.environment)
         try:
@@ -76,14 +76,14 @@ class OwnEnvironment(Environment):
         self,
         name: str | Template,
         parent: str | None = None,
-        globals: MutableMapping[str, Any] | None = None,  # noqa: A002 - Jinja's
+        globals: MutableMapping[str, object] | None = None,  # noqa: A002 - Jinja's
     ) -> Template:
         """Load a template, or its override."""
         if self.overrides and isinstance(name, str):
             name = self._resolve(name)
         return super().get_template(name, parent, globals)
 
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+    def make_globals(self, d: MutableMapping[str, object] | None) -> MutableMapping[str, object]:
         """Return the globals of a template: the environment's own dict, which each import searches fast."""
         return super().make_globals(d) if d else self.globals
 

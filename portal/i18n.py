@@ -137,17 +137,17 @@ def register(app: Flask) -> None:
 
 
 @pass_eval_context
-def _gettext(context: EvalContext, message: str, /, **values: Any) -> str:
+def _gettext(context: EvalContext, message: str, /, **values: object) -> str:
     return _filled_in(context, current_language().translations.ugettext(message), values)
 
 
 @pass_eval_context
-def _ngettext(context: EvalContext, singular: str, plural: str, count: int, /, **values: Any) -> str:
+def _ngettext(context: EvalContext, singular: str, plural: str, count: int, /, **values: object) -> str:
     text = current_language().translations.ungettext(singular, plural, count)
     return _filled_in(context, text, {"num": count, **values})
 
 
-def _filled_in(context: EvalContext, text: str, values: dict[str, Any]) -> str:
+def _filled_in(context: EvalContext, text: str, values: dict[str, object]) -> str:
     """Fill in the values of a template's message; in HTML they are escaped, and the message is not."""
     message = Markup(text) if context.autoescape else text  # noqa: S704 - the text is of a catalogue
     return message % values if "%" in text else message

@@ -56,7 +56,9 @@ class JsonFormatter(_Formatter, JsonLogFormatter):
         # The library's own encoder writes the repr of any object.
         super().__init__(json_encoder=json.JSONEncoder, rename_fields={"exc_info": "traceback"})
 
-    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+    def add_fields(
+        self, log_data: dict[str, object], record: logging.LogRecord, message_dict: dict[str, object]
+    ) -> None:
         """Set the members of the line, without the attributes that libraries add to their records."""
         log_data["time"] = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         log_data["level"] = record.levelname.lower()

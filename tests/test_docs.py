@@ -1,4 +1,4 @@
-"""README and docs: every link works, and the commands of the tour run as pasted."""
+"""README and docs: links work, make targets exist, and the tour runs as pasted; other commands: tests/cli."""
 
 import os
 import re
@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "deploy" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_TARGET = re.compile(r"(?:`|^    )make ([a-z-]+)", re.MULTILINE)
 _COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -36,6 +37,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_page_is_listed_in_the_readme() -> None:
     listed = {target.partition("#")[0] for target in _LINK.findall((ROOT / "README.md").read_text("utf-8"))}
     assert {str(page.relative_to(ROOT)) for page in PAGES if page.parent.name == "docs"} <= listed
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for page in PAGES:
+        assert set(_TARGET.findall(page.read_text("utf-8"))) <= targets, page
 
 
 def test_the_readme_is_short() -> None:

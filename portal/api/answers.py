@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from flask import Response, make_response
 
@@ -46,9 +45,9 @@ class PlatformError(Exception):
         self.retry_after = retry_after
         self.allow = allow
 
-    def content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, object]:
         """Return the body of the response."""
-        error: dict[str, Any] = {
+        error: dict[str, object] = {
             "code": self.problem.code,
             "message": self.problem.message,
             "description": self.problem.description,
@@ -80,11 +79,11 @@ def validation_failed(fields: FieldErrors) -> PlatformError:
     return PlatformError(VALIDATION_FAILED, fields=fields)
 
 
-def answer(content: Mapping[str, Any]) -> Response:
+def answer(content: Mapping[str, object]) -> Response:
     """Return JSON with HTTP 200."""
     return make_response(dict(content))
 
 
-def success(**content: Any) -> Response:
+def success(**content: object) -> Response:
     """Return a successful result, without the values that are None."""
     return answer({"success": True, **{name: value for name, value in content.items() if value is not None}})

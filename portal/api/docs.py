@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, Response, render_template
 from markupsafe import Markup, escape
@@ -125,7 +124,7 @@ def _kind(field: Json) -> str:
     return f"{kind}, at most {field['maxLength']} characters" if "maxLength" in field else str(kind)
 
 
-def _example(schema: Json) -> Any:
+def _example(schema: Json) -> object:
     """Return an example for a schema; of several alternatives the last, which has the most fields."""
     if "oneOf" in schema:
         return _example(schema["oneOf"][-1])
@@ -137,7 +136,7 @@ def _example(schema: Json) -> Any:
     return schema["examples"][0] if "examples" in schema else defaults.get(schema["type"], "")
 
 
-def _as_json(example: Any) -> str:
+def _as_json(example: object) -> str:
     return json.dumps(example, ensure_ascii=False, indent=2)
 
 

@@ -25,9 +25,9 @@ class StrictParser(FlaskParser):
 
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": EXCLUDE, "query": EXCLUDE}
 
-    def load_json(self, _req: Request, _schema: Schema) -> dict[str, Any]:
+    def load_json(self, _req: Request, _schema: Schema) -> dict[str, object]:
         """Return the JSON object of the body."""
-        body: dict[str, Any] = g.body
+        body: dict[str, object] = g.body
         return body
 
     def load_querystring(self, _req: Request, _schema: Schema) -> dict[str, str]:
@@ -37,7 +37,7 @@ class StrictParser(FlaskParser):
 
     def handle_error(self, error: ValidationError, *_arguments: Any, **_options: Any) -> NoReturn:
         """Raise PlatformError (422) with the messages of each field."""
-        fields: dict[str, Any] = next(iter(error.normalized_messages().values()))
+        fields: dict[str, object] = next(iter(error.normalized_messages().values()))
         raise validation_failed({name: _sentences(messages) for name, messages in fields.items()}) from None
 
 

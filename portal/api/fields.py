@@ -26,11 +26,11 @@ _PLAIN_AND_NOT_BLANK = rf"^\s*[^{_UNPRINTABLE}]*[^\s{_UNPRINTABLE}{_INVISIBLE}][
 """Patterns of the OpenAPI description for the check in domain/values/text.py."""
 _SHAPES = frozenset({"pattern", "format", "enum", "anyOf"})
 
-Reader = Callable[[str], Any]
+Reader = Callable[[str], object]
 """Returns the normal form of a text; raises ValueError with a sentence."""
 
 
-_MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {"required": _REQUIRED, "null": _REQUIRED}
+_MESSAGES: dict[str, str | list[object] | dict[object, object]] = {"required": _REQUIRED, "null": _REQUIRED}
 
 
 class Line(fields.String):
@@ -55,7 +55,7 @@ class Line(fields.String):
             return None
         return self._read(text)
 
-    def _read(self, text: str) -> Any:
+    def _read(self, text: str) -> object:
         try:
             return self._reader(text) if self._reader else text
         except InvalidDuration as error:
@@ -144,7 +144,7 @@ def _no_value() -> None:
     """Return None; as a function, since the OpenAPI description would list a plain None as the default."""
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValidationError(_NO_TEXT)
     return value

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from flask import Flask, Response, g, request
 from flask_limiter import RequestLimit
@@ -121,7 +121,7 @@ def _find_key() -> str | None:
     """Return the key from query, header or body. Raises PlatformError when they have different keys."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else None
-    places: list[Any] = [g.query.get(KEY_FIELD), bearer, g.body.get(KEY_FIELD)]
+    places: list[object] = [g.query.get(KEY_FIELD), bearer, g.body.get(KEY_FIELD)]
     found = [key for key in places if key not in (None, "")]
     if any(key != found[0] for key in found):
         raise bad_request("The request holds two different API keys: send one, in one place.")

@@ -1,7 +1,5 @@
 """The platform errors in the OpenAPI description: one response for each status, shared by all endpoints."""
 
-from typing import Any
-
 from portal.api.answers import PlatformError, validation_failed
 from portal.api.errors import KEY_STATUS, key_error, platform_error
 from portal.api.responses import Json, json_object
@@ -114,7 +112,7 @@ def _key_errors(status: int) -> list[PlatformError]:
     ]
 
 
-ANSWER: dict[str, Any] = {
+ANSWER: dict[str, object] = {
     "description": "What is documented here, success and failure alike.",
     "headers": _rate_headers(),
 }

@@ -5,7 +5,7 @@ Python's own parser accepts NaN, takes the last of two fields with the same name
 
 import json
 from collections import Counter
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from flask import Request
 from werkzeug.exceptions import UnsupportedMediaType
@@ -29,7 +29,7 @@ def read_query(request: Request) -> dict[str, str]:
     return query
 
 
-def read_body(request: Request) -> dict[str, Any]:
+def read_body(request: Request) -> dict[str, object]:
     """Parse the JSON object of the body. Raises PlatformError, UnsupportedMediaType, RequestEntityTooLarge."""
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype != "application/json" or charset not in _UTF_8:
@@ -46,7 +46,7 @@ def read_body(request: Request) -> dict[str, Any]:
     return found
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]

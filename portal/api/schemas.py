@@ -1,7 +1,6 @@
 """The requests of the API, with the field names and meanings of the reference API."""
 
 from datetime import timedelta
-from typing import Any
 
 from marshmallow import EXCLUDE, Schema
 
@@ -17,19 +16,19 @@ from portal.domain.values.ip_addresses import parse_customer_ip
 from portal.domain.values.locale import LANGUAGE_TAG, parse_locale
 from portal.domain.values.phone import parse_phone
 
-_IP: list[dict[str, Any]] = [
+_IP: list[dict[str, object]] = [
     {"type": "string", "format": "ipv4"},
     {"type": "string", "format": "ipv6"},
     {"enum": ["", "localhost", None]},
 ]
 
 
-def _line(name: str, description: str, example: str, reader: Reader | None = None, **shape: Any) -> Line:
+def _line(name: str, description: str, example: str, reader: Reader | None = None, **shape: object) -> Line:
     """Return an optional line of text."""
     return Line(reader, data_key=name, metadata={"description": description, "examples": [example], **shape})
 
 
-def _required(name: str, description: str, example: str, reader: Reader | None = None, **shape: Any) -> Line:
+def _required(name: str, description: str, example: str, reader: Reader | None = None, **shape: object) -> Line:
     """Return a required line of text."""
     metadata = {"description": description, "examples": [example], **shape}
     return Line(reader, data_key=name, required=True, metadata=metadata)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
@@ -25,7 +25,7 @@ class Text(click.ParamType[str]):
 
     name = "text"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse what is empty, too long, or holds control characters or broken UTF-8."""
         text = cleaned(str(value))
         if not text:
@@ -42,7 +42,7 @@ class Email(click.ParamType[Address]):
 
     name = "email"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Address:
         """Refuse what is none, in the words that the pages use."""
         try:
             return parse_email(Text().convert(value, param, ctx))
@@ -55,7 +55,7 @@ class Customer(click.ParamType[CustomerSelector]):
 
     name = "email"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CustomerSelector:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> CustomerSelector:
         """Refuse any other text, with the message that the pages show for a wrong address."""
         text = Text().convert(value, param, ctx)
         number = without_separators(text)  # pages show it in groups of four
@@ -72,7 +72,7 @@ class Duration(click.ParamType[timedelta]):
 
     name = "duration"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """Refuse a duration that cannot be parsed, or is too long to be added to a date."""
         try:
             duration = parse_duration(str(value))

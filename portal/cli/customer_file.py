@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import IO
 
 from portal.domain.operations.import_customers import BadRow, Row
 from portal.domain.operations.import_fields import READERS, shown
@@ -151,7 +151,7 @@ def _json_rows(lines: _Lines) -> Iterator[Row | BadRow]:
             yield BadRow(lines.number, "The line is not one JSON object with each name once.")
 
 
-def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) < len(pairs):
         raise ValueError("repeated name")

@@ -4,7 +4,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,7 +23,7 @@ from portal.storage.schema import DatabaseProblem
 class PlainCommand(click.Command):
     """A command that reports each failure as one line, never as a traceback."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         """Run the command and turn its exceptions into ClickException."""
         with plain_errors():
             return super().invoke(ctx)

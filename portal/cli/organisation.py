@@ -23,7 +23,7 @@ from portal.domain.values import images
 from portal.i18n import languages_of
 from portal.settings import PREFIX
 
-_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+_Decorator = Callable[[Callable[..., object]], Callable[..., object]]
 
 
 def _list_option(option: str, metavar: str, help_text: str, empty: str) -> tuple[_Decorator, _Decorator]:
@@ -95,7 +95,7 @@ _LISTS = (
 )
 
 
-def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+def _with_settings(command: Callable[..., object]) -> Callable[..., object]:
     """Add an option for each setting of an organisation."""
     for option in reversed(_OPTIONS):
         command = option(command)
@@ -111,7 +111,7 @@ def organisation() -> None:
 @click.argument("slug")
 @click.option("--name", metavar="TEXT", required=True, help="Its name on pages and in emails.")
 @_with_settings
-def add(slug: str, **options: Any) -> None:
+def add(slug: str, **options: object) -> None:
     """Add an organisation."""
     add_organisation(current_context(), slug, _changes(options), _portal())
     click.echo(f"Organisation {slug} is added.")
@@ -122,7 +122,7 @@ def add(slug: str, **options: Any) -> None:
 @click.argument("slug")
 @click.option("--name", metavar="TEXT", help="Its name on pages and in emails.")
 @_with_settings
-def set_(slug: str, **options: Any) -> None:
+def set_(slug: str, **options: object) -> None:
     """Change settings of an organisation.
 
     Only the given options change. A repeatable option replaces the whole list; an empty text (--sender "") empties a

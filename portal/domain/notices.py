@@ -27,7 +27,7 @@ def notify(
     visitor: Visitor,
     contact: ContactCredentials,
     notice: Notice,
-    details: Mapping[str, Any] | None = None,
+    details: Mapping[str, object] | None = None,
 ) -> None:
     """Queue a notice to a customer; none to a customer without an address."""
     if contact.email is not None:

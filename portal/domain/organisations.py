@@ -107,19 +107,25 @@ def list_organisations(connection: Connection) -> list[Organisation]:
     return [read_organisation(row) for row in rows]
 
 
-def find_logo(connection: Connection, organisation_id: int) -> tuple[bytes, str] | None:
-    """Return the logo of an organisation and its media type, or None."""
+@dataclass(frozen=True)
+class Image:
+    """A logo or a cover."""
+
+    data: bytes = field(repr=False)
+    media_type: str
+
+
+def find_logo(connection: Connection, organisation_id: int) -> Image | None:
     statement = select(OrganisationRow.c.logo, OrganisationRow.c.logo_type).where(
         OrganisationRow.c.id == organisation_id, OrganisationRow.c.logo.is_not(None)
     )
     row = connection.execute(statement).one_or_none()
-    return (row.logo, row.logo_type) if row else None
+    return Image(row.logo, row.logo_type) if row else None
 
 
-def find_cover(connection: Connection, organisation_id: int) -> tuple[bytes, str] | None:
-    """Return the cover of an organisation and its media type, or None."""
+def find_cover(connection: Connection, organisation_id: int) -> Image | None:
     statement = select(OrganisationRow.c.cover, OrganisationRow.c.cover_type).where(
         OrganisationRow.c.id == organisation_id, OrganisationRow.c.cover.is_not(None)
     )
     row = connection.execute(statement).one_or_none()
-    return (row.cover, row.cover_type) if row else None
+    return Image(row.cover, row.cover_type) if row else None

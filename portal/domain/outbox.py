@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import Connection, insert
 
@@ -124,7 +123,7 @@ class NewMail:
     link_id: int | None = None
     wanted: bool = True
     """False for a decoy, which is stored without an address and never sent."""
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, object] = field(default_factory=dict)
     """The details that the email lists, as JSON."""
     delay: timedelta = timedelta(0)
 

@@ -88,10 +88,10 @@ def _logo(app: Flask, organisation: Organisation) -> Attachment | None:
     if organisation.logo_type not in _LOGO_TYPES:
         return None
     with context_of(app).database.read() as connection:
-        found = find_logo(connection, organisation.id)
-    if found is None or len(found[0]) > _LOGO_BYTES:
+        logo = find_logo(connection, organisation.id)
+    if logo is None or len(logo.data) > _LOGO_BYTES:
         return None
-    return Attachment(data=found[0], content_type=found[1], disposition="inline")
+    return Attachment(data=logo.data, content_type=logo.media_type, disposition="inline")
 
 
 def one_line(text: str) -> str:

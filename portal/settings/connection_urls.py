@@ -62,7 +62,7 @@ def storage_uri(text: str) -> str:
         raise ValueError("must be memory:// or redis://host:port/number")
     if find_spec("redis") is None:
         raise ValueError("needs the Python package redis, which is not installed")
-    from redis.exceptions import RedisError  # an optional dependency
+    from redis.exceptions import RedisError  # slow to load, and only Redis needs it
 
     from portal.storage.redis_counters import RedisCounters
 

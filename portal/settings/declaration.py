@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-Reader = Callable[[str], Any]
+Reader = Callable[[str], object]
 """Parses the text of a setting; raises ValueError with the problem (values.py)."""
 
 

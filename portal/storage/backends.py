@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import URL, Connection, Engine, Table
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,14 +27,14 @@ class DatabaseTimeout(DatabaseUnavailable):
 class Backend(Protocol):
     """A database system, behind SQLAlchemy's connections."""
 
-    READING: Mapping[str, Any]
+    READING: Mapping[str, object]
     """Execution options for statements that only read."""
-    WRITING: Mapping[str, Any]
+    WRITING: Mapping[str, object]
     """Execution options of a transaction that writes."""
-    WRITING_WITHOUT_WAITING: Mapping[str, Any]
+    WRITING_WITHOUT_WAITING: Mapping[str, object]
     """Execution options of a transaction that fails at once instead of waiting for another writer."""
 
-    def engine_options(self, url: URL, /) -> dict[str, Any]:
+    def engine_options(self, url: URL, /) -> dict[str, object]:
         """Return the arguments for create_engine."""
 
     def prepare(self, engine: Engine, /) -> None:
@@ -49,7 +49,7 @@ class Backend(Protocol):
     def disable_time_limit(self, connection: Connection, /) -> None:
         """Disable the time limit of statements of a connection for good."""
 
-    def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Sequence[Any]], /) -> None:
+    def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Sequence[object]], /) -> None:
         """Insert many rows, each with the values of all columns in the table's order, as fast as the driver can."""
 
     def accepts_writes(self, connection: Connection, /) -> bool:

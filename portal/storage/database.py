@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine
 from sqlalchemy.engine import make_url
@@ -111,7 +111,7 @@ class Database:
             finally:
                 connection.invalidate()
 
-    def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Sequence[object]]) -> None:
         """Insert many rows, each with the values of all columns in the table's order."""
         self._backend.insert_rows(connection, table, rows)
 

@@ -42,10 +42,10 @@ SESSION = {
 packet, because PgBouncer rejects its `options`.
 """
 RECYCLE_SECONDS = 1800
-READING: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+READING: Mapping[str, object] = {"isolation_level": "AUTOCOMMIT"}
 """Execution options for reading: without a transaction, which saves two round trips."""
-WRITING: Mapping[str, Any] = {}
-WRITING_WITHOUT_WAITING: Mapping[str, Any] = {}
+WRITING: Mapping[str, object] = {}
+WRITING_WITHOUT_WAITING: Mapping[str, object] = {}
 """No special options: writers wait for locked rows only."""
 _CONFLICTS = frozenset({"40001", "40P01"})
 """The SQLSTATEs of a serialization failure and a deadlock."""
@@ -155,7 +155,7 @@ def disable_time_limit(connection: Connection) -> None:
     driver_connection.answer_seconds = None
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Sequence[object]]) -> None:
     """Insert by COPY."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)  # noqa: S101 - SQLAlchemy's driver for PostgreSQL

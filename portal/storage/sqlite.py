@@ -18,14 +18,14 @@ BUSY_SECONDS = 5
 """Maximum wait of a writer for another one; then the request is answered with 503."""
 LOG_BYTES = 16 * 1024 * 1024
 """The size that a write-ahead log is truncated to after a long read. Normally SQLite restarts the log at 4 MiB."""
-READING: Mapping[str, Any] = {"sqlite_begin": None}
+READING: Mapping[str, object] = {"sqlite_begin": None}
 """Execution options for reading: without a transaction, as with PostgreSQL."""
-WRITING: Mapping[str, Any] = {"sqlite_begin": "BEGIN IMMEDIATE"}
-WRITING_WITHOUT_WAITING: Mapping[str, Any] = {**WRITING, "sqlite_waits": False}
+WRITING: Mapping[str, object] = {"sqlite_begin": "BEGIN IMMEDIATE"}
+WRITING_WITHOUT_WAITING: Mapping[str, object] = {**WRITING, "sqlite_waits": False}
 _UNUSABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT})
 
 
-def engine_options(_url: URL) -> dict[str, Any]:
+def engine_options(_url: URL) -> dict[str, object]:
     return {"connect_args": {"timeout": BUSY_SECONDS}, "pool_timeout": BUSY_SECONDS}
 
 
@@ -54,7 +54,7 @@ def disable_time_limit(_connection: Connection) -> None:
     """Do nothing: SQLite has no time limit on statements."""
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Sequence[object]]) -> None:
     """Insert by one statement of the driver: SQLAlchemy's own takes as much time again for each row."""
     processors = [column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect) for column in table.c]
     columns = [

@@ -1,7 +1,7 @@
 """The HTML pages: forms, and views that each call one use case of the domain."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
-def flask_config(settings: Settings, secret_key: str) -> dict[str, Any]:
+def flask_config(settings: Settings, secret_key: str) -> dict[str, object]:
     """Return the configuration of Flask and Flask-WTF."""
     return {
         "SECRET_KEY": secret_key,

@@ -1,7 +1,6 @@
 """The passkeys of a customer: list, add, rename and remove them."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -41,7 +40,7 @@ class _ListState(PageState):
     party: RelyingParty | None
     why_none: str | None
     """Why no passkey can be used at this address."""
-    accepted: dict[str, Any] | None
+    accepted: dict[str, object] | None
     """What the page tells the browser of these passkeys (static/passkeys.js); None without any."""
     unknown_passkey: str | None = None
     """The id of a passkey that the browser can forget."""
@@ -78,7 +77,7 @@ class ListPage(FormPage[PasskeyForm, _ListState]):
         return redirect(url_for("account_passkeys.index"))
 
 
-def _accepted(customer: Customer, passkeys: tuple[Passkey, ...]) -> dict[str, Any] | None:
+def _accepted(customer: Customer, passkeys: tuple[Passkey, ...]) -> dict[str, object] | None:
     if not passkeys:
         return None
     return {

@@ -5,7 +5,6 @@ The site adds parameters to the first page that it opens: where to return to (`r
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, current_app, g, request, send_from_directory, session, url_for
@@ -113,7 +112,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals["framed_visit"] = _framed_visit
 
     @app.context_processor
-    def page() -> dict[str, Any]:
+    def page() -> dict[str, object]:
         framed = is_framed()
         if request.endpoint not in NEVER_FRAMED and "is_never_framed" not in g:
             g.frame_ancestors = shown_organisation().frame_ancestors

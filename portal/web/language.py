@@ -7,7 +7,6 @@ and sign-out. The cookie is not signed: it is no secret, and is ignored unless i
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, g, request, url_for
@@ -46,7 +45,7 @@ def register(app: Flask) -> None:
         return response
 
     @app.context_processor
-    def switch() -> dict[str, Any]:
+    def switch() -> dict[str, object]:
         # An asset has no session, which the CSRF token of the switch needs.
         return {"languages": () if is_asset() else languages, "here": this_page()}
 

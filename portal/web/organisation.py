@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, g, request, ur
 
 from portal.app import context_of, current_context, settings_of
 from portal.domain.organisation_by_host import OrganisationsByHost
-from portal.domain.organisations import Organisation, find_cover, find_logo
+from portal.domain.organisations import Image, Organisation, find_cover, find_logo
 from portal.domain.values.colours import DARK, LIGHT, readable
 from portal.security_headers import FOR_EVER
 from portal.storage.backends import DatabaseUnavailable
@@ -72,11 +72,10 @@ def cover() -> Response:
         return _image_response(find_cover(connection, current_organisation().id))
 
 
-def _image_response(found: tuple[bytes, str] | None) -> Response:
-    if found is None:
+def _image_response(image: Image | None) -> Response:
+    if image is None:
         abort(404)
-    image, media_type = found
-    response = Response(image, mimetype=media_type)
+    response = Response(image.data, mimetype=image.media_type)
     response.headers["Content-Security-Policy"] = _IMAGE_POLICY
     response.headers["Cache-Control"] = f"public, max-age={_IMAGE_MAX_AGE}"
     response.add_etag()

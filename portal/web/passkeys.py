@@ -2,7 +2,6 @@
 
 import json
 from hashlib import sha256
-from typing import Any
 
 from flask import current_app, session
 from itsdangerous import BadData, URLSafeSerializer
@@ -56,7 +55,7 @@ def _current() -> RelyingParty | NoPasskeys:
     return find_relying_party(current_organisation(), settings_of(current_app).base_url)
 
 
-def options_for_script(request: PasskeyRequest) -> dict[str, Any]:
+def options_for_script(request: PasskeyRequest) -> dict[str, object]:
     """Return the JSON for the page's script (static/passkeys.js), which sends the challenge back with the form.
 
     The session cookie does not keep the challenge: the sign-in page asks for one by itself, and the response could

@@ -3,7 +3,6 @@
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from flask import Flask, Response, g, request, session, url_for
 
@@ -63,7 +62,7 @@ def register(app: Flask) -> None:
         return response
 
     @app.context_processor
-    def page() -> dict[str, Any]:
+    def page() -> dict[str, object]:
         language = current_language()
         organisation = shown_organisation()
         return {
@@ -76,7 +75,7 @@ def register(app: Flask) -> None:
         }
 
 
-def _take_notice() -> dict[str, Any]:
+def _take_notice() -> dict[str, object]:
     """Return the notice of `set_notice` (session.py) and delete it.
 
     It stays for requests without a page, such as a browser's own for an icon. If the session was ended elsewhere, the

@@ -67,7 +67,7 @@ def lift_expired_bans(context: Context, now: datetime) -> int:
     expired = select(Contact.c.id, Contact.c.organisation_id).where(Contact.c.banned_until <= now)
     with context.database.read() as connection:
         found = connection.execute(expired).all()
-    return sum(_lift_if_expired(context, contact_id, organisation_id, now) for contact_id, organisation_id in found)
+    return sum(_lift_if_expired(context, row.id, row.organisation_id, now) for row in found)
 
 
 @retried

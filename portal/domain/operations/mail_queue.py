@@ -49,10 +49,10 @@ def queued_mails(connection: Connection, clock: Clock) -> tuple[int, timedelta]:
     """Return the number of queued emails and the age of the oldest, without those that are meant to be sent later."""
     now = clock.shared(connection)
     waiting_since = case((OutboxMail.c.attempts == 0, OutboxMail.c.due_at), else_=OutboxMail.c.created_at)
-    statement = select(func.count(), func.min(waiting_since), now)
+    statement = select(func.count().label("number"), func.min(waiting_since).label("oldest"), now.label("now"))
     statement = statement.where(OutboxMail.c.state == MailState.QUEUED, waiting_since <= now)
-    count, oldest, now = connection.execute(statement).one()
-    return count, now - oldest if count else timedelta(0)
+    row = connection.execute(statement).one()
+    return row.number, row.now - row.oldest if row.number else timedelta(0)
 
 
 def requeue(connection: Connection, mail_id: int, clock: Clock) -> bool:

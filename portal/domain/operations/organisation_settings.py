@@ -122,7 +122,7 @@ def _not_unique(context: Context, slug: str, changes: OrganisationChanges) -> In
 
 def _columns(slug: str, changes: OrganisationChanges, portal: Portal) -> dict[str, Any]:
     """Parse the changes into column values; raises InvalidOrganisation."""
-    columns: dict[str, Any] = {}
+    columns: dict[str, object] = {}
     try:
         for field, value in changes.items():
             columns[field] = None if value in ("", b"") and field != "name" else _READERS[field](value)

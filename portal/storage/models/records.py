@@ -1,7 +1,6 @@
 """The tables of the audit log and the outbox."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import JSON, Column, ForeignKey, Index, Named, String, Table, Text, TypedColumns
 
@@ -44,7 +43,7 @@ class OutboxMailColumns(TypedColumns):
     ip: Named[str | None] = Column(String(45))
     """Where the request that caused the email came from, which the email shows; None if that is not known."""
     user_agent: Named[str | None] = Column(String(STRING_LENGTH))
-    details: Named[dict[str, Any]] = Column(JSON, server_default="{}")
+    details: Named[dict[str, object]] = Column(JSON, server_default="{}")
     """The details that the email lists, as JSON (domain/notices.py)."""
     message_id: Named[str] = Column(String(64), unique=True)
     """The left part of the Message-ID, the same on every attempt."""
