@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from flask import g, request
 
+from portal.domain.context import NOTICE_LINK_LIFETIME
 from portal.domain.errors import Failure, Refused
 from portal.domain.messages import N_
 from portal.domain.one_time_links import LinkUsed
-from portal.i18n import translate
+from portal.i18n import duration_text, translate
 from portal.web.emailed_links import remembered_registration
 from portal.web.form_page import refusal_text
 from portal.web.session import PageLink, current_customer
@@ -29,14 +30,14 @@ _USED_MESSAGES = {
 }
 _ERASED = N_("The time to keep the account is over, or this isn't one of our links. You can create a new account.")
 _UNDO_EXPIRED = N_(
-    "A change of email address can be undone for 72 hours, and that time is over. Please contact the shop or service "
+    "A change of email address can be undone for %(time)s, and that time is over. Please contact the shop or service "
     "that the account belongs to."
 )
 
 
 @dataclass(frozen=True)
 class LinkError:
-    """The texts, links and icon of the page of a refused link. Each may be None for the usual ones, but the message."""
+    """The texts, links and icon of the page of a refused link; None stands for those of the error's status."""
 
     title: str | None
     message: str
@@ -52,7 +53,7 @@ def link_error(refusal: Refused) -> LinkError:
     elif request.blueprint == "account_data" and refusal.failure in (Failure.LINK_EXPIRED, Failure.NO_SUCH_LINK):
         message = translate(_ERASED)
     elif request.endpoint == "address_change.undo" and refusal.failure is Failure.LINK_EXPIRED:
-        message = translate(_UNDO_EXPIRED)
+        message = translate(_UNDO_EXPIRED, time=duration_text(NOTICE_LINK_LIFETIME))
     icon = "circle-check" if refusal.failure in _CONFIRMED else None
     return LinkError(title, message, _links_for(refusal.failure), icon)
 

@@ -43,7 +43,7 @@ class TestAnUndo:
             connection.exec_driver_sql("UPDATE link SET expires_at = created_at")
         page = site.browser().open(undo)
         assert_error_page(page, 410)
-        assert "A change of email address can be undone for 72 hours, and that time is over." in page.words
+        assert "A change of email address can be undone for 3 days, and that time is over." in page.words
 
 
 def test_the_owner_of_a_hijacked_account_is_alone_again(site: Site) -> None:
