@@ -205,7 +205,7 @@ def test_an_ambiguous_head_is_a_400_and_the_connection_closed(served: Served, re
 
 
 def test_urgent_data_ends_a_connection(served: Served) -> None:
-    """HTTP/0.9 has no such response, and the loop would be busy until the client reads it."""
+    """HTTP has no urgent data, and the loop would be busy until it is read."""
     with connected(served, 1, b"") as (client,), suppress(ConnectionResetError):
         client.send(b"!", socket.MSG_OOB)
         assert client.recv(1) == b""

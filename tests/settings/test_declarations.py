@@ -11,7 +11,7 @@ from portal.settings.declaration import markdown_table
 from portal.settings.declarations import DECLARATIONS
 
 
-def test_nothing_set_is_a_portal_on_this_machine_with_the_defaults_of_the_contract(
+def test_without_settings_the_portal_runs_on_this_machine_with_the_defaults(
     bare: dict[str, str], tmp_path: Path
 ) -> None:
     settings = load_settings(bare)

@@ -58,8 +58,8 @@ def _interleaved(*lists: list[str]) -> list[str]:
 def _ranked_lists() -> dict[str, dict[str, int]]:
     """Return two lists for zxcvbn in place of its six: passwords, and words, each with the best of its ranks.
 
-    They judge as the six would, since a word counts by its best rank, in half of the time. All of zxcvbn's are English,
-    so the words of the portal's other languages are added (portal/words).
+    They judge as the six would, since a word counts by its best rank, in two thirds of the time. All of zxcvbn's are
+    English, so the words of the portal's other languages are added (portal/words).
     """
     lists = dict(FREQUENCY_LISTS)
     passwords = _interleaved(lists.pop("passwords"), _word_list(_COMMON_PASSWORDS))
