@@ -136,7 +136,9 @@ class SiteRequests:
         return lambda: browser.get(self._site.login, 'name="password"')
 
     def _account(self) -> Request:
+        """Read the account in a browser that has opened it before, whose session has a form token."""
         browser = self._signed_in(self._reader)
+        browser.open("/account")
         return lambda: browser.get("/account", self._reader)
 
     def _sign_in(self) -> Request:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, cast
@@ -18,7 +18,7 @@ from jinja2.nodes import EvalContext
 from markupsafe import Markup
 
 from portal.customisation import TRANSLATIONS, read_translations
-from portal.domain.messages import Message, Plural
+from portal.domain.messages import NN_, Message, Plural
 from portal.settings import WrongSetting
 
 SOURCE = Locale("en")
@@ -27,6 +27,13 @@ _BRITISH = Locale("en", "GB")
 """The format of dates in English."""
 FOLDER = Path(__file__).resolve().parent / "translations"
 """The catalogues, one folder for each language, compiled from .po files by `make` and by the installation."""
+
+# Translators: how long something lasts, as in "The link expires after 24 hours."
+_DAYS = NN_("%(num)d day", "%(num)d days")
+# Translators: how long something lasts, as in "The link expires after 24 hours."
+_HOURS = NN_("%(num)d hour", "%(num)d hours")
+# Translators: how long something lasts, as in "The link expires after 24 hours."
+_MINUTES = NN_("%(num)d minute", "%(num)d minutes")
 
 
 @dataclass(frozen=True)
@@ -186,3 +193,18 @@ def moment_text(moment: datetime) -> str:
     date = format_date(moment.astimezone(UTC), "long", locale=locale)
     time = format_time(moment, "short", tzinfo=UTC, locale=locale)
     return f"{locale.datetime_formats['medium'].format(time, date)} UTC"
+
+
+def duration_text(duration: timedelta) -> str:
+    """Format a lifetime, rounded down to minutes, such as "24 hours" or "3 hours 20 minutes"."""
+    minutes = max(1, int(duration.total_seconds()) // 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24) if hours >= 48 else (0, hours)
+    parts = []
+    if days:
+        parts.append(translate(_DAYS, num=days))
+    if hours:
+        parts.append(translate(_HOURS, num=hours))
+    if minutes:
+        parts.append(translate(_MINUTES, num=minutes))
+    return " ".join(parts)

@@ -122,6 +122,7 @@ _find = (
         Contact.c.erase_at.is_(None),
     )
 )
+_is_open = select(Identity.c.id).where(Identity.c.id == bindparam("identity_id"), Identity.c.ended_at.is_(None))
 _unless_locked = (
     select(Identity.c.id).where(Identity.c.id == bindparam("identity_id")).with_for_update(skip_locked=True)
 )
@@ -236,7 +237,7 @@ def lock_signed_in(connection: Connection, customer: Customer) -> ContactCredent
     For what must not be done once more after all sessions have ended. Raises SessionEnded.
     """
     contact = contacts.lock(connection, customer.id)
-    is_open = select(Identity.c.id).where(Identity.c.id == customer.identity_id, Identity.c.ended_at.is_(None))
-    if contact is None or connection.execute(is_open).one_or_none() is None:
+    parameters = {"identity_id": customer.identity_id}
+    if contact is None or connection.execute(_is_open, parameters).one_or_none() is None:
         raise SessionEnded
     return contact

@@ -142,6 +142,16 @@ class Guess:
     kind: EventKind
     """The event that a wrong code is recorded as."""
 
+    @property
+    def typed(self) -> str:
+        """The text in lower case, without separators."""
+        return without_separators(self.text).lower()
+
+    @property
+    def is_recovery_code(self) -> bool:
+        """Whether it has the format of a recovery code."""
+        return recovery_codes.is_recovery_code(self.typed)
+
 
 def check(context: Context, guess: Guess, then: Callable[[Connection, ContactCredentials, datetime], T]) -> T:
     """Check a code of the app or a recovery code, and do what a right one allows, in one transaction.
@@ -152,10 +162,8 @@ def check(context: Context, guess: Guess, then: Callable[[Connection, ContactCre
     TOO_MANY_LOGINS), and what `then` raises, which leaves the code unused.
     """
     visitor, contact_id = guess.visitor, guess.contact_id
-    typed = without_separators(guess.text).lower()
-    is_recovery_code = recovery_codes.is_recovery_code(typed)
     device = devices.find_of_contact(context, visitor, contact_id)
-    limits_of = recovery_code_limits if is_recovery_code else second_step_limits
+    limits_of = recovery_code_limits if guess.is_recovery_code else second_step_limits
     limits = limits_of(context, visitor, contact_id, device)
     with attempt(context, visitor, limits, guess.kind, Failure.TOO_MANY_LOGINS) as counted:
         now, locked = context.clock(), False
@@ -163,11 +171,11 @@ def check(context: Context, guess: Guess, then: Callable[[Connection, ContactCre
             contact = contacts.lock(connection, contact_id)
             if contact is None or contact.is_banned(now):
                 is_right = False
-            elif is_recovery_code:
-                is_right = recovery_codes.use(connection, context, visitor, contact, typed)
+            elif guess.is_recovery_code:
+                is_right = recovery_codes.use(connection, context, visitor, contact, guess.typed)
             else:
                 locked = not lockout.count_app_code(connection, device, contact_id)
-                is_right = not locked and _try_app_code(connection, context, contact_id, typed)
+                is_right = not locked and _try_app_code(connection, context, contact_id, guess.typed)
             if contact is not None and is_right:
                 lockout.reset_app_codes(connection, device, contact_id)
                 result = then(connection, contact, now)

@@ -33,6 +33,23 @@ _end_others = (
     .returning(Identity.c.id)
 )
 
+_family_of_digest = (
+    select(_family_member.c.family)
+    .where(_family_member.c.digest == bindparam("of_digest"), _family_member.c.ended_at.is_(None))
+    .scalar_subquery()
+)
+# EXISTS, not IN: for an IN, SQLite would read all contacts of the organisation while it has the write lock.
+_is_of_organisation = exists().where(
+    Contact.c.id == Identity.c.contact_id, Contact.c.organisation_id == bindparam("of_organisation")
+)
+_end_with_family = (
+    update(Identity)
+    .where(or_(Identity.c.digest == bindparam("of_digest"), Identity.c.family == _family_of_digest))
+    .where(Identity.c.ended_at.is_(None), _is_of_organisation)
+    .values(ended_at=bindparam("now"))
+    .returning(Identity.c.contact_id)
+)
+
 
 def end_all(connection: Connection, contact_id: int, now: datetime) -> None:
     connection.execute(_end_all, {"of_contact": contact_id, "now": now})
@@ -57,27 +74,8 @@ def end_others(connection: Connection, contact_id: int, identity_id: int, now: d
 
 def end(connection: Connection, organisation_id: int, raw: str, now: datetime) -> int | None:
     """End an identity and its session family. Return the id of its contact, or None if it had ended already."""
-    digest = digest_of(raw)
-    family = (
-        select(_family_member.c.family)
-        .where(_family_member.c.digest == digest, _family_member.c.ended_at.is_(None))
-        .scalar_subquery()
-    )
-    # EXISTS, not IN: for an IN, SQLite would read all contacts of the organisation while it has the write lock.
-    of_organisation = exists().where(
-        Contact.c.id == Identity.c.contact_id, Contact.c.organisation_id == organisation_id
-    )
-    ended = (
-        update(Identity)
-        .where(
-            or_(Identity.c.digest == digest, Identity.c.family == family),
-            Identity.c.ended_at.is_(None),
-            of_organisation,
-        )
-        .values(ended_at=now)
-        .returning(Identity.c.contact_id)
-    )
-    return connection.execute(ended).scalars().first()
+    parameters = {"of_digest": digest_of(raw), "of_organisation": organisation_id, "now": now}
+    return connection.execute(_end_with_family, parameters).scalars().first()
 
 
 def end_started_by(connection: Connection, contact_id: int, started_by: bytes, now: datetime) -> bool:

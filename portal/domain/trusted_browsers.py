@@ -13,6 +13,9 @@ LIFETIME = timedelta(days=30)
 
 _of_contact = (Device.c.contact_id == bindparam("of_contact")) & (Device.c.digest == bindparam("of_digest"))
 _find_trusted = select(Device.c.id).where(_of_contact, Device.c.trusted_until > bindparam("now"))
+_count = select(func.count()).where(
+    Device.c.contact_id == bindparam("of_contact"), Device.c.trusted_until > bindparam("now")
+)
 _end_all = (
     update(Device)
     .where(Device.c.contact_id == bindparam("of_contact"), Device.c.trusted_until.is_not(None))
@@ -36,8 +39,7 @@ def is_trusted(connection: Connection, visitor: Visitor, contact_id: int, now: d
 
 def count(connection: Connection, contact_id: int, now: datetime) -> int:
     """Count the browsers in which a customer signs in without the second step."""
-    trusted = select(func.count()).where(Device.c.contact_id == contact_id, Device.c.trusted_until > now)
-    return connection.execute(trusted).scalar_one()
+    return connection.execute(_count, {"of_contact": contact_id, "now": now}).scalar_one()
 
 
 def end_all(connection: Connection, contact_id: int) -> bool:

@@ -1,21 +1,21 @@
 """Render an email of the outbox. This happens when it is sent, so that no link or code is stored."""
 
 import unicodedata
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.headerregistry import Address
 
 from flask import Flask, g
 from flask_mail import Attachment
 
 from portal.app import context_of, settings_of
-from portal.domain.messages import N_, NN_
+from portal.domain.messages import N_
 from portal.domain.operations.mail_delivery import DueMail
 from portal.domain.organisations import Organisation, find_logo
 from portal.domain.outbox import LINKS, Notice
 from portal.domain.tokens import Purpose
 from portal.domain.values.colours import DARK, LIGHT, shown
 from portal.domain.values.user_agents import read_user_agent
-from portal.i18n import Language, moment_text, speaking, translate
+from portal.i18n import Language, duration_text, moment_text, speaking, translate
 from portal.mail.message import LOGO_ID, MessageContent, OutgoingMessage
 from portal.mail.transport import own_host
 
@@ -39,13 +39,6 @@ _LOGO_TYPES = ("image/png", "image/jpeg")
 """Mail programs do not show SVG, and Outlook on Windows not WebP; these organisations get the portal's own logo."""
 _LOGO_BYTES = 20 * 1024
 """Instead of a larger logo, the portal's own is used, because each email includes it."""
-# Translators: how long something lasts, as in "The link expires after 24 hours."
-_DAYS = NN_("%(num)d day", "%(num)d days")
-# Translators: how long something lasts, as in "The link expires after 24 hours."
-_HOURS = NN_("%(num)d hour", "%(num)d hours")
-# Translators: how long something lasts, as in "The link expires after 24 hours."
-_MINUTES = NN_("%(num)d minute", "%(num)d minutes")
-
 _TIMES = ("expires", "until", "erased_on")
 """The values that are dates and lifetimes."""
 
@@ -110,21 +103,6 @@ def one_line(text: str) -> str:
     separators = ("Cc", "Zl", "Zp", "Cs")
     text = "".join(" " if unicodedata.category(character) in separators else character for character in text)
     return " ".join(text.replace("=?", "= ?").split())
-
-
-def duration_text(duration: timedelta) -> str:
-    """Format a lifetime, rounded down to minutes, such as "24 hours" or "3 hours 20 minutes"."""
-    minutes = max(1, int(duration.total_seconds()) // 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24) if hours >= 48 else (0, hours)
-    parts = []
-    if days:
-        parts.append(translate(_DAYS, num=days))
-    if hours:
-        parts.append(translate(_HOURS, num=hours))
-    if minutes:
-        parts.append(translate(_MINUTES, num=minutes))
-    return " ".join(parts)
 
 
 def _values(app: Flask, mail: DueMail, notice: Notice, language: Language) -> dict[str, object]:

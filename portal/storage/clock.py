@@ -1,6 +1,7 @@
 """The only source of time, passed as an argument so that tests can change it."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 from sqlalchemy import ColumnElement, Connection, Interval, func, literal, type_coerce
@@ -29,10 +30,18 @@ class SystemClock:
 
     def shared(self, connection: Connection, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
         if connection.dialect.name == "postgresql":
-            # Constant within a statement, so that an index can be used. Not now(): that is the start of the
-            # transaction, which may be long past.
-            return type_coerce(func.statement_timestamp() + literal(ahead, Interval()), UtcDateTime())
+            return _server_time(ahead)
         return literal(self() + ahead, UtcDateTime())
+
+
+@lru_cache(maxsize=64)
+def _server_time(ahead: timedelta) -> ColumnElement[datetime]:
+    """Build the time of a PostgreSQL server plus `ahead`; kept, since that takes as long as a statement.
+
+    Constant within a statement, so that an index can be used. Not now(): that is the start of the transaction, which
+    may be long past.
+    """
+    return type_coerce(func.statement_timestamp() + literal(ahead, Interval()), UtcDateTime())
 
 
 def utc_now() -> datetime:

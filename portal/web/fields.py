@@ -1,5 +1,6 @@
 """Form fields and their validators."""
 
+import re
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ from portal.i18n import Language, languages_of, translate
 from portal.storage.models import STRING_LENGTH
 from portal.web.session import current_customer
 
+_IN_NUMBER = re.compile(r"(?<=\d) (?=\d)")
 CODE_LENGTH = 40
 """Characters: six digits, and white space that was pasted with them."""
 _TOO_LONG = NN_("%(field)s: use at most %(num)d character.", "%(field)s: use at most %(num)d characters.")
@@ -68,7 +70,8 @@ def phone_number(form: BaseForm, field: Field) -> None:
         try:
             field.data = parse_phone(field.data, region if region in COUNTRIES else None)
         except InvalidValue as error:
-            raise StopValidation(translate(str(error))) from None
+            # No line breaks the sample number into two.
+            raise StopValidation(_IN_NUMBER.sub("\N{NO-BREAK SPACE}", translate(str(error)))) from None
 
 
 def country(form: BaseForm, field: Field) -> None:

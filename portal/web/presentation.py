@@ -85,9 +85,10 @@ def _take_notice() -> dict[str, object]:
         return {"notice": None}
     reason = take_sign_out_notice()
     notice, link = reason or session.get("notice"), None if reason else session.get("notice_way")
-    for name in ("notice", "notice_way"):
+    values = {} if reason else session.get("notice_values", {})
+    for name in ("notice", "notice_way", "notice_values"):
         session.pop(name, None)
     return {
-        "notice": notice and translate(notice),
+        "notice": notice and translate(notice, **values),
         "notice_link": link and (url_for(link[0]), translate(link[1])),
     }

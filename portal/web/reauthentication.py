@@ -20,7 +20,7 @@ from portal.domain.use_cases.reauthenticate import (
 )
 from portal.extensions import form_rate
 from portal.web import emailed_links, session
-from portal.web.form_page import FormPage, FormT, PageState, StatelessFormPage
+from portal.web.form_page import CodeState, FormPage, FormT, PageState
 from portal.web.forms import (
     AskCodeForm,
     ConfirmCodeForm,
@@ -101,7 +101,7 @@ class AskCodePage(_ReauthenticationPage[AskCodeForm]):
         return redirect(url_for("reauthentication.code", next=own_path(form.next.data)))
 
 
-class CodePage(StatelessFormPage[ConfirmCodeForm]):
+class CodePage(FormPage[ConfirmCodeForm, CodeState]):
     """Enter the code, in the browser that requested it."""
 
     form_class = ConfirmCodeForm
@@ -114,12 +114,11 @@ class CodePage(StatelessFormPage[ConfirmCodeForm]):
             return None
         return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
 
-    def load(self) -> PageState:
+    def load(self) -> CodeState:
         """Require a signed-in customer."""
-        session.signed_in_customer()
-        return super().load()
+        return CodeState(session.signed_in_customer().email, requested_here=True)
 
-    def submit(self, form: ConfirmCodeForm, state: PageState) -> ResponseReturnValue:
+    def submit(self, form: ConfirmCodeForm, state: CodeState) -> ResponseReturnValue:
         identity = reauthenticate_by_code(
             current_context(),
             session.current_visitor(),

@@ -214,9 +214,13 @@ def take_sign_out_notice() -> str | None:
     return _SIGN_OUT_NOTICES[reason]
 
 
-def set_notice(message: str, link: PageLink | None = None) -> None:
-    """Show a message (one for the translators) once, on the next page and in its language, with a link after it."""
+def set_notice(message: str, link: PageLink | None = None, **values: int) -> None:
+    """Show a message (one for the translators) once, on the next page and in its language, with a link after it.
+
+    The values are filled in.
+    """
     session["notice"] = message
     session.pop("notice_way", None)
     if link:
         session["notice_way"] = link
+    session["notice_values"] = values

@@ -24,6 +24,8 @@ from portal.web.forms import AppCodeForm, ConfirmForm, SecondStepForm
 from portal.web.handover import redirect_after_sign_in, redirect_signed_in, sign_browser_in
 from portal.web.organisation import current_organisation
 
+_CODE_USED = N_("You signed in with a recovery code. Codes left: %(left)d.")
+
 pages = Blueprint("two_step", __name__)
 
 
@@ -86,6 +88,9 @@ class SignInPage(FormPage[AppCodeForm | SecondStepForm, _SignInState]):
         if isinstance(form, SecondStepForm):
             finished = pass_two_step(context, visitor, state.pending, code, replacing=replacing)
             sign_browser_in(finished.identity, remember=finished.remember, trust=form.trust.data)
+            if finished.codes_left is not None:
+                link = "two_step.settings", N_("Manage two-step verification")
+                session.set_notice(_CODE_USED, link, left=finished.codes_left)
             return redirect_after_sign_in(session.requested_path())
         secret = state.set_up.secret if state.set_up else ""
         finished = set_up_at_sign_in(context, visitor, state.pending, secret, code, replacing=replacing)

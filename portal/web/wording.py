@@ -1,24 +1,31 @@
 """Template filters that format times, browsers and locations in the language of the page."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from babel import Locale
 from babel.dates import format_date, format_time
 from flask import Flask
 from markupsafe import Markup
 
-from portal.app import current_context
+from portal.app import context_of, current_context
 from portal.domain.messages import N_
 from portal.domain.values.user_agents import read_user_agent
-from portal.i18n import SOURCE, current_language, translate
+from portal.i18n import SOURCE, current_language, duration_text, translate
 
 _BRITISH = Locale("en", "GB")
 """English has no country in the portal, and CLDR formats that as American."""
 
 
 def register(app: Flask) -> None:
-    """Add the filters to an app."""
-    app.jinja_env.filters |= {"moment": moment, "day": day, "browser": browser, "place": place}
+    """Add the filters to an app, and its rules as a variable."""
+    app.jinja_env.filters |= {
+        "moment": moment,
+        "day": day,
+        "duration": duration,
+        "browser": browser,
+        "place": place,
+    }
+    app.jinja_env.globals["rules"] = context_of(app).rules
 
 
 def _locale() -> Locale:
@@ -39,6 +46,11 @@ def moment(when: datetime) -> Markup:
     return Markup('<time datetime="{}" data-local="{}">{} UTC</time>').format(
         stamp, str(locale).replace("_", "-"), words
     )
+
+
+def duration(lasting: timedelta) -> str:
+    """Format how long something lasts, such as 24 hours, that no line breaks into two."""
+    return duration_text(lasting).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def browser(user_agent: str | None) -> str:

@@ -31,7 +31,7 @@ REACHED = STATES | STATES_OF_SCRIPT
 
 # Links inside text, such as addresses in an email, are excluded. In the mailbox and at a checkbox the whole row counts.
 _TOO_SMALL = """[...document.querySelectorAll("a[href], button, input:not([type=hidden]):not(.visually-hidden)")]
-  .filter(target => !target.matches("pre a, .link"))
+  .filter(target => !target.matches("pre a, .link, form[hidden] *"))
   .map(target => [target, (target.closest(".mails li, .checkbox label") ?? target).getBoundingClientRect()])
   .filter(([, box]) => Math.min(box.width, box.height) < 44)
   .map(([target, box]) => `${target.outerHTML} ${box.width} x ${box.height}`)"""
@@ -40,7 +40,7 @@ _LETTER_SIZES = """[...document.querySelectorAll("main input:not([type=hidden], 
 
 # Fields without a visible label.
 _UNLABELLED = """[...document.querySelectorAll("main input:not([type=hidden]):not(.visually-hidden)")]
-  .filter(input => !input.matches("details:not([open]) *"))
+  .filter(input => !input.matches("details:not([open]) *, form[hidden] *"))
   .filter(input => ![...input.labels].some(label => {
     const box = label.getBoundingClientRect();
     return label.innerText.trim() && box.width > 10 && box.height > 10 && label.checkVisibility({checkOpacity: true});

@@ -106,6 +106,18 @@ def test_passkeys_from_the_first_to_the_last(new_visitor: NewVisitor, locale: st
 
 
 @pytest.mark.full
+def test_without_the_script_the_place_of_the_button_closes(new_visitor: NewVisitor) -> None:
+    visitor = new_visitor()
+    visitor.page.route("**/passkeys.js*", lambda route: route.abort())
+    visitor.go("/login")
+    height = "document.getElementById('form').offsetHeight"
+    while_waiting = visitor.page.evaluate(height)
+    visitor.page.evaluate("document.getAnimations().forEach(animation => animation.finish())")  # some seconds later
+    assert while_waiting - visitor.page.evaluate(height) > 44
+    visitor.faults.clear()  # the browser's own words on the missing script
+
+
+@pytest.mark.full
 def test_older_browsers(new_visitor: NewVisitor) -> None:
     """A browser that cannot read and write passkeys as JSON, and one without passkeys."""
     visitor = new_visitor()

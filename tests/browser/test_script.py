@@ -145,7 +145,7 @@ def test_no_token_stays_in_the_address_bar(new_visitor: NewVisitor) -> None:
 )
 def test_every_field_accepts_pasted_text(visitor: Visitor, path: str, field: str, text: str) -> None:
     visitor.go("/login/link")
-    visitor.type(email="pastes@example.com")
+    visitor.type(email=f"pastes-{field}@example.com")
     visitor.press("Email me a sign-in link")
     visitor.go("/register")
     visitor.type(first_name=text)

@@ -8,8 +8,7 @@ import pytest
 
 from portal import i18n
 from portal.domain.outbox import Notice
-from portal.i18n import speaking
-from portal.mail.render import duration_text
+from portal.i18n import duration_text, speaking
 from tests import pseudo_locale
 from tests.mail.conftest import OpenOffice, Rendered, text_of
 from tests.mail.mail_portal import ADA

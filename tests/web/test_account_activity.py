@@ -93,3 +93,10 @@ def test_a_page_costs_as_many_statements_however_much_happened(site: Site) -> No
         with site.statements() as noted:
             browser.send(path)
         assert len([statement for statement in noted if statement.startswith("SELECT")]) == 2, path
+
+
+def test_activity_and_sessions_lead_to_the_change_of_the_password(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    for path in (PATH, "/account/sessions"):
+        (lead,) = browser.open(path).tree.all("p", class_="lead")
+        assert lead.one("a", href="/account/password").text == "change your password"

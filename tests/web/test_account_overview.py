@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.mmdb import write_mmdb
 from tests.web.conftest import PASSWORD, Site, Start
+from tests.web.framing import SHOP, allow
 
 EMAIL = "ada@example.com"
 CHROME = (
@@ -38,3 +39,16 @@ def test_the_sign_in_before_this_one_is_shown_with_browser_and_place(start: Star
 
 def test_the_overview_says_when_there_was_no_earlier_sign_in(site: Site) -> None:
     assert "There's no earlier sign-in to show." in site.customer(EMAIL).open("/account").words
+
+
+def test_the_overview_leads_back_to_the_first_return_origin(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    assert "Back to" not in browser.open("/account").words
+    allow(site, back=(SHOP, "https://other.example.com"))
+    (link,) = browser.open("/account").tree.one("p", class_="back").all("a")
+    assert (link.get("href"), link.text) == (SHOP, "Back to shop.example.com")
+
+
+def test_what_the_account_lacks_can_wait(site: Site) -> None:
+    card = site.customer(EMAIL).open("/account").tree.one("section", aria_labelledby="todo")
+    assert card.text.startswith("Finish setting up your account Now, or whenever it suits you.")

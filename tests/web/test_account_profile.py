@@ -135,3 +135,14 @@ def test_a_field_that_is_not_sent_stays(site: Site) -> None:
 
 def test_it_is_for_customers_who_are_signed_in(site: Site) -> None:
     assert site.browser().send(PATH).location == f"/login?next={PATH}"
+
+
+def test_the_profile_leads_to_the_change_of_the_email_address(site: Site) -> None:
+    page = site.customer(EMAIL).open(PATH)
+    assert EMAIL in page.words
+    assert page.tree.one("main").one("a", href="/account/email").text == "Change email address"
+
+
+def test_no_line_breaks_the_sample_phone_number_into_two(site: Site) -> None:
+    page = save(site.customer(EMAIL), {"phone": "12"})
+    assert "like +420\N{NO-BREAK SPACE}777\N{NO-BREAK SPACE}123\N{NO-BREAK SPACE}456." in page.text

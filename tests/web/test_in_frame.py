@@ -99,6 +99,20 @@ class TestInTheFrame:
         )
         assert redeemed(shop, told(browser, page)["code"]) == EMAIL
 
+    def test_what_is_never_framed_opens_in_a_new_tab(self, shop: Site) -> None:
+        shop.guest(EMAIL)  # whose registration is dropped by the sign-in: a notice links to the page for a password
+        shop.browser().register(EMAIL, PASSWORD)
+        browser = framed(shop)
+        browser.fill("/login/link", {"email": EMAIL})
+        code = code_in(shop.mails(EMAIL)[-1])
+        page = browser.follow(browser.fill("/login/code", {"code": code}, submit_to="/login/code"))
+        (notice,) = page.tree.all("p", class_="notice done")
+        assert "was not saved" in notice.text
+        profile = browser.open("/account/profile").tree.one("main")
+        for link in (notice.one("a"), profile.one("a", href="/account/email")):
+            assert (link.get("target"), link.get("rel")) == ("_blank", "noopener")
+        assert "Back to" not in page.words, "the site is around the frame"
+
     def test_the_frame_is_in_the_language_of_the_site(self, shop: Site) -> None:
         browser = framed(shop)
         assert browser.open("/login?nonce=n&locale=cs-CZ").tree.one("html").get("lang") == "cs"

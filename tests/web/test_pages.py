@@ -3,7 +3,7 @@
 import pytest
 
 from tests.web.browser import Page
-from tests.web.conftest import PASSWORD, Site
+from tests.web.conftest import PASSWORD, Site, Start
 from tests.web.expectations import assert_page
 from tests.web.html import Element
 
@@ -245,11 +245,50 @@ def test_an_expired_form_without_fields_says_so(site: Site) -> None:
     assert site.browser().post(stale.form(), {"csrf_token": "x"}).location == "/login"
 
 
-def test_a_browser_that_requested_no_code_is_asked_to_open_the_link(site: Site) -> None:
-    for path in ("/login/code", "/register/code"):
-        assert "Open the link in our email." in site.browser().open(path).words
+def test_pages_after_an_email_say_how_long_it_works(start: Start) -> None:
+    site = start(VERIFY_LIFETIME="3h 20m", MAGIC_LIFETIME="5m", RESET_LIFETIME="45m", EVENT_RETENTION="90d")
+    customer = site.customer(EMAIL)
+    customer.fill("/account/email", {"email": "ada.new@example.com"}, submit_to="/account/email")
+    customer.fill("/reauthenticate", submit_to="/reauthenticate/email")
+    assert "Both work for 3 hours 20 minutes." in customer.open("/account/email/code").words
+    assert "The code works for 5 minutes." in customer.open("/reauthenticate/code").words
+    assert "We keep it for 90 days." in customer.open("/account/activity").words
+
+    for email in (EMAIL, "nobody@example.com"):  # the same, whether or not there is an account
+        browser = site.browser()
+        asked = browser.fill("/login/link", {"email": email})
+        assert "Both work for 5 minutes." in browser.follow(asked).words
+        assert "The link works for 45 minutes" in browser.follow(browser.ask_for_reset(email)).words
+        assert "Both work for 3 hours 20 minutes." in browser.follow(browser.register(email, PASSWORD)).words
+
+
+@pytest.mark.parametrize(
+    ("path", "way_on", "words"),
+    [("/login/code", "/login/link", "Sign in by email"), ("/register/code", "/register", "Create an account")],
+)
+def test_a_browser_that_requested_no_code_sees_no_field_but_a_way_on(
+    site: Site, path: str, way_on: str, words: str
+) -> None:
+    page = site.browser().open(path)
+    main = page.tree.one("main")
+    assert main.one("h1").text == "Use the link in our email"
+    assert "The link works in any browser." in page.words
+    assert [(link.get("href"), link.text) for link in main.all("a")] == [(way_on, words)]
+    assert all("hidden" in form.attributes for form in main.all("form"))
+    refused = site.browser().fill(path, {"code": "000000"}, submit_to=path)  # programs find the form all the same
+    assert (refused.status, [field for field, _ in refused.problems]) == (422, ["code"])
+    assert [link.get("href") for link in refused.tree.one("main").all("a")] == [way_on]
+
+
+def test_the_page_for_a_code_names_the_address(site: Site) -> None:
     browser = site.browser()
     assert "asks@example.com" in browser.follow(browser.fill("/login/link", {"email": "asks@example.com"})).words
+
+
+def test_registration_says_what_happens_to_the_details(site: Site) -> None:
+    assert "We keep your details in your account, where you can download or delete them" in (
+        site.browser().open("/register").words
+    )
 
 
 def focused(page: Page) -> list[str]:

@@ -22,6 +22,8 @@ class FinishedSignIn:
     """What the customer chose at the first step."""
     recovery_codes: tuple[str, ...] = field(default=(), repr=False)
     """The new ones, if the second step was set up with it."""
+    codes_left: int | None = None
+    """The recovery codes that are left, if one was used."""
 
 
 @retried
@@ -35,11 +37,14 @@ def pass_two_step(
     """
     pending = sign_ins.find(context, visitor, value)
 
-    def finish(connection: Connection, contact: ContactCredentials, _now: datetime) -> str:
-        return sign_ins.finish(connection, context, visitor, contact, pending, replacing)
-
     guess = Guess(visitor, pending.contact_id, code, pending.kind)
-    return FinishedSignIn(second_step.check(context, guess, finish), pending.remember)
+
+    def finish(connection: Connection, contact: ContactCredentials, _now: datetime) -> FinishedSignIn:
+        identity = sign_ins.finish(connection, context, visitor, contact, pending, replacing)
+        status = second_step.find_status(connection, contact.id) if guess.is_recovery_code else None
+        return FinishedSignIn(identity, pending.remember, codes_left=status.codes_left if status else None)
+
+    return second_step.check(context, guess, finish)
 
 
 @retried

@@ -50,11 +50,28 @@ def test_a_recovery_code_signs_in_once_and_sends_an_email(site: Site, phone: Pho
     page = browser.open(f"{SIGN_IN}?recovery=y")
     assert page.form(SIGN_IN).fields["recovery"] == "y"
     code = phone.recovery_codes[3]
-    assert browser.post(page.form(SIGN_IN), {"code": code.upper()}).location == "/account"
+    signed_in = browser.post(page.form(SIGN_IN), {"code": code.upper()})
+    assert signed_in.location == "/account"
+    (notice,) = browser.follow(signed_in).tree.all("p", class_="notice done")
+    assert notice.text == "You signed in with a recovery code. Codes left: 9. Manage two-step verification"
+    assert notice.one("a").get("href") == "/account/two-step"
     assert "A recovery code for Customer portal was used" in subjects(site)
     other = site.browser()
     other.sign_in(EMAIL, PASSWORD)
     assert pass_step(other, code).status == 422
+
+
+def test_whom_to_ask_without_phone_and_codes(site: Site, phone: Phone) -> None:
+    browser = site.browser()
+    browser.sign_in(EMAIL, PASSWORD)
+    asks = "No recovery code either? Customer portal can turn two-step verification off once they know that it's you."
+    assert asks in browser.open(SIGN_IN).words
+    with site.context.database.write() as connection:
+        connection.execute(update(Organisation).values(support_email="help@example.com"))
+    site.app.extensions["portal_directory"]._snapshot = None  # some seconds later
+    page = browser.open(SIGN_IN)
+    assert "Email help@example.com" in page.words
+    assert page.tree.one("main").one("a", href="mailto:help@example.com").text == "help@example.com"
 
 
 def test_one_recovery_code_in_parallel_signs_in_once(site: Site, phone: Phone) -> None:
