@@ -56,12 +56,7 @@ _is_reserved_for_another = _reserved.where(
     AddressChange.c.old_email_key == bindparam("key"), AddressChange.c.contact_id != bindparam("contact_id")
 ).limit(1)
 _reserved_of = _reserved.where(AddressChange.c.old_email_key.in_(bindparam("keys", expanding=True)))
-_undo_until = (
-    select(func.max(Link.c.expires_at))
-    .join(AddressChange, AddressChange.c.undo_link_id == Link.c.id)
-    .where(AddressChange.c.contact_id == bindparam("contact_id"))
-    .where(one_time_links.is_open(bindparam("now", type_=UtcDateTime())))
-)
+
 _pending = (
     select(AddressChange.c.new_email, AddressChange.c.identity_id, Link.c.public_id)
     .join(Link, Link.c.id == AddressChange.c.link_id)
@@ -109,7 +104,12 @@ def reserved_addresses(connection: Connection, organisation_id: int, keys: list[
 
 def undo_until(connection: Connection, contact_id: int, now: datetime) -> datetime | None:
     """Return when the last change of a contact that can still be undone no longer can be; None if there is none."""
-    return connection.execute(_undo_until, {"contact_id": contact_id, "now": now}).scalar_one()
+    undo_until = (
+        select(func.max(Link.c.expires_at))
+        .join(AddressChange, AddressChange.c.undo_link_id == Link.c.id)
+        .where(AddressChange.c.contact_id == contact_id, one_time_links.is_open(now))
+    )
+    return connection.execute(undo_until).scalar_one()
 
 
 def find_pending(connection: Connection, customer: Customer, now: datetime) -> PendingChange | None:
