@@ -14,15 +14,17 @@ _FOLDED = re.compile(rb"\r\n[ \t]")
 
 
 class StrictChunkedReceiver(ChunkedReceiver):
-    """A chunked body in which CR LF ends the size of a chunk; waitress would skip a line feed before it."""
+    """A chunked body without trailers, in which CR LF ends each size of a chunk; waitress also skips empty lines."""
 
     def received(self, s: bytes) -> int:
         """Parse the next data, line by line between chunks; return how many bytes belong to the body."""
         taken = 0
         while taken < len(s) and not self.completed and self.error is None:
+            needs_size = not (self.chunk_remainder or self.validate_chunk_end or self.all_chunks_received)
             end = taken + self.chunk_remainder if self.chunk_remainder else s.find(b"\n", taken) + 1 or len(s)
             taken += super().received(s[taken:end])
-            if self.control_line.endswith(b"\n"):
+            has_size = self.chunk_remainder or self.all_chunks_received
+            if (needs_size and not has_size and s.endswith(b"\n", 0, taken)) or self.trailer not in (b"", b"\r"):
                 self.error = BadRequest("")
         return taken
 
