@@ -84,7 +84,7 @@ def prepare_database(settings: Settings) -> None:
                 )
             _upgrade_file(settings, path, database)
             if settled := settle_copy(database, utc_now()):
-                _log.warning("the database is a restored copy: %s", settled)
+                _log.warning("database: a restored copy; %s", settled)
 
 
 def serves_alone(settings: Settings) -> bool:

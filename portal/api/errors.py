@@ -129,7 +129,7 @@ def _database_unavailable(error: DatabaseUnavailable) -> Response:
 
 
 def _out_of_memory(_error: MemoryError) -> Response:
-    _log.error("out of memory request=%s", g.request_id)
+    _log.error("memory: exhausted request=%s", g.request_id)
     return _platform(503, retry_after=RETRY_SECONDS)
 
 

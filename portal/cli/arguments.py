@@ -43,7 +43,7 @@ class Email(click.ParamType[Address]):
     name = "email"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Address:
-        """Refuse what is none, in the words that the pages use."""
+        """Parse an email address; the error is worded as on the pages."""
         try:
             return parse_email(Text().convert(value, param, ctx))
         except InvalidValue as error:

@@ -27,7 +27,7 @@ from portal.settings import (
     SETTINGS_FILE,
     Settings,
     WrongSetting,
-    look_at_settings,
+    inspect_settings,
     unknown_variables,
 )
 from portal.storage import schema
@@ -69,7 +69,7 @@ def check(ctx: click.Context) -> None:
     change the status. Run it with the settings of the portal. The database is checked only when every setting has a
     valid value.
     """
-    settings, wrong = look_at_settings()
+    settings, wrong = inspect_settings()
     app: Flask | None = None
     if not wrong:
         try:

@@ -9,6 +9,7 @@ from portal.domain.geoip import GeoIPDatabase
 from portal.domain.operations.customers import CustomerRecord, PastEvent, State
 from portal.domain.values.user_agents import read_user_agent
 
+_LABELS = {"city_part": "District", "state_region": "State or region", "locale": "Language"}
 _UNLOCKED = "any link emailed to the customer unlocks it"
 _LOCKED = f"locked after {LOCKING_FAILURES} failures in a row"
 
@@ -40,24 +41,17 @@ def record_fields(record: CustomerRecord, now: datetime) -> list[tuple[str, obje
 
 
 def detail_fields(details: ContactDetails) -> list[tuple[str, object]]:
+    """Return the details with their labels, but for the whole name, which `record_fields` has."""
     return [
-        ("First name", details.first_name),
-        ("Last name", details.last_name),
-        ("Phone", details.phone),
-        ("Company", details.company_name),
-        ("Company registration number", details.company_registration_number),
-        ("Tax identification number", details.tax_identification_number),
-        ("Street", details.street_address),
-        ("City", details.city),
-        ("Part of the city", details.city_part),
-        ("State or region", details.state_region),
-        ("Postal code", details.postal_code),
-        ("Country", details.country),
-        ("Language", details.locale),
+        *((_label(name), text) for name, text in details.texts().items() if name != "name"),
         ("Newsletter", "yes" if details.newsletter else "no"),
         ("Groups", ", ".join(details.groups)),
         ("Referred by", details.referral),
     ]
+
+
+def _label(column: str) -> str:
+    return _LABELS.get(column) or column.replace("_", " ").capitalize()
 
 
 def with_location(geoip: GeoIPDatabase, ip: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """Changes of customers' email addresses: those requested, and those that the former address can still undo.
 
-As long as a change can be undone, its former address is kept for its customer: no other customer can register it,
+As long as a change can be undone, its former address is reserved for its customer: no other customer can register it,
 change to it or be given it.
 """
 
@@ -45,23 +45,18 @@ class StoredChange:
     requested_at: datetime
 
 
-_kept = (
+_reserved = (
     select(AddressChange.c.old_email_key)
     .join(Contact, Contact.c.id == AddressChange.c.contact_id)
     .join(Link, Link.c.id == AddressChange.c.undo_link_id)
     .where(Contact.c.organisation_id == bindparam("organisation_id"))
     .where(one_time_links.is_open(bindparam("now", type_=UtcDateTime())))
 )
-_is_kept_for_another = _kept.where(
+_is_reserved_for_another = _reserved.where(
     AddressChange.c.old_email_key == bindparam("key"), AddressChange.c.contact_id != bindparam("contact_id")
 ).limit(1)
-_kept_of = _kept.where(AddressChange.c.old_email_key.in_(bindparam("keys", expanding=True)))
-_undo_until = (
-    select(func.max(Link.c.expires_at))
-    .join(AddressChange, AddressChange.c.undo_link_id == Link.c.id)
-    .where(AddressChange.c.contact_id == bindparam("contact_id"))
-    .where(one_time_links.is_open(bindparam("now", type_=UtcDateTime())))
-)
+_reserved_of = _reserved.where(AddressChange.c.old_email_key.in_(bindparam("keys", expanding=True)))
+
 _pending = (
     select(AddressChange.c.new_email, AddressChange.c.identity_id, Link.c.public_id)
     .join(Link, Link.c.id == AddressChange.c.link_id)
@@ -90,24 +85,31 @@ _of_session = (
 )
 
 
-def is_kept_for_another(connection: Connection, organisation_id: int, key: str, contact_id: int, now: datetime) -> bool:
-    """Return whether an address is kept for another customer than the contact with an id.
+def is_reserved_for_another(
+    connection: Connection, organisation_id: int, key: str, contact_id: int, now: datetime
+) -> bool:
+    """Return whether an address is reserved for another customer than this contact.
 
-    To be asked after the contact has got the address, in the same transaction: else a change that frees the address at
+    Call it after the contact has got the address, in the same transaction: otherwise a change that frees the address at
     the same moment is not seen.
     """
     parameters = {"organisation_id": organisation_id, "key": key, "contact_id": contact_id, "now": now}
-    return connection.execute(_is_kept_for_another, parameters).one_or_none() is not None
+    return connection.execute(_is_reserved_for_another, parameters).one_or_none() is not None
 
 
-def kept_addresses(connection: Connection, organisation_id: int, keys: list[str], now: datetime) -> set[str]:
-    """Return which of some addresses, by their keys, are kept for customers."""
-    return set(connection.scalars(_kept_of, {"organisation_id": organisation_id, "keys": keys, "now": now}))
+def reserved_addresses(connection: Connection, organisation_id: int, keys: list[str], now: datetime) -> set[str]:
+    """Return which of some addresses, by their keys, are reserved for customers."""
+    return set(connection.scalars(_reserved_of, {"organisation_id": organisation_id, "keys": keys, "now": now}))
 
 
 def undo_until(connection: Connection, contact_id: int, now: datetime) -> datetime | None:
     """Return when the last change of a contact that can still be undone no longer can be; None if there is none."""
-    return connection.execute(_undo_until, {"contact_id": contact_id, "now": now}).scalar_one()
+    undo_until = (
+        select(func.max(Link.c.expires_at))
+        .join(AddressChange, AddressChange.c.undo_link_id == Link.c.id)
+        .where(AddressChange.c.contact_id == contact_id, one_time_links.is_open(now))
+    )
+    return connection.execute(undo_until).scalar_one()
 
 
 def find_pending(connection: Connection, customer: Customer, now: datetime) -> PendingChange | None:
@@ -188,7 +190,7 @@ def mark_made(connection: Connection, change: StoredChange, undo_link_id: int, n
 
 
 def end_later(connection: Connection, contact_id: int, change: StoredChange, now: datetime) -> None:
-    """End the links that undo later changes of a contact; their former addresses are not kept any more."""
+    """End the links that undo later changes of a contact; their former addresses are not reserved any more."""
     later = select(AddressChange.c.undo_link_id).where(
         AddressChange.c.contact_id == contact_id, AddressChange.c.id > change.id
     )
@@ -201,8 +203,8 @@ def give_address(
     """Give a contact another address.
 
     A contact that is known from unconfirmed registrations only loses the address, and its registrations end: they have
-    not proven the mailbox. Raises Refused(ALREADY_REGISTERED) if another customer has the address, or if it is kept for
-    one.
+    not proven the mailbox. Raises Refused(ALREADY_REGISTERED) if another customer has the address, or if it is reserved
+    for one.
     """
     released = (
         update(Contact)
@@ -221,5 +223,5 @@ def give_address(
         )
     except IntegrityError:
         raise Refused(Failure.ALREADY_REGISTERED, detail=_TAKEN) from None
-    if is_kept_for_another(connection, organisation_id, address.key, contact.id, now):
+    if is_reserved_for_another(connection, organisation_id, address.key, contact.id, now):
         raise Refused(Failure.ALREADY_REGISTERED, detail=_TAKEN)

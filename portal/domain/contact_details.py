@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, ScalarSelect, bindparam, func, literal, or_, select, update
 
-from portal.domain.contacts import insert_unless_there
+from portal.domain.contacts import insert_or_ignore
 from portal.storage.models import Contact, ContactGroup
 
 MAX_GROUPS = 50
@@ -120,4 +120,4 @@ def _referrer(organisation_id: int, contact_id: int, reference: str | None) -> S
 def _add_to_groups(connection: Connection, contact_id: int, groups: Iterable[str]) -> None:
     rows = [{"contact_id": contact_id, "name": group} for group in groups]
     if rows:
-        connection.execute(insert_unless_there(connection, ContactGroup, "contact_id", "name"), rows)
+        connection.execute(insert_or_ignore(connection, ContactGroup, "contact_id", "name"), rows)

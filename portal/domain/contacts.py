@@ -188,7 +188,7 @@ def get_or_create(
     """
     while True:
         connection.execute(
-            insert_unless_there(connection, Contact, "organisation_id", "email_key"),
+            insert_or_ignore(connection, Contact, "organisation_id", "email_key"),
             {
                 "organisation_id": organisation_id,
                 "email": address.email,
@@ -203,7 +203,7 @@ def get_or_create(
             return contact
 
 
-def insert_unless_there(connection: Connection, table: Table[Any], *unique: str) -> Insert:
+def insert_or_ignore(connection: Connection, table: Table[Any], *unique: str) -> Insert:
     """Return an INSERT that does nothing if a row with the same `unique` columns exists."""
     # Each dialect is loaded with its driver, and the other one not at all: PostgreSQL's takes 0.02 s.
     dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")

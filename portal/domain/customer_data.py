@@ -168,19 +168,6 @@ def _name(table: Table[Any], column: str) -> str:
 
 
 _id: BindParameter[int] = bindparam("contact_id", type_=Integer)
-_contact = _select(Contact).where(Contact.c.id == _id)
-_referring = Contact.alias("referring")
-_references: _Statement = (
-    select(Organisation.c.slug.label("organisation"), _referring.c.cu_ref_no.label("referralId"))
-    .select_from(Contact)
-    .join(Organisation, Organisation.c.id == Contact.c.organisation_id)
-    .outerjoin(_referring, _referring.c.id == Contact.c.referred_by_id)
-    .where(Contact.c.id == _id)
-)
-_referred = select(func.count()).where(Contact.c.referred_by_id == _id)
-_groups = select(ContactGroup.c.name).where(ContactGroup.c.contact_id == _id).order_by(ContactGroup.c.name)
-_account = _select(Account).where(Account.c.contact_id == _id)
-_second_step = _select(SecondStep).where(SecondStep.c.contact_id == _id)
 _LISTS = {
     "formerPasswords": _select(FormerPassword).where(FormerPassword.c.contact_id == _id),
     "registrations": _select(Registration).where(Registration.c.contact_id == _id),
@@ -211,15 +198,26 @@ def export_customer(connection: Connection, contact_id: int) -> dict[str, object
         found = connection.execute(statement, {"contact_id": contact_id}).mappings()
         return [{name: _json_value(value) for name, value in row.items()} for row in found]
 
-    (contact,), (references,) = rows(_contact), rows(_references)
-    account, second_step = rows(_account), rows(_second_step)
+    referring = Contact.alias("referring")
+    references: _Statement = (
+        select(Organisation.c.slug.label("organisation"), referring.c.cu_ref_no.label("referralId"))
+        .select_from(Contact)
+        .join(Organisation, Organisation.c.id == Contact.c.organisation_id)
+        .outerjoin(referring, referring.c.id == Contact.c.referred_by_id)
+        .where(Contact.c.id == _id)
+    )
+    (contact,), (referred,) = rows(_select(Contact).where(Contact.c.id == _id)), rows(references)
+    account = rows(_select(Account).where(Account.c.contact_id == _id))
+    second_step = rows(_select(SecondStep).where(SecondStep.c.contact_id == _id))
+    groups = select(ContactGroup.c.name).where(ContactGroup.c.contact_id == contact_id).order_by(ContactGroup.c.name)
+    customers_referred = select(func.count()).where(Contact.c.referred_by_id == contact_id)
     return {
-        "organisation": references["organisation"],
+        "organisation": referred["organisation"],
         **contact,
         "name": whole_name(contact["name"], contact["firstName"], contact["lastName"]) or None,
-        "groups": list(connection.execute(_groups, {"contact_id": contact_id}).scalars()),
-        "referralId": references["referralId"],
-        "customersReferred": connection.execute(_referred, {"contact_id": contact_id}).scalar_one(),
+        "groups": list(connection.execute(groups).scalars()),
+        "referralId": referred["referralId"],
+        "customersReferred": connection.execute(customers_referred).scalar_one(),
         "account": account[0] if account else None,
         "secondStep": second_step[0] if second_step else None,
         **{name: rows(statement) for name, statement in _LISTS.items()},

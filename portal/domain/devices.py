@@ -190,7 +190,7 @@ def _replace_value(connection: Connection, visitor: Visitor, old: bytes | None, 
 
 
 def _store(connection: Connection, contact_id: int, digest: bytes, now: datetime) -> None:
-    insert = contacts.insert_unless_there(connection, Device, "digest", "contact_id").returning(Device.c.id)
+    insert = contacts.insert_or_ignore(connection, Device, "digest", "contact_id").returning(Device.c.id)
     values = {"contact_id": contact_id, "digest": digest, "failed_passwords": 0, "created_at": now, "seen_at": now}
     if connection.execute(insert, values).one_or_none():
         connection.execute(_delete_oldest, {"of_contact": contact_id})

@@ -64,14 +64,6 @@ _DELETIONS: Mapping[str, Delete] = {
     "contacts": delete(Contact).where(Contact.c.id == _id),
 }
 """The deletions by the operator's word for the rows, in the order of their foreign keys."""
-_delete_referral = (
-    update(Registration)
-    .where(Registration.c.referral == select(Contact.c.cu_ref_no).where(Contact.c.id == _id).scalar_subquery())
-    .values(referral=None)
-)
-_recipient = select(Contact.c.organisation_id, Contact.c.email, Contact.c.locale, Contact.c.confirmed_at).where(
-    Contact.c.id == _id
-)
 
 
 def erase(connection: Connection, context: Context, contact_id: int) -> dict[str, int]:
@@ -83,10 +75,18 @@ def erase(connection: Connection, context: Context, contact_id: int) -> dict[str
     A confirmed address gets an email that says so. Its row belongs to no contact, and is deleted as soon as it is sent
     or given up (operations/mail_delivery.py). After the commit the caller scrubs the database (`Database.scrub`).
     """
-    of_contact, now = {"of_contact": contact_id}, context.clock()
-    contact = connection.execute(_recipient, of_contact).one()
-    connection.execute(_delete_referral, of_contact)
-    parameters = {**of_contact, "now": now}
+    now = context.clock()
+    columns = (
+        Contact.c.organisation_id,
+        Contact.c.email,
+        Contact.c.locale,
+        Contact.c.confirmed_at,
+        Contact.c.cu_ref_no,
+    )
+    contact = connection.execute(select(*columns).where(Contact.c.id == contact_id)).one()
+    referred = update(Registration).where(Registration.c.referral == contact.cu_ref_no)
+    connection.execute(referred.values(referral=None))
+    parameters = {"of_contact": contact_id, "now": now}
     deleted = {kind: connection.execute(statement, parameters).rowcount for kind, statement in _DELETIONS.items()}
     operator = Visitor.operator(contact.organisation_id)  # not the visitor: nothing of the customer is kept
     if contact.email is not None and contact.confirmed_at is not None:

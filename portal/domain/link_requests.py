@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from portal.domain import contacts, devices, one_time_links, outbox
-from portal.domain.address_changes import is_kept_for_another
+from portal.domain.address_changes import is_reserved_for_another
 from portal.domain.audit_log import EventKind, record
 from portal.domain.context import Context, Visitor
 from portal.domain.errors import Failure
@@ -33,8 +33,8 @@ def email_link(
     """Queue an email with a new link to a contact who is neither banned nor closed; return the link's public id.
 
     Earlier links stay valid. For any other address the same statements run and store a decoy. So they do for a former
-    address that is kept for another customer: a contact that registrations have left there must not claim it. Raises
-    Refused(TOO_MANY_MAILS), counted for unknown addresses as for known ones.
+    address that is reserved for another customer: a contact that registrations have left there must not claim it.
+    Raises Refused(TOO_MANY_MAILS), counted for unknown addresses as for known ones.
     """
     notice, kind = _EMAILS[purpose]
     limits = email_limits(context, visitor, address.key, devices.find(context, visitor, address.key))
@@ -44,8 +44,8 @@ def email_link(
     with counted, context.database.write() as connection:
         contact = contacts.lock_by_key(connection, visitor.organisation_id, address.key)
         owner_id = contact.id if contact else contacts.NO_CONTACT
-        is_kept = is_kept_for_another(connection, visitor.organisation_id, address.key, owner_id, now)
-        wanted = contact is not None and contact.gets_links(now) and not is_kept
+        is_reserved = is_reserved_for_another(connection, visitor.organisation_id, address.key, owner_id, now)
+        wanted = contact is not None and contact.gets_links(now) and not is_reserved
         contact_id, email, locale = (contact.id, contact.email, contact.locale) if contact else (None, None, None)
         link = one_time_links.issue(connection, NewLink(purpose, contact_id, email, expires_at, usable=wanted), now)
         mail = NewMail(notice, contact_id, email, locale, link_id=link.id, wanted=wanted)

@@ -117,7 +117,7 @@ _find = (
 )
 
 
-def is_open(now: BindParameter[datetime]) -> ColumnElement[bool]:
+def is_open(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Whether a link can be used now, as far as the link itself is concerned."""
     return and_(*_is_unended, Link.c.expires_at > now)
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from sqlalchemy import Connection
 
-from portal.domain.contacts import insert_unless_there
+from portal.domain.contacts import insert_or_ignore
 from portal.domain.errors import Failure, Refused
 from portal.domain.relying_party import RelyingParty
 from portal.storage.models import UsedChallenge
@@ -172,6 +172,6 @@ def find_challenge(use: Use, challenges: Sequence[str], answered: bytes, now: da
 def use_challenge(connection: Connection, challenge: Challenge) -> bool:
     """Store that a challenge was answered; return False if it was answered before."""
     digest = sha256(challenge.value).digest()
-    statement = insert_unless_there(connection, UsedChallenge, "digest").returning(UsedChallenge.c.id)
+    statement = insert_or_ignore(connection, UsedChallenge, "digest").returning(UsedChallenge.c.id)
     row = {"digest": digest, "expires_at": challenge.expires_at}
     return connection.execute(statement, row).one_or_none() is not None

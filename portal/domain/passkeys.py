@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
-from portal.domain.contacts import insert_unless_there
+from portal.domain.contacts import insert_or_ignore
 from portal.domain.passkey_requests import Descriptor, base64url
 from portal.storage.models import Passkey as PasskeyRow
 
@@ -115,7 +115,7 @@ def add(connection: Connection, contact_id: int, new: "NewCredential", now: date
         "is_synced": new.is_synced,
         "created_at": now,
     }
-    statement = insert_unless_there(connection, PasskeyRow, "credential_id").returning(PasskeyRow.c.id)
+    statement = insert_or_ignore(connection, PasskeyRow, "credential_id").returning(PasskeyRow.c.id)
     passkey_id = connection.execute(statement, row).scalar_one_or_none()
     return _find(connection, contact_id, passkey_id)
 

@@ -206,7 +206,7 @@ class MailWorker:
         if self._brought_forward_at is not None and now < self._brought_forward_at + BRING_FORWARD_SECONDS:
             return
         if count := bring_forward(self._context.database, self._context.clock):
-            _log.info("mail: the clock was set back; %d emails brought forward", count)
+            _log.info("mail: the clock was set back; %d emails are due earlier", count)
         self._brought_forward_at = now
 
     def _purge_hourly(self) -> None:
@@ -216,9 +216,11 @@ class MailWorker:
         self._purged_at = now
         purged = purge(self._context)
         if any(purged.values()):
-            _log.info("purged: %s", ", ".join(f"{count} of {table}" for table, count in purged.items() if count))
+            _log.info(
+                "retention: deleted %s", ", ".join(f"{count} of {table}" for table, count in purged.items() if count)
+            )
         if count := reencrypt(self._context):
-            _log.info("encrypted with the current SECRET_KEY: %d secrets of authenticator apps", count)
+            _log.info("second step: %d secrets encrypted with the current SECRET_KEY", count)
 
     def _pause(self, problem: str, reason: str) -> float:
         """Log one line and return the seconds to pause, at random, so that several workers do not retry together."""

@@ -35,13 +35,13 @@ class WrongSetting(click.ClickException):
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read all settings; the environment wins over `portal.toml`. Raises WrongSetting for the first wrong one."""
-    settings, wrong = look_at_settings(environ)
+    settings, wrong = inspect_settings(environ)
     if wrong:
         raise wrong[0]
     return settings
 
 
-def look_at_settings(environ: Mapping[str, str] = os.environ) -> tuple[Settings, list[WrongSetting]]:
+def inspect_settings(environ: Mapping[str, str] = os.environ) -> tuple[Settings, list[WrongSetting]]:
     """Read all settings and their errors; a wrong setting has its default.
 
     An empty value counts as not set. Raises WrongSetting for an INSTANCE_PATH, or a `portal.toml` in it, that cannot be

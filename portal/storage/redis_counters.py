@@ -81,10 +81,12 @@ class RedisCounters(RedisStorage):
             yield
         except (RedisError, UnicodeError) as error:  # UnicodeError: the resolver's error for an invalid name
             if self._breaker.failed():
-                _log.error("limits cannot be shared (%s): this process counts alone, with lower limits", _reason(error))
+                _log.error(
+                    "rate limits: Redis failed (%s); this process counts alone, with lower limits", _reason(error)
+                )
             raise CountersUnavailable from error
         if self._breaker.succeeded():
-            _log.warning("limits are shared again")
+            _log.warning("rate limits: shared again")
 
 
 def _reason(error: Exception) -> str:

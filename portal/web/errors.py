@@ -220,7 +220,7 @@ def _database_unavailable(error: DatabaseUnavailable) -> Response:
 
 
 def _out_of_memory(_error: MemoryError) -> Response:
-    _log.error("memory: none is left request=%s", g.request_id)
+    _log.error("memory: exhausted request=%s", g.request_id)
     return _unavailable(_RETRY_SECONDS)
 
 

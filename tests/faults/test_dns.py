@@ -228,7 +228,7 @@ def test_a_portal_keeps_working_with_a_silent_name_server(
         wait_until(lambda: is_away(served, postgres), "the name is known to be gone")
         name_server.unknown.clear()
         wait_until(lambda: Visitor(served).ask("GET", "/readyz")[0] == 200, "the portal is ready again")
-        wait_until(lambda: guess("bob@example.com") == 422 and said("limits are shared again"), "Redis is found")
+        wait_until(lambda: guess("bob@example.com") == 422 and said("rate limits: shared again"), "Redis is found")
 
 
 def is_away(served: Served, postgres: Postgres) -> bool:

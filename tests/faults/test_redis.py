@@ -122,10 +122,10 @@ def test_without_redis_a_process_counts_alone_with_a_quarter_of_the_limit(
     break_it(broken_redis)
     assert tries_allowed(rate_limiter) == 2
     assert len(problems(caplog)) == 1
-    assert "limits cannot be shared" in problems(caplog)[0]
+    assert "rate limits: Redis failed" in problems(caplog)[0]
     mend_it(broken_redis)
     wait_until(lambda: not rate_limiter.hit(GUARD).is_exceeded or len(problems(caplog)) == 2, "shared again")
-    assert problems(caplog)[1:] == ["limits are shared again"]
+    assert problems(caplog)[1:] == ["rate limits: shared again"]
 
 
 @pytest.mark.parametrize("name", BREAKS)
@@ -248,13 +248,13 @@ def test_a_redis_outage_is_logged_and_not_shown_to_visitors(tmp_path: Path, brok
         assert guess() == 422
         broken_redis.stop()
         assert [guess() for _ in range(4)] == [422, 422, 429, 429]
-        wait_until(lambda: said("limits cannot be shared") == 1, "the log says that they are not")
+        wait_until(lambda: said("rate limits: Redis failed") == 1, "the log says that they are not")
         broken_redis.start()
         statuses: list[int] = []
 
         def is_shared_again() -> bool:
             statuses.append(guess(f"{len(statuses)}@example.com"))
-            return said("limits are shared again") == 1
+            return said("rate limits: shared again") == 1
 
         wait_until(is_shared_again, "the log says that they are")
         assert set(statuses) <= {422, 429}

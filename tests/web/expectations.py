@@ -1,6 +1,7 @@
-"""Assertions about every response of the portal."""
+"""What responses of the portal have in common, and assertions about it."""
 
 from tests.web.browser import Page
+from tests.web.html import Element
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -47,3 +48,14 @@ def assert_error_page(page: Page, status: int) -> None:
     assert (f"Error {status}" in page.words) == (status != 410)  # a used link is not an error of the server
     assert page.tree.one("main").all("a") or page.tree.one("main").all("form")
     assert ("Reference: " in page.words) == (status >= 500)
+
+
+def visible_fields(page: Page) -> list[Element]:
+    """Return the fields of the main part that people fill in."""
+    hidden = {"hidden", "submit"}
+    return [e for e in page.tree.one("main").all("input") if e.get("type") not in hidden and e.get("name")]
+
+
+def focused(page: Page) -> list[str]:
+    """Return the fields that are focused when a page opens."""
+    return [field.get("name") for field in page.tree.all("input") if "autofocus" in field.attributes]

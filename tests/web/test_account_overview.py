@@ -47,3 +47,8 @@ def test_the_overview_leads_back_to_the_first_return_origin(site: Site) -> None:
     allow(site, back=(SHOP, "https://other.example.com"))
     (link,) = browser.open("/account").tree.one("p", class_="back").all("a")
     assert (link.get("href"), link.text) == (SHOP, "Back to shop.example.com")
+
+
+def test_what_the_account_lacks_can_wait(site: Site) -> None:
+    card = site.customer(EMAIL).open("/account").tree.one("section", aria_labelledby="todo")
+    assert card.text.startswith("Finish setting up your account Now, or whenever it suits you.")

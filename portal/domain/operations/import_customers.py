@@ -4,7 +4,7 @@ In two steps. First every row is checked and the valid ones are put into a tempo
 are stored in one transaction of a few statements, short enough for a portal in production (benchmarks/importing.py).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,9 +28,8 @@ _BATCH = 500
 
 _keys: BindParameter[Any] = bindparam("keys", expanding=True)
 _of_organisation = Contact.c.organisation_id == bindparam("organisation_id")
-_known_emails = select(Contact.c.email_key, Contact.c.erase_at.is_not(None)).where(
-    _of_organisation, Contact.c.email_key.in_(_keys)
-)
+_known_emails = select(Contact.c.email_key).where(_of_organisation, Contact.c.email_key.in_(_keys))
+_closed_emails = _known_emails.where(Contact.c.erase_at.is_not(None))
 _known_phones = select(Contact.c.phone).where(
     _of_organisation, Contact.c.email_key.is_(None), Contact.c.phone.in_(_keys)
 )
@@ -118,22 +117,20 @@ class CustomerImport:
         emails = [customer.address.key for customer in customers if customer.address]
         phones = [customer.phone for customer in customers if not customer.address]
         references = [customer.cu_ref_no for customer in customers if customer.cu_ref_no]
-        kept = address_changes.kept_addresses(self._connection, self._organisation_id, emails, self._clock())
-        known_emails = self._rows(_known_emails, emails)
+        known_emails = self._find(_known_emails, emails)
         return _KnownCustomers(
-            {key for key, *_ in [*known_emails, *self._rows(_known_phones, phones)]},
-            {key for key, is_closed in known_emails if is_closed},
-            kept,
-            {reference for (reference,) in self._rows(_known_references, references)},
+            known_emails | self._find(_known_phones, phones),
+            self._find(_closed_emails, sorted(known_emails)),
+            address_changes.reserved_addresses(self._connection, self._organisation_id, emails, self._clock()),
+            self._find(_known_references, references),
             import_tables.lines_of_keys(self._connection, [customer.key for customer in customers]),
             import_tables.lines_of_references(self._connection, references),
         )
 
-    def _rows(self, statement: Select[*tuple[Any, ...]], keys: list[Any]) -> list[Any]:
+    def _find(self, statement: Select[*tuple[Any, ...]], keys: Sequence[str | None]) -> set[str]:
         if not keys:
-            return []
-        parameters = {"keys": keys, "organisation_id": self._organisation_id}
-        return [tuple(row) for row in self._connection.execute(statement, parameters)]
+            return set()
+        return set(self._connection.scalars(statement, {"keys": keys, "organisation_id": self._organisation_id}))
 
 
 @contextmanager
@@ -151,8 +148,8 @@ class _KnownCustomers:
 
     keys: set[str]
     closed: set[str]
-    kept: set[str]
-    """Former addresses that are kept for customers (address_changes.py)."""
+    reserved: set[str]
+    """Former addresses that are reserved for customers (address_changes.py)."""
     references: set[str]
     lines_of_keys: dict[str, int]
     lines_of_references: dict[str, int]
@@ -165,7 +162,7 @@ class _KnownCustomers:
             return f"{name}: This customer has closed the account. Import the row after the account is erased."
         if key in self.keys:
             return f"{name}: This customer exists already."
-        if key in self.kept:
+        if key in self.reserved:
             return f"{name}: A customer had this address until lately, and can still go back to it."
         if key in self.lines_of_keys:
             return f"{name}: Line {self.lines_of_keys[key]} has the same customer."

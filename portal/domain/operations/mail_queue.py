@@ -30,16 +30,14 @@ class ListedMail:
         return self.attempts + (self.state == MailState.SENT)
 
 
-_listed = (
-    select(*(OutboxMail.c[field.name] for field in fields(ListedMail)))
-    .where(OutboxMail.c.state != MailState.DECOY)
-    .order_by(OutboxMail.c.id.desc())
-)
-
-
 def list_mails(connection: Connection, organisation_id: int | None, limit: int) -> list[ListedMail]:
     """List the emails of one organisation or of all, the newest first, without decoys."""
-    statement = _listed.limit(limit)
+    statement = (
+        select(*(OutboxMail.c[field.name] for field in fields(ListedMail)))
+        .where(OutboxMail.c.state != MailState.DECOY)
+        .order_by(OutboxMail.c.id.desc())
+        .limit(limit)
+    )
     if organisation_id is not None:
         statement = statement.where(OutboxMail.c.organisation_id == organisation_id)
     return [ListedMail(**row._asdict()) for row in connection.execute(statement)]

@@ -10,7 +10,6 @@ from portal.storage.models import SecondStep
 
 BATCH = 500
 _log = logging.getLogger("portal.security")
-_any = select(SecondStep.c.contact_id).limit(1)
 
 
 def reencrypt(context: Context) -> int:
@@ -19,7 +18,7 @@ def reencrypt(context: Context) -> int:
     At most BATCH of them; the next call continues. Those that no key opens stay as they are and are logged.
     """
     with context.database.read() as connection:
-        if connection.execute(_any).scalar() is None:
+        if connection.execute(select(SecondStep.c.contact_id).limit(1)).scalar() is None:
             return 0  # without the library that the key's id is derived with
     box = context.secret_box
     outdated = (

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from portal.domain import contacts, identities
-from portal.domain.address_changes import is_kept_for_another
+from portal.domain.address_changes import is_reserved_for_another
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.contact_details import ContactDetails, fill_empty_fields
 from portal.domain.contacts import ContactCredentials
@@ -33,9 +33,9 @@ def magic_auth(
     """Sign in the customer with an address and return the new identity, which is a remembered one.
 
     An unknown address becomes a contact with these names and referral, if the organisation allows it and the address is
-    not kept for a customer who had it before (address_changes.py); parallel calls create one contact. A known contact
-    is not changed: a shop's request does not prove the mailbox, so a pending registration stays pending and a locked
-    password stays locked.
+    not reserved for a customer who had it before (address_changes.py); parallel calls create one contact. A known
+    contact is not changed: a shop's request does not prove the mailbox, so a pending registration stays pending and a
+    locked password stays locked.
 
     Raises Refused: TOO_MANY_LOGINS, BANNED, UNVERIFIED (known from a pending registration only), UNKNOWN_CONTACT for a
     closed account, and if no contact is created UNKNOWN_CONTACT, or NO_ACCOUNT for a contact without a password.
@@ -74,7 +74,7 @@ def _lock_admissible_contact(
     if contact is None or contact.is_closed:
         raise Refused(Failure.UNKNOWN_CONTACT)
     if contact.confirmed_at is None:
-        creates &= not is_kept_for_another(connection, visitor.organisation_id, address.key, contact.id, now)
+        creates &= not is_reserved_for_another(connection, visitor.organisation_id, address.key, contact.id, now)
     if contact.is_banned(now):
         raise Refused(Failure.BANNED)
     if contact.confirmed_at is None and _is_pending(connection, contact, now):

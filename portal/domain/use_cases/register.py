@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from portal.domain import contacts, lockout, one_time_links, outbox
-from portal.domain.address_changes import is_kept_for_another
+from portal.domain.address_changes import is_reserved_for_another
 from portal.domain.audit_log import EventKind, record, refusals_recorded
 from portal.domain.contact_details import ContactDetails
 from portal.domain.contacts import ContactCredentials
@@ -65,9 +65,9 @@ def register(context: Context, visitor: Visitor, request: RegistrationRequest) -
     """Store a registration, queue its email, and return its public id for the registering browser.
 
     The owner of an existing account gets an email that says so, that of a closed one a link that keeps it, a banned
-    customer none, and a former address that is kept for its customer (address_changes.py) none either. The visitor sees
-    no difference: each case runs the same statements, one hash and one row in the outbox, and a decoy behaves at the
-    sign-in like a pending registration. An existing contact is not changed. Raises Busy, and Refused
+    customer none, and a former address that is reserved for its customer (address_changes.py) none either. The visitor
+    sees no difference: each case runs the same statements, one hash and one row in the outbox, and a decoy behaves at
+    the sign-in like a pending registration. An existing contact is not changed. Raises Busy, and Refused
     (TOO_MANY_REGISTRATIONS, or REGISTRATION_FAILED with the problem of the password).
     """
     with locked_contact(context, visitor, request) as locked:
@@ -120,8 +120,8 @@ def _check_password(context: Context, visitor: Visitor, request: RegistrationReq
 def store(context: Context, visitor: Visitor, request: RegistrationRequest, locked: LockedContact) -> str:
     """Store a registration and queue its email, in the transaction that locks the contact; return its public id."""
     connection, contact, now = locked.connection, locked.contact, locked.now
-    is_kept = is_kept_for_another(connection, visitor.organisation_id, request.address.key, contact.id, now)
-    is_pending = contact.password_hash is None and contact.gets_links(now) and not is_kept
+    is_reserved = is_reserved_for_another(connection, visitor.organisation_id, request.address.key, contact.id, now)
+    is_pending = contact.password_hash is None and contact.gets_links(now) and not is_reserved
     public_id = random_id()
     locale = request.locale or visitor.locale
     registration_id = connection.execute(

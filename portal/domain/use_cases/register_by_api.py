@@ -7,7 +7,7 @@ from math import ceil
 from sqlalchemy import Connection
 
 from portal.domain import contacts
-from portal.domain.address_changes import is_kept_for_another
+from portal.domain.address_changes import is_reserved_for_another
 from portal.domain.audit_log import EventKind, refusals_recorded
 from portal.domain.contacts import ContactCredentials
 from portal.domain.context import Context, Visitor
@@ -39,7 +39,7 @@ def register_by_api(context: Context, visitor: Visitor, request: RegistrationReq
 
     The contact is checked before the password is hashed, to answer quickly, and again under its lock: of parallel
     registrations of one address one is stored. After REGISTER_RETRY another one is stored beside the earlier one, which
-    stays valid; the first to be confirmed ends the others. A former address that is kept for its customer
+    stays valid; the first to be confirmed ends the others. A former address that is reserved for its customer
     (address_changes.py) counts as registered.
     """
     with context.database.read() as connection:
@@ -54,7 +54,7 @@ def register_by_api(context: Context, visitor: Visitor, request: RegistrationReq
         failure = _find_refusal(connection, context, contact, now)
         if failure:
             raise failure
-        if is_kept_for_another(connection, visitor.organisation_id, request.address.key, contact.id, now):
+        if is_reserved_for_another(connection, visitor.organisation_id, request.address.key, contact.id, now):
             raise Refused(Failure.ALREADY_REGISTERED)
         register.store(context, visitor, request, locked)
 

@@ -28,7 +28,7 @@ def request_address_change(context: Context, visitor: Visitor, customer: Custome
 
     Earlier requests stay open until one is confirmed or the customer cancels them. The same statements run
     if the address belongs to another customer, who gets an email that says so and holds no link; a banned customer gets
-    none, and neither does a former address that is kept for its customer. Raises NotRecentlyAuthenticated,
+    none, and neither does a former address that is reserved for its customer. Raises NotRecentlyAuthenticated,
     SessionEnded, and Refused (TOO_MANY_MAILS, counted on the new address; ALREADY_REGISTERED for the customer's own
     address, of which another spelling is a change).
     """
@@ -43,12 +43,14 @@ def request_address_change(context: Context, visitor: Visitor, customer: Custome
     ):
         contact = identities.lock_signed_in(connection, customer)
         owner = contacts.lock_by_key(connection, visitor.organisation_id, address.key)
-        is_kept = address_changes.is_kept_for_another(connection, visitor.organisation_id, address.key, contact.id, now)
+        is_reserved = address_changes.is_reserved_for_another(
+            connection, visitor.organisation_id, address.key, contact.id, now
+        )
         old = Address(contact.email or "", contact.email_key or "")  # a customer who signs in in a browser has one
         expires_at = now + context.rules.link_lifetime(Purpose.ADDRESS_CHANGE)
         link = one_time_links.issue(connection, NewLink(Purpose.ADDRESS_CHANGE, contact.id, old.email, expires_at), now)
         address_changes.store(connection, link.id, customer, old, address, now)
-        if is_kept or (owner is not None and owner.id != contact.id and not owner.is_unproven):
+        if is_reserved or (owner is not None and owner.id != contact.id and not owner.is_unproven):
             mail = _mail_to_owner(owner, now)
         else:
             mail = NewMail(Notice.ADDRESS_CHANGE, contact.id, address.email, contact.locale, link_id=link.id)
