@@ -11,16 +11,16 @@ LIMITS = Adjustments(max_request_header_size=MAX_HEAD, max_request_body_size=MAX
 HEAD = b"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def chunked(parts: list[bytes], extension: bytes = b"", trailers: bytes = b"") -> bytes:
+def chunked(parts: list[bytes], extension: bytes = b"") -> bytes:
     framed = b"".join(b"%X%s\r\n%s\r\n" % (len(part), extension, part) for part in parts if part)
-    return framed + b"0\r\n" + trailers + b"\r\n"
+    return framed + b"0\r\n\r\n"
 
 
 @given(st.lists(st.binary(max_size=40), max_size=6), st.sampled_from([b"", b";a=b", b';a="b c"']), st.data())
 def test_a_chunked_body_is_read_to_its_last_byte_however_it_arrives(
     parts: list[bytes], extension: bytes, data: st.DataObject
 ) -> None:
-    whole = HEAD + chunked(parts, extension, data.draw(st.sampled_from([b"", b"A: b\r\n"])))
+    whole = HEAD + chunked(parts, extension)
     cuts = sorted(data.draw(st.sets(st.integers(1, len(whole) - 1), max_size=8)))
     parser, at = StrictParser(LIMITS), 0
     for cut in [*cuts, len(whole)]:
