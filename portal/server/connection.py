@@ -2,6 +2,7 @@
 
 import logging
 import re
+import secrets
 import socket
 from contextlib import suppress
 from http import HTTPStatus
@@ -10,7 +11,9 @@ from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask, WSGITask
+from werkzeug.exceptions import ServiceUnavailable
 
+from portal.access_log import log_request
 from portal.api.errors import RETRY_SECONDS, plain_json
 from portal.security_headers import SECURITY_HEADERS
 from portal.server.parser import StrictParser
@@ -22,6 +25,8 @@ REQUEST_SECONDS = 15.0
 """Timeout from the first byte of a request to its last, and for a client to close after its last response."""
 KEEPALIVE_SECONDS = 75.0
 """Timeout to read a response, and of an idle connection: longer than that of browsers and proxies, which close it."""
+WAIT_SECONDS = 10.0
+"""How long a form may wait for a thread: longer than the listener's limit means, unless the database is slow."""
 CLOSE_SECONDS = 2.0
 """Timeout during shutdown for the request of an idle client, and for a client to close after its last response."""
 GRACE_SECONDS = 0.5
@@ -79,7 +84,7 @@ class Connection(HTTPChannel):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.since = monotonic()
-        """When it was opened, a request or response began, or the close began: the last of these."""
+        """When it was opened, a request began or was complete, or a response or the close began: the last of these."""
         super().__init__(*arguments, **options)
 
     @property
@@ -92,6 +97,17 @@ class Connection(HTTPChannel):
         if self.request is None and not self.is_closing:
             self.since = monotonic()
         return not self.is_closing and super().received(data)
+
+    def service(self) -> None:
+        """Handle the next request in a thread; refuse a form that has waited for too long."""
+        if self.is_form and monotonic() > self.since + WAIT_SECONDS:
+            self.refuse_form()
+        super().service()
+
+    def refuse_form(self) -> None:
+        """Let the response to the next request be 503, without doing anything for it."""
+        log_request("POST", "-", 503, monotonic() - self.since, secrets.token_hex(8))
+        self.requests[0].error = ServiceUnavailable()
 
     def handle_close(self) -> None:
         """Close the connection; after a last response, only when the client has, so that it gets it (RFC 9112, 9.6)."""

@@ -1,6 +1,5 @@
 """The listening socket and its connections: their maximum number, threads, timeouts and shutdown."""
 
-import secrets
 import socket
 from time import monotonic
 from typing import Any
@@ -9,9 +8,7 @@ from wsgiref.types import WSGIApplication
 from waitress import wasyncore
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
-from werkzeug.exceptions import ServiceUnavailable
 
-from portal.access_log import log_request
 from portal.security_headers import MAX_BODY
 from portal.server.connection import Connection
 from portal.server.parser import MAX_HEAD
@@ -97,9 +94,9 @@ class Listener(TcpWSGIServer):
 
     def add_task(self, task: Any) -> None:
         """Let a thread handle the next request of a connection; refuse a form when too many wait."""
+        task.since = monotonic()
         if task.is_form and self.waiting_forms >= self._max_waiting_forms:
-            log_request("POST", "-", 503, 0, secrets.token_hex(8))
-            task.requests[0].error = ServiceUnavailable()
+            task.refuse_form()
         (self._form_dispatcher if task.is_form else self.task_dispatcher).add_task(task)
 
     def close_overdue_connections(self) -> None:

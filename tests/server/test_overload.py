@@ -15,6 +15,11 @@ ONE_THREAD = patched(
     "serve.FORM_THREADS = 1; lifecycle.QUEUE_SECONDS = 0"
 )
 """One form is handled, and one waits."""
+IMPATIENT = patched(
+    "from portal.cli import serve; from portal.server import connection\n"
+    "serve.FORM_THREADS = 1; connection.WAIT_SECONDS = 0.3"
+)
+"""One form is handled, and others wait, but not as long as the first takes."""
 SECOND_HASH = {**COSTLY, "ARGON2_TIME_COST": "100"}
 """Argon2 parameters with which a hash takes about a second."""
 
@@ -46,3 +51,15 @@ def test_more_forms_than_may_wait_are_refused_at_once_and_pages_do_not_wait(tmp_
     signed_in = ("POST", "/login", 422)
     assert answered[-7:] == [page, page, refusal, page, refusal, signed_in, signed_in]
     assert len([line for line in lines if line["logger"] == "portal.events"]) == 2, "nothing was done for the others"
+
+
+def test_a_form_that_has_waited_too_long_is_refused(tmp_path: Path) -> None:
+    """As when another process keeps the database locked, so that each form takes long before it fails."""
+    with (
+        serving(tmp_path / "instance", program=IMPATIENT, **SECOND_HASH) as served,
+        signing_in(served, 1) as (first,),
+        signing_in(served, 1) as (second,),
+    ):
+        assert first.getresponse().status == 422
+        refused = second.getresponse()
+        assert (refused.status, refused.getheader("Retry-After")) == (503, "2")
