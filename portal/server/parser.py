@@ -32,6 +32,9 @@ class StrictChunkedReceiver(ChunkedReceiver):
 class StrictParser(HTTPRequestParser):
     """A request whose end is unambiguous."""
 
+    path = ""
+    """For waitress's log, if the request line cannot be parsed."""
+
     def received(self, data: bytes) -> int:
         """Parse the next data; return how many bytes belong to this request."""
         taken = super().received(data)

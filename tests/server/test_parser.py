@@ -54,6 +54,13 @@ def test_no_head_keeps_the_loop_busy(head: bytes) -> None:
     assert parser.error is not None
 
 
+def test_a_request_that_cannot_be_parsed_has_the_path_that_waitress_logs_when_its_client_disconnects() -> None:
+    parser = StrictParser(LIMITS)
+    parser.received(b"NONSENSE\r\n\r\n")
+    assert parser.error is not None
+    assert parser.path == ""
+
+
 @given(
     st.binary(max_size=200), st.sampled_from([b"", HEAD, b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
 )
