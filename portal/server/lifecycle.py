@@ -5,7 +5,6 @@ import re
 import resource
 import signal
 import socket
-from threading import Event
 from time import monotonic
 
 from flask import Flask
@@ -44,11 +43,11 @@ def run(
 
         metrics = metrics_app(context, lambda: listener.waiting_forms)
         listeners.append(Listener(metrics, scraped, sockets, form_threads=1, waiting_forms=1, connection_limit=20))
-    ending = _event_of_signals(listener)
+    signals = _catch_signals(listener)
     mail = MailThread(app) if settings_of(app).is_embedded else None
     if mail:
         mail.start()
-    while not ending.is_set():
+    while not signals:
         _turn(sockets, listeners, 1.0)
     mark_not_ready(app)
     if mail:
@@ -72,18 +71,21 @@ def max_connections() -> int:
     return limit // 2
 
 
-def _event_of_signals(listener: Listener) -> Event:
-    """Return an event that SIGTERM, Ctrl-C or a closed terminal sets."""
-    ending = Event()
+def _catch_signals(listener: Listener) -> list[int]:
+    """Return a list that SIGTERM, Ctrl-C or a closed terminal adds to.
 
-    def stop(*_arguments: object) -> None:
-        ending.set()
+    A second signal may interrupt the handler of the first, so it must use no lock.
+    """
+    signals: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        signals.append(number)
         listener.pull_trigger()
 
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, stop)
-    return ending
+    return signals
 
 
 def _turn(sockets: Sockets, listeners: list[Listener], seconds: float) -> None:
