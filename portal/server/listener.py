@@ -19,8 +19,6 @@ BACKLOG = 2048
 """Connections that wait in the kernel (at most net.core.somaxconn) until they are accepted."""
 ACCEPT_PAUSE_SECONDS = 5.0
 """The pause in accepting after the system had no file descriptor for a connection."""
-MAX_READ = 1024
-"""Bytes of one read: the responses to all requests in it fit into the 16 MiB that a thread may leave to the loop."""
 
 
 class Listener(TcpWSGIServer):
@@ -54,7 +52,6 @@ class Listener(TcpWSGIServer):
             bind_socket=False,
             sockinfo=(listening.family, listening.type, listening.proto, host),
             backlog=BACKLOG,
-            recv_bytes=MAX_READ,
             max_request_header_size=MAX_HEAD,
             max_request_body_size=MAX_BODY + 1,  # waitress refuses a body of exactly this size
             clear_untrusted_proxy_headers=False,  # the application does, by TRUSTED_PROXIES
@@ -93,7 +90,14 @@ class Listener(TcpWSGIServer):
         """Keep listening after an error; waitress would close the listening socket."""
 
     def add_task(self, task: Any) -> None:
-        """Let a thread handle the next request of a connection; refuse a form when too many wait."""
+        """Let a thread handle the next request of a connection; refuse a form when too many wait.
+
+        A client that pipelines requests and does not read must repeat them (RFC 9112, 9.3.2): its connection is closed
+        after the response that waits for it, so that no more than one is in memory.
+        """
+        if task.total_outbufs_len:
+            task.requests, task.close_when_flushed = [], True
+            return
         task.since = monotonic()
         if task.is_form and self.waiting_forms >= self._max_waiting_forms:
             task.refuse_form()

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -53,7 +54,7 @@ def test_requests_that_never_end_hold_no_thread(served: Served, sent: bytes) -> 
 
 @pytest.fixture(scope="module")
 def logo(served: Served) -> str:
-    """Return a path with a response longer than waitress buffers for a client before a thread waits."""
+    """Return a path with the longest response."""
     picture = served.log.with_name("logo.svg")
     picture.write_text(f'<svg xmlns="http://www.w3.org/2000/svg"><title>{"a" * 250_000}</title></svg>')
     ended = run_portal(served.log.parent / "instance", "organisation", "set", "default", "--logo", str(picture))
@@ -63,8 +64,11 @@ def logo(served: Served) -> str:
 
 
 @pytest.mark.parametrize("path", ["/organisation/logo", pytest.param("/api/v1/openapi.json", marks=pytest.mark.full)])
-def test_clients_that_pipeline_and_never_read_hold_no_thread(served: Served, logo: str, path: str) -> None:
+def test_clients_that_pipeline_and_never_read_hold_no_thread_and_little_memory(
+    served: Served, logo: str, path: str
+) -> None:
     asked = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 150
+    memory = memory_mib(served)
     with connected(served, CLIENTS, asked):
         before, answered = 0, -1
         while before != answered:  # until the last response has come
@@ -72,16 +76,23 @@ def test_clients_that_pipeline_and_never_read_hold_no_thread(served: Served, log
             time.sleep(1)
             answered = served.log.read_text().count(f'"route": "{path}"')
         assert b"\r\n\r\nok\n" in raw(served, LAST_HEALTH, wait=10)
+        assert memory_mib(served) - memory < CLIENTS, "not all responses are kept"
 
 
-def test_pipelined_requests_are_all_answered_to_a_client_that_reads_late(served: Served) -> None:
-    count = 150
-    last = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    with connected(served, 1, last.replace(b"Connection: close\r\n", b"") * (count - 1) + last) as (client,):
-        assert b"\r\n\r\nok\n" in raw(served, LAST_HEALTH)
+def memory_mib(served: Served) -> int:
+    status = Path(f"/proc/{served.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) // 1024
+
+
+def test_a_client_that_pipelines_and_reads_late_gets_whole_responses(served: Served, logo: str) -> None:
+    last = f"GET {logo} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+    length = len(raw(served, last))
+    with connected(served, 1, last.replace(b"close", b"keep-alive") * 150) as (client,):
+        time.sleep(1)
         answer = b"".join(iter(lambda: client.recv(1_000_000), b""))
-    assert answer.count(b"HTTP/1.1 200 OK\r\n") == count
-    assert answer.endswith((b"}", b"}\n"))
+    count = answer.count(b"HTTP/1.1 200 OK\r\n")
+    assert 1 <= count < 150, "those for which there was room"
+    assert len(answer) == count * (length - len(b"Connection: close\r\n"))
 
 
 @pytest.mark.parametrize(
@@ -188,6 +199,8 @@ def test_a_head_has_a_size_and_a_number_of_headers(served: Served, head: bytes, 
         b"GET /healthz HTTP/1.1\r\n\r\n",
         b"GET /healthz\r\n\r\n",
         b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /health\tz HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET \x01/healthz HTTP/1.1\r\nHost: x\r\n\r\n",
         b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
         b"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

@@ -1,5 +1,8 @@
 """The parser: a request is parsed the same in any pieces, or refused."""
 
+from time import thread_time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from waitress.adjustments import Adjustments
@@ -37,6 +40,25 @@ def test_what_follows_a_body_is_not_part_of_it() -> None:
     taken = parser.received(whole + b"GET / HTTP/1.1\r\n")
     taken += parser.received((whole + b"GET / HTTP/1.1\r\n")[taken:])
     assert (parser.completed, taken) == (True, len(whole))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"GET a://" + b"1" * 16_000 + b" X\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nX:" + b" " * 16_000 + b"a\r\n\r\n"],
+    ids=["digits", "spaces"],
+)
+def test_no_head_keeps_the_loop_busy(head: bytes) -> None:
+    parser, before = StrictParser(LIMITS), thread_time()
+    parser.received(head)
+    assert thread_time() - before < 0.2
+    assert parser.error is not None
+
+
+def test_a_request_that_cannot_be_parsed_has_the_path_that_waitress_logs_when_its_client_disconnects() -> None:
+    parser = StrictParser(LIMITS)
+    parser.received(b"NONSENSE\r\n\r\n")
+    assert parser.error is not None
+    assert parser.path == ""
 
 
 @given(
