@@ -44,7 +44,7 @@ class StrictParser(HTTPRequestParser):
             # The application gets the size without the body, and refuses the request on a page or in JSON.
             size = max(self.content_length, self.body_bytes_received)
             self.error, self.headers = None, {**self.headers, "CONTENT_LENGTH": str(size), "CONNECTION": "close"}
-        elif not self.headers_finished and _BARE_LF.search(self.header_plus):
+        elif not self.headers_finished and _BARE_LF.search(self.header_plus.lstrip()):
             self.error, self.completed = BadRequest(""), True
         if self.completed:
             self.expect_continue = False  # waitress would wait for a body that is refused or does not exist
