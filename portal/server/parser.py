@@ -61,9 +61,8 @@ class StrictParser(HTTPRequestParser):
         if (
             line is None
             or _WHITE_SPACE.search(header_plus)
-            or any(names.count(name) > 1 for name in (b"content-length", b"host"))
+            or not int(line["minor"]) <= names.count(b"host") <= 1  # RFC 9112, 3.2
             or (encodings and (encodings != [b"chunked"] or b"content-length" in names or line["minor"] == b"0"))
-            or (line["minor"] == b"1" and b"host" not in names)  # RFC 9112, 3.2
             or len(names) > MAX_HEADERS + 2
         ):
             raise ParsingError("invalid, ambiguous, or too many headers")
