@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -20,14 +21,14 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def required() -> set[str]:
-    names = [_NAME.match(requirement) for requirement in PROJECT["project"]["dependencies"]]
+def names_of(requirements: list[Any]) -> set[str]:
+    names = [_NAME.match(requirement) for requirement in requirements if isinstance(requirement, str)]
     return {canonical(found[0]) for found in names if found}
 
 
-def imported() -> Iterator[str]:
-    """Return the top-level modules that the portal imports, anywhere in a file."""
-    for path in (ROOT / "portal").rglob("*.py"):
+def imported(folder: str) -> Iterator[str]:
+    """Return the top-level modules that the files of a folder import, anywhere in a file."""
+    for path in (ROOT / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
                 yield from (alias.name.partition(".")[0] for alias in node.names)
@@ -35,9 +36,19 @@ def imported() -> Iterator[str]:
                 yield node.module.partition(".")[0]
 
 
-def test_every_package_that_is_required_is_imported_and_every_import_is_required() -> None:
+def distributions_of(folder: str, *ours: str) -> set[str]:
+    """Return the packages that the files of a folder import."""
     distributions = packages_distributions()
-    modules = set(imported()) - sys.stdlib_module_names - {"portal", "_typeshed"}
+    modules = set(imported(folder)) - sys.stdlib_module_names - {"portal", "_typeshed", *ours}
     unknown = modules - distributions.keys()
     assert unknown == set()
-    assert {canonical(name) for module in modules for name in distributions[module]} | BY_OTHERS.keys() == required()
+    return {canonical(name) for module in modules for name in distributions[module]}
+
+
+def test_every_package_that_is_required_is_imported_and_every_import_is_required() -> None:
+    assert distributions_of("portal") | BY_OTHERS.keys() == names_of(PROJECT["project"]["dependencies"])
+
+
+def test_every_package_that_the_tests_import_is_named() -> None:
+    named = names_of(PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"])
+    assert distributions_of("tests", "tests", "benchmarks", "demo") - named == set()
