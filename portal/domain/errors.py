@@ -135,7 +135,7 @@ class Failure(Enum):
     )
     WRONG_CODE = _sign_in_failed(N_("This code doesn't work. Check it, or open the link in the same email instead."))
     CODE_ENDED = _sign_in_failed(
-        N_("This code can't be used any more. Try the link in the email, or ask for a new email.")
+        N_("This code can't be used any more. If the link in the same email doesn't work either, ask for a new email.")
     )
     NO_SUCH_HANDOVER = Wording(
         "redeem-handover",

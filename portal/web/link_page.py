@@ -50,7 +50,7 @@ class LinkPage(FormPage[FormT, LinkStateT]):
         try:
             page = super().get(token=token)
         except LinkUsed as used:
-            return self._redirect_used(used)
+            return self.redirect_used(used)
         emailed_links.remember_opened_link(self.purpose, token.partition(".")[0])
         return page
 
@@ -67,17 +67,17 @@ class LinkPage(FormPage[FormT, LinkStateT]):
         except LinkUsed as used:
             if not was_sent_by_our_page():
                 raise
-            return self._redirect_used(used)
+            return self.redirect_used(used)
 
     def submit_again(self, used: LinkUsed) -> ResponseReturnValue:
         """Respond to the form of a link that was used before; raises LinkUsed in another browser."""
-        return self._redirect_used(used)
+        return self.redirect_used(used)
 
     def _last_opened_token(self) -> str | None:
         public_id = emailed_links.last_opened_link(self.purpose)
         return public_id and current_context().signer.token(self.purpose, public_id)
 
-    def _redirect_used(self, used: LinkUsed) -> ResponseReturnValue:
+    def redirect_used(self, used: LinkUsed) -> ResponseReturnValue:
         """Redirect the browser that used the link, unless another customer is signed in now; else raise LinkUsed."""
         customer = session.current_customer()
         if not emailed_links.has_used_link(used.link.public_id) or (customer and customer.id != used.link.contact_id):

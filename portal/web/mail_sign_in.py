@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.app import current_context
 from portal.domain.messages import N_
-from portal.domain.one_time_links import OpenLink
+from portal.domain.one_time_links import LinkUsed, OpenLink
 from portal.domain.tokens import Purpose
 from portal.domain.use_cases.log_in_by_email import (
     get_sign_in_link,
@@ -24,6 +24,8 @@ _DROPPED_PASSWORD = N_(
     "Your email address is confirmed. The password chosen at registration was not saved, because you signed in by "
     "email instead. You can set one at any time."
 )
+
+_USED = N_("You've already signed in with this link. Each link works once.")
 
 pages = Blueprint("mail_sign_in", __name__, url_prefix="/login")
 
@@ -80,6 +82,13 @@ class SignInPage(LinkPage[RememberForm, LinkState]):
 
     def submit(self, form: RememberForm, state: LinkState) -> ResponseReturnValue:
         return _sign_in(state.link, remember=form.remember.data)
+
+    def redirect_used(self, used: LinkUsed) -> ResponseReturnValue:
+        """Redirect as for other links, and tell a customer who has signed out since that the link was used."""
+        response = super().redirect_used(used)
+        if session.current_customer() is None and session.pending_sign_in() is None:
+            session.set_notice(_USED)
+        return response
 
 
 def _sign_in(link: OpenLink, *, remember: bool) -> ResponseReturnValue:

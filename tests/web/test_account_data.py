@@ -253,7 +253,7 @@ def test_an_overdue_account_is_erased_and_its_address_is_new(start: Start, caplo
 def test_without_grace_it_is_erased_at_once(start: Start) -> None:
     site = start(DELETION_GRACE="0")
     browser = site.customer(EMAIL)
-    assert "Your account will be erased at once." in browser.open(DELETE).words
+    assert "If you delete your account, it is erased at once." in browser.open(DELETE).words
     assert "Your account was erased." in browser.follow(close(browser)).words
     assert {mail["Subject"] for mail in site.mails(EMAIL)} == {
         "Confirm your email address for Customer portal",
