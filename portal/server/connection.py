@@ -6,6 +6,7 @@ import secrets
 import socket
 from contextlib import suppress
 from http import HTTPStatus
+from threading import current_thread, main_thread
 from time import monotonic
 from typing import Any
 
@@ -97,6 +98,11 @@ class Connection(HTTPChannel):
         if self.request is None and not self.is_closing:
             self.since = monotonic()
         return not self.is_closing and super().received(data)
+
+    def send_continue(self) -> None:
+        """Send "100 Continue", but not from a thread, while the loop may be sending the previous response."""
+        if current_thread() is main_thread():
+            super().send_continue()
 
     def service(self) -> None:
         """Handle the next request in a thread; refuse a form that has waited for too long."""

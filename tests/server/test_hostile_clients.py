@@ -152,6 +152,16 @@ def test_a_client_that_expects_100_continue_gets_it_once(served: Served, body: b
     assert answer.split(b"\r\n\r\n")[1].startswith(b"HTTP/1.1 400 "), "no form token"
 
 
+def test_a_pipelined_request_that_expects_100_continue_is_answered_without_it(served: Served) -> None:
+    """It would come from a thread while the loop sends the previous response, and could corrupt that."""
+    head = POST + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: 19\r\n\r\n"
+    with connected(served, 1, HEALTH + head) as (client,):
+        assert client.recv(10_000).endswith(b"ok\n")
+        client.sendall(b"email=a%40b.example")
+        answer = b"".join(iter(lambda: client.recv(10_000), b""))
+    assert answer.startswith(b"HTTP/1.1 400 "), "no form token"
+
+
 def test_a_client_whose_body_is_too_large_gets_no_100_continue(served: Served) -> None:
     with connected(served, 5, POST + b"Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n") as clients:
         assert [client.recv(10_000)[:13] for client in clients] == [b"HTTP/1.1 413 "] * 5
