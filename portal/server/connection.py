@@ -66,7 +66,7 @@ class PlainErrorTask(ErrorTask):
         if code == 503:
             self.response_headers.append(("Retry-After", str(RETRY_SECONDS)))
         self.set_close_on_finish()
-        self.write(body)
+        self.write(b"" if self.request.header_plus.startswith(b"HEAD ") else body)
 
 
 class Connection(HTTPChannel):

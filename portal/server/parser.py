@@ -44,7 +44,7 @@ class StrictParser(HTTPRequestParser):
             # The application gets the size without the body, and refuses the request on a page or in JSON.
             size = max(self.content_length, self.body_bytes_received)
             self.error, self.headers = None, {**self.headers, "CONTENT_LENGTH": str(size), "CONNECTION": "close"}
-        elif not self.headers_finished and _BARE_LF.search(self.header_plus):
+        elif not self.headers_finished and _BARE_LF.search(self.header_plus.lstrip()):
             self.error, self.completed = BadRequest(""), True
         if self.completed:
             self.expect_continue = False  # waitress would wait for a body that is refused or does not exist
@@ -61,9 +61,8 @@ class StrictParser(HTTPRequestParser):
         if (
             line is None
             or _WHITE_SPACE.search(header_plus)
-            or any(names.count(name) > 1 for name in (b"content-length", b"host"))
+            or not int(line["minor"]) <= names.count(b"host") <= 1  # RFC 9112, 3.2
             or (encodings and (encodings != [b"chunked"] or b"content-length" in names or line["minor"] == b"0"))
-            or (line["minor"] == b"1" and b"host" not in names)  # RFC 9112, 3.2
             or len(names) > MAX_HEADERS + 2
         ):
             raise ParsingError("invalid, ambiguous, or too many headers")

@@ -132,6 +132,12 @@ def test_a_refusal_is_plain_json_with_the_headers_of_every_answer(served: Served
     assert b"NONSENSE" not in body
 
 
+def test_a_refused_head_request_gets_no_body(served: Served) -> None:
+    head, _, body = raw(served, b"HEAD /login HTTP/1.1\r\n\r\n").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert body == b""
+
+
 @pytest.mark.parametrize("body", [b"", b"email=a%40b.example"])
 def test_a_client_that_expects_100_continue_gets_it_once(served: Served, body: bytes) -> None:
     head = POST + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: 19\r\n\r\n"

@@ -5,6 +5,8 @@ import json
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import pytest
+
 from tests.cli.process import PATIENCE_SECONDS, serving, wait_until
 from tests.cli.test_metrics import scrape
 from tests.server.test_ending import COSTLY, patched, signing_in
@@ -53,6 +55,7 @@ def test_more_forms_than_may_wait_are_refused_at_once_and_pages_do_not_wait(tmp_
     assert len([line for line in lines if line["logger"] == "portal.events"]) == 2, "nothing was done for the others"
 
 
+@pytest.mark.full
 def test_a_form_that_has_waited_too_long_is_refused(tmp_path: Path) -> None:
     """As when another process keeps the database locked, so that each form takes long before it fails."""
     with (

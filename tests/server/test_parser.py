@@ -54,6 +54,14 @@ def test_no_head_keeps_the_loop_busy(head: bytes) -> None:
     assert parser.error is not None
 
 
+@pytest.mark.parametrize("before", [b"\r\n", b"\n", b" ", b"\r\n\n"], ids=ascii)
+def test_white_space_before_a_request_is_skipped_however_it_arrives(before: bytes) -> None:
+    parser, whole = StrictParser(LIMITS), before + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    for byte in whole:
+        parser.received(bytes([byte]))
+    assert (parser.completed, parser.error, parser.path) == (True, None, "/")
+
+
 def test_a_request_that_cannot_be_parsed_has_the_path_that_waitress_logs_when_its_client_disconnects() -> None:
     parser = StrictParser(LIMITS)
     parser.received(b"NONSENSE\r\n\r\n")
