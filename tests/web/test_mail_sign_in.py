@@ -83,6 +83,14 @@ def test_a_used_link_opened_after_signing_out_is_explained(site: Site) -> None:
     assert browser.open(link).notices == ["You've already signed in with this link. Each link works once."]
 
 
+def test_where_no_email_comes_another_address_is_named_as_a_reason(site: Site) -> None:
+    browser = site.browser()
+    ask(browser)
+    assert "Your account may have another address." in browser.open("/login/code").words
+    browser.register(EMAIL, "seven tame herons wade")
+    assert "Your account may have another address." not in browser.open("/register/code").words
+
+
 def test_five_attempts_end_a_code_and_keep_its_link_valid(site: Site) -> None:
     site.customer(EMAIL)
     browser = site.browser()
