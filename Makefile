@@ -30,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make run      serve the portal on http://127.0.0.1:5000"
 	@echo "make demo     run a shop on another host name that shows the portal in a frame, over TLS"
-	@echo "make test     the tests to run after each change, real browser and servers included: about 3 minutes"
+	@echo "make test     the tests to run after each change, real browser and servers included: about 3.5 minutes"
 	@echo "make test-all all other tests, then those of domain, pages and API on other Python versions: about 14 minutes"
 	@echo "make coverage run all tests and list the lines of portal/ that none of them runs"
 	@echo "make audit    run third-party audits (Lighthouse, axe, Nu, SpamAssassin) on pages, headers and emails"
