@@ -97,18 +97,3 @@ def test_any_text_is_a_clean_phone_number_or_refused(text: str) -> None:
     assert stored.startswith("+")
     assert set(stored[1:]) <= set("0123456789 ")
     assert parse_phone(stored) == stored
-
-
-_CODES = st.sampled_from([0, 42, *phonenumbers.COUNTRY_CODE_TO_REGION_CODE])
-
-
-@given(_CODES, st.text("0123456789", min_size=1, max_size=14))
-def test_a_plain_number_is_read_as_the_library_reads_it_with_a_hyphen(code: int, national: str) -> None:
-    assert _parsed(f"+{code} {national}") == _parsed(f"+{code}-{national}")
-
-
-def _parsed(text: str) -> str | None:
-    try:
-        return parse_phone(text)
-    except InvalidValue:
-        return None
