@@ -58,6 +58,13 @@ def test_every_text_in_a_template_is_translatable(name: str) -> None:
     assert list(words_outside_gettext((TEMPLATES / name).read_text("utf-8"))) == []
 
 
+def test_no_template_uses_shapes_of_an_svg_file() -> None:
+    """Chromium does not finish loading a page while another one in its process uses the same file."""
+    assert [
+        path.name for path in TEMPLATES.rglob("*.*") if re.search("<use [^>]*href=(?![\"']#)", path.read_text("utf-8"))
+    ] == []
+
+
 def test_untranslatable_texts_in_a_template_are_found() -> None:
     found = words_outside_gettext(
         """<p class="a" title="One">{% if x %}Two{% endif %} {{ _('three') }}</p><style>.four {}</style><b alt="">5</b>

@@ -63,7 +63,6 @@ def test_a_first_visit_is_light(visitor: Visitor, path: str) -> None:
     visitor.go(path)
     visitor.page.wait_for_load_state("networkidle")
     assert any(url.endswith(".js") or ".js?" in url for url in sizes)
-    assert any("icons.svg" in url for url in sizes)
     assert sum(sizes.values()) < FIRST_VISIT, sizes
 
 

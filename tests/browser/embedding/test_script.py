@@ -207,6 +207,15 @@ class TestScript:
         assert shopper.parents.redeem(**told)["success"] is True
 
     @pytest.mark.full
+    def test_two_frames_finish_loading_at_once(self, shopper: Shopper) -> None:
+        """Chromium does not fire `load` for two pages of one process that use the same file of SVG symbols."""
+        sign_up(shopper, "loading@example.com")
+        for _ in range(15):
+            shopper.visit(times="2", **{"data-page": "account"})
+            for frame in shopper.page.frames[1:]:
+                frame.goto(f"{shopper.parents.portal}/account")
+
+    @pytest.mark.full
     @pytest.mark.parametrize("how", ["place.portal.remove()", "place.replaceChildren()", "place.remove()"])
     def test_removing_the_frame_removes_its_listeners(self, shopper: Shopper, how: str) -> None:
         shopper.visit(**{"data-element": "#place"})
