@@ -1,7 +1,8 @@
 // Enhances every page. Without JavaScript the pages work, too.
 "use strict";
 
-// Remove a one-time token from the address bar and the history.
+// Remove a one-time token from the address bar and the history. After a form with errors, going back or reloading opens
+// its page again: the browser would ask whether to send the form once more.
 const cleanPath = document.querySelector("main").dataset.cleanPath;
 if (cleanPath) history.replaceState(null, "", cleanPath);
 

@@ -61,7 +61,7 @@ class Failure(Enum):
 
     TWO_STEP_REQUIRED = _sign_in_failed(N_("Enter a code from your authenticator app to sign in."), "two-step-required")
     TWO_STEP_WRONG = _sign_in_failed(
-        N_("This code isn't right. Enter the code that your authenticator app shows now, or a recovery code."),
+        N_("This code isn't right, or it was used before. Enter the newest code of your app or another recovery code."),
         "two-step-wrong",
     )
     TWO_STEP_SETUP_REQUIRED = _sign_in_failed(N_("Set up two-step verification to sign in."), "two-step-setup-required")

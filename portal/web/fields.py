@@ -25,7 +25,7 @@ from portal.web.session import current_customer
 _IN_NUMBER = re.compile(r"(?<=\d) (?=\d)")
 CODE_LENGTH = 40
 """Characters: six digits, and white space that was pasted with them."""
-_TOO_LONG = NN_("%(field)s: use at most %(num)d character.", "%(field)s: use at most %(num)d characters.")
+_TOO_LONG = NN_("%(field)s can have at most %(num)d character.", "%(field)s can have at most %(num)d characters.")
 _MISSING_MESSAGES = {
     "first_name": N_("Enter your first name."),
     "last_name": N_("Enter your last name."),

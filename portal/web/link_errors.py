@@ -8,6 +8,7 @@ from portal.domain.context import NOTICE_LINK_LIFETIME
 from portal.domain.errors import Failure, Refused
 from portal.domain.messages import N_
 from portal.domain.one_time_links import LinkUsed
+from portal.domain.tokens import Purpose
 from portal.i18n import duration_text, translate
 from portal.web.emailed_links import remembered_registration
 from portal.web.form_page import refusal_text
@@ -22,11 +23,12 @@ _TITLES = {
 }
 _USED_TITLE = N_("This link has already been used")
 _USED_MESSAGES = {
-    "password": N_("A new password was set with it. Each link works once."),
-    "mail_sign_in": N_("It was used to sign in. Each link works once."),
-    "not_me": N_("Everyone was signed out with it. Each link works once."),
-    "account_data": N_("The account was kept with it. Each link works once."),
-    "address_change": N_("It was used to change an email address, or to undo that. Each link works once."),
+    Purpose.RESET: N_("A new password was set with it. Each link works once."),
+    Purpose.SIGN_IN: N_("It was used to sign in. Each link works once."),
+    Purpose.NOT_ME: N_("Everyone was signed out with it. Each link works once."),
+    Purpose.KEEP: N_("The account was kept with it. Each link works once."),
+    Purpose.ADDRESS_CHANGE: N_("The new email address was confirmed with it. Each link works once."),
+    Purpose.ADDRESS_UNDO: N_("The change of email address was undone with it. Each link works once."),
 }
 _ERASED = N_("The time to keep the account is over, or this isn't one of our links. You can create a new account.")
 _UNDO_EXPIRED = N_(
@@ -48,8 +50,8 @@ class LinkError:
 def link_error(refusal: Refused) -> LinkError:
     """Return what to say of a refused link; its blueprint tells what the link was for."""
     title, message = _TITLES.get(refusal.failure), refusal_text(refusal)
-    if isinstance(refusal, LinkUsed) and request.blueprint in _USED_MESSAGES:
-        title, message = _USED_TITLE, translate(_USED_MESSAGES[request.blueprint])
+    if isinstance(refusal, LinkUsed) and refusal.link.purpose in _USED_MESSAGES:
+        title, message = _USED_TITLE, translate(_USED_MESSAGES[refusal.link.purpose])
     elif request.blueprint == "account_data" and refusal.failure in (Failure.LINK_EXPIRED, Failure.NO_SUCH_LINK):
         message = translate(_ERASED)
     elif request.endpoint == "address_change.undo" and refusal.failure is Failure.LINK_EXPIRED:

@@ -70,6 +70,16 @@ def test_after_signing_out_the_back_button_shows_nothing_personal(new_visitor: N
             assert personal not in visitor.page.content()
 
 
+def test_going_back_to_a_refused_form_shows_the_form_again(visitor: Visitor) -> None:
+    visitor.go("/login?next=/account/profile")
+    visitor.type(email="nobody@example.com", password=PASSWORD)
+    assert visitor.press("Sign in") == 422
+    visitor.follow("Forgot your password?")
+    assert visitor.page.go_back().status == 200  # type: ignore[union-attr] # another page
+    assert visitor.page.url.endswith("/login?next=%2Faccount%2Fprofile")
+    expect(visitor.page.locator("main [name=email]")).to_have_value("nobody@example.com")
+
+
 def test_a_page_of_a_session_ended_elsewhere_is_reloaded(new_visitor: NewVisitor) -> None:
     email = "ended-elsewhere@example.com"
     visitor = member(new_visitor, email)

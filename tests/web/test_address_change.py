@@ -76,7 +76,7 @@ def test_it_is_confirmed_by_the_link_in_any_browser(site: Site) -> None:
     assert phone.open(link).status == 200  # the page leads to the sign-in
     other = site.browser().open(link)
     assert_error_page(other, 410)
-    assert "It was used to change an email address" in other.words
+    assert "The new email address was confirmed with it." in other.words
 
 
 def test_the_page_of_a_link_can_be_reloaded_without_its_token(site: Site) -> None:
@@ -212,6 +212,14 @@ def test_no_page_of_it_is_shown_in_a_frame(site: Site) -> None:
     endpoints = {rule.endpoint for rule in site.app.url_map.iter_rules() if rule.rule.startswith(PATH)}
     assert len(endpoints) == 7
     assert endpoints <= NEVER_FRAMED
+
+
+def test_a_used_undo_link_says_what_it_did(site: Site) -> None:
+    undo = change(site, site.customer(EMAIL))
+    site.browser().fill(undo)
+    used = site.browser().open(undo)
+    assert_error_page(used, 410)
+    assert "The change of email address was undone with it." in used.words
 
 
 def test_the_shops_server_gets_the_new_address_at_once(site: Site) -> None:

@@ -88,7 +88,7 @@ def test_the_page_of_a_used_link_leads_to_the_next_step(site: Site) -> None:
         page = site.browser().open(link)
         assert_error_page(page, 410)
         assert page.tree.one("h1").text == title
-        assert page.tree.one("main").one("svg", data_icon=icon)
+        assert len(page.tree.one("main").all("svg", data_icon=icon)) == 1
         assert ways_on(page) == expected
 
 

@@ -84,9 +84,9 @@ def test_what_is_wrong_with_a_field_names_it(site: Site) -> None:
     page = site.browser().fill("/register", {"email": EMAIL, **long})
 
     assert dict(page.problems) == {
-        "password": "Password: use at most 256 characters.",
+        "password": "Password can have at most 256 characters.",
         "first_name": "First name: it contains a character that can't be used here. Please type it again.",
-        "company_name": "Company: use at most 255 characters.",
+        "company_name": "Company can have at most 255 characters.",
     }
 
 
