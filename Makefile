@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Two targets at once would write to the same environment.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run demo test test-all test-programs coverage audit check format bench bench-peers bench-postgresql bench-instances bench-customers soak messages language lock sbom clean
+.PHONY: help run demo test test-all test-programs coverage audit check format bench bench-peers bench-postgresql bench-instances bench-customers soak messages language pictures lock sbom clean
 
 help:
 	@echo "make run      serve the portal on http://127.0.0.1:5000"
@@ -44,6 +44,7 @@ help:
 	@echo "make soak     kill the portal at random under load, 500 times, and check for lost data; then the long tests"
 	@echo "make messages update the catalogues of all languages from the sources"
 	@echo "make language LOCALE=de   the same, and create a catalogue for another language"
+	@echo "make pictures take the pictures of README and docs/pages.md anew"
 	@echo "make lock     update the lock files from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)"
 	@echo "make sbom     write a bill of materials (CycloneDX) to build/portal.cdx.json"
 	@echo "make clean    remove what these targets created, except instance/"
@@ -142,6 +143,9 @@ language: messages
 	@test -e $(TRANSLATIONS)/$(subst -,_,$(LOCALE)) || $(BIN)/pybabel init --input-file=$(POT) $(WIDTH) \
 		--output-dir=$(TRANSLATIONS) --locale=$(subst -,_,$(LOCALE))
 	@$(PYBABEL) compile --directory=$(TRANSLATIONS)
+
+pictures: test-programs
+	@$(BIN)/python -m tests.browser.pictures
 
 %.mo: %.po | $(VENV)/.runtime
 	@$(PYBABEL) compile --input-file=$< --output-file=$@
