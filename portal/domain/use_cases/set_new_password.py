@@ -73,12 +73,12 @@ def _reset(context: Context, visitor: Visitor, link: OpenLink, password: str, si
 
     Of any number of parallel uses one succeeds. It ends every identity, open link and pending registration, unlocks the
     account, and queues the security notice if the password has changed. A refusal leaves the link unused. Raises Busy,
-    and Refused (NO_SUCH_LINK, LINK_ENDED, LINK_EXPIRED, and what hash_new_password raises).
+    and Refused (LINK_ENDED, LINK_EXPIRED, and what hash_new_password raises).
     """
     with context.database.read() as connection:
         contact = contacts.find_by_id(connection, link.contact_id)
-    if contact is None:  # deleted since the link was read
-        raise Refused(Failure.NO_SUCH_LINK)
+    if contact is None:  # closed since the link was read
+        raise Refused(Failure.LINK_ENDED)
     limits = new_password_limits(context, contact.id)
     change = PasswordChange(EventKind.RESET, limits, may_be_current=sign_in is not None and not contact.is_locked)
     new = hash_new_password(context, visitor, contact, password, change)

@@ -15,7 +15,7 @@ from portal.domain.recent_authentication import RECENT, NotRecentlyAuthenticated
 from portal.domain.use_cases.change_password import change_password
 from portal.domain.use_cases.close_account import close_account, get_keep_link, keep_account
 from portal.domain.use_cases.set_first_password import set_first_password
-from portal.domain.use_cases.set_new_password import get_reset_link
+from portal.domain.use_cases.set_new_password import get_reset_link, reset_and_sign_in
 from portal.storage.models import Account, Contact, Event, Identity, Link, OutboxMail
 from tests.conftest import MovableClock
 from tests.domain.full_customer import EMAIL, FullCustomer, create_full_customer
@@ -41,6 +41,14 @@ def test_every_session_and_link_ends_at_once(scene: Scene) -> None:
     assert not scene.is_signed_in(at_shop)
     with refused(Failure.LINK_ENDED):
         get_reset_link(scene.context, scene.visitor, reset)
+
+
+def test_a_link_that_was_open_a_moment_before_has_ended(scene: Scene) -> None:
+    customer = scene.join()
+    link = get_reset_link(scene.context, scene.visitor, scene.ask_reset())
+    assert scene.close(customer)
+    with refused(Failure.LINK_ENDED):
+        reset_and_sign_in(scene.context, scene.visitor, link, SECOND_PASSWORD, remember=False, replacing=None)
 
 
 @pytest.mark.parametrize("email", [ADA, "nobody@example.com"])
