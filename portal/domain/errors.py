@@ -61,7 +61,10 @@ class Failure(Enum):
 
     TWO_STEP_REQUIRED = _sign_in_failed(N_("Enter a code from your authenticator app to sign in."), "two-step-required")
     TWO_STEP_WRONG = _sign_in_failed(
-        N_("This code isn't right, or it was used before. Enter the newest code of your app or another recovery code."),
+        N_(
+            "This code isn't right, or it was used before. Enter the next one that your app shows. If that fails too, "
+            "check that the time on your phone is set automatically."
+        ),
         "two-step-wrong",
     )
     TWO_STEP_SETUP_REQUIRED = _sign_in_failed(N_("Set up two-step verification to sign in."), "two-step-setup-required")

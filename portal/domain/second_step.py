@@ -30,7 +30,7 @@ from portal.storage.models import RecoveryCode, SecondStep
 
 STEP_SECONDS = 30
 _TOLERATED_STEPS = (0, -1, 1)
-_WRONG_AT_SET_UP = N_("This code isn't right. Check that the time on your phone is set automatically, and try again.")
+_WRONG_RECOVERY = N_("This recovery code isn't right, or it was used before. Enter another one that you saved.")
 _LOCKED = N_("Too many wrong codes were entered. Use a recovery code, or a browser you've signed in with before.")
 
 _log = logging.getLogger("portal.security")
@@ -103,7 +103,7 @@ def turn_on(
         return None
     time_step = find_time_step(secret, code, now)
     if time_step is None:
-        raise Refused(Failure.TWO_STEP_WRONG, detail=_WRONG_AT_SET_UP, field="code")
+        raise Refused(Failure.TWO_STEP_WRONG, field="code")
     values = {
         "contact_id": contact.id,
         "secret": context.secret_box.seal(contact.id, secret),
@@ -183,7 +183,8 @@ def check(context: Context, guess: Guess, then: Callable[[Connection, ContactCre
                 return result
             refusal = Failure.TWO_STEP_WRONG
             record(connection, visitor, guess.kind, contact_id=contact_id, now=now, refusal=refusal)
-        raise Refused(Failure.TWO_STEP_WRONG, detail=_LOCKED if locked else None, field="code")
+        detail = _LOCKED if locked else _WRONG_RECOVERY if guess.is_recovery_code else None
+        raise Refused(refusal, detail=detail, field="code")
 
 
 def _try_app_code(connection: Connection, context: Context, contact_id: int, typed: str) -> bool:

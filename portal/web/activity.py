@@ -90,7 +90,7 @@ REASONS: dict[Failure, str] = {
     Failure.REGISTRATION_BANNED: _CLOSED,
     Failure.ALREADY_REGISTERED: N_("the address already belongs to an account"),
     Failure.UNVERIFIED: _UNCONFIRMED,
-    Failure.PASSWORD_REFUSED: N_("the new password was too easy to guess"),
+    Failure.PASSWORD_REFUSED: N_("the new password was too short or too easy to guess"),
     Failure.PASSWORD_REUSED: N_("the new password had been used before"),
     Failure.LINK_ENDED: _LINK_ENDED,
     Failure.CODE_ENDED: _LINK_ENDED,

@@ -27,7 +27,7 @@ _EMAIL = N_("Email address")
 _REASON = N_("Reason")
 _WRONG_PASSWORDS = N_("Wrong passwords in a row")
 LABELS: Mapping[str, str] = {
-    "cuRefNo": N_("Customer reference number"),
+    "cuRefNo": N_("Customer reference"),
     "email": _EMAIL,
     "name": N_("Name"),
     "newsletter": N_("Newsletter"),

@@ -90,5 +90,6 @@ def _take_notice() -> dict[str, object]:
         session.pop(name, None)
     return {
         "notice": notice and translate(notice, **values),
+        "notice_kind": "reason" if reason else "done",
         "notice_link": link and (url_for(link[0]), translate(link[1])),
     }

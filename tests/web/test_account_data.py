@@ -86,7 +86,7 @@ def test_a_copy_to_read_has_labels_sections_and_times_in_the_readers_language(si
     for words in (
         "Phone",
         PHONE,
-        "Customer reference number",
+        "Customer reference",
         "Newsletter",
         "Email address confirmed",
         "Kept signed in",

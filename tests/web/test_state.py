@@ -241,6 +241,7 @@ class TestSignedOutElsewhere:
         page = browser.open("/account")
         assert page.title.startswith("Sign in")
         assert page.notices == ["You were signed out because your password was changed. Please sign in again."]
+        assert page.tree.one("p", role="status").get("class") == "notice reason"
         assert browser.open("/account").notices == browser.open("/login").notices == []
 
     @pytest.mark.parametrize("path", ["/login", "/register", "/password/reset/none"])

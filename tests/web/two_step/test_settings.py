@@ -41,7 +41,7 @@ def test_setting_up_shows_a_qr_code_the_key_and_ten_recovery_codes_once(site: Si
     assert "10 codes left" in later.words
     assert all(code not in later.text for code in codes)
     assert browser.is_signed_in
-    assert "Two-step verification was turned on for Customer portal" in subjects(site)
+    assert "Two-step verification was turned on for your Customer portal account" in subjects(site)
     again = browser.post(wrong.form(SETTINGS), {"code": "123456", "csrf_token": later.forms[0].token})
     assert again.location == SETTINGS
 
@@ -79,7 +79,7 @@ def test_recent_authentication_takes_the_second_step_too(site: Site, phone: Phon
     answer = browser.post(wrong.form("/reauthenticate/two-step"), {"code": phone.code()})
     assert answer.location == f"{SETTINGS}/off"
     assert browser.post(browser.open(SETTINGS).form(f"{SETTINGS}/off")).location == "/account/security"
-    assert "Two-step verification was turned off for Customer portal" in subjects(site)
+    assert "Two-step verification was turned off for your Customer portal account" in subjects(site)
     assert site.browser().sign_in(EMAIL, PASSWORD).location == "/account"
     stolen = site.browser()
     stolen.set_cookie(before or "")

@@ -64,7 +64,7 @@ def test_a_recovery_code_signs_in_once_and_sends_an_email(site: Site, phone: Pho
 def test_whom_to_ask_without_phone_and_codes(site: Site, phone: Phone) -> None:
     browser = site.browser()
     browser.sign_in(EMAIL, PASSWORD)
-    asks = "No recovery code either? Customer portal can turn two-step verification off once they know that it's you."
+    asks = "No recovery code either? Contact us the way you usually do: we can turn two-step verification off"
     assert asks in browser.open(SIGN_IN).words
     with site.context.database.write() as connection:
         connection.execute(update(Organisation).values(support_email="help@example.com"))
@@ -72,6 +72,19 @@ def test_whom_to_ask_without_phone_and_codes(site: Site, phone: Phone) -> None:
     page = browser.open(SIGN_IN)
     assert "Email help@example.com" in page.words
     assert page.tree.one("main").one("a", href="mailto:help@example.com").text == "help@example.com"
+
+
+def test_the_text_for_a_wrong_code_is_about_the_kind_of_code(site: Site, phone: Phone) -> None:
+    browser, other = site.browser(), site.browser()
+    used = phone.recovery_codes[0]
+    other.sign_in(EMAIL, PASSWORD)
+    pass_step(other, used)
+    browser.sign_in(EMAIL, PASSWORD)
+    for code, words in (
+        ("12345", "Enter the next one that your app shows."),
+        (used, "Enter another one that you saved."),
+    ):
+        assert words in dict(pass_step(browser, code).problems)["code"]
 
 
 def test_one_recovery_code_in_parallel_signs_in_once(site: Site, phone: Phone) -> None:
