@@ -83,9 +83,14 @@ def test_the_header_of_a_customer_is_one_row_on_a_small_phone(new_visitor: NewVi
     visitor = new_visitor(viewport={"width": 320, "height": 640})
     visitor.register("narrow@example.com")
     visitor.confirm("narrow@example.com")
-    assert visitor.page.locator("header").bounding_box()["height"] < 2 * 44  # type: ignore[index] # it is shown
-    for name in ("Account", "Sign out"):
-        assert visitor.page.locator("header").get_by_text(name).count() == 1
+    header = visitor.page.locator("header")
+    for width in (320, 360, 390):
+        visitor.page.set_viewport_size({"width": width, "height": 640})
+        assert header.bounding_box()["height"] < 2 * 44  # type: ignore[index] # it is shown
+        for name in ("Account", "Sign out"):
+            words = header.get_by_text(name)
+            assert words.count() == 1
+            assert (words.bounding_box()["width"] > 44) == (width > 320)  # type: ignore[index] # an icon stands for them
 
 
 @pytest.mark.full

@@ -5,15 +5,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import serving_by_name
-from tests.browser.pictures import FOLDER, PICTURES, words_shown
+from tests.browser.pictures import FOLDER, PICTURES, pages_of_pictures, words_on
 
 pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 
 def test_the_pictures_show_the_words_of_today(browser: Browser, tmp_path: Path) -> None:
     """If this fails, run `make pictures`."""
-    instance = tmp_path / "instance"
-    with serving_by_name(instance) as portal:
-        words = words_shown(browser, instance, portal.url, {})
+    words = {name: words_on(page) for name, page in pages_of_pictures(browser, tmp_path)}
     assert words == {name: (FOLDER / f"{name}.txt").read_text("utf-8") for name in PICTURES}
