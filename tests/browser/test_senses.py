@@ -43,11 +43,11 @@ def page(request: pytest.FixtureRequest, guest_and_member: tuple[Visitor, Visito
     visitor = member if request.param.startswith("/account") else guest
     visitor.page.emulate_media(forced_colors="none", reduced_motion="no-preference")
     visitor.go(request.param)
+    visitor.blur()
     return visitor.page
 
 
 def test_the_tab_key_reaches_everything_in_order_with_visible_focus(page: Page) -> None:
-    page.evaluate("document.activeElement.blur()")
     targets = [
         target
         for target in page.locator("a[href], button, input, summary").all()
@@ -97,7 +97,7 @@ def test_pages_follow_the_preferred_colour_scheme(page: Page) -> None:
 def test_fields_stand_out_from_what_is_around_them(new_visitor: NewVisitor, scheme: str) -> None:
     visitor = new_visitor(color_scheme=scheme)
     visitor.go("/login")
-    visitor.page.evaluate("document.activeElement.blur()")
+    visitor.blur()
     for field in ("[name=email]", "[name=password]", "[name=remember]"):
         border = colour(visitor.page, field, "border-top-color")
         assert contrast(border, colour(visitor.page, field, "background-color")) >= 3

@@ -142,6 +142,11 @@ class Visitor:
         if self.page.evaluate("document.activeElement === document.body && !!document.querySelector('[autofocus]')"):
             expect(self.page.locator("[autofocus]")).to_be_focused()
 
+    def blur(self) -> None:
+        """Take the focus away from the field that has it, once the page has set it."""
+        self._wait_for_focus()
+        self.page.evaluate("document.activeElement.blur()")
+
     def follow(self, link: str) -> int:
         """Click the link with this text, and return the status of the next page."""
         with self.page.expect_navigation() as navigation:
