@@ -61,7 +61,10 @@ _MESSAGES = {
     429: (N_("Please wait a while"), N_("Too many attempts. Please try again later.")),
     500: (
         N_("Something went wrong"),
-        N_("It's our fault, not yours. Try again in a moment. If it happens again, tell us the reference below."),
+        N_(
+            "It's our fault, not yours. Try again in a moment. If it happens again, tell the shop or service the"
+            " reference below."
+        ),
     ),
     431: (
         N_("That was too much"),

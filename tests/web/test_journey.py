@@ -6,7 +6,7 @@ import pytest
 
 from tests.web.conftest import PASSWORD, Site
 from tests.web.html import read
-from tests.web.post import link_in, text_of
+from tests.web.post import code_in, link_in, text_of
 
 EMAIL = "ada@example.com"
 SECOND, THIRD = "nine grey otters swim", "four red foxes sleep"
@@ -120,6 +120,17 @@ def test_an_unverified_customer_with_the_right_password_may_resend_the_email(sit
     before = len(site.mails(EMAIL))
     assert elsewhere.post(told.form("/register/resend")).location == "/register/code"
     assert len(site.mails(EMAIL)) == before + 1
+
+
+def test_an_unverified_customer_with_the_right_password_may_enter_the_code(site: Site) -> None:
+    site.browser().register(EMAIL, PASSWORD)
+    elsewhere = site.browser("198.51.100.4")
+
+    told = elsewhere.sign_in(EMAIL, PASSWORD)
+    link = told.tree.one("a", href="/register/code").get("href")
+    code = code_in(site.mails(EMAIL)[-1])
+    assert elsewhere.fill(link, {"code": code}, submit_to=link).location == "/account"
+    assert elsewhere.is_signed_in
 
 
 def test_a_reset_in_one_browser_signs_the_other_out(site: Site) -> None:

@@ -62,7 +62,7 @@ def test_a_stolen_password_is_noticed_and_the_thief_is_signed_out_at_the_next_re
 
     page = owner.follow(answer)
     assert "Everyone is signed out of your account. Now choose a new password." in page.text
-    assert "Your other devices will be signed out" not in page.words
+    assert "signed out everywhere else" not in page.words
     assert owner.post(page.form(), {"password": SECOND}).location == "/account"
     assert owner.is_signed_in
     assert thief.sign_in(EMAIL, PASSWORD).status == 422

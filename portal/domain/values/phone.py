@@ -14,7 +14,7 @@ def parse_phone(text: str, country: str | None = None) -> str:
     """
     import phonenumbers  # 58 modules, which no start needs
 
-    message = N_("Enter the phone number with its country code, like +420 777 123 456.")
+    message = N_("Enter the whole phone number with its country code, like +420 777 123 456.")
     text = cleaned(text).replace("(", "").replace(")", "")
     if len(text) > 40:  # longer than any number with spaces; rejected before a regular expression is matched
         raise InvalidValue(message)
