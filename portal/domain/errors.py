@@ -56,7 +56,9 @@ class Failure(Enum):
         "login",
         "E007",
         "Customer mail has not been authorized.",
-        N_("Please confirm your email address first. Open the link in the email we sent you, or enter its code. We can also resend it."),
+        N_(
+            "Please confirm your email address first. Open the link in the email we sent you, or enter its code. We can also resend it."
+        ),
     )
 
     TWO_STEP_REQUIRED = _sign_in_failed(N_("Enter a code from your authenticator app to sign in."), "two-step-required")

@@ -52,6 +52,8 @@ class Customer:
     company_name: str | None
     phone: str | None
     locale: str | None
+    signed_in_at: datetime
+    """When this session began."""
     proved_at: datetime | None = None
     """When they last proved in this session to be the customer (recent_authentication.py)."""
     second_step_at: datetime | None = None
@@ -89,6 +91,19 @@ class NewIdentity:
     """Whether it begins with the password, a passkey or a proof of the mailbox (recent_authentication.py)."""
     second_step_at: datetime | None = None
     """When the second step was passed."""
+    signed_in_at: datetime | None = None
+    """When the session began, if the identity is a new one for a session that goes on."""
+
+    @classmethod
+    def next_of(cls, customer: Customer, *, remember: bool) -> "NewIdentity":
+        """Return the next identity of a customer's session, which has just ended with all others."""
+        return cls(
+            customer.id,
+            remember,
+            is_proof=True,
+            second_step_at=customer.second_step_at,
+            signed_in_at=customer.signed_in_at,
+        )
 
 
 _insert = insert(Identity)
@@ -108,6 +123,7 @@ _find = (
         Contact.c.company_name,
         Identity.c.proved_at,
         Identity.c.second_step_at,
+        Identity.c.created_at.label("signed_in_at"),
         Identity.c.remember.label("remember"),  # the column has another name
         Identity.c.seen_at,
         Identity.c.expires_at,
@@ -163,7 +179,7 @@ def start(connection: Connection, rules: Rules, visitor: Visitor, new: NewIdenti
             "channel": _channel(visitor),
             "proved_at": now if new.is_proof else None,
             "second_step_at": new.second_step_at,
-            "created_at": now,
+            "created_at": new.signed_in_at or now,
             "seen_at": now,
             "expires_at": now + (rules.identity_lifetime if new.remember else SHORT_LIFETIME),
         },
@@ -218,6 +234,7 @@ def find(context: Context, organisation_id: int, raw: str) -> Customer | None:
         locale=row.locale,
         proved_at=row.proved_at,
         second_step_at=row.second_step_at,
+        signed_in_at=row.signed_in_at,
     )
 
 

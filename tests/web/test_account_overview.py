@@ -41,6 +41,13 @@ def test_the_overview_says_when_there_was_no_earlier_sign_in(site: Site) -> None
     assert "There's no earlier sign-in to show." in site.customer(EMAIL).open("/account").words
 
 
+def test_a_change_of_password_is_no_sign_in(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    changed = browser.fill("/account/password", {"current_password": PASSWORD, "password": "nine grey otters swim"})
+    assert changed.location == "/account"
+    assert "There's no earlier sign-in to show." in browser.open("/account").words
+
+
 def test_the_overview_leads_back_to_the_first_return_origin(site: Site) -> None:
     browser = site.customer(EMAIL)
     assert "Back to" not in browser.open("/account").words

@@ -43,8 +43,9 @@ def change_password(
         accounts.change_password(connection, context, visitor, current, new.hash, now)
         lockout.reset_wrong_passwords(connection, device, contact.id)
         record(connection, visitor, EventKind.PASSWORD_CHANGE, contact_id=contact.id, now=now)
-        start = NewIdentity(contact.id, remember, is_proof=True, second_step_at=customer.second_step_at)
-        return identities.start(connection, context.rules, visitor, start, now)
+        return identities.start(
+            connection, context.rules, visitor, NewIdentity.next_of(customer, remember=remember), now
+        )
 
 
 def _objection(context: Context, visitor: Visitor, contact: ContactCredentials, password: str) -> Refused | None:

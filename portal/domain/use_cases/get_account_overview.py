@@ -41,7 +41,7 @@ class AccountOverview:
 
 _last_sign_in = (
     select(Identity.c.created_at.label("occurred_at"), Identity.c.ip, Identity.c.user_agent)
-    .where(Identity.c.contact_id == bindparam("contact_id"), Identity.c.id < bindparam("identity_id"))
+    .where(Identity.c.contact_id == bindparam("contact_id"), Identity.c.created_at < bindparam("signed_in_at"))
     .where(Identity.c.channel != Channel.API)
     .order_by(Identity.c.id.desc())
     .limit(1)
@@ -72,7 +72,7 @@ _WANTED = "phone"
 
 def get_account_overview(context: Context, customer: Customer, rules: Rules) -> AccountOverview:
     """Return the data of the overview, by one statement; raises CustomerDeleted."""
-    parameters = {"contact_id": customer.id, "identity_id": customer.identity_id, "now": context.clock()}
+    parameters = {"contact_id": customer.id, "signed_in_at": customer.signed_in_at, "now": context.clock()}
     with context.database.read() as connection:
         row = connection.execute(_overview, parameters).one_or_none()
     if row is None:

@@ -87,7 +87,7 @@ def _use_link(context: Context, visitor: Visitor, customer: Customer, link: Open
         one_time_links.end_all(connection, contact_id, now, Purpose.REAUTHENTICATE)
         if redeemed.contact.proven_at is not None:
             return identities.renew(connection, customer.identity_id, now)
-        new = NewIdentity(contact_id, remember, is_proof=True, second_step_at=customer.second_step_at)
+        new = NewIdentity.next_of(customer, remember=remember)
         return identities.start(connection, context.rules, visitor, new, now)
 
 

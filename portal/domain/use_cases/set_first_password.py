@@ -34,5 +34,6 @@ def set_first_password(context: Context, visitor: Visitor, customer: Customer, p
             raise Refused(Failure.PASSWORD_REFUSED, detail=_HAS_ONE)
         accounts.change_password(connection, context, visitor, current, new.hash, now)
         record(connection, visitor, EventKind.PASSWORD_SET, contact_id=contact.id, now=now)
-        start = NewIdentity(contact.id, remember, is_proof=True, second_step_at=customer.second_step_at)
-        return identities.start(connection, context.rules, visitor, start, now)
+        return identities.start(
+            connection, context.rules, visitor, NewIdentity.next_of(customer, remember=remember), now
+        )
