@@ -57,7 +57,8 @@ class Failure(Enum):
         "E007",
         "Customer mail has not been authorized.",
         N_(
-            "Please confirm your email address first. Open the link in the email we sent you, or enter its code. We can also resend it."
+            "Please confirm your email address first. Open the link in the email we sent you, or enter its code. We "
+            "can also resend it."
         ),
     )
 
@@ -104,12 +105,12 @@ class Failure(Enum):
 
     REGISTRATION_DROPPED = _registration_failed(
         N_(
-            "Your email address was confirmed in another way, so the password chosen at registration was not saved. "
+            "Your email address was confirmed in another way, so what was entered at registration was not saved. "
             "Sign in by email, or set a new password."
         )
     )
 
-    ALREADY_CONFIRMED = _registration_failed(N_("There is nothing more to confirm. You can sign in with this address."))
+    ALREADY_CONFIRMED = _registration_failed(N_("There is nothing more to confirm. This address is ready to use."))
 
     PASSWORD_REFUSED = Wording(
         "set-new-password", "E001", "Change password failed.", N_("Please choose another password.")

@@ -3,7 +3,6 @@
 A code has 80 random bits and cannot be guessed, so a fast digest of it is stored and no limit per account is needed.
 """
 
-import re
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, insert, update
@@ -21,7 +20,6 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"
 """32 characters, without those that look alike."""
 _LENGTH = 16
 _GROUP = 4
-_FORMAT = re.compile(rf"[{_ALPHABET}]{{{_LENGTH}}}")
 
 _use = (
     update(RecoveryCode)
@@ -30,11 +28,6 @@ _use = (
     .values(used_at=bindparam("now"))
     .returning(RecoveryCode.c.id)
 )
-
-
-def is_recovery_code(text: str) -> bool:
-    """Return whether a text, in lower case and without separators, has the format of a recovery code."""
-    return _FORMAT.fullmatch(text) is not None
 
 
 def replace_all(connection: Connection, contact_id: int, now: datetime) -> list[str]:

@@ -31,6 +31,10 @@ from portal.storage.models import RecoveryCode, SecondStep
 STEP_SECONDS = 30
 _TOLERATED_STEPS = (0, -1, 1)
 _WRONG_RECOVERY = N_("This recovery code isn't right, or it was used before. Enter another one that you saved.")
+_WRONG_AT_SET_UP = N_(
+    "This code isn't right. Enter the next one that your app shows. If that fails too, check that the time on your "
+    "phone is set automatically."
+)
 _LOCKED = N_("Too many wrong codes were entered. Use a recovery code, or a browser you've signed in with before.")
 
 _log = logging.getLogger("portal.security")
@@ -103,7 +107,7 @@ def turn_on(
         return None
     time_step = find_time_step(secret, code, now)
     if time_step is None:
-        raise Refused(Failure.TWO_STEP_WRONG, field="code")
+        raise Refused(Failure.TWO_STEP_WRONG, detail=_WRONG_AT_SET_UP, field="code")
     values = {
         "contact_id": contact.id,
         "secret": context.secret_box.seal(contact.id, secret),
@@ -149,8 +153,8 @@ class Guess:
 
     @property
     def is_recovery_code(self) -> bool:
-        """Whether it has the format of a recovery code."""
-        return recovery_codes.is_recovery_code(self.typed)
+        """Whether it is meant as a recovery code, complete or not: a code of an app is six digits."""
+        return len(self.typed) > CODE_DIGITS or not self.typed.isdecimal()
 
 
 def check(context: Context, guess: Guess, then: Callable[[Connection, ContactCredentials, datetime], T]) -> T:

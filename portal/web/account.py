@@ -13,6 +13,7 @@ from portal.domain.use_cases.change_password import change_password
 from portal.domain.use_cases.get_account_overview import get_account_overview
 from portal.domain.use_cases.get_security import get_security
 from portal.domain.use_cases.set_first_password import set_first_password
+from portal.i18n import translate
 from portal.web import session
 from portal.web.form_page import FormPage, PageState
 from portal.web.forms import ChangePasswordForm, NewPasswordForm
@@ -20,6 +21,13 @@ from portal.web.organisation import current_organisation
 from portal.web.passkeys import find_party, why_no_passkeys
 from portal.web.password import check_typed_password
 from portal.web.profile_forms import field_label
+
+_ADD = {
+    "phone": N_("Add your phone number"),
+    "first_name": N_("Add your first name"),
+    "last_name": N_("Add your last name"),
+}
+"""The words for fields that the overview often asks for."""
 
 pages = Blueprint("account", __name__, url_prefix="/account")
 
@@ -29,7 +37,10 @@ def home() -> str:
     """Show the overview, with what is missing."""
     rules = profile_rules(current_organisation().field_rules)
     overview = get_account_overview(current_context(), session.signed_in_customer(), rules)
-    missing = [(name, field_label(name)) for name in overview.missing]
+    missing = [
+        (name, translate(_ADD[name]) if name in _ADD else translate(N_("Add: %(field)s"), field=field_label(name)))
+        for name in overview.missing
+    ]
     can_add_passkey = not overview.has_passkey and find_party() is not None
     return render_template("account/home.html", overview=overview, missing=missing, can_add_passkey=can_add_passkey)
 

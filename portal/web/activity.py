@@ -80,7 +80,7 @@ _CLOSED = N_("the account is closed")
 _UNCONFIRMED = N_("the email address is not confirmed")
 REASONS: dict[Failure, str] = {
     Failure.WRONG_PASSWORD: _WRONG_PASSWORD,
-    Failure.PASSWORD_LOCKED: N_("too many wrong passwords in a row"),
+    Failure.PASSWORD_LOCKED: N_("the password is locked until you set a new one or sign in by email"),
     Failure.ALREADY_CONFIRMED: N_("the email address was already confirmed"),
     Failure.NO_ACCOUNT: N_("there was no password yet"),
     Failure.TOO_MANY_LOGINS: _TOO_MANY,

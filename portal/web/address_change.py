@@ -30,7 +30,7 @@ from portal.web.link_page import LinkPage, LinkState
 from portal.web.saved_input import remember_address
 
 _CHANGED = N_("Your email address is changed. Use it from now on when you sign in.")
-_UNDONE = N_("Your email address is back and everyone was signed out. Now set a new password.")
+_UNDONE = N_("Your email address is back, and everyone was signed out. Now set a new password.")
 
 pages = Blueprint("address_change", __name__, url_prefix="/account/email")
 
@@ -112,7 +112,7 @@ class ConfirmPage(LinkPage[ConfirmForm, LinkState]):
     template = "account/confirm_email.html"
     purpose = Purpose.ADDRESS_CHANGE
     request_endpoint = "address_change.request"
-    used_notice = N_("Your email address has been changed with this link already.")
+    used_notice = N_("Your email address is already changed.")
 
     def load(self, token: str) -> LinkState:
         requested = get_requested_change(current_context(), session.current_visitor(), token)

@@ -8,6 +8,7 @@ USED_LINKS = "used"
 _REGISTRATION = "registration"
 _MAILED_ADDRESS = "mailed_to"
 _SIGN_IN_REQUESTS = "sign_ins"
+_KEEP_SIGNED_IN = "stay"
 _CODE_REQUESTS = "codes"
 _OPENED_LINKS = "links"
 _MAX_USED_LINKS = 5
@@ -28,10 +29,16 @@ def remembered_registration() -> str | None:
     return session.get(_REGISTRATION)
 
 
-def remember_sign_in_request(public_id: str, email: str) -> None:
-    """Remember that this browser requested an email to sign in."""
+def remember_sign_in_request(public_id: str, email: str, *, keep_signed_in: bool) -> None:
+    """Remember that this browser requested an email to sign in, and whether it is to stay signed in."""
     session[_SIGN_IN_REQUESTS] = [*sign_in_requests(), public_id][-_MAX_REQUESTS:]
     session[_MAILED_ADDRESS] = email
+    session[_KEEP_SIGNED_IN] = keep_signed_in
+
+
+def wants_to_stay_signed_in() -> bool:
+    """Return whether the customer ticked the box when they last requested an email to sign in."""
+    return bool(session.get(_KEEP_SIGNED_IN))
 
 
 def sign_in_requests() -> list[str]:

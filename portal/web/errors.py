@@ -21,7 +21,7 @@ from portal.extensions import form_rate, retry_after
 from portal.i18n import Languages, translate
 from portal.storage.backends import DatabaseUnavailable
 from portal.web.embedding import new_tab_url, restore_visit
-from portal.web.form_page import LINK_STATUS, FormPage, PageState, refusal_text
+from portal.web.form_page import LINK_STATUS, FormPage, PageState, refusal_text, was_sent_by_our_page
 from portal.web.link_errors import home_link, link_error
 from portal.web.portal_form import PortalForm
 from portal.web.redirects import this_page
@@ -85,7 +85,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(RateLimitExceeded, _too_many_requests)
     app.register_error_handler(CSRFError, _stale_form)
-    app.register_error_handler(NotSignedIn, lambda _error: redirect_to_sign_in())
+    app.register_error_handler(NotSignedIn, lambda _error: _sign_in_first())
     app.register_error_handler(SessionEnded, lambda _error: redirect_to_sign_in())
     app.register_error_handler(CustomerDeleted, lambda _error: redirect_to_sign_in())
     app.register_error_handler(NotRecentlyAuthenticated, lambda _error: redirect_to_reauthentication())
@@ -110,9 +110,15 @@ def _languages() -> Languages:
     return Languages()
 
 
+def _sign_in_first() -> Response:
+    if request.method == "POST" and was_sent_by_our_page():  # it was open while another tab signed out
+        set_notice(N_("What you just sent was not saved. Once you're signed in, please send it again."), is_done=False)
+    return redirect_to_sign_in()
+
+
 def _sign_in_again() -> Response:
     drop_pending_sign_in()
-    set_notice(N_("That took too long, or was done in another tab. Please sign in again."))
+    set_notice(N_("That took too long, or was done in another tab. Please sign in again."), is_done=False)
     return redirect(url_for("login.login"))
 
 
@@ -193,7 +199,7 @@ def _show_stale_form() -> ResponseReturnValue:
     except Refused as refusal:
         return _refused(refusal)
     except (NotSignedIn, CustomerDeleted):
-        return redirect_to_sign_in()
+        return _sign_in_first()
     except NotRecentlyAuthenticated:
         return redirect_to_reauthentication()
     except SignInEnded:

@@ -75,6 +75,8 @@ class FormPage(MethodView, Generic[FormT, StateT]):
     template: ClassVar[str]
     shown_on: ClassVar[str | None] = None
     """The endpoint of another page with the form: a GET redirects there, and this page is shown only after an error."""
+    keeps_saved_input: ClassVar[bool] = False
+    """Whether what was saved of another page's form is kept when this one is sent."""
 
     def load(self, *args: Any, **kwargs: Any) -> StateT:
         """Return the state for the parameters of the URL; may raise Refused or abort."""
@@ -121,7 +123,8 @@ class FormPage(MethodView, Generic[FormT, StateT]):
         """Submit the form, or show it again with its errors: 422, or 429 for a rate limit."""
         state = self.load(*args, **kwargs)
         form = self.form_for(state)(formdata=request.form)
-        delete_input()
+        if not self.keeps_saved_input:
+            delete_input()
         if _ADDRESS in form:
             remember_address(form[_ADDRESS].data)
         if not form.check():

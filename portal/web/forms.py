@@ -92,8 +92,9 @@ class ContinueForm(PortalForm):
 
 
 class SignInByMailForm(EmailForm):
-    """Request an email to sign in with."""
+    """Request an email to sign in with. The box is on the sign-in page, whose second button sends this form."""
 
+    remember = CheckBox(REMEMBER)
     next = HiddenField()
 
 

@@ -21,13 +21,12 @@ _TITLES = {
     Failure.LINK_EXPIRED: N_("This link has expired"),
     **dict.fromkeys(_CONFIRMED, N_("Your email address is already confirmed")),
 }
-_USED_TITLE = N_("This link has already been used")
 _USED_MESSAGES = {
     Purpose.RESET: N_("A new password was set with it. Each link works once."),
-    Purpose.SIGN_IN: N_("It was used to sign in. Each link works once."),
+    Purpose.SIGN_IN: N_("The email with it was already used to sign in, by its link or its code. Both work only once."),
     Purpose.NOT_ME: N_("Everyone was signed out with it. Each link works once."),
     Purpose.KEEP: N_("The account was kept with it. Each link works once."),
-    Purpose.ADDRESS_CHANGE: N_("The new email address was confirmed with it. Each link works once."),
+    Purpose.ADDRESS_CHANGE: N_("The new email address is already confirmed, by this link or by the code in its email."),
     Purpose.ADDRESS_UNDO: N_("The change of email address was undone with it. Each link works once."),
 }
 _ERASED = N_("The time to keep the account is over, or this isn't one of our links. You can create a new account.")
@@ -51,7 +50,7 @@ def link_error(refusal: Refused) -> LinkError:
     """Return what to say of a refused link; its blueprint tells what the link was for."""
     title, message = _TITLES.get(refusal.failure), refusal_text(refusal)
     if isinstance(refusal, LinkUsed) and refusal.link.purpose in _USED_MESSAGES:
-        title, message = _USED_TITLE, translate(_USED_MESSAGES[refusal.link.purpose])
+        message = translate(_USED_MESSAGES[refusal.link.purpose])
     elif request.blueprint == "account_data" and refusal.failure in (Failure.LINK_EXPIRED, Failure.NO_SUCH_LINK):
         message = translate(_ERASED)
     elif request.endpoint == "address_change.undo" and refusal.failure is Failure.LINK_EXPIRED:

@@ -21,11 +21,11 @@ from portal.web.link_page import LinkPage, LinkState
 from portal.web.redirects import own_path
 
 _DROPPED_PASSWORD = N_(
-    "Your email address is confirmed. The password chosen at registration was not saved, because you signed in by "
-    "email instead. You can set one at any time."
+    "Your email address is confirmed. What was entered at registration was not saved, because you signed in by email "
+    "instead. You can add your name and a password at any time."
 )
 
-_USED = N_("You've already signed in with this link. Each link works once.")
+_USED = N_("You've already signed in with this email. Its link and its code work only once.")
 
 pages = Blueprint("mail_sign_in", __name__, url_prefix="/login")
 
@@ -43,7 +43,7 @@ class RequestPage(StatelessFormPage[SignInByMailForm]):
         """Queue the email; the response is the same for every address."""
         address = form.email.address
         public_id = request_sign_in(current_context(), session.current_visitor(), address)
-        emailed_links.remember_sign_in_request(public_id, address.email)
+        emailed_links.remember_sign_in_request(public_id, address.email, keep_signed_in=form.remember.data)
         session.remember_requested_path(own_path(form.next.data))
         return redirect(url_for("mail_sign_in.code"))
 
@@ -62,6 +62,9 @@ class CodePage(FormPage[CodeForm, CodeState]):
     def load(self) -> CodeState:
         return CodeState(email=emailed_links.mailed_to(), requested_here=bool(emailed_links.sign_in_requests()))
 
+    def prefill(self, form: CodeForm) -> None:
+        form.remember.data = emailed_links.wants_to_stay_signed_in()
+
     def submit(self, form: CodeForm, state: CodeState) -> ResponseReturnValue:
         requests = emailed_links.sign_in_requests()
         link = get_sign_in_link_by_code(current_context(), session.current_visitor(), requests, form.code.data or "")
@@ -79,6 +82,9 @@ class SignInPage(LinkPage[RememberForm, LinkState]):
     def load(self, token: str) -> LinkState:
         link = get_sign_in_link(current_context(), session.current_visitor(), token)
         return LinkState(token=token, email=link.email, link=link)
+
+    def prefill(self, form: RememberForm) -> None:
+        form.remember.data = emailed_links.wants_to_stay_signed_in()
 
     def submit(self, form: RememberForm, state: LinkState) -> ResponseReturnValue:
         return _sign_in(state.link, remember=form.remember.data)

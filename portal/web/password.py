@@ -32,6 +32,7 @@ _SET_INSTEAD = N_(
     "signed in."
 )
 _SET_BEFORE_SECOND_STEP = N_("Your new password is set, and all your devices have been signed out.")
+_SET_ALREADY_BEFORE_SECOND_STEP = N_("This password is set already. All your devices have been signed out.")
 
 pages = Blueprint("password", __name__)
 
@@ -156,7 +157,7 @@ def _sign_in(begun: SignIn, link: OpenLink, notice: str, *, remember: bool) -> R
     response = sign_in_and_redirect(begun, remember=remember, after=None)
     emailed_links.remember_used_link(link.public_id)
     if isinstance(begun, PendingSignIn):
-        session.set_notice(_SET_BEFORE_SECOND_STEP)
+        session.set_notice(_SET_ALREADY_BEFORE_SECOND_STEP if notice == _SET_ALREADY else _SET_BEFORE_SECOND_STEP)
     elif response.location == url_for("account.home"):
         session.set_notice(notice)
     return response

@@ -79,17 +79,20 @@ def _take_notice() -> dict[str, object]:
     """Return the notice of `set_notice` (session.py) and delete it.
 
     It stays for requests without a page, such as a browser's own for an icon. If the session was ended elsewhere, the
-    reason is shown in its place: a notice for a signed-in customer is no longer true.
+    reason is shown first, and nothing as done: that is no longer true of a customer who is signed out.
     """
     if request.endpoint is None:
         return {"notice": None}
     reason = take_sign_out_notice()
-    notice, link = reason or session.get("notice"), None if reason else session.get("notice_way")
-    values = {} if reason else session.get("notice_values", {})
-    for name in ("notice", "notice_way", "notice_values"):
-        session.pop(name, None)
+    notice, kind = session.pop("notice", None), session.pop("notice_kind", "done")
+    link, values = session.pop("notice_way", None), session.pop("notice_values", {})
+    if reason and kind == "done":
+        notice, link = None, None
+    texts = [translate(reason)] if reason else []
+    if notice:
+        texts.append(translate(notice, **values))
     return {
-        "notice": notice and translate(notice, **values),
-        "notice_kind": "reason" if reason else "done",
+        "notice": " ".join(texts),
+        "notice_kind": "reason" if reason else kind,
         "notice_link": link and (url_for(link[0]), translate(link[1])),
     }

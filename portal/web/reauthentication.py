@@ -158,7 +158,7 @@ def _renew_and_redirect(identity: str | None, after: str | None) -> ResponseRetu
     session.renew(identity)
     if is_second_step_due(current_context(), session.signed_in_customer()):
         return redirect(url_for("reauthentication.second_step", next=own_path(after)))
-    session.set_notice(N_("Thanks, that's confirmed."))
+    session.set_notice(N_("Thanks, that's confirmed. You can go on now."))
     return redirect_to(after, url_for("account.security"))
 
 

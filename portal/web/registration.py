@@ -30,7 +30,7 @@ from portal.web.password import check_typed_password
 from portal.web.profile import Options, country_names
 from portal.web.profile_forms import RegistrationForm, with_field_rules
 from portal.web.redirects import return_target
-from portal.web.saved_input import save_input
+from portal.web.saved_input import remember_address, save_input
 
 _CONFIRMED = N_("Your email address is already confirmed.")
 _CONFIRMED_ELSEWHERE = N_("Your email address is confirmed. Sign in with the password you chose.")
@@ -99,6 +99,7 @@ class _PendingPage(FormPage[FormT, _CodeState]):
     """The page of a pending registration, with the forms of CodePage and ResendPage."""
 
     template = "register/code.html"
+    keeps_saved_input = True  # the registration, to fill it in again for another address
 
     def early_redirect(self) -> ResponseReturnValue | None:
         """Redirect if the address was confirmed in another browser, or if a signed-in browser has no registration."""
@@ -177,6 +178,8 @@ class VerifyPage(LinkPage[RememberForm, _VerifyState]):
         )
         return_target(confirmation.return_url)  # adds its origin to the page's policy
         same_browser = not confirmation.needs_password
+        if not same_browser:
+            remember_address(confirmation.email)  # for a customer who has forgotten the password
         return _VerifyState(token, confirmation.email, confirmation.link, confirmation, same_browser)
 
     def form_for(self, state: _VerifyState) -> type[RememberForm]:

@@ -214,12 +214,13 @@ def take_sign_out_notice() -> str | None:
     return _SIGN_OUT_NOTICES[reason]
 
 
-def set_notice(message: str, link: PageLink | None = None, **values: int) -> None:
+def set_notice(message: str, link: PageLink | None = None, *, is_done: bool = True, **values: int) -> None:
     """Show a message (one for the translators) once, on the next page and in its language, with a link after it.
 
-    The values are filled in.
+    The values are filled in. A message that something is done has a check mark.
     """
     session["notice"] = message
+    session["notice_kind"] = "done" if is_done else "reason"
     session.pop("notice_way", None)
     if link:
         session["notice_way"] = link

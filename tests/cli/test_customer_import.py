@@ -142,7 +142,7 @@ def test_another_organisations_customer_is_neither_known_nor_a_referrer(import_f
 def test_a_bad_row_is_reported_by_line_and_field_and_nothing_is_imported(import_file: Import, context: Context) -> None:
     outcome = import_file(f"email,phone,passwordHash\nada@example.com,,\nben@example.com,12,hunter2\n,,{DJANGO_HASH}\n")
     first, second, summary = outcome.err.splitlines()
-    assert first.startswith("Line 3: phone: Enter the phone number with its country code")
+    assert first.startswith("Line 3: phone: Enter the whole phone number with its country code")
     assert "passwordHash: The portal does not support this password hash" in first
     assert second == "Line 4: email: Give an e-mail address or a phone number. passwordHash: A customer without" + (
         " an e-mail address cannot have an account."

@@ -23,7 +23,7 @@ def change(site: Site, browser: Browser, email: str = NEW) -> str:
 
 def address_on(browser: Browser) -> str:
     page = browser.open("/account/security").tree.one("main")
-    return page.one("section", aria_labelledby="email").one("bdi").text
+    return page.one("section", aria_labelledby="email").all("bdi")[0].text
 
 
 def notices(page: Page) -> list[str]:

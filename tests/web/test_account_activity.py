@@ -95,8 +95,8 @@ def test_a_page_costs_as_many_statements_however_much_happened(site: Site) -> No
         assert len([statement for statement in noted if statement.startswith("SELECT")]) == 2, path
 
 
-def test_activity_and_sessions_lead_to_the_change_of_the_password(site: Site) -> None:
+def test_activity_and_sessions_lead_to_how_the_customer_signs_in(site: Site) -> None:
     browser = site.customer(EMAIL)
     for path in (PATH, "/account/sessions"):
         (lead,) = browser.open(path).tree.all("p", class_="lead")
-        assert lead.one("a", href="/account/password").text == "change your password"
+        assert lead.one("a", href="/account/security").text == "check how you sign in"

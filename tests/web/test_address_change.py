@@ -34,6 +34,12 @@ def test_the_security_page_leads_to_it(site: Site) -> None:
     assert EMAIL in page.words
 
 
+def test_the_security_page_shows_an_address_that_is_not_confirmed_yet(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    ask(browser)
+    assert f"{EMAIL} Not confirmed yet: {NEW}" in browser.open("/account/security").words
+
+
 def test_it_is_confirmed_by_the_code_in_the_browser_that_asked(site: Site) -> None:
     browser = site.customer(EMAIL)
     answer = ask(browser)
@@ -76,7 +82,7 @@ def test_it_is_confirmed_by_the_link_in_any_browser(site: Site) -> None:
     assert phone.open(link).status == 200  # the page leads to the sign-in
     other = site.browser().open(link)
     assert_error_page(other, 410)
-    assert "The new email address was confirmed with it." in other.words
+    assert "The new email address is already confirmed, by this link or by the code in its email." in other.words
 
 
 def test_the_page_of_a_link_can_be_reloaded_without_its_token(site: Site) -> None:

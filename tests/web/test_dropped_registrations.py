@@ -11,7 +11,7 @@ from tests.web.post import code_in
 
 EMAIL = "ada@example.com"
 SECOND = "nine grey otters swim"
-NOTICE = "The password chosen at registration was not saved, because you signed in by email instead."
+NOTICE = "What was entered at registration was not saved, because you signed in by email instead."
 
 
 def sign_in_by_link(site: Site, browser: Browser) -> Page:
@@ -89,7 +89,7 @@ def test_the_link_and_code_of_a_dropped_registration_say_that_it_was_dropped(
     ]
     for page in (registering.post(form, {"code": code}), registering.open(link), site.browser().open(link)):
         assert_error_page(page, 410)
-        assert "the password chosen at registration was not saved" in page.words
+        assert "what was entered at registration was not saved" in page.words
         ways = [way.get("href") for way in page.tree.one("main").all("a")]
         assert ways == ["/login/link", "/password/reset"]
 

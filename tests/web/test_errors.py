@@ -83,7 +83,7 @@ def test_the_page_of_a_used_link_leads_to_the_next_step(site: Site) -> None:
 
     for link, expected, title, icon in (
         (confirmation, ["/login", "/password/reset"], "Your email address is already confirmed", "circle-check"),
-        (reset, ["/password/reset", "/login"], "This link has already been used", "unlink"),
+        (reset, ["/password/reset", "/login"], "This link no longer works", "unlink"),
     ):
         page = site.browser().open(link)
         assert_error_page(page, 410)

@@ -1,6 +1,7 @@
 """Sign-in by an emailed link or the code beside it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -59,7 +60,23 @@ def test_a_used_link_opened_after_signing_out_is_explained(site: Site) -> None:
     assert browser.open(link).notices == []
 
     browser.sign_out()
-    assert browser.open(link).notices == ["You've already signed in with this link. Each link works once."]
+    assert browser.open(link).notices == [
+        "You've already signed in with this email. Its link and its code work only once."
+    ]
+
+
+@pytest.mark.parametrize("ticked", [True, False])
+def test_the_box_on_the_sign_in_page_is_kept_for_code_and_link(site: Site, ticked: bool) -> None:
+    site.customer(EMAIL)
+    browser = site.browser()
+    form = browser.open("/login").form("/login")
+    browser.post(replace(form, action="/login/link"), {"email": EMAIL, **({"remember": "y"} if ticked else {})})
+
+    for path in ("/login/code", site.link(EMAIL)):
+        (box,) = browser.open(path).tree.all("input", name="remember")
+        assert ("checked" in box.attributes) is ticked
+    (box,) = site.browser().open(site.link(EMAIL)).tree.all("input", name="remember")
+    assert "checked" not in box.attributes
 
 
 def test_where_no_email_comes_another_address_is_named_as_a_reason(site: Site) -> None:

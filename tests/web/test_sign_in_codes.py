@@ -19,6 +19,7 @@ def test_five_attempts_end_a_code_and_keep_its_link_valid(site: Site) -> None:
     page = type_code(browser, code)
     assert page.status == 422
     assert "can't be used any more" in page.words
+    assert "work for 15 minutes" not in page.words
     assert not browser.is_signed_in
 
     assert browser.fill(site.link(EMAIL)).status == 302
@@ -36,7 +37,7 @@ def test_a_code_sent_again_after_a_lost_answer_says_nothing_of_its_link_that_is_
     ((field, words),) = page.problems
     assert field == "code"
     assert "If the link in the same email doesn't work either, ask for a new email." in words
-    assert "It was used to sign in" in lost.open(link).words
+    assert "The email with it was already used to sign in, by its link or its code." in lost.open(link).words
 
 
 @pytest.mark.parametrize("framed", [False, pytest.param(True, marks=pytest.mark.full)])

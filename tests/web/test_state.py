@@ -290,4 +290,19 @@ class TestSignedOutElsewhere:
         self.reset(site)
         answer = browser.post(form, {"current_password": PASSWORD, "password": THIRD})
         assert answer.location == "/login?next=/account/password"
-        assert "because your password was changed" in browser.follow(answer).notices[0]
+        (notice,) = browser.follow(answer).notices
+        assert notice == (
+            "You were signed out because your password was changed. Please sign in again. What you just sent was not "
+            "saved. Once you're signed in, please send it again."
+        )
+
+    def test_a_form_sent_after_signing_out_in_another_tab_says_that_nothing_was_saved(self, site: Site) -> None:
+        browser = site.customer(EMAIL)
+        form = browser.open("/account/profile").form("/account/profile")
+        browser.sign_out()
+        answer = browser.post(form, {"city": "Brno"})
+        assert answer.location == "/login?next=/account/profile"
+        page = browser.follow(answer)
+        assert [notice.text for notice in page.tree.all("p", class_="notice reason")] == [
+            "What you just sent was not saved. Once you're signed in, please send it again."
+        ]

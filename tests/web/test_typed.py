@@ -66,6 +66,7 @@ def test_use_another_address_keeps_all_but_the_password(site: Site) -> None:
     browser = site.browser()
     sent = browser.follow(browser.fill("/register", REGISTRATION))
     assert [a for a in sent.tree.one("main").all("a") if a.get("href") == "/register"]
+    assert browser.post(sent.form("/register/code"), {"code": "no code"}).status == 422
 
     for _ in range(2):
         assert shown(browser.open("/register"), "/register") == {
@@ -74,6 +75,13 @@ def test_use_another_address_keeps_all_but_the_password(site: Site) -> None:
     corrected = {"email": "eve@example.com", "password": PASSWORD}
     assert browser.fill("/register", corrected).location == "/register/code"
     assert "eve@example.com" in browser.open("/register/code").words
+
+
+def test_the_address_of_a_link_is_carried_to_the_reset_of_a_forgotten_password(site: Site) -> None:
+    site.browser().register(EMAIL, PASSWORD)
+    browser = site.browser()
+    browser.open(site.link(EMAIL))
+    assert shown(browser.open("/password/reset"), "/password/reset") == {"email": EMAIL}
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ class TestAnUndo:
         page = owner.open(undo)
         assert_page(page, 200)
         assert EMAIL in page.words
+        removed = "Passkeys and two-step verification that were added since the change was asked for will be removed."
+        assert removed in page.words
         answer = owner.post(page.form())
         assert answer.location == "/password/new"
         shown = owner.follow(answer)
-        assert notices(shown) == ["Your email address is back and everyone was signed out. Now set a new password."]
+        assert notices(shown) == ["Your email address is back, and everyone was signed out. Now set a new password."]
         assert EMAIL in shown.words
         assert not browser.is_signed_in
         assert [mail["To"] for mail in site.mails()[-2:]] == [EMAIL, NEW]

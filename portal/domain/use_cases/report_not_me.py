@@ -1,6 +1,6 @@
 """End an attacker's access to an account: the button behind "This wasn't me" in a notice."""
 
-from portal.domain import devices, lockout, one_time_links, passkeys, sign_ins, sign_outs
+from portal.domain import devices, lockout, one_time_links, passkeys, second_step, sign_ins, sign_outs
 from portal.domain.context import Context, Visitor
 from portal.domain.mailbox_proof import redeem
 from portal.domain.one_time_links import NewLink, OpenLink
@@ -13,12 +13,19 @@ def get_not_me_link(context: Context, visitor: Visitor, token: str) -> OpenLink:
     return one_time_links.get_open_link(context, visitor, Purpose.NOT_ME, token)
 
 
+def has_second_step(context: Context, link: OpenLink) -> bool:
+    """Return whether the account of a link signs in with a second step, which a proof of the mailbox does not end."""
+    with context.database.read() as connection:
+        return second_step.is_on(connection, link.contact_id)
+
+
 @retried
 def report_not_me(context: Context, visitor: Visitor, link: OpenLink) -> str:
     """End all access to an account except through the mailbox; return the public id of a link to set a new password.
 
     All identities and open links end, no device is known any more, and all passkeys are removed, because one may be an
-    attacker's. The password, which an attacker may know, is locked until a proof of the mailbox. The link proves the
+    attacker's. A second step stays: only the operator turns it off, since whoever reads the emails could have pressed
+    the button. The password, which an attacker may know, is locked until a proof of the mailbox. The link proves the
     mailbox, so the new one needs no email. Of any number of parallel uses one succeeds. Raises Refused (LINK_ENDED,
     LINK_EXPIRED).
     """

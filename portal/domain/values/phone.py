@@ -4,6 +4,11 @@ from portal.domain.messages import N_
 from portal.domain.values.invalid import InvalidValue
 from portal.domain.values.text import cleaned, without_separators
 
+_INCOMPLETE = N_("Enter the whole phone number with its country code, like +420 777 123 456.")
+_NOT_OF_COUNTRY = N_(
+    "Enter the whole phone number. If it isn't one of your country, begin with the country code, like +420 777 123 456."
+)
+
 
 def parse_phone(text: str, country: str | None = None) -> str:
     """Return a phone number in the stored form, "+420 777123456"; raises InvalidValue.
@@ -14,7 +19,7 @@ def parse_phone(text: str, country: str | None = None) -> str:
     """
     import phonenumbers  # 58 modules, which no start needs
 
-    message = N_("Enter the whole phone number with its country code, like +420 777 123 456.")
+    message = _INCOMPLETE if country is None else _NOT_OF_COUNTRY
     text = cleaned(text).replace("(", "").replace(")", "")
     if len(text) > 40:  # longer than any number with spaces; rejected before a regular expression is matched
         raise InvalidValue(message)

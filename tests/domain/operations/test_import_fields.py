@@ -63,7 +63,7 @@ def test_groups_are_named_once_each() -> None:
         ("email", "ada", "Enter an email address"),
         ("email", "ad\u00e1@example.com", "The part before the @"),
         ("email", 1, "This must be text."),
-        ("phone", "12", "Enter the phone number with its country code"),
+        ("phone", "12", "Enter the whole phone number with its country code"),
         ("country", "Czechia", "Enter the country as its two-letter code"),
         ("primaryLocale", "cs_CZ.UTF-8", "Enter the language as a tag"),
         ("customerRealIp", "300.1.1.1", "Enter an IPv4 or IPv6 address"),

@@ -1,5 +1,7 @@
 """A lost phone, a stolen password, a stolen mailbox, a stolen database: who can sign in."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from sqlalchemy import select
 
@@ -9,6 +11,7 @@ from portal.domain.values.email import parse_email
 from portal.storage.models import Event
 from tests.web.authenticator import SETTINGS, SIGN_IN, Phone, pass_step, secret_on, set_up
 from tests.web.conftest import PASSWORD, Site
+from tests.web.post import not_me_link_in
 from tests.web.two_step.ways_in import EMAIL, NEW_PASSWORD, Way, by_code, by_link, by_reset
 
 
@@ -74,3 +77,21 @@ def test_the_cookie_holds_no_secret_in_clear(site: Site) -> None:
     interface = site.app.session_interface
     serializer = interface.get_signing_serializer(site.app)  # type: ignore[attr-defined] # of a base class
     assert secret not in repr(serializer.loads(browser.cookie()))
+
+
+def test_who_reports_not_me_learns_that_a_second_step_stays(site: Site) -> None:
+    thief, owner = site.customer(EMAIL), site.browser()
+    set_up(site, thief)
+    page = owner.open(urlsplit(not_me_link_in(site.mails(EMAIL)[-1])).path)
+    assert "Two-step verification stays on. If you didn't set it up, contact us" in page.words
+    owner.post(page.form())
+    answer = owner.fill("/password/new", {"password": NEW_PASSWORD})
+    assert answer.location == SIGN_IN
+    assert "didn't you set this up?" in owner.follow(answer).words
+
+
+def test_without_a_second_step_not_me_says_nothing_of_it(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    browser.fill("/account/password", {"current_password": PASSWORD, "password": NEW_PASSWORD})
+    page = site.browser().open(urlsplit(not_me_link_in(site.mails(EMAIL)[-1])).path)
+    assert "Two-step" not in page.words

@@ -30,6 +30,7 @@ def test_setting_up_shows_a_qr_code_the_key_and_ten_recovery_codes_once(site: Si
     assert secret_on(browser.open(SETTINGS)) == secret
     wrong = browser.post(page.form(SETTINGS), {"code": "000000" if pyotp.TOTP(secret).now() != "000000" else "111111"})
     assert (wrong.status, wrong.problems[0][0], secret_on(wrong)) == (422, "code", secret)
+    assert "used before" not in wrong.words  # no code was yet
     shown = browser.post(wrong.form(SETTINGS), {"code": pyotp.TOTP(secret).now()})
     codes = codes_on(shown)
     assert len(codes) == 10

@@ -64,7 +64,7 @@ def test_a_recovery_code_signs_in_once_and_sends_an_email(site: Site, phone: Pho
 def test_whom_to_ask_without_phone_and_codes(site: Site, phone: Phone) -> None:
     browser = site.browser()
     browser.sign_in(EMAIL, PASSWORD)
-    asks = "No recovery code either? Contact us the way you usually do: we can turn two-step verification off"
+    asks = "No recovery code either, or didn't you set this up? Contact us the way you usually do: we can turn"
     assert asks in browser.open(SIGN_IN).words
     with site.context.database.write() as connection:
         connection.execute(update(Organisation).values(support_email="help@example.com"))
@@ -83,8 +83,19 @@ def test_the_text_for_a_wrong_code_is_about_the_kind_of_code(site: Site, phone: 
     for code, words in (
         ("12345", "Enter the next one that your app shows."),
         (used, "Enter another one that you saved."),
+        (used[:-1], "Enter another one that you saved."),
+        ("a word", "Enter another one that you saved."),
     ):
         assert words in dict(pass_step(browser, code).problems)["code"]
+
+
+def test_a_reset_to_the_current_password_says_so_before_the_second_step(site: Site, phone: Phone) -> None:
+    assert phone.secret
+    browser = site.browser()
+    browser.fill("/password/reset", {"email": EMAIL})
+    answer = browser.fill(site.link(EMAIL), {"password": PASSWORD})
+    assert answer.location == SIGN_IN
+    assert browser.follow(answer).notices == ["This password is set already. All your devices have been signed out."]
 
 
 def test_one_recovery_code_in_parallel_signs_in_once(site: Site, phone: Phone) -> None:

@@ -28,7 +28,7 @@ def test_trust_ends_after_thirty_days_and_by_a_button(site: Site, phone: Phone) 
     browser.sign_in(EMAIL, PASSWORD)
     pass_step(browser, phone.code(), trust="y")
     page = browser.open(SETTINGS)
-    assert "1 browser doesn't ask for a code." in page.words
+    assert "1 browser doesn't ask for a code, for at most 30 days or until you change your password." in page.words
     now = site.context.clock()
     with site.context.database.read() as connection:
         until = connection.execute(
