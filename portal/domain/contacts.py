@@ -162,9 +162,13 @@ def lock_even_closed(connection: Connection, contact_id: int) -> ContactCredenti
     return _read(row) if row else None
 
 
-def reopen(connection: Connection, contact_id: int) -> None:
-    """Reopen a closed contact."""
+def reopen(connection: Connection, contact_id: int) -> ContactCredentials:
+    """Reopen a closed contact, and return it with the password that is read as none while it is closed.
+
+    The caller has locked the contact's row.
+    """
     connection.execute(update(Contact).where(Contact.c.id == contact_id).values(erase_at=None))
+    return _read(connection.execute(_by_id, {"contact_id": contact_id}).one())
 
 
 def lock_by_key(connection: Connection, organisation_id: int, key: str) -> ContactCredentials | None:

@@ -40,7 +40,7 @@ def undo_address_change(context: Context, visitor: Visitor, link: OpenLink) -> s
     with redeem(context, visitor, link) as redeemed:
         connection, contact, now = redeemed.connection, redeemed.contact, redeemed.now
         change = address_changes.get_by_link(connection, link)
-        contacts.reopen(connection, contact.id)
+        contact = contacts.reopen(connection, contact.id)
         address_changes.give_address(connection, visitor.organisation_id, contact, change.old, now)
         sign_outs.end_all(connection, contact.id, now)
         sign_ins.end_pending(connection, contact.id)

@@ -121,6 +121,19 @@ class TestAHijack:
         scene.reset(undo(scene, token), SECOND_PASSWORD)
         assert scene.get(scene.log_in(ADA, SECOND_PASSWORD)).email == ADA
 
+    def test_the_owner_gets_an_account_back_that_has_a_new_password_and_is_closed(
+        self, scene: Scene, clock: MovableClock
+    ) -> None:
+        token = change(scene, scene.join())
+        clock.advance(timedelta(minutes=1))
+        scene.reset(scene.ask_reset(NEW), SECOND_PASSWORD)
+        assert scene.close(scene.log_in(NEW, SECOND_PASSWORD))
+        reset = undo(scene, token)
+        with refused(Failure.NO_ACCOUNT):  # the attacker's password is removed
+            scene.via_api().log_in(ADA, SECOND_PASSWORD)
+        scene.reset(reset, "ember walnut glacier 58")
+        assert scene.log_in(ADA, "ember walnut glacier 58")
+
     def test_a_password_that_the_attacker_knows_does_not_get_in_again(self, scene: Scene) -> None:
         scene.join()
         attacker = scene.in_known_browser()
