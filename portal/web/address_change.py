@@ -30,6 +30,7 @@ from portal.web.link_page import LinkPage, LinkState
 from portal.web.saved_input import remember_address
 
 _CHANGED = N_("Your email address is changed. Use it from now on when you sign in.")
+_NONE_WAITS = N_("There's no new email address to confirm any more. Your email address has stayed the same.")
 _UNDONE = N_("Your email address is back, and everyone was signed out. Now set a new password.")
 
 pages = Blueprint("address_change", __name__, url_prefix="/account/email")
@@ -86,6 +87,7 @@ class CodePage(FormPage[ChangeCodeForm, CodeState]):
         if find_pending_change(context, customer) is not None:
             return None
         if not was_changed_in_session(context, customer):
+            session.set_notice(_NONE_WAITS, is_done=False)
             return redirect(url_for("address_change.request"))
         session.set_notice(_CHANGED)
         return redirect(url_for("account.home"))
