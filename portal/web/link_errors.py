@@ -22,7 +22,7 @@ _TITLES = {
     **dict.fromkeys(_CONFIRMED, N_("Your email address is already confirmed")),
 }
 _USED_MESSAGES = {
-    Purpose.RESET: N_("A new password was set with it. Each link works once."),
+    Purpose.RESET: N_("A new password was already set. Each link works once."),
     Purpose.SIGN_IN: N_("The email with it was already used to sign in, by its link or its code. Both work only once."),
     Purpose.NOT_ME: N_("Everyone was signed out with it. Each link works once."),
     Purpose.KEEP: N_("The account was kept with it. Each link works once."),
