@@ -139,7 +139,7 @@ def _first_step(
     visitor: Visitor, link: OpenLink, contact: ContactCredentials, sign_in: _SignIn, *, is_notified: bool
 ) -> FirstStep:
     started_by = _form_digest(visitor, link)
-    new = NewIdentity(contact.id, sign_in.remember, sign_in.replacing, started_by=started_by)
+    new = NewIdentity(contact.id, sign_in.remember, sign_in.replacing, started_by=started_by, is_proof=True)
     return FirstStep(contact, EventKind.SIGN_IN, new, is_notified)
 
 

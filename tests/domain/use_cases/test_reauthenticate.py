@@ -13,9 +13,10 @@ from portal.domain.use_cases.end_session import end_other_sessions
 from portal.domain.use_cases.log_in_by_email import get_sign_in_link
 from portal.domain.use_cases.reauthenticate import reauthenticate, reauthenticate_by_code, request_code
 from portal.domain.use_cases.set_first_password import set_first_password
+from portal.domain.use_cases.set_new_password import get_reset_link, reset_and_sign_in
 from portal.storage.models import Contact, Event, Identity
 from tests.conftest import MovableClock
-from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, refused
+from tests.domain.scene import ADA, PASSWORD, SECOND_PASSWORD, WRONG_PASSWORD, Scene, identity_of, refused
 
 BOB = "bob@example.com"
 
@@ -56,6 +57,13 @@ def test_a_sign_in_by_password_or_email_is_a_proof_for_ten_minutes(scene: Scene,
     assert [is_recent(scene, identity) for identity in identities] == [True] * 3
     clock.advance(timedelta(seconds=1))
     assert [is_recent(scene, identity) for identity in identities] == [False] * 3
+
+
+def test_a_reset_is_a_proof(scene: Scene) -> None:
+    scene.join()
+    link = get_reset_link(scene.context, scene.visitor, scene.ask_reset())
+    reset = reset_and_sign_in(scene.context, scene.visitor, link, SECOND_PASSWORD, remember=False, replacing=None)
+    assert is_recent(scene, identity_of(reset.sign_in))
 
 
 def test_a_shops_word_is_none(scene: Scene) -> None:
