@@ -104,10 +104,7 @@ class Failure(Enum):
     TOO_MANY_REGISTRATIONS = Wording("register-account", "E004", "Too many registration attempts.", TOO_MANY)
 
     REGISTRATION_DROPPED = _registration_failed(
-        N_(
-            "Your email address was confirmed in another way, so what was entered at registration was not saved. "
-            "Sign in by email, or set a new password."
-        )
+        N_("Your email address was confirmed in another way, so what was entered at registration was not saved.")
     )
 
     ALREADY_CONFIRMED = _registration_failed(N_("There is nothing more to confirm. This address is ready to use."))

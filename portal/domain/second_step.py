@@ -30,7 +30,9 @@ from portal.storage.models import RecoveryCode, SecondStep
 
 STEP_SECONDS = 30
 _TOLERATED_STEPS = (0, -1, 1)
-_WRONG_RECOVERY = N_("This recovery code isn't right, or it was used before. Enter another one that you saved.")
+_WRONG_RECOVERY = N_(
+    "This recovery code isn't right, or it was used before. Check it, or enter another one that you saved."
+)
 _WRONG_AT_SET_UP = N_(
     "This code isn't right. Enter the next one that your app shows. If that fails too, check that the time on your "
     "phone is set automatically."

@@ -6,7 +6,7 @@ from portal.domain.tokens import Purpose
 
 USED_LINKS = "used"
 _REGISTRATION = "registration"
-_MAILED_ADDRESS = "mailed_to"
+_MAILED_ADDRESSES = "mailed"
 _SIGN_IN_REQUESTS = "sign_ins"
 _KEEP_SIGNED_IN = "stay"
 _CODE_REQUESTS = "codes"
@@ -21,7 +21,7 @@ _MAX_REQUESTS = 3
 def remember_registration(public_id: str, email: str) -> None:
     """Remember that this browser made a registration."""
     session[_REGISTRATION] = public_id
-    session[_MAILED_ADDRESS] = email
+    remember_mailed_to(Purpose.VERIFY, email)
 
 
 def remembered_registration() -> str | None:
@@ -32,7 +32,7 @@ def remembered_registration() -> str | None:
 def remember_sign_in_request(public_id: str, email: str, *, keep_signed_in: bool) -> None:
     """Remember that this browser requested an email to sign in, and whether it is to stay signed in."""
     session[_SIGN_IN_REQUESTS] = [*sign_in_requests(), public_id][-_MAX_REQUESTS:]
-    session[_MAILED_ADDRESS] = email
+    remember_mailed_to(Purpose.SIGN_IN, email)
     session[_KEEP_SIGNED_IN] = keep_signed_in
 
 
@@ -61,14 +61,18 @@ def code_requests() -> list[str]:
     return list(session.get(_CODE_REQUESTS, ()))
 
 
-def remember_mailed_to(email: str) -> None:
-    """Save the address that an email was requested for, to show it on the next page."""
-    session[_MAILED_ADDRESS] = email
+def remember_mailed_to(purpose: Purpose, email: str) -> None:
+    """Save the address that an email was requested for, to show it on the next page.
+
+    Each purpose has its own, because their pages can be open in several tabs.
+    """
+    session[_MAILED_ADDRESSES] = {**session.get(_MAILED_ADDRESSES, {}), purpose: email}
 
 
-def mailed_to() -> str | None:
-    """Return the address that this browser requested an email for, if any."""
-    return session.get(_MAILED_ADDRESS)
+def mailed_to(purpose: Purpose) -> str | None:
+    """Return the address that this browser last requested an email for, if any."""
+    address: str | None = session.get(_MAILED_ADDRESSES, {}).get(purpose)
+    return address
 
 
 def remember_opened_link(purpose: Purpose, public_id: str) -> None:

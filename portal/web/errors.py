@@ -112,7 +112,7 @@ def _languages() -> Languages:
 
 def _sign_in_first() -> Response:
     if request.method == "POST" and was_sent_by_our_page():  # it was open while another tab signed out
-        set_notice(N_("What you just sent was not saved. Once you're signed in, please send it again."), is_done=False)
+        set_notice(N_("Your last step wasn't done. Once you're signed in, please repeat it."), is_done=False)
     return redirect_to_sign_in()
 
 

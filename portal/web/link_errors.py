@@ -71,7 +71,7 @@ def _links_for(failure: Failure) -> list[PageLink] | None:
     if request.blueprint == "mail_sign_in":
         return [("mail_sign_in.request", N_("Ask for a new link")), ("login.login", N_("Sign in with a password"))]
     if request.blueprint == "account_data":
-        return [sign_in, ("register.register", N_("Create an account"))]
+        return [sign_in] if failure is Failure.LINK_ENDED else [sign_in, ("register.register", N_("Create an account"))]
     if request.blueprint != "register":
         return None
     if failure is Failure.REGISTRATION_DROPPED:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from flask import redirect, url_for
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.app import current_context
@@ -41,6 +41,8 @@ class LinkPage(FormPage[FormT, LinkStateT]):
     """The endpoint where a browser is redirected that has used the link before."""
     used_notice: ClassVar[str | None] = None
     """The notice for a browser that has used the link before."""
+    used_form_notice: ClassVar[str | None] = None
+    """The notice for such a browser if it sends the form once more."""
 
     def get(self, token: str | None = None) -> ResponseReturnValue:
         """Show the page of a link, or without a token that of the link opened last."""
@@ -82,6 +84,8 @@ class LinkPage(FormPage[FormT, LinkStateT]):
         customer = session.current_customer()
         if not emailed_links.has_used_link(used.link.public_id) or (customer and customer.id != used.link.contact_id):
             raise used
-        if self.used_notice:
+        if request.method == "POST" and self.used_form_notice:
+            session.set_notice(self.used_form_notice, is_done=False)
+        elif self.used_notice:
             session.set_notice(self.used_notice)
         return redirect(url_for(self.used_endpoint))

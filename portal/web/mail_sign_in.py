@@ -25,7 +25,7 @@ _DROPPED_PASSWORD = N_(
     "instead. You can add your name and a password at any time."
 )
 
-_USED = N_("You've already signed in with this email. Its link and its code work only once.")
+_USED = N_("This link, or the code beside it, was already used to sign in. Both work only once.")
 
 pages = Blueprint("mail_sign_in", __name__, url_prefix="/login")
 
@@ -60,7 +60,9 @@ class CodePage(FormPage[CodeForm, CodeState]):
         return redirect_signed_in(session.requested_path()) if is_done else None
 
     def load(self) -> CodeState:
-        return CodeState(email=emailed_links.mailed_to(), requested_here=bool(emailed_links.sign_in_requests()))
+        return CodeState(
+            email=emailed_links.mailed_to(Purpose.SIGN_IN), requested_here=bool(emailed_links.sign_in_requests())
+        )
 
     def prefill(self, form: CodeForm) -> None:
         form.remember.data = emailed_links.wants_to_stay_signed_in()
@@ -93,7 +95,7 @@ class SignInPage(LinkPage[RememberForm, LinkState]):
         """Redirect as for other links, and tell a customer who has signed out since that the link was used."""
         response = super().redirect_used(used)
         if session.current_customer() is None and session.pending_sign_in() is None:
-            session.set_notice(_USED)
+            session.set_notice(_USED, is_done=False)
         return response
 
 

@@ -28,8 +28,8 @@ from portal.web.portal_form import PortalForm
 _SET = N_("Your new password is set and you're signed in. All your other devices have been signed out.")
 _SET_ALREADY = N_("This password is set already. You're signed in, and all your other devices have been signed out.")
 _SET_INSTEAD = N_(
-    "Your email address is confirmed and your new password is set. It replaces the one chosen at registration. You are "
-    "signed in."
+    "Your email address is confirmed, your new password is set, and you're signed in. The password replaces the one "
+    "chosen at registration. What else was entered there was not saved."
 )
 _SET_BEFORE_SECOND_STEP = N_("Your new password is set, and all your devices have been signed out.")
 _SET_ALREADY_BEFORE_SECOND_STEP = N_("This password is set already. All your devices have been signed out.")
@@ -59,7 +59,7 @@ class ResetRequestPage(StatelessFormPage[EmailForm]):
         """Queue the email; the response is the same for every address."""
         address = form.email.address
         request_reset(current_context(), session.current_visitor(), address)
-        emailed_links.remember_mailed_to(address.email)
+        emailed_links.remember_mailed_to(Purpose.RESET, address.email)
         return redirect(url_for("password.reset_sent"))
 
 
@@ -70,7 +70,7 @@ pages.add_url_rule("/password/reset", view_func=ResetRequestPage.as_view("reques
 def reset_sent() -> str:
     """Say what to do next; the page is the same for every address."""
     session.current_customer()
-    return render_template("password/reset_sent.html", email=emailed_links.mailed_to())
+    return render_template("password/reset_sent.html", email=emailed_links.mailed_to(Purpose.RESET))
 
 
 @pages.post("/password/strength")
@@ -115,7 +115,8 @@ class NewPasswordPage(LinkPage[NewPasswordForm, _NewPasswordState]):
     template = "password/set_new.html"
     purpose = Purpose.RESET
     request_endpoint = "password.request_reset"
-    used_notice = N_("Your new password has been set with this link already.")
+    used_notice = N_("Your password is already set. Each link works once.")
+    used_form_notice = N_("This link had already set a new password. What you entered now was not saved.")
 
     def load(self, token: str) -> _NewPasswordState:
         link = get_reset_link(current_context(), session.current_visitor(), token)

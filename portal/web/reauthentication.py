@@ -30,6 +30,10 @@ from portal.web.forms import (
 )
 from portal.web.passkeys import find_party, get_party, options_for_script, response_in
 from portal.web.redirects import own_path, redirect_to
+from portal.web.saved_input import has_saved_form
+
+_CONFIRMED = N_("Thanks, that's confirmed.")
+_CONFIRMED_PRESS_AGAIN = N_("Thanks, that's confirmed. Now press the button again.")
 
 pages = Blueprint("reauthentication", __name__, url_prefix="/reauthenticate")
 
@@ -158,7 +162,7 @@ def _renew_and_redirect(identity: str | None, after: str | None) -> ResponseRetu
     session.renew(identity)
     if is_second_step_due(current_context(), session.signed_in_customer()):
         return redirect(url_for("reauthentication.second_step", next=own_path(after)))
-    session.set_notice(N_("Thanks, that's confirmed. You can go on now."))
+    session.set_notice(_CONFIRMED_PRESS_AGAIN if has_saved_form(after) else _CONFIRMED)
     return redirect_to(after, url_for("account.security"))
 
 

@@ -120,7 +120,9 @@ class _PendingPage(FormPage[FormT, _CodeState]):
         if registration is not None:  # adds the origin to the page's policy
             return_target(return_url_of(current_context(), session.current_visitor(), registration))
         return _CodeState(
-            email=emailed_links.mailed_to(), requested_here=registration is not None, here=url_for("register.code")
+            email=emailed_links.mailed_to(Purpose.VERIFY),
+            requested_here=registration is not None,
+            here=url_for("register.code"),
         )
 
 

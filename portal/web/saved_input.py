@@ -27,6 +27,12 @@ def save_form(path: str, fields: dict[str, str]) -> None:
         session[_SAVED_FORM] = [path, fields]
 
 
+def has_saved_form(path: str | None) -> bool:
+    """Return whether the form of a page was sent before the customer had to reauthenticate."""
+    saved_path, _ = session.get(_SAVED_FORM, (None, {}))
+    return saved_path is not None and saved_path == path
+
+
 def take_saved_form(path: str) -> dict[str, str]:
     """Return and delete what was typed into the form of a page before the customer had to reauthenticate."""
     saved_path, fields = session.get(_SAVED_FORM, (None, {}))

@@ -25,6 +25,7 @@ from portal.web.handover import redirect_after_sign_in, redirect_signed_in, sign
 from portal.web.organisation import current_organisation
 
 _CODE_USED = N_("You signed in with a recovery code. Codes left: %(left)d.")
+_IS_OFF = N_("Two-step verification is off.")
 
 pages = Blueprint("two_step", __name__)
 
@@ -157,7 +158,10 @@ class RecoveryCodesPage(_ButtonPage):
 
     def submit(self, form: ConfirmForm, state: _SettingsState) -> ResponseReturnValue:
         codes = renew_recovery_codes(current_context(), session.current_visitor(), session.signed_in_customer())
-        return _show_recovery_codes(codes, are_first=False) if codes else redirect(url_for("two_step.settings"))
+        if codes:
+            return _show_recovery_codes(codes, are_first=False)
+        session.set_notice(_IS_OFF, is_done=False)  # turned off in another tab
+        return redirect(url_for("account.security"))
 
 
 class OffPage(_ButtonPage):
@@ -165,7 +169,7 @@ class OffPage(_ButtonPage):
 
     def submit(self, form: ConfirmForm, state: _SettingsState) -> ResponseReturnValue:
         turn_off_two_step(current_context(), session.current_visitor(), session.signed_in_customer())
-        session.set_notice(N_("Two-step verification is off."))
+        session.set_notice(_IS_OFF)
         return redirect(url_for("account.security"))
 
 

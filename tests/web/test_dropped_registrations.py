@@ -63,7 +63,7 @@ def test_a_reset_says_that_the_new_password_replaces_the_registered_one(site: Si
     browser = site.browser()
 
     (notice,) = browser.follow(reset(site, browser)).notices
-    assert "replaces the one chosen at registration" in notice
+    assert "replaces the one chosen at registration. What else was entered there was not saved." in notice
     (notice,) = browser.follow(reset_again(site, browser)).notices
     assert notice == "Your new password is set and you're signed in. All your other devices have been signed out."
 

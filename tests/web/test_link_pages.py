@@ -180,6 +180,18 @@ class TestResetting:
         assert (site.rows()["account"], site.rows()["former_password"]) == (rows["account"], [])
         assert_error_page(site.browser().open(link), 410)
 
+    def test_another_password_in_a_second_tab_is_said_not_to_be_saved(self, site: Site) -> None:
+        site.customer(EMAIL)
+        browser = site.browser()
+        browser.ask_for_reset(EMAIL)
+        form = browser.open(site.link(EMAIL)).form()
+        assert browser.post(form, {"password": SECOND}).location == "/account"
+        answer = browser.post(form, {"password": "five slow snails race"})
+        assert browser.follow(answer).notices == [
+            "This link had already set a new password. What you entered now was not saved."
+        ]
+        assert site.browser().sign_in(EMAIL, SECOND).status == 302
+
     def test_a_former_password_is_refused(self, site: Site) -> None:
         browser = site.customer(EMAIL)
         typed = {"current_password": PASSWORD, "password": SECOND}

@@ -61,7 +61,7 @@ def test_a_used_link_opened_after_signing_out_is_explained(site: Site) -> None:
 
     browser.sign_out()
     assert browser.open(link).notices == [
-        "You've already signed in with this email. Its link and its code work only once."
+        "This link, or the code beside it, was already used to sign in. Both work only once."
     ]
 
 
@@ -83,6 +83,7 @@ def test_where_no_email_comes_another_address_is_named_as_a_reason(site: Site) -
     browser = site.browser()
     ask(browser)
     assert "Your account may have another address." in browser.open("/login/code").words
+    assert "Did you delete your account?" in browser.open("/login/code").words
     browser.register(EMAIL, "seven tame herons wade")
     assert "Your account may have another address." not in browser.open("/register/code").words
 

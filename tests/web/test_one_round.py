@@ -31,8 +31,12 @@ def test_a_password_of_wrong_length_is_reported_once(site: Site) -> None:
     assert page.problems == [("first_name", "Enter your first name."), ("password", "Choose a password.")]
 
 
-def test_a_good_password_beside_a_wrong_field_is_not_reported(site: Site) -> None:
-    assert [name for name, _ in site.browser().register(EMAIL, PASSWORD, phone="12").problems] == ["phone"]
+def test_a_good_password_beside_a_wrong_field_is_not_reported_but_asked_for_again(site: Site) -> None:
+    page = site.browser().register(EMAIL, PASSWORD, phone="12")
+    assert [name for name, _ in page.problems] == ["phone"]
+    assert "Please enter it again." in page.words
+    assert "Please enter it again." not in site.browser().register(EMAIL, "short", phone="12").words
+    assert "Please enter it again." not in site.browser().open("/register").words
 
 
 @pytest.mark.parametrize("current", ["", "five wrong geese"])

@@ -292,11 +292,11 @@ class TestSignedOutElsewhere:
         assert answer.location == "/login?next=/account/password"
         (notice,) = browser.follow(answer).notices
         assert notice == (
-            "You were signed out because your password was changed. Please sign in again. What you just sent was not "
-            "saved. Once you're signed in, please send it again."
+            "You were signed out because your password was changed. Please sign in again. Your last step wasn't done. "
+            "Once you're signed in, please repeat it."
         )
 
-    def test_a_form_sent_after_signing_out_in_another_tab_says_that_nothing_was_saved(self, site: Site) -> None:
+    def test_a_form_sent_after_signing_out_in_another_tab_says_that_it_was_not_done(self, site: Site) -> None:
         browser = site.customer(EMAIL)
         form = browser.open("/account/profile").form("/account/profile")
         browser.sign_out()
@@ -304,5 +304,5 @@ class TestSignedOutElsewhere:
         assert answer.location == "/login?next=/account/profile"
         page = browser.follow(answer)
         assert [notice.text for notice in page.tree.all("p", class_="notice reason")] == [
-            "What you just sent was not saved. Once you're signed in, please send it again."
+            "Your last step wasn't done. Once you're signed in, please repeat it."
         ]

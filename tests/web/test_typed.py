@@ -77,6 +77,19 @@ def test_use_another_address_keeps_all_but_the_password(site: Site) -> None:
     assert "eve@example.com" in browser.open("/register/code").words
 
 
+def test_each_page_about_an_email_keeps_the_address_that_it_was_sent_to(site: Site) -> None:
+    browser = site.browser()
+    sent_to = {
+        "/register/code": ("/register", {**REGISTRATION, "email": "ann@example.com"}),
+        "/login/code": ("/login/link", {"email": "bob@example.com"}),
+        "/password/reset-sent": ("/password/reset", {"email": "cat@example.com"}),
+    }
+    for page, (path, typed) in sent_to.items():
+        assert browser.fill(path, typed).location == page
+    for page, (_, typed) in sent_to.items():
+        assert browser.open(page).tree.one("p", class_="address").text == typed["email"]
+
+
 def test_the_address_of_a_link_is_carried_to_the_reset_of_a_forgotten_password(site: Site) -> None:
     site.browser().register(EMAIL, PASSWORD)
     browser = site.browser()
