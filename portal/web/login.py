@@ -7,7 +7,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from portal.app import current_context
-from portal.domain.messages import N_
+from portal.domain.errors import Failure, Refused
+from portal.domain.messages import N_, NN_
 from portal.domain.passkey_check import UnknownPasskey
 from portal.domain.relying_party import RelyingParty
 from portal.domain.use_cases.log_in import RegistrationPending, log_in
@@ -20,6 +21,11 @@ from portal.web.form_page import FormPage, FormT, PageState, StatelessFormPage
 from portal.web.forms import ConfirmForm, LoginForm, PasskeySignInForm
 from portal.web.handover import redirect_signed_in, sign_in_and_redirect
 from portal.web.passkeys import credential_id_in, find_party, get_party, options_for_script, response_in
+
+_OR_BY_EMAIL = NN_(
+    "Too many attempts. Try again in %(num)d minute. Signing in by email still works.",
+    "Too many attempts. Try again in %(num)d minutes. Signing in by email still works.",
+)
 
 pages = Blueprint("login", __name__)
 
@@ -71,6 +77,10 @@ class LoginPage(_LoginPage[LoginForm]):
         except RegistrationPending as pending:  # the password is right: this browser may have the email sent again
             emailed_links.remember_registration(pending.registration, form.email.address.email)
             state.unverified = True
+            raise
+        except Refused as refusal:
+            if refusal.failure is Failure.TOO_MANY_LOGINS:
+                raise Refused(refusal.failure, detail=_OR_BY_EMAIL, retry_after=refusal.retry_after) from None
             raise
         return sign_in_and_redirect(begun, remember=remember, after=form.next.data)
 

@@ -31,7 +31,7 @@ REACHED = STATES | STATES_OF_SCRIPT
 
 # Links inside text, such as addresses in an email, are excluded. In the mailbox and at a checkbox the whole row counts.
 _TOO_SMALL = """[...document.querySelectorAll("a[href], button, input:not([type=hidden]):not(.visually-hidden)")]
-  .filter(target => !target.matches("pre a, .link, form[hidden] *"))
+  .filter(target => target.checkVisibility() && !target.matches("pre a, .link"))
   .map(target => [target, (target.closest(".mails li, .checkbox label") ?? target).getBoundingClientRect()])
   .filter(([, box]) => Math.min(box.width, box.height) < 44)
   .map(([target, box]) => `${target.outerHTML} ${box.width} x ${box.height}`)"""

@@ -37,7 +37,8 @@ def test_the_eleventh_wrong_password_for_an_address_is_refused_wherever_it_comes
     refused = site.browser("198.51.100.1").sign_in(EMAIL, PASSWORD)
     assert 0 < wait_of(refused) <= 20 * 60
     minutes = ceil(wait_of(refused) / 60)
-    assert refused.problems == [("", f"Too many attempts. Try again in {minutes} minutes.")]
+    words = f"Too many attempts. Try again in {minutes} minutes. Signing in by email still works."
+    assert refused.problems == [("", words)]
     assert len(hashes) == 10
 
 
