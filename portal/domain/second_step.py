@@ -155,8 +155,8 @@ class Guess:
 
     @property
     def is_recovery_code(self) -> bool:
-        """Whether it is meant as a recovery code, complete or not: a code of an app is six digits."""
-        return len(self.typed) > CODE_DIGITS or not self.typed.isdecimal()
+        """Whether it is meant as a recovery code, complete or not, rather than as the digits of an app."""
+        return len(self.typed) > 2 * CODE_DIGITS or any(map(str.isalpha, self.typed))
 
 
 def check(context: Context, guess: Guess, then: Callable[[Connection, ContactCredentials, datetime], T]) -> T:

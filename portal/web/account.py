@@ -12,6 +12,7 @@ from portal.domain.recent_authentication import require_recent_authentication
 from portal.domain.use_cases.change_password import change_password
 from portal.domain.use_cases.get_account_overview import get_account_overview
 from portal.domain.use_cases.get_security import get_security
+from portal.domain.use_cases.request_address_change import find_pending_change
 from portal.domain.use_cases.set_first_password import set_first_password
 from portal.i18n import translate
 from portal.web import session
@@ -47,8 +48,13 @@ def home() -> str:
 
 @pages.get("/security")
 def security() -> str:
-    security = get_security(current_context(), session.signed_in_customer())
-    return render_template("account/security.html", security=security, why_no_passkeys=why_no_passkeys())
+    context, customer = current_context(), session.signed_in_customer()
+    return render_template(
+        "account/security.html",
+        security=get_security(context, customer),
+        pending_change=find_pending_change(context, customer),
+        why_no_passkeys=why_no_passkeys(),
+    )
 
 
 @dataclass

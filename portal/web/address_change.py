@@ -30,7 +30,7 @@ from portal.web.link_page import LinkPage, LinkState
 from portal.web.saved_input import remember_address
 
 _CHANGED = N_("Your email address is changed. Use it from now on when you sign in.")
-_NONE_WAITS = N_("There's no new email address to confirm any more. Your email address has stayed the same.")
+_NONE_WAITS = N_("There's no new email address to confirm here.")
 _UNDONE = N_("Your email address is back, and everyone was signed out. Now set a new password.")
 
 pages = Blueprint("address_change", __name__, url_prefix="/account/email")

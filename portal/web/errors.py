@@ -31,6 +31,7 @@ from portal.web.session import (
     PageLink,
     current_customer,
     drop_pending_sign_in,
+    has_notice,
     redirect_to_reauthentication,
     redirect_to_sign_in,
     set_notice,
@@ -86,7 +87,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(RateLimitExceeded, _too_many_requests)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NotSignedIn, lambda _error: _sign_in_first())
-    app.register_error_handler(SessionEnded, lambda _error: redirect_to_sign_in())
+    app.register_error_handler(SessionEnded, lambda _error: _sign_in_first())
     app.register_error_handler(CustomerDeleted, lambda _error: redirect_to_sign_in())
     app.register_error_handler(NotRecentlyAuthenticated, lambda _error: redirect_to_reauthentication())
     app.register_error_handler(SignInEnded, lambda _error: _sign_in_again())
@@ -111,8 +112,9 @@ def _languages() -> Languages:
 
 
 def _sign_in_first() -> Response:
-    if request.method == "POST" and was_sent_by_our_page():  # it was open while another tab signed out
-        set_notice(N_("Your last step wasn't done. Once you're signed in, please repeat it."), is_done=False)
+    # The page was open while another tab signed out, or the form was sent twice: then the first may have been done.
+    if request.method == "POST" and was_sent_by_our_page() and not has_notice():
+        set_notice(N_("Please check whether your last step was saved."), is_done=False)
     return redirect_to_sign_in()
 
 
@@ -198,8 +200,10 @@ def _show_stale_form() -> ResponseReturnValue:
         return page.show_stale(**(request.view_args or {}))
     except Refused as refusal:
         return _refused(refusal)
-    except (NotSignedIn, CustomerDeleted):
+    except NotSignedIn:
         return _sign_in_first()
+    except CustomerDeleted:
+        return redirect_to_sign_in()
     except NotRecentlyAuthenticated:
         return redirect_to_reauthentication()
     except SignInEnded:

@@ -86,7 +86,7 @@ class FormPage(MethodView, Generic[FormT, StateT]):
         """Return the class of the form, if it depends on the state."""
         return self.form_class
 
-    def prefill(self, form: FormT) -> None:
+    def prefill(self, form: FormT, state: StateT) -> None:
         """Fill in a form that is shown for the first time."""
 
     def submit(self, form: FormT, state: StateT) -> ResponseReturnValue:
@@ -111,7 +111,7 @@ class FormPage(MethodView, Generic[FormT, StateT]):
         form = self.form_for(state)(formdata=saved_input(request.path))
         if _NEXT in form:
             form[_NEXT].data = own_path(request.args.get("next"))
-        self.prefill(form)
+        self.prefill(form, state)
         for name, value in take_saved_form(request.path).items():
             if name in form:
                 form[name].data = value
@@ -188,7 +188,7 @@ def refusal_text(refusal: Refused) -> str:
 
 
 def was_sent_by_our_page() -> bool:
-    """Return whether a form with an invalid token came from a page of the portal: it has some token."""
+    """Return whether a form came from a page of the portal: it has some token, if an invalid one."""
     return bool(request.form.get(_TOKEN)) and not sent_from_elsewhere()
 
 

@@ -92,7 +92,7 @@ class ContinueForm(PortalForm):
 
 
 class SignInByMailForm(EmailForm):
-    """Request an email to sign in with. The box is on the sign-in page, whose second button sends this form."""
+    """Request an email to sign in with; the second button of the sign-in page sends this form, too."""
 
     remember = CheckBox(REMEMBER)
     next = HiddenField()
@@ -202,7 +202,7 @@ class SecondStepForm(PortalForm):
     """Type a code of the second step to sign in."""
 
     code = SecondStepField(N_("Code"))
-    trust = CheckBox(N_("Don't ask for a code in this browser for 30 days"))
+    trust = CheckBox(N_("Sign in without a code in this browser for 30 days"))
     recovery = HiddenField()
     """Set where a recovery code is asked for."""
 

@@ -137,7 +137,7 @@ class ContinuePage(FormPage[ContinueForm, _ContinueState]):
         g.is_never_framed = True
         return _ContinueState()
 
-    def prefill(self, form: ContinueForm) -> None:
+    def prefill(self, form: ContinueForm, state: _ContinueState) -> None:
         """Put the visit into the form, since another tab may start another visit before the form is sent."""
         visit = asdict(current_visit())
         for name in ("return_url", "state", "nonce"):
@@ -157,7 +157,7 @@ class ContinuePage(FormPage[ContinueForm, _ContinueState]):
 
     def _page(self, form: ContinueForm, state: _ContinueState, problems: list[Problem]) -> str:
         if not form.return_url.data:
-            self.prefill(form)
+            self.prefill(form, state)
         target = return_target(form.return_url.data)  # also adds its origin to the page's policy
         state.site = urlsplit(target or "").netloc
         return super()._page(form, state, problems)

@@ -23,8 +23,8 @@ from portal.web.handover import redirect_signed_in, sign_in_and_redirect
 from portal.web.passkeys import credential_id_in, find_party, get_party, options_for_script, response_in
 
 _OR_BY_EMAIL = NN_(
-    "Too many attempts. Try again in %(num)d minute. Signing in by email still works.",
-    "Too many attempts. Try again in %(num)d minutes. Signing in by email still works.",
+    "Too many attempts. Try again in %(num)d minute. You can also sign in by email.",
+    "Too many attempts. Try again in %(num)d minutes. You can also sign in by email.",
 )
 
 pages = Blueprint("login", __name__)

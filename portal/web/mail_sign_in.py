@@ -64,7 +64,7 @@ class CodePage(FormPage[CodeForm, CodeState]):
             email=emailed_links.mailed_to(Purpose.SIGN_IN), requested_here=bool(emailed_links.sign_in_requests())
         )
 
-    def prefill(self, form: CodeForm) -> None:
+    def prefill(self, form: CodeForm, state: CodeState) -> None:
         form.remember.data = emailed_links.wants_to_stay_signed_in()
 
     def submit(self, form: CodeForm, state: CodeState) -> ResponseReturnValue:
@@ -85,8 +85,9 @@ class SignInPage(LinkPage[RememberForm, LinkState]):
         link = get_sign_in_link(current_context(), session.current_visitor(), token)
         return LinkState(token=token, email=link.email, link=link)
 
-    def prefill(self, form: RememberForm) -> None:
-        form.remember.data = emailed_links.wants_to_stay_signed_in()
+    def prefill(self, form: RememberForm, state: LinkState) -> None:
+        is_ours = state.link.public_id in emailed_links.sign_in_requests()
+        form.remember.data = is_ours and emailed_links.wants_to_stay_signed_in()
 
     def submit(self, form: RememberForm, state: LinkState) -> ResponseReturnValue:
         return _sign_in(state.link, remember=form.remember.data)

@@ -118,6 +118,12 @@ class NewPasswordPage(LinkPage[NewPasswordForm, _NewPasswordState]):
     used_notice = N_("Your password is already set. Each link works once.")
     used_form_notice = N_("This link had already set a new password. What you entered now was not saved.")
 
+    def get(self, token: str | None = None) -> ResponseReturnValue:
+        """Show the page of a link; a customer who has just set the password and goes back is led to the account."""
+        if token is None and session.current_customer() and emailed_links.last_opened_link(self.purpose) is None:
+            return redirect(url_for("account.home"))
+        return super().get(token)
+
     def load(self, token: str) -> _NewPasswordState:
         link = get_reset_link(current_context(), session.current_visitor(), token)
         return _NewPasswordState(token, link.email, link, current_context().rules.password_min_length)
@@ -134,7 +140,8 @@ class NewPasswordPage(LinkPage[NewPasswordForm, _NewPasswordState]):
             replacing=session.presented_identity(),
         )
         notice = _SET_ALREADY if reset.was_current else _SET_INSTEAD if reset.dropped_registration else _SET
-        return _sign_in(reset.sign_in, state.link, notice, remember=remember)
+        before = _SET_ALREADY_BEFORE_SECOND_STEP if reset.was_current else _SET_BEFORE_SECOND_STEP
+        return _sign_in(reset.sign_in, state.link, notice, remember=remember, before_second_step=before)
 
     def submit_again(self, used: LinkUsed) -> ResponseReturnValue:
         """Sign in again if the form has the password that was set: its browser may not have received the response."""
@@ -154,11 +161,13 @@ class NewPasswordPage(LinkPage[NewPasswordForm, _NewPasswordState]):
         return super().submit_again(used)
 
 
-def _sign_in(begun: SignIn, link: OpenLink, notice: str, *, remember: bool) -> ResponseReturnValue:
+def _sign_in(
+    begun: SignIn, link: OpenLink, notice: str, *, remember: bool, before_second_step: str = _SET_BEFORE_SECOND_STEP
+) -> ResponseReturnValue:
     response = sign_in_and_redirect(begun, remember=remember, after=None)
     emailed_links.remember_used_link(link.public_id)
     if isinstance(begun, PendingSignIn):
-        session.set_notice(_SET_ALREADY_BEFORE_SECOND_STEP if notice == _SET_ALREADY else _SET_BEFORE_SECOND_STEP)
+        session.set_notice(before_second_step)
     elif response.location == url_for("account.home"):
         session.set_notice(notice)
     return response

@@ -52,7 +52,7 @@ class ProfilePage(FormPage[ProfileForm, _ProfileState]):
         """Return the form with the fields that the organisation asks for."""
         return with_field_rules(ProfileForm, profile_rules(current_organisation().field_rules))
 
-    def prefill(self, form: ProfileForm) -> None:
+    def prefill(self, form: ProfileForm, state: _ProfileState) -> None:
         """Fill in the stored profile."""
         details = get_profile(current_context(), session.signed_in_customer())
         for field in form:

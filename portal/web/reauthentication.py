@@ -146,7 +146,7 @@ class SecondStepPage(_ReauthenticationPage[ConfirmSecondStepForm]):
             return None
         return redirect(url_for("reauthentication.password", next=own_path(request.args.get("next"))))
 
-    def prefill(self, form: ConfirmSecondStepForm) -> None:
+    def prefill(self, form: ConfirmSecondStepForm, state: _ReauthenticationState) -> None:
         form.recovery.data = request.args.get("recovery") and "y"
 
     def submit(self, form: ConfirmSecondStepForm, state: _ReauthenticationState) -> ResponseReturnValue:

@@ -30,7 +30,7 @@ from portal.web.password import check_typed_password
 from portal.web.profile import Options, country_names
 from portal.web.profile_forms import RegistrationForm, with_field_rules
 from portal.web.redirects import return_target
-from portal.web.saved_input import remember_address, save_input
+from portal.web.saved_input import save_input
 
 _CONFIRMED = N_("Your email address is already confirmed.")
 _CONFIRMED_ELSEWHERE = N_("Your email address is confirmed. Sign in with the password you chose.")
@@ -63,7 +63,7 @@ class RegistrationPage(FormPage[RegistrationForm, _RegistrationState]):
     def early_redirect(self) -> ResponseReturnValue | None:
         return redirect_signed_in(None) if session.current_customer() else None
 
-    def prefill(self, form: RegistrationForm) -> None:
+    def prefill(self, form: RegistrationForm, state: _RegistrationState) -> None:
         form.ref.data = request.args.get("ref")
 
     def validate_more(self, form: RegistrationForm) -> None:
@@ -180,8 +180,6 @@ class VerifyPage(LinkPage[RememberForm, _VerifyState]):
         )
         return_target(confirmation.return_url)  # adds its origin to the page's policy
         same_browser = not confirmation.needs_password
-        if not same_browser:
-            remember_address(confirmation.email)  # for a customer who has forgotten the password
         return _VerifyState(token, confirmation.email, confirmation.link, confirmation, same_browser)
 
     def form_for(self, state: _VerifyState) -> type[RememberForm]:

@@ -211,7 +211,14 @@ def take_sign_out_notice() -> str | None:
     except DatabaseUnavailable:
         return None
     del session[_IDENTITY]
+    if reason is SignedOut.CLOSED:  # what a form of the account was to do no longer matters
+        session.pop("notice", None)
     return _SIGN_OUT_NOTICES[reason]
+
+
+def has_notice() -> bool:
+    """Return whether a message waits for the next page."""
+    return "notice" in session
 
 
 def set_notice(message: str, link: PageLink | None = None, *, is_done: bool = True, **values: int) -> None:

@@ -23,6 +23,7 @@ from portal.web.form_page import FormPage, PageState
 from portal.web.forms import AppCodeForm, ConfirmForm, SecondStepForm
 from portal.web.handover import redirect_after_sign_in, redirect_signed_in, sign_browser_in
 from portal.web.organisation import current_organisation
+from portal.web.passkeys import find_party
 
 _CODE_USED = N_("You signed in with a recovery code. Codes left: %(left)d.")
 _IS_OFF = N_("Two-step verification is off.")
@@ -56,6 +57,8 @@ class _SignInState(PageState):
     pending: str
     set_up: SetUp | None
     """If the organisation requires a second step and the customer has none."""
+    can_use_passkey: bool
+    """Whether passkeys work at this address; one is both steps."""
 
 
 class SignInPage(FormPage[AppCodeForm | SecondStepForm, _SignInState]):
@@ -74,12 +77,13 @@ class SignInPage(FormPage[AppCodeForm | SecondStepForm, _SignInState]):
         if value is None:
             raise sign_ins.SignInEnded
         pending = sign_ins.find(current_context(), session.current_visitor(), value)
-        return _SignInState(value, _set_up_for(pending.contact_id, pending.email) if pending.must_set_up else None)
+        set_up = _set_up_for(pending.contact_id, pending.email) if pending.must_set_up else None
+        return _SignInState(value, set_up, can_use_passkey=find_party() is not None)
 
     def form_for(self, state: _SignInState) -> type[AppCodeForm] | type[SecondStepForm]:
         return AppCodeForm if state.set_up else SecondStepForm
 
-    def prefill(self, form: AppCodeForm | SecondStepForm) -> None:
+    def prefill(self, form: AppCodeForm | SecondStepForm, state: _SignInState) -> None:
         if isinstance(form, SecondStepForm):
             form.recovery.data = request.args.get("recovery") and "y"
 

@@ -48,6 +48,26 @@ def test_a_change_of_password_is_no_sign_in(site: Site) -> None:
     assert "There's no earlier sign-in to show." in browser.open("/account").words
 
 
+def test_the_last_sign_in_is_the_latest_even_after_a_change_of_password(site: Site) -> None:
+    browser = site.customer(EMAIL)
+    site.browser("198.51.100.77").sign_in(EMAIL, PASSWORD)
+    browser.fill("/account/password", {"current_password": PASSWORD, "password": "nine grey otters swim"})
+    here = site.browser("203.0.113.9")
+    here.sign_in(EMAIL, "nine grey otters swim")
+    assert "198.51.100.77" in here.open("/account").words
+
+
+def test_a_customer_without_a_name_is_asked_for_one(site: Site) -> None:
+    site.guest(EMAIL)
+    browser = site.browser()
+    browser.fill("/login/link", {"email": EMAIL})
+    browser.fill(site.link(EMAIL))
+    page = browser.open("/account")
+    assert page.tree.one("h1").text == "Your account with Customer portal"
+    for name, words in (("first_name", "Add your first name"), ("last_name", "Add your last name")):
+        assert page.tree.one("a", href=f"/account/profile#{name}").text == words
+
+
 def test_the_overview_leads_back_to_the_first_return_origin(site: Site) -> None:
     browser = site.customer(EMAIL)
     assert "Back to" not in browser.open("/account").words

@@ -183,7 +183,7 @@ def test_the_overview_tells_of_a_change_that_waits_until_it_is_cancelled(site: S
     answer = other.fill(PATH, submit_to=f"{PATH}/cancel")
     assert notices(other.follow(answer)) == ["The change is cancelled. Your email address stays the same."]
     (reason,) = other.follow(other.send(CODE)).notices
-    assert reason.startswith("There's no new email address to confirm any more.")
+    assert reason == "There's no new email address to confirm here."
     assert NEW not in browser.open("/account").words
     assert site.browser().send(link).status == 410
     assert browser.send(CODE).location == PATH

@@ -133,6 +133,13 @@ def test_an_unverified_customer_with_the_right_password_may_enter_the_code(site:
     assert elsewhere.is_signed_in
 
 
+def test_a_customer_who_confirms_elsewhere_can_have_the_password_reset(site: Site) -> None:
+    site.browser().register(EMAIL, PASSWORD)
+    page = site.browser().open(site.link(EMAIL))
+    (button,) = page.tree.one("main").all("button", formaction="/password/reset")
+    assert (button.get("name"), button.get("value")) == ("email", EMAIL)
+
+
 def test_a_reset_in_one_browser_signs_the_other_out(site: Site) -> None:
     home = site.customer(EMAIL)
     elsewhere = site.browser("198.51.100.4")

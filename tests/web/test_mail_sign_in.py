@@ -79,6 +79,26 @@ def test_the_box_on_the_sign_in_page_is_kept_for_code_and_link(site: Site, ticke
     assert "checked" not in box.attributes
 
 
+def test_the_box_is_on_the_page_for_the_email_too_and_of_no_other_customer(site: Site) -> None:
+    site.customer(EMAIL)
+    site.customer("bob@example.com")
+    browser = site.browser()
+    refused = browser.fill("/login/link", {"email": "ada@", "remember": "y"})
+    assert refused.form().fields["remember"] == "y"
+    browser.post(refused.form(), {"email": EMAIL})
+    site.browser().fill("/login/link", {"email": "bob@example.com"})
+    assert "remember" not in browser.open(site.link("bob@example.com")).form().fields
+    assert browser.open(site.link(EMAIL)).form().fields["remember"] == "y"
+
+
+def test_a_link_says_who_will_be_signed_out(site: Site) -> None:
+    site.customer("bob@example.com")
+    site.browser().fill("/login/link", {"email": "bob@example.com"})
+    link = site.link("bob@example.com")
+    assert "will be signed out here" not in site.browser().open(link).words
+    assert f"{EMAIL} will be signed out here." in site.customer(EMAIL).open(link).words
+
+
 def test_where_no_email_comes_another_address_is_named_as_a_reason(site: Site) -> None:
     browser = site.browser()
     ask(browser)

@@ -292,17 +292,17 @@ class TestSignedOutElsewhere:
         assert answer.location == "/login?next=/account/password"
         (notice,) = browser.follow(answer).notices
         assert notice == (
-            "You were signed out because your password was changed. Please sign in again. Your last step wasn't done. "
-            "Once you're signed in, please repeat it."
+            "You were signed out because your password was changed. Please sign in again. Please check whether your "
+            "last step was saved."
         )
 
-    def test_a_form_sent_after_signing_out_in_another_tab_says_that_it_was_not_done(self, site: Site) -> None:
+    def test_a_form_sent_after_signing_out_in_another_tab_says_that_it_may_not_be_saved(self, site: Site) -> None:
         browser = site.customer(EMAIL)
         form = browser.open("/account/profile").form("/account/profile")
-        browser.sign_out()
+        browser.follow(browser.sign_out())
         answer = browser.post(form, {"city": "Brno"})
         assert answer.location == "/login?next=/account/profile"
         page = browser.follow(answer)
         assert [notice.text for notice in page.tree.all("p", class_="notice reason")] == [
-            "Your last step wasn't done. Once you're signed in, please repeat it."
+            "Please check whether your last step was saved."
         ]

@@ -37,7 +37,7 @@ def test_the_eleventh_wrong_password_for_an_address_is_refused_wherever_it_comes
     refused = site.browser("198.51.100.1").sign_in(EMAIL, PASSWORD)
     assert 0 < wait_of(refused) <= 20 * 60
     minutes = ceil(wait_of(refused) / 60)
-    words = f"Too many attempts. Try again in {minutes} minutes. Signing in by email still works."
+    words = f"Too many attempts. Try again in {minutes} minutes. You can also sign in by email."
     assert refused.problems == [("", words)]
     assert len(hashes) == 10
 

@@ -90,13 +90,6 @@ def test_each_page_about_an_email_keeps_the_address_that_it_was_sent_to(site: Si
         assert browser.open(page).tree.one("p", class_="address").text == typed["email"]
 
 
-def test_the_address_of_a_link_is_carried_to_the_reset_of_a_forgotten_password(site: Site) -> None:
-    site.browser().register(EMAIL, PASSWORD)
-    browser = site.browser()
-    browser.open(site.link(EMAIL))
-    assert shown(browser.open("/password/reset"), "/password/reset") == {"email": EMAIL}
-
-
 @pytest.mark.parametrize(
     ("path", "typed"),
     [

@@ -43,7 +43,7 @@ _last_sign_in = (
     select(Identity.c.created_at.label("occurred_at"), Identity.c.ip, Identity.c.user_agent)
     .where(Identity.c.contact_id == bindparam("contact_id"), Identity.c.created_at < bindparam("signed_in_at"))
     .where(Identity.c.channel != Channel.API)
-    .order_by(Identity.c.id.desc())
+    .order_by(Identity.c.created_at.desc(), Identity.c.id.desc())
     .limit(1)
     .subquery("last_sign_in")
 )

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from portal.domain import accounts, address_changes, passkeys, second_step, trusted_browsers
-from portal.domain.address_changes import PendingChange
+from portal.domain import accounts, passkeys, second_step, trusted_browsers
 from portal.domain.context import Context
 from portal.domain.identities import Customer
 from portal.domain.passkeys import Passkey
@@ -22,8 +21,6 @@ class Security:
     """Browsers that sign in without the second step."""
     passkeys: tuple[Passkey, ...]
     """The newest first."""
-    pending_change: PendingChange | None
-    """The change of address that is not confirmed yet."""
 
     @property
     def has_password(self) -> bool:
@@ -39,5 +36,4 @@ def get_security(context: Context, customer: Customer) -> Security:
             second_step=second_step.find_status(connection, customer.id),
             trusted_browsers=trusted_browsers.count(connection, customer.id, context.clock()),
             passkeys=tuple(passkeys.list_passkeys(connection, customer.id)),
-            pending_change=address_changes.find_pending(connection, customer, context.clock()),
         )

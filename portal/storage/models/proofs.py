@@ -88,7 +88,7 @@ class IdentityColumns(TypedColumns):
     second_step_at: Named[datetime | None] = Column(UtcDateTime)
     """When its holder last passed the second step."""
     created_at: Named[datetime] = Column(UtcDateTime)
-    """When the session began. A change of the password gives the session another identity, which keeps it."""
+    """When the session began. If a session goes on with another identity (`NewIdentity.next_of`), that keeps it."""
     seen_at: Named[datetime] = Column(UtcDateTime)
     expires_at: Named[datetime] = Column(UtcDateTime)
     """The end of the absolute lifetime."""

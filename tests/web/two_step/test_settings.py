@@ -69,6 +69,7 @@ def test_recent_authentication_takes_the_second_step_too(site: Site, phone: Phon
     let_ten_minutes_pass(site)
     answer = browser.post(off)
     assert answer.location == f"/reauthenticate?next={SETTINGS}/off"
+    assert browser.follow(answer).notices == []
     answer = browser.fill(answer.location, {"password": PASSWORD}, submit_to="/reauthenticate")
     assert answer.location == f"/reauthenticate/two-step?next={SETTINGS}/off"
     assert browser.post(browser.open(SETTINGS).form(f"{SETTINGS}/off")).location.startswith("/reauthenticate")
@@ -133,3 +134,37 @@ def test_the_security_page_and_the_overview_say_whether_it_is_on(site: Site) -> 
     set_up(site, browser)
     assert "Set up two-step verification" not in browser.open("/account").words
     assert "10 recovery codes left." in browser.open("/account/security").words
+
+
+def test_after_reauthentication_a_button_has_to_be_pressed_again(site: Site, phone: Phone) -> None:
+    browser = site.browser()
+    browser.sign_in(EMAIL, PASSWORD)
+    pass_step(browser, phone.code())
+    form = browser.open(SETTINGS).form(f"{SETTINGS}/recovery-codes")
+    let_ten_minutes_pass(site)
+    asked = browser.follow(browser.post(form))
+    step = browser.follow(browser.post(asked.form("/reauthenticate"), {"password": PASSWORD}))
+    back = browser.post(step.form("/reauthenticate/two-step"), {"code": phone.recovery_codes[0]})
+    shown = browser.follow(back)
+    assert shown.notices == ["Thanks, that's confirmed. Now press the button again."]
+    codes = browser.post(shown.form(f"{SETTINGS}/recovery-codes"))
+    assert len(codes_on(codes)) == 10
+    assert codes.tree.one("main").get("data-clean-path") == SETTINGS
+
+
+def test_new_codes_cannot_be_made_after_it_was_turned_off(site: Site, phone: Phone) -> None:
+    browser = site.browser()
+    browser.sign_in(EMAIL, PASSWORD)
+    pass_step(browser, phone.code())
+    settings = browser.open(SETTINGS)
+    browser.follow(browser.post(settings.form(f"{SETTINGS}/off")))
+    answer = browser.post(settings.form(f"{SETTINGS}/recovery-codes"))
+    assert answer.location == "/account/security"
+    assert browser.follow(answer).notices == ["Two-step verification is off."]
+
+
+def test_on_a_phone_a_link_opens_the_app(site: Site) -> None:
+    page = site.customer(EMAIL).open(SETTINGS)
+    (link,) = page.tree.one("p", class_="on-phone").all("a")
+    assert link.get("href").startswith("otpauth://totp/")
+    assert f"secret={secret_on(page)}" in link.get("href")

@@ -82,6 +82,7 @@ def test_the_text_for_a_wrong_code_is_about_the_kind_of_code(site: Site, phone: 
     browser.sign_in(EMAIL, PASSWORD)
     for code, words in (
         ("12345", "Enter the next one that your app shows."),
+        ("1234567", "Enter the next one that your app shows."),
         (used, "Check it, or enter another one that you saved."),
         (used[:-1], "Check it, or enter another one that you saved."),
         ("a word", "Check it, or enter another one that you saved."),
