@@ -158,7 +158,7 @@ STATES: dict[str, State] = {
     "mail-address-in-use": email_alone("This address already has", ADA),
     "mail-address-requested": email_alone("New email address", MOVING),
     "mail-address-changed": email_alone("The email address of your", MOVING),
-    "mail-address-restored": email_alone("Your former email", MOVING),
+    "mail-address-restored": email_alone("Your email address for", MOVING),
     "mail-address-undone": email_alone("The change of your email", MOVED),
 }
 

@@ -38,7 +38,7 @@ class TestSignedIn:
             ("/password/reset", "/account/password"),
             ("/login/confirm", "/login/link"),
             ("/register/confirm", "/register/code"),
-            ("/password/new", "/password/reset"),
+            ("/password/new", "/account"),
             ("/not-me", "/password/reset"),
         ],
     )
