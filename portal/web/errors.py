@@ -114,7 +114,7 @@ def _languages() -> Languages:
 def _sign_in_first() -> Response:
     # The page was open while another tab signed out, or the form was sent twice: then the first may have been done.
     if request.method == "POST" and was_sent_by_our_page() and not has_notice():
-        set_notice(N_("Please check whether your last step was saved."), is_done=False)
+        set_notice(N_("Once you're signed in, please check whether your last step was saved."), is_done=False)
     return redirect_to_sign_in()
 
 

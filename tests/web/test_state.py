@@ -292,8 +292,8 @@ class TestSignedOutElsewhere:
         assert answer.location == "/login?next=/account/password"
         (notice,) = browser.follow(answer).notices
         assert notice == (
-            "You were signed out because your password was changed. Please sign in again. Please check whether your "
-            "last step was saved."
+            "You were signed out because your password was changed. Please sign in again. Once you're signed in, "
+            "please check whether your last step was saved."
         )
 
     def test_a_form_sent_after_signing_out_in_another_tab_says_that_it_may_not_be_saved(self, site: Site) -> None:
@@ -304,5 +304,5 @@ class TestSignedOutElsewhere:
         assert answer.location == "/login?next=/account/profile"
         page = browser.follow(answer)
         assert [notice.text for notice in page.tree.all("p", class_="notice reason")] == [
-            "Please check whether your last step was saved."
+            "Once you're signed in, please check whether your last step was saved."
         ]
